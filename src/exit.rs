@@ -1,0 +1,211 @@
+//! Why processes end.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// Why a process stopped running.
+///
+/// The reason travels to every linked and monitoring process, so cloning one is at most a
+/// reference-count bump.
+///
+/// Reasons of your own are made by [`new`](Self::new) from any value, and from any error by `?` or
+/// [`From`]. Values are compared as values; two errors are equal if they have the same type and
+/// print the same text.
+///
+/// OTP: [exit reasons](https://www.erlang.org/doc/system/errors.html#exit-reasons).
+///
+/// ```
+/// use procession::ExitReason;
+///
+/// #[derive(Debug, PartialEq)]
+/// struct OutOfPaper { tray: u8 }
+///
+/// let reason = ExitReason::new(OutOfPaper { tray: 2 });
+/// assert_eq!(reason, ExitReason::new(OutOfPaper { tray: 2 }));
+/// assert_eq!(reason.downcast_ref::<OutOfPaper>().unwrap().tray, 2);
+/// assert!(!reason.is_orderly());
+/// ```
+///
+/// # Differences from OTP
+///
+/// - A reason is one of these variants, not any term; [`Other`](Self::Other) holds the rest.
+/// - OTP's `{Error, Stack}` of a failing body is [`Panic`](Self::Panic): the message, and where the
+///   panic hook could see them, the place and the backtrace. `{{nocatch, Value}, Stack}` does not
+///   exist, as Rust has no throw; `panic_any(value)` is a panic that says it has no message.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ExitReason {
+    /// The process had nothing more to do.
+    Normal,
+    /// The process was asked to stop, as a rule by its supervisor.
+    Shutdown,
+    /// As [`Shutdown`](Self::Shutdown), with a word on why.
+    ShutdownWith(Detail),
+    /// Cannot be trapped if it is sent with [`exit`](crate::process::exit); the receiver then ends
+    /// as `Killed`. Over a link it is a reason as any other.
+    Kill,
+    /// The process was sent `Kill`.
+    Killed,
+    /// There was no such process to link to or monitor.
+    NoProc,
+    /// The process panicked.
+    Panic(Arc<Panic>),
+    /// A reason of the program's own.
+    Other(Detail),
+}
+
+impl ExitReason {
+    /// Makes a reason of the program's own.
+    pub fn new<T: Any + Send + Sync + fmt::Debug + PartialEq>(value: T) -> ExitReason {
+        ExitReason::Other(Detail::new(value))
+    }
+
+    /// Makes an orderly reason that says why, OTP's `{shutdown, Term}`.
+    pub fn shutdown_with<T: Any + Send + Sync + fmt::Debug + PartialEq>(value: T) -> ExitReason {
+        ExitReason::ShutdownWith(Detail::new(value))
+    }
+
+    /// Returns `true` for `Normal`, `Shutdown` and `ShutdownWith`.
+    ///
+    /// An orderly exit writes no crash report.
+    pub fn is_orderly(&self) -> bool {
+        matches!(self, Self::Normal | Self::Shutdown | Self::ShutdownWith(_))
+    }
+
+    /// Returns the value or error that [`Other`](Self::Other) or
+    /// [`ShutdownWith`](Self::ShutdownWith) was made from, if it is a `T`.
+    pub fn downcast_ref<T: Any>(&self) -> Option<&T> {
+        match self {
+            Self::Other(detail) | Self::ShutdownWith(detail) => detail.downcast_ref(),
+            Self::Normal
+            | Self::Shutdown
+            | Self::Kill
+            | Self::Killed
+            | Self::NoProc
+            | Self::Panic(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for ExitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Normal => f.write_str("normal"),
+            Self::Shutdown => f.write_str("shutdown"),
+            Self::ShutdownWith(detail) => write!(f, "shutdown: {detail:?}"),
+            Self::Kill => f.write_str("kill"),
+            Self::Killed => f.write_str("killed"),
+            Self::NoProc => f.write_str("no such process"),
+            Self::Panic(panic) => fmt::Display::fmt(panic, f),
+            Self::Other(detail) => fmt::Debug::fmt(detail, f),
+        }
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for ExitReason {
+    fn from(error: E) -> ExitReason {
+        ExitReason::Other(Detail(Arc::new(ErrorDetail(error))))
+    }
+}
+
+/// A value of any type inside an [`ExitReason`].
+#[derive(Clone)]
+pub struct Detail(Arc<dyn Value>);
+
+impl Detail {
+    fn new<T: Any + Send + Sync + fmt::Debug + PartialEq>(value: T) -> Detail {
+        Detail(Arc::new(PlainDetail(value)))
+    }
+
+    /// Returns the value, if it is a `T`.
+    pub fn downcast_ref<T: Any>(&self) -> Option<&T> {
+        self.0.value().downcast_ref()
+    }
+}
+
+impl fmt::Debug for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.print(f)
+    }
+}
+
+impl PartialEq for Detail {
+    fn eq(&self, other: &Detail) -> bool {
+        self.0.equals(&*other.0)
+    }
+}
+
+/// What a [`Detail`] needs of a value whose type it no longer knows.
+trait Value: Send + Sync {
+    fn value(&self) -> &dyn Any;
+    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+    fn equals(&self, other: &dyn Value) -> bool;
+}
+
+/// Compared by value.
+struct PlainDetail<T>(T);
+
+impl<T: Any + Send + Sync + fmt::Debug + PartialEq> Value for PlainDetail<T> {
+    fn value(&self) -> &dyn Any {
+        &self.0
+    }
+
+    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+
+    fn equals(&self, other: &dyn Value) -> bool {
+        other.value().downcast_ref::<T>().is_some_and(|other| self.0 == *other)
+    }
+}
+
+/// Compared by type and text, as few errors can be compared by value.
+struct ErrorDetail<E>(E);
+
+impl<E: Error + Send + Sync + 'static> Value for ErrorDetail<E> {
+    fn value(&self) -> &dyn Any {
+        &self.0
+    }
+
+    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+
+    fn equals(&self, other: &dyn Value) -> bool {
+        other
+            .value()
+            .downcast_ref::<E>()
+            .is_some_and(|other| self.0.to_string() == other.to_string())
+    }
+}
+
+/// What a panic said, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Panic {
+    /// The panic message.
+    pub message: String,
+    /// `file:line:column`. `None` if the runtime's panic hook did not see the panic: after
+    /// `resume_unwind`, or when the program has replaced the hook.
+    pub location: Option<String>,
+    /// The backtrace, if `RUST_BACKTRACE` asks for one.
+    pub backtrace: Option<String>,
+}
+
+impl Panic {
+    pub(crate) fn new(message: String) -> Panic {
+        Panic { message, location: None, backtrace: None }
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "panicked: {}", self.message)?;
+        match &self.location {
+            Some(location) => write!(f, ", at {location}"),
+            None => Ok(()),
+        }
+    }
+}

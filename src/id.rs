@@ -1,0 +1,172 @@
+//! Identities: opaque, `Copy`, never reused while the program runs.
+
+use std::cell::Cell;
+use std::fmt;
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Identifies a process for as long as the program runs; never reused.
+///
+/// A `Pid` is a plain number: holding one keeps nothing alive, and sending to the pid of a process
+/// that has exited is not an error. It prints as in Erlang, `<node.index.generation>`; the node is
+/// always 0 for now.
+///
+/// OTP: [Processes](https://www.erlang.org/doc/system/ref_man_processes.html).
+///
+/// ```
+/// use procession::process;
+///
+/// let pid = process::spawn(|| {})?;
+/// assert_ne!(pid, process::self_pid());
+/// assert!(pid.to_string().starts_with("<0."));
+/// # Ok::<(), process::SpawnError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pid {
+    /// Always 0; the field that will tell the nodes of a cluster apart.
+    node: u32,
+    /// The slot of the process table that the process lives in.
+    index: u32,
+    /// How many processes the slot has held, this one included.
+    generation: NonZeroU64,
+}
+
+impl Pid {
+    pub(crate) fn local(index: u32, generation: NonZeroU64) -> Pid {
+        Pid { node: 0, index, generation }
+    }
+
+    pub(crate) fn index(self) -> u32 {
+        self.index
+    }
+
+    pub(crate) fn generation(self) -> NonZeroU64 {
+        self.generation
+    }
+}
+
+impl fmt::Display for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{}.{}.{}>", self.node, self.index, self.generation)
+    }
+}
+
+impl fmt::Debug for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Identifies one monitor, as returned by [`monitor`](crate::process::monitor).
+///
+/// If the monitor was made [with an alias](crate::process::MonitorOptions::alias), the reference is
+/// that alias too: see [`Alias::from`](Alias#impl-From<MonitorRef>-for-Alias).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MonitorRef {
+    pub(crate) id: NonZeroU64,
+    pub(crate) owner: Pid,
+}
+
+impl MonitorRef {
+    pub(crate) fn new(owner: Pid) -> MonitorRef {
+        MonitorRef { id: unique(), owner }
+    }
+}
+
+impl fmt::Debug for MonitorRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#Ref<{}>", self.id)
+    }
+}
+
+/// An address of a process that can be revoked, made by [`alias`](crate::process::alias).
+///
+/// Messages sent to an alias arrive in its maker's mailbox while the alias is active and are
+/// dropped afterwards. It is what to hand out when an answer may come too late to be of use.
+///
+/// OTP: [Process aliases](https://www.erlang.org/doc/system/ref_man_processes.html#process-aliases).
+///
+/// ```
+/// use procession::prelude::*;
+///
+/// let alias = process::alias();
+/// process::send(alias, "in time");
+/// assert!(process::unalias(alias));
+/// process::send(alias, "too late");
+///
+/// assert!(process::receive().is::<&str>());
+/// assert!(process::receive_timeout(std::time::Duration::ZERO).is_none());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Alias {
+    pub(crate) id: NonZeroU64,
+    pub(crate) owner: Pid,
+}
+
+impl Alias {
+    pub(crate) fn new(owner: Pid) -> Alias {
+        Alias { id: unique(), owner }
+    }
+}
+
+/// A monitor made with an alias is addressed by its own reference.
+///
+/// For a monitor made without one the alias was never active, and what is sent to it is dropped.
+impl From<MonitorRef> for Alias {
+    fn from(monitor: MonitorRef) -> Alias {
+        Alias { id: monitor.id, owner: monitor.owner }
+    }
+}
+
+impl fmt::Debug for Alias {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#Alias<{}>", self.id)
+    }
+}
+
+/// Identifies one timer, as returned by the functions of [`timer`](crate::timer).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimerRef {
+    pub(crate) serial: NonZeroU64,
+    /// Where the timer is kept; the serial tells whether it is still the same one.
+    pub(crate) index: u32,
+}
+
+impl fmt::Debug for TimerRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#Timer<{}>", self.serial)
+    }
+}
+
+/// Tells one link from an earlier or later one between the same two processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LinkId(NonZeroU64);
+
+impl LinkId {
+    pub(crate) fn new() -> LinkId {
+        LinkId(unique())
+    }
+}
+
+/// How many numbers a thread takes from the common counter at once.
+const BLOCK: u64 = 1024;
+
+/// Returns a number that no other call returns, on any thread.
+///
+/// Threads take numbers by the block, so that they do not fight over one cache line.
+pub(crate) fn unique() -> NonZeroU64 {
+    static NEXT_BLOCK: AtomicU64 = AtomicU64::new(1);
+    thread_local! {
+        static BLOCK_LEFT: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+    }
+
+    BLOCK_LEFT.with(|left| {
+        let (mut next, mut end) = left.get();
+        if next == end {
+            next = NEXT_BLOCK.fetch_add(BLOCK, Ordering::Relaxed);
+            end = next + BLOCK;
+        }
+        left.set((next + 1, end));
+        NonZeroU64::new(next).expect("the counter starts at one")
+    })
+}

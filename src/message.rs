@@ -1,0 +1,253 @@
+//! Messages: values of any type on their way to a mailbox.
+
+use std::any::{Any, TypeId, type_name};
+use std::fmt;
+use std::mem;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use crate::exit::ExitReason;
+use crate::id::{MonitorRef, Pid, TimerRef};
+
+/// A message of any type, as a receiver sees it.
+///
+/// Anything that is `Any + Send + Debug` can be sent. A `Message` that is sent on arrives as the
+/// value it holds, not as a message within a message.
+///
+/// ```
+/// use procession::Message;
+///
+/// let message = Message::new(42_u64);
+/// assert!(message.is::<u64>());
+/// assert_eq!(message.downcast_ref::<u64>(), Some(&42));
+///
+/// let message = message.downcast::<String>().unwrap_err(); // not a string: the message is back
+/// assert_eq!(message.downcast::<u64>().unwrap(), 42);
+/// ```
+///
+/// # Differences from OTP
+///
+/// A message is moved, never copied, and keeps its Rust type: a receiver chooses by type first and
+/// by pattern second. What cannot be printed travels inside an [`Opaque`].
+pub struct Message(Box<dyn Payload>);
+
+impl Message {
+    /// Makes a message of `value`. If it already is a `Message`, it is returned as it is.
+    pub fn new<T: Any + Send + fmt::Debug>(value: T) -> Message {
+        // Without specialization this is how a generic function says "unless T is Message".
+        let mut value = Some(value);
+        match (&mut value as &mut dyn Any).downcast_mut::<Option<Message>>() {
+            Some(message) => message.take().expect("it was put there two lines above"),
+            None => Message(Box::new(value.expect("nobody has taken it"))),
+        }
+    }
+
+    /// Returns `true` if the message is a `T`.
+    pub fn is<T: Any>(&self) -> bool {
+        (&*self.0 as &dyn Any).is::<T>()
+    }
+
+    /// Returns the message as a `T`, if it is one.
+    pub fn downcast_ref<T: Any>(&self) -> Option<&T> {
+        (&*self.0 as &dyn Any).downcast_ref()
+    }
+
+    /// Takes the message as a `T`.
+    ///
+    /// # Errors
+    ///
+    /// The message itself, if it is of another type.
+    pub fn downcast<T: Any>(self) -> Result<T, Message> {
+        if !self.is::<T>() {
+            return Err(self);
+        }
+        match (self.0 as Box<dyn Any>).downcast::<T>() {
+            Ok(value) => Ok(*value),
+            Err(_) => unreachable!("the type was compared above"),
+        }
+    }
+
+    /// The name of the message's type, for reports.
+    pub fn type_name(&self) -> &'static str {
+        // Of the value, not of the box, which is a payload too.
+        (*self.0).type_name()
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.0, f)
+    }
+}
+
+/// What is asked of every type that can be sent.
+trait Payload: Any + Send + fmt::Debug {
+    fn type_name(&self) -> &'static str;
+}
+
+impl<T: Any + Send + fmt::Debug> Payload for T {
+    fn type_name(&self) -> &'static str {
+        type_name::<T>()
+    }
+}
+
+/// The two steps by which [`receive!`](crate::receive) takes a message apart.
+///
+/// A pattern that binds by value would move out of the queue a message that its guard then refuses.
+/// So a message is first lent to the pattern in an arm that is never taken, its guard being the
+/// test, and only the message that passes is opened.
+impl Message {
+    /// Lends the message to `test` if it is a `T`, and returns what `test` said of it.
+    #[doc(hidden)]
+    pub fn probe<T, F>(&mut self, test: F) -> bool
+    where
+        T: Any + Send + fmt::Debug,
+        F: FnOnce(Box<T>) -> (bool, Box<T>),
+    {
+        if !self.is::<T>() && TypeId::of::<T>() != TypeId::of::<Message>() {
+            return false;
+        }
+        // The box of a type without size is not allocated.
+        let lent = mem::replace(self, Message(Box::new(Lent)));
+        let (passed, value) = test(lent.open());
+        *self = match_whole(value).unwrap_or_else(|value| Message(value));
+        passed
+    }
+
+    /// Takes the value out of a message that a probe for `T` has let pass.
+    #[doc(hidden)]
+    pub fn open<T: Any>(self) -> Box<T> {
+        let whole: Box<dyn Any> = if TypeId::of::<T>() == TypeId::of::<Message>() {
+            Box::new(self)
+        } else {
+            self.0
+        };
+        whole.downcast().expect("the probe has seen the type")
+    }
+}
+
+/// What is in the place of a message while a probe has it.
+#[derive(Debug)]
+struct Lent;
+
+impl Message {
+    /// Whether the message is gone, because the probe that had it panicked.
+    pub(crate) fn is_lent(&self) -> bool {
+        self.is::<Lent>()
+    }
+}
+
+/// Returns the message if `T` is `Message`, else the box as it was.
+fn match_whole<T: Any>(value: Box<T>) -> Result<Message, Box<T>> {
+    let mut value = Some(value);
+    match (&mut value as &mut dyn Any).downcast_mut::<Option<Box<Message>>>() {
+        Some(message) => Ok(*message.take().expect("it was put there two lines above")),
+        None => Err(value.expect("nobody has taken it")),
+    }
+}
+
+/// Carries a value that cannot be printed, as a message or inside one.
+///
+/// It prints the name of the value's type.
+///
+/// ```
+/// use procession::Opaque;
+///
+/// let job: Opaque<Box<dyn Fn() -> u32 + Send>> = Opaque::new(Box::new(|| 7));
+/// assert_eq!(job(), 7);
+/// assert!(format!("{job:?}").starts_with("Opaque<"));
+/// ```
+pub struct Opaque<T>(T);
+
+impl<T> Opaque<T> {
+    /// Wraps `value`.
+    pub fn new(value: T) -> Opaque<T> {
+        Opaque(value)
+    }
+
+    /// Returns the value.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> Deref for Opaque<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Opaque<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl<T> fmt::Debug for Opaque<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Opaque<{}>", type_name::<T>())
+    }
+}
+
+/// The message by which a process that traps exits learns of an exit signal.
+///
+/// OTP: `{'EXIT', From, Reason}`, see
+/// [Receiving exit signals](https://www.erlang.org/doc/system/ref_man_processes.html#receiving-exit-signals).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exit {
+    /// The process that ended, or that called [`exit`](crate::process::exit).
+    pub from: Pid,
+    /// Why it ended, or what it sent.
+    pub reason: ExitReason,
+}
+
+/// The message by which a process learns that one it monitors has ended.
+///
+/// OTP: `{'DOWN', MonitorRef, process, Object, Reason}`, see
+/// [Monitors](https://www.erlang.org/doc/system/ref_man_processes.html#monitors).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Down {
+    /// The monitor, which is gone now.
+    pub monitor: MonitorRef,
+    /// What was monitored, as it was given to [`monitor`](crate::process::monitor).
+    pub object: Object,
+    /// Why it ended; [`ExitReason::NoProc`] if it was not there when the monitor was made.
+    pub reason: ExitReason,
+}
+
+/// What a monitor was set on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// A process.
+    Pid(Pid),
+    /// Whoever had this name when the monitor was made.
+    Name(Arc<str>),
+}
+
+impl PartialEq<Pid> for Object {
+    fn eq(&self, pid: &Pid) -> bool {
+        matches!(self, Object::Pid(own) if own == pid)
+    }
+}
+
+/// A [`Down`] from a monitor made with a [tag](crate::process::MonitorOptions::tag).
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaggedDown<T> {
+    /// The tag, as it was given.
+    pub tag: T,
+    /// The message that would have come without the tag.
+    pub down: Down,
+}
+
+/// The message that a timer made by [`timer::start`](crate::timer::start) sends.
+///
+/// OTP: `{timeout, TimerRef, Msg}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeout<T> {
+    /// The timer that has expired.
+    pub timer: TimerRef,
+    /// What it was to say.
+    pub value: T,
+}

@@ -1,0 +1,14 @@
+//! What most programs need: `use procession::prelude::*`.
+
+pub use crate::exit::ExitReason;
+pub use crate::id::Alias;
+pub use crate::id::MonitorRef;
+pub use crate::id::Pid;
+pub use crate::id::TimerRef;
+pub use crate::message::Down;
+pub use crate::message::Exit;
+pub use crate::message::Message;
+pub use crate::message::Opaque;
+pub use crate::message::Timeout;
+pub use crate::process;
+pub use crate::receive;

@@ -1,0 +1,189 @@
+//! What messages are sent to.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use crate::id::{Alias, Pid};
+use crate::message::Message;
+
+use super::current::{Process, current_if_any};
+use super::mailbox::Signal;
+use super::names::{NameError, whereis};
+
+/// What a message can be sent to: a [`Pid`], an [`Alias`], or the name of a process.
+///
+/// Sending to a pid or an alias returns nothing, as it is no error that the process has ended.
+/// Sending to a name returns whether anybody has it.
+pub trait Address {
+    /// What [`send`] returns.
+    type Sent<M>;
+
+    /// Does what [`send`] says.
+    fn send<M: Any + Send + Debug>(self, message: M) -> Self::Sent<M>;
+}
+
+/// Error returned from sending to a name that nobody has. It gives the message back.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SendError<M> {
+    /// The name.
+    pub name: Arc<str>,
+    /// What was not sent.
+    pub message: M,
+}
+
+impl<M> Debug for SendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendError").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl<M> fmt::Display for SendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&NameError { name: Arc::clone(&self.name) }, f)
+    }
+}
+
+impl<M> Error for SendError<M> {}
+
+/// Sends `message` to a process, and does not wait.
+///
+/// What one process sends to another arrives in the order it was sent, whether by pid, alias or
+/// name; between messages of different senders there is no order. A process that has ended, or an
+/// alias that is not active, takes no message: it is dropped.
+///
+/// To a name this returns a `Result`; see [`Address`].
+///
+/// OTP: [`erlang:send/2`](https://www.erlang.org/doc/apps/erts/erlang.html#send/2).
+///
+/// ```
+/// use procession::process;
+///
+/// process::send(process::self_pid(), 1_u8);
+/// assert!(process::receive().is::<u8>());
+///
+/// let back = process::send("send::nobody", 2_u8).unwrap_err();
+/// assert_eq!(back.message, 2);
+/// ```
+///
+/// # Errors
+///
+/// Only for a name: [`SendError`] if nobody has it.
+pub fn send<A: Address, M: Any + Send + Debug>(to: A, message: M) -> A::Sent<M> {
+    // Not a receive point, except that a process that is to end sends no more.
+    if let Some(process) = current_if_any() {
+        process.pass();
+    }
+    to.send(message)
+}
+
+impl Address for Pid {
+    type Sent<M> = ();
+
+    fn send<M: Any + Send + Debug>(self, message: M) {
+        deliver(self, Signal::Message(Message::new(message)));
+    }
+}
+
+impl Address for Alias {
+    type Sent<M> = ();
+
+    fn send<M: Any + Send + Debug>(self, message: M) {
+        deliver(self.owner, Signal::Aliased(self.id, Message::new(message)));
+    }
+}
+
+impl Address for &str {
+    type Sent<M> = Result<(), SendError<M>>;
+
+    fn send<M: Any + Send + Debug>(self, message: M) -> Result<(), SendError<M>> {
+        match whereis(self) {
+            Some(pid) => {
+                pid.send(message);
+                Ok(())
+            }
+            None => Err(SendError { name: Arc::from(self), message }),
+        }
+    }
+}
+
+impl Address for &Arc<str> {
+    type Sent<M> = Result<(), SendError<M>>;
+
+    fn send<M: Any + Send + Debug>(self, message: M) -> Result<(), SendError<M>> {
+        (**self).send(message)
+    }
+}
+
+/// An address that is kept: a pid, an alias or a name, which is looked up when it is used.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Destination {
+    /// A process.
+    Pid(Pid),
+    /// An alias of one.
+    Alias(Alias),
+    /// Whoever has this name at the time.
+    Name(Arc<str>),
+}
+
+impl Destination {
+    /// The process that would get a message sent now.
+    pub(crate) fn pid(&self) -> Option<Pid> {
+        match self {
+            Destination::Pid(pid) => Some(*pid),
+            Destination::Alias(alias) => Some(alias.owner),
+            Destination::Name(name) => whereis(name),
+        }
+    }
+
+    /// The process that this can ever lead to, if there is only one.
+    pub(crate) fn fixed_pid(&self) -> Option<Pid> {
+        match self {
+            Destination::Pid(pid) => Some(*pid),
+            Destination::Alias(alias) => Some(alias.owner),
+            Destination::Name(_) => None,
+        }
+    }
+
+    /// Sends a message that is lost if nobody is there.
+    pub(crate) fn send_lossy(&self, message: Message) {
+        let signal = match self {
+            Destination::Alias(alias) => Signal::Aliased(alias.id, message),
+            Destination::Pid(_) | Destination::Name(_) => Signal::Message(message),
+        };
+        match self.pid() {
+            Some(pid) => deliver(pid, signal),
+            None => super::unwind::drop_caught(signal),
+        }
+    }
+}
+
+impl From<Pid> for Destination {
+    fn from(pid: Pid) -> Destination {
+        Destination::Pid(pid)
+    }
+}
+
+impl From<Alias> for Destination {
+    fn from(alias: Alias) -> Destination {
+        Destination::Alias(alias)
+    }
+}
+
+impl From<&str> for Destination {
+    fn from(name: &str) -> Destination {
+        Destination::Name(Arc::from(name))
+    }
+}
+
+impl From<Arc<str>> for Destination {
+    fn from(name: Arc<str>) -> Destination {
+        Destination::Name(name)
+    }
+}
+
+pub(crate) fn deliver(pid: Pid, signal: Signal) {
+    Process::of(pid).slot.deliver(pid.generation(), signal);
+}

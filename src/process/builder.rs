@@ -1,0 +1,311 @@
+//! Spawning.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::id::{MonitorRef, Pid};
+use crate::message::Object;
+
+use super::current::{Process, current};
+use super::limits::ThreadLimit;
+use super::monitor::{self, MonitorOptions};
+use super::names::{self, RegisterError};
+use super::shutdown;
+use super::slot::{Profile, Settings};
+use super::ties;
+use super::unwind;
+use super::worker::{self, Body, ThreadKind};
+
+/// How many ancestors a process remembers.
+const ANCESTORS: usize = 16;
+
+/// How long a killed process may take to leave user code, unless it is told otherwise.
+const KILL_GRACE: Duration = Duration::from_secs(1);
+
+/// Error returned from spawning a process. None was started.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// A limit of the machine leaves no room for another thread.
+    Limit(ThreadLimit),
+    /// The system refused the thread.
+    Thread(io::Error),
+    /// The process could not have its name.
+    Name(RegisterError),
+    /// [`shutdown`](crate::shutdown) is ending all processes.
+    ShuttingDown,
+    /// The caller, a thread of the program's own, was killed, or is in its last destructors.
+    CallerEnded,
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Limit(limit) => write!(f, "no room for another thread: {limit}"),
+            Self::Thread(error) => write!(f, "the system refused a thread: {error}"),
+            Self::Name(error) => write!(f, "the process cannot have its name: {error}"),
+            Self::ShuttingDown => f.write_str("all processes are being shut down"),
+            Self::CallerEnded => f.write_str("the process that spawns has ended"),
+        }
+    }
+}
+
+impl Error for SpawnError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Thread(error) => Some(error),
+            Self::Name(error) => Some(error),
+            Self::Limit(_) | Self::ShuttingDown | Self::CallerEnded => None,
+        }
+    }
+}
+
+/// How to spawn a process.
+///
+/// OTP: [`erlang:spawn_opt/2`](https://www.erlang.org/doc/apps/erts/erlang.html#spawn_opt/2).
+///
+/// ```
+/// use procession::process::{self, Builder};
+///
+/// let pid = Builder::new()
+///     .name("builder::echo")
+///     .stack_size(64 * 1024)
+///     .spawn(|| drop(process::receive()))?;
+/// assert_eq!(process::whereis("builder::echo"), Some(pid));
+/// # process::send(pid, ());
+/// # Ok::<(), process::SpawnError>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it spawns"]
+pub struct Builder {
+    name: Option<String>,
+    link: bool,
+    trap_exit: bool,
+    kill_grace: Duration,
+    thread: ThreadKind,
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder {
+            name: None,
+            link: false,
+            trap_exit: false,
+            kill_grace: KILL_GRACE,
+            thread: ThreadKind::Cached,
+        }
+    }
+}
+
+impl Builder {
+    /// A process without name and links that does not trap exits, on a thread from the cache.
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// Registers the process as `name` before its body runs.
+    pub fn name(mut self, name: impl Into<String>) -> Builder {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Links the process to the caller, before its body runs.
+    pub fn link(mut self) -> Builder {
+        self.link = true;
+        self
+    }
+
+    /// Sets whether the process traps exits from the start. Default: it does not.
+    pub fn trap_exit(mut self, trap_exit: bool) -> Builder {
+        self.trap_exit = trap_exit;
+        self
+    }
+
+    /// Sets how long the process may take to leave user code when it is killed. Default: 1 s.
+    ///
+    /// After that its links and monitors are told without waiting longer, and its thread is left
+    /// behind.
+    pub fn kill_grace(mut self, grace: Duration) -> Builder {
+        self.kill_grace = grace;
+        self
+    }
+
+    /// Runs the process on a thread of its own with a stack of `bytes`. Default: 2 MiB.
+    ///
+    /// Only what is touched takes memory. The system rounds up and has a minimum.
+    pub fn stack_size(mut self, bytes: usize) -> Builder {
+        let name = self.take_thread_name();
+        self.thread = ThreadKind::Own { stack_size: Some(bytes), name };
+        self
+    }
+
+    /// Runs the process on a thread of its own, which debuggers and `top` show under `name`.
+    pub fn thread_name(mut self, name: impl Into<String>) -> Builder {
+        let stack_size = self.own_stack_size();
+        self.thread = ThreadKind::Own { stack_size, name: Some(name.into()) };
+        self
+    }
+
+    /// Runs the process on a thread of its own, which begins and ends with it.
+    ///
+    /// Thread-locals then start fresh, and their destructors run when it ends; on a thread from the
+    /// cache both may be shared with earlier and later processes.
+    pub fn dedicated(mut self) -> Builder {
+        let stack_size = self.own_stack_size();
+        let name = self.take_thread_name();
+        self.thread = ThreadKind::Own { stack_size, name };
+        self
+    }
+
+    fn own_stack_size(&self) -> Option<usize> {
+        match &self.thread {
+            ThreadKind::Cached => None,
+            ThreadKind::Own { stack_size, .. } => *stack_size,
+        }
+    }
+
+    fn take_thread_name(&mut self) -> Option<String> {
+        match &mut self.thread {
+            ThreadKind::Cached => None,
+            ThreadKind::Own { name, .. } => name.take(),
+        }
+    }
+
+    /// Spawns the process.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`] if it was not started; then `body` is dropped.
+    pub fn spawn(self, body: impl FnOnce() + Send + 'static) -> Result<Pid, SpawnError> {
+        self.spawn_boxed(None, Box::new(body)).map(|(pid, _)| pid)
+    }
+
+    /// Spawns the process and monitors it, before its body runs.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn); then there is no monitor either.
+    pub fn spawn_monitor(
+        self,
+        body: impl FnOnce() + Send + 'static,
+    ) -> Result<(Pid, MonitorRef), SpawnError> {
+        self.spawn_monitor_with(MonitorOptions::new(), body)
+    }
+
+    /// As [`spawn_monitor`](Self::spawn_monitor), with a tag or an alias.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn_monitor`](Self::spawn_monitor).
+    pub fn spawn_monitor_with(
+        self,
+        options: MonitorOptions,
+        body: impl FnOnce() + Send + 'static,
+    ) -> Result<(Pid, MonitorRef), SpawnError> {
+        let (pid, monitor) = self.spawn_boxed(Some(options), Box::new(body))?;
+        Ok((pid, monitor.expect("options were given")))
+    }
+
+    pub(crate) fn spawn_boxed(
+        self,
+        monitor: Option<MonitorOptions>,
+        body: Body,
+    ) -> Result<(Pid, Option<MonitorRef>), SpawnError> {
+        unwind::install_hook();
+        let parent = current();
+        parent.check().map_err(|_| SpawnError::CallerEnded)?;
+        if shutdown::is_shutting_down() {
+            return Err(SpawnError::ShuttingDown);
+        }
+        let slot = worker::claim(&self.thread)?;
+        let settings = Settings {
+            trap_exit: self.trap_exit,
+            foreign: false,
+            kill_grace: self.kill_grace,
+        };
+        let pid = slot.begin(Profile::new(ancestors_of_child(parent)), settings);
+        let child = Process { slot, pid };
+        match self.tie(parent, child, monitor) {
+            Ok(monitor) => {
+                worker::hand_over(child, body);
+                Ok((pid, monitor))
+            }
+            Err(error) => {
+                // The process exists, and somebody may have found it: it ends in the proper way.
+                worker::hand_over(child, Box::new(|| {}));
+                Err(error)
+            }
+        }
+    }
+
+    fn tie(
+        &self,
+        parent: Process,
+        child: Process,
+        monitor: Option<MonitorOptions>,
+    ) -> Result<Option<MonitorRef>, SpawnError> {
+        if let Some(name) = &self.name {
+            names::register(name, child.pid).map_err(SpawnError::Name)?;
+        }
+        if self.link {
+            ties::link(parent.end(), child.end()).map_err(|_| SpawnError::CallerEnded)?;
+        }
+        Ok(monitor.map(|options| {
+            monitor::set(parent, Some(child.pid), Object::Pid(child.pid), options)
+        }))
+    }
+}
+
+/// The ancestors of a child of `parent`, the nearest first.
+fn ancestors_of_child(parent: Process) -> Arc<[Pid]> {
+    let older = Arc::clone(&parent.slot.profile.lock().ancestors);
+    std::iter::once(parent.pid).chain(older.iter().copied()).take(ANCESTORS).collect()
+}
+
+/// Starts a process that runs `body` on a thread of its own kind, and returns at once.
+///
+/// The process ends when `body` returns, with [`Normal`](crate::ExitReason::Normal); by
+/// [`exit_self`](super::exit_self); with a panic; or by an exit signal.
+///
+/// OTP: [`erlang:spawn/1`](https://www.erlang.org/doc/apps/erts/erlang.html#spawn/1).
+///
+/// ```
+/// use procession::prelude::*;
+///
+/// let me = process::self_pid();
+/// process::spawn(move || process::send(me, "hello from the other side"))?;
+/// receive! {
+///     text: &str => assert!(text.starts_with("hello")),
+/// }
+/// # Ok::<(), procession::process::SpawnError>(())
+/// ```
+///
+/// # Errors
+///
+/// [`SpawnError`] if no thread could be had; then `body` is dropped.
+pub fn spawn(body: impl FnOnce() + Send + 'static) -> Result<Pid, SpawnError> {
+    Builder::new().spawn(body)
+}
+
+/// As [`spawn()`], and links the process to the caller before its body runs.
+///
+/// # Errors
+///
+/// As [`spawn()`].
+pub fn spawn_link(body: impl FnOnce() + Send + 'static) -> Result<Pid, SpawnError> {
+    Builder::new().link().spawn(body)
+}
+
+/// As [`spawn()`], and monitors the process before its body runs.
+///
+/// # Errors
+///
+/// As [`spawn()`].
+pub fn spawn_monitor(
+    body: impl FnOnce() + Send + 'static,
+) -> Result<(Pid, MonitorRef), SpawnError> {
+    Builder::new().spawn_monitor(body)
+}

@@ -1,0 +1,160 @@
+//! Who the calling thread is.
+//!
+//! A worker thread is told; any other thread becomes a process when it first asks. What this module
+//! keeps per thread needs no destructor, so it can be asked until the thread is gone; only the
+//! watch that ends a foreign thread's process has one.
+
+use std::cell::Cell;
+use std::sync::atomic::Ordering;
+
+use crate::exit::ExitReason;
+use crate::id::Pid;
+
+use super::lifecycle;
+use super::slot::Slot;
+use super::table;
+use super::ties::End;
+use super::unwind;
+use super::worker;
+
+/// A process, found in its slot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Process {
+    pub(crate) slot: &'static Slot,
+    pub(crate) pid: Pid,
+}
+
+/// Whether the calling process may go on.
+#[derive(Debug)]
+pub(crate) enum Standing {
+    Live,
+    /// It is to end, but its thread is unwinding already: it must not block.
+    Unwinding,
+    /// It is a thread of the program's own whose process has ended: killed, or the thread is in its
+    /// last destructors.
+    Gone,
+}
+
+/// The calling process has ended or is ending, and cannot wait for anything.
+#[derive(Debug)]
+pub(crate) struct Ended;
+
+thread_local! {
+    static CURRENT: Cell<Option<Process>> = const { Cell::new(None) };
+    static WATCH: Watch = const { Watch };
+}
+
+/// Ends the process of a foreign thread when the thread ends.
+struct Watch;
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(process) = CURRENT.get() {
+            lifecycle::leave_foreign(process);
+        }
+    }
+}
+
+/// Returns the calling process. A thread that was none becomes one.
+pub(crate) fn current() -> Process {
+    CURRENT.get().unwrap_or_else(adopt)
+}
+
+/// Returns the calling process, if the thread is one already.
+pub(crate) fn current_if_any() -> Option<Process> {
+    CURRENT.get()
+}
+
+pub(crate) fn set_current(process: Option<Process>) {
+    CURRENT.set(process);
+}
+
+fn adopt() -> Process {
+    let process = worker::begin_foreign();
+    CURRENT.set(Some(process));
+    if is_thread_ending() {
+        // Nobody would end it later.
+        lifecycle::leave_foreign(process);
+    }
+    process
+}
+
+/// Whether the thread is in destructors of thread-locals later than ours.
+///
+/// As a side effect the watch is set on a thread that is not.
+fn is_thread_ending() -> bool {
+    WATCH.try_with(|_| ()).is_err()
+}
+
+impl Process {
+    /// The process with this pid, alive or not.
+    pub(crate) fn of(pid: Pid) -> Process {
+        Process { slot: table::slot_of(pid), pid }
+    }
+
+    /// This process as one end of a link.
+    pub(crate) fn end(self) -> End<'static> {
+        End { pid: self.pid, ties: &self.slot.ties }
+    }
+
+    pub(crate) fn is_running(self) -> bool {
+        self.slot.is_running(self.pid.generation())
+    }
+
+    pub(crate) fn is_foreign(self) -> bool {
+        self.slot.foreign.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn traps_exits(self) -> bool {
+        self.slot.trap_exit.load(Ordering::Relaxed)
+    }
+
+    /// Says whether the caller, who is this process, may go on; if it must end, it ends here.
+    pub(crate) fn standing(self) -> Standing {
+        let doomed = self.slot.doomed.load(Ordering::Relaxed);
+        if self.is_running() && !doomed {
+            return Standing::Live;
+        }
+        if self.is_foreign() {
+            return Standing::Gone;
+        }
+        if std::thread::panicking() {
+            return Standing::Unwinding;
+        }
+        unwind::unwind(self.settle(ExitReason::Killed))
+    }
+
+    /// For a call that can fail: an error unless the process may go on.
+    pub(crate) fn check(self) -> Result<(), Ended> {
+        match self.standing() {
+            Standing::Live => Ok(()),
+            Standing::Unwinding | Standing::Gone => Err(Ended),
+        }
+    }
+
+    /// For a call that does not block and cannot fail: a destructor may still make it.
+    pub(crate) fn pass(self) {
+        match self.standing() {
+            Standing::Live | Standing::Unwinding => {}
+            Standing::Gone => self.refuse_gone(),
+        }
+    }
+
+    /// Panics with a plain message, unless a panic here would abort the program.
+    pub(crate) fn refuse_gone(self) {
+        if !std::thread::panicking() && !is_thread_ending() {
+            panic!("process {}, a thread of the program's own, was killed", self.pid);
+        }
+    }
+
+    /// Settles why the process ends, unless that is settled, and returns it.
+    pub(crate) fn settle(self, reason: ExitReason) -> ExitReason {
+        self.slot.verdict.lock().get_or_insert(reason).clone()
+    }
+
+    /// Dooms the calling process: from now on every call ends it.
+    pub(crate) fn doom(self, reason: ExitReason) {
+        self.settle(reason);
+        self.slot.doomed.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,295 @@
+//! How processes start and end.
+//!
+//! # The order of an exit
+//!
+//! 1. The thread is out of user code; if the process crashed, the report is written.
+//! 2. Messages that were not received are dropped.
+//! 3. The process is not alive any more: whoever changes its slot's phase runs what follows.
+//! 4. Its name is released, its timers are removed, its table of ties is closed.
+//! 5. Linked processes get exit signals, then watchers their DOWNs.
+//! 6. The slot is free when the thread has left it.
+//!
+//! So whoever hears of an exit finds the name free and the values of the body dropped.
+//!
+//! # Kill
+//!
+//! A thread cannot be stopped from outside. A killed process is not alive from that moment, and
+//! unwinds at its next call into the runtime, usually at once as it is woken; 4 and 5 follow when
+//! it has left user code. If that takes longer than its grace, it is abandoned: somebody else does 4
+//! and 5, and the thread is left behind.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::exit::ExitReason;
+use crate::id::{LinkId, MonitorRef, Pid};
+use crate::message::Down;
+use crate::report::CrashReport;
+
+use super::address::deliver;
+use super::builder::Builder;
+use super::current::{Process, current, set_current};
+use super::info;
+use super::mailbox::{ExitCause, ExitSignal, Signal};
+use super::monitor;
+use super::names;
+use super::ties::{self, Closed, Tied};
+use super::timers;
+use super::unwind::{self, drop_caught};
+use super::worker;
+
+/// How many threads were left behind and have not come back.
+static ABANDONED: AtomicUsize = AtomicUsize::new(0);
+
+pub(crate) fn abandoned_count() -> usize {
+    ABANDONED.load(Ordering::Relaxed)
+}
+
+/// Runs `body` as `process` on the calling worker thread, to the end of its exit.
+pub(crate) fn run(process: Process, body: worker::Body) {
+    set_current(Some(process));
+    unwind::set_in_body(true);
+    let outcome = if process.is_running() {
+        unwind::catch(body)
+    } else {
+        drop_caught(body); // Killed before it began.
+        ExitReason::Killed
+    };
+    unwind::or_abort(|| end(process, outcome));
+    unwind::set_in_body(false);
+    set_current(None);
+}
+
+/// Ends the calling process, whose body has left with `outcome`.
+fn end(process: Process, outcome: ExitReason) {
+    let outcome = if process.is_running() { outcome } else { ExitReason::Killed };
+    let reason = process.settle(outcome);
+    if let ExitReason::Panic(_) = reason {
+        report_crash(process, &reason);
+    }
+    // What destructors of messages call from here on must not wait.
+    process.doom(reason);
+    finish(process);
+}
+
+/// Steps 2 to 5 for the thread's own process. Nothing is left to do but to free the slot.
+fn finish(process: Process) {
+    let slot = process.slot;
+    slot.mailbox.drain().drop_caught();
+    drop_caught(std::mem::take(&mut *slot.dictionary.lock()));
+    if slot.close(process.pid.generation()) {
+        // Dropped last: a destructor may take its time, and nobody shall wait for it.
+        let late = slot.mailbox.drain();
+        announce(process);
+        late.drop_caught();
+    } else {
+        // Abandoned meanwhile, and told by others. Here is the thread back.
+        slot.mailbox.drain().drop_caught();
+        if !process.is_foreign() {
+            ABANDONED.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Steps 4 and 5: lets the world know that `process` has ended.
+fn announce(process: Process) {
+    let pid = process.pid;
+    let reason = process.settle(ExitReason::Killed);
+    // Names first: whoever hears of the exit may register the name again at once.
+    names::release(pid);
+    timers::remove_target(pid);
+    let ties = process.slot.ties.lock().close();
+    for (monitor, entry) in ties.monitors {
+        monitor::forget(monitor, entry);
+    }
+    for (peer, id) in ties.links {
+        signal_link(pid, peer, id, reason.clone());
+    }
+    for (id, watcher) in ties.watchers {
+        let monitor = MonitorRef { id, owner: watcher.pid };
+        let down = Down { monitor, object: watcher.object, reason: reason.clone() };
+        deliver(watcher.pid, Signal::Down(Box::new(down)));
+    }
+}
+
+/// Sends the exit signal of a link.
+pub(crate) fn signal_link(from: Pid, to: Pid, id: LinkId, reason: ExitReason) {
+    let signal = ExitSignal { from, reason, cause: ExitCause::Link(id) };
+    deliver(to, Signal::Exit(Box::new(signal)));
+}
+
+/// Sends the exit signal of a call of [`exit`](super::exit).
+pub(crate) fn signal_exit(from: Pid, to: Pid, reason: ExitReason) {
+    if reason == ExitReason::Kill {
+        kill(Process::of(to));
+    } else {
+        let signal = ExitSignal { from, reason, cause: ExitCause::Request };
+        deliver(to, Signal::Exit(Box::new(signal)));
+    }
+}
+
+/// Kills `target`, if it is alive.
+fn kill(target: Process) {
+    let (slot, pid) = (target.slot, target.pid);
+    if target.is_foreign() {
+        // Its stack is not ours to unwind, so there is nothing to wait for.
+        if slot.seize(pid.generation()) {
+            take_over(target);
+            slot.wake();
+        }
+    } else if slot.mark_exiting(pid.generation()) {
+        names::release(pid);
+        slot.wake();
+        timers::start_grace(pid, slot.kill_grace());
+    }
+}
+
+/// Runs the exit of a process whose own thread will not.
+fn take_over(target: Process) {
+    let orphans = target.slot.mailbox.drain();
+    announce(target);
+    orphans.drop_caught();
+}
+
+/// Abandons `target`, if it is still not out of user code, in a process made for that: destructors
+/// and loggers may take their time, and the timer thread must not wait for them.
+pub(crate) fn abandon_aside(target: Process) {
+    if !target.slot.abandon(target.pid.generation()) {
+        return;
+    }
+    ABANDONED.fetch_add(1, Ordering::Relaxed);
+    let job = move || {
+        log::warn!(
+            target: "procession::abandoned",
+            "process {} was killed and has not left its code after {:?}: its thread is left behind",
+            target.pid,
+            target.slot.kill_grace(),
+        );
+        take_over(target);
+    };
+    if spawn_detached(Box::new(job)).is_err() {
+        job();
+    }
+}
+
+/// Starts a process that belongs to nobody.
+pub(crate) fn spawn_detached(body: worker::Body) -> Result<Pid, super::SpawnError> {
+    Builder::new().spawn_boxed(None, body).map(|(pid, _)| pid)
+}
+
+/// Ends the process of a foreign thread that is ending, and gives its slot back.
+pub(crate) fn leave_foreign(process: Process) {
+    unwind::or_abort(|| {
+        process.doom(ExitReason::Normal);
+        finish(process);
+        worker::free_foreign(process);
+    });
+}
+
+fn report_crash(process: Process, reason: &ExitReason) {
+    let written = unwind::catch_value(|| {
+        let info = info::of(process);
+        let report = CrashReport {
+            pid: process.pid,
+            name: info.name.as_deref(),
+            label: info.label.as_deref(),
+            reason,
+            ancestors: &info.ancestors,
+            links: &info.links,
+            message_queue_len: info.message_queue_len,
+        };
+        log::error!(target: "procession::crash", "{report}");
+    });
+    if let Err(payload) = written {
+        unwind::report_caught("writing the crash report", payload);
+    }
+}
+
+/// Sends `reason` to `pid` as an exit signal.
+///
+/// A process that does not trap exits ends with `reason` at its next receive point, which any
+/// blocking call of this crate is; `Normal` is ignored, unless the process sends it to itself. One
+/// that traps exits gets an [`Exit`](crate::Exit) message instead. Nothing happens if `pid` has
+/// ended.
+///
+/// [`ExitReason::Kill`] cannot be trapped: the process is not alive from now on, its name is free,
+/// and it ends as [`Killed`](ExitReason::Killed) as soon as it calls into the runtime. If it does not
+/// do so within its [grace](Builder::kill_grace), its links and monitors are told without waiting
+/// longer, and its thread is left behind.
+///
+/// OTP: [`erlang:exit/2`](https://www.erlang.org/doc/apps/erts/erlang.html#exit/2).
+///
+/// # Panics
+///
+/// In a thread of the program's own that was killed.
+pub fn exit(pid: Pid, reason: impl Into<ExitReason>) {
+    let process = current();
+    process.pass();
+    signal_exit(process.pid, pid, reason.into());
+    if pid == process.pid {
+        process.judge_arrived();
+    }
+}
+
+/// Ends the calling process with `reason`.
+///
+/// The thread unwinds, so destructors run; no panic message is printed and no crash report written.
+/// As in OTP, a body that catches the unwinding goes on.
+///
+/// OTP: [`erlang:exit/1`](https://www.erlang.org/doc/apps/erts/erlang.html#exit/1).
+///
+/// # Panics
+///
+/// In a thread that is not the runtime's, because its stack is not ours to unwind.
+pub fn exit_self(reason: impl Into<ExitReason>) -> ! {
+    let process = current();
+    process.pass();
+    let reason = reason.into();
+    if process.is_foreign() {
+        panic!("exit_self({reason}) in {}, a thread of the program's own", process.pid);
+    }
+    unwind::unwind(reason)
+}
+
+/// Links the caller and `pid`: when one ends, the other gets an exit signal with its reason.
+///
+/// There is at most one link between two processes; to link again, or to oneself, does nothing. If
+/// `pid` has ended, the caller gets the signal at once, with [`ExitReason::NoProc`].
+///
+/// OTP: [`erlang:link/1`](https://www.erlang.org/doc/apps/erts/erlang.html#link/1).
+///
+/// # Panics
+///
+/// In a thread of the program's own that was killed.
+pub fn link(pid: Pid) {
+    let process = current();
+    process.pass();
+    if pid == process.pid {
+        return;
+    }
+    match ties::link(process.end(), Process::of(pid).end()) {
+        Ok(Tied::Yes | Tied::Already) => {}
+        Ok(Tied::NoProc(id)) => {
+            signal_link(pid, process.pid, id, ExitReason::NoProc);
+            process.judge_arrived();
+        }
+        Err(Closed) => process.pass(),
+    }
+}
+
+/// Removes the link between the caller and `pid`, for both.
+///
+/// Exit signals that have arrived are judged first. After it no exit signal of the link reaches the
+/// caller. Nothing happens if there is no link.
+///
+/// OTP: [`erlang:unlink/1`](https://www.erlang.org/doc/apps/erts/erlang.html#unlink/1).
+///
+/// # Panics
+///
+/// As [`link`].
+pub fn unlink(pid: Pid) {
+    let process = current();
+    process.judge_arrived();
+    if pid != process.pid {
+        ties::unlink(process.end(), Process::of(pid).end());
+    }
+}

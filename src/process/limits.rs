@@ -1,0 +1,108 @@
+//! How many threads the machine has room for.
+//!
+//! A thread takes four memory maps: its stack, the stack for signals, and a guard for each. Linux
+//! limits the maps of a program, and when they run out inside a thread that is just starting, the
+//! standard library aborts the program. So the runtime counts what is left and refuses before. The
+//! other limits (threads of the machine, of the user, of the control group) make the start of a
+//! thread fail, which is an error as any other.
+
+use std::fmt;
+use std::fs;
+
+use parking_lot::Mutex;
+
+/// The maps of one thread.
+const MAPS_PER_THREAD: usize = 4;
+
+/// Maps left for the rest of the program: its own threads, its heap, libraries it loads.
+const RESERVE: usize = 1024;
+
+/// A limit of the machine that leaves no room for another thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThreadLimit {
+    /// The name of the limit.
+    pub name: &'static str,
+    /// Its value.
+    pub value: usize,
+    /// How much of it is in use.
+    pub used: usize,
+}
+
+impl fmt::Display for ThreadLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ThreadLimit { name, value, used } = self;
+        write!(f, "{used} memory maps are in use and {name} is {value}")?;
+        write!(f, " (a thread takes {MAPS_PER_THREAD}); `sysctl {name}={}` raises it", value * 2)
+    }
+}
+
+/// Up to how many worker threads may be started before the maps are counted again.
+static GRANTED: Mutex<usize> = Mutex::new(0);
+
+/// Says whether there is room for another thread beside the `threads` workers there are.
+///
+/// Counting maps takes a while when there are many, so each count grants half of what is left.
+pub(crate) fn check(threads: usize) -> Result<(), ThreadLimit> {
+    let mut granted = GRANTED.lock();
+    if threads < *granted {
+        return Ok(());
+    }
+    let Some(maps) = Maps::count() else {
+        *granted = usize::MAX; // Not Linux: there is no such limit to know.
+        return Ok(());
+    };
+    let room = maps.room_for_threads();
+    if room == 0 {
+        return Err(maps.limit());
+    }
+    *granted = threads + room.div_ceil(2);
+    Ok(())
+}
+
+/// The memory maps of the program.
+#[derive(Clone, Copy, Debug)]
+struct Maps {
+    used: usize,
+    limit: usize,
+}
+
+const MAX_MAP_COUNT: &str = "vm.max_map_count";
+
+impl Maps {
+    fn count() -> Option<Maps> {
+        let limit = fs::read_to_string("/proc/sys/vm/max_map_count").ok()?.trim().parse().ok()?;
+        let maps = fs::read("/proc/self/maps").ok()?;
+        Some(Maps { used: maps.iter().filter(|byte| **byte == b'\n').count(), limit })
+    }
+
+    fn room_for_threads(self) -> usize {
+        self.limit.saturating_sub(self.used).saturating_sub(RESERVE) / MAPS_PER_THREAD
+    }
+
+    fn limit(self) -> ThreadLimit {
+        ThreadLimit { name: MAX_MAP_COUNT, value: self.limit, used: self.used }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_with_stock_settings_has_room_for_fifteen_thousand_threads() {
+        assert!(Maps { used: 100, limit: 65_530 }.room_for_threads() > 15_900);
+    }
+
+    #[test]
+    fn no_room_is_left_at_the_limit_nor_beyond_it() {
+        assert_eq!(Maps { used: 65_530, limit: 65_530 }.room_for_threads(), 0);
+        assert_eq!(Maps { used: 70_000, limit: 65_530 }.room_for_threads(), 0);
+    }
+
+    #[test]
+    fn the_error_names_the_limit_and_how_to_raise_it() {
+        let text = Maps { used: 64_600, limit: 65_530 }.limit().to_string();
+        assert!(text.contains("vm.max_map_count is 65530"), "{text}");
+        assert!(text.contains("sysctl vm.max_map_count=131060"), "{text}");
+    }
+}

@@ -1,0 +1,264 @@
+//! The mailbox: what is in transit, and what has arrived and waits to be received.
+//!
+//! Everything a process learns comes through the one channel, so what one sender sends arrives in
+//! the order sent. At each receive point the process *sorts*: it takes what has arrived out of the
+//! channel, acts on the signals among it, and queues the messages. Only the process itself sorts
+//! and receives; the queue has a lock because an abandoned process's queue is emptied by others.
+//!
+//! The queue is *checked out* while its owner works on it, so that no lock is held while patterns
+//! and guards of the user run. What arrives in the meantime (when such code is a receive point
+//! itself) comes after it.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
+use std::thread;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use parking_lot::Mutex;
+
+use crate::exit::ExitReason;
+use crate::id::{LinkId, Pid};
+use crate::message::{Down, Message};
+
+use super::unwind::drop_each_caught;
+
+/// What goes through a channel: a signal, and to which of the slot's processes it is addressed.
+#[derive(Debug)]
+pub(crate) struct Envelope {
+    pub(crate) generation: NonZeroU64,
+    pub(crate) signal: Signal,
+}
+
+/// Everything that one process can send another.
+#[derive(Debug)]
+pub(crate) enum Signal {
+    Message(Message),
+    /// A message to the alias with this number.
+    Aliased(NonZeroU64, Message),
+    Exit(Box<ExitSignal>),
+    Down(Box<Down>),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct ExitSignal {
+    pub(crate) from: Pid,
+    pub(crate) reason: ExitReason,
+    pub(crate) cause: ExitCause,
+}
+
+/// Where an exit signal came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExitCause {
+    /// The other end of this link ended.
+    Link(LinkId),
+    /// Somebody called [`exit`](super::exit).
+    Request,
+}
+
+/// A place in the order of arrival: before everything that arrives after it was taken.
+///
+/// Taken before a request is sent, it lets the wait for the answer skip all that was there before,
+/// however much that is.
+///
+/// ```
+/// use procession::prelude::*;
+/// use std::time::Duration;
+///
+/// process::send(process::self_pid(), "unrelated");
+/// let mark = process::mark();
+/// process::send(process::self_pid(), "answer");
+///
+/// let message = process::receive_match_since(mark, Duration::ZERO, |_| true).unwrap();
+/// assert_eq!(message.downcast::<&str>().unwrap(), "answer");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(pub(crate) u64);
+
+impl Mark {
+    /// Before everything.
+    #[doc(hidden)]
+    pub const START: Mark = Mark(0);
+}
+
+/// The channel and the queue of one slot.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    sender: Sender<Envelope>,
+    receiver: Receiver<Envelope>,
+    queue: Mutex<VecDeque<Entry>>,
+    /// The length of the queue, also while it is checked out.
+    queued: AtomicUsize,
+    /// How many envelopes the owner has taken out of the channel.
+    taken: AtomicU64,
+    /// How many messages the owner has received.
+    received: AtomicU64,
+}
+
+/// A message that has arrived.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// Its place in the order of arrival.
+    pub(crate) place: Mark,
+    /// The monitor whose DOWN it is.
+    pub(crate) monitor: Option<NonZeroU64>,
+    pub(crate) message: Message,
+}
+
+impl Mailbox {
+    pub(crate) fn new() -> Mailbox {
+        let (sender, receiver) = unbounded();
+        Mailbox {
+            sender,
+            receiver,
+            queue: Mutex::default(),
+            queued: AtomicUsize::new(0),
+            taken: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+        }
+    }
+
+    /// Forgets the figures of the last owner.
+    pub(crate) fn reset(&self) {
+        self.queued.store(0, Ordering::Relaxed);
+        self.taken.store(0, Ordering::Relaxed);
+        self.received.store(0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn push(&self, envelope: Envelope) {
+        self.sender.send(envelope).expect("the receiver is in the same slot");
+    }
+
+    /// Takes the oldest envelope out of the channel. For the owner, who counts them.
+    pub(crate) fn take(&self) -> Option<(Mark, Envelope)> {
+        let envelope = self.receiver.try_recv().ok()?;
+        let place = self.taken.load(Ordering::Relaxed);
+        self.taken.store(place + 1, Ordering::Relaxed);
+        Some((Mark(place), envelope))
+    }
+
+    /// Takes everything out of the channel and the queue. For a slot that is not running.
+    ///
+    /// It begins with a fence, to be the second half of the rule in [`slot`](super::slot).
+    pub(crate) fn drain(&self) -> Orphans {
+        fence(Ordering::SeqCst);
+        let queue = mem::take(&mut *self.queue.lock());
+        Orphans { queue, envelopes: self.receiver.try_iter().collect() }
+    }
+
+    /// How many envelopes are in the channel.
+    pub(crate) fn in_transit(&self) -> usize {
+        self.receiver.len()
+    }
+
+    pub(crate) fn has_arrivals(&self) -> bool {
+        !self.receiver.is_empty()
+    }
+
+    /// How many messages have arrived or are in transit.
+    pub(crate) fn len(&self) -> usize {
+        self.queued.load(Ordering::Relaxed) + self.in_transit()
+    }
+
+    /// The place of the next envelope to be pushed.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark(self.taken.load(Ordering::Relaxed) + self.in_transit() as u64)
+    }
+
+    /// The place of the first envelope that is not sorted yet.
+    pub(crate) fn sorted(&self) -> Mark {
+        Mark(self.taken.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_received(&self) {
+        let received = self.received.load(Ordering::Relaxed);
+        self.received.store(received + 1, Ordering::Relaxed);
+    }
+
+    /// Whether nothing is queued, nor checked out.
+    pub(crate) fn is_queue_empty(&self) -> bool {
+        self.queued.load(Ordering::Relaxed) == 0
+    }
+
+    /// Lends the queue to its owner.
+    pub(crate) fn check_out(&self) -> CheckedOut<'_> {
+        CheckedOut { entries: mem::take(&mut *self.queue.lock()), mailbox: self }
+    }
+}
+
+/// Messages and signals that nobody will receive.
+#[derive(Debug)]
+#[must_use = "their destructors are user code, which must be caught"]
+pub(crate) struct Orphans {
+    queue: VecDeque<Entry>,
+    envelopes: Vec<Envelope>,
+}
+
+impl Orphans {
+    /// Drops them one by one, the oldest first.
+    pub(crate) fn drop_caught(self) {
+        drop_each_caught(self.queue);
+        drop_each_caught(self.envelopes);
+    }
+}
+
+/// The queue in its owner's hands; it goes back when this is dropped.
+#[derive(Debug)]
+pub(crate) struct CheckedOut<'a> {
+    entries: VecDeque<Entry>,
+    mailbox: &'a Mailbox,
+}
+
+impl CheckedOut<'_> {
+    pub(crate) fn push(&mut self, entry: Entry) {
+        self.entries.push_back(entry);
+        self.mailbox.queued.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Removes the first entry at or after `since` that `select` chooses.
+    pub(crate) fn select<R>(
+        &mut self,
+        since: Mark,
+        mut select: impl FnMut(&mut Message) -> Option<R>,
+    ) -> Option<(R, Message)> {
+        let first = self.entries.partition_point(|entry| entry.place < since);
+        for index in first..self.entries.len() {
+            if let Some(choice) = select(&mut self.entries[index].message) {
+                let entry = self.remove(index);
+                return Some((choice, entry.message));
+            }
+        }
+        None
+    }
+
+    /// Removes the DOWN of `monitor`.
+    pub(crate) fn remove_down(&mut self, monitor: NonZeroU64) -> Option<Message> {
+        let index = self.entries.iter().position(|entry| entry.monitor == Some(monitor))?;
+        Some(self.remove(index).message)
+    }
+
+    fn remove(&mut self, index: usize) -> Entry {
+        let entry = self.entries.remove(index).expect("the index was found in this queue");
+        self.mailbox.queued.fetch_sub(1, Ordering::Relaxed);
+        entry
+    }
+}
+
+impl Drop for CheckedOut<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            // A guard of `receive!` that panicked took the message it was looking at with it.
+            let before = self.entries.len();
+            self.entries.retain(|entry| !entry.message.is_lent());
+            self.mailbox.queued.fetch_sub(before - self.entries.len(), Ordering::Relaxed);
+        }
+        let mut queue = self.mailbox.queue.lock();
+        self.entries.append(&mut queue);
+        mem::swap(&mut *queue, &mut self.entries);
+    }
+}

@@ -1,0 +1,259 @@
+//! Monitors and aliases.
+
+use std::any::Any;
+use std::fmt;
+use std::num::NonZeroU64;
+
+use crate::exit::ExitReason;
+use crate::id::{Alias, MonitorRef, Pid};
+use crate::message::{Down, Message, Object, TaggedDown};
+
+use super::address::{Destination, deliver};
+use super::current::{Process, current};
+use super::mailbox::Signal;
+use super::names::whereis;
+use super::ties::{AliasMode, MakeDown, Monitor, Watcher};
+use super::unwind::drop_caught;
+
+/// What to monitor with beyond the plain [`monitor`].
+///
+/// OTP: the options of [`erlang:monitor/3`](https://www.erlang.org/doc/apps/erts/erlang.html#monitor/3).
+///
+/// ```
+/// use procession::prelude::*;
+/// use procession::process::MonitorOptions;
+/// use procession::TaggedDown;
+///
+/// let pid = process::spawn(|| {})?;
+/// process::monitor_with(pid, MonitorOptions::new().tag("worker"));
+///
+/// receive! {
+///     TaggedDown { tag: "worker", down } => assert_eq!(down.object, pid),
+/// }
+/// # Ok::<(), procession::process::SpawnError>(())
+/// ```
+#[derive(Default)]
+#[must_use]
+pub struct MonitorOptions {
+    tag: Option<MakeDown>,
+    alias: Option<AliasMode>,
+}
+
+impl MonitorOptions {
+    /// Neither tag nor alias.
+    pub fn new() -> MonitorOptions {
+        MonitorOptions::default()
+    }
+
+    /// The message will be a [`TaggedDown`] with this tag, instead of a [`Down`].
+    pub fn tag<T: Any + Send + fmt::Debug>(mut self, tag: T) -> MonitorOptions {
+        self.tag = Some(Box::new(|down| Message::new(TaggedDown { tag, down })));
+        self
+    }
+
+    /// The reference will be an active [`Alias`] of the caller too, which ends as `mode` says.
+    pub fn alias(mut self, mode: AliasMode) -> MonitorOptions {
+        self.alias = Some(mode);
+        self
+    }
+}
+
+impl fmt::Debug for MonitorOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MonitorOptions")
+            .field("tagged", &self.tag.is_some())
+            .field("alias", &self.alias)
+            .finish()
+    }
+}
+
+/// Asks for one [`Down`] message when `target`, a pid or a name, ends.
+///
+/// A name is resolved once, here. If nobody is there, the message comes at once, with
+/// [`ExitReason::NoProc`]. Each call makes a monitor of its own. The monitored process does not
+/// notice. A monitor of oneself never fires.
+///
+/// OTP: [`erlang:monitor/2`](https://www.erlang.org/doc/apps/erts/erlang.html#monitor/2).
+///
+/// ```
+/// use procession::prelude::*;
+///
+/// let pid = process::spawn(|| process::exit_self(ExitReason::new("done")))?;
+/// let monitor = process::monitor(pid);
+/// receive! {
+///     down: Down if down.monitor == monitor => println!("{:?}", down.reason),
+/// }
+/// # Ok::<(), procession::process::SpawnError>(())
+/// ```
+///
+/// # Panics
+///
+/// In a thread of the program's own that was killed.
+pub fn monitor(target: impl Into<Destination>) -> MonitorRef {
+    monitor_with(target, MonitorOptions::new())
+}
+
+/// As [`monitor`], with a tag or an alias.
+///
+/// # Panics
+///
+/// As [`monitor`].
+pub fn monitor_with(target: impl Into<Destination>, options: MonitorOptions) -> MonitorRef {
+    let owner = current();
+    owner.pass();
+    let (object, target) = match target.into() {
+        Destination::Pid(pid) => (Object::Pid(pid), Some(pid)),
+        Destination::Alias(alias) => (Object::Pid(alias.owner), Some(alias.owner)),
+        Destination::Name(name) => {
+            let target = whereis(&name);
+            (Object::Name(name), target)
+        }
+    };
+    set(owner, target, object, options)
+}
+
+/// Sets a monitor by `owner` on `target`.
+pub(crate) fn set(
+    owner: Process,
+    target: Option<Pid>,
+    object: Object,
+    options: MonitorOptions,
+) -> MonitorRef {
+    let monitor = MonitorRef::new(owner.pid);
+    {
+        let mut ties = owner.slot.ties.lock();
+        if !ties.is_of(owner.pid) {
+            return monitor; // The owner was killed just now; nobody is left to hear of anything.
+        }
+        if let Some(mode) = options.alias {
+            ties.aliases.insert(monitor.id, mode);
+        }
+        if target == Some(owner.pid) {
+            return monitor;
+        }
+        let entry = Monitor { target, object: object.clone(), tag: options.tag };
+        ties.monitors.insert(monitor.id, entry);
+    }
+    let watcher = Watcher { pid: owner.pid, object: object.clone() };
+    if !target.is_some_and(|target| watch(target, monitor, watcher)) {
+        let down = Down { monitor, object, reason: ExitReason::NoProc };
+        deliver(owner.pid, Signal::Down(Box::new(down)));
+    }
+    monitor
+}
+
+/// Enters a watcher with `target`. False if that has ended.
+fn watch(target: Pid, monitor: MonitorRef, watcher: Watcher) -> bool {
+    let mut ties = Process::of(target).slot.ties.lock();
+    let open = ties.is_of(target);
+    if open {
+        ties.watchers.insert(monitor.id, watcher);
+    }
+    open
+}
+
+/// Removes a monitor that is out of its owner's table from its target's.
+pub(crate) fn forget(monitor: NonZeroU64, entry: Monitor) {
+    if let Some(target) = entry.target {
+        let mut ties = Process::of(target).slot.ties.lock();
+        if ties.is_of(target) {
+            ties.watchers.remove(&monitor);
+        }
+    }
+    drop_caught(entry.tag);
+}
+
+/// Removes a monitor of the caller's, and returns whether it was still there to remove.
+///
+/// After `true` no [`Down`] of it exists, nor will come. After `false` the message is in the mailbox
+/// already (or was received, or the monitor is another process's, which is left alone); it stays
+/// there: see [`demonitor_flush`]. Exit signals that have arrived are judged first.
+///
+/// OTP: [`erlang:demonitor/2`](https://www.erlang.org/doc/apps/erts/erlang.html#demonitor/2) with
+/// `info`.
+///
+/// # Panics
+///
+/// As [`monitor`].
+pub fn demonitor(monitor: MonitorRef) -> bool {
+    let owner = current();
+    owner.judge_arrived();
+    let removed = {
+        let mut ties = owner.slot.ties.lock();
+        if !ties.is_of(monitor.owner) {
+            return false;
+        }
+        ties.end_alias_of(monitor.id);
+        ties.monitors.remove(&monitor.id)
+    };
+    // From here on a DOWN in transit is dropped when it is sorted.
+    let active = removed.is_some();
+    if let Some(entry) = removed {
+        forget(monitor.id, entry);
+    }
+    active
+}
+
+/// As [`demonitor`], and takes the message out of the mailbox if it is there.
+///
+/// After this no [`Down`] of the monitor exists, nor will come. `false` says that one was there and
+/// was removed, or that the monitor was not active.
+///
+/// OTP: [`erlang:demonitor/2`](https://www.erlang.org/doc/apps/erts/erlang.html#demonitor/2) with
+/// `flush` and `info`.
+///
+/// # Panics
+///
+/// As [`monitor`].
+pub fn demonitor_flush(monitor: MonitorRef) -> bool {
+    let active = demonitor(monitor);
+    if !active {
+        let flushed = current().slot.mailbox.check_out().remove_down(monitor.id);
+        drop_caught(flushed);
+    }
+    active
+}
+
+/// Makes an active [`Alias`] of the caller, which lasts until [`unalias`].
+///
+/// OTP: [`erlang:alias/0`](https://www.erlang.org/doc/apps/erts/erlang.html#alias/0).
+///
+/// # Panics
+///
+/// In a thread of the program's own that was killed.
+pub fn alias() -> Alias {
+    alias_with(AliasMode::ExplicitUnalias)
+}
+
+/// As [`alias`]; with [`AliasMode::Reply`] the first message that comes through it ends it.
+///
+/// # Panics
+///
+/// As [`alias`].
+pub fn alias_with(mode: AliasMode) -> Alias {
+    let owner = current();
+    owner.pass();
+    let alias = Alias::new(owner.pid);
+    let mut ties = owner.slot.ties.lock();
+    if ties.is_of(owner.pid) {
+        ties.aliases.insert(alias.id, mode);
+    }
+    alias
+}
+
+/// Ends an alias of the caller's: what comes through it from now on is dropped.
+///
+/// Returns whether it was active. A monitor made together with it stays. What has arrived before is
+/// sorted first and stays in the mailbox.
+///
+/// OTP: [`erlang:unalias/1`](https://www.erlang.org/doc/apps/erts/erlang.html#unalias/1).
+///
+/// # Panics
+///
+/// As [`alias`].
+pub fn unalias(alias: Alias) -> bool {
+    let owner = current();
+    owner.judge_arrived();
+    let mut ties = owner.slot.ties.lock();
+    ties.is_of(alias.owner) && ties.aliases.remove(&alias.id).is_some()
+}

@@ -1,0 +1,191 @@
+//! The one name table.
+//!
+//! A name belongs to its process only as long as that is alive: the moment it is not, the name reads
+//! as free and can be taken, though the entry may be removed a little later.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use once_cell::sync::Lazy;
+use parking_lot::Mutex;
+
+use crate::id::Pid;
+
+use super::current::{Process, current};
+
+/// Both directions, as a process has at most one name.
+#[derive(Default)]
+struct Names {
+    pids: HashMap<Arc<str>, Pid>,
+    names: HashMap<Pid, Arc<str>>,
+}
+
+static NAMES: Lazy<Mutex<Names>> = Lazy::new(Mutex::default);
+
+impl Names {
+    fn holder(&self, name: &str) -> Option<Pid> {
+        self.pids.get(name).copied().filter(|pid| Process::of(*pid).is_running())
+    }
+
+    fn register(&mut self, name: Arc<str>, pid: Pid) -> Result<(), RegisterError> {
+        if let Some(holder) = self.holder(&name) {
+            return Err(RegisterError::Taken { name, holder });
+        }
+        if let Some(own) = self.names.get(&pid) {
+            return Err(RegisterError::HasName { pid, name: Arc::clone(own) });
+        }
+        // In this order under the lock: a process that ends takes the lock after it is not alive
+        // any more, to remove what was registered before.
+        if !Process::of(pid).is_running() {
+            return Err(RegisterError::NotAlive(pid));
+        }
+        if let Some(dead) = self.pids.insert(Arc::clone(&name), pid) {
+            self.names.remove(&dead);
+        }
+        self.names.insert(pid, name);
+        Ok(())
+    }
+
+    fn release(&mut self, pid: Pid) {
+        if let Some(name) = self.names.remove(&pid) {
+            self.pids.remove(&name);
+        }
+    }
+}
+
+/// Error returned from [`register`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// Another process has the name, or the process itself has it already.
+    Taken {
+        /// The name.
+        name: Arc<str>,
+        /// Who has it.
+        holder: Pid,
+    },
+    /// The process has a name already; it can have only one.
+    HasName {
+        /// The process.
+        pid: Pid,
+        /// The name it has.
+        name: Arc<str>,
+    },
+    /// The process has ended.
+    NotAlive(Pid),
+    /// The name is the empty string.
+    Empty,
+}
+
+impl fmt::Display for RegisterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Taken { name, holder } => write!(f, "the name {name:?} is taken by {holder}"),
+            Self::HasName { pid, name } => write!(f, "{pid} already has the name {name:?}"),
+            Self::NotAlive(pid) => write!(f, "{pid} is not alive"),
+            Self::Empty => f.write_str("a name cannot be empty"),
+        }
+    }
+}
+
+impl Error for RegisterError {}
+
+/// Error returned from [`unregister`], and from sending to a name that nobody has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameError {
+    /// The name.
+    pub name: Arc<str>,
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no process is registered as {:?}", self.name)
+    }
+}
+
+impl Error for NameError {}
+
+/// Gives `pid` the name `name`, by which any process can then send to it.
+///
+/// The name is free again when the process ends, or by [`unregister`]. Whoever learns that a process
+/// has ended finds its name free. If the caller names itself, exit signals that have arrived are
+/// judged first.
+///
+/// OTP: [`erlang:register/2`](https://www.erlang.org/doc/apps/erts/erlang.html#register/2).
+///
+/// # Errors
+///
+/// - [`RegisterError::Taken`] if a process has the name.
+/// - [`RegisterError::HasName`] if `pid` has another name.
+/// - [`RegisterError::NotAlive`] if `pid` has ended.
+/// - [`RegisterError::Empty`] if `name` is empty.
+pub fn register(name: &str, pid: Pid) -> Result<(), RegisterError> {
+    judge_first_if_own(pid);
+    if name.is_empty() {
+        return Err(RegisterError::Empty);
+    }
+    let name = Arc::from(name);
+    NAMES.lock().register(name, pid)
+}
+
+/// Takes the name `name` from whoever has it.
+///
+/// If that is the caller, exit signals that have arrived are judged first.
+///
+/// OTP: [`erlang:unregister/1`](https://www.erlang.org/doc/apps/erts/erlang.html#unregister/1).
+///
+/// # Errors
+///
+/// [`NameError`] if nobody has the name.
+pub fn unregister(name: &str) -> Result<(), NameError> {
+    let holder = whereis(name);
+    holder.into_iter().for_each(judge_first_if_own);
+    let mut names = NAMES.lock();
+    match names.holder(name) {
+        Some(holder) => {
+            names.release(holder);
+            Ok(())
+        }
+        None => Err(NameError { name: Arc::from(name) }),
+    }
+}
+
+fn judge_first_if_own(pid: Pid) {
+    let process = current();
+    if process.pid == pid {
+        process.judge_arrived();
+    } else {
+        process.pass();
+    }
+}
+
+/// Returns the process registered as `name`.
+///
+/// It may end at any moment, including before this function returns; to learn of that,
+/// [`monitor`](super::monitor()) it.
+///
+/// OTP: [`erlang:whereis/1`](https://www.erlang.org/doc/apps/erts/erlang.html#whereis/1).
+pub fn whereis(name: &str) -> Option<Pid> {
+    NAMES.lock().holder(name)
+}
+
+/// Returns the names that processes have, in no particular order.
+///
+/// OTP: [`erlang:registered/0`](https://www.erlang.org/doc/apps/erts/erlang.html#registered/0).
+pub fn registered() -> Vec<Arc<str>> {
+    let names = NAMES.lock();
+    let alive = names.names.iter().filter(|(pid, _)| Process::of(**pid).is_running());
+    alive.map(|(_, name)| Arc::clone(name)).collect()
+}
+
+/// The name of `pid`, which may have ended.
+pub(crate) fn name_of(pid: Pid) -> Option<Arc<str>> {
+    NAMES.lock().names.get(&pid).cloned()
+}
+
+/// Frees the name of a process that is not alive any more.
+pub(crate) fn release(pid: Pid) {
+    NAMES.lock().release(pid);
+}

@@ -1,0 +1,467 @@
+//! Receiving: sorting what has arrived, choosing a message, waiting for the next one.
+
+use std::time::{Duration, Instant};
+
+use crate::message::Message;
+
+use super::current::{Ended, Process, current};
+use super::mailbox::{Entry, Envelope, ExitCause, ExitSignal, Mark, Signal};
+use super::monitor;
+use super::ties::{self, Verdict};
+use super::unwind;
+
+/// When a wait is over; `None` means never, as does a time too far off for the clock.
+pub(crate) fn deadline_after(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}
+
+fn is_past(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| Instant::now() >= deadline)
+}
+
+/// What sorting makes of one envelope.
+enum Sorted {
+    Queue(Entry),
+    /// It is of no use; dropped when the queue is back in its place, as that runs user code.
+    Drop(Signal),
+    Die(crate::exit::ExitReason),
+    Nothing,
+}
+
+impl Process {
+    /// Sorts what has arrived, and ends the caller here if that has doomed it.
+    pub(crate) fn judge_arrived(self) {
+        self.sort();
+        self.pass();
+    }
+
+    /// Sorts what had arrived when it was called.
+    pub(crate) fn sort(self) {
+        let mailbox = &self.slot.mailbox;
+        let arrived = mailbox.in_transit();
+        if arrived == 0 {
+            return;
+        }
+        let mut queue = mailbox.check_out();
+        let mut useless = Vec::new();
+        for _ in 0..arrived {
+            let Some((place, envelope)) = mailbox.take() else { break };
+            match self.admit(place, envelope) {
+                Sorted::Queue(entry) => queue.push(entry),
+                Sorted::Drop(signal) => useless.push(signal),
+                Sorted::Die(reason) => {
+                    self.doom(reason);
+                    break;
+                }
+                Sorted::Nothing => {}
+            }
+        }
+        drop(queue);
+        unwind::drop_each_caught(useless);
+    }
+
+    fn admit(self, place: Mark, Envelope { generation, signal }: Envelope) -> Sorted {
+        if generation != self.pid.generation() {
+            return Sorted::Drop(signal);
+        }
+        match signal {
+            Signal::Message(message) => queue(place, message),
+            Signal::Aliased(alias, message) => {
+                let (admitted, ended) = self.slot.ties.lock().admit_aliased(alias);
+                if let Some(monitor) = ended {
+                    monitor::forget(alias, monitor);
+                }
+                if admitted {
+                    queue(place, message)
+                } else {
+                    Sorted::Drop(Signal::Message(message))
+                }
+            }
+            Signal::Exit(signal) => self.admit_exit(place, *signal),
+            Signal::Down(down) => {
+                let id = down.monitor.id;
+                let fired = self.slot.ties.lock().remove_fired(id);
+                let Some(fired) = fired else { return Sorted::Drop(Signal::Down(down)) };
+                let message = match fired.tag {
+                    Some(tag) => tag(*down),
+                    None => Message::new(*down),
+                };
+                Sorted::Queue(Entry { place, monitor: Some(id), message })
+            }
+        }
+    }
+
+    fn admit_exit(self, place: Mark, signal: ExitSignal) -> Sorted {
+        let active = match signal.cause {
+            ExitCause::Link(id) => self.slot.ties.lock().remove_link(signal.from, id),
+            ExitCause::Request => true,
+        };
+        match ties::judge(self.pid, self.traps_exits(), active, &signal) {
+            Verdict::Drop => Sorted::Nothing,
+            Verdict::Deliver => {
+                let ExitSignal { from, reason, .. } = signal;
+                queue(place, Message::new(crate::message::Exit { from, reason }))
+            }
+            Verdict::Die(reason) => Sorted::Die(reason),
+        }
+    }
+
+    /// Waits for the first message at or after `since` that `select` chooses, and takes it.
+    ///
+    /// Each message is looked at once. `None` if the deadline came first.
+    pub(crate) fn select<R>(
+        self,
+        mut since: Mark,
+        deadline: Option<Instant>,
+        mut select: impl FnMut(&mut Message) -> Option<R>,
+    ) -> Result<Option<(R, Message)>, Ended> {
+        loop {
+            self.sort();
+            self.check()?;
+            let mailbox = &self.slot.mailbox;
+            let seen = mailbox.sorted();
+            if !mailbox.is_queue_empty() {
+                let found = mailbox.check_out().select(since, &mut select);
+                if found.is_some() {
+                    mailbox.count_received();
+                    return Ok(found);
+                }
+            }
+            since = since.max(seen);
+            if is_past(deadline) {
+                return Ok(None);
+            }
+            self.wait(deadline);
+        }
+    }
+
+    /// Parks until something has arrived, the process was killed, or the deadline has come; or for
+    /// no reason.
+    pub(crate) fn wait(self, deadline: Option<Instant>) {
+        self.slot.park_unless(deadline, || self.slot.mailbox.has_arrivals() || !self.is_running());
+    }
+
+    /// For an untimed receive of a process that cannot wait any more.
+    fn refuse_receive(self) -> ! {
+        self.refuse_gone();
+        unwind::abort(&format!(
+            "a destructor in process {}, which is ending, receives without a time-out",
+            self.pid
+        ))
+    }
+}
+
+fn queue(place: Mark, message: Message) -> Sorted {
+    Sorted::Queue(Entry { place, monitor: None, message })
+}
+
+/// Takes the oldest message out of the mailbox, waiting for one if there is none.
+///
+/// This is a receive point: exit signals that have arrived are judged first, whatever is queued
+/// before them.
+///
+/// # Panics
+///
+/// In a thread of the program's own that was killed.
+pub fn receive() -> Message {
+    receive_match(|_| true)
+}
+
+/// As [`receive`], for at most `timeout`; `None` if no message came.
+///
+/// A `timeout` of zero takes what is there. One too long for the clock means for ever.
+///
+/// # Panics
+///
+/// As [`receive`].
+pub fn receive_timeout(timeout: Duration) -> Option<Message> {
+    receive_match_timeout(timeout, |_| true)
+}
+
+/// Takes the first message, in order of arrival, for which `matches` says yes; the others stay.
+///
+/// Each message is looked at once. `matches` should look and nothing else: if it receives itself, it
+/// sees only what arrives after the messages being looked at.
+///
+/// # Panics
+///
+/// As [`receive`].
+pub fn receive_match(matches: impl FnMut(&Message) -> bool) -> Message {
+    let process = current();
+    match process.select(Mark::START, None, deciding(matches)) {
+        Ok(Some(((), message))) => message,
+        Ok(None) => unreachable!("there is no deadline"),
+        Err(Ended) => process.refuse_receive(),
+    }
+}
+
+/// As [`receive_match`], for at most `timeout`.
+///
+/// Messages that do not match do not lengthen the time.
+///
+/// # Panics
+///
+/// As [`receive`].
+pub fn receive_match_timeout(
+    timeout: Duration,
+    matches: impl FnMut(&Message) -> bool,
+) -> Option<Message> {
+    receive_match_since(Mark::START, timeout, matches)
+}
+
+/// As [`receive_match_timeout`], looking only at what arrives after `mark` was taken.
+///
+/// Its cost does not grow with the number of messages queued before.
+///
+/// # Panics
+///
+/// As [`receive`].
+pub fn receive_match_since(
+    mark: Mark,
+    timeout: Duration,
+    matches: impl FnMut(&Message) -> bool,
+) -> Option<Message> {
+    let process = current();
+    match process.select(mark, deadline_after(timeout), deciding(matches)) {
+        Ok(found) => found.map(|((), message)| message),
+        Err(Ended) => {
+            process.refuse_gone();
+            None
+        }
+    }
+}
+
+fn deciding(
+    mut matches: impl FnMut(&Message) -> bool,
+) -> impl FnMut(&mut Message) -> Option<()> {
+    move |message| matches(message).then_some(())
+}
+
+/// Returns the present place in the order of arrival: see [`Mark`].
+///
+/// OTP takes such marks by itself, when it sees a reference that is made and then matched.
+pub fn mark() -> Mark {
+    current().slot.mailbox.mark()
+}
+
+/// The search behind [`receive!`](crate::receive).
+#[doc(hidden)]
+pub fn select_arm(
+    since: Mark,
+    timeout: Option<Duration>,
+    select: impl FnMut(&mut Message) -> Option<usize>,
+) -> Option<(usize, Message)> {
+    let process = current();
+    match process.select(since, timeout.and_then(deadline_after), select) {
+        Ok(found) => found,
+        Err(Ended) if timeout.is_some() => {
+            process.refuse_gone();
+            None
+        }
+        Err(Ended) => process.refuse_receive(),
+    }
+}
+
+/// Blocks for `duration`, while exit signals and kill still reach the process.
+///
+/// Messages that arrive stay in the mailbox. In a process that is being unwound by an exit signal it
+/// returns at once.
+///
+/// OTP: [`timer:sleep/1`](https://www.erlang.org/doc/apps/stdlib/timer.html#sleep/1).
+///
+/// # Panics
+///
+/// In a thread of the program's own that was killed.
+pub fn sleep(duration: Duration) {
+    let process = current();
+    let deadline = deadline_after(duration);
+    loop {
+        process.sort();
+        if process.check().is_err() {
+            return process.refuse_gone();
+        }
+        if is_past(deadline) {
+            return;
+        }
+        process.wait(deadline);
+    }
+}
+
+/// Lets the exit signals that have arrived take effect.
+///
+/// Every blocking call of this crate does so by itself; a long computation that makes none can call
+/// this from time to time, and then ends soon after it was told to.
+///
+/// # Panics
+///
+/// In a thread of the program's own that was killed.
+pub fn checkpoint() {
+    current().judge_arrived();
+}
+
+/// Takes the first message that one of the patterns matches, as Erlang's `receive`.
+///
+/// The arms look like those of `match`. For each message in the mailbox, in order of arrival, they
+/// are tried from the top; the first that fits gets the message, and the rest of the queue stays as
+/// it was. If none fits any message, the caller waits for the next one; each message is looked at
+/// once.
+///
+/// - A pattern matches by value, and says by its shape which type it is for: `Op::Add(n)`.
+/// - A bare binding, or a pattern whose type is not plain from its shape, states it: `n: u64`,
+///   `(key, value): (String, u32)`.
+/// - `_`, or a binding of type [`Message`](crate::Message), fits any message.
+/// - A guard can follow either: `n: u64 if n > 3`. It sees the bindings as in `match`.
+/// - `after timeout => …`, last, is run if nothing fitted for that long, a
+///   [`Duration`](std::time::Duration); with a zero timeout the mailbox is looked through once.
+/// - `since mark;`, first, skips what arrived before the [`Mark`](crate::process::Mark).
+///
+/// The bodies stand in no loop or closure: `break`, `continue`, `return` and `?` are yours.
+///
+/// OTP: [Receive](https://www.erlang.org/doc/system/expressions.html#receive).
+///
+/// ```
+/// use procession::prelude::*;
+/// use std::time::Duration;
+///
+/// #[derive(Debug)]
+/// enum Op { Add(u64), Clear }
+///
+/// let me = process::self_pid();
+/// process::send(me, "hello");
+/// process::send(me, Op::Add(2));
+/// process::send(me, Op::Add(7));
+/// process::send(me, Op::Clear);
+///
+/// let mut total = 0;
+/// loop {
+///     receive! {
+///         Op::Add(n) if n > 3 => total += n,
+///         Op::Clear => break,
+///     }
+/// }
+/// assert_eq!(total, 7);
+///
+/// let left = receive! {
+///     text: &str => text.len() as u64, // matched by its stated type
+///     Op::Add(n) => n,
+///     after Duration::ZERO => 0,
+/// };
+/// assert_eq!(left, 5);
+/// ```
+///
+/// # Differences from OTP
+///
+/// - A guard is ordinary Rust and can panic; the message it was looking at is then dropped, the
+///   others stay.
+/// - A guard that receives sees only what arrives after the messages being looked at.
+#[macro_export]
+macro_rules! receive {
+    // The arms in turn: [mark] [number of this arm] [arms so far] what is left.
+    (@arm [$mark:expr] [$n:expr] [$($arms:tt)*]) => {
+        $crate::receive!(@emit [$mark] [::core::option::Option::None] [$($arms)*]
+            [::core::unreachable!("a receive without a time-out has not timed out")])
+    };
+    (@arm [$mark:expr] [$n:expr] [$($arms:tt)*] after $timeout:expr => $body:expr $(,)?) => {
+        $crate::receive!(@emit [$mark] [::core::option::Option::Some($timeout)] [$($arms)*] [$body])
+    };
+    (@arm [$mark:expr] [$n:expr] [$($arms:tt)*] mut $name:ident : $($rest:tt)+) => {
+        $crate::receive!(@type [$mark] [$n] [$($arms)*] [mut $name] [] $($rest)+)
+    };
+    (@arm [$mark:expr] [$n:expr] [$($arms:tt)*] $pattern:tt : $($rest:tt)+) => {
+        $crate::receive!(@type [$mark] [$n] [$($arms)*] [$pattern] [] $($rest)+)
+    };
+    (@arm [$mark:expr] [$n:expr] [$($arms:tt)*] _ $($rest:tt)+) => {
+        $crate::receive!(@type [$mark] [$n] [$($arms)*] [_] [$crate::Message] $($rest)+)
+    };
+    (@arm [$mark:expr] [$n:expr] [$($arms:tt)*] $pattern:pat if $guard:expr => $($rest:tt)+) => {
+        $crate::receive!(@body [$mark] [$n] [$($arms)*] [$pattern] [_] [$guard] $($rest)+)
+    };
+    (@arm [$mark:expr] [$n:expr] [$($arms:tt)*] $pattern:pat => $($rest:tt)+) => {
+        $crate::receive!(@body [$mark] [$n] [$($arms)*] [$pattern] [_] [true] $($rest)+)
+    };
+
+    // The stated type, a token at a time, as a guard cannot follow a type fragment.
+    (@type [$mark:expr] [$n:expr] [$($arms:tt)*] [$($pattern:tt)+] [$($type:tt)+]
+        => $($rest:tt)+) => {
+        $crate::receive!(
+            @body [$mark] [$n] [$($arms)*] [$($pattern)+] [$($type)+] [true] $($rest)+)
+    };
+    (@type [$mark:expr] [$n:expr] [$($arms:tt)*] [$($pattern:tt)+] [$($type:tt)+]
+        if $guard:expr => $($rest:tt)+) => {
+        $crate::receive!(
+            @body [$mark] [$n] [$($arms)*] [$($pattern)+] [$($type)+] [$guard] $($rest)+)
+    };
+    (@type [$mark:expr] [$n:expr] [$($arms:tt)*] [$($pattern:tt)+] [$($type:tt)*]
+        $next:tt $($rest:tt)+) => {
+        $crate::receive!(@type [$mark] [$n] [$($arms)*] [$($pattern)+] [$($type)* $next] $($rest)+)
+    };
+
+    // The body: a block, or an expression up to the comma.
+    (@body [$mark:expr] [$n:expr] [$($arms:tt)*] $pattern:tt $type:tt $guard:tt
+        $body:block , $($rest:tt)*) => {
+        $crate::receive!(
+            @arm [$mark] [$n + 1] [$($arms)* {[$n] $pattern $type $guard [$body]}] $($rest)*)
+    };
+    (@body [$mark:expr] [$n:expr] [$($arms:tt)*] $pattern:tt $type:tt $guard:tt
+        $body:block $($rest:tt)*) => {
+        $crate::receive!(
+            @arm [$mark] [$n + 1] [$($arms)* {[$n] $pattern $type $guard [$body]}] $($rest)*)
+    };
+    (@body [$mark:expr] [$n:expr] [$($arms:tt)*] $pattern:tt $type:tt $guard:tt
+        $body:expr , $($rest:tt)*) => {
+        $crate::receive!(
+            @arm [$mark] [$n + 1] [$($arms)* {[$n] $pattern $type $guard [$body]}] $($rest)*)
+    };
+    (@body [$mark:expr] [$n:expr] [$($arms:tt)*] $pattern:tt $type:tt $guard:tt
+        $body:expr) => {
+        $crate::receive!(@arm [$mark] [$n + 1] [$($arms)* {[$n] $pattern $type $guard [$body]}])
+    };
+
+    // First the search, in which the patterns only test; then the bodies, outside of it.
+    (@emit [$mark:expr] [$timeout:expr]
+        [$({[$n:expr] [$($pattern:tt)+] [$($type:tt)+] [$guard:expr] [$body:expr]})*]
+        [$after:expr]) => {
+        match $crate::process::select_arm($mark, $timeout, |message: &mut $crate::Message| {
+            $(
+                if message.probe::<$($type)+, _>(|lent| {
+                    let mut fits = false;
+                    #[allow(unused_variables, unused_mut, unreachable_patterns, unreachable_code)]
+                    match *lent {
+                        $($pattern)+ if $guard && { fits = true; false } => {
+                            ::core::unreachable!("the guard is false")
+                        }
+                        _ => {}
+                    }
+                    (fits, lent)
+                }) {
+                    return ::core::option::Option::Some($n);
+                }
+            )*
+            ::core::option::Option::None
+        }) {
+            ::core::option::Option::Some((arm, message)) => {
+                $(
+                    if arm == $n {
+                        match *message.open::<$($type)+>() {
+                            // Names what only the guard uses, without asking it again.
+                            $($pattern)+ if true || $guard => $body,
+                            #[allow(unreachable_patterns)]
+                            _ => ::core::unreachable!("the message was tested before"),
+                        }
+                    } else
+                )*
+                {
+                    ::core::unreachable!("there is no such arm")
+                }
+            }
+            ::core::option::Option::None => $after,
+        }
+    };
+
+    (since $mark:expr ; $($arms:tt)+) => {
+        $crate::receive!(@arm [$mark] [0_usize] [] $($arms)+)
+    };
+    ($($arms:tt)+) => {
+        $crate::receive!(@arm [$crate::process::Mark::START] [0_usize] [] $($arms)+)
+    };
+}

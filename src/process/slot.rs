@@ -1,0 +1,304 @@
+//! One place of the process table: what the runtime keeps of a process.
+//!
+//! # The life of a slot
+//!
+//! One word holds the generation (which process lives here) and its phase. It only changes by
+//! compare-exchange, so of several parties that want to end a process exactly one does.
+//!
+//! ```text
+//!                   +-------------- its body ends --------------+
+//!                   |                                           v
+//!   Free -----> Running ---- kill ----> Exiting ----------> Closing -----> Free, next generation
+//!                   |                      |                                ^
+//!                   |               grace is over                           |
+//!                   |                      v                                |
+//!                   +-- kill of a --> Abandoned ------ the thread leaves ---+
+//!                       foreign thread
+//! ```
+//!
+//! A process is alive while its slot is `Running`. Whoever moves the slot to `Closing` or
+//! `Abandoned` runs the exit (see [`lifecycle`](super::lifecycle)). A slot is free again only when
+//! its thread has left it, so no two threads ever act for one slot.
+//!
+//! # How a message to a process that is just ending is dropped
+//!
+//! Sending takes no lock and counts no references, so a message can be pushed after its receiver is
+//! gone. Both sides follow one rule, with a full fence between the two steps: the sender pushes,
+//! then looks at the phase again `(*)`; the ending process leaves `Running`, then drains the
+//! channel. At least one of them sees what the other did. A sender that finds the process gone
+//! sweeps: it empties a slot that is not running, and wakes the next owner of one that is, which
+//! discards what is addressed to an earlier generation. The sweep lock keeps a free slot from being
+//! given away in between.
+
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::time::{Duration, Instant};
+
+use crossbeam_utils::sync::{Parker, Unparker};
+use parking_lot::Mutex;
+
+use crate::exit::ExitReason;
+use crate::id::Pid;
+
+use super::dictionary::Dictionary;
+use super::mailbox::{Envelope, Mailbox, Signal};
+use super::ties::Ties;
+use super::unwind::drop_caught;
+use super::worker::Job;
+
+/// What the process of a slot is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    /// No process lives here.
+    Free,
+    /// The process is alive.
+    Running,
+    /// The process was killed; its thread has not left user code yet.
+    Exiting,
+    /// The process has left user code and its exit is being told.
+    Closing,
+    /// The exit was told by somebody else; the thread has still to leave.
+    Abandoned,
+}
+
+const PHASE_BITS: u32 = 3;
+
+/// A generation and a phase in one word.
+#[derive(Debug)]
+struct State(AtomicU64);
+
+impl State {
+    fn new() -> State {
+        State(AtomicU64::new(pack(NonZeroU64::MIN, Phase::Free)))
+    }
+
+    fn load(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn change(&self, generation: NonZeroU64, from: Phase, to: Phase) -> bool {
+        let (from, to) = (pack(generation, from), pack(generation, to));
+        self.0.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+
+    fn generation(&self) -> NonZeroU64 {
+        NonZeroU64::new(self.load() >> PHASE_BITS).expect("generations start at one")
+    }
+}
+
+const fn pack(generation: NonZeroU64, phase: Phase) -> u64 {
+    generation.get() << PHASE_BITS | phase as u64
+}
+
+/// What the runtime keeps of the process of one slot. Slots are never freed, only used again.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    index: u32,
+    state: State,
+    /// Taken to empty a slot that is not running, and to give a free one away.
+    sweep: Mutex<()>,
+    pub(crate) mailbox: Mailbox,
+    /// Set while the thread is parked, or about to be.
+    parked: AtomicBool,
+    /// Only the slot's own thread parks, so it never waits for this lock.
+    parker: Mutex<Parker>,
+    unparker: Unparker,
+    /// The next process for a worker thread that waits in this slot.
+    pub(crate) job: Mutex<Option<Job>>,
+    /// The links and monitors of the process, closed when it ends.
+    pub(crate) ties: Mutex<Ties>,
+    /// Why the process is ending, once that is settled; the first reason stays.
+    pub(crate) verdict: Mutex<Option<ExitReason>>,
+    /// Set when the process has an exit signal to die of. Written by its own thread.
+    pub(crate) doomed: AtomicBool,
+    pub(crate) trap_exit: AtomicBool,
+    /// Whether the thread belongs to the program rather than to the runtime.
+    pub(crate) foreign: AtomicBool,
+    /// How long a killed process may take to leave user code, in nanoseconds.
+    pub(crate) kill_grace: AtomicU64,
+    pub(crate) profile: Mutex<Profile>,
+    pub(crate) dictionary: Mutex<Dictionary>,
+}
+
+/// How a process starts out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) trap_exit: bool,
+    pub(crate) foreign: bool,
+    pub(crate) kill_grace: Duration,
+}
+
+/// What is set when a process starts and seldom changes afterwards.
+#[derive(Clone, Debug)]
+pub(crate) struct Profile {
+    pub(crate) started: Instant,
+    pub(crate) label: Option<Arc<str>>,
+    /// The nearest ancestors, the parent first.
+    pub(crate) ancestors: Arc<[Pid]>,
+}
+
+impl Profile {
+    pub(crate) fn new(ancestors: Arc<[Pid]>) -> Profile {
+        Profile { started: Instant::now(), label: None, ancestors }
+    }
+}
+
+impl Slot {
+    pub(crate) fn new(index: u32) -> Slot {
+        let parker = Parker::new();
+        Slot {
+            index,
+            state: State::new(),
+            sweep: Mutex::new(()),
+            mailbox: Mailbox::new(),
+            parked: AtomicBool::new(false),
+            unparker: parker.unparker().clone(),
+            parker: Mutex::new(parker),
+            job: Mutex::new(None),
+            ties: Mutex::new(Ties::closed()),
+            verdict: Mutex::new(None),
+            doomed: AtomicBool::new(false),
+            trap_exit: AtomicBool::new(false),
+            foreign: AtomicBool::new(false),
+            kill_grace: AtomicU64::new(0),
+            profile: Mutex::new(Profile::new(Arc::from([]))),
+            dictionary: Mutex::default(),
+        }
+    }
+
+    /// The process that lives here, if it is alive.
+    pub(crate) fn resident(&self) -> Option<Pid> {
+        let generation = self.state.generation();
+        self.is_running(generation).then(|| Pid::local(self.index, generation))
+    }
+
+    pub(crate) fn is_running(&self, generation: NonZeroU64) -> bool {
+        self.state.load() == pack(generation, Phase::Running)
+    }
+
+    pub(crate) fn is_abandoned(&self, generation: NonZeroU64) -> bool {
+        self.state.load() == pack(generation, Phase::Abandoned)
+    }
+
+    /// Gives the free slot to a new process, which is alive from here on.
+    pub(crate) fn begin(&self, profile: Profile, settings: Settings) -> Pid {
+        let pid = Pid::local(self.index, self.state.generation());
+        *self.verdict.lock() = None;
+        self.doomed.store(false, Ordering::Relaxed);
+        self.trap_exit.store(settings.trap_exit, Ordering::Relaxed);
+        self.foreign.store(settings.foreign, Ordering::Relaxed);
+        self.set_kill_grace(settings.kill_grace);
+        self.mailbox.reset();
+        *self.profile.lock() = profile;
+        *self.ties.lock() = Ties::open(pid);
+
+        let _sweep = self.sweep.lock();
+        let given = self.state.change(pid.generation(), Phase::Free, Phase::Running);
+        assert!(given, "a slot was given away that was not free");
+        pid
+    }
+
+    /// Starts the kill of a process that has a grace to leave user code. False if it was not alive.
+    pub(crate) fn mark_exiting(&self, generation: NonZeroU64) -> bool {
+        self.state.change(generation, Phase::Running, Phase::Exiting)
+    }
+
+    /// Claims the exit for the process's own thread. False if somebody else has run it.
+    pub(crate) fn close(&self, generation: NonZeroU64) -> bool {
+        self.state.change(generation, Phase::Running, Phase::Closing)
+            || self.state.change(generation, Phase::Exiting, Phase::Closing)
+    }
+
+    /// Claims the exit of a killed process for the caller, who is not its thread.
+    pub(crate) fn abandon(&self, generation: NonZeroU64) -> bool {
+        self.state.change(generation, Phase::Exiting, Phase::Abandoned)
+    }
+
+    /// Claims the exit of a foreign thread, which has no grace.
+    pub(crate) fn seize(&self, generation: NonZeroU64) -> bool {
+        self.state.change(generation, Phase::Running, Phase::Abandoned)
+    }
+
+    /// Makes the slot ready for its next process. The thread must have left the last one.
+    pub(crate) fn free(&self, generation: NonZeroU64) {
+        let dictionary = std::mem::take(&mut *self.dictionary.lock());
+        drop_caught(dictionary);
+        let next = generation.checked_add(1).expect("a slot outlives no 2^61 processes");
+        self.state.0.store(pack(next, Phase::Free), Ordering::SeqCst);
+        self.sweep();
+    }
+
+    /// Puts `signal` into the mailbox of `generation`, or drops it if that process is gone.
+    pub(crate) fn deliver(&self, generation: NonZeroU64, signal: Signal) {
+        if !self.is_running(generation) {
+            drop_caught(signal);
+            return;
+        }
+        self.mailbox.push(Envelope { generation, signal });
+        fence(Ordering::SeqCst);
+        if self.is_running(generation) {
+            self.unpark_if_parked();
+        } else {
+            self.sweep(); // (*)
+        }
+    }
+
+    /// Drops what is in the channel of a slot that is not running.
+    pub(crate) fn sweep(&self) {
+        let guard = self.sweep.lock();
+        if self.resident().is_some() {
+            drop(guard);
+            self.wake();
+            return;
+        }
+        let orphans = self.mailbox.drain();
+        drop(guard);
+        orphans.drop_caught();
+    }
+
+    /// Wakes the slot's thread, if it is parked or about to park, for something stored before.
+    ///
+    /// The caller stores, fences, and looks at `parked`; [`park_unless`](Self::park_unless) sets
+    /// `parked`, fences, and looks at what was stored.
+    pub(crate) fn wake(&self) {
+        fence(Ordering::SeqCst);
+        self.unpark_if_parked();
+    }
+
+    fn unpark_if_parked(&self) {
+        if self.parked.load(Ordering::Relaxed) && self.parked.swap(false, Ordering::SeqCst) {
+            self.unparker.unpark();
+        }
+    }
+
+    /// Parks the slot's own thread until it is woken or `deadline` has come, unless `ready`.
+    ///
+    /// It may return without cause, so every caller loops.
+    pub(crate) fn park_unless(&self, deadline: Option<Instant>, ready: impl Fn() -> bool) {
+        let parker = self.parker.lock();
+        self.parked.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        if !ready() {
+            match deadline {
+                Some(deadline) => parker.park_deadline(deadline),
+                None => parker.park(),
+            }
+        }
+        self.parked.store(false, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_parked(&self) -> bool {
+        self.parked.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_kill_grace(&self, grace: Duration) {
+        let nanos = u64::try_from(grace.as_nanos()).unwrap_or(u64::MAX);
+        self.kill_grace.store(nanos, Ordering::Relaxed);
+    }
+
+    pub(crate) fn kill_grace(&self) -> Duration {
+        Duration::from_nanos(self.kill_grace.load(Ordering::Relaxed))
+    }
+}

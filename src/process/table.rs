@@ -1,0 +1,91 @@
+//! The process table: slots in chunks that only ever grow.
+//!
+//! A chunk is never moved or freed, so looking a slot up takes no lock. The table is as large as
+//! the largest number of processes that were alive at once.
+
+use once_cell::sync::{Lazy, OnceCell};
+use parking_lot::Mutex;
+
+use crate::id::Pid;
+
+use super::slot::Slot;
+
+/// The first chunk has 64 slots, each later one as many as all before it together.
+const FIRST_CHUNK_BITS: u32 = 6;
+const CHUNKS: usize = (u32::BITS - FIRST_CHUNK_BITS) as usize;
+
+static TABLE: Lazy<Table> = Lazy::new(Table::default);
+
+struct Table {
+    chunks: [OnceCell<Box<[Slot]>>; CHUNKS],
+    /// How many slots have ever been handed out, from the start of the table.
+    used: Mutex<u32>,
+}
+
+impl Default for Table {
+    fn default() -> Table {
+        Table { chunks: [const { OnceCell::new() }; CHUNKS], used: Mutex::new(0) }
+    }
+}
+
+/// Where slot `index` is: the chunk, the chunk's first index, and the chunk's size.
+fn locate(index: u32) -> (usize, u32, u32) {
+    let first = 1 << FIRST_CHUNK_BITS;
+    if index < first {
+        return (0, 0, first);
+    }
+    let top = index.ilog2();
+    ((top - FIRST_CHUNK_BITS + 1) as usize, 1 << top, 1 << top)
+}
+
+/// Returns the slot that `pid` lives or lived in.
+pub(crate) fn slot_of(pid: Pid) -> &'static Slot {
+    slot(pid.index()).expect("a pid is only made for a slot that exists")
+}
+
+fn slot(index: u32) -> Option<&'static Slot> {
+    let (chunk, start, _) = locate(index);
+    TABLE.chunks[chunk].get()?.get((index - start) as usize)
+}
+
+/// Returns a slot that nobody has had before.
+///
+/// # Panics
+///
+/// If there have been 2^32 - 1 processes alive at once.
+pub(crate) fn grow() -> &'static Slot {
+    let mut used = TABLE.used.lock();
+    let index = *used;
+    *used = index.checked_add(1).expect("the process table is full");
+    let (chunk, start, size) = locate(index);
+    let chunk = TABLE.chunks[chunk].get_or_init(|| (start..start + size).map(Slot::new).collect());
+    drop(used);
+    &chunk[(index - start) as usize]
+}
+
+/// All slots that were ever handed out.
+pub(crate) fn slots() -> impl Iterator<Item = &'static Slot> {
+    let used = *TABLE.used.lock();
+    (0..used).filter_map(slot)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::locate;
+
+    #[test]
+    fn chunks_follow_each_other_without_gap_or_overlap() {
+        let mut next = 0;
+        for chunk in 0..20 {
+            let (found, start, size) = locate(next);
+            assert_eq!((found, start), (chunk, next));
+            assert_eq!(locate(start + size - 1), (chunk, start, size));
+            next = start + size;
+        }
+    }
+
+    #[test]
+    fn the_last_index_has_a_chunk() {
+        assert!(locate(u32::MAX).0 < super::CHUNKS);
+    }
+}

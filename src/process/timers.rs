@@ -1,0 +1,319 @@
+//! The timer service: one thread that waits for the next deadline.
+//!
+//! A timer is marked expired under the lock and acts after it is released, so a `cancel` that finds
+//! it pending has prevented it. A repeating timer stays, so there `cancel` also waits for a tick
+//! that is just being sent; none comes after it returns.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_utils::sync::{Parker, Unparker};
+use once_cell::sync::Lazy;
+use parking_lot::{Condvar, Mutex};
+
+use crate::exit::ExitReason;
+use crate::id::{Pid, TimerRef};
+use crate::message::Message;
+
+use super::address::Destination;
+use super::current::Process;
+use super::lifecycle;
+use super::timer_queue::TimerQueue;
+use super::unwind::{self, drop_caught};
+
+/// What happens when a timer expires.
+pub(crate) enum Action {
+    Send { to: Destination, message: Message },
+    Exit { to: Destination, from: Pid, reason: ExitReason },
+    Apply(Box<dyn FnOnce() + Send>),
+    Repeat { period: Duration, tick: Tick },
+    Abandon(Pid),
+}
+
+/// What a repeating timer does each time.
+pub(crate) enum Tick {
+    /// Sends the message, then makes the next one.
+    Send { to: Destination, message: Message, make: Box<dyn FnMut() -> Message + Send> },
+    /// Runs the function in a process of its own.
+    Apply(Arc<dyn Fn() + Send + Sync>),
+    /// As `Apply`, the next time only after this one has ended.
+    ApplyInTurn(Arc<dyn Fn() + Send + Sync>),
+}
+
+static SERVICE: Lazy<Service> = Lazy::new(Service::new);
+
+struct Service {
+    state: Mutex<State>,
+    /// Told when `in_flight` changes back to `None`.
+    landed: Condvar,
+}
+
+struct State {
+    /// The item of a repeating timer is taken out while it acts.
+    queue: TimerQueue<Option<Action>>,
+    /// The repeating timer whose tick is just being sent.
+    in_flight: Option<TimerRef>,
+    /// Until when the thread sleeps; `None` if it is about to look at the queue.
+    asleep_until: Option<Wake>,
+    thread: Option<TimerThread>,
+}
+
+struct TimerThread {
+    unparker: Unparker,
+    id: thread::ThreadId,
+}
+
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Wake {
+    At(Instant),
+    Never,
+}
+
+impl Service {
+    fn new() -> Service {
+        Service {
+            state: Mutex::new(State {
+                queue: TimerQueue::new(),
+                in_flight: None,
+                asleep_until: None,
+                thread: None,
+            }),
+            landed: Condvar::new(),
+        }
+    }
+}
+
+/// Starts a timer; `make` gets its reference. A target that has ended cancels it at once.
+///
+/// # Panics
+///
+/// If the system refuses the thread of the timer service, when the first timer is started.
+pub(crate) fn start(
+    deadline: Instant,
+    target: Option<Pid>,
+    make: impl FnOnce(TimerRef) -> Action,
+) -> TimerRef {
+    let timer = insert(deadline, target, make);
+    // After it is in: a target that ends now finds it there.
+    if target.is_some_and(|target| !Process::of(target).is_running()) {
+        let removed = SERVICE.state.lock().queue.remove(timer);
+        drop_caught(removed);
+    }
+    timer
+}
+
+/// Starts the grace of a process that was killed.
+pub(crate) fn start_grace(pid: Pid, grace: Duration) {
+    insert(deadline_of(grace), Some(pid), |_| Action::Abandon(pid));
+}
+
+fn insert(
+    deadline: Instant,
+    target: Option<Pid>,
+    make: impl FnOnce(TimerRef) -> Action,
+) -> TimerRef {
+    let mut state = SERVICE.state.lock();
+    if state.thread.is_none() {
+        let thread = start_thread();
+        state.thread = Some(thread);
+    }
+    let timer = state.queue.insert(deadline, target, |timer| Some(make(timer)));
+    wake_thread_for(deadline, state);
+    timer
+}
+
+/// The instant after `duration`; one too far off for the clock is put where it never comes.
+pub(crate) fn deadline_of(duration: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    let now = Instant::now();
+    now.checked_add(duration).unwrap_or_else(|| now + CENTURY)
+}
+
+/// Removes a timer. Returns when it would have expired, or `None` if it has, or is none.
+pub(crate) fn cancel(timer: TimerRef) -> Option<Instant> {
+    let mut state = SERVICE.state.lock();
+    let on_timer_thread =
+        state.thread.as_ref().is_some_and(|it| it.id == thread::current().id());
+    while state.in_flight == Some(timer) && !on_timer_thread {
+        SERVICE.landed.wait(&mut state);
+    }
+    let deadline = state.queue.deadline(timer);
+    let removed = state.queue.remove(timer);
+    drop(state);
+    drop_caught(removed);
+    deadline
+}
+
+/// When a pending timer expires.
+pub(crate) fn read(timer: TimerRef) -> Option<Instant> {
+    SERVICE.state.lock().queue.deadline(timer)
+}
+
+/// Removes the timers of a process that has ended.
+pub(crate) fn remove_target(pid: Pid) {
+    let Some(service) = Lazy::get(&SERVICE) else { return };
+    let removed = service.state.lock().queue.remove_target(pid);
+    unwind::drop_each_caught(removed);
+}
+
+/// How many timers there are.
+pub(crate) fn count() -> usize {
+    Lazy::get(&SERVICE).map_or(0, |service| service.state.lock().queue.len())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the thread of the timer service")]
+fn start_thread() -> TimerThread {
+    let parker = Parker::new();
+    let unparker = parker.unparker().clone();
+    let thread = thread::Builder::new()
+        .name("procession-timer".to_owned())
+        .spawn(move || unwind::or_abort(|| run(&parker)))
+        .unwrap_or_else(|error| panic!("the timer service cannot start its thread: {error}"));
+    TimerThread { unparker, id: thread.thread().id() }
+}
+
+fn run(parker: &Parker) -> ! {
+    loop {
+        let mut state = SERVICE.state.lock();
+        if let Some((timer, deadline)) = state.queue.expire(Instant::now()) {
+            fire(timer, deadline, state);
+            continue;
+        }
+        let next = state.queue.next_deadline();
+        state.asleep_until = Some(next.map_or(Wake::Never, Wake::At));
+        drop(state);
+        match next {
+            Some(deadline) => parker.park_deadline(deadline),
+            None => parker.park(),
+        }
+        SERVICE.state.lock().asleep_until = None;
+    }
+}
+
+type Locked = parking_lot::MutexGuard<'static, State>;
+
+/// Wakes the timer thread if it sleeps past `deadline`.
+fn wake_thread_for(deadline: Instant, mut state: Locked) {
+    if state.asleep_until.is_some_and(|until| until > Wake::At(deadline)) {
+        state.asleep_until = None;
+        let unparker = state.thread.as_ref().map(|thread| thread.unparker.clone());
+        drop(state);
+        unparker.expect("a thread that is asleep").unpark();
+    }
+}
+
+fn fire(timer: TimerRef, deadline: Instant, mut state: Locked) {
+    let action = state.queue.item(timer).and_then(Option::take);
+    match action {
+        Some(Action::Repeat { period, tick }) => {
+            let in_turn = matches!(tick, Tick::ApplyInTurn(_));
+            if !in_turn {
+                state.queue.arm(timer, deadline + period);
+            }
+            state.in_flight = Some(timer);
+            drop(state);
+            let again = move || arm_again(timer, deadline + period);
+            let Some(tick) = act_repeatedly(timer, tick, again) else { return };
+            put_back(timer, Action::Repeat { period, tick });
+        }
+        Some(action) => {
+            state.queue.remove(timer);
+            drop(state);
+            act_once(action);
+        }
+        // The tick before this one is not back yet: it panicked, or is still in its turn.
+        None => {}
+    }
+}
+
+fn put_back(timer: TimerRef, action: Action) {
+    let mut action = Some(action);
+    let mut state = SERVICE.state.lock();
+    if let Some(place) = state.queue.item(timer) {
+        *place = action.take();
+    }
+    drop(state);
+    drop_caught(action); // If the timer was cancelled meanwhile.
+}
+
+fn arm_again(timer: TimerRef, deadline: Instant) {
+    let mut state = SERVICE.state.lock();
+    state.queue.arm(timer, deadline);
+    wake_thread_for(deadline, state);
+}
+
+fn act_once(action: Action) {
+    match action {
+        Action::Send { to, message } => to.send_lossy(message),
+        Action::Exit { to, from, reason } => {
+            if let Some(pid) = to.pid() {
+                lifecycle::signal_exit(from, pid, reason);
+            }
+        }
+        Action::Apply(function) => apply(function),
+        Action::Abandon(pid) => lifecycle::abandon_aside(Process::of(pid)),
+        Action::Repeat { .. } => unreachable!("handled by the caller"),
+    }
+}
+
+/// Sends or applies one tick, and returns what is needed for the next, if there is to be one.
+fn act_repeatedly(
+    timer: TimerRef,
+    tick: Tick,
+    again: impl FnOnce() + Send + 'static,
+) -> Option<Tick> {
+    match tick {
+        Tick::Send { to, message, mut make } => {
+            to.send_lossy(message);
+            land();
+            match unwind::catch_value(&mut make) {
+                Ok(message) => Some(Tick::Send { to, message, make }),
+                Err(payload) => {
+                    unwind::report_caught("cloning the message of an interval", payload);
+                    cancel(timer);
+                    None
+                }
+            }
+        }
+        Tick::Apply(function) => {
+            let run = Arc::clone(&function);
+            apply(Box::new(move || run()));
+            land();
+            Some(Tick::Apply(function))
+        }
+        Tick::ApplyInTurn(function) => {
+            let run = Arc::clone(&function);
+            let in_turn = InTurn(Some(again));
+            apply(Box::new(move || {
+                let _in_turn = in_turn;
+                run();
+            }));
+            land();
+            Some(Tick::ApplyInTurn(function))
+        }
+    }
+}
+
+/// The tick that was in flight has been sent.
+fn land() {
+    SERVICE.state.lock().in_flight = None;
+    SERVICE.landed.notify_all();
+}
+
+/// Arms the timer again when the function has ended, in whatever way.
+struct InTurn<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Drop for InTurn<F> {
+    fn drop(&mut self) {
+        if let Some(again) = self.0.take() {
+            again();
+        }
+    }
+}
+
+fn apply(function: Box<dyn FnOnce() + Send>) {
+    if let Err(error) = lifecycle::spawn_detached(function) {
+        log::error!("a timer cannot apply its function: {error}");
+    }
+}

@@ -1,0 +1,134 @@
+//! The border between the runtime and code that may panic.
+//!
+//! An exit unwinds the thread with a private payload, so that destructors run. It does not pass
+//! through the panic hook. A panic of the user's does: the hook, installed when the first process
+//! is spawned, keeps what it sees for the crash report and prints nothing, if the thread runs a
+//! process; on other threads it calls the hook that was there before.
+
+use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::process;
+use std::sync::{Arc, Once};
+use std::thread;
+
+use crate::exit::{ExitReason, Panic};
+
+/// The payload by which a process unwinds to its end.
+struct Unwinding(ExitReason);
+
+/// Unwinds the thread to the end of its process.
+pub(crate) fn unwind(reason: ExitReason) -> ! {
+    panic::resume_unwind(Box::new(Unwinding(reason)))
+}
+
+/// Runs `body` and returns why it ended.
+pub(crate) fn catch(body: impl FnOnce()) -> ExitReason {
+    match panic::catch_unwind(AssertUnwindSafe(body)) {
+        Ok(()) => ExitReason::Normal,
+        Err(payload) => exit_reason(payload),
+    }
+}
+
+/// Runs user code that is to give the runtime a value.
+pub(crate) fn catch_value<T>(body: impl FnOnce() -> T) -> thread::Result<T> {
+    panic::catch_unwind(AssertUnwindSafe(body))
+}
+
+/// The exit reason that a panic's payload stands for.
+fn exit_reason(payload: Box<dyn Any + Send>) -> ExitReason {
+    match payload.downcast::<Unwinding>() {
+        Ok(unwinding) => unwinding.0,
+        Err(payload) => {
+            let panic = seen_panic(panic_message(&*payload).to_owned());
+            drop_caught(payload);
+            ExitReason::Panic(Arc::new(panic))
+        }
+    }
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a payload that is not a message")
+}
+
+/// Drops `value`; a panic of its destructor is logged and goes no further.
+pub(crate) fn drop_caught<T>(value: T) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        report_caught("a destructor", payload);
+    }
+}
+
+/// Logs a panic of user code that the runtime called and that must not disturb it.
+pub(crate) fn report_caught(what: &str, payload: Box<dyn Any + Send>) {
+    match exit_reason(payload) {
+        ExitReason::Panic(panic) => log::error!("{what} of a process {panic}"),
+        // It was told to end while it was ending.
+        reason => log::debug!("{what} of a process was unwound: {reason}"),
+    }
+}
+
+/// Drops each of `values` by itself, so that a panic of one does not keep the others.
+pub(crate) fn drop_each_caught<T>(values: impl IntoIterator<Item = T>) {
+    values.into_iter().for_each(drop_caught);
+}
+
+/// Runs code of the runtime that must not panic, as processes would then wait for ever.
+pub(crate) fn or_abort<T>(body: impl FnOnce() -> T) -> T {
+    panic::catch_unwind(AssertUnwindSafe(body))
+        .unwrap_or_else(|_| abort("a panic inside the runtime, which is a bug of it"))
+}
+
+/// Ends the program where nothing else is left to do, saying why.
+pub(crate) fn abort(why: &str) -> ! {
+    eprintln!("procession: {why}; aborting");
+    process::abort()
+}
+
+thread_local! {
+    /// Whether the thread is running the body of a process.
+    static IN_BODY: Cell<bool> = const { Cell::new(false) };
+    /// What the hook saw last on this thread.
+    static LAST_SEEN: Cell<Option<Box<Panic>>> = const { Cell::new(None) };
+}
+
+/// Says whether panics on this thread are the business of a process from now on.
+pub(crate) fn set_in_body(in_body: bool) {
+    IN_BODY.set(in_body);
+}
+
+/// Installs the panic hook, once.
+pub(crate) fn install_hook() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let previous = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if IN_BODY.get() { remember(info) } else { previous(info) }
+        }));
+    });
+}
+
+fn remember(info: &PanicHookInfo<'_>) {
+    let backtrace = Backtrace::capture();
+    let seen = Panic {
+        message: panic_message(info.payload()).to_owned(),
+        location: info.location().map(ToString::to_string),
+        backtrace: (backtrace.status() == BacktraceStatus::Captured)
+            .then(|| backtrace.to_string()),
+    };
+    // Out of reach only in the last moments of a thread, when no process is left to report on.
+    _ = LAST_SEEN.try_with(|last| last.set(Some(Box::new(seen))));
+}
+
+/// What the hook saw of the panic with this message, or just the message.
+///
+/// The last panic that the hook saw may have been another one, caught since.
+fn seen_panic(message: String) -> Panic {
+    let seen = LAST_SEEN.try_with(Cell::take).ok().flatten();
+    match seen {
+        Some(seen) if seen.message == message => *seen,
+        _ => Panic::new(message),
+    }
+}

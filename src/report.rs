@@ -1,0 +1,41 @@
+//! What the runtime has to say about processes, for the log.
+
+use std::fmt;
+
+use crate::exit::ExitReason;
+use crate::id::Pid;
+
+/// What is known of a process that crashed.
+#[derive(Debug)]
+pub(crate) struct CrashReport<'a> {
+    pub(crate) pid: Pid,
+    pub(crate) name: Option<&'a str>,
+    pub(crate) label: Option<&'a str>,
+    pub(crate) reason: &'a ExitReason,
+    pub(crate) ancestors: &'a [Pid],
+    pub(crate) links: &'a [Pid],
+    pub(crate) message_queue_len: usize,
+}
+
+impl fmt::Display for CrashReport<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "crash report of process {}", self.pid)?;
+        if let Some(name) = self.name {
+            write!(f, "\n    registered name: {name}")?;
+        }
+        if let Some(label) = self.label {
+            write!(f, "\n    label: {label}")?;
+        }
+        write!(f, "\n    reason: {}", self.reason)?;
+        write!(f, "\n    ancestors: {:?}", self.ancestors)?;
+        write!(f, "\n    links: {:?}", self.links)?;
+        write!(f, "\n    message queue length: {}", self.message_queue_len)?;
+        match self.reason {
+            ExitReason::Panic(panic) => match &panic.backtrace {
+                Some(backtrace) => write!(f, "\n{backtrace}"),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Messages, signals and calls at a later time.
+//!
+//! ```
+//! use procession::prelude::*;
+//! use procession::timer;
+//! use std::time::Duration;
+//!
+//! let me = process::self_pid();
+//! timer::send_after(Duration::from_millis(5), me, "tea is ready");
+//! let late = timer::send_after(Duration::from_secs(60), me, "tea is cold");
+//!
+//! receive! {
+//!     text: &str => assert_eq!(text, "tea is ready"),
+//! }
+//! assert!(timer::cancel(late).unwrap() > Duration::from_secs(50));
+//! ```
+//!
+//! One thread serves any number of timers. A timer never expires early; how late it may be depends
+//! on the machine, as a rule less than a millisecond. Timers expire in the order of their deadlines.
+//!
+//! A timer whose target is a pid or an alias is cancelled when that process ends. A name is looked
+//! up when the timer expires; if nobody has it then, nothing happens. The end of the process that
+//! started a timer does not touch it.
+//!
+//! # Panics
+//!
+//! All functions that start a timer do if the system refuses the one thread of the timer service,
+//! which is started with the first timer.
+//!
+//! # Differences from OTP
+//!
+//! - The timers of `erlang` and those of the module `timer` are one thing here: `erlang`'s
+//!   `send_after` and `timer`'s differ in OTP in who serves them, and here nobody could tell.
+//! - Times are [`Duration`]s, or [`Instant`]s for the forms that end in `_at` (OTP's `{abs, true}`).
+//!   So there is no bad time but a period of zero; and `timer:seconds/1` and the like are
+//!   `Duration`'s own.
+//! - [`cancel`] and [`read`] answer at once, as they take one lock and ask nobody. So there is no
+//!   `async` form of them, and `{info, false}` is not to use the answer.
+//! - [`cancel`] says how much time was left also where `timer:cancel/1` would just say `ok`.
+//! - The timer service is no process: it cannot be sent anything, nor stopped.
+
+use std::any::Any;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::exit::ExitReason;
+use crate::id::TimerRef;
+use crate::message::{Message, Timeout};
+use crate::process::Destination;
+use crate::process::self_pid;
+use crate::process::timers::{self, Action, Tick, deadline_of};
+
+pub use crate::process::sleep;
+
+/// Sends `message` to `to` after `duration`.
+///
+/// OTP: [`erlang:send_after/3`](https://www.erlang.org/doc/apps/erts/erlang.html#send_after/3).
+pub fn send_after<M: Any + Send + Debug>(
+    duration: Duration,
+    to: impl Into<Destination>,
+    message: M,
+) -> TimerRef {
+    send_at(deadline_of(duration), to, message)
+}
+
+/// Sends `message` to `to` at `deadline`; at once if that is past.
+pub fn send_at<M: Any + Send + Debug>(
+    deadline: Instant,
+    to: impl Into<Destination>,
+    message: M,
+) -> TimerRef {
+    let (to, message) = (to.into(), Message::new(message));
+    timers::start(deadline, to.fixed_pid(), |_| Action::Send { to, message })
+}
+
+/// Sends a [`Timeout`] with `value` and the timer's reference to `to` after `duration`.
+///
+/// OTP: [`erlang:start_timer/3`](https://www.erlang.org/doc/apps/erts/erlang.html#start_timer/3).
+///
+/// ```
+/// use procession::prelude::*;
+/// use procession::timer;
+/// use std::time::Duration;
+///
+/// let me = process::self_pid();
+/// let started = timer::start_timer(Duration::from_millis(1), me, "egg");
+/// receive! {
+///     Timeout { timer, value: "egg" } => assert_eq!(timer, started),
+/// }
+/// ```
+pub fn start_timer<T: Any + Send + Debug>(
+    duration: Duration,
+    to: impl Into<Destination>,
+    value: T,
+) -> TimerRef {
+    start_timer_at(deadline_of(duration), to, value)
+}
+
+/// As [`start_timer`], at `deadline`; at once if that is past.
+pub fn start_timer_at<T: Any + Send + Debug>(
+    deadline: Instant,
+    to: impl Into<Destination>,
+    value: T,
+) -> TimerRef {
+    let to = to.into();
+    timers::start(deadline, to.fixed_pid(), |timer| Action::Send {
+        to,
+        message: Message::new(Timeout { timer, value }),
+    })
+}
+
+/// Sends `message` to `to` after each `period`, until it is cancelled or the target has ended.
+///
+/// The ticks are counted from the start, so they do not drift. The message is cloned by the timer
+/// service between the ticks.
+///
+/// OTP: [`timer:send_interval/3`](https://www.erlang.org/doc/apps/stdlib/timer.html#send_interval/3).
+///
+/// # Panics
+///
+/// If `period` is zero.
+pub fn send_interval<M: Any + Send + Debug + Clone>(
+    period: Duration,
+    to: impl Into<Destination>,
+    message: M,
+) -> TimerRef {
+    let to = to.into();
+    let first = Message::new(message.clone());
+    let make = Box::new(move || Message::new(message.clone()));
+    let target = to.fixed_pid();
+    repeat(period, target, Tick::Send { to, message: first, make })
+}
+
+fn repeat(period: Duration, target: Option<crate::id::Pid>, tick: Tick) -> TimerRef {
+    assert!(!period.is_zero(), "the period of a repeating timer is zero");
+    timers::start(deadline_of(period), target, |_| Action::Repeat { period, tick })
+}
+
+/// Runs `function` in a process of its own after `duration`.
+///
+/// OTP: [`timer:apply_after/2`](https://www.erlang.org/doc/apps/stdlib/timer.html#apply_after/2).
+pub fn apply_after(duration: Duration, function: impl FnOnce() + Send + 'static) -> TimerRef {
+    timers::start(deadline_of(duration), None, |_| Action::Apply(Box::new(function)))
+}
+
+/// Runs `function` in a process of its own after each `period`, until it is cancelled.
+///
+/// If it takes longer than `period`, it runs several times at once.
+///
+/// OTP: [`timer:apply_interval/2`](https://www.erlang.org/doc/apps/stdlib/timer.html#apply_interval/2).
+///
+/// # Panics
+///
+/// If `period` is zero.
+pub fn apply_interval(
+    period: Duration,
+    function: impl Fn() + Send + Sync + 'static,
+) -> TimerRef {
+    repeat(period, None, Tick::Apply(Arc::new(function)))
+}
+
+/// As [`apply_interval`], but never runs `function` again before it has ended.
+///
+/// If it takes longer than `period`, the next run follows at once.
+///
+/// OTP: [`timer:apply_repeatedly/2`](https://www.erlang.org/doc/apps/stdlib/timer.html#apply_repeatedly/2).
+///
+/// # Panics
+///
+/// If `period` is zero.
+pub fn apply_repeatedly(
+    period: Duration,
+    function: impl Fn() + Send + Sync + 'static,
+) -> TimerRef {
+    repeat(period, None, Tick::ApplyInTurn(Arc::new(function)))
+}
+
+/// Sends `to` the exit signal `reason`, from the caller, after `duration`.
+///
+/// OTP: [`timer:exit_after/3`](https://www.erlang.org/doc/apps/stdlib/timer.html#exit_after/3).
+pub fn exit_after(
+    duration: Duration,
+    to: impl Into<Destination>,
+    reason: impl Into<ExitReason>,
+) -> TimerRef {
+    let (to, from, reason) = (to.into(), self_pid(), reason.into());
+    let target = to.fixed_pid();
+    timers::start(deadline_of(duration), target, |_| Action::Exit { to, from, reason })
+}
+
+/// Kills `to` after `duration`.
+///
+/// OTP: [`timer:kill_after/2`](https://www.erlang.org/doc/apps/stdlib/timer.html#kill_after/2).
+pub fn kill_after(duration: Duration, to: impl Into<Destination>) -> TimerRef {
+    exit_after(duration, to, ExitReason::Kill)
+}
+
+/// Cancels a timer and returns how much time was left; `None` if it has expired, was cancelled, or
+/// its target has ended.
+///
+/// After `Some` of a timer that fires once, it never does. A repeating timer sends nothing more in
+/// either case. Any process may cancel any timer.
+///
+/// OTP: [`erlang:cancel_timer/1`](https://www.erlang.org/doc/apps/erts/erlang.html#cancel_timer/1).
+pub fn cancel(timer: TimerRef) -> Option<Duration> {
+    timers::cancel(timer).map(time_left)
+}
+
+/// Returns how much time is left until `timer` expires; `None` if there is no such timer any more.
+///
+/// OTP: [`erlang:read_timer/1`](https://www.erlang.org/doc/apps/erts/erlang.html#read_timer/1).
+pub fn read(timer: TimerRef) -> Option<Duration> {
+    timers::read(timer).map(time_left)
+}
+
+fn time_left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
+/// Runs `function` and returns how long that took, and its value.
+///
+/// OTP: [`timer:tc/1`](https://www.erlang.org/doc/apps/stdlib/timer.html#tc/1).
+///
+/// ```
+/// let (elapsed, sum) = procession::timer::tc(|| (1..=100).sum::<u32>());
+/// assert_eq!(sum, 5050);
+/// assert!(elapsed.as_secs() < 60);
+/// ```
+pub fn tc<T>(function: impl FnOnce() -> T) -> (Duration, T) {
+    let start = Instant::now();
+    let value = function();
+    (start.elapsed(), value)
+}
