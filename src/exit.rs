@@ -74,6 +74,11 @@ impl ExitReason {
         matches!(self, Self::Normal | Self::Shutdown | Self::ShutdownWith(_))
     }
 
+    /// Returns what the panic said, if the reason is one.
+    pub fn as_panic(&self) -> Option<&Panic> {
+        if let Self::Panic(panic) = self { Some(panic) } else { None }
+    }
+
     /// Returns the value or error that [`Other`](Self::Other) or
     /// [`ShutdownWith`](Self::ShutdownWith) was made from, if it is a `T`.
     pub fn downcast_ref<T: Any>(&self) -> Option<&T> {

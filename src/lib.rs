@@ -1,9 +1,48 @@
 //! Erlang/OTP for synchronous Rust.
+//!
+//! Every process is a thread of the operating system with a mailbox and selective receive. Links and
+//! monitors travel as exit-signal messages. There is no `async`, no executor, and no polling: an
+//! idle process uses no processor time.
+//!
+//! ```
+//! use procession::prelude::*;
+//! use std::time::Duration;
+//!
+//! // A process is a closure on a thread of its own.
+//! let (worker, monitor) = process::spawn_monitor(|| {
+//!     receive! {
+//!         n: u32 if n == 0 => panic!("cannot divide by {n}"),
+//!         n: u32 => println!("{}", 100 / n),
+//!     }
+//! })?;
+//!
+//! process::send(worker, 0_u32);
+//!
+//! // A crash is a value.
+//! receive! {
+//!     down: Down if down.monitor == monitor => {
+//!         assert_eq!(down.reason.as_panic().unwrap().message, "cannot divide by 0");
+//!     }
+//!     after Duration::from_secs(5) => unreachable!("a monitor always answers"),
+//! }
+//! # Ok::<(), procession::process::SpawnError>(())
+//! ```
+//!
+//! Where to read on:
+//!
+//! - [`process`]: spawning, sending, receiving, links, monitors, names, exits.
+//! - [`receive!`]: selective receive with typed patterns.
+//! - [`timer`]: messages, signals and calls at a later time.
+//! - [`ExitReason`] and [`Message`]: what travels between processes.
+//!
+//! OTP decides what happens; each module lists where it differs, and why. Needs `panic = "unwind"`.
 
 #![warn(missing_docs)]
 
 #[cfg(panic = "abort")]
-compile_error!("procession needs `panic = \"unwind\"`: a process that crashes unwinds, others go on");
+compile_error!(
+    "procession needs `panic = \"unwind\"`: a process that crashes unwinds while others go on"
+);
 
 mod id;
 mod exit;

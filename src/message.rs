@@ -241,7 +241,7 @@ pub struct TaggedDown<T> {
     pub down: Down,
 }
 
-/// The message that a timer made by [`timer::start`](crate::timer::start) sends.
+/// The message that a timer made by [`timer::start_timer`](crate::timer::start_timer) sends.
 ///
 /// OTP: `{timeout, TimerRef, Msg}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

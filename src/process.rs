@@ -1,6 +1,110 @@
 //! Processes: threads with a mailbox, links and monitors.
 //!
-//! (chapter)
+//! A process is started by [`spawn()`] and runs a closure on a thread of its own. It shares nothing
+//! with others but the messages they [send](send()) each other; each has one mailbox, from which it
+//! takes what it wants by [`receive!`](crate::receive), in whatever order it wants.
+//!
+//! ```
+//! use procession::prelude::*;
+//!
+//! #[derive(Debug)]
+//! enum Request { Add(u64), Total { reply_to: Pid } }
+//!
+//! #[derive(Debug)]
+//! struct Total(u64);
+//!
+//! let counter = process::spawn(|| {
+//!     let mut total = 0;
+//!     loop {
+//!         receive! {
+//!             Request::Add(n) => total += n,
+//!             Request::Total { reply_to } => process::send(reply_to, Total(total)),
+//!         }
+//!     }
+//! })?;
+//!
+//! process::send(counter, Request::Add(40));
+//! process::send(counter, Request::Add(2));
+//! process::send(counter, Request::Total { reply_to: process::self_pid() });
+//! receive! {
+//!     Total(total) => assert_eq!(total, 42),
+//! }
+//! # process::exit(counter, ExitReason::Shutdown);
+//! # Ok::<(), process::SpawnError>(())
+//! ```
+//!
+//! # How a process ends
+//!
+//! When its body returns; by [`exit_self`]; by a panic; or by an exit signal, sent by [`exit()`] or
+//! by a linked process that ends. It leaves an [`ExitReason`](crate::ExitReason). A process that is
+//! ended by a signal unwinds, so destructors run; that happens at a *receive point*: any call here
+//! that waits, [`checkpoint`], [`set_trap_exit`], [`unlink`], [`demonitor`], [`register`]ing itself.
+//! A body that catches the unwinding only puts it off: the next call unwinds again.
+//!
+//! While a process unwinds, calls that do not wait still work, and what they send arrives before
+//! the news of its end: a destructor can give back what was lent. Calls that wait do so only if the
+//! process unwinds by its own panic; if it was told to end, timed ones return at once as if the
+//! time were over, [`sleep`] returns, and a receive without a time-out, which could never return,
+//! aborts the program with a message.
+//!
+//! Whoever learns of the end of a process finds its name free and the values of its body dropped.
+//!
+//! # Links and monitors
+//!
+//! [Linked](link()) processes live and die together: when one ends, the other gets an exit signal
+//! with the same reason, which ends it too unless the reason is `Normal` or it
+//! [traps exits](set_trap_exit). A [monitor](monitor()) goes one way and hurts nobody: it asks for
+//! one [`Down`](crate::Down) message.
+//!
+//! # Threads of the program's own
+//!
+//! Any thread that uses this module becomes a process, `main` included, and has its own pid and
+//! mailbox. Since its stack is not the runtime's to unwind, such a process always traps exits and
+//! cannot [`exit_self`]. If it is killed, its links and monitors hear `Killed` at once; calls that
+//! can fail then return their error, others panic with a plain message. When the thread ends, they
+//! hear `Normal`. In destructors of thread-locals that run after that, sending still works.
+//!
+//! When `main` returns, the program ends, as in any Rust program, without waiting for other threads;
+//! [`shutdown`](crate::shutdown) ends all processes first.
+//!
+//! # What the runtime logs
+//!
+//! A process that panics writes a crash report through the [`log`] crate, at level `error` with the
+//! target `procession::crash`, before others hear of its end. Its panic message is not printed
+//! otherwise: the first spawn installs a panic hook that keeps it for the report, and calls the hook
+//! that was there before for panics in threads that run no process. A killed process whose thread
+//! had to be left behind is reported at level `warn` with the target `procession::abandoned`.
+//!
+//! # What no process survives
+//!
+//! As in any Rust program, a stack overflow, a panic in a destructor that runs because of a panic,
+//! and unwinding out of an `extern "C"` function end the whole program.
+//!
+//! # Differences from OTP
+//!
+//! - **An exit signal is judged at the next receive point.** A process that computes is alive until
+//!   it calls the runtime; [`is_alive`] does not wait for signals under way.
+//! - **Kill cannot stop a thread.** A killed process is not alive at once, its name is free, and it
+//!   unwinds at its next call, usually immediately. Its links and monitors hear `Killed` when it has
+//!   left its code, or when its [grace](Builder::kill_grace) is over; then its thread is left
+//!   behind. So a name can be taken while the destructors of its last owner still run; who must
+//!   not overlap waits for the `Down`. A message sent just when a process is left behind may arrive
+//!   after its `Down`.
+//! - **Spawning can fail**, since it may need a thread: see [`SpawnError`]. There is no
+//!   `spawn_request`, as a spawn on the own node waits for nobody.
+//! - **A body returns nothing.** To end with a reason of its own a process calls [`exit_self`];
+//!   there is no throw, so no `nocatch` either.
+//! - **Links to the dead:** OTP's `link/1` raises `noproc` in a process that does not trap exits;
+//!   here it gets the signal, and ends by it before the call returns.
+//! - **Names** are strings; no name is reserved, but it cannot be empty. [`send()`] to a name that
+//!   nobody has returns the message in an error where OTP raises `badarg`. There are no nodes yet, so
+//!   no `{Name, Node}` either, to which OTP sends without an error.
+//! - **[`demonitor()`]** always says whether it came in time, as if with `info`; flushing is a
+//!   function of its own. [`monitor_with`] takes the options as a value, so there are no bad ones.
+//! - **Not here**, as threads and their memory belong to the system: priorities, reductions, heap
+//!   sizes, garbage collection, `hibernate/3`, and `process_flag` but for [`set_trap_exit`]. Nor
+//!   group leaders: output belongs to the program, which has one standard output. Nor ports.
+//! - **`process_info`** is [`info()`], a struct. The [`dictionary`] is seen by its process alone.
 
 pub(crate) mod unwind;
 pub(crate) mod mailbox;

@@ -30,12 +30,9 @@ impl fmt::Display for CrashReport<'_> {
         write!(f, "\n    ancestors: {:?}", self.ancestors)?;
         write!(f, "\n    links: {:?}", self.links)?;
         write!(f, "\n    message queue length: {}", self.message_queue_len)?;
-        match self.reason {
-            ExitReason::Panic(panic) => match &panic.backtrace {
-                Some(backtrace) => write!(f, "\n{backtrace}"),
-                None => Ok(()),
-            },
-            _ => Ok(()),
+        match self.reason.as_panic().and_then(|panic| panic.backtrace.as_ref()) {
+            Some(backtrace) => write!(f, "\n{backtrace}"),
+            None => Ok(()),
         }
     }
 }

@@ -44,8 +44,9 @@ pub(crate) fn abandoned_count() -> usize {
     ABANDONED.load(Ordering::Relaxed)
 }
 
-/// Runs `body` as `process` on the calling worker thread, to the end of its exit.
-pub(crate) fn run(process: Process, body: worker::Body) {
+/// Runs `body` as `process` on the calling worker thread, to the end of its exit. True if the slot
+/// is free then.
+pub(crate) fn run(process: Process, body: worker::Body) -> bool {
     set_current(Some(process));
     unwind::set_in_body(true);
     let outcome = if process.is_running() {
@@ -54,40 +55,45 @@ pub(crate) fn run(process: Process, body: worker::Body) {
         drop_caught(body); // Killed before it began.
         ExitReason::Killed
     };
-    unwind::or_abort(|| end(process, outcome));
+    let freed = unwind::or_abort(|| end(process, outcome));
     unwind::set_in_body(false);
     set_current(None);
+    freed
 }
 
-/// Ends the calling process, whose body has left with `outcome`.
-fn end(process: Process, outcome: ExitReason) {
+/// Ends the process of a foreign thread that is ending.
+pub(crate) fn leave_foreign(process: Process) {
+    if unwind::or_abort(|| end(process, ExitReason::Normal)) {
+        worker::recycle(process.slot);
+    }
+}
+
+/// Ends the calling thread's own process, whose user code has left with `outcome`. True if the slot
+/// is free then.
+fn end(process: Process, outcome: ExitReason) -> bool {
+    let Process { slot, pid } = process;
     let outcome = if process.is_running() { outcome } else { ExitReason::Killed };
     let reason = process.settle(outcome);
-    if let ExitReason::Panic(_) = reason {
+    if reason.as_panic().is_some() {
         report_crash(process, &reason);
     }
     // What destructors of messages call from here on must not wait.
     process.doom(reason);
-    finish(process);
-}
-
-/// Steps 2 to 5 for the thread's own process. Nothing is left to do but to free the slot.
-fn finish(process: Process) {
-    let slot = process.slot;
     slot.mailbox.drain().drop_caught();
     drop_caught(std::mem::take(&mut *slot.dictionary.lock()));
-    if slot.close(process.pid.generation()) {
+    if slot.close(pid.generation()) {
         // Dropped last: a destructor may take its time, and nobody shall wait for it.
         let late = slot.mailbox.drain();
         announce(process);
         late.drop_caught();
     } else {
-        // Abandoned meanwhile, and told by others. Here is the thread back.
+        // Somebody else has told the exit, or is about to. Here is the thread back.
         slot.mailbox.drain().drop_caught();
         if !process.is_foreign() {
             ABANDONED.fetch_sub(1, Ordering::Relaxed);
         }
     }
+    slot.leave(pid.generation())
 }
 
 /// Steps 4 and 5: lets the world know that `process` has ended.
@@ -133,8 +139,8 @@ fn kill(target: Process) {
     if target.is_foreign() {
         // Its stack is not ours to unwind, so there is nothing to wait for.
         if slot.seize(pid.generation()) {
-            take_over(target);
             slot.wake();
+            tell(target);
         }
     } else if slot.mark_exiting(pid.generation()) {
         names::release(pid);
@@ -143,46 +149,53 @@ fn kill(target: Process) {
     }
 }
 
-/// Runs the exit of a process whose own thread will not.
-fn take_over(target: Process) {
-    let orphans = target.slot.mailbox.drain();
-    announce(target);
-    orphans.drop_caught();
+/// Runs the exit of a process whose own thread will not. The caller has claimed it.
+fn tell(target: Process) {
+    unwind::or_abort(|| {
+        let orphans = target.slot.mailbox.drain();
+        announce(target);
+        if target.slot.told(target.pid.generation()) {
+            worker::recycle(target.slot);
+        }
+        orphans.drop_caught();
+    });
 }
 
 /// Abandons `target`, if it is still not out of user code, in a process made for that: destructors
 /// and loggers may take their time, and the timer thread must not wait for them.
 pub(crate) fn abandon_aside(target: Process) {
-    if !target.slot.abandon(target.pid.generation()) {
+    // Counted first, as its thread may come back and count itself out at any moment.
+    ABANDONED.fetch_add(1, Ordering::Relaxed);
+    if !target.slot.take(target.pid.generation()) {
+        ABANDONED.fetch_sub(1, Ordering::Relaxed);
         return;
     }
-    ABANDONED.fetch_add(1, Ordering::Relaxed);
-    let job = move || {
+    let abandon = move || {
+        warn_of_abandonment(target);
+        tell(target);
+    };
+    if spawn_detached(Box::new(abandon)).is_err() {
+        abandon();
+    }
+}
+
+fn warn_of_abandonment(target: Process) {
+    let written = unwind::catch_value(|| {
         log::warn!(
             target: "procession::abandoned",
             "process {} was killed and has not left its code after {:?}: its thread is left behind",
             target.pid,
             target.slot.kill_grace(),
         );
-        take_over(target);
-    };
-    if spawn_detached(Box::new(job)).is_err() {
-        job();
+    });
+    if let Err(payload) = written {
+        unwind::report_caught("writing a warning", payload);
     }
 }
 
 /// Starts a process that belongs to nobody.
 pub(crate) fn spawn_detached(body: worker::Body) -> Result<Pid, super::SpawnError> {
     Builder::new().spawn_boxed(None, body).map(|(pid, _)| pid)
-}
-
-/// Ends the process of a foreign thread that is ending, and gives its slot back.
-pub(crate) fn leave_foreign(process: Process) {
-    unwind::or_abort(|| {
-        process.doom(ExitReason::Normal);
-        finish(process);
-        worker::free_foreign(process);
-    });
 }
 
 fn report_crash(process: Process, reason: &ExitReason) {

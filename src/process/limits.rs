@@ -48,7 +48,7 @@ pub(crate) fn check(threads: usize) -> Result<(), ThreadLimit> {
         return Ok(());
     }
     let Some(maps) = Maps::count() else {
-        *granted = usize::MAX; // Not Linux: there is no such limit to know.
+        *granted = usize::MAX; // Not Linux: no such limit is known.
         return Ok(());
     };
     let room = maps.room_for_threads();

@@ -1,15 +1,17 @@
 //! The end of everything.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::exit::ExitReason;
-use crate::id::Pid;
+use crate::id::{MonitorRef, Pid};
 use crate::message::Down;
 
 use super::current::{Process, current};
 use super::info::processes;
 use super::lifecycle::exit;
+use super::mailbox::Mark;
 use super::monitor::monitor;
 use super::receive::{mark, receive_match_since};
 
@@ -61,31 +63,32 @@ fn is_ours(pid: Pid, caller: Process) -> bool {
     pid != caller.pid && !Process::of(pid).is_foreign()
 }
 
+/// Ends `pids` and returns those that had to be killed.
 fn end_all(pids: Vec<Pid>, timeout: Duration) -> Vec<Pid> {
     let since = mark();
-    let mut waiting: Vec<_> = pids.into_iter().map(|pid| (monitor(pid), pid)).collect();
-    waiting.iter().for_each(|(_, pid)| exit(*pid, ExitReason::Shutdown));
+    let mut waiting: BTreeMap<_, _> = pids.into_iter().map(|pid| (monitor(pid), pid)).collect();
+    waiting.values().for_each(|pid| exit(*pid, ExitReason::Shutdown));
+    await_downs(&mut waiting, since, timeout);
 
-    let deadline = std::time::Instant::now().checked_add(timeout);
-    let mut killed = Vec::new();
+    let killed: Vec<_> = waiting.values().copied().collect();
+    killed.iter().for_each(|pid| exit(*pid, ExitReason::Kill));
+    await_downs(&mut waiting, since, Duration::MAX);
+    killed
+}
+
+/// Removes from `waiting` whoever ends within `timeout`.
+fn await_downs(waiting: &mut BTreeMap<MonitorRef, Pid>, since: Mark, timeout: Duration) {
+    let deadline = Instant::now().checked_add(timeout);
     while !waiting.is_empty() {
-        let left = match deadline {
-            Some(deadline) if killed.is_empty() => {
-                deadline.saturating_duration_since(std::time::Instant::now())
-            }
-            _ => Duration::MAX,
-        };
-        let is_awaited = |down: &Down| waiting.iter().any(|(monitor, _)| *monitor == down.monitor);
-        let down = receive_match_since(since, left, |message| {
+        let left = deadline.map_or(Duration::MAX, |it| it.saturating_duration_since(Instant::now()));
+        let is_awaited = |down: &Down| waiting.contains_key(&down.monitor);
+        let Some(message) = receive_match_since(since, left, |message| {
             message.downcast_ref::<Down>().is_some_and(is_awaited)
-        });
-        match down.and_then(|message| message.downcast::<Down>().ok()) {
-            Some(down) => waiting.retain(|(monitor, _)| *monitor != down.monitor),
-            None => {
-                killed = waiting.iter().map(|(_, pid)| *pid).collect();
-                killed.iter().for_each(|pid| exit(*pid, ExitReason::Kill));
-            }
+        }) else {
+            return;
+        };
+        if let Ok(down) = message.downcast::<Down>() {
+            waiting.remove(&down.monitor);
         }
     }
-    killed
 }

@@ -6,19 +6,23 @@
 //! compare-exchange, so of several parties that want to end a process exactly one does.
 //!
 //! ```text
-//!                   +-------------- its body ends --------------+
-//!                   |                                           v
-//!   Free -----> Running ---- kill ----> Exiting ----------> Closing -----> Free, next generation
-//!                   |                      |                                ^
-//!                   |               grace is over                           |
-//!                   |                      v                                |
-//!                   +-- kill of a --> Abandoned ------ the thread leaves ---+
-//!                       foreign thread
+//!   Free ---> Running ---- its body ends ----> Closing ---- the thread leaves ----> Free
+//!                |                                ^
+//!               kill --> Exiting -- unwound ------+
+//!                |          |
+//!                |    grace is over
+//!                |          v
+//!                +------> Taken ----- its exit is told ----> Abandoned
+//!              foreign      |                                    |
+//!              thread       | the thread leaves                  | the thread leaves
+//!                           v                                    v
+//!                          Left ----- its exit is told -------> Free
 //! ```
 //!
-//! A process is alive while its slot is `Running`. Whoever moves the slot to `Closing` or
-//! `Abandoned` runs the exit (see [`lifecycle`](super::lifecycle)). A slot is free again only when
-//! its thread has left it, so no two threads ever act for one slot.
+//! A process is alive while its slot is `Running`. Whoever moves the slot to `Closing` or `Taken`
+//! runs the exit (see [`lifecycle`](super::lifecycle)). A slot is free again, with the next
+//! generation, when its thread has left it and its exit has been told; where two parties are
+//! involved, the later one frees it. So nobody ever acts for two processes of one slot.
 //!
 //! # How a message to a process that is just ending is dropped
 //!
@@ -59,8 +63,12 @@ pub(crate) enum Phase {
     Exiting,
     /// The process has left user code and its exit is being told.
     Closing,
-    /// The exit was told by somebody else; the thread has still to leave.
+    /// Somebody else is telling its exit; the thread has still to leave.
+    Taken,
+    /// Somebody else has told its exit; the thread has still to leave.
     Abandoned,
+    /// The thread has left; somebody else is still telling the exit.
+    Left,
 }
 
 const PHASE_BITS: u32 = 3;
@@ -178,10 +186,6 @@ impl Slot {
         self.state.load() == pack(generation, Phase::Running)
     }
 
-    pub(crate) fn is_abandoned(&self, generation: NonZeroU64) -> bool {
-        self.state.load() == pack(generation, Phase::Abandoned)
-    }
-
     /// Gives the free slot to a new process, which is alive from here on.
     pub(crate) fn begin(&self, profile: Profile, settings: Settings) -> Pid {
         let pid = Pid::local(self.index, self.state.generation());
@@ -212,21 +216,43 @@ impl Slot {
     }
 
     /// Claims the exit of a killed process for the caller, who is not its thread.
-    pub(crate) fn abandon(&self, generation: NonZeroU64) -> bool {
-        self.state.change(generation, Phase::Exiting, Phase::Abandoned)
+    pub(crate) fn take(&self, generation: NonZeroU64) -> bool {
+        self.state.change(generation, Phase::Exiting, Phase::Taken)
     }
 
     /// Claims the exit of a foreign thread, which has no grace.
     pub(crate) fn seize(&self, generation: NonZeroU64) -> bool {
-        self.state.change(generation, Phase::Running, Phase::Abandoned)
+        self.state.change(generation, Phase::Running, Phase::Taken)
     }
 
-    /// Makes the slot ready for its next process. The thread must have left the last one.
-    pub(crate) fn free(&self, generation: NonZeroU64) {
-        let dictionary = std::mem::take(&mut *self.dictionary.lock());
-        drop_caught(dictionary);
+    /// Says that an exit that was taken has been told. True if that has freed the slot.
+    pub(crate) fn told(&self, generation: NonZeroU64) -> bool {
+        let thread_has_left = !self.state.change(generation, Phase::Taken, Phase::Abandoned);
+        if thread_has_left {
+            self.free(generation, Phase::Left);
+        }
+        thread_has_left
+    }
+
+    /// Says that the slot's thread has left the process. True if that has freed the slot.
+    pub(crate) fn leave(&self, generation: NonZeroU64) -> bool {
+        let phase = if self.state.load() == pack(generation, Phase::Closing) {
+            Phase::Closing
+        } else if self.state.change(generation, Phase::Taken, Phase::Left) {
+            return false;
+        } else {
+            Phase::Abandoned
+        };
+        self.free(generation, phase);
+        true
+    }
+
+    /// Makes the slot ready for its next process.
+    fn free(&self, generation: NonZeroU64, from: Phase) {
         let next = generation.checked_add(1).expect("a slot outlives no 2^61 processes");
-        self.state.0.store(pack(next, Phase::Free), Ordering::SeqCst);
+        let (from, to) = (pack(generation, from), pack(next, Phase::Free));
+        let freed = self.state.0.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
+        assert!(freed.is_ok(), "a slot was freed twice");
         self.sweep();
     }
 

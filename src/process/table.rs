@@ -12,7 +12,7 @@ use super::slot::Slot;
 
 /// The first chunk has 64 slots, each later one as many as all before it together.
 const FIRST_CHUNK_BITS: u32 = 6;
-const CHUNKS: usize = (u32::BITS - FIRST_CHUNK_BITS) as usize;
+const CHUNKS: usize = (u32::BITS - FIRST_CHUNK_BITS) as usize + 1;
 
 static TABLE: Lazy<Table> = Lazy::new(Table::default);
 

@@ -63,10 +63,11 @@ pub(crate) fn drop_caught<T>(value: T) {
 
 /// Logs a panic of user code that the runtime called and that must not disturb it.
 pub(crate) fn report_caught(what: &str, payload: Box<dyn Any + Send>) {
-    match exit_reason(payload) {
-        ExitReason::Panic(panic) => log::error!("{what} of a process {panic}"),
-        // It was told to end while it was ending.
-        reason => log::debug!("{what} of a process was unwound: {reason}"),
+    let reason = exit_reason(payload);
+    match reason.as_panic() {
+        Some(panic) => log::error!("{what} of a process {panic}"),
+        // It made a call that waits, when its process was ending.
+        None => log::debug!("{what} of a process was unwound: {reason}"),
     }
 }
 
@@ -77,8 +78,9 @@ pub(crate) fn drop_each_caught<T>(values: impl IntoIterator<Item = T>) {
 
 /// Runs code of the runtime that must not panic, as processes would then wait for ever.
 pub(crate) fn or_abort<T>(body: impl FnOnce() -> T) -> T {
-    panic::catch_unwind(AssertUnwindSafe(body))
-        .unwrap_or_else(|_| abort("a panic inside the runtime, which is a bug of it"))
+    catch_value(body).unwrap_or_else(|payload| {
+        abort(&format!("a bug: the runtime's own code {}", exit_reason(payload)))
+    })
 }
 
 /// Ends the program where nothing else is left to do, saying why.

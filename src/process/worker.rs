@@ -17,7 +17,6 @@ use super::lifecycle;
 use super::limits;
 use super::slot::{Profile, Settings, Slot};
 use super::table;
-use super::unwind;
 
 /// How many finished threads wait for the next process, at most.
 pub(crate) const CACHED_THREADS: usize = 256;
@@ -79,16 +78,17 @@ pub(crate) fn cached_count() -> usize {
 ///
 /// [`SpawnError::Limit`] or [`SpawnError::Thread`] if there is none and no thread can be had.
 pub(crate) fn claim(kind: &ThreadKind) -> Result<&'static Slot, SpawnError> {
-    if *kind == ThreadKind::Cached
-        && let Some(slot) = POOL.lock().idle.pop()
-    {
-        return Ok(slot);
+    if *kind == ThreadKind::Cached {
+        let idle = POOL.lock().idle.pop();
+        if let Some(slot) = idle {
+            return Ok(slot);
+        }
     }
     limits::check(thread_count()).map_err(SpawnError::Limit)?;
     let slot = bare_slot();
     let started = start_thread(slot, kind);
     if started.is_err() {
-        POOL.lock().bare.push(slot);
+        recycle(slot);
     }
     started.map(|()| slot).map_err(SpawnError::Thread)
 }
@@ -127,16 +127,20 @@ fn work(slot: &'static Slot, cached: bool) {
     // The first job is sure to come: the thread was started for it.
     let mut job = wait_for_job(slot, None);
     while let Some(Job { pid, body }) = job {
-        let process = Process { slot, pid };
-        lifecycle::run(process, body);
-        let left_behind = slot.is_abandoned(pid.generation());
-        unwind::or_abort(|| slot.free(pid.generation()));
-        if !cached || left_behind || !enter_cache(slot) {
-            POOL.lock().bare.push(slot);
-            return;
+        let was_abandoned = !lifecycle::run(Process { slot, pid }, body);
+        if was_abandoned {
+            return; // The slot goes its own way.
+        }
+        if !cached || !enter_cache(slot) {
+            return recycle(slot);
         }
         job = wait_for_job(slot, Some(IDLE_TIME));
     }
+}
+
+/// Keeps a free slot without a thread for later.
+pub(crate) fn recycle(slot: &'static Slot) {
+    POOL.lock().bare.push(slot);
 }
 
 fn enter_cache(slot: &'static Slot) -> bool {
@@ -150,13 +154,17 @@ fn enter_cache(slot: &'static Slot) -> bool {
 
 /// Waits for a job; `None` if none came for `idle_time` and the slot is out of the cache.
 fn wait_for_job(slot: &'static Slot, idle_time: Option<Duration>) -> Option<Job> {
-    let deadline = idle_time.map(|time| Instant::now() + time);
+    let mut deadline = idle_time.map(|time| Instant::now() + time);
     loop {
-        if let Some(job) = slot.job.lock().take() {
-            return Some(job);
+        let job = slot.job.lock().take();
+        if job.is_some() {
+            return job;
         }
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) && leave_cache(slot) {
-            return None;
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if leave_cache(slot) {
+                return None;
+            }
+            deadline = None; // A spawner has claimed the slot: its job is on its way.
         }
         slot.park_unless(deadline, || slot.job.lock().is_some());
     }
@@ -185,10 +193,4 @@ pub(crate) fn begin_foreign() -> Process {
     let settings = Settings { trap_exit: true, foreign: true, kill_grace: Duration::ZERO };
     let pid = slot.begin(Profile::new(std::sync::Arc::from([])), settings);
     Process { slot, pid }
-}
-
-/// Takes back the slot of a foreign thread's process, which has ended.
-pub(crate) fn free_foreign(process: Process) {
-    process.slot.free(process.pid.generation());
-    POOL.lock().bare.push(process.slot);
 }

@@ -1,3 +1,5 @@
-#![allow(clippy::disallowed_methods, reason = "tests of foreign threads start threads")]
+//! The behaviour of the crate as a user sees it, a module per subject.
+
 mod support;
-mod smoke;
+
+mod races;
