@@ -1,8 +1,8 @@
 //! A clock: a process that a timer tells to tick.
 //!
-//! What to look for: the clock works for a while at each tick, and the next tick still comes on
-//! time, because an interval timer counts from its start and does not drift. The clock has a name,
-//! by which anybody can stop it; the pending timer ends with it.
+//! What to look for: the clock is busy for a while at each tick, and the next one is still on time,
+//! as an interval timer counts from its start and does not drift. Nobody cancels the timer: it ends
+//! with the process that it sends to.
 //!
 //! Run it with `cargo run --example clock`.
 
@@ -11,43 +11,31 @@
 use std::time::{Duration, Instant};
 
 use procession::prelude::*;
-use procession::process::Builder;
 use procession::timer;
 
 const PERIOD: Duration = Duration::from_millis(100);
 const WORK: Duration = Duration::from_millis(30);
+const TICKS: u32 = 5;
 
 #[derive(Clone, Debug)]
 struct Tick;
 
-#[derive(Debug)]
-struct Ticked(u32);
-
-#[derive(Debug)]
-struct Stop;
-
-/// Tells `listener` of each tick, until it is stopped.
-fn clock(listener: Pid) {
+fn clock() {
     let start = Instant::now();
     timer::send_interval(PERIOD, process::self_pid(), Tick);
-    for count in 1.. {
+    for count in 1..=TICKS {
         receive! {
-            Tick => {
-                println!("tick {count} after {} ms", start.elapsed().as_millis());
-                process::send(listener, Ticked(count));
-                process::sleep(WORK);
-            }
-            Stop => return,
+            Tick => println!("tick {count} after {} ms", start.elapsed().as_millis()),
         }
+        process::sleep(WORK);
     }
 }
 
 fn main() -> Result<(), ExitReason> {
-    println!("a clock that ticks every {PERIOD:?} and works {WORK:?} at each tick");
-    let me = process::self_pid();
-    let (_, monitor) = Builder::new().name("clock").spawn_monitor(move || clock(me))?;
-
-    receive! { Ticked(5) => process::send("clock", Stop)? }
-    receive! { down: Down if down.monitor == monitor => println!("the clock ended: {}", down.reason) }
+    println!("a clock that ticks every {PERIOD:?} and is busy for {WORK:?} at each tick");
+    let (_, monitor) = process::spawn_monitor(clock)?;
+    receive! {
+        down: Down if down.monitor == monitor => println!("the clock has ended: {}", down.reason),
+    }
     Ok(())
 }

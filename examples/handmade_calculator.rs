@@ -30,8 +30,9 @@ enum Operation {
 #[derive(Debug)]
 struct GetState(Alias);
 
+/// The state, and whose question it answers.
 #[derive(Debug)]
-struct State(i64);
+struct State(Alias, i64);
 
 /// The server.
 fn calculate() {
@@ -43,7 +44,7 @@ fn calculate() {
             Operation::Multiply(n) => state *= n,
             Operation::Divide(n) => state /= n,
             Operation::Clear => state = 0,
-            GetState(client) => process::send(client, State(state)),
+            GetState(client) => process::send(client, State(client, state)),
             unknown: Message => panic!("what is {unknown:?}?"),
             after PATIENCE => return,
         }
@@ -78,9 +79,10 @@ fn clear(calculator: Pid) {
 fn state(calculator: Pid) -> Result<i64, ExitReason> {
     let options = MonitorOptions::new().alias(AliasMode::Reply);
     let monitor = process::monitor_with(calculator, options);
-    process::send(calculator, GetState(monitor.into()));
+    let question = Alias::from(monitor);
+    process::send(calculator, GetState(question));
     receive! {
-        State(state) => Ok(state),
+        State(answered, state) if answered == question => Ok(state),
         down: Down if down.monitor == monitor => Err(down.reason),
         after PATIENCE => {
             process::demonitor_flush(monitor);

@@ -1,8 +1,8 @@
 //! A ring of processes through which a token is passed, the oldest benchmark of Erlang.
 //!
-//! What to look for: a process knows the next one and nothing else. `main` is one of them: a thread
-//! that uses the runtime is a process. Each hop wakes a thread, which is the worst that can be asked
-//! of threads; see how many hops a second it is all the same.
+//! What to look for: a process knows the next one and nothing else. `main` is one of them, as a
+//! thread that uses the runtime is a process. Each hop wakes a thread, which is the worst that can
+//! be asked of threads; see how many hops a second it is all the same.
 //!
 //! Run it with `cargo run --release --example ring -- [PROCESSES] [LAPS]`.
 
@@ -41,13 +41,17 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let start = Instant::now();
     let me = process::self_pid();
-    let first = (1..processes).try_fold(me, |next, _| process::spawn_link(move || pass_on(next)))?;
-    println!("{processes} processes, linked to a ring in {} ms", start.elapsed().as_millis());
+    let first =
+        (1..processes).try_fold(me, |next, _| process::spawn_link(move || pass_on(next)))?;
+    println!("{processes} processes in a ring, spawned in {} ms", start.elapsed().as_millis());
 
     let (elapsed, ()) = timer::tc(|| {
         for _ in 0..laps {
             process::send(first, Token);
-            receive! { Token => {} }
+            receive! {
+                Token => {}
+                Exit { from, reason } => panic!("the ring is broken, {from} has ended: {reason}"),
+            }
         }
     });
     let messages = u64::from(processes) * u64::from(laps);
@@ -57,4 +61,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     process::send(first, Stop);
     receive! { Stop => println!("the ring has ended") }
     Ok(())
+}
+
+/// The argument in this place, or `default` if there is none.
+fn argument(place: usize, default: u32) -> Result<u32, String> {
+    let Some(text) = env::args().nth(place) else { return Ok(default) };
+    let number = text
+        .parse::<NonZeroU32>()
+        .map_err(|error| format!("argument {place} is {text}: {error}"))?;
+    Ok(number.get())
+}
+
+fn rate(messages: u64, elapsed: Duration) -> u64 {
+    (messages as f64 / elapsed.as_secs_f64()) as u64
 }

@@ -99,12 +99,12 @@ impl fmt::Display for ExitReason {
         match self {
             Self::Normal => f.write_str("normal"),
             Self::Shutdown => f.write_str("shutdown"),
-            Self::ShutdownWith(detail) => write!(f, "shutdown: {detail:?}"),
+            Self::ShutdownWith(detail) => write!(f, "shutdown: {detail}"),
             Self::Kill => f.write_str("kill"),
             Self::Killed => f.write_str("killed"),
             Self::NoProc => f.write_str("no such process"),
             Self::Panic(panic) => fmt::Display::fmt(panic, f),
-            Self::Other(detail) => fmt::Debug::fmt(detail, f),
+            Self::Other(detail) => fmt::Display::fmt(detail, f),
         }
     }
 }
@@ -116,6 +116,8 @@ impl<E: Error + Send + Sync + 'static> From<E> for ExitReason {
 }
 
 /// A value of any type inside an [`ExitReason`].
+///
+/// An error is displayed as such, any other value as by its `Debug`.
 #[derive(Clone)]
 pub struct Detail(Arc<dyn Value>);
 
@@ -136,6 +138,12 @@ impl fmt::Debug for Detail {
     }
 }
 
+impl fmt::Display for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display(f)
+    }
+}
+
 impl PartialEq for Detail {
     fn eq(&self, other: &Detail) -> bool {
         self.0.equals(&*other.0)
@@ -146,6 +154,7 @@ impl PartialEq for Detail {
 trait Value: Send + Sync {
     fn value(&self) -> &dyn Any;
     fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+    fn display(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
     fn equals(&self, other: &dyn Value) -> bool;
 }
 
@@ -159,6 +168,10 @@ impl<T: Any + Send + Sync + fmt::Debug + PartialEq> Value for PlainDetail<T> {
 
     fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
+    }
+
+    fn display(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.print(f)
     }
 
     fn equals(&self, other: &dyn Value) -> bool {
@@ -176,6 +189,10 @@ impl<E: Error + Send + Sync + 'static> Value for ErrorDetail<E> {
 
     fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
+    }
+
+    fn display(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
     }
 
     fn equals(&self, other: &dyn Value) -> bool {

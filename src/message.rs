@@ -117,11 +117,8 @@ impl Message {
     /// Takes the value out of a message that a probe for `T` has let pass.
     #[doc(hidden)]
     pub fn open<T: Any>(self) -> Box<T> {
-        let whole: Box<dyn Any> = if TypeId::of::<T>() == TypeId::of::<Message>() {
-            Box::new(self)
-        } else {
-            self.0
-        };
+        let whole: Box<dyn Any> =
+            if TypeId::of::<T>() == TypeId::of::<Message>() { Box::new(self) } else { self.0 };
         whole.downcast().expect("the probe has seen the type")
     }
 }

@@ -143,12 +143,12 @@ pub use monitor::{
     MonitorOptions, alias, alias_with, demonitor, demonitor_flush, monitor, monitor_with, unalias,
 };
 pub use names::{NameError, RegisterError, register, registered, unregister, whereis};
+#[doc(hidden)]
+pub use receive::select_arm;
 pub use receive::{
     checkpoint, mark, receive, receive_match, receive_match_since, receive_match_timeout,
     receive_timeout, sleep,
 };
-#[doc(hidden)]
-pub use receive::select_arm;
 pub use ties::AliasMode;
 
 /// Returns the pid of the calling process. A thread that was none becomes one.

@@ -153,10 +153,7 @@ pub fn apply_after(duration: Duration, function: impl FnOnce() + Send + 'static)
 /// # Panics
 ///
 /// If `period` is zero.
-pub fn apply_interval(
-    period: Duration,
-    function: impl Fn() + Send + Sync + 'static,
-) -> TimerRef {
+pub fn apply_interval(period: Duration, function: impl Fn() + Send + Sync + 'static) -> TimerRef {
     repeat(period, None, Tick::Apply(Arc::new(function)))
 }
 
@@ -169,10 +166,7 @@ pub fn apply_interval(
 /// # Panics
 ///
 /// If `period` is zero.
-pub fn apply_repeatedly(
-    period: Duration,
-    function: impl Fn() + Send + Sync + 'static,
-) -> TimerRef {
+pub fn apply_repeatedly(period: Duration, function: impl Fn() + Send + Sync + 'static) -> TimerRef {
     repeat(period, None, Tick::ApplyInTurn(Arc::new(function)))
 }
 

@@ -2,6 +2,7 @@
 //!
 //! `RUN_SLOW_TESTS=1` runs the full numbers. Figures are printed: `cargo test --test scale -- --nocapture`.
 
+#![cfg(target_os = "linux")]
 #![allow(clippy::disallowed_methods, reason = "compares with bare threads")]
 #![allow(clippy::disallowed_macros, reason = "prints figures")]
 
@@ -142,8 +143,7 @@ fn idle_processes_use_no_processor() {
     const COUNT: usize = 100;
     let _turn = TURN.lock();
     let time = Duration::from_secs(if is_slow_run() { 10 } else { 2 });
-    let processes: Vec<_> =
-        (0..COUNT).map(|_| process::spawn_monitor(answer).unwrap()).collect();
+    let processes: Vec<_> = (0..COUNT).map(|_| process::spawn_monitor(answer).unwrap()).collect();
     let me = process::self_pid();
     processes.iter().for_each(|(pid, _)| process::send(*pid, Ping(me)));
     for _ in 0..COUNT {

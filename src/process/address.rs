@@ -70,6 +70,10 @@ impl<M> Error for SendError<M> {}
 /// # Errors
 ///
 /// Only for a name: [`SendError`] if nobody has it.
+///
+/// # Panics
+///
+/// In a thread of the program's own that was killed.
 pub fn send<A: Address, M: Any + Send + Debug>(to: A, message: M) -> A::Sent<M> {
     // Not a receive point, except that a process that is to end sends no more.
     if let Some(process) = current_if_any() {

@@ -221,11 +221,8 @@ impl Builder {
             return Err(SpawnError::ShuttingDown);
         }
         let slot = worker::claim(&self.thread)?;
-        let settings = Settings {
-            trap_exit: self.trap_exit,
-            foreign: false,
-            kill_grace: self.kill_grace,
-        };
+        let settings =
+            Settings { trap_exit: self.trap_exit, foreign: false, kill_grace: self.kill_grace };
         let pid = slot.begin(Profile::new(ancestors_of_child(parent)), settings);
         let child = Process { slot, pid };
         match self.tie(parent, child, monitor) {
@@ -253,9 +250,8 @@ impl Builder {
         if self.link {
             ties::link(parent.end(), child.end()).map_err(|_| SpawnError::CallerEnded)?;
         }
-        Ok(monitor.map(|options| {
-            monitor::set(parent, Some(child.pid), Object::Pid(child.pid), options)
-        }))
+        Ok(monitor
+            .map(|options| monitor::set(parent, Some(child.pid), Object::Pid(child.pid), options)))
     }
 }
 

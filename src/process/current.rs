@@ -118,7 +118,7 @@ impl Process {
         if self.is_foreign() {
             return Standing::Gone;
         }
-        if std::thread::panicking() {
+        if std::thread::panicking() || self.slot.leaving.load(Ordering::Relaxed) {
             return Standing::Unwinding;
         }
         unwind::unwind(self.settle(ExitReason::Killed))
@@ -149,7 +149,9 @@ impl Process {
 
     /// Settles why the process ends, unless that is settled, and returns it.
     pub(crate) fn settle(self, reason: ExitReason) -> ExitReason {
-        self.slot.verdict.lock().get_or_insert(reason).clone()
+        let settled = self.slot.verdict.lock().get_or_insert_with(|| reason.clone()).clone();
+        unwind::drop_caught(reason);
+        settled
     }
 
     /// Dooms the calling process: from now on every call ends it.

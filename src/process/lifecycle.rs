@@ -52,6 +52,7 @@ pub(crate) fn run(process: Process, body: worker::Body) -> bool {
     let outcome = if process.is_running() {
         unwind::catch(body)
     } else {
+        process.slot.leaving.store(true, Ordering::Relaxed);
         drop_caught(body); // Killed before it began.
         ExitReason::Killed
     };
@@ -72,13 +73,15 @@ pub(crate) fn leave_foreign(process: Process) {
 /// is free then.
 fn end(process: Process, outcome: ExitReason) -> bool {
     let Process { slot, pid } = process;
-    let outcome = if process.is_running() { outcome } else { ExitReason::Killed };
+    if !process.is_running() {
+        process.settle(ExitReason::Killed);
+    }
     let reason = process.settle(outcome);
     if reason.as_panic().is_some() {
         report_crash(process, &reason);
     }
-    // What destructors of messages call from here on must not wait.
     process.doom(reason);
+    slot.leaving.store(true, Ordering::Relaxed);
     slot.mailbox.drain().drop_caught();
     drop_caught(std::mem::take(&mut *slot.dictionary.lock()));
     if slot.close(pid.generation()) {

@@ -155,10 +155,9 @@ pub fn unregister(name: &str) -> Result<(), NameError> {
 fn judge_first_if_own(pid: Pid) {
     let process = current();
     if process.pid == pid {
-        process.judge_arrived();
-    } else {
-        process.pass();
+        process.sort();
     }
+    _ = process.check();
 }
 
 /// Returns the process registered as `name`.

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::exit::ExitReason;
+use crate::message::Exit;
 use crate::message::Message;
 
 use super::current::{Ended, Process, current};
@@ -24,8 +26,7 @@ enum Sorted {
     Queue(Entry),
     /// It is of no use; dropped when the queue is back in its place, as that runs user code.
     Drop(Signal),
-    Die(crate::exit::ExitReason),
-    Nothing,
+    Die(ExitReason),
 }
 
 impl Process {
@@ -53,7 +54,6 @@ impl Process {
                     self.doom(reason);
                     break;
                 }
-                Sorted::Nothing => {}
             }
         }
         drop(queue);
@@ -77,7 +77,7 @@ impl Process {
                     Sorted::Drop(Signal::Message(message))
                 }
             }
-            Signal::Exit(signal) => self.admit_exit(place, *signal),
+            Signal::Exit(signal) => self.admit_exit(place, signal),
             Signal::Down(down) => {
                 let id = down.monitor.id;
                 let fired = self.slot.ties.lock().remove_fired(id);
@@ -91,16 +91,16 @@ impl Process {
         }
     }
 
-    fn admit_exit(self, place: Mark, signal: ExitSignal) -> Sorted {
+    fn admit_exit(self, place: Mark, signal: Box<ExitSignal>) -> Sorted {
         let active = match signal.cause {
             ExitCause::Link(id) => self.slot.ties.lock().remove_link(signal.from, id),
             ExitCause::Request => true,
         };
         match ties::judge(self.pid, self.traps_exits(), active, &signal) {
-            Verdict::Drop => Sorted::Nothing,
+            Verdict::Drop => Sorted::Drop(Signal::Exit(signal)),
             Verdict::Deliver => {
-                let ExitSignal { from, reason, .. } = signal;
-                queue(place, Message::new(crate::message::Exit { from, reason }))
+                let ExitSignal { from, reason, .. } = *signal;
+                queue(place, Message::new(Exit { from, reason }))
             }
             Verdict::Die(reason) => Sorted::Die(reason),
         }
@@ -231,9 +231,7 @@ pub fn receive_match_since(
     }
 }
 
-fn deciding(
-    mut matches: impl FnMut(&Message) -> bool,
-) -> impl FnMut(&mut Message) -> Option<()> {
+fn deciding(mut matches: impl FnMut(&Message) -> bool) -> impl FnMut(&mut Message) -> Option<()> {
     move |message| matches(message).then_some(())
 }
 

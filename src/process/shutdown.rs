@@ -51,7 +51,8 @@ pub fn shutdown(timeout: Duration) -> Vec<Pid> {
     let mut killed = Vec::new();
     // A spawn that was under way may add a few after the first look.
     loop {
-        let others: Vec<Pid> = processes().into_iter().filter(|pid| is_ours(*pid, caller)).collect();
+        let others: Vec<Pid> =
+            processes().into_iter().filter(|pid| is_ours(*pid, caller)).collect();
         if others.is_empty() {
             return killed;
         }
@@ -80,7 +81,8 @@ fn end_all(pids: Vec<Pid>, timeout: Duration) -> Vec<Pid> {
 fn await_downs(waiting: &mut BTreeMap<MonitorRef, Pid>, since: Mark, timeout: Duration) {
     let deadline = Instant::now().checked_add(timeout);
     while !waiting.is_empty() {
-        let left = deadline.map_or(Duration::MAX, |it| it.saturating_duration_since(Instant::now()));
+        let left =
+            deadline.map_or(Duration::MAX, |it| it.saturating_duration_since(Instant::now()));
         let is_awaited = |down: &Down| waiting.contains_key(&down.monitor);
         let Some(message) = receive_match_since(since, left, |message| {
             message.downcast_ref::<Down>().is_some_and(is_awaited)

@@ -121,6 +121,8 @@ pub(crate) struct Slot {
     pub(crate) verdict: Mutex<Option<ExitReason>>,
     /// Set when the process has an exit signal to die of. Written by its own thread.
     pub(crate) doomed: AtomicBool,
+    /// Set when only destructors are left to run: they must not wait, and cannot be unwound.
+    pub(crate) leaving: AtomicBool,
     pub(crate) trap_exit: AtomicBool,
     /// Whether the thread belongs to the program rather than to the runtime.
     pub(crate) foreign: AtomicBool,
@@ -168,6 +170,7 @@ impl Slot {
             ties: Mutex::new(Ties::closed()),
             verdict: Mutex::new(None),
             doomed: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
             trap_exit: AtomicBool::new(false),
             foreign: AtomicBool::new(false),
             kill_grace: AtomicU64::new(0),
@@ -189,8 +192,8 @@ impl Slot {
     /// Gives the free slot to a new process, which is alive from here on.
     pub(crate) fn begin(&self, profile: Profile, settings: Settings) -> Pid {
         let pid = Pid::local(self.index, self.state.generation());
-        *self.verdict.lock() = None;
         self.doomed.store(false, Ordering::Relaxed);
+        self.leaving.store(false, Ordering::Relaxed);
         self.trap_exit.store(settings.trap_exit, Ordering::Relaxed);
         self.foreign.store(settings.foreign, Ordering::Relaxed);
         self.set_kill_grace(settings.kill_grace);
@@ -249,6 +252,9 @@ impl Slot {
 
     /// Makes the slot ready for its next process.
     fn free(&self, generation: NonZeroU64, from: Phase) {
+        // The reason may hold a value of the user's.
+        let reason = self.verdict.lock().take();
+        drop_caught(reason);
         let next = generation.checked_add(1).expect("a slot outlives no 2^61 processes");
         let (from, to) = (pack(generation, from), pack(next, Phase::Free));
         let freed = self.state.0.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);

@@ -238,8 +238,7 @@ mod tests {
     fn removing_a_target_removes_its_timers_and_no_others() {
         let start = Instant::now();
         let mut queue = TimerQueue::new();
-        let timers: Vec<_> =
-            (0..9).map(|n| queue.insert(start, Some(pid(n % 3)), |_| n)).collect();
+        let timers: Vec<_> = (0..9).map(|n| queue.insert(start, Some(pid(n % 3)), |_| n)).collect();
         queue.remove(timers[4]); // one from the middle of a list,
         queue.remove(timers[7]); // its head,
         queue.remove(timers[0]); // and the tail of another.

@@ -133,8 +133,7 @@ pub(crate) fn deadline_of(duration: Duration) -> Instant {
 /// Removes a timer. Returns when it would have expired, or `None` if it has, or is none.
 pub(crate) fn cancel(timer: TimerRef) -> Option<Instant> {
     let mut state = SERVICE.state.lock();
-    let on_timer_thread =
-        state.thread.as_ref().is_some_and(|it| it.id == thread::current().id());
+    let on_timer_thread = state.thread.as_ref().is_some_and(|it| it.id == thread::current().id());
     while state.in_flight == Some(timer) && !on_timer_thread {
         SERVICE.landed.wait(&mut state);
     }

@@ -8,6 +8,7 @@
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::Cell;
+use std::mem;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::process;
 use std::sync::{Arc, Once};
@@ -64,10 +65,13 @@ pub(crate) fn drop_caught<T>(value: T) {
 /// Logs a panic of user code that the runtime called and that must not disturb it.
 pub(crate) fn report_caught(what: &str, payload: Box<dyn Any + Send>) {
     let reason = exit_reason(payload);
-    match reason.as_panic() {
+    let written = catch_value(|| match reason.as_panic() {
         Some(panic) => log::error!("{what} of a process {panic}"),
         // It made a call that waits, when its process was ending.
         None => log::debug!("{what} of a process was unwound: {reason}"),
+    });
+    if let Err(payload) = written {
+        mem::forget(payload); // Its destructor may panic, too, and nobody is left to tell.
     }
 }
 
@@ -106,9 +110,11 @@ pub(crate) fn install_hook() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
         let previous = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if IN_BODY.get() { remember(info) } else { previous(info) }
-        }));
+        panic::set_hook(Box::new(
+            move |info| {
+                if IN_BODY.get() { remember(info) } else { previous(info) }
+            },
+        ));
     });
 }
 
@@ -117,8 +123,7 @@ fn remember(info: &PanicHookInfo<'_>) {
     let seen = Panic {
         message: panic_message(info.payload()).to_owned(),
         location: info.location().map(ToString::to_string),
-        backtrace: (backtrace.status() == BacktraceStatus::Captured)
-            .then(|| backtrace.to_string()),
+        backtrace: (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string()),
     };
     // Out of reach only in the last moments of a thread, when no process is left to report on.
     _ = LAST_SEEN.try_with(|last| last.set(Some(Box::new(seen))));

@@ -100,6 +100,12 @@ fn bare_slot() -> &'static Slot {
 
 #[expect(clippy::disallowed_methods, reason = "the threads that processes run on")]
 fn start_thread(slot: &'static Slot, kind: &ThreadKind) -> std::io::Result<()> {
+    if let ThreadKind::Own { name: Some(name), .. } = kind
+        && name.contains('\0')
+    {
+        let text = "the name of a thread cannot contain a NUL";
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, text));
+    }
     let builder = match kind {
         ThreadKind::Cached => thread::Builder::new().stack_size(STACK_SIZE),
         ThreadKind::Own { stack_size, name } => {

@@ -1,5 +1,13 @@
 //! The behaviour of the crate as a user sees it, a module per subject.
 
+mod staging;
 mod support;
 
+mod process;
+mod exit;
+mod kill;
+mod unwinding;
+mod links;
+mod foreign;
 mod races;
+mod examples;

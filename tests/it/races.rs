@@ -1,5 +1,7 @@
 //! Two things at the same moment, many thousand times.
 
+#![cfg(unix)]
+
 use std::io::{ErrorKind, Read};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -69,7 +71,11 @@ mod links {
             let (main, peer_gate) = (process::self_pid(), gate.clone());
             let toggle = |other: Pid, seed: usize| {
                 for round in 0..rounds(ROUNDS) {
-                    if (round * 7 + seed) % 3 == 0 { process::unlink(other) } else { process::link(other) }
+                    if (round * 7 + seed) % 3 == 0 {
+                        process::unlink(other)
+                    } else {
+                        process::link(other)
+                    }
                 }
             };
             let (peer, monitor) = process::spawn_monitor(move || {
@@ -361,11 +367,18 @@ mod messages {
         repeat(|round| {
             let gate = Gate::default();
             let killed = round % 2 == 0;
-            let (pid, monitor) =
-                if killed { process::spawn_monitor(idle_body).unwrap() } else { ends_at(&gate, reason()) };
+            let (pid, monitor) = if killed {
+                process::spawn_monitor(idle_body).unwrap()
+            } else {
+                ends_at(&gate, reason())
+            };
             let (mut ours, theirs) = UnixStream::pair().unwrap();
             ours.set_read_timeout(Some(patience())).unwrap();
-            if killed { process::exit(pid, ExitReason::Kill) } else { gate.pass() }
+            if killed {
+                process::exit(pid, ExitReason::Kill)
+            } else {
+                gate.pass()
+            }
             process::send(pid, theirs);
 
             match ours.read(&mut [0]) {

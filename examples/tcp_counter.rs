@@ -1,0 +1,180 @@
+//! A TCP server with a process for each connection, all of which add to one counter.
+//!
+//! What to look for: the processes block in `accept` and `read` as they like, as each has a thread.
+//! `main` is a process too, linked to all of these, and learns of every end by the same message.
+//!
+//! `cargo run --example tcp_counter` serves a crowd of clients of its own and ends.
+//! `cargo run --example tcp_counter -- --port 4000` serves until its standard input ends: send it
+//! numbers, a line each, with `nc 127.0.0.1 4000`.
+
+#![allow(clippy::disallowed_macros, reason = "an example prints")]
+
+use std::collections::HashMap;
+use std::env;
+use std::error::Error;
+use std::io::{self, BufRead, BufReader, LineWriter, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use procession::prelude::*;
+
+const CLIENTS: u32 = 300;
+const AT_ONCE: u32 = 100; // The system queues 128 connections that wait for `accept`.
+const NUMBERS: u32 = 100;
+
+/// Asks the counter to add a number and to send the total back.
+#[derive(Debug)]
+struct Add(Pid, i64);
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let port = match arguments.as_slice() {
+        [] => Ok(None),
+        [option, port] if option == "--port" => {
+            port.parse().map(Some).map_err(|error| format!("{port:?} is not a port: {error}"))
+        }
+        _ => Err("usage: tcp_counter [--port PORT]".to_owned()),
+    };
+    let (code, error) = match port.map(run) {
+        Ok(Ok(())) => return ExitCode::SUCCESS,
+        Ok(Err(error)) => (1, error.to_string()),
+        Err(error) => (2, error),
+    };
+    eprintln!("tcp_counter: {error}");
+    ExitCode::from(code)
+}
+
+fn run(port: Option<u16>) -> Result<(), Box<dyn Error>> {
+    let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
+    let listener =
+        TcpListener::bind(wanted).map_err(|error| format!("cannot listen on {wanted}: {error}"))?;
+    let address = listener.local_addr()?;
+    println!("listening on {address}");
+    let served = match port {
+        Some(_) => serve(listener, || drop(io::copy(&mut io::stdin(), &mut io::sink()))),
+        None => serve(listener, move || crowd(address)),
+    };
+    let (clients, total) = served.map_err(|reason| reason.to_string())?;
+    println!("clients served: {clients}, total: {total}");
+    Ok(())
+}
+
+/// Serves whoever connects while `work` goes on; returns how many clients came, and the total.
+fn serve(
+    listener: TcpListener,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<(usize, i128), ExitReason> {
+    let address = listener.local_addr()?;
+    let me = process::self_pid();
+    let counter = process::spawn_link(count)?;
+    let acceptor = process::spawn_link(move || accept(&listener, me))?;
+    let work = process::spawn_link(work)?;
+
+    let (mut clients, mut connections) = (0, HashMap::new());
+    loop {
+        receive! {
+            stream: TcpStream => {
+                let stream = Arc::new(stream);
+                let shared = Arc::clone(&stream);
+                // An error there means that the client has broken off, which is its right.
+                match process::spawn_link(move || _ = talk(&shared, counter)) {
+                    Ok(pid) => {
+                        connections.insert(pid, stream);
+                        clients += 1;
+                    }
+                    Err(error) => _ = writeln!(&*stream, "come back later: {error}"),
+                }
+            }
+            Exit { from, reason: ExitReason::Normal } if from == work => break,
+            Exit { from, reason } if [work, counter, acceptor].contains(&from) => {
+                return Err(reason);
+            }
+            Exit { from, .. } => _ = connections.remove(&from),
+        }
+    }
+
+    // No signal reaches a thread inside `accept` or `read`; what happens to its socket does.
+    process::exit(acceptor, ExitReason::Kill);
+    _ = TcpStream::connect_timeout(&address, Duration::from_secs(1));
+    await_exit(acceptor);
+    for (pid, stream) in connections {
+        _ = stream.shutdown(Shutdown::Both);
+        await_exit(pid);
+    }
+    Ok((clients, add(counter, 0)))
+}
+
+fn await_exit(pid: Pid) {
+    receive! { Exit { from, .. } if from == pid => {} }
+}
+
+/// Hands each new connection to `server`.
+fn accept(listener: &TcpListener, server: Pid) {
+    for stream in listener.incoming() {
+        match stream {
+            Ok(stream) => process::send(server, stream),
+            Err(error) => {
+                eprintln!("tcp_counter: cannot accept a client: {error}");
+                process::sleep(Duration::from_millis(100)); // Too many open files, as a rule.
+            }
+        }
+    }
+}
+
+/// Answers each number of a client with the total, until no more come.
+fn talk(stream: &TcpStream, counter: Pid) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut answers = LineWriter::new(stream);
+    for line in BufReader::new(stream).split(b'\n') {
+        let line = String::from_utf8_lossy(&line?).trim().to_owned();
+        match line.parse() {
+            Ok(number) => writeln!(answers, "{}", add(counter, number))?,
+            Err(error) => writeln!(answers, "{line:?} is not a number: {error}")?,
+        }
+    }
+    Ok(())
+}
+
+/// The counter: all that is shared, and no lock.
+fn count() {
+    let mut total = 0;
+    loop {
+        let Add(client, number) = receive! { add: Add => add };
+        total += i128::from(number);
+        process::send(client, total);
+    }
+}
+
+fn add(counter: Pid, number: i64) -> i128 {
+    process::send(counter, Add(process::self_pid(), number));
+    receive! { total: i128 => total }
+}
+
+/// Runs clients, each in a process of its own; ends when the last of them has ended.
+fn crowd(address: SocketAddr) {
+    println!("{CLIENTS} clients, {AT_ONCE} at a time, send the numbers from 1 to {NUMBERS}");
+    let start_one = || {
+        let body = move || client(address).unwrap_or_else(|error| process::exit_self(error));
+        process::spawn_monitor(body).unwrap_or_else(|error| process::exit_self(error));
+    };
+    (0..AT_ONCE).for_each(|_| start_one());
+    for ended in 1..=CLIENTS {
+        receive! {
+            Down { reason: ExitReason::Normal, .. } => {}
+            Down { reason, .. } => process::exit_self(reason),
+        }
+        if ended + AT_ONCE <= CLIENTS {
+            start_one();
+        }
+    }
+}
+
+fn client(address: SocketAddr) -> io::Result<()> {
+    let mut stream = TcpStream::connect(address)?;
+    let numbers: String = (1..=NUMBERS).map(|number| format!("{number}\n")).collect();
+    stream.write_all(numbers.as_bytes())?;
+    stream.shutdown(Shutdown::Write)?;
+    io::copy(&mut stream, &mut io::sink()).map(drop) // All answers, up to the end.
+}

@@ -1,0 +1,364 @@
+//! The examples do what they say: all they print, their exit code, and when they end.
+
+use std::env::{self, consts::EXE_SUFFIX};
+use std::fmt::Debug;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use procession::prelude::*;
+
+use crate::support::patience;
+
+/// An example that is running, its standard input open. It is killed if the test gives it up.
+struct Example {
+    child: Child,
+    output: MonitorRef,
+    errors: MonitorRef,
+    deadline: Instant,
+}
+
+/// A line of an example's standard output.
+#[derive(Debug)]
+struct Output(String);
+
+/// A line of an example's standard error.
+#[derive(Debug)]
+struct Errors(String);
+
+/// What there is to see of an example that has ended.
+#[derive(Debug)]
+struct Ended {
+    code: Option<i32>,
+    output: String,
+    errors: String,
+}
+
+impl Example {
+    fn start(name: &str, arguments: &[&str]) -> Example {
+        let mut child = Command::new(path_of(name))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = forward_lines(child.stdout.take().unwrap(), Output);
+        let errors = forward_lines(child.stderr.take().unwrap(), Errors);
+        Example { child, output, errors, deadline: Instant::now() + patience() }
+    }
+
+    /// Returns the next line of its standard output.
+    #[track_caller]
+    fn line(&self) -> String {
+        receive! {
+            Output(line) => line,
+            after self.time_left() => panic!("no line within {:?}", patience()),
+        }
+    }
+
+    /// Closes its standard input and waits for its end; `output` is what has not been read before.
+    #[track_caller]
+    fn finish(mut self) -> Ended {
+        drop(self.child.stdin.take());
+        let mut output = String::new();
+        let mut errors = String::new();
+        let mut open = 2;
+        while open > 0 {
+            receive! {
+                Output(line) => output += &line,
+                Errors(line) => errors += &line,
+                Down { monitor, reason, .. } if [self.output, self.errors].contains(&monitor) => {
+                    assert_eq!(reason, ExitReason::Normal, "its output could not be read");
+                    open -= 1;
+                }
+                after self.time_left() => {
+                    panic!("it has not ended within {:?}: {output}{errors}", patience())
+                }
+            }
+        }
+        // Both pipes are closed, so it has exited.
+        Ended { code: self.child.wait().unwrap().code(), output, errors }
+    }
+
+    fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        // Both fail if it has exited, and then there is nothing to do.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+/// Cargo puts the examples beside the directory of the test executables.
+fn path_of(name: &str) -> PathBuf {
+    let test = env::current_exe().unwrap();
+    let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
+    let path = profile.join("examples").join(format!("{name}{EXE_SUFFIX}"));
+    assert!(path.is_file(), "{} is missing: run `cargo build --examples`", path.display());
+    path
+}
+
+/// Sends the caller each line of `stream`; the process that does so ends with it.
+fn forward_lines<M: Debug + Send + 'static>(
+    stream: impl Read + Send + 'static,
+    wrap: fn(String) -> M,
+) -> MonitorRef {
+    let test = process::self_pid();
+    let forward = move || {
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        while stream.read_line(&mut line).unwrap() > 0 {
+            process::send(test, wrap(std::mem::take(&mut line)));
+        }
+    };
+    let (_, monitor) = process::spawn_monitor(forward).unwrap();
+    monitor
+}
+
+/// Runs an example to its end.
+#[track_caller]
+fn run(name: &str, arguments: &[&str]) -> Ended {
+    Example::start(name, arguments).finish()
+}
+
+impl Ended {
+    /// It went well and printed `expected`, in which `#` stands for any number.
+    #[track_caller]
+    fn assert_printed(&self, expected: &str) {
+        assert_eq!((self.code, self.errors.as_str()), (Some(0), ""), "{}", self.output);
+        assert!(
+            fits(&self.output, expected),
+            "it printed\n{}\nwhich should be\n{expected}",
+            self.output
+        );
+    }
+
+    /// It failed with `code` and printed `expected` as an error, and nothing else.
+    #[track_caller]
+    fn assert_failed(&self, code: i32, expected: &str) {
+        assert_eq!((self.code, self.output.as_str()), (Some(code), ""), "{}", self.errors);
+        assert_eq!(self.errors, expected);
+    }
+}
+
+fn fits(text: &str, expected: &str) -> bool {
+    let mut pieces = expected.split('#');
+    let first = pieces.next().and_then(|piece| text.strip_prefix(piece));
+    let rest = first.and_then(|rest| {
+        pieces.try_fold(rest, |rest, piece| {
+            let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+            after.strip_prefix(piece).filter(|_| after.len() < rest.len())
+        })
+    });
+    rest == Some("")
+}
+
+/// The last number before the end of `line`, or before the words that follow it.
+fn last_number(line: &str) -> u64 {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let number = line.rsplit(|c| !is_digit(c)).find(|part| !part.is_empty());
+    number.expect("there is a number").parse().unwrap()
+}
+
+mod output_check {
+    use super::fits;
+
+    #[test]
+    fn takes_any_number_for_a_mark_and_nothing_else() {
+        assert!(fits("1 tick after 100 ms", "1 tick after # ms"));
+        assert!(fits("at 3:14", "at #:#"));
+        assert!(!fits("1 tick after 100 s", "1 tick after # ms"));
+        assert!(!fits("2 ticks", "1 tick"));
+        assert!(!fits("after  ms", "after # ms"));
+        assert!(!fits("after 5 ms, really", "after # ms"));
+    }
+}
+
+mod handmade_calculator {
+    use super::*;
+
+    #[test]
+    fn calculates_crashes_and_is_started_again() {
+        run("handmade_calculator", &[]).assert_printed(
+            "(10 - 4) * 14 / 2 = 42\n\
+             cleared: 0\n\
+             dividing by zero\n\
+             the calculator panicked: attempt to divide by zero, \
+             at examples/handmade_calculator.rs:#:#\n\
+             asked once more: no such process\n\
+             a new calculator: 1\n\
+             sending it words\n\
+             the calculator panicked: what is \"one and one\"?, \
+             at examples/handmade_calculator.rs:#:#\n",
+        );
+    }
+}
+
+mod clock {
+    use super::*;
+
+    #[test]
+    fn ticks_five_times_and_never_early() {
+        let ended = run("clock", &[]);
+
+        ended.assert_printed(
+            "a clock that ticks every 100ms and is busy for 30ms at each tick\n\
+             tick 1 after # ms\n\
+             tick 2 after # ms\n\
+             tick 3 after # ms\n\
+             tick 4 after # ms\n\
+             tick 5 after # ms\n\
+             the clock has ended: normal\n",
+        );
+        let ticks = ended.output.lines().filter(|line| line.starts_with("tick"));
+        for (line, due) in ticks.zip((100..).step_by(100)) {
+            assert!(last_number(line) >= due, "{line}");
+        }
+    }
+}
+
+mod ring {
+    use super::*;
+
+    #[test]
+    fn passes_a_token_around() {
+        run("ring", &["100", "20"]).assert_printed(
+            "100 processes in a ring, spawned in # ms\n\
+             20 laps: 2000 messages in # ms\n\
+             # messages per second\n\
+             the ring has ended\n",
+        );
+    }
+
+    #[test]
+    fn refuses_an_argument_that_is_no_number() {
+        let expected = "Error: \"argument 2 is many: invalid digit found in string\"\n";
+        run("ring", &["100", "many"]).assert_failed(1, expected);
+    }
+}
+
+mod tcp_counter {
+    use super::*;
+
+    /// A connection to the example.
+    struct Client(BufReader<TcpStream>);
+
+    impl Client {
+        fn connect(port: u16) -> Client {
+            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+            stream.set_read_timeout(Some(patience())).unwrap();
+            Client(BufReader::new(stream))
+        }
+
+        fn ask(&mut self, request: &str) -> String {
+            self.0.get_mut().write_all(format!("{request}\n").as_bytes()).unwrap();
+            self.line()
+        }
+
+        /// The next line without its end; empty at the end of the stream.
+        fn line(&mut self) -> String {
+            let mut line = String::new();
+            self.0.read_line(&mut line).unwrap();
+            line.trim_end().to_owned()
+        }
+    }
+
+    /// Starts the example on a free port.
+    fn start() -> (Example, u16) {
+        let example = Example::start("tcp_counter", &["--port", "0"]);
+        let line = example.line();
+        assert!(fits(&line, "listening on 127.0.0.1:#\n"), "{line}");
+        let port = last_number(&line).try_into().unwrap();
+        (example, port)
+    }
+
+    #[test]
+    fn serves_a_crowd_of_its_own_without_arguments() {
+        run("tcp_counter", &[]).assert_printed(
+            "listening on 127.0.0.1:#\n\
+             300 clients, 100 at a time, send the numbers from 1 to 100\n\
+             clients served: 300, total: 1515000\n",
+        );
+    }
+
+    #[test]
+    fn adds_the_numbers_of_all_clients_until_its_input_ends() {
+        let (example, port) = start();
+        let mut one = Client::connect(port);
+        let mut other = Client::connect(port);
+
+        assert_eq!(one.ask("40"), "40");
+        assert_eq!(other.ask(" 5 "), "45");
+        assert_eq!(one.ask("-3"), "42");
+
+        example.finish().assert_printed("clients served: 2, total: 42\n");
+        // It has ended though they were connected, and they have noticed.
+        assert_eq!(one.line(), "");
+        assert_eq!(other.line(), "");
+    }
+
+    #[test]
+    fn answers_a_bad_line_and_goes_on() {
+        let (example, port) = start();
+        let mut client = Client::connect(port);
+
+        assert_eq!(client.ask("ten"), "\"ten\" is not a number: invalid digit found in string");
+        assert_eq!(client.ask(""), "\"\" is not a number: cannot parse integer from empty string");
+        assert_eq!(client.ask("7"), "7");
+
+        example.finish().assert_printed("clients served: 1, total: 7\n");
+    }
+
+    #[test]
+    fn closes_the_connection_of_a_client_that_sends_no_more() {
+        let (example, port) = start();
+        let mut client = Client::connect(port);
+
+        client.0.get_mut().write_all(b"1\n2").unwrap();
+        client.0.get_mut().shutdown(Shutdown::Write).unwrap();
+        assert_eq!([client.line(), client.line(), client.line()], ["1", "3", ""]);
+
+        example.finish().assert_printed("clients served: 1, total: 3\n");
+    }
+
+    #[test]
+    fn serves_nobody_when_its_input_has_ended_before() {
+        run("tcp_counter", &["--port", "0"]).assert_printed(
+            "listening on 127.0.0.1:#\n\
+             clients served: 0, total: 0\n",
+        );
+    }
+
+    #[test]
+    fn refuses_a_port_that_is_none() {
+        let expected =
+            "tcp_counter: \"70000\" is not a port: number too large to fit in target type\n";
+        run("tcp_counter", &["--port", "70000"]).assert_failed(2, expected);
+    }
+
+    #[test]
+    fn refuses_arguments_it_does_not_know() {
+        let expected = "tcp_counter: usage: tcp_counter [--port PORT]\n";
+        run("tcp_counter", &["--port"]).assert_failed(2, expected);
+        run("tcp_counter", &["please"]).assert_failed(2, expected);
+    }
+
+    #[test]
+    fn names_the_port_when_it_is_taken() {
+        let holder = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = holder.local_addr().unwrap();
+
+        let ended = run("tcp_counter", &["--port", &address.port().to_string()]);
+
+        assert_eq!((ended.code, ended.output.as_str()), (Some(1), ""));
+        let expected = format!("tcp_counter: cannot listen on {address}: ");
+        assert!(ended.errors.starts_with(&expected), "{}", ended.errors);
+    }
+}
