@@ -204,7 +204,9 @@ impl<E: Error + Send + Sync + 'static> Value for ErrorDetail<E> {
 }
 
 /// What a panic said, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Its `Debug` leaves the backtrace out; crash reports show it.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Panic {
     /// The panic message.
@@ -219,6 +221,15 @@ pub struct Panic {
 impl Panic {
     pub(crate) fn new(message: String) -> Panic {
         Panic { message, location: None, backtrace: None }
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Panic")
+            .field("message", &self.message)
+            .field("location", &self.location)
+            .finish_non_exhaustive()
     }
 }
 

@@ -214,13 +214,31 @@ pub struct Down {
     pub reason: ExitReason,
 }
 
-/// What a monitor was set on.
+/// A process, by its pid or its name: what can be monitored, for instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Object {
-    /// A process.
+    /// The process with this pid.
     Pid(Pid),
-    /// Whoever had this name when the monitor was made.
+    /// Whoever has this name when it is looked up.
     Name(Arc<str>),
+}
+
+impl From<Pid> for Object {
+    fn from(pid: Pid) -> Object {
+        Object::Pid(pid)
+    }
+}
+
+impl From<&str> for Object {
+    fn from(name: &str) -> Object {
+        Object::Name(Arc::from(name))
+    }
+}
+
+impl From<Arc<str>> for Object {
+    fn from(name: Arc<str>) -> Object {
+        Object::Name(name)
+    }
 }
 
 impl PartialEq<Pid> for Object {

@@ -46,7 +46,7 @@ use std::time::{Duration, Instant};
 
 use crate::exit::ExitReason;
 use crate::id::TimerRef;
-use crate::message::{Message, Timeout};
+use crate::message::{Message, Object, Timeout};
 use crate::process::Destination;
 use crate::process::self_pid;
 use crate::process::timers::{self, Action, Tick, deadline_of};
@@ -175,18 +175,18 @@ pub fn apply_repeatedly(period: Duration, function: impl Fn() + Send + Sync + 's
 /// OTP: [`timer:exit_after/3`](https://www.erlang.org/doc/apps/stdlib/timer.html#exit_after/3).
 pub fn exit_after(
     duration: Duration,
-    to: impl Into<Destination>,
+    to: impl Into<Object>,
     reason: impl Into<ExitReason>,
 ) -> TimerRef {
     let (to, from, reason) = (to.into(), self_pid(), reason.into());
-    let target = to.fixed_pid();
+    let target = if let Object::Pid(pid) = to { Some(pid) } else { None };
     timers::start(deadline_of(duration), target, |_| Action::Exit { to, from, reason })
 }
 
 /// Kills `to` after `duration`.
 ///
 /// OTP: [`timer:kill_after/2`](https://www.erlang.org/doc/apps/stdlib/timer.html#kill_after/2).
-pub fn kill_after(duration: Duration, to: impl Into<Destination>) -> TimerRef {
+pub fn kill_after(duration: Duration, to: impl Into<Object>) -> TimerRef {
     exit_after(duration, to, ExitReason::Kill)
 }
 

@@ -10,3 +10,5 @@ mod staging;
 mod tidy;
 #[path = "it/timers.rs"]
 mod timers;
+#[path = "it/info.rs"]
+mod info;

@@ -6,7 +6,7 @@ use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use crate::id::{Alias, Pid};
-use crate::message::Message;
+use crate::message::{Message, Object};
 
 use super::current::{Process, current_if_any};
 use super::mailbox::Signal;
@@ -185,6 +185,14 @@ impl From<&str> for Destination {
 impl From<Arc<str>> for Destination {
     fn from(name: Arc<str>) -> Destination {
         Destination::Name(name)
+    }
+}
+
+/// The process that `object` stands for now.
+pub(crate) fn pid_of(object: &Object) -> Option<Pid> {
+    match object {
+        Object::Pid(pid) => Some(*pid),
+        Object::Name(name) => whereis(name),
     }
 }
 

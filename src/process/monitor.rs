@@ -8,10 +8,9 @@ use crate::exit::ExitReason;
 use crate::id::{Alias, MonitorRef, Pid};
 use crate::message::{Down, Message, Object, TaggedDown};
 
-use super::address::{Destination, deliver};
+use super::address::{deliver, pid_of};
 use super::current::{Process, current};
 use super::mailbox::Signal;
-use super::names::whereis;
 use super::ties::{AliasMode, MakeDown, Monitor, Watcher};
 use super::unwind::drop_caught;
 
@@ -89,7 +88,7 @@ impl fmt::Debug for MonitorOptions {
 /// # Panics
 ///
 /// In a thread of the program's own that was killed.
-pub fn monitor(target: impl Into<Destination>) -> MonitorRef {
+pub fn monitor(target: impl Into<Object>) -> MonitorRef {
     monitor_with(target, MonitorOptions::new())
 }
 
@@ -98,18 +97,11 @@ pub fn monitor(target: impl Into<Destination>) -> MonitorRef {
 /// # Panics
 ///
 /// As [`monitor`].
-pub fn monitor_with(target: impl Into<Destination>, options: MonitorOptions) -> MonitorRef {
+pub fn monitor_with(target: impl Into<Object>, options: MonitorOptions) -> MonitorRef {
     let owner = current();
     owner.pass();
-    let (object, target) = match target.into() {
-        Destination::Pid(pid) => (Object::Pid(pid), Some(pid)),
-        Destination::Alias(alias) => (Object::Pid(alias.owner), Some(alias.owner)),
-        Destination::Name(name) => {
-            let target = whereis(&name);
-            (Object::Name(name), target)
-        }
-    };
-    set(owner, target, object, options)
+    let object = target.into();
+    set(owner, pid_of(&object), object, options)
 }
 
 /// Sets a monitor by `owner` on `target`.
@@ -165,9 +157,11 @@ pub(crate) fn forget(monitor: NonZeroU64, entry: Monitor) {
 
 /// Removes a monitor of the caller's, and returns whether it was still there to remove.
 ///
-/// After `true` no [`Down`] of it exists, nor will come. After `false` the message is in the mailbox
-/// already (or was received, or the monitor is another process's, which is left alone); it stays
-/// there: see [`demonitor_flush`]. Exit signals that have arrived are judged first.
+/// After `true` no [`Down`] of it exists, nor will come. `false` says that the message is in the
+/// mailbox already, where it stays (see [`demonitor_flush`]), or that there is nothing to remove: it
+/// was received, the monitor was ended by the reply that came through its alias, it was on the caller
+/// itself, or it is another process's, which is left alone. Exit signals that have arrived are
+/// judged first.
 ///
 /// OTP: [`erlang:demonitor/2`](https://www.erlang.org/doc/apps/erts/erlang.html#demonitor/2) with
 /// `info`.

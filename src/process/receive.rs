@@ -247,8 +247,8 @@ pub fn mark() -> Mark {
 pub fn select_arm(
     since: Mark,
     timeout: Option<Duration>,
-    select: impl FnMut(&mut Message) -> Option<usize>,
-) -> Option<(usize, Message)> {
+    select: impl FnMut(&mut Message) -> Option<(usize, usize)>,
+) -> Option<((usize, usize), Message)> {
     let process = current();
     match process.select(since, timeout.and_then(deadline_after), select) {
         Ok(found) => found,
@@ -313,7 +313,9 @@ pub fn checkpoint() {
 ///   [`Duration`](std::time::Duration); with a zero timeout the mailbox is looked through once.
 /// - `since mark;`, first, skips what arrived before the [`Mark`](crate::process::Mark).
 ///
-/// The bodies stand in no loop or closure: `break`, `continue`, `return` and `?` are yours.
+/// The bodies stand in no loop or closure: `break`, `continue`, `return` and `?` are yours. One that
+/// is not a block ends with a comma, also if it is an `if` or a `match`. The macro takes some fifteen
+/// arms before it meets the compiler's recursion limit.
 ///
 /// OTP: [Receive](https://www.erlang.org/doc/system/expressions.html#receive).
 ///
@@ -416,33 +418,46 @@ macro_rules! receive {
     };
 
     // First the search, in which the patterns only test; then the bodies, outside of it.
+    //
+    // A guard is asked about each alternative of its pattern in turn. The search counts them, so
+    // that the second match takes the same one without asking again.
     (@emit [$mark:expr] [$timeout:expr]
         [$({[$n:expr] [$($pattern:tt)+] [$($type:tt)+] [$guard:expr] [$body:expr]})*]
         [$after:expr]) => {
         match $crate::process::select_arm($mark, $timeout, |message: &mut $crate::Message| {
             $(
-                if message.probe::<$($type)+, _>(|lent| {
+                let mut tries = 0_usize;
+                #[allow(unused_mut)]
+                if message.probe::<$($type)+, _>(|mut lent| {
                     let mut fits = false;
-                    #[allow(unused_variables, unused_mut, unreachable_patterns, unreachable_code)]
+                    #[allow(
+                        unused_variables, unused_mut, unused_parens, unused_assignments,
+                        unreachable_patterns, unreachable_code
+                    )]
                     match *lent {
-                        $($pattern)+ if $guard && { fits = true; false } => {
+                        $($pattern)+
+                            if !fits && { tries += 1; $guard } && { fits = true; false } =>
+                        {
                             ::core::unreachable!("the guard is false")
                         }
                         _ => {}
                     }
                     (fits, lent)
                 }) {
-                    return ::core::option::Option::Some($n);
+                    return ::core::option::Option::Some(($n, tries));
                 }
             )*
             ::core::option::Option::None
         }) {
-            ::core::option::Option::Some((arm, message)) => {
+            ::core::option::Option::Some(((arm, tries), message)) => {
+                let mut tried = 0_usize;
                 $(
                     if arm == $n {
+                        #[allow(unused_parens, unused_assignments)]
                         match *message.open::<$($type)+>() {
                             // Names what only the guard uses, without asking it again.
-                            $($pattern)+ if true || $guard => $body,
+                            $($pattern)+
+                                if { tried += 1; tried == tries || (false && $guard) } => $body,
                             #[allow(unreachable_patterns)]
                             _ => ::core::unreachable!("the message was tested before"),
                         }
@@ -454,6 +469,13 @@ macro_rules! receive {
             }
             ::core::option::Option::None => $after,
         }
+    };
+
+    (@ $($rest:tt)*) => {
+        ::core::compile_error!(
+            "expected arms as those of `match`: `pattern => body`, `binding: type => body`, \
+             and last `after timeout => body`"
+        )
     };
 
     (since $mark:expr ; $($arms:tt)+) => {

@@ -14,9 +14,9 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::exit::ExitReason;
 use crate::id::{Pid, TimerRef};
-use crate::message::Message;
+use crate::message::{Message, Object};
 
-use super::address::Destination;
+use super::address::{Destination, pid_of};
 use super::current::Process;
 use super::lifecycle;
 use super::timer_queue::TimerQueue;
@@ -25,7 +25,7 @@ use super::unwind::{self, drop_caught};
 /// What happens when a timer expires.
 pub(crate) enum Action {
     Send { to: Destination, message: Message },
-    Exit { to: Destination, from: Pid, reason: ExitReason },
+    Exit { to: Object, from: Pid, reason: ExitReason },
     Apply(Box<dyn FnOnce() + Send>),
     Repeat { period: Duration, tick: Tick },
     Abandon(Pid),
@@ -246,7 +246,7 @@ fn act_once(action: Action) {
     match action {
         Action::Send { to, message } => to.send_lossy(message),
         Action::Exit { to, from, reason } => {
-            if let Some(pid) = to.pid() {
+            if let Some(pid) = pid_of(&to) {
                 lifecycle::signal_exit(from, pid, reason);
             }
         }

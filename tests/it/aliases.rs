@@ -90,24 +90,6 @@ mod alias {
             }
         });
     }
-
-    #[test]
-    fn can_be_monitored_in_place_of_its_maker() {
-        let me = process::self_pid();
-        let pid = process::spawn(move || {
-            process::send(me, process::alias());
-            idle_body();
-        })
-        .unwrap();
-        let monitor = process::monitor(expect::<Alias>());
-        process::exit(pid, reason());
-        receive! {
-            down: Down if down.monitor == monitor => {
-                assert_eq!(down, Down { monitor, object: Object::Pid(pid), reason: reason() });
-            }
-            after patience() => panic!("no DOWN"),
-        }
-    }
 }
 
 mod alias_with {
@@ -252,7 +234,7 @@ mod monitor_with_explicit_unalias {
             let gone = idle();
             exit_and_wait(gone, reason());
             let nobody = "aliases::noproc";
-            for target in [Destination::from(gone), Destination::from(nobody)] {
+            for target in [Object::from(gone), Object::from(nobody)] {
                 let options = MonitorOptions::new().alias(AliasMode::ExplicitUnalias);
                 let monitor = process::monitor_with(target, options);
                 assert_eq!(down_reason(monitor), ExitReason::NoProc);
@@ -518,17 +500,5 @@ mod timers {
         process::exit(pid, reason());
         assert_eq!(down_reason(monitor), reason());
         assert_eq!(timer::read(timer), None);
-    }
-
-    #[test]
-    fn end_the_maker_of_an_alias() {
-        let me = process::self_pid();
-        let (_, monitor) = process::spawn_monitor(move || {
-            process::send(me, process::alias());
-            idle_body();
-        })
-        .unwrap();
-        timer::exit_after(Duration::from_millis(1), expect::<Alias>(), reason());
-        assert_eq!(down_reason(monitor), reason());
     }
 }

@@ -465,10 +465,8 @@ mod builder {
                     ran.store(true, Ordering::SeqCst);
                     drop(tell);
                 });
-                match result.unwrap_err() {
-                    SpawnError::Name(found) => assert_eq!(found, error),
-                    other => panic!("{other}"),
-                }
+                let Err(SpawnError::Name(found)) = result else { panic!("{result:?}") };
+                assert_eq!(found, error);
             }
             drop(tell);
             // Says so when both bodies are dropped.

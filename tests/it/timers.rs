@@ -12,7 +12,9 @@ use std::sync::{Arc, Weak, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use procession::prelude::*;
+use procession::process::Builder;
 use procession::timer;
 
 use crate::staging::{FOREVER, guard, wait_until};
@@ -31,8 +33,9 @@ fn let_due_timers_act() {
     }
 }
 
-/// Starts a timer and does `act` before it expires, and returns its time. If the machine is too busy
-/// for that, both are done again with more time.
+/// Starts a timer and does `act` before it expires, and returns its time.
+///
+/// If the machine is too busy for that, both are done again with more time.
 #[track_caller]
 fn before_expiry(start: impl Fn(Duration) -> TimerRef, mut act: impl FnMut()) -> Duration {
     let mut time = SHORT;
@@ -476,6 +479,69 @@ mod cancel {
         assert_no_message();
     }
 
+    /// A message that is dropped only when its sender of `held` is.
+    #[derive(Clone, Debug)]
+    struct Sticky {
+        stuck: mpsc::Sender<()>,
+        held: Arc<Mutex<mpsc::Receiver<()>>>,
+    }
+
+    impl Drop for Sticky {
+        fn drop(&mut self) {
+            _ = self.stuck.send(());
+            _ = self.held.lock().recv();
+        }
+    }
+
+    #[test]
+    fn of_an_interval_waits_for_a_tick_that_is_on_its_way() {
+        let (stuck, is_stuck) = mpsc::channel();
+        let (let_go, held) = mpsc::channel();
+        let message = Sticky { stuck, held: Arc::new(Mutex::new(held)) };
+        // Nobody takes the message, so the timer service drops it.
+        let timer = timer::send_interval(SHORT, "timers::cancel::nobody", message);
+        is_stuck.recv_timeout(patience()).unwrap();
+
+        let (begin, begun) = mpsc::channel();
+        let released = Arc::new(AtomicBool::new(false));
+        let is_released = Arc::clone(&released);
+        let canceller = thread::spawn(move || {
+            begin.send(()).unwrap();
+            timer::cancel(timer);
+            is_released.load(Ordering::SeqCst)
+        });
+        begun.recv().unwrap();
+        (0..1_000).for_each(|_| thread::yield_now()); // Were it not to wait, it would return now.
+        released.store(true, Ordering::SeqCst);
+        drop(let_go);
+        assert!(canceller.join().unwrap());
+    }
+
+    // OTP: timer_simple_SUITE:cancel5
+    #[test]
+    fn of_an_interval_lets_no_function_start() {
+        let me = process::self_pid();
+        let in_use = Arc::new(());
+        for round in 0..rounds(200) {
+            let used = Arc::clone(&in_use);
+            let timer = timer::apply_interval(Duration::from_micros(100), move || {
+                let _used = &used;
+                let now = Instant::now();
+                let age = process::info(process::self_pid()).unwrap().age;
+                process::send(me, now - age);
+            });
+            spin_until(Instant::now() + Duration::from_micros(round as u64 % 400));
+            timer::cancel(timer);
+            let cancelled = Instant::now();
+
+            wait_until(|| Arc::strong_count(&in_use) == 1);
+            while let Some(started) = process::receive_timeout(Duration::ZERO) {
+                let late = started.downcast::<Instant>().unwrap().checked_duration_since(cancelled);
+                assert!(late.is_none_or(|late| late.is_zero()), "started {late:?} after it");
+            }
+        }
+    }
+
     #[test]
     fn of_an_interval_returns_the_time_to_the_next_tick() {
         let timer = timer::send_interval(FOREVER, process::self_pid(), ());
@@ -693,6 +759,16 @@ mod send_interval {
     }
 
     #[test]
+    fn that_cannot_keep_up_leaves_time_for_other_timers() {
+        let name = "timers::send_interval::nobody";
+        let timer = timer::send_interval(Duration::from_nanos(1), name, ());
+        timer::send_after(SHORT, process::self_pid(), "soon");
+        let came = process::receive_timeout(patience() / 4);
+        timer::cancel(timer);
+        assert!(came.is_some(), "no other timer has expired");
+    }
+
+    #[test]
     fn of_nothing_panics_at_the_start() {
         let starts: [fn() -> TimerRef; 3] = [
             || timer::send_interval(Duration::ZERO, process::self_pid(), ()),
@@ -773,6 +849,7 @@ mod apply_after {
             assert!(pid != me && !foreign);
             wait_for_exit(pid);
         }
+        let_due_timers_act();
         assert_no_message();
     }
 
@@ -842,7 +919,7 @@ mod apply_interval {
         timer::cancel(timer);
 
         assert!(running.iter().all(|pid| process::is_alive(*pid)));
-        running.map(|pid| exit_and_wait(pid, ExitReason::Shutdown));
+        running.into_iter().for_each(|pid| _ = exit_and_wait(pid, ExitReason::Shutdown));
         // Those that came before the end.
         let_due_timers_act();
         while let Some(pid) = process::receive_timeout(Duration::ZERO) {
@@ -986,12 +1063,10 @@ mod exit_after {
         timer::exit_after(SHORT, me, reason.clone());
         assert_eq!(expect::<Exit>(), Exit { from: me, reason });
 
-        in_process(move || {
-            process::set_trap_exit(true);
-            timer::exit_after(SHORT, process::self_pid(), ExitReason::Normal);
-            let from = process::self_pid();
-            assert_eq!(expect::<Exit>(), Exit { from, reason: ExitReason::Normal });
-        });
+        let trap = move || process::send(me, expect::<Exit>());
+        let other = Builder::new().trap_exit(true).spawn(trap).unwrap();
+        timer::exit_after(SHORT, other, ExitReason::Normal);
+        assert_eq!(expect::<Exit>(), Exit { from: me, reason: ExitReason::Normal });
     }
 
     // OTP: timer_simple_SUITE:exit_after3
