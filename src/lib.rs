@@ -1,8 +1,8 @@
 //! Erlang/OTP for synchronous Rust.
 //!
-//! Every process is a thread of the operating system with a mailbox and selective receive. Links and
-//! monitors travel as exit-signal messages. There is no `async`, no executor, and no polling: an
-//! idle process uses no processor time.
+//! Every process is a thread of the operating system with a mailbox and selective receive. Links
+//! and monitors travel as exit-signal messages. There is no `async`, no executor, and no polling:
+//! an idle process uses no processor time.
 //!
 //! ```
 //! use procession::prelude::*;

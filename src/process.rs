@@ -38,8 +38,8 @@
 //! When its body returns; by [`exit_self`]; by a panic; or by an exit signal, sent by [`exit()`] or
 //! by a linked process that ends. It leaves an [`ExitReason`](crate::ExitReason). A process that is
 //! ended by a signal unwinds, so destructors run; that happens at a *receive point*: any call here
-//! that waits, [`checkpoint`], [`set_trap_exit`], [`unlink`], [`demonitor`], [`register`]ing itself.
-//! A body that catches the unwinding only puts it off: the next call unwinds again.
+//! that waits, [`checkpoint`], [`set_trap_exit`], [`unlink`], [`demonitor`], [`register`]ing
+//! itself. A body that catches the unwinding only puts it off: the next call unwinds again.
 //!
 //! While a process unwinds, calls that do not wait still work, and what they send arrives before
 //! the news of its end: a destructor can give back what was lent. Calls that wait do so only if the
@@ -64,16 +64,17 @@
 //! can fail then return their error, others panic with a plain message. When the thread ends, they
 //! hear `Normal`. In destructors of thread-locals that run after that, sending still works.
 //!
-//! When `main` returns, the program ends, as in any Rust program, without waiting for other threads;
-//! [`shutdown`](crate::shutdown) ends all processes first.
+//! When `main` returns, the program ends, as in any Rust program, without waiting for other
+//! threads; [`shutdown`](crate::shutdown) ends all processes first.
 //!
 //! # What the runtime logs
 //!
 //! A process that panics writes a crash report through the [`log`] crate, at level `error` with the
 //! target `procession::crash`, before others hear of its end. Its panic message is not printed
-//! otherwise: the first spawn installs a panic hook that keeps it for the report, and calls the hook
-//! that was there before for panics in threads that run no process. A killed process whose thread
-//! had to be left behind is reported at level `warn` with the target `procession::abandoned`.
+//! otherwise: the first spawn installs a panic hook that keeps it for the report, and calls the
+//! hook that was there before for panics in threads that run no process. A killed process whose
+//! thread had to be left behind is reported at level `warn` with the target
+//! `procession::abandoned`.
 //!
 //! # What no process survives
 //!
@@ -85,10 +86,10 @@
 //! - **An exit signal is judged at the next receive point.** A process that computes is alive until
 //!   it calls the runtime; [`is_alive`] does not wait for signals under way.
 //! - **Kill cannot stop a thread.** A killed process is not alive at once, its name is free, and it
-//!   unwinds at its next call, usually immediately. Its links and monitors hear `Killed` when it has
-//!   left its code, or when its [grace](Builder::kill_grace) is over; then its thread is left
-//!   behind. So a name can be taken while the destructors of its last owner still run; who must
-//!   not overlap waits for the `Down`. A message sent just when a process is left behind may arrive
+//!   unwinds at its next call, usually immediately. Its links and monitors hear `Killed` when it
+//!   has left its code, or when its [grace](Builder::kill_grace) is over; then its thread is left
+//!   behind. So a name can be taken while the destructors of its last owner still run; who must not
+//!   overlap waits for the `Down`. A message sent just when a process is left behind may arrive
 //!   after its `Down`.
 //! - **Spawning can fail**, since it may need a thread: see [`SpawnError`]. There is no
 //!   `spawn_request`, as a spawn on the own node waits for nobody.
@@ -97,8 +98,8 @@
 //! - **Links to the dead:** OTP's `link/1` raises `noproc` in a process that does not trap exits;
 //!   here it gets the signal, and ends by it before the call returns.
 //! - **Names** are strings; no name is reserved, but it cannot be empty. [`send()`] to a name that
-//!   nobody has returns the message in an error where OTP raises `badarg`. There are no nodes yet, so
-//!   no `{Name, Node}` either, to which OTP sends without an error.
+//!   nobody has returns the message in an error where OTP raises `badarg`. There are no nodes yet,
+//!   so no `{Name, Node}` either, to which OTP sends without an error.
 //! - **[`demonitor()`]** always says whether it came in time, as if with `info`; flushing is a
 //!   function of its own. [`monitor_with`] takes the options as a value, so there are no bad ones.
 //! - **Not here**, as threads and their memory belong to the system: priorities, reductions, heap
@@ -160,9 +161,9 @@ pub fn self_pid() -> Pid {
 
 /// Sets whether the caller traps exits, and returns whether it did.
 ///
-/// A process that traps exits gets exit signals as [`Exit`](crate::Exit) messages, instead of ending
-/// by them. Signals that have arrived are judged first, by the old setting; what counts later is the
-/// setting when a signal is received. It is not inherited.
+/// A process that traps exits gets exit signals as [`Exit`](crate::Exit) messages, instead of
+/// ending by them. Signals that have arrived are judged first, by the old setting; what counts
+/// later is the setting when a signal is received. It is not inherited.
 ///
 /// OTP: [`process_flag(trap_exit, Boolean)`](https://www.erlang.org/doc/apps/erts/erlang.html#process_flag_trap_exit).
 ///

@@ -16,7 +16,8 @@
 //! ```
 //!
 //! One thread serves any number of timers. A timer never expires early; how late it may be depends
-//! on the machine, as a rule less than a millisecond. Timers expire in the order of their deadlines.
+//! on the machine, as a rule less than a millisecond. Timers expire in the order of their
+//! deadlines.
 //!
 //! A timer whose target is a pid or an alias is cancelled when that process ends. A name is looked
 //! up when the timer expires; if nobody has it then, nothing happens. The end of the process that
@@ -31,8 +32,8 @@
 //!
 //! - The timers of `erlang` and those of the module `timer` are one thing here: `erlang`'s
 //!   `send_after` and `timer`'s differ in OTP in who serves them, and here nobody could tell.
-//! - Times are [`Duration`]s, or [`Instant`]s for the forms that end in `_at` (OTP's `{abs, true}`).
-//!   So there is no bad time but a period of zero; and `timer:seconds/1` and the like are
+//! - Times are [`Duration`]s, or [`Instant`]s for the forms that end in `_at` (OTP's `{abs,
+//!   true}`). So there is no bad time but a period of zero; and `timer:seconds/1` and the like are
 //!   `Duration`'s own.
 //! - [`cancel`] and [`read`] answer at once, as they take one lock and ask nobody. So there is no
 //!   `async` form of them, and `{info, false}` is not to use the answer.
@@ -134,7 +135,8 @@ pub fn send_interval<M: Any + Send + Debug + Clone>(
 
 fn repeat(period: Duration, target: Option<crate::id::Pid>, tick: Tick) -> TimerRef {
     assert!(!period.is_zero(), "the period of a repeating timer is zero");
-    timers::start(deadline_of(period), target, |_| Action::Repeat { period, tick })
+    let due = deadline_of(period);
+    timers::start(due, target, |_| Action::Repeat { period, due, tick })
 }
 
 /// Runs `function` in a process of its own after `duration`.

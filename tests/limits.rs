@@ -68,7 +68,9 @@ fn a_machine_that_is_full_refuses_and_goes_on() {
         pids.iter().for_each(|pid| process::exit(*pid, ExitReason::Shutdown));
         for monitor in monitors {
             receive! {
-                down: Down if down.monitor == monitor => assert_eq!(down.reason, ExitReason::Shutdown),
+                down: Down if down.monitor == monitor => {
+                    assert_eq!(down.reason, ExitReason::Shutdown);
+                }
                 after Duration::from_secs(60) => panic!("a DOWN is missing"),
             }
         }

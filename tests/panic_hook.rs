@@ -242,9 +242,9 @@ mod a_panic_in_a_thread_of_the_programs_own {
     fn is_heard_by_the_hook_that_was_there_before() {
         set_up();
         in_process(|| {}); // The runtime's hook is there.
-        thread::spawn(|| panic!("{MEANT}in a thread")).join().unwrap_err();
-        assert_eq!(heard("in a thread"), 1);
-        assert!(logged("in a thread").is_empty());
+        thread::spawn(|| panic!("{MEANT}in a bare thread")).join().unwrap_err();
+        assert_eq!(heard("in a bare thread"), 1);
+        assert!(logged("in a bare thread").is_empty());
     }
 
     #[test]
@@ -328,6 +328,19 @@ mod a_crash {
         assert_eq!(down_reason(linked), reason);
         assert_eq!(crash_reports_of(crashed).len(), 1);
         assert_eq!(logged("and takes another along").len(), 1);
+    }
+
+    #[test]
+    fn is_not_what_an_exit_with_the_reason_of_another_is() {
+        set_up();
+        let (parrot, monitor) = process::spawn_monitor(|| {
+            let (_, monitor) = process::spawn_monitor(|| panic!("{MEANT}passed on")).unwrap();
+            process::exit_self(down_reason(monitor));
+        })
+        .unwrap();
+        assert!(down_reason(monitor).as_panic().is_some());
+        assert!(crash_reports_of(parrot).is_empty());
+        assert_eq!(logged("passed on").len(), 1);
     }
 
     // OTP: proc_lib_SUITE:crash

@@ -1,6 +1,7 @@
 //! How many, how often, how quietly: a binary of its own, as it measures the whole program.
 //!
-//! `RUN_SLOW_TESTS=1` runs the full numbers. Figures are printed: `cargo test --test scale -- --nocapture`.
+//! `RUN_SLOW_TESTS=1` runs the full numbers. Figures are printed: `cargo test --test scale --
+//! --nocapture`.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::disallowed_methods, reason = "compares with bare threads")]

@@ -225,11 +225,14 @@ mod spawning {
         expect::<Begun>();
 
         let watch = thread::spawn(move || {
-            let reason = wait_for_exit(caller);
+            let monitor = process::monitor(caller);
+            process::send(me, Begun);
+            let reason = down_reason(monitor);
             let refused = process::spawn(|| {}).is_err();
             drop(let_go);
             (reason, refused)
         });
+        expect::<Begun>();
         assert_eq!(procession::shutdown(patience()), []);
         assert_eq!(watch.join().unwrap(), (ExitReason::Shutdown, true));
         in_process(|| {});

@@ -180,7 +180,7 @@ impl Builder {
     ///
     /// [`SpawnError`] if it was not started; then `body` is dropped.
     pub fn spawn(self, body: impl FnOnce() + Send + 'static) -> Result<Pid, SpawnError> {
-        self.spawn_boxed(None, Box::new(body)).map(|(pid, _)| pid)
+        self.spawn_with(None, |_| Box::new(body)).map(|(pid, _)| pid)
     }
 
     /// Spawns the process and monitors it, before its body runs.
@@ -205,29 +205,41 @@ impl Builder {
         options: MonitorOptions,
         body: impl FnOnce() + Send + 'static,
     ) -> Result<(Pid, MonitorRef), SpawnError> {
-        let (pid, monitor) = self.spawn_boxed(Some(options), Box::new(body))?;
+        let (pid, monitor) = self.spawn_with(Some(options), |_| Box::new(body))?;
         Ok((pid, monitor.expect("options were given")))
     }
 
-    pub(crate) fn spawn_boxed(
+    /// Spawns a child of the caller, with a body that is made when everything else is in place.
+    pub(crate) fn spawn_with(
         self,
         monitor: Option<MonitorOptions>,
-        body: Body,
+        make_body: impl FnOnce(Pid) -> Body,
     ) -> Result<(Pid, Option<MonitorRef>), SpawnError> {
-        unwind::install_hook();
         let parent = current();
         parent.check().map_err(|_| SpawnError::CallerEnded)?;
+        self.start(Some(parent), monitor, make_body)
+    }
+
+    /// Starts a process, which may belong to nobody.
+    pub(crate) fn start(
+        self,
+        parent: Option<Process>,
+        monitor: Option<MonitorOptions>,
+        make_body: impl FnOnce(Pid) -> Body,
+    ) -> Result<(Pid, Option<MonitorRef>), SpawnError> {
         if shutdown::is_shutting_down() {
             return Err(SpawnError::ShuttingDown);
         }
+        unwind::install_hook();
         let slot = worker::claim(&self.thread)?;
         let settings =
             Settings { trap_exit: self.trap_exit, foreign: false, kill_grace: self.kill_grace };
-        let pid = slot.begin(Profile::new(ancestors_of_child(parent)), settings);
+        let ancestors = parent.map_or_else(|| Arc::from([]), ancestors_of_child);
+        let pid = slot.begin(Profile::new(ancestors), settings);
         let child = Process { slot, pid };
         match self.tie(parent, child, monitor) {
             Ok(monitor) => {
-                worker::hand_over(child, body);
+                worker::hand_over(child, make_body(pid));
                 Ok((pid, monitor))
             }
             Err(error) => {
@@ -238,20 +250,22 @@ impl Builder {
         }
     }
 
+    /// Gives the child its name, and ties it to its parent.
     fn tie(
         &self,
-        parent: Process,
+        parent: Option<Process>,
         child: Process,
         monitor: Option<MonitorOptions>,
     ) -> Result<Option<MonitorRef>, SpawnError> {
         if let Some(name) = &self.name {
-            names::register(name, child.pid).map_err(SpawnError::Name)?;
+            names::give(name, child.pid).map_err(SpawnError::Name)?;
         }
+        let Some(parent) = parent else { return Ok(None) };
         if self.link {
             ties::link(parent.end(), child.end()).map_err(|_| SpawnError::CallerEnded)?;
         }
-        Ok(monitor
-            .map(|options| monitor::set(parent, Some(child.pid), Object::Pid(child.pid), options)))
+        let object = Object::Pid(child.pid);
+        Ok(monitor.map(|options| monitor::set(parent, Some(child.pid), object, options)))
     }
 }
 

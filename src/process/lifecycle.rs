@@ -15,8 +15,8 @@
 //!
 //! A thread cannot be stopped from outside. A killed process is not alive from that moment, and
 //! unwinds at its next call into the runtime, usually at once as it is woken; 4 and 5 follow when
-//! it has left user code. If that takes longer than its grace, it is abandoned: somebody else does 4
-//! and 5, and the thread is left behind.
+//! it has left user code. If that takes longer than its grace, it is abandoned: somebody else does
+//! 4 and 5, and the thread is left behind.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -76,8 +76,9 @@ fn end(process: Process, outcome: ExitReason) -> bool {
     if !process.is_running() {
         process.settle(ExitReason::Killed);
     }
+    let crashed = process.is_running() && !slot.doomed.load(Ordering::Relaxed);
     let reason = process.settle(outcome);
-    if reason.as_panic().is_some() {
+    if crashed && reason.as_panic().is_some() {
         report_crash(process, &reason);
     }
     process.doom(reason);
@@ -183,7 +184,7 @@ pub(crate) fn abandon_aside(target: Process) {
 }
 
 fn warn_of_abandonment(target: Process) {
-    let written = unwind::catch_value(|| {
+    unwind::log_caught(|| {
         log::warn!(
             target: "procession::abandoned",
             "process {} was killed and has not left its code after {:?}: its thread is left behind",
@@ -191,14 +192,11 @@ fn warn_of_abandonment(target: Process) {
             target.slot.kill_grace(),
         );
     });
-    if let Err(payload) = written {
-        unwind::report_caught("writing a warning", payload);
-    }
 }
 
 /// Starts a process that belongs to nobody.
 pub(crate) fn spawn_detached(body: worker::Body) -> Result<Pid, super::SpawnError> {
-    Builder::new().spawn_boxed(None, body).map(|(pid, _)| pid)
+    Builder::new().start(None, None, |_| body).map(|(pid, _)| pid)
 }
 
 fn report_crash(process: Process, reason: &ExitReason) {
@@ -228,9 +226,9 @@ fn report_crash(process: Process, reason: &ExitReason) {
 /// ended.
 ///
 /// [`ExitReason::Kill`] cannot be trapped: the process is not alive from now on, its name is free,
-/// and it ends as [`Killed`](ExitReason::Killed) as soon as it calls into the runtime. If it does not
-/// do so within its [grace](Builder::kill_grace), its links and monitors are told without waiting
-/// longer, and its thread is left behind.
+/// and it ends as [`Killed`](ExitReason::Killed) as soon as it calls into the runtime. If it does
+/// not do so within its [grace](Builder::kill_grace), its links and monitors are told without
+/// waiting longer, and its thread is left behind.
 ///
 /// OTP: [`erlang:exit/2`](https://www.erlang.org/doc/apps/erts/erlang.html#exit/2).
 ///

@@ -158,10 +158,10 @@ pub(crate) fn forget(monitor: NonZeroU64, entry: Monitor) {
 /// Removes a monitor of the caller's, and returns whether it was still there to remove.
 ///
 /// After `true` no [`Down`] of it exists, nor will come. `false` says that the message is in the
-/// mailbox already, where it stays (see [`demonitor_flush`]), or that there is nothing to remove: it
-/// was received, the monitor was ended by the reply that came through its alias, it was on the caller
-/// itself, or it is another process's, which is left alone. Exit signals that have arrived are
-/// judged first.
+/// mailbox already, where it stays (see [`demonitor_flush`]), or that there is nothing to remove:
+/// it was received, the monitor was ended by the reply that came through its alias, it was on the
+/// caller itself, or it is another process's, which is left alone. Exit signals that have arrived
+/// are judged first.
 ///
 /// OTP: [`erlang:demonitor/2`](https://www.erlang.org/doc/apps/erts/erlang.html#demonitor/2) with
 /// `info`.

@@ -1,7 +1,7 @@
 //! The one name table.
 //!
-//! A name belongs to its process only as long as that is alive: the moment it is not, the name reads
-//! as free and can be taken, though the entry may be removed a little later.
+//! A name belongs to its process only as long as that is alive: the moment it is not, the name
+//! reads as free and can be taken, though the entry may be removed a little later.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -109,9 +109,9 @@ impl Error for NameError {}
 
 /// Gives `pid` the name `name`, by which any process can then send to it.
 ///
-/// The name is free again when the process ends, or by [`unregister`]. Whoever learns that a process
-/// has ended finds its name free. If the caller names itself, exit signals that have arrived are
-/// judged first.
+/// The name is free again when the process ends, or by [`unregister`]. Whoever learns that a
+/// process has ended finds its name free. If the caller names itself, exit signals that have
+/// arrived are judged first.
 ///
 /// OTP: [`erlang:register/2`](https://www.erlang.org/doc/apps/erts/erlang.html#register/2).
 ///
@@ -123,6 +123,11 @@ impl Error for NameError {}
 /// - [`RegisterError::Empty`] if `name` is empty.
 pub fn register(name: &str, pid: Pid) -> Result<(), RegisterError> {
     judge_first_if_own(pid);
+    give(name, pid)
+}
+
+/// As [`register`], and not a receive point.
+pub(crate) fn give(name: &str, pid: Pid) -> Result<(), RegisterError> {
     if name.is_empty() {
         return Err(RegisterError::Empty);
     }

@@ -180,8 +180,8 @@ pub fn receive_timeout(timeout: Duration) -> Option<Message> {
 
 /// Takes the first message, in order of arrival, for which `matches` says yes; the others stay.
 ///
-/// Each message is looked at once. `matches` should look and nothing else: if it receives itself, it
-/// sees only what arrives after the messages being looked at.
+/// Each message is looked at once. `matches` should look and nothing else: if it receives itself,
+/// it sees only what arrives after the messages being looked at.
 ///
 /// # Panics
 ///
@@ -262,8 +262,8 @@ pub fn select_arm(
 
 /// Blocks for `duration`, while exit signals and kill still reach the process.
 ///
-/// Messages that arrive stay in the mailbox. In a process that is being unwound by an exit signal it
-/// returns at once.
+/// Messages that arrive stay in the mailbox. In a process that is being unwound by an exit signal
+/// it returns at once.
 ///
 /// OTP: [`timer:sleep/1`](https://www.erlang.org/doc/apps/stdlib/timer.html#sleep/1).
 ///
@@ -313,9 +313,9 @@ pub fn checkpoint() {
 ///   [`Duration`](std::time::Duration); with a zero timeout the mailbox is looked through once.
 /// - `since mark;`, first, skips what arrived before the [`Mark`](crate::process::Mark).
 ///
-/// The bodies stand in no loop or closure: `break`, `continue`, `return` and `?` are yours. One that
-/// is not a block ends with a comma, also if it is an `if` or a `match`. The macro takes some fifteen
-/// arms before it meets the compiler's recursion limit.
+/// The bodies stand in no loop or closure: `break`, `continue`, `return` and `?` are yours. One
+/// that is not a block ends with a comma, also if it is an `if` or a `match`. The macro takes some
+/// fifteen arms before it meets the compiler's recursion limit.
 ///
 /// OTP: [Receive](https://www.erlang.org/doc/system/expressions.html#receive).
 ///

@@ -1,7 +1,7 @@
 //! The end of everything.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::exit::ExitReason;
@@ -15,18 +15,26 @@ use super::mailbox::Mark;
 use super::monitor::monitor;
 use super::receive::{mark, receive_match_since};
 
-static SHUTTING_DOWN: AtomicBool = AtomicBool::new(false);
+/// How many calls of [`shutdown`] are under way.
+static SHUTTING_DOWN: AtomicUsize = AtomicUsize::new(0);
 
 pub(crate) fn is_shutting_down() -> bool {
-    SHUTTING_DOWN.load(Ordering::SeqCst)
+    SHUTTING_DOWN.load(Ordering::SeqCst) > 0
 }
 
-/// Lets processes be spawned again.
-struct Reopen;
+/// Keeps processes from being spawned as long as it lives.
+struct Closed;
 
-impl Drop for Reopen {
+impl Closed {
+    fn new() -> Closed {
+        SHUTTING_DOWN.fetch_add(1, Ordering::SeqCst);
+        Closed
+    }
+}
+
+impl Drop for Closed {
     fn drop(&mut self) {
-        SHUTTING_DOWN.store(false, Ordering::SeqCst);
+        SHUTTING_DOWN.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -45,8 +53,7 @@ impl Drop for Reopen {
 pub fn shutdown(timeout: Duration) -> Vec<Pid> {
     let caller = current();
     caller.pass();
-    SHUTTING_DOWN.store(true, Ordering::SeqCst);
-    let _reopen = Reopen;
+    let _closed = Closed::new();
 
     let mut killed = Vec::new();
     // A spawn that was under way may add a few after the first look.

@@ -189,6 +189,11 @@ impl Slot {
         self.state.load() == pack(generation, Phase::Running)
     }
 
+    /// Whether the process was killed and has not left user code.
+    pub(crate) fn is_exiting(&self, generation: NonZeroU64) -> bool {
+        self.state.load() == pack(generation, Phase::Exiting)
+    }
+
     /// Gives the free slot to a new process, which is alive from here on.
     pub(crate) fn begin(&self, profile: Profile, settings: Settings) -> Pid {
         let pid = Pid::local(self.index, self.state.generation());

@@ -21,8 +21,8 @@ use crate::message::{Down, Message, Object};
 
 use super::mailbox::{ExitCause, ExitSignal};
 
-/// How a monitored process's alias ends, for [`MonitorOptions::alias`](super::MonitorOptions::alias)
-/// and [`alias_with`](super::alias_with).
+/// How a monitored process's alias ends, for
+/// [`MonitorOptions::alias`](super::MonitorOptions::alias) and [`alias_with`](super::alias_with).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AliasMode {
     /// Only by [`unalias`](super::unalias).

@@ -91,13 +91,13 @@ impl<T> TimerQueue<T> {
         }
     }
 
-    /// Returns a timer that is due at `now`, which is then no longer armed, and when it was due.
-    pub(crate) fn expire(&mut self, now: Instant) -> Option<(TimerRef, Instant)> {
-        let deadline = self.next_deadline().filter(|deadline| *deadline <= now)?;
+    /// Returns a timer that is due at `now`, which is then no longer armed.
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<TimerRef> {
+        self.next_deadline().filter(|deadline| *deadline <= now)?;
         let Reverse(Key { serial, index, .. }) = self.heap.pop()?;
         self.pending -= 1;
         self.place(index).deadline = None;
-        Some((TimerRef { serial, index }, deadline))
+        Some(TimerRef { serial, index })
     }
 
     /// When the next timer is due.
@@ -201,7 +201,7 @@ mod tests {
 
     fn expire_all(queue: &mut TimerQueue<u32>, now: Instant) -> Vec<u32> {
         let mut items = Vec::new();
-        while let Some((timer, _)) = queue.expire(now) {
+        while let Some(timer) = queue.expire(now) {
             items.push(queue.remove(timer).unwrap());
         }
         items
@@ -259,10 +259,10 @@ mod tests {
         let mut queue = TimerQueue::new();
         let timer = queue.insert(start, None, |_| 7);
 
-        assert_eq!(queue.expire(start), Some((timer, start)));
+        assert_eq!(queue.expire(start), Some(timer));
         assert_eq!(queue.expire(later), None);
         queue.arm(timer, later);
-        assert_eq!(queue.expire(later), Some((timer, later)));
+        assert_eq!(queue.expire(later), Some(timer));
         assert_eq!(queue.len(), 1);
     }
 

@@ -24,10 +24,22 @@ use super::unwind::{self, drop_caught};
 
 /// What happens when a timer expires.
 pub(crate) enum Action {
-    Send { to: Destination, message: Message },
-    Exit { to: Object, from: Pid, reason: ExitReason },
+    Send {
+        to: Destination,
+        message: Message,
+    },
+    Exit {
+        to: Object,
+        from: Pid,
+        reason: ExitReason,
+    },
     Apply(Box<dyn FnOnce() + Send>),
-    Repeat { period: Duration, tick: Tick },
+    /// Acts again and again; `due` is when it was to do so next, if it does not fall behind.
+    Repeat {
+        period: Duration,
+        due: Instant,
+        tick: Tick,
+    },
     Abandon(Pid),
 }
 
@@ -95,17 +107,19 @@ pub(crate) fn start(
     make: impl FnOnce(TimerRef) -> Action,
 ) -> TimerRef {
     let timer = insert(deadline, target, make);
-    // After it is in: a target that ends now finds it there.
+    // After it is in: a target that ends later finds it there.
     if target.is_some_and(|target| !Process::of(target).is_running()) {
-        let removed = SERVICE.state.lock().queue.remove(timer);
-        drop_caught(removed);
+        cancel(timer);
     }
     timer
 }
 
 /// Starts the grace of a process that was killed.
 pub(crate) fn start_grace(pid: Pid, grace: Duration) {
-    insert(deadline_of(grace), Some(pid), |_| Action::Abandon(pid));
+    let timer = insert(deadline_of(grace), Some(pid), |_| Action::Abandon(pid));
+    if !Process::of(pid).slot.is_exiting(pid.generation()) {
+        cancel(timer);
+    }
 }
 
 fn insert(
@@ -175,8 +189,8 @@ fn start_thread() -> TimerThread {
 fn run(parker: &Parker) -> ! {
     loop {
         let mut state = SERVICE.state.lock();
-        if let Some((timer, deadline)) = state.queue.expire(Instant::now()) {
-            fire(timer, deadline, state);
+        if let Some(timer) = state.queue.expire(Instant::now()) {
+            fire(timer, state);
             continue;
         }
         let next = state.queue.next_deadline();
@@ -202,28 +216,33 @@ fn wake_thread_for(deadline: Instant, mut state: Locked) {
     }
 }
 
-fn fire(timer: TimerRef, deadline: Instant, mut state: Locked) {
+fn fire(timer: TimerRef, mut state: Locked) {
     let action = state.queue.item(timer).and_then(Option::take);
     match action {
-        Some(Action::Repeat { period, tick }) => {
-            let in_turn = matches!(tick, Tick::ApplyInTurn(_));
-            if !in_turn {
-                state.queue.arm(timer, deadline + period);
+        Some(Action::Repeat { period, due, tick }) => {
+            let due = due + period;
+            if !matches!(tick, Tick::ApplyInTurn(_)) {
+                state.queue.arm(timer, not_before_now(due));
             }
             state.in_flight = Some(timer);
             drop(state);
-            let again = move || arm_again(timer, deadline + period);
-            let Some(tick) = act_repeatedly(timer, tick, again) else { return };
-            put_back(timer, Action::Repeat { period, tick });
+            if let Some(tick) = act_repeatedly(timer, tick, due) {
+                put_back(timer, Action::Repeat { period, due, tick });
+            }
         }
         Some(action) => {
             state.queue.remove(timer);
             drop(state);
             act_once(action);
         }
-        // The tick before this one is not back yet: it panicked, or is still in its turn.
-        None => {}
+        None => unreachable!("an item is back in its place before the next timer expires"),
     }
+}
+
+/// When a tick is to come that should have come at `due`. One that is late takes its turn among the
+/// other timers that have expired by now, so that they get theirs.
+fn not_before_now(due: Instant) -> Instant {
+    due.max(Instant::now())
 }
 
 fn put_back(timer: TimerRef, action: Action) {
@@ -236,7 +255,8 @@ fn put_back(timer: TimerRef, action: Action) {
     drop_caught(action); // If the timer was cancelled meanwhile.
 }
 
-fn arm_again(timer: TimerRef, deadline: Instant) {
+fn arm_again(timer: TimerRef, due: Instant) {
+    let deadline = not_before_now(due);
     let mut state = SERVICE.state.lock();
     state.queue.arm(timer, deadline);
     wake_thread_for(deadline, state);
@@ -256,12 +276,9 @@ fn act_once(action: Action) {
     }
 }
 
-/// Sends or applies one tick, and returns what is needed for the next, if there is to be one.
-fn act_repeatedly(
-    timer: TimerRef,
-    tick: Tick,
-    again: impl FnOnce() + Send + 'static,
-) -> Option<Tick> {
+/// Sends or applies one tick, and returns what is needed for the next, if there is to be one; that
+/// is due at `due`.
+fn act_repeatedly(timer: TimerRef, tick: Tick, due: Instant) -> Option<Tick> {
     match tick {
         Tick::Send { to, message, mut make } => {
             to.send_lossy(message);
@@ -270,6 +287,7 @@ fn act_repeatedly(
                 Ok(message) => Some(Tick::Send { to, message, make }),
                 Err(payload) => {
                     unwind::report_caught("cloning the message of an interval", payload);
+                    drop_caught(make);
                     cancel(timer);
                     None
                 }
@@ -283,7 +301,7 @@ fn act_repeatedly(
         }
         Tick::ApplyInTurn(function) => {
             let run = Arc::clone(&function);
-            let in_turn = InTurn(Some(again));
+            let in_turn = InTurn { timer, due };
             apply(Box::new(move || {
                 let _in_turn = in_turn;
                 run();
@@ -300,19 +318,24 @@ fn land() {
     SERVICE.landed.notify_all();
 }
 
-/// Arms the timer again when the function has ended, in whatever way.
-struct InTurn<F: FnOnce()>(Option<F>);
+/// Arms a timer again when its function has ended, in whatever way.
+struct InTurn {
+    timer: TimerRef,
+    due: Instant,
+}
 
-impl<F: FnOnce()> Drop for InTurn<F> {
+impl Drop for InTurn {
     fn drop(&mut self) {
-        if let Some(again) = self.0.take() {
-            again();
-        }
+        arm_again(self.timer, self.due);
     }
 }
 
 fn apply(function: Box<dyn FnOnce() + Send>) {
-    if let Err(error) = lifecycle::spawn_detached(function) {
-        log::error!("a timer cannot apply its function: {error}");
+    match unwind::catch_value(|| lifecycle::spawn_detached(function)) {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => {
+            unwind::log_caught(|| log::error!("a timer cannot apply its function: {error}"));
+        }
+        Err(payload) => unwind::report_caught("a function that a timer cannot apply", payload),
     }
 }

@@ -65,12 +65,16 @@ pub(crate) fn drop_caught<T>(value: T) {
 /// Logs a panic of user code that the runtime called and that must not disturb it.
 pub(crate) fn report_caught(what: &str, payload: Box<dyn Any + Send>) {
     let reason = exit_reason(payload);
-    let written = catch_value(|| match reason.as_panic() {
+    log_caught(|| match reason.as_panic() {
         Some(panic) => log::error!("{what} of a process {panic}"),
         // It made a call that waits, when its process was ending.
         None => log::debug!("{what} of a process was unwound: {reason}"),
     });
-    if let Err(payload) = written {
+}
+
+/// Writes to the log, which is user code: a panic of it goes no further.
+pub(crate) fn log_caught(write: impl FnOnce()) {
+    if let Err(payload) = catch_value(write) {
         mem::forget(payload); // Its destructor may panic, too, and nobody is left to tell.
     }
 }

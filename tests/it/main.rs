@@ -14,5 +14,8 @@ mod aliases;
 mod names;
 mod messages;
 mod receive_macro;
+mod timers;
+mod info;
 mod races;
+mod tidy;
 mod examples;

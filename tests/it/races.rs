@@ -1,6 +1,7 @@
 //! Two things at the same moment, many thousand times.
 
 #![cfg(unix)]
+#![allow(clippy::disallowed_methods, reason = "some of the races are with foreign threads")]
 
 use std::io::{ErrorKind, Read};
 use std::net::Shutdown;
@@ -71,7 +72,7 @@ mod links {
             let (main, peer_gate) = (process::self_pid(), gate.clone());
             let toggle = |other: Pid, seed: usize| {
                 for round in 0..rounds(ROUNDS) {
-                    if (round * 7 + seed) % 3 == 0 {
+                    if (round * 7 + seed).is_multiple_of(3) {
                         process::unlink(other)
                     } else {
                         process::link(other)
