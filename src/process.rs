@@ -38,8 +38,9 @@
 //! When its body returns; by [`exit_self`]; by a panic; or by an exit signal, sent by [`exit()`] or
 //! by a linked process that ends. It leaves an [`ExitReason`](crate::ExitReason). A process that is
 //! ended by a signal unwinds, so destructors run; that happens at a *receive point*: any call here
-//! that waits, [`checkpoint`], [`set_trap_exit`], [`unlink`], [`demonitor`], [`register`]ing
-//! itself. A body that catches the unwinding only puts it off: the next call unwinds again.
+//! that waits, [`checkpoint`], [`set_trap_exit`], [`unlink`], [`demonitor`], [`unalias`],
+//! [`register`]ing and [`unregister`]ing itself, and [`exit()`] to itself. A body that catches the
+//! unwinding only puts it off: the next call unwinds again.
 //!
 //! While a process unwinds, calls that do not wait still work, and what they send arrives before
 //! the news of its end: a destructor can give back what was lent. Calls that wait do so only if the

@@ -9,19 +9,31 @@ use crate::id::{Alias, Pid};
 use crate::message::{Message, Object};
 
 use super::current::{Process, current_if_any};
-use super::mailbox::Signal;
+use super::mailbox::{Orphans, Signal};
 use super::names::{NameError, whereis};
 
 /// What a message can be sent to: a [`Pid`], an [`Alias`], or the name of a process.
 ///
 /// Sending to a pid or an alias returns nothing, as it is no error that the process has ended.
 /// Sending to a name returns whether anybody has it.
-pub trait Address {
+pub trait Address: sealed::Sealed {
     /// What [`send`] returns.
     type Sent<M>;
 
     /// Does what [`send`] says.
+    #[doc(hidden)]
     fn send<M: Any + Send + Debug>(self, message: M) -> Self::Sent<M>;
+}
+
+/// Everything goes through [`send`], which asks first whether the caller may go on.
+mod sealed {
+    #[expect(unnameable_types, reason = "nobody else is to implement it")]
+    pub trait Sealed {}
+
+    impl Sealed for crate::id::Pid {}
+    impl Sealed for crate::id::Alias {}
+    impl Sealed for &str {}
+    impl Sealed for &std::sync::Arc<str> {}
 }
 
 /// Error returned from sending to a name that nobody has. It gives the message back.
@@ -151,15 +163,16 @@ impl Destination {
         }
     }
 
-    /// Sends a message that is lost if nobody is there.
-    pub(crate) fn send_lossy(&self, message: Message) {
+    /// Sends a message that is lost if nobody is there: then it is among what is returned, to be
+    /// dropped.
+    pub(crate) fn try_send(&self, message: Message) -> Option<Orphans> {
         let signal = match self {
             Destination::Alias(alias) => Signal::Aliased(alias.id, message),
             Destination::Pid(_) | Destination::Name(_) => Signal::Message(message),
         };
         match self.pid() {
-            Some(pid) => deliver(pid, signal),
-            None => super::unwind::drop_caught(signal),
+            Some(pid) => try_deliver(pid, signal),
+            None => Some(Orphans::from(signal)),
         }
     }
 }
@@ -196,6 +209,14 @@ pub(crate) fn pid_of(object: &Object) -> Option<Pid> {
     }
 }
 
+/// Sends a signal; one to a process that has ended is dropped.
 pub(crate) fn deliver(pid: Pid, signal: Signal) {
-    Process::of(pid).slot.deliver(pid.generation(), signal);
+    if let Some(orphans) = try_deliver(pid, signal) {
+        orphans.drop_caught();
+    }
+}
+
+/// Sends a signal, and returns what is to be dropped.
+fn try_deliver(pid: Pid, signal: Signal) -> Option<Orphans> {
+    Process::of(pid).slot.deliver(pid.generation(), signal)
 }

@@ -16,6 +16,7 @@ use super::names::{self, RegisterError};
 use super::shutdown;
 use super::slot::{Profile, Settings};
 use super::ties;
+use super::timers;
 use super::unwind;
 use super::worker::{self, Body, ThreadKind};
 
@@ -37,7 +38,8 @@ pub enum SpawnError {
     Name(RegisterError),
     /// [`shutdown`](crate::shutdown) is ending all processes.
     ShuttingDown,
-    /// The caller, a thread of the program's own, was killed, or is in its last destructors.
+    /// The caller is being ended by an exit signal, or it is a thread of the program's own that was
+    /// killed or is in its last destructors.
     CallerEnded,
 }
 
@@ -217,6 +219,9 @@ impl Builder {
     ) -> Result<(Pid, Option<MonitorRef>), SpawnError> {
         let parent = current();
         parent.check().map_err(|_| SpawnError::CallerEnded)?;
+        if shutdown::is_shutting_down() {
+            return Err(SpawnError::ShuttingDown);
+        }
         self.start(Some(parent), monitor, make_body)
     }
 
@@ -227,10 +232,9 @@ impl Builder {
         monitor: Option<MonitorOptions>,
         make_body: impl FnOnce(Pid) -> Body,
     ) -> Result<(Pid, Option<MonitorRef>), SpawnError> {
-        if shutdown::is_shutting_down() {
-            return Err(SpawnError::ShuttingDown);
-        }
         unwind::install_hook();
+        // Now, as there is nobody to tell when it is needed to kill a process.
+        timers::start_service().map_err(SpawnError::Thread)?;
         let slot = worker::claim(&self.thread)?;
         let settings =
             Settings { trap_exit: self.trap_exit, foreign: false, kill_grace: self.kill_grace };

@@ -7,6 +7,8 @@
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
+use once_cell::sync::Lazy;
+
 use crate::exit::ExitReason;
 use crate::id::Pid;
 
@@ -75,6 +77,7 @@ fn adopt() -> Process {
     if is_thread_ending() {
         // Nobody would end it later.
         lifecycle::leave_foreign(process);
+        return process.departed();
     }
     process
 }
@@ -86,7 +89,19 @@ fn is_thread_ending() -> bool {
     WATCH.try_with(|_| ()).is_err()
 }
 
+/// Where the calls of threads go that have left their process: no process ever lives here.
+static NOWHERE: Lazy<Slot> = Lazy::new(|| {
+    let slot = Slot::new(u32::MAX);
+    slot.foreign.store(true, Ordering::Relaxed);
+    slot
+});
+
 impl Process {
+    /// What is left of the process of a foreign thread when its slot goes to somebody else.
+    pub(crate) fn departed(self) -> Process {
+        Process { slot: &NOWHERE, pid: self.pid }
+    }
+
     /// The process with this pid, alive or not.
     pub(crate) fn of(pid: Pid) -> Process {
         Process { slot: table::slot_of(pid), pid }
@@ -122,6 +137,11 @@ impl Process {
             return Standing::Unwinding;
         }
         unwind::unwind(self.settle(ExitReason::Killed))
+    }
+
+    /// Whether the caller's process has ended and its thread goes on.
+    pub(crate) fn is_gone(self) -> bool {
+        matches!(self.standing(), Standing::Gone)
     }
 
     /// For a call that can fail: an error unless the process may go on.

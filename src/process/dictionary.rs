@@ -28,6 +28,7 @@ use std::mem;
 use crate::message::Message;
 
 use super::current::{Process, current};
+use super::unwind::{drop_caught, drop_each_caught};
 
 /// The values of one process.
 pub(crate) type Dictionary = BTreeMap<Key, Message>;
@@ -40,13 +41,25 @@ fn caller() -> Process {
     process
 }
 
+/// Drops the values of a process that is ending.
+pub(crate) fn clear(process: Process) {
+    let values = mem::take(&mut *process.slot.dictionary.lock());
+    drop_each_caught(values.into_values());
+}
+
 /// Puts `value` under `key` and returns what was there before.
+///
+/// In a process that is being ended, where only destructors run, it drops the value.
 ///
 /// # Panics
 ///
 /// In a thread of the program's own that was killed.
 pub fn put<T: Any + Send + fmt::Debug>(key: impl Into<Key>, value: T) -> Option<Message> {
-    caller().slot.dictionary.lock().insert(key.into(), Message::new(value))
+    let (slot, key, value) = (caller().slot, key.into(), Message::new(value));
+    if slot.is_left() {
+        return None;
+    }
+    slot.dictionary.lock().insert(key, value)
 }
 
 /// Returns a copy of the value under `key`, if there is one and it is a `T`.
@@ -106,7 +119,9 @@ impl Drop for CheckedOut {
     fn drop(&mut self) {
         // What was put in the meantime is newer. Replacing drops values, which is user code.
         let newer = mem::take(&mut *self.process.slot.dictionary.lock());
-        self.values.extend(newer);
+        for (key, value) in newer {
+            drop_caught(self.values.insert(key, value));
+        }
         *self.process.slot.dictionary.lock() = mem::take(&mut self.values);
     }
 }

@@ -147,7 +147,7 @@ pub fn processes() -> Vec<Pid> {
 /// OTP: [`erlang:system_info/1`](https://www.erlang.org/doc/apps/erts/erlang.html#system_info/1).
 pub fn system_info() -> SystemInfo {
     SystemInfo {
-        processes: processes().len(),
+        processes: table::slots().filter(|slot| slot.resident().is_some()).count(),
         threads: worker::thread_count(),
         cached_threads: worker::cached_count(),
         max_cached_threads: worker::CACHED_THREADS,
@@ -174,5 +174,8 @@ pub fn set_label(label: &str) {
 ///
 /// OTP: [`proc_lib:get_label/1`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html#get_label/1).
 pub fn label(pid: Pid) -> Option<Arc<str>> {
-    info(pid)?.label
+    let process = Process::of(pid);
+    let label = process.slot.profile.lock().label.clone();
+    // Read before the process is seen alive, it is this process's and not its successor's.
+    label.filter(|_| process.is_running())
 }

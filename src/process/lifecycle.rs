@@ -18,7 +18,10 @@
 //! it has left user code. If that takes longer than its grace, it is abandoned: somebody else does
 //! 4 and 5, and the thread is left behind.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
 
 use crate::exit::ExitReason;
 use crate::id::{LinkId, MonitorRef, Pid};
@@ -28,13 +31,14 @@ use crate::report::CrashReport;
 use super::address::deliver;
 use super::builder::Builder;
 use super::current::{Process, current, set_current};
+use super::dictionary;
 use super::info;
 use super::mailbox::{ExitCause, ExitSignal, Signal};
 use super::monitor;
 use super::names;
 use super::ties::{self, Closed, Tied};
 use super::timers;
-use super::unwind::{self, drop_caught};
+use super::unwind::{self, Outcome, drop_caught};
 use super::worker;
 
 /// How many threads were left behind and have not come back.
@@ -50,11 +54,11 @@ pub(crate) fn run(process: Process, body: worker::Body) -> bool {
     set_current(Some(process));
     unwind::set_in_body(true);
     let outcome = if process.is_running() {
-        unwind::catch(body)
+        unwind::run(body)
     } else {
         process.slot.leaving.store(true, Ordering::Relaxed);
         drop_caught(body); // Killed before it began.
-        ExitReason::Killed
+        Outcome::Left(ExitReason::Killed)
     };
     let freed = unwind::or_abort(|| end(process, outcome));
     unwind::set_in_body(false);
@@ -64,27 +68,35 @@ pub(crate) fn run(process: Process, body: worker::Body) -> bool {
 
 /// Ends the process of a foreign thread that is ending.
 pub(crate) fn leave_foreign(process: Process) {
-    if unwind::or_abort(|| end(process, ExitReason::Normal)) {
+    if unwind::or_abort(|| end(process, Outcome::Left(ExitReason::Normal))) {
         worker::recycle(process.slot);
     }
+    // What destructors of thread-locals do from here on is not done to the slot's next process.
+    set_current(Some(process.departed()));
 }
 
 /// Ends the calling thread's own process, whose user code has left with `outcome`. True if the slot
 /// is free then.
-fn end(process: Process, outcome: ExitReason) -> bool {
+fn end(process: Process, outcome: Outcome) -> bool {
     let Process { slot, pid } = process;
     if !process.is_running() {
         process.settle(ExitReason::Killed);
     }
-    let crashed = process.is_running() && !slot.doomed.load(Ordering::Relaxed);
-    let reason = process.settle(outcome);
-    if crashed && reason.as_panic().is_some() {
-        report_crash(process, &reason);
-    }
+    let is_first = process.is_running() && !slot.doomed.load(Ordering::Relaxed);
+    let reason = match outcome {
+        Outcome::Left(reason) => process.settle(reason),
+        Outcome::Crashed(reason) => {
+            let reason = process.settle(reason);
+            if is_first {
+                report_crash(process, &reason);
+            }
+            reason
+        }
+    };
     process.doom(reason);
     slot.leaving.store(true, Ordering::Relaxed);
     slot.mailbox.drain().drop_caught();
-    drop_caught(std::mem::take(&mut *slot.dictionary.lock()));
+    dictionary::clear(process);
     if slot.close(pid.generation()) {
         // Dropped last: a destructor may take its time, and nobody shall wait for it.
         let late = slot.mailbox.drain();
@@ -106,11 +118,10 @@ fn announce(process: Process) {
     let reason = process.settle(ExitReason::Killed);
     // Names first: whoever hears of the exit may register the name again at once.
     names::release(pid);
-    timers::remove_target(pid);
+    let timers = timers::remove_target(pid);
     let ties = process.slot.ties.lock().close();
-    for (monitor, entry) in ties.monitors {
-        monitor::forget(monitor, entry);
-    }
+    let tags: Vec<_> =
+        ties.monitors.into_iter().map(|(id, entry)| monitor::forget(id, entry)).collect();
     for (peer, id) in ties.links {
         signal_link(pid, peer, id, reason.clone());
     }
@@ -119,6 +130,9 @@ fn announce(process: Process) {
         let down = Down { monitor, object: watcher.object, reason: reason.clone() };
         deliver(watcher.pid, Signal::Down(Box::new(down)));
     }
+    // Now that everybody knows, what is the user's may take its time.
+    timers::discard(timers);
+    unwind::drop_each_caught(tags);
 }
 
 /// Sends the exit signal of a link.
@@ -165,8 +179,16 @@ fn tell(target: Process) {
     });
 }
 
-/// Abandons `target`, if it is still not out of user code, in a process made for that: destructors
-/// and loggers may take their time, and the timer thread must not wait for them.
+/// Runs an exit that was claimed when it is dropped, so that nothing can keep it from being told.
+struct Telling(Process);
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        tell(self.0);
+    }
+}
+
+/// Abandons `target`, if it is still not out of user code.
 pub(crate) fn abandon_aside(target: Process) {
     // Counted first, as its thread may come back and count itself out at any moment.
     ABANDONED.fetch_add(1, Ordering::Relaxed);
@@ -174,27 +196,37 @@ pub(crate) fn abandon_aside(target: Process) {
         ABANDONED.fetch_sub(1, Ordering::Relaxed);
         return;
     }
-    let abandon = move || {
-        warn_of_abandonment(target);
-        tell(target);
-    };
-    if spawn_detached(Box::new(abandon)).is_err() {
-        abandon();
-    }
-}
-
-fn warn_of_abandonment(target: Process) {
-    unwind::log_caught(|| {
-        log::warn!(
-            target: "procession::abandoned",
-            "process {} was killed and has not left its code after {:?}: its thread is left behind",
-            target.pid,
-            target.slot.kill_grace(),
-        );
+    let (pid, grace) = (target.pid, target.slot.kill_grace());
+    let telling = Telling(target);
+    do_aside(move || {
+        drop(telling);
+        unwind::log_caught(|| {
+            log::warn!(
+                target: "procession::abandoned",
+                "process {pid} was killed and has not left its code after {grace:?}: its thread is \
+                 left behind",
+            );
+        });
     });
 }
 
-/// Starts a process that belongs to nobody.
+/// Does what may run user code (destructors, loggers) in a process made for that, for the timer
+/// thread, which others wait for; or here, if there is no thread to be had.
+pub(crate) fn do_aside(job: impl FnOnce() + Send + 'static) {
+    let job = Arc::new(Mutex::new(Some(job)));
+    let shared = Arc::clone(&job);
+    let run = move || {
+        let job = shared.lock().take();
+        job.into_iter().for_each(|job| job());
+    };
+    if let Err(error) = spawn_detached(Box::new(run)) {
+        log::debug!("{error}");
+        let job = job.lock().take();
+        job.into_iter().for_each(|job| unwind::log_caught(job));
+    }
+}
+
+/// Starts a process that belongs to nobody, also when everything is being shut down.
 pub(crate) fn spawn_detached(body: worker::Body) -> Result<Pid, super::SpawnError> {
     Builder::new().start(None, None, |_| body).map(|(pid, _)| pid)
 }

@@ -36,26 +36,26 @@ impl fmt::Display for ThreadLimit {
     }
 }
 
-/// Up to how many worker threads may be started before the maps are counted again.
-static GRANTED: Mutex<usize> = Mutex::new(0);
+/// How many threads may be started, at most, before the maps are counted again: others start
+/// threads, too.
+const MAX_GRANT: usize = 512;
 
-/// Says whether there is room for another thread beside the `threads` workers there are.
+/// How many threads may still be started before the maps are counted again.
+static GRANT: Mutex<usize> = Mutex::new(0);
+
+/// Says whether there is room for another thread. The caller then starts one.
 ///
-/// Counting maps takes a while when there are many, so each count grants half of what is left.
-pub(crate) fn check(threads: usize) -> Result<(), ThreadLimit> {
-    let mut granted = GRANTED.lock();
-    if threads < *granted {
-        return Ok(());
+/// Counting maps takes a while when there are many, so each count grants several threads, up to
+/// half of what is left.
+pub(crate) fn check() -> Result<(), ThreadLimit> {
+    let mut grant = GRANT.lock();
+    if *grant == 0 {
+        *grant = match Maps::count() {
+            Some(maps) => maps.grant().ok_or_else(|| maps.limit())?,
+            None => MAX_GRANT, // Not Linux: no such limit is known.
+        };
     }
-    let Some(maps) = Maps::count() else {
-        *granted = usize::MAX; // Not Linux: no such limit is known.
-        return Ok(());
-    };
-    let room = maps.room_for_threads();
-    if room == 0 {
-        return Err(maps.limit());
-    }
-    *granted = threads + room.div_ceil(2);
+    *grant -= 1;
     Ok(())
 }
 
@@ -79,6 +79,12 @@ impl Maps {
         self.limit.saturating_sub(self.used).saturating_sub(RESERVE) / MAPS_PER_THREAD
     }
 
+    /// How many threads may be started now; `None` if none.
+    fn grant(self) -> Option<usize> {
+        let room = self.room_for_threads();
+        (room > 0).then(|| room.div_ceil(2).min(MAX_GRANT))
+    }
+
     fn limit(self) -> ThreadLimit {
         ThreadLimit { name: MAX_MAP_COUNT, value: self.limit, used: self.used }
     }
@@ -97,6 +103,7 @@ mod tests {
     fn no_room_is_left_at_the_limit_nor_beyond_it() {
         assert_eq!(Maps { used: 65_530, limit: 65_530 }.room_for_threads(), 0);
         assert_eq!(Maps { used: 70_000, limit: 65_530 }.room_for_threads(), 0);
+        assert_eq!(Maps { used: 64_600, limit: 65_530 }.grant(), None);
     }
 
     #[test]

@@ -144,7 +144,8 @@ impl Mailbox {
     pub(crate) fn drain(&self) -> Orphans {
         fence(Ordering::SeqCst);
         let queue = mem::take(&mut *self.queue.lock());
-        Orphans { queue, envelopes: self.receiver.try_iter().collect() }
+        let signals = self.receiver.try_iter().map(|envelope| envelope.signal).collect();
+        Orphans { queue, signals }
     }
 
     /// How many envelopes are in the channel.
@@ -196,14 +197,20 @@ impl Mailbox {
 #[must_use = "their destructors are user code, which must be caught"]
 pub(crate) struct Orphans {
     queue: VecDeque<Entry>,
-    envelopes: Vec<Envelope>,
+    signals: Vec<Signal>,
+}
+
+impl From<Signal> for Orphans {
+    fn from(signal: Signal) -> Orphans {
+        Orphans { queue: VecDeque::new(), signals: vec![signal] }
+    }
 }
 
 impl Orphans {
     /// Drops them one by one, the oldest first.
     pub(crate) fn drop_caught(self) {
         drop_each_caught(self.queue);
-        drop_each_caught(self.envelopes);
+        drop_each_caught(self.signals);
     }
 }
 

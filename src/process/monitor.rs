@@ -127,7 +127,14 @@ pub(crate) fn set(
         ties.monitors.insert(monitor.id, entry);
     }
     let watcher = Watcher { pid: owner.pid, object: object.clone() };
-    if !target.is_some_and(|target| watch(target, monitor, watcher)) {
+    if target.is_some_and(|target| watch(target, monitor, watcher)) {
+        if !owner.is_running() {
+            // Others may have run its exit meanwhile, and found no watcher to remove.
+            let removed = owner.slot.ties.lock().monitors.remove(&monitor.id);
+            let entry = removed.unwrap_or(Monitor { target, object, tag: None });
+            drop_caught(forget(monitor.id, entry));
+        }
+    } else {
         let down = Down { monitor, object, reason: ExitReason::NoProc };
         deliver(owner.pid, Signal::Down(Box::new(down)));
     }
@@ -144,15 +151,16 @@ fn watch(target: Pid, monitor: MonitorRef, watcher: Watcher) -> bool {
     open
 }
 
-/// Removes a monitor that is out of its owner's table from its target's.
-pub(crate) fn forget(monitor: NonZeroU64, entry: Monitor) {
+/// Removes a monitor that is out of its owner's table from its target's. Returns its tag, to be
+/// dropped.
+pub(crate) fn forget(monitor: NonZeroU64, entry: Monitor) -> Option<MakeDown> {
     if let Some(target) = entry.target {
         let mut ties = Process::of(target).slot.ties.lock();
         if ties.is_of(target) {
             ties.watchers.remove(&monitor);
         }
     }
-    drop_caught(entry.tag);
+    entry.tag
 }
 
 /// Removes a monitor of the caller's, and returns whether it was still there to remove.
@@ -183,7 +191,7 @@ pub fn demonitor(monitor: MonitorRef) -> bool {
     // From here on a DOWN in transit is dropped when it is sorted.
     let active = removed.is_some();
     if let Some(entry) = removed {
-        forget(monitor.id, entry);
+        drop_caught(forget(monitor.id, entry));
     }
     active
 }

@@ -33,13 +33,13 @@ impl Names {
         if let Some(holder) = self.holder(&name) {
             return Err(RegisterError::Taken { name, holder });
         }
-        if let Some(own) = self.names.get(&pid) {
-            return Err(RegisterError::HasName { pid, name: Arc::clone(own) });
-        }
-        // In this order under the lock: a process that ends takes the lock after it is not alive
-        // any more, to remove what was registered before.
+        // Under the lock: a process that ends takes it after it is not alive any more, to remove
+        // what was registered before.
         if !Process::of(pid).is_running() {
             return Err(RegisterError::NotAlive(pid));
+        }
+        if let Some(own) = self.names.get(&pid) {
+            return Err(RegisterError::HasName { pid, name: Arc::clone(own) });
         }
         if let Some(dead) = self.pids.insert(Arc::clone(&name), pid) {
             self.names.remove(&dead);
@@ -119,10 +119,11 @@ impl Error for NameError {}
 ///
 /// - [`RegisterError::Taken`] if a process has the name.
 /// - [`RegisterError::HasName`] if `pid` has another name.
-/// - [`RegisterError::NotAlive`] if `pid` has ended.
+/// - [`RegisterError::NotAlive`] if `pid` has ended, or if the caller has: a thread of the
+///   program's own that was killed.
 /// - [`RegisterError::Empty`] if `name` is empty.
 pub fn register(name: &str, pid: Pid) -> Result<(), RegisterError> {
-    judge_first_if_own(pid);
+    judge_first_if_own(Some(pid)).map_err(RegisterError::NotAlive)?;
     give(name, pid)
 }
 
@@ -143,10 +144,10 @@ pub(crate) fn give(name: &str, pid: Pid) -> Result<(), RegisterError> {
 ///
 /// # Errors
 ///
-/// [`NameError`] if nobody has the name.
+/// [`NameError`] if nobody has the name, or if the caller has ended: a thread of the program's own
+/// that was killed.
 pub fn unregister(name: &str) -> Result<(), NameError> {
-    let holder = whereis(name);
-    holder.into_iter().for_each(judge_first_if_own);
+    judge_first_if_own(whereis(name)).map_err(|_| NameError { name: Arc::from(name) })?;
     let mut names = NAMES.lock();
     match names.holder(name) {
         Some(holder) => {
@@ -157,12 +158,13 @@ pub fn unregister(name: &str) -> Result<(), NameError> {
     }
 }
 
-fn judge_first_if_own(pid: Pid) {
+/// Judges what has arrived, if the caller changes its own name. An error if its process has ended.
+fn judge_first_if_own(pid: Option<Pid>) -> Result<(), Pid> {
     let process = current();
-    if process.pid == pid {
+    if pid == Some(process.pid) {
         process.sort();
     }
-    _ = process.check();
+    if process.is_gone() { Err(process.pid) } else { Ok(()) }
 }
 
 /// Returns the process registered as `name`.

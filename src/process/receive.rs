@@ -9,7 +9,7 @@ use crate::message::Message;
 use super::current::{Ended, Process, current};
 use super::mailbox::{Entry, Envelope, ExitCause, ExitSignal, Mark, Signal};
 use super::monitor;
-use super::ties::{self, Verdict};
+use super::ties::{self, MakeDown, Verdict};
 use super::unwind;
 
 /// When a wait is over; `None` means never, as does a time too far off for the clock.
@@ -23,7 +23,8 @@ fn is_past(deadline: Option<Instant>) -> bool {
 
 /// What sorting makes of one envelope.
 enum Sorted {
-    Queue(Entry),
+    /// The tag of a monitor that the message has ended is dropped as what is of no use.
+    Queue(Entry, Option<MakeDown>),
     /// It is of no use; dropped when the queue is back in its place, as that runs user code.
     Drop(Signal),
     Die(ExitReason),
@@ -45,10 +46,14 @@ impl Process {
         }
         let mut queue = mailbox.check_out();
         let mut useless = Vec::new();
+        let mut tags = Vec::new();
         for _ in 0..arrived {
             let Some((place, envelope)) = mailbox.take() else { break };
             match self.admit(place, envelope) {
-                Sorted::Queue(entry) => queue.push(entry),
+                Sorted::Queue(entry, tag) => {
+                    queue.push(entry);
+                    tags.extend(tag);
+                }
                 Sorted::Drop(signal) => useless.push(signal),
                 Sorted::Die(reason) => {
                     self.doom(reason);
@@ -58,6 +63,7 @@ impl Process {
         }
         drop(queue);
         unwind::drop_each_caught(useless);
+        unwind::drop_each_caught(tags);
     }
 
     fn admit(self, place: Mark, Envelope { generation, signal }: Envelope) -> Sorted {
@@ -65,14 +71,12 @@ impl Process {
             return Sorted::Drop(signal);
         }
         match signal {
-            Signal::Message(message) => queue(place, message),
+            Signal::Message(message) => Sorted::Queue(entry(place, message), None),
             Signal::Aliased(alias, message) => {
                 let (admitted, ended) = self.slot.ties.lock().admit_aliased(alias);
-                if let Some(monitor) = ended {
-                    monitor::forget(alias, monitor);
-                }
+                let tag = ended.and_then(|monitor| monitor::forget(alias, monitor));
                 if admitted {
-                    queue(place, message)
+                    Sorted::Queue(entry(place, message), tag)
                 } else {
                     Sorted::Drop(Signal::Message(message))
                 }
@@ -86,7 +90,7 @@ impl Process {
                     Some(tag) => tag(*down),
                     None => Message::new(*down),
                 };
-                Sorted::Queue(Entry { place, monitor: Some(id), message })
+                Sorted::Queue(Entry { place, monitor: Some(id), message }, None)
             }
         }
     }
@@ -100,7 +104,7 @@ impl Process {
             Verdict::Drop => Sorted::Drop(Signal::Exit(signal)),
             Verdict::Deliver => {
                 let ExitSignal { from, reason, .. } = *signal;
-                queue(place, Message::new(Exit { from, reason }))
+                Sorted::Queue(entry(place, Message::new(Exit { from, reason })), None)
             }
             Verdict::Die(reason) => Sorted::Die(reason),
         }
@@ -128,6 +132,9 @@ impl Process {
                 }
             }
             since = since.max(seen);
+            if mailbox.sorted() != seen {
+                continue; // `select` was a receive point itself, and there is more to look at.
+            }
             if is_past(deadline) {
                 return Ok(None);
             }
@@ -151,8 +158,8 @@ impl Process {
     }
 }
 
-fn queue(place: Mark, message: Message) -> Sorted {
-    Sorted::Queue(Entry { place, monitor: None, message })
+fn entry(place: Mark, message: Message) -> Entry {
+    Entry { place, monitor: None, message }
 }
 
 /// Takes the oldest message out of the mailbox, waiting for one if there is none.

@@ -9,11 +9,12 @@ use crate::id::{MonitorRef, Pid};
 use crate::message::Down;
 
 use super::current::{Process, current};
-use super::info::processes;
 use super::lifecycle::exit;
 use super::mailbox::Mark;
 use super::monitor::monitor;
 use super::receive::{mark, receive_match_since};
+use super::slot::Slot;
+use super::table;
 
 /// How many calls of [`shutdown`] are under way.
 static SHUTTING_DOWN: AtomicUsize = AtomicUsize::new(0);
@@ -58,13 +59,17 @@ pub fn shutdown(timeout: Duration) -> Vec<Pid> {
     let mut killed = Vec::new();
     // A spawn that was under way may add a few after the first look.
     loop {
-        let others: Vec<Pid> =
-            processes().into_iter().filter(|pid| is_ours(*pid, caller)).collect();
+        let others: Vec<Pid> = occupants().filter(|pid| is_ours(*pid, caller)).collect();
         if others.is_empty() {
             return killed;
         }
         killed.extend(end_all(others, timeout));
     }
+}
+
+/// Processes that are alive, and those that were killed and have not ended.
+fn occupants() -> impl Iterator<Item = Pid> {
+    table::slots().filter_map(Slot::occupant)
 }
 
 fn is_ours(pid: Pid, caller: Process) -> bool {

@@ -46,7 +46,7 @@ use crate::exit::ExitReason;
 use crate::id::Pid;
 
 use super::dictionary::Dictionary;
-use super::mailbox::{Envelope, Mailbox, Signal};
+use super::mailbox::{Envelope, Mailbox, Orphans, Signal};
 use super::ties::Ties;
 use super::unwind::drop_caught;
 use super::worker::Job;
@@ -189,6 +189,13 @@ impl Slot {
         self.state.load() == pack(generation, Phase::Running)
     }
 
+    /// The process that lives here, if it is alive or was killed and has not left user code.
+    pub(crate) fn occupant(&self) -> Option<Pid> {
+        let generation = self.state.generation();
+        let stays = self.is_running(generation) || self.is_exiting(generation);
+        stays.then(|| Pid::local(self.index, generation))
+    }
+
     /// Whether the process was killed and has not left user code.
     pub(crate) fn is_exiting(&self, generation: NonZeroU64) -> bool {
         self.state.load() == pack(generation, Phase::Exiting)
@@ -264,35 +271,36 @@ impl Slot {
         let (from, to) = (pack(generation, from), pack(next, Phase::Free));
         let freed = self.state.0.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
         assert!(freed.is_ok(), "a slot was freed twice");
-        self.sweep();
+        if let Some(orphans) = self.sweep() {
+            orphans.drop_caught();
+        }
     }
 
-    /// Puts `signal` into the mailbox of `generation`, or drops it if that process is gone.
-    pub(crate) fn deliver(&self, generation: NonZeroU64, signal: Signal) {
+    /// Puts `signal` into the mailbox of `generation`. If that process is gone, the signal is among
+    /// what is returned, to be dropped.
+    pub(crate) fn deliver(&self, generation: NonZeroU64, signal: Signal) -> Option<Orphans> {
         if !self.is_running(generation) {
-            drop_caught(signal);
-            return;
+            return Some(Orphans::from(signal));
         }
         self.mailbox.push(Envelope { generation, signal });
         fence(Ordering::SeqCst);
         if self.is_running(generation) {
             self.unpark_if_parked();
+            None
         } else {
-            self.sweep(); // (*)
+            self.sweep() // (*)
         }
     }
 
-    /// Drops what is in the channel of a slot that is not running.
-    pub(crate) fn sweep(&self) {
+    /// Takes out what is in the mailbox of a slot that is not running, to be dropped.
+    fn sweep(&self) -> Option<Orphans> {
         let guard = self.sweep.lock();
         if self.resident().is_some() {
             drop(guard);
             self.wake();
-            return;
+            return None;
         }
-        let orphans = self.mailbox.drain();
-        drop(guard);
-        orphans.drop_caught();
+        Some(self.mailbox.drain())
     }
 
     /// Wakes the slot's thread, if it is parked or about to park, for something stored before.
@@ -324,6 +332,11 @@ impl Slot {
             }
         }
         self.parked.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether only destructors are left to run, or nobody lives here at all.
+    pub(crate) fn is_left(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed) || self.index == u32::MAX
     }
 
     pub(crate) fn is_parked(&self) -> bool {

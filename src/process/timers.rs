@@ -4,6 +4,7 @@
 //! it pending has prevented it. A repeating timer stays, so there `cancel` also waits for a tick
 //! that is just being sent; none comes after it returns.
 
+use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use crate::message::{Message, Object};
 use super::address::{Destination, pid_of};
 use super::current::Process;
 use super::lifecycle;
+use super::mailbox::Orphans;
 use super::timer_queue::TimerQueue;
 use super::unwind::{self, drop_caught};
 
@@ -127,11 +129,9 @@ fn insert(
     target: Option<Pid>,
     make: impl FnOnce(TimerRef) -> Action,
 ) -> TimerRef {
+    start_service()
+        .unwrap_or_else(|error| panic!("the timer service cannot start its thread: {error}"));
     let mut state = SERVICE.state.lock();
-    if state.thread.is_none() {
-        let thread = start_thread();
-        state.thread = Some(thread);
-    }
     let timer = state.queue.insert(deadline, target, |timer| Some(make(timer)));
     wake_thread_for(deadline, state);
     timer
@@ -154,7 +154,7 @@ pub(crate) fn cancel(timer: TimerRef) -> Option<Instant> {
     let deadline = state.queue.deadline(timer);
     let removed = state.queue.remove(timer);
     drop(state);
-    drop_caught(removed);
+    discard(removed);
     deadline
 }
 
@@ -163,11 +163,43 @@ pub(crate) fn read(timer: TimerRef) -> Option<Instant> {
     SERVICE.state.lock().queue.deadline(timer)
 }
 
-/// Removes the timers of a process that has ended.
-pub(crate) fn remove_target(pid: Pid) {
-    let Some(service) = Lazy::get(&SERVICE) else { return };
-    let removed = service.state.lock().queue.remove_target(pid);
-    unwind::drop_each_caught(removed);
+/// Removes the timers of a process that has ended, and returns them, to be [discarded](discard).
+pub(crate) fn remove_target(pid: Pid) -> Vec<Option<Action>> {
+    match Lazy::get(&SERVICE) {
+        Some(service) => service.state.lock().queue.remove_target(pid),
+        None => Vec::new(),
+    }
+}
+
+/// Drops what timers were to do, each value by itself, so that a panic of one does not meet one of
+/// another.
+pub(crate) fn discard(actions: impl IntoIterator<Item = Option<Action>>) {
+    for action in actions.into_iter().flatten() {
+        match action {
+            Action::Repeat { tick: Tick::Send { message, make, .. }, .. } => {
+                drop_caught(message);
+                drop_caught(make);
+            }
+            Action::Repeat {
+                tick: Tick::Apply(function) | Tick::ApplyInTurn(function), ..
+            } => {
+                drop_caught(function);
+            }
+            Action::Send { message, .. } => drop_caught(message),
+            Action::Exit { reason, .. } => drop_caught(reason),
+            Action::Apply(function) => drop_caught(function),
+            Action::Abandon(_) => {}
+        }
+    }
+}
+
+/// Starts the thread of the service, unless it runs.
+pub(crate) fn start_service() -> io::Result<()> {
+    let mut state = SERVICE.state.lock();
+    if state.thread.is_none() {
+        state.thread = Some(start_thread()?);
+    }
+    Ok(())
 }
 
 /// How many timers there are.
@@ -176,14 +208,13 @@ pub(crate) fn count() -> usize {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the thread of the timer service")]
-fn start_thread() -> TimerThread {
+fn start_thread() -> io::Result<TimerThread> {
     let parker = Parker::new();
     let unparker = parker.unparker().clone();
     let thread = thread::Builder::new()
         .name("procession-timer".to_owned())
-        .spawn(move || unwind::or_abort(|| run(&parker)))
-        .unwrap_or_else(|error| panic!("the timer service cannot start its thread: {error}"));
-    TimerThread { unparker, id: thread.thread().id() }
+        .spawn(move || unwind::or_abort(|| run(&parker)))?;
+    Ok(TimerThread { unparker, id: thread.thread().id() })
 }
 
 fn run(parker: &Parker) -> ! {
@@ -252,7 +283,7 @@ fn put_back(timer: TimerRef, action: Action) {
         *place = action.take();
     }
     drop(state);
-    drop_caught(action); // If the timer was cancelled meanwhile.
+    discard([action]); // If the timer was cancelled meanwhile.
 }
 
 fn arm_again(timer: TimerRef, due: Instant) {
@@ -264,10 +295,11 @@ fn arm_again(timer: TimerRef, due: Instant) {
 
 fn act_once(action: Action) {
     match action {
-        Action::Send { to, message } => to.send_lossy(message),
+        Action::Send { to, message } => drop_aside(to.try_send(message)),
         Action::Exit { to, from, reason } => {
             if let Some(pid) = pid_of(&to) {
-                lifecycle::signal_exit(from, pid, reason);
+                // If it is killed, this may run its exit; if it is gone, the reason is dropped.
+                lifecycle::do_aside(move || lifecycle::signal_exit(from, pid, reason));
             }
         }
         Action::Apply(function) => apply(function),
@@ -281,8 +313,9 @@ fn act_once(action: Action) {
 fn act_repeatedly(timer: TimerRef, tick: Tick, due: Instant) -> Option<Tick> {
     match tick {
         Tick::Send { to, message, mut make } => {
-            to.send_lossy(message);
+            let orphans = to.try_send(message);
             land();
+            drop_aside(orphans);
             match unwind::catch_value(&mut make) {
                 Ok(message) => Some(Tick::Send { to, message, make }),
                 Err(payload) => {
@@ -309,6 +342,13 @@ fn act_repeatedly(timer: TimerRef, tick: Tick, due: Instant) -> Option<Tick> {
             land();
             Some(Tick::ApplyInTurn(function))
         }
+    }
+}
+
+/// Drops what could not be delivered, where a destructor that takes its time holds up no timer.
+fn drop_aside(orphans: Option<Orphans>) {
+    if let Some(orphans) = orphans {
+        lifecycle::do_aside(|| orphans.drop_caught());
     }
 }
 

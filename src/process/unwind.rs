@@ -24,11 +24,20 @@ pub(crate) fn unwind(reason: ExitReason) -> ! {
     panic::resume_unwind(Box::new(Unwinding(reason)))
 }
 
-/// Runs `body` and returns why it ended.
-pub(crate) fn catch(body: impl FnOnce()) -> ExitReason {
-    match panic::catch_unwind(AssertUnwindSafe(body)) {
-        Ok(()) => ExitReason::Normal,
-        Err(payload) => exit_reason(payload),
+/// How the body of a process ended.
+pub(crate) enum Outcome {
+    /// It returned, or it was left by [`unwind`].
+    Left(ExitReason),
+    /// It panicked.
+    Crashed(ExitReason),
+}
+
+/// Runs the body of a process.
+pub(crate) fn run(body: impl FnOnce()) -> Outcome {
+    match catch_value(body) {
+        Ok(()) => Outcome::Left(ExitReason::Normal),
+        Err(payload) if payload.is::<Unwinding>() => Outcome::Left(exit_reason(payload)),
+        Err(payload) => Outcome::Crashed(exit_reason(payload)),
     }
 }
 
@@ -43,7 +52,7 @@ fn exit_reason(payload: Box<dyn Any + Send>) -> ExitReason {
         Ok(unwinding) => unwinding.0,
         Err(payload) => {
             let panic = seen_panic(panic_message(&*payload).to_owned());
-            drop_caught(payload);
+            drop_payload(payload);
             ExitReason::Panic(Arc::new(panic))
         }
     }
@@ -53,6 +62,13 @@ fn panic_message(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("a payload that is not a message")
+}
+
+/// Drops what a panic has left, which may panic, too: then with what is left of that as it is.
+fn drop_payload(payload: Box<dyn Any + Send>) {
+    if let Err(worse) = catch_value(|| drop(payload)) {
+        mem::forget(worse);
+    }
 }
 
 /// Drops `value`; a panic of its destructor is logged and goes no further.
@@ -75,7 +91,7 @@ pub(crate) fn report_caught(what: &str, payload: Box<dyn Any + Send>) {
 /// Writes to the log, which is user code: a panic of it goes no further.
 pub(crate) fn log_caught(write: impl FnOnce()) {
     if let Err(payload) = catch_value(write) {
-        mem::forget(payload); // Its destructor may panic, too, and nobody is left to tell.
+        drop_payload(payload); // Nobody is left to tell.
     }
 }
 

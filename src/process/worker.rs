@@ -84,7 +84,7 @@ pub(crate) fn claim(kind: &ThreadKind) -> Result<&'static Slot, SpawnError> {
             return Ok(slot);
         }
     }
-    limits::check(thread_count()).map_err(SpawnError::Limit)?;
+    limits::check().map_err(SpawnError::Limit)?;
     let slot = bare_slot();
     let started = start_thread(slot, kind);
     if started.is_err() {
