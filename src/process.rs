@@ -92,6 +92,9 @@
 //!   behind. So a name can be taken while the destructors of its last owner still run; who must not
 //!   overlap waits for the `Down`. A message sent just when a process is left behind may arrive
 //!   after its `Down`.
+//! - **A message sent just when its receiver ends** is dropped, but in a rare case not at once: if
+//!   a new process has taken the place of the old one between two steps of the sender, the message
+//!   is dropped when that process next comes to a receive point.
 //! - **Spawning can fail**, since it may need a thread: see [`SpawnError`]. There is no
 //!   `spawn_request`, as a spawn on the own node waits for nobody.
 //! - **A body returns nothing.** To end with a reason of its own a process calls [`exit_self`];

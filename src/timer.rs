@@ -113,8 +113,9 @@ pub fn start_timer_at<T: Any + Send + Debug>(
 
 /// Sends `message` to `to` after each `period`, until it is cancelled or the target has ended.
 ///
-/// The ticks are counted from the start, so they do not drift. The message is cloned by the timer
-/// service between the ticks.
+/// The ticks are counted from the start, so they do not drift. The message is cloned between the
+/// ticks, by the thread that serves all timers: its `Clone` should be quick. If it panics, the
+/// interval ends.
 ///
 /// OTP: [`timer:send_interval/3`](https://www.erlang.org/doc/apps/stdlib/timer.html#send_interval/3).
 ///

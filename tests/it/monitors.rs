@@ -612,7 +612,8 @@ mod tag {
         })
         .unwrap();
         assert_eq!(down_reason(watcher), ExitReason::Normal);
-        assert_eq!(count(), 2);
+        // When everybody has been told.
+        wait_until(|| count() == 2);
 
         let monitor = process::monitor_with(pid, counted());
         end_with_downs_in_mailbox(pid);

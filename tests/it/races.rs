@@ -182,7 +182,7 @@ mod links {
 
     #[test]
     fn a_ring_of_links_collapses_from_any_point() {
-        repeat_few(|round| {
+        repeat(|round| {
             const SIZE: usize = 8;
             let ring: Vec<_> =
                 (0..SIZE).map(|_| process::spawn_monitor(idle_in_ring).unwrap()).collect();
@@ -209,10 +209,6 @@ mod links {
             }
         }
         idle_body();
-    }
-
-    fn repeat_few(round: impl Fn(usize) + Send + 'static) {
-        in_process(move || (0..rounds(ROUNDS / 8)).for_each(round));
     }
 
     // OTP: process_SUITE:spawn_request_link_parent_exit
@@ -418,7 +414,7 @@ mod messages {
 
     #[test]
     fn what_is_sent_to_a_foreign_thread_that_is_just_ending_is_dropped() {
-        repeat_few(|| {
+        repeat(|_| {
             let gate = Gate::default();
             let (thread_gate, me) = (gate.clone(), process::self_pid());
             let thread = thread::spawn(move || {
@@ -440,7 +436,7 @@ mod messages {
 
     #[test]
     fn a_foreign_thread_can_be_killed_while_it_ends() {
-        repeat_few(|| {
+        repeat(|_| {
             let gate = Gate::default();
             let (thread_gate, me) = (gate.clone(), process::self_pid());
             let thread = thread::spawn(move || {
@@ -456,16 +452,6 @@ mod messages {
             let end = down_reason(monitor);
             assert!(end == ExitReason::Normal || end == ExitReason::Killed, "{end:?}");
             thread.join().unwrap();
-        });
-    }
-
-    /// For rounds that start a thread.
-    fn repeat_few(round: impl Fn() + Send + 'static) {
-        in_process(move || {
-            for _ in 0..rounds(ROUNDS / 5) {
-                round();
-            }
-            assert_no_message();
         });
     }
 }

@@ -12,7 +12,6 @@ use std::sync::{Arc, Weak, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use procession::prelude::*;
 use procession::process::Builder;
 use procession::timer;
@@ -479,48 +478,6 @@ mod cancel {
         assert_no_message();
     }
 
-    /// A message that is dropped only when its sender of `held` is.
-    #[derive(Clone, Debug)]
-    struct Sticky {
-        stuck: mpsc::Sender<()>,
-        held: Arc<Mutex<mpsc::Receiver<()>>>,
-    }
-
-    impl Drop for Sticky {
-        fn drop(&mut self) {
-            _ = self.stuck.send(());
-            _ = self.held.lock().recv();
-        }
-    }
-
-    #[test]
-    fn of_an_interval_waits_for_a_tick_that_is_on_its_way() {
-        let (stuck, is_stuck) = mpsc::channel();
-        let (let_go, held) = mpsc::channel();
-        let message = Sticky { stuck, held: Arc::new(Mutex::new(held)) };
-        // Nobody takes the message, so the timer service drops it.
-        let timer = timer::send_interval(SHORT, "timers::cancel::nobody", message);
-        is_stuck.recv_timeout(patience()).unwrap();
-
-        let (begin, begun) = mpsc::channel();
-        let released = Arc::new(AtomicBool::new(false));
-        let is_released = Arc::clone(&released);
-        let canceller = thread::spawn(move || {
-            begin.send(()).unwrap();
-            timer::cancel(timer);
-            is_released.load(Ordering::SeqCst)
-        });
-        begun.recv().unwrap();
-        // Were it not to wait, it would return now.
-        let until = Instant::now() + Duration::from_millis(1);
-        while Instant::now() < until {
-            thread::yield_now();
-        }
-        released.store(true, Ordering::SeqCst);
-        drop(let_go);
-        assert!(canceller.join().unwrap());
-    }
-
     // OTP: timer_simple_SUITE:cancel5
     #[test]
     fn of_an_interval_lets_no_function_start() {
@@ -622,7 +579,8 @@ mod target {
             exit_and_wait(target, reason);
             // When its end is known they are gone.
             assert!(timers.iter().all(|timer| timer::read(*timer).is_none()));
-            assert!(is_dropped(&watch));
+            // When everybody has been told.
+            wait_until(|| is_dropped(&watch));
         }
     }
 
@@ -685,8 +643,9 @@ mod target {
         assert_eq!(watch.strong_count(), timers.len());
 
         exit_and_wait(target, ExitReason::Shutdown);
-        assert!(is_dropped(&watch));
         assert!(timers.iter().all(|timer| timer::read(*timer).is_none()));
+        // When everybody has been told.
+        wait_until(|| is_dropped(&watch));
         assert!(timer::cancel(other).is_some());
     }
 
