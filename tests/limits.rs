@@ -1,5 +1,9 @@
 //! The machine's limit: a binary of its own, as it takes all the threads there are.
 
+#![allow(clippy::disallowed_methods, reason = "starts threads of the program's own")]
+
+use std::sync::{Arc, Barrier};
+use std::thread;
 use std::time::Duration;
 
 use procession::prelude::*;
@@ -37,19 +41,45 @@ fn wait_until_threads_have_left() {
         if info.threads == info.cached_threads {
             return;
         }
-        std::thread::yield_now();
+        thread::yield_now();
+    }
+}
+
+/// Threads of the program's own that wait until they are joined by the caller.
+struct OwnThreads {
+    end: Arc<Barrier>,
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+impl OwnThreads {
+    fn start(count: usize) -> OwnThreads {
+        let end = Arc::new(Barrier::new(count + 1));
+        let start = |_| {
+            let end = Arc::clone(&end);
+            let builder = thread::Builder::new().stack_size(64 * 1024);
+            builder.spawn(move || _ = end.wait()).unwrap()
+        };
+        let threads = (0..count).map(start).collect();
+        OwnThreads { end, threads }
+    }
+
+    fn join(self) {
+        self.end.wait();
+        self.threads.into_iter().for_each(|thread| thread.join().unwrap());
     }
 }
 
 #[test]
 fn a_machine_that_is_full_refuses_and_goes_on() {
     let mut sizes = Vec::new();
-    for _ in 0..2 {
+    // The second time the program has threads of its own, which are counted too.
+    for own in [0, 2_000] {
+        let own_threads = OwnThreads::start(own);
         let (pids, refusal) = fill();
         match refusal {
             Some(SpawnError::Limit(limit)) => {
                 assert!(limit.to_string().contains("vm.max_map_count"), "{limit}");
-                assert!(pids.len() >= 15_000, "only {} processes", pids.len());
+                assert!(pids.len() + own >= 15_000, "only {} processes", pids.len());
             }
             // A limit on threads, which the system itself reports.
             Some(SpawnError::Thread(error)) => assert!(error.raw_os_error().is_some(), "{error}"),
@@ -74,7 +104,8 @@ fn a_machine_that_is_full_refuses_and_goes_on() {
                 after Duration::from_secs(60) => panic!("a DOWN is missing"),
             }
         }
-        sizes.push(pids.len());
+        sizes.push(pids.len() + own);
+        own_threads.join();
         wait_until_threads_have_left();
     }
     // The second time there was as much room as the first, but for threads in their last moments.

@@ -66,10 +66,14 @@ struct Logged {
 struct Logger {
     records: Mutex<Vec<Logged>>,
     always_panics: AtomicBool,
+    always_blocks: AtomicBool,
 }
 
-static LOGGER: Logger =
-    Logger { records: Mutex::new(Vec::new()), always_panics: AtomicBool::new(false) };
+static LOGGER: Logger = Logger {
+    records: Mutex::new(Vec::new()),
+    always_panics: AtomicBool::new(false),
+    always_blocks: AtomicBool::new(false),
+};
 
 impl Log for Logger {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
@@ -80,6 +84,9 @@ impl Log for Logger {
         let (level, target) = (record.level(), record.target().to_owned());
         let text = record.args().to_string();
         self.records.lock().push(Logged { level, target, text: text.clone() });
+        while self.always_blocks.load(Ordering::SeqCst) {
+            thread::park();
+        }
         assert!(!self.always_panics.load(Ordering::SeqCst), "{MEANT}the logger always panics");
         assert!(!text.contains("the logger hates this"), "{MEANT}the logger panics");
         if text.contains("the logger talks about this") {
@@ -423,6 +430,23 @@ mod a_logger {
         // It had crashed before.
         let reason = down_reason(monitor);
         assert!(reason.as_panic().is_some(), "{reason}");
+    }
+}
+
+mod a_logger_that_blocks {
+    use super::*;
+
+    #[test]
+    fn does_not_keep_an_abandonment_from_being_told() {
+        let scene = || {
+            LOGGER.always_blocks.store(true, Ordering::SeqCst);
+            let builder = Builder::new().kill_grace(Duration::from_millis(1));
+            let busy = staging::busy(builder, || {});
+            process::exit(busy.pid, ExitReason::Kill);
+            assert_eq!(down_reason(busy.monitor), ExitReason::Killed);
+            wait_until(|| !logged("was killed and has not left its code").is_empty());
+        };
+        play_aside(&[], scene, |_| {});
     }
 }
 

@@ -99,6 +99,33 @@ mod a_process {
     }
 
     #[test]
+    fn that_was_killed_before_is_waited_for_until_it_has_left_its_code() {
+        let _turn = take_turn();
+        let (let_go, held) = mpsc::channel::<()>();
+        let has_left = Arc::new(AtomicBool::new(false));
+        let left = Arc::clone(&has_left);
+        let busy = busy(Builder::new().kill_grace(FOREVER), move || {
+            _ = held.recv();
+            left.store(true, Ordering::SeqCst);
+        });
+        drop(busy.let_go);
+        process::exit(busy.pid, ExitReason::Kill);
+
+        let is_over = Arc::new(AtomicBool::new(false));
+        let over = Arc::clone(&is_over);
+        // Lets it go once the shutdown is under way.
+        let watch = thread::spawn(move || {
+            while process::spawn(|| {}).is_ok() && !over.load(Ordering::SeqCst) {}
+            drop(let_go);
+        });
+        assert_eq!(procession::shutdown(patience()), []);
+        assert!(has_left.load(Ordering::SeqCst));
+        is_over.store(true, Ordering::SeqCst);
+        watch.join().unwrap();
+        assert_eq!(down_reason(busy.monitor), ExitReason::Killed);
+    }
+
+    #[test]
     fn that_is_not_there_is_not_waited_for() {
         let _turn = take_turn();
         assert_eq!(procession::shutdown(FOREVER), []);
@@ -270,6 +297,31 @@ mod a_timer {
         let timer = timer::send_interval(FOREVER, pid, ());
         procession::shutdown(patience());
         assert_eq!(timer::read(timer), None);
+    }
+}
+
+mod an_abandonment {
+    use super::*;
+
+    #[test]
+    fn is_told_even_if_every_process_is_killed_at_once() {
+        let _turn = take_turn();
+        let is_ours = |pid: &Pid| process::info(*pid).is_some_and(|info| !info.foreign);
+        for _ in 0..rounds(300) {
+            let busy = busy(Builder::new().kill_grace(Duration::ZERO), || {});
+            process::exit(busy.pid, ExitReason::Kill);
+            // Among them the one that the runtime has made to tell it.
+            let is_told = || {
+                let others = process::processes().into_iter().filter(is_ours);
+                others.for_each(|pid| process::exit(pid, ExitReason::Kill));
+                process::receive_match_timeout(Duration::ZERO, |message| {
+                    message.downcast_ref::<Down>().is_some_and(|it| it.monitor == busy.monitor)
+                })
+                .is_some()
+            };
+            wait_until(is_told);
+        }
+        wait_until(|| process::system_info().abandoned_threads == 0);
     }
 }
 

@@ -16,6 +16,7 @@ mod messages;
 mod receive_macro;
 mod timers;
 mod info;
+mod user_code;
 mod races;
 mod tidy;
 mod examples;

@@ -1,0 +1,276 @@
+//! User code that blocks, panics or calls back where the runtime runs it.
+
+#![allow(clippy::disallowed_methods, reason = "looks at threads of the program's own")]
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::panic::panic_any;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use procession::Alias;
+use procession::prelude::*;
+use procession::process::{AliasMode, Builder, MonitorOptions, dictionary};
+use procession::timer;
+
+use crate::staging::*;
+use crate::support::*;
+
+/// Panics when it is dropped.
+#[derive(Clone, Debug)]
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a destructor");
+    }
+}
+
+mod dictionary_values {
+    use super::*;
+
+    #[test]
+    fn can_use_the_dictionary_in_their_destructors_when_the_process_ends() {
+        let me = process::self_pid();
+        let (_, monitor) = process::spawn_monitor(move || {
+            let on_drop = move || {
+                dictionary::put("late", 1_u8);
+                process::send(me, (dictionary::erase("other").is_some(), dictionary::keys().len()));
+            };
+            dictionary::put("value", guard(on_drop));
+            dictionary::put("other", 2_u8);
+        })
+        .unwrap();
+        assert_eq!(expect::<(bool, usize)>(), (false, 0));
+        assert_eq!(down_reason(monitor), ExitReason::Normal);
+    }
+
+    #[test]
+    fn whose_destructors_panic_disturb_neither_the_exit_nor_each_other() {
+        let me = process::self_pid();
+        let (_, monitor) = process::spawn_monitor(move || {
+            dictionary::put("first", Bomb);
+            dictionary::put("second", Bomb);
+            dictionary::put("third", guard(move || process::send(me, "the third")));
+        })
+        .unwrap();
+        assert_eq!(expect::<&str>(), "the third");
+        assert_eq!(down_reason(monitor), ExitReason::Normal);
+    }
+}
+
+mod dictionary_key {
+    use super::*;
+
+    struct Key;
+
+    impl From<Key> for Cow<'static, str> {
+        fn from(_: Key) -> Cow<'static, str> {
+            dictionary::put("inner", 1_u8);
+            "outer".into()
+        }
+    }
+
+    #[test]
+    fn can_use_the_dictionary_when_it_is_converted() {
+        in_process(|| {
+            assert!(dictionary::put(Key, 2_u8).is_none());
+            assert_eq!(dictionary::keys(), ["inner", "outer"]);
+        });
+    }
+}
+
+mod exit_reason {
+    use super::*;
+
+    /// Puts into the dictionary of whoever drops it.
+    #[derive(Debug, PartialEq)]
+    struct Putter(Pid);
+
+    impl Drop for Putter {
+        fn drop(&mut self) {
+            dictionary::put("user_code::exit_reason", "stale");
+            process::send(self.0, "dropped");
+        }
+    }
+
+    #[test]
+    fn whose_destructor_puts_into_the_dictionary_leaves_nothing_to_the_next_process() {
+        let me = process::self_pid();
+        for _ in 0..rounds(20) {
+            // Nobody hears of it, so that the process itself drops it.
+            process::spawn(move || process::exit_self(ExitReason::new(Putter(me)))).unwrap();
+            assert_eq!(expect::<&str>(), "dropped");
+            for _ in 0..4 {
+                in_process(|| assert_eq!(dictionary::keys().len(), 0));
+            }
+        }
+    }
+}
+
+mod panic_payload {
+    use super::*;
+
+    /// Panics with its own kind when it is dropped.
+    struct Endless;
+
+    impl Drop for Endless {
+        fn drop(&mut self) {
+            panic_any(Endless);
+        }
+    }
+
+    #[test]
+    fn whose_destructor_panics_with_its_own_kind_is_a_panic_as_any_other() {
+        let (_, monitor) = process::spawn_monitor(|| panic_any(Endless)).unwrap();
+        let reason = down_reason(monitor);
+        assert!(reason.as_panic().is_some(), "{reason}");
+    }
+}
+
+mod timer_message {
+    use super::*;
+
+    #[test]
+    fn whose_destructor_blocks_does_not_keep_the_end_of_its_target_from_being_told() {
+        let (let_go, held) = mpsc::channel::<()>();
+        let me = process::self_pid();
+        let (_, monitor) = process::spawn_monitor(move || {
+            let on_drop = move || {
+                process::send(me, "being dropped");
+                _ = held.recv();
+            };
+            timer::send_after(FOREVER, process::self_pid(), guard(on_drop));
+        })
+        .unwrap();
+        assert_eq!(down_reason(monitor), ExitReason::Normal);
+        assert_eq!(expect::<&str>(), "being dropped");
+        drop(let_go);
+    }
+
+    #[test]
+    fn to_nobody_whose_destructor_blocks_holds_up_neither_timers_nor_abandonments() {
+        let (let_go, held) = mpsc::channel::<()>();
+        let me = process::self_pid();
+        let on_drop = move || {
+            process::send(me, "being dropped");
+            _ = held.recv();
+        };
+        timer::send_after(Duration::ZERO, "user_code::timer_message::nobody", guard(on_drop));
+        assert_eq!(expect::<&str>(), "being dropped");
+
+        timer::send_after(Duration::ZERO, me, "another timer");
+        assert_eq!(expect::<&str>(), "another timer");
+        let busy = busy(Builder::new().kill_grace(Duration::from_millis(1)), || {});
+        process::exit(busy.pid, ExitReason::Kill);
+        assert_eq!(down_reason(busy.monitor), ExitReason::Killed);
+        drop(let_go);
+    }
+
+    #[test]
+    fn of_an_interval_can_panic_in_its_destructor_when_that_is_cancelled() {
+        in_process(|| {
+            let interval = timer::send_interval(FOREVER, process::self_pid(), Bomb);
+            assert!(timer::cancel(interval).is_some());
+            assert_eq!(timer::read(interval), None);
+        });
+    }
+}
+
+mod receiving {
+    use super::*;
+
+    #[test]
+    fn loses_no_message_if_the_choice_is_a_receive_point() {
+        in_process(|| {
+            let me = process::self_pid();
+            process::send(me, 1_u8);
+            let found = process::receive_match_timeout(patience(), |message| {
+                if message.is::<u8>() {
+                    process::send(me, "later");
+                    process::checkpoint();
+                }
+                message.is::<&str>()
+            });
+            assert_eq!(found.unwrap().downcast::<&str>().unwrap(), "later");
+            assert_eq!(expect::<u8>(), 1);
+            assert_no_message();
+        });
+    }
+
+    #[test]
+    fn keeps_the_order_if_the_destructor_of_a_monitors_tag_is_a_receive_point() {
+        let idle = idle();
+        let me = process::self_pid();
+        in_process(move || {
+            let this = process::self_pid();
+            let tag = Opaque::new(OnDrop(move || {
+                process::checkpoint();
+                process::send(this, 3);
+                process::send(me, "the tag");
+            }));
+            let options = MonitorOptions::new().tag(tag).alias(AliasMode::Reply);
+            let monitor = process::monitor_with(idle, options);
+            // The first one ends the monitor, when the others have arrived.
+            process::send(Alias::from(monitor), 0);
+            process::send(this, 1);
+            process::send(this, 2);
+            assert_eq!([(); 4].map(|()| expect::<i32>()), [0, 1, 2, 3]);
+        });
+        assert_eq!(expect::<&str>(), "the tag");
+        process::exit(idle, ExitReason::Shutdown);
+    }
+}
+
+mod destructors_of_thread_locals {
+    use super::*;
+
+    /// Runs a closure when the thread ends.
+    struct AtEnd(Option<Box<dyn FnOnce()>>);
+
+    impl Drop for AtEnd {
+        fn drop(&mut self) {
+            self.0.take().into_iter().for_each(|last| last());
+        }
+    }
+
+    thread_local! {
+        static AT_END: RefCell<AtEnd> = const { RefCell::new(AtEnd(None)) };
+    }
+
+    #[test]
+    fn do_not_touch_the_process_that_got_the_slot_of_theirs() {
+        for _ in 0..rounds(10) {
+            let (depart, departed) = mpsc::channel();
+            let (let_go, held) = mpsc::channel::<()>();
+            let last = move || {
+                depart.send(()).unwrap();
+                _ = held.recv();
+                dictionary::put("stale", 1_u8);
+                process::set_label("stale");
+                process::receive_timeout(Duration::ZERO);
+            };
+            let old = thread::spawn(move || {
+                AT_END.with_borrow_mut(|at_end| at_end.0 = Some(Box::new(last)));
+                process::self_pid();
+            });
+            departed.recv_timeout(patience()).unwrap();
+
+            let me = process::self_pid();
+            let (go_on, wait) = mpsc::channel::<()>();
+            let next = thread::spawn(move || {
+                process::send(me, process::self_pid());
+                _ = wait.recv();
+                assert_eq!(dictionary::keys().len(), 0);
+                assert!(process::label(process::self_pid()).is_none());
+                assert_eq!(expect::<&str>(), "for the next one");
+            });
+            process::send(expect::<Pid>(), "for the next one");
+            drop(let_go);
+            old.join().unwrap();
+            drop(go_on);
+            next.join().unwrap();
+        }
+    }
+}
