@@ -14,6 +14,9 @@ use procession::process::Builder;
 #[path = "it/support.rs"]
 #[allow(dead_code, reason = "this binary needs few of them")]
 mod support;
+#[allow(dead_code)]
+#[path = "it/staging.rs"]
+mod staging;
 
 use support::*;
 
@@ -127,7 +130,10 @@ fn an_abandoned_process_is_warned_of() {
     process::exit(pid, ExitReason::Kill);
     down_reason(monitor);
 
-    let warnings = logged(&format!("process {pid} was killed"));
+    // The warning comes when everybody has been told.
+    let warnings = || logged(&format!("process {pid} was killed"));
+    staging::wait_until(|| !warnings().is_empty());
+    let warnings = warnings();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].starts_with("WARN procession::abandoned "), "{warnings:?}");
     assert!(warnings[0].contains("2ms"), "{warnings:?}");

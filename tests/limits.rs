@@ -82,7 +82,9 @@ fn a_machine_that_is_full_refuses_and_goes_on() {
                 assert!(pids.len() + own >= 15_000, "only {} processes", pids.len());
             }
             // A limit on threads, which the system itself reports.
-            Some(SpawnError::Thread(error)) => assert!(error.raw_os_error().is_some(), "{error}"),
+            Some(SpawnError::Thread { error, .. }) => {
+                assert!(error.raw_os_error().is_some(), "{error}")
+            }
             Some(other) => panic!("{other}"),
             None => {}
         }

@@ -33,7 +33,12 @@ pub enum SpawnError {
     /// A limit of the machine leaves no room for another thread.
     Limit(ThreadLimit),
     /// The system refused the thread.
-    Thread(io::Error),
+    Thread {
+        /// How many bytes of stack it was to have.
+        stack_size: usize,
+        /// What the system said.
+        error: io::Error,
+    },
     /// The process could not have its name.
     Name(RegisterError),
     /// [`shutdown`](crate::shutdown) is ending all processes.
@@ -47,7 +52,9 @@ impl fmt::Display for SpawnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Limit(limit) => write!(f, "no room for another thread: {limit}"),
-            Self::Thread(error) => write!(f, "the system refused a thread: {error}"),
+            Self::Thread { stack_size, error } => {
+                write!(f, "the system refused a thread with a stack of {stack_size} bytes: {error}")
+            }
             Self::Name(error) => write!(f, "the process cannot have its name: {error}"),
             Self::ShuttingDown => f.write_str("all processes are being shut down"),
             Self::CallerEnded => f.write_str("the process that spawns has ended"),
@@ -58,7 +65,7 @@ impl fmt::Display for SpawnError {
 impl Error for SpawnError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Thread(error) => Some(error),
+            Self::Thread { error, .. } => Some(error),
             Self::Name(error) => Some(error),
             Self::Limit(_) | Self::ShuttingDown | Self::CallerEnded => None,
         }
@@ -234,7 +241,7 @@ impl Builder {
     ) -> Result<(Pid, Option<MonitorRef>), SpawnError> {
         unwind::install_hook();
         // Now, as there is nobody to tell when it is needed to kill a process.
-        timers::start_service().map_err(SpawnError::Thread)?;
+        timers::start_service()?;
         let slot = worker::claim(&self.thread)?;
         let settings =
             Settings { trap_exit: self.trap_exit, foreign: false, kill_grace: self.kill_grace };

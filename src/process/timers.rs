@@ -18,6 +18,7 @@ use crate::id::{Pid, TimerRef};
 use crate::message::{Message, Object};
 
 use super::address::{Destination, pid_of};
+use super::builder::SpawnError;
 use super::current::Process;
 use super::lifecycle;
 use super::mailbox::Orphans;
@@ -54,6 +55,9 @@ pub(crate) enum Tick {
     /// As `Apply`, the next time only after this one has ended.
     ApplyInTurn(Arc<dyn Fn() + Send + Sync>),
 }
+
+/// The stack of the service's thread, on which no process runs.
+const STACK_SIZE: usize = 256 * 1024;
 
 static SERVICE: Lazy<Service> = Lazy::new(Service::new);
 
@@ -129,8 +133,7 @@ fn insert(
     target: Option<Pid>,
     make: impl FnOnce(TimerRef) -> Action,
 ) -> TimerRef {
-    start_service()
-        .unwrap_or_else(|error| panic!("the timer service cannot start its thread: {error}"));
+    start_service().unwrap_or_else(|error| panic!("the timer service cannot start: {error}"));
     let mut state = SERVICE.state.lock();
     let timer = state.queue.insert(deadline, target, |timer| Some(make(timer)));
     wake_thread_for(deadline, state);
@@ -194,10 +197,11 @@ pub(crate) fn discard(actions: impl IntoIterator<Item = Option<Action>>) {
 }
 
 /// Starts the thread of the service, unless it runs.
-pub(crate) fn start_service() -> io::Result<()> {
+pub(crate) fn start_service() -> Result<(), SpawnError> {
     let mut state = SERVICE.state.lock();
     if state.thread.is_none() {
-        state.thread = Some(start_thread()?);
+        let refused = |error| SpawnError::Thread { stack_size: STACK_SIZE, error };
+        state.thread = Some(start_thread().map_err(refused)?);
     }
     Ok(())
 }
@@ -213,6 +217,7 @@ fn start_thread() -> io::Result<TimerThread> {
     let unparker = parker.unparker().clone();
     let thread = thread::Builder::new()
         .name("procession-timer".to_owned())
+        .stack_size(STACK_SIZE)
         .spawn(move || unwind::or_abort(|| run(&parker)))?;
     Ok(TimerThread { unparker, id: thread.thread().id() })
 }

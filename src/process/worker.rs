@@ -3,6 +3,7 @@
 //! Creating a thread is the dearest part of spawning, so a thread whose process has ended waits for
 //! the next one, for a while and up to a number. Waking it is all it then takes.
 
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -90,7 +91,7 @@ pub(crate) fn claim(kind: &ThreadKind) -> Result<&'static Slot, SpawnError> {
     if started.is_err() {
         recycle(slot);
     }
-    started.map(|()| slot).map_err(SpawnError::Thread)
+    started.map(|()| slot)
 }
 
 fn bare_slot() -> &'static Slot {
@@ -99,23 +100,20 @@ fn bare_slot() -> &'static Slot {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the threads that processes run on")]
-fn start_thread(slot: &'static Slot, kind: &ThreadKind) -> std::io::Result<()> {
-    if let ThreadKind::Own { name: Some(name), .. } = kind
-        && name.contains('\0')
-    {
-        let text = "the name of a thread cannot contain a NUL";
-        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, text));
-    }
-    let builder = match kind {
-        ThreadKind::Cached => thread::Builder::new().stack_size(STACK_SIZE),
-        ThreadKind::Own { stack_size, name } => {
-            let builder = thread::Builder::new().stack_size(stack_size.unwrap_or(STACK_SIZE));
-            match name {
-                Some(name) => builder.name(name.clone()),
-                None => builder,
-            }
-        }
+fn start_thread(slot: &'static Slot, kind: &ThreadKind) -> Result<(), SpawnError> {
+    let (stack_size, name) = match kind {
+        ThreadKind::Cached => (STACK_SIZE, None),
+        ThreadKind::Own { stack_size, name } => (stack_size.unwrap_or(STACK_SIZE), name.as_ref()),
     };
+    let refused = |error| SpawnError::Thread { stack_size, error };
+    let mut builder = thread::Builder::new().stack_size(stack_size);
+    if let Some(name) = name {
+        if name.contains('\0') {
+            let text = "the name of a thread cannot contain a NUL";
+            return Err(refused(io::Error::new(io::ErrorKind::InvalidInput, text)));
+        }
+        builder = builder.name(name.clone());
+    }
     let cached = *kind == ThreadKind::Cached;
     THREADS.fetch_add(1, Ordering::Relaxed);
     let thread = builder.spawn(move || {
@@ -125,7 +123,7 @@ fn start_thread(slot: &'static Slot, kind: &ThreadKind) -> std::io::Result<()> {
     if thread.is_err() {
         THREADS.fetch_sub(1, Ordering::Relaxed);
     }
-    thread.map(drop)
+    thread.map(drop).map_err(refused)
 }
 
 /// Runs the processes of `slot` until the thread is not needed any more.

@@ -267,7 +267,7 @@ mod builder {
             let owned = Arc::clone(&captured);
             match Builder::new().stack_size(bytes).spawn_monitor(move || drop(owned)) {
                 Ok((_, monitor)) => assert_eq!(down_reason(monitor), ExitReason::Normal),
-                Err(SpawnError::Thread(_)) => {}
+                Err(SpawnError::Thread { .. }) => {}
                 Err(error) => panic!("{error:?}"),
             }
             assert_eq!(Arc::strong_count(&captured), 1);
@@ -297,7 +297,7 @@ mod builder {
     fn thread_name_that_the_system_cannot_have_is_an_error() {
         let builder = Builder::new().thread_name("nul \0 inside");
         let result = catch_unwind(AssertUnwindSafe(|| builder.spawn(|| {})));
-        assert!(matches!(result, Ok(Err(SpawnError::Thread(_)))), "{result:?}");
+        assert!(matches!(result, Ok(Err(SpawnError::Thread { .. }))), "{result:?}");
     }
 
     thread_local! {
