@@ -77,6 +77,11 @@ pub(crate) fn idle_body() {
 #[track_caller]
 pub(crate) fn in_process(body: impl FnOnce() + Send + 'static) {
     let (_, monitor) = process::spawn_monitor(body).unwrap();
-    let reason = down_reason(monitor);
+    // Each step in there has its own patience; many thousand of them take their time on a busy
+    // machine.
+    let reason = receive! {
+        down: Down if down.monitor == monitor => down.reason,
+        after patience() * 30 => panic!("the test's process has not ended"),
+    };
     assert_eq!(reason, ExitReason::Normal, "the test's process failed");
 }
