@@ -1,9 +1,13 @@
 //! Why processes end.
 
+mod call_error;
+
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+
+pub use call_error::CallError;
 
 /// Why a process stopped running.
 ///
@@ -111,7 +115,11 @@ impl fmt::Display for ExitReason {
 
 impl<E: Error + Send + Sync + 'static> From<E> for ExitReason {
     fn from(error: E) -> ExitReason {
-        ExitReason::Other(Detail(Arc::new(ErrorDetail(error))))
+        use ExitReason::{Shutdown, ShutdownWith};
+        match (&error as &dyn Any).downcast_ref() {
+            Some(CallError::Down(reason @ (Shutdown | ShutdownWith(_)))) => reason.clone(),
+            _ => ExitReason::Other(Detail(Arc::new(ErrorDetail(error)))),
+        }
     }
 }
 

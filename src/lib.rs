@@ -50,9 +50,12 @@ mod message;
 mod report;
 pub mod process;
 pub mod timer;
+mod call;
+mod stop;
+pub mod gen_server;
 pub mod prelude;
 
-pub use exit::{Detail, ExitReason, Panic};
+pub use exit::{CallError, Detail, ExitReason, Panic};
 pub use id::{Alias, MonitorRef, Pid, TimerRef};
 pub use message::{Down, Exit, Message, Object, Opaque, TaggedDown, Timeout};
 pub use process::shutdown::shutdown;

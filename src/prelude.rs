@@ -1,6 +1,12 @@
 //! What most programs need: `use procession::prelude::*`.
 
+pub use crate::exit::CallError;
 pub use crate::exit::ExitReason;
+pub use crate::gen_server::{
+    CallResult, Caller, CastResult, GenServer, HandleCall, HandleCast, HandleContinue, InitResult,
+    ReplyTo, ServerRef, StartError, StartOptions, StopError, Then, TimedOut, ignore, init_error,
+    noreply, ready, reply, stop, stop_with_reply,
+};
 pub use crate::id::Alias;
 pub use crate::id::MonitorRef;
 pub use crate::id::Pid;

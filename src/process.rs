@@ -119,6 +119,7 @@ pub(crate) mod slot;
 pub(crate) mod table;
 pub(crate) mod limits;
 pub(crate) mod current;
+pub(crate) mod wait_edge;
 pub(crate) mod worker;
 pub(crate) mod names;
 pub(crate) mod address;
@@ -141,7 +142,7 @@ pub use builder::{Builder, SpawnError, spawn, spawn_link, spawn_monitor};
 pub use info::{
     Info, Status, SystemInfo, info, is_alive, label, processes, set_label, system_info,
 };
-pub use lifecycle::{exit, exit_self, link, unlink};
+pub use lifecycle::{catch, exit, exit_self, link, unlink};
 pub use limits::ThreadLimit;
 pub use mailbox::Mark;
 pub use monitor::{

@@ -1,9 +1,41 @@
 //! What the runtime has to say about processes, for the log.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::exit::ExitReason;
 use crate::id::Pid;
+
+/// What is known of a server that ended abnormally.
+#[derive(Debug)]
+pub(crate) struct ServerReport<'a> {
+    pub(crate) pid: Pid,
+    pub(crate) name: Option<Arc<str>>,
+    /// What it handled last, printed.
+    pub(crate) last_message: &'a str,
+    /// Who waits for the answer to that.
+    pub(crate) client: Option<Pid>,
+    /// The state, printed.
+    pub(crate) state: &'a str,
+    /// Why it ended, printed.
+    pub(crate) reason: &'a str,
+}
+
+impl fmt::Display for ServerReport<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "server {name} ({}) is terminating", self.pid)?,
+            None => write!(f, "server {} is terminating", self.pid)?,
+        }
+        write!(f, "\n    last message: {}", self.last_message)?;
+        write!(f, "\n    state: {}", self.state)?;
+        write!(f, "\n    reason: {}", self.reason)?;
+        match self.client {
+            Some(client) => write!(f, "\n    client: {client}"),
+            None => Ok(()),
+        }
+    }
+}
 
 /// What is known of a process that crashed.
 #[derive(Debug)]

@@ -201,6 +201,27 @@ impl From<Arc<str>> for Destination {
     }
 }
 
+impl Destination {
+    /// Sends a message that is dropped if nobody is there.
+    pub(crate) fn send(&self, message: Message) {
+        if let Some(process) = current_if_any() {
+            process.pass();
+        }
+        if let Some(orphans) = self.try_send(message) {
+            orphans.drop_caught();
+        }
+    }
+
+    /// What a monitor of the process at this address is set on.
+    pub(crate) fn object(&self) -> Object {
+        match self {
+            Destination::Pid(pid) => Object::Pid(*pid),
+            Destination::Alias(alias) => Object::Pid(alias.owner),
+            Destination::Name(name) => Object::Name(Arc::clone(name)),
+        }
+    }
+}
+
 /// The process that `object` stands for now.
 pub(crate) fn pid_of(object: &Object) -> Option<Pid> {
     match object {

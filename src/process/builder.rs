@@ -169,6 +169,10 @@ impl Builder {
         self
     }
 
+    pub(crate) fn is_linked(&self) -> bool {
+        self.link
+    }
+
     fn own_stack_size(&self) -> Option<usize> {
         match &self.thread {
             ThreadKind::Cached => None,

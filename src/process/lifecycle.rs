@@ -296,6 +296,33 @@ pub fn exit_self(reason: impl Into<ExitReason>) -> ! {
     unwind::unwind(reason)
 }
 
+/// Runs `body`, and returns why it ended if it panicked or called [`exit_self`].
+///
+/// The end of the process itself is not caught: if it is being ended by an exit signal, it goes on
+/// unwinding. No crash report is written, and in a process no panic message is printed; that
+/// happens if the process then ends with the returned reason, by [`exit_self`].
+///
+/// OTP: `try ... catch`.
+///
+/// ```
+/// use procession::prelude::*;
+///
+/// assert_eq!(process::catch(|| 7), Ok(7));
+/// assert!(process::catch(|| { if true { panic!("no") } }).is_err());
+/// ```
+///
+/// # Errors
+///
+/// The reason with which `body` ended.
+pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ExitReason> {
+    let process = current();
+    unwind::catch_value(body).map_err(|payload| {
+        let reason = unwind::exit_reason(payload);
+        process.pass();
+        reason
+    })
+}
+
 /// Links the caller and `pid`: when one ends, the other gets an exit signal with its reason.
 ///
 /// There is at most one link between two processes; to link again, or to oneself, does nothing. If

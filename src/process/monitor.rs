@@ -10,7 +10,7 @@ use crate::message::{Down, Message, Object, TaggedDown};
 
 use super::address::{deliver, pid_of};
 use super::current::{Process, current};
-use super::mailbox::Signal;
+use super::mailbox::{Mark, Signal};
 use super::ties::{AliasMode, MakeDown, Monitor, Watcher};
 use super::unwind::drop_caught;
 
@@ -214,6 +214,29 @@ pub fn demonitor_flush(monitor: MonitorRef) -> bool {
         drop_caught(flushed);
     }
     active
+}
+
+/// Makes sure that nothing of a request is left in the caller's mailbox, nor comes any more. Not a
+/// receive point, as it may run in a destructor.
+pub(crate) fn forget_request(
+    monitor: MonitorRef,
+    since: Mark,
+    mut is_of_it: impl FnMut(&Message) -> bool,
+) {
+    let owner = current();
+    let removed = {
+        let mut ties = owner.slot.ties.lock();
+        ties.aliases.remove(&monitor.id);
+        ties.monitors.remove(&monitor.id)
+    };
+    if let Some(entry) = removed {
+        drop_caught(forget(monitor.id, entry));
+    }
+    // What is still in transit is dropped when it is sorted.
+    let mut queue = owner.slot.mailbox.check_out();
+    let left = queue.select(since, |message| is_of_it(message).then_some(()));
+    drop(queue);
+    drop_caught(left);
 }
 
 /// Makes an active [`Alias`] of the caller, which lasts until [`unalias`].

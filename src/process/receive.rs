@@ -142,6 +142,17 @@ impl Process {
         }
     }
 
+    /// As [`receive_match_since`], but a process that cannot wait gets an error.
+    pub(crate) fn receive_since(
+        self,
+        mark: Mark,
+        timeout: Duration,
+        matches: impl FnMut(&Message) -> bool,
+    ) -> Result<Option<Message>, Ended> {
+        let found = self.select(mark, deadline_after(timeout), deciding(matches))?;
+        Ok(found.map(|((), message)| message))
+    }
+
     /// Parks until something has arrived, the process was killed, or the deadline has come; or for
     /// no reason.
     pub(crate) fn wait(self, deadline: Option<Instant>) {
@@ -229,13 +240,10 @@ pub fn receive_match_since(
     matches: impl FnMut(&Message) -> bool,
 ) -> Option<Message> {
     let process = current();
-    match process.select(mark, deadline_after(timeout), deciding(matches)) {
-        Ok(found) => found.map(|((), message)| message),
-        Err(Ended) => {
-            process.refuse_gone();
-            None
-        }
-    }
+    process.receive_since(mark, timeout, matches).unwrap_or_else(|Ended| {
+        process.refuse_gone();
+        None
+    })
 }
 
 fn deciding(mut matches: impl FnMut(&Message) -> bool) -> impl FnMut(&mut Message) -> Option<()> {

@@ -49,6 +49,7 @@ use super::dictionary::Dictionary;
 use super::mailbox::{Envelope, Mailbox, Orphans, Signal};
 use super::ties::Ties;
 use super::unwind::drop_caught;
+use super::wait_edge::WaitEdge;
 use super::worker::Job;
 
 /// What the process of a slot is doing.
@@ -128,6 +129,8 @@ pub(crate) struct Slot {
     pub(crate) foreign: AtomicBool,
     /// How long a killed process may take to leave user code, in nanoseconds.
     pub(crate) kill_grace: AtomicU64,
+    /// Whom the process waits for.
+    pub(crate) wait_edge: WaitEdge,
     pub(crate) profile: Mutex<Profile>,
     pub(crate) dictionary: Mutex<Dictionary>,
 }
@@ -174,6 +177,7 @@ impl Slot {
             trap_exit: AtomicBool::new(false),
             foreign: AtomicBool::new(false),
             kill_grace: AtomicU64::new(0),
+            wait_edge: WaitEdge::default(),
             profile: Mutex::new(Profile::new(Arc::from([]))),
             dictionary: Mutex::default(),
         }

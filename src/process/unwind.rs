@@ -47,7 +47,7 @@ pub(crate) fn catch_value<T>(body: impl FnOnce() -> T) -> thread::Result<T> {
 }
 
 /// The exit reason that a panic's payload stands for.
-fn exit_reason(payload: Box<dyn Any + Send>) -> ExitReason {
+pub(crate) fn exit_reason(payload: Box<dyn Any + Send>) -> ExitReason {
     match payload.downcast::<Unwinding>() {
         Ok(unwinding) => unwinding.0,
         Err(payload) => {

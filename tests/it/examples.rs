@@ -40,6 +40,7 @@ impl Example {
     fn start(name: &str, arguments: &[&str]) -> Example {
         let mut child = Command::new(path_of(name))
             .args(arguments)
+            .env_remove("RUST_LOG")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -132,12 +133,16 @@ impl Ended {
     /// It went well and printed `expected`, in which `#` stands for any number.
     #[track_caller]
     fn assert_printed(&self, expected: &str) {
-        assert_eq!((self.code, self.errors.as_str()), (Some(0), ""), "{}", self.output);
-        assert!(
-            fits(&self.output, expected),
-            "it printed\n{}\nwhich should be\n{expected}",
-            self.output
-        );
+        self.assert_printed_and_logged(expected, "");
+    }
+
+    /// As `assert_printed`, and this is in its log.
+    #[track_caller]
+    fn assert_printed_and_logged(&self, output: &str, log: &str) {
+        assert_eq!(self.code, Some(0), "{}{}", self.output, self.errors);
+        for (text, expected) in [(&self.errors, log), (&self.output, output)] {
+            assert!(fits(text, expected), "it printed\n{text}\nwhich should be\n{expected}");
+        }
     }
 
     /// It failed with `code` and printed `expected` as an error, and nothing else.
@@ -197,6 +202,117 @@ mod handmade_calculator {
              sending it words\n\
              the calculator panicked: what is \"one and one\"?, \
              at examples/handmade_calculator.rs:#:#\n",
+        );
+    }
+}
+
+mod calculator {
+    use super::*;
+
+    #[test]
+    fn calculates_takes_plain_messages_and_crashes() {
+        run("calculator", &[]).assert_printed(
+            "(10 - 4) * 14 / 2 = 42\n\
+             negated: -42\n\
+             incremented twice: -40\n\
+             what is \"one and one\"?\n\
+             cleared: 0\n\
+             dividing by zero\n\
+             the calculator panicked: attempt to divide by zero, at examples/calculator.rs:#:#\n\
+             asked once more: no such process\n",
+        );
+    }
+}
+
+mod channels {
+    use super::*;
+
+    #[test]
+    fn are_allocated_until_none_is_left_freed_and_allocated_again() {
+        run("channels", &[]).assert_printed(
+            "allocated channel 1\n\
+             allocated channel 2\n\
+             allocated channel 3\n\
+             none is left\n\
+             freeing channel 2, twice\n\
+             allocated: Some(2)\n\
+             allocated: None\n\
+             stopping\n\
+             not allocated: no such process\n",
+        );
+    }
+}
+
+mod account {
+    use super::*;
+
+    #[test]
+    fn answers_what_it_does_not_know_and_ends_by_a_call() {
+        run("account", &[]).assert_printed(
+            "amount: 100\n\
+             deposited, amount: 120\n\
+             no interest: an account does not know Interest\n\
+             still there, amount: 120\n\
+             the account is closed with 120 in it: shutdown\n\
+             paid out: 120\n\
+             the account has ended: shutdown\n\
+             no amount: no such process\n",
+        );
+    }
+}
+
+mod egg_timer {
+    use super::*;
+
+    #[test]
+    fn rings_tells_its_status_and_reports_what_broke_it() {
+        let ended = run("egg_timer", &[]);
+
+        ended.assert_printed_and_logged(
+            "ostrich egg: 5400 s, # s left\n\
+             goose egg: 780 s, # s left\n\
+             cancelling the goose egg\n\
+             the quail egg is done\n\
+             the hen's egg is done\n\
+             ostrich egg: 5400 s, # s left\n\
+             breaking something\n\
+             the egg timer has ended: \"we_broke_something\"\n",
+            "[#-#-#T#:#:#Z ERROR procession::gen_server] \
+             server egg_timer (<#.#.#>) is terminating\n\
+             \u{20}       last message: BreakSomething\n\
+             \u{20}       state: {\"ostrich egg\": 5400s}\n\
+             \u{20}       reason: \"we_broke_something\"\n",
+        );
+        let alarms = ended.output.lines().filter(|line| line.ends_with("left"));
+        for (line, duration) in alarms.zip([5400, 780, 5400]) {
+            assert!((duration - 60..duration).contains(&last_number(line)), "{line}");
+        }
+    }
+}
+
+mod stack {
+    use super::*;
+
+    #[test]
+    fn is_pushed_on_and_popped_from_until_it_is_empty() {
+        run("stack", &[]).assert_printed(
+            "stack: [\"three\", \"two\", \"one\"]\n\
+             popped \"three\", left: [\"two\", \"one\"]\n\
+             popped \"two\", left: [\"one\"]\n\
+             popped \"one\", left: []\n",
+        );
+    }
+}
+
+mod counter {
+    use super::*;
+
+    #[test]
+    fn counts_what_was_cast_before_a_call() {
+        run("counter", &[]).assert_printed(
+            "at first: 0\n\
+             incremented: 1\n\
+             incremented a thousand times: 1001\n",
         );
     }
 }

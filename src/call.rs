@@ -1,0 +1,256 @@
+//! Requests and replies: the protocol between a client and a server.
+//!
+//! ```text
+//!   client                                      server
+//!   ------                                      ------
+//!   set a monitor, whose alias is for the reply
+//!   send the request        ----------------->  Caller
+//!   wait for the reply or the DOWN              |
+//!                           <-----------------  reply, now or later, from any process
+//! ```
+//!
+//! The reply comes through the alias, which ends with the first one, so a second or late reply
+//! disturbs nobody. The wait looks only at what arrives after it began.
+
+use std::any::type_name;
+use std::cell::Cell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use crate::exit::CallError;
+use crate::exit::ExitReason;
+use crate::id::Alias;
+use crate::id::MonitorRef;
+use crate::id::Pid;
+use crate::message::Down;
+use crate::message::Message;
+use crate::message::Object;
+use crate::process;
+use crate::process::AliasMode;
+use crate::process::Destination;
+use crate::process::Mark;
+use crate::process::MonitorOptions;
+use crate::process::current::Ended;
+use crate::process::current::Process;
+use crate::process::current::current;
+use crate::process::monitor;
+use crate::process::wait_edge::Cycle;
+
+/// How long a call waits unless it is told otherwise, as in OTP.
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The client of a request, as its handler sees it.
+///
+/// OTP: `From` of [`handle_call/3`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#c:handle_call/3).
+pub struct Caller<R> {
+    reply_to: ReplyTo<R>,
+    deferred: Cell<bool>,
+}
+
+impl<R: Send + 'static> Caller<R> {
+    pub(crate) fn new(reply_to: ReplyTo<R>) -> Caller<R> {
+        Caller { reply_to, deferred: Cell::new(false) }
+    }
+
+    /// The process that waits for the reply.
+    pub fn pid(&self) -> Pid {
+        self.reply_to.pid()
+    }
+
+    /// Keeps the reply for later: the returned value can be stored, sent, and used by any process.
+    ///
+    /// From now on the client is not taken to wait for this server, as another may reply.
+    pub fn defer(&self) -> ReplyTo<R> {
+        self.deferred.set(true);
+        self.reply_to.clear_edge();
+        self.reply_to
+    }
+
+    pub(crate) fn is_deferred(&self) -> bool {
+        self.deferred.get()
+    }
+
+    pub(crate) fn reply_to(&self) -> ReplyTo<R> {
+        self.reply_to
+    }
+}
+
+impl<R> fmt::Debug for Caller<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Caller").field(&self.reply_to.pid()).finish()
+    }
+}
+
+/// Where the reply to one request goes.
+///
+/// It can be copied, stored and sent; any process may use it. The first reply counts; any other, or
+/// one that comes too late, disturbs nobody.
+pub struct ReplyTo<R> {
+    client: Alias,
+    reply: PhantomData<fn(R)>,
+}
+
+impl<R: Send + 'static> ReplyTo<R> {
+    /// Gives the client its reply.
+    ///
+    /// OTP: [`gen_server:reply/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#reply/2).
+    pub fn reply(self, reply: R) {
+        self.answer(Ok(reply));
+    }
+
+    /// Tells the client that it gets no reply, and why.
+    pub(crate) fn refuse(self, error: CallError) {
+        self.answer(Err(error));
+    }
+
+    fn answer(self, outcome: Result<R, CallError>) {
+        // First: no edge stands for a wait that is over.
+        self.clear_edge();
+        process::send(self.client, Answer { request: self.client.id, outcome });
+    }
+
+    fn clear_edge(self) {
+        Process::of(self.client.owner).slot.wait_edge.clear(self.client.id);
+    }
+}
+
+impl<R> ReplyTo<R> {
+    /// The process that waits for the reply.
+    pub fn pid(&self) -> Pid {
+        self.client.owner
+    }
+}
+
+impl<R> Clone for ReplyTo<R> {
+    fn clone(&self) -> ReplyTo<R> {
+        *self
+    }
+}
+
+impl<R> Copy for ReplyTo<R> {}
+
+impl<R> fmt::Debug for ReplyTo<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ReplyTo").field(&self.pid()).field(&self.client).finish()
+    }
+}
+
+/// The message that carries a reply.
+struct Answer<R> {
+    request: NonZeroU64,
+    outcome: Result<R, CallError>,
+}
+
+impl<R> fmt::Debug for Answer<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer<{}>({})", type_name::<R>(), self.request)
+    }
+}
+
+/// A request under way, as its client sees it.
+pub(crate) struct Pending<R> {
+    monitor: MonitorRef,
+    since: Mark,
+    reply: PhantomData<fn() -> R>,
+}
+
+impl<R: Send + 'static> Pending<R> {
+    /// Sends the request that `make` makes, and does not wait. That nobody is there is told by the
+    /// DOWN.
+    pub(crate) fn send(to: &Destination, make: impl FnOnce(ReplyTo<R>) -> Message) -> Pending<R> {
+        let pending = Pending::prepare(to.object());
+        let request = make(pending.reply_to());
+        if let Some(target) = to.pid() {
+            process::send(target, request);
+        }
+        pending
+    }
+
+    /// What comes before sending.
+    fn prepare(to: impl Into<Object>) -> Pending<R> {
+        let since = process::mark();
+        let options = MonitorOptions::new().alias(AliasMode::Reply);
+        let monitor = process::monitor_with(to, options);
+        Pending { monitor, since, reply: PhantomData }
+    }
+
+    pub(crate) fn id(&self) -> NonZeroU64 {
+        self.monitor.id
+    }
+
+    pub(crate) fn since(&self) -> Mark {
+        self.since
+    }
+
+    fn reply_to(&self) -> ReplyTo<R> {
+        ReplyTo { client: Alias::from(self.monitor), reply: PhantomData }
+    }
+
+    fn is_ended_by(&self, message: &Message) -> bool {
+        ended_request::<R>(message) == Some(self.id())
+    }
+
+    /// Waits for the outcome; `None` if it has not come within `timeout`.
+    pub(crate) fn wait(&self, timeout: Duration) -> Option<Result<R, CallError>> {
+        match current().receive_since(self.since, timeout, |it| self.is_ended_by(it)) {
+            Ok(message) => message.map(Self::outcome),
+            Err(Ended) => Some(Err(CallError::CallerEnded)),
+        }
+    }
+
+    /// Takes the outcome out of the message that ended a request.
+    pub(crate) fn outcome(message: Message) -> Result<R, CallError> {
+        match message.downcast::<Answer<R>>() {
+            Ok(answer) => answer.outcome,
+            Err(message) => match message.downcast::<Down>() {
+                Ok(Down { reason: ExitReason::NoProc, .. }) => Err(CallError::NoProc),
+                Ok(down) => Err(CallError::Down(down.reason)),
+                Err(_) => unreachable!("only an answer or a DOWN ends a request"),
+            },
+        }
+    }
+
+    /// Makes sure that neither an answer nor a DOWN is left, nor comes any more.
+    pub(crate) fn abandon(&self) {
+        monitor::forget_request(self.monitor, self.since, |it| self.is_ended_by(it));
+    }
+}
+
+/// The request with replies of type `R` that `message` ends: by its answer, or by a DOWN.
+pub(crate) fn ended_request<R: Send + 'static>(message: &Message) -> Option<NonZeroU64> {
+    match message.downcast_ref::<Answer<R>>() {
+        Some(answer) => Some(answer.request),
+        None => message.downcast_ref::<Down>().map(|down| down.monitor.id),
+    }
+}
+
+/// Sends the request that `make` makes, and waits for the reply.
+pub(crate) fn call<R: Send + 'static>(
+    to: &Destination,
+    timeout: Duration,
+    make: impl FnOnce(ReplyTo<R>) -> Message,
+) -> Result<R, CallError> {
+    let client = current();
+    client.check().map_err(|_| CallError::CallerEnded)?;
+    let target = to.pid().filter(|pid| process::is_alive(*pid)).ok_or(CallError::NoProc)?;
+    if target == client.pid {
+        return Err(CallError::CallingSelf(target));
+    }
+    let pending = Pending::prepare(target);
+    let waiting = match client.wait_for(target, pending.id()) {
+        Ok(waiting) => waiting,
+        Err(Cycle(cycle)) => {
+            pending.abandon();
+            return Err(CallError::Deadlock(cycle));
+        }
+    };
+    process::send(target, make(pending.reply_to()));
+    let outcome = pending.wait(timeout);
+    drop(waiting);
+    if matches!(outcome, None | Some(Err(CallError::CallerEnded))) {
+        pending.abandon();
+    }
+    outcome.unwrap_or(Err(CallError::Timeout))
+}

@@ -1,0 +1,175 @@
+//! What callbacks return.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::exit::ExitReason;
+
+use super::{GenServer, HandleContinue};
+
+/// What `init` returns: see [`ready`], [`ignore`], [`init_error`] and [`stop`].
+pub type InitResult<S> = Result<Init<S>, ExitReason>;
+
+/// What [`handle_call`](super::HandleCall::handle_call) returns: see [`reply`], [`noreply`],
+/// [`stop`] and [`stop_with_reply`].
+pub type CallResult<S, R> = Result<Next<S, R>, ExitReason>;
+
+/// What the other callbacks return: see [`noreply`] and [`stop`].
+pub type CastResult<S> = CallResult<S, NoReply>;
+
+/// The reply of a callback that has nobody to reply to. There is no such value.
+#[derive(Debug)]
+pub enum NoReply {}
+
+/// How a server starts out.
+#[derive(Debug)]
+pub struct Init<S> {
+    pub(crate) outcome: InitOutcome<S>,
+    pub(crate) wait: Wait<S>,
+}
+
+#[derive(Debug)]
+pub(crate) enum InitOutcome<S> {
+    Ready(S),
+    Ignore,
+    Error(ExitReason),
+}
+
+/// How a server goes on after a callback.
+#[derive(Debug)]
+pub struct Next<S, R> {
+    pub(crate) reply: Option<R>,
+    /// Why it ends, if it does.
+    pub(crate) stop: Option<ExitReason>,
+    pub(crate) wait: Wait<S>,
+}
+
+/// What a server waits for.
+pub(crate) enum Wait<S> {
+    Message,
+    /// A message, or for this long.
+    Timeout(Duration),
+    /// Nothing: first this is to be done.
+    Continue(Continue<S>),
+}
+
+/// A continuation, with its message in it.
+pub(crate) type Continue<S> = Box<dyn FnOnce(&mut S) -> CastResult<S>>;
+
+impl<S> fmt::Debug for Wait<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wait::Message => f.write_str("Message"),
+            Wait::Timeout(duration) => f.debug_tuple("Timeout").field(duration).finish(),
+            Wait::Continue(_) => f.write_str("Continue"),
+        }
+    }
+}
+
+/// From `init`: the server is ready, with this state.
+///
+/// OTP: `{ok, State}`.
+pub fn ready<S>(state: S) -> InitResult<S> {
+    Ok(Init { outcome: InitOutcome::Ready(state), wait: Wait::Message })
+}
+
+/// From `init`: there is to be no server, and that is no error.
+///
+/// The process ends with [`ExitReason::Normal`], and its starter gets
+/// [`StartError::Ignored`](super::StartError::Ignored).
+///
+/// OTP: `ignore`.
+pub fn ignore<S>() -> InitResult<S> {
+    Ok(Init { outcome: InitOutcome::Ignore, wait: Wait::Message })
+}
+
+/// From `init`: there cannot be a server, for this reason, of which only its starter hears.
+///
+/// The process ends with [`ExitReason::Normal`]; an `Err` from `init` ends it with the reason.
+///
+/// OTP: `{error, Reason}`.
+pub fn init_error<S>(reason: impl Into<ExitReason>) -> InitResult<S> {
+    Ok(Init { outcome: InitOutcome::Error(reason.into()), wait: Wait::Message })
+}
+
+/// From `handle_call`: the client gets `reply`.
+///
+/// OTP: `{reply, Reply, State}`.
+pub fn reply<S, R>(reply: R) -> CallResult<S, R> {
+    Ok(Next { reply: Some(reply), stop: None, wait: Wait::Message })
+}
+
+/// From any callback: go on. From `handle_call`, the reply must have been
+/// [deferred](super::Caller::defer), else the client gets
+/// [`CallError::NoReply`](crate::CallError::NoReply).
+///
+/// OTP: `{noreply, State}`.
+pub fn noreply<S, R>() -> CallResult<S, R> {
+    Ok(Next { reply: None, stop: None, wait: Wait::Message })
+}
+
+/// From any callback: end the server with `reason`. The same as an `Err`.
+///
+/// OTP: `{stop, Reason, State}`.
+///
+/// # Errors
+///
+/// Always: the reason.
+pub fn stop<T>(reason: impl Into<ExitReason>) -> Result<T, ExitReason> {
+    Err(reason.into())
+}
+
+/// From `handle_call`: end the server with `reason`; when `terminate` has run, the client gets
+/// `reply`.
+///
+/// OTP: `{stop, Reason, Reply, State}`.
+pub fn stop_with_reply<S, R>(reason: impl Into<ExitReason>, reply: R) -> CallResult<S, R> {
+    Ok(Next { reply: Some(reply), stop: Some(reason.into()), wait: Wait::Message })
+}
+
+/// What can be added to a callback's result: `noreply().timeout(duration)`.
+///
+/// Of several the last counts. To a result that ends the server they add nothing.
+pub trait Then<S>: Sized {
+    /// If no message comes for `duration`, [`handle_info`](GenServer::handle_info) gets a
+    /// [`TimedOut`](super::TimedOut), once. Any message, of whatever kind, ends the wait.
+    #[must_use]
+    fn timeout(self, duration: Duration) -> Self;
+
+    /// Before anything else the server handles `message` by
+    /// [`handle_continue`](HandleContinue::handle_continue).
+    #[must_use]
+    fn then<M: fmt::Debug + 'static>(self, message: M) -> Self
+    where
+        S: HandleContinue<M>;
+}
+
+impl<S: GenServer> Then<S> for InitResult<S> {
+    fn timeout(self, duration: Duration) -> Self {
+        self.map(|init| Init { wait: Wait::Timeout(duration), ..init })
+    }
+
+    fn then<M: fmt::Debug + 'static>(self, message: M) -> Self
+    where
+        S: HandleContinue<M>,
+    {
+        self.map(|init| Init { wait: continue_with(message), ..init })
+    }
+}
+
+impl<S: GenServer, R> Then<S> for CallResult<S, R> {
+    fn timeout(self, duration: Duration) -> Self {
+        self.map(|next| Next { wait: Wait::Timeout(duration), ..next })
+    }
+
+    fn then<M: fmt::Debug + 'static>(self, message: M) -> Self
+    where
+        S: HandleContinue<M>,
+    {
+        self.map(|next| Next { wait: continue_with(message), ..next })
+    }
+}
+
+fn continue_with<S: HandleContinue<M>, M: 'static>(message: M) -> Wait<S> {
+    Wait::Continue(Box::new(|server: &mut S| server.handle_continue(message)))
+}

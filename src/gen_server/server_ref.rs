@@ -1,0 +1,244 @@
+//! How clients speak of a server, and to it.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::call::DEFAULT_TIMEOUT;
+use crate::call::call;
+use crate::exit::CallError;
+use crate::exit::ExitReason;
+use crate::id::Pid;
+use crate::message::Message;
+use crate::process;
+use crate::process::Destination;
+use crate::stop::StopError;
+use crate::stop::stop;
+
+use super::request::Request;
+use super::{GenServer, HandleCall, HandleCast, RequestId};
+
+/// A server of type `S`: a pid, or a name under which one may be found each time it is used.
+///
+/// It is as cheap to clone as a pid, can be sent, and keeps nothing alive. The methods say what
+/// happens when there is no server, or one of another type.
+pub struct ServerRef<S> {
+    to: Destination,
+    server: PhantomData<fn() -> S>,
+}
+
+impl<S> Clone for ServerRef<S> {
+    fn clone(&self) -> ServerRef<S> {
+        ServerRef { to: self.to.clone(), server: PhantomData }
+    }
+}
+
+impl<S> PartialEq for ServerRef<S> {
+    fn eq(&self, other: &ServerRef<S>) -> bool {
+        self.to == other.to
+    }
+}
+
+impl<S> Eq for ServerRef<S> {}
+
+impl<S> fmt::Debug for ServerRef<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ServerRef").field(&self.to).finish()
+    }
+}
+
+impl<S> From<ServerRef<S>> for Destination {
+    fn from(server: ServerRef<S>) -> Destination {
+        server.to
+    }
+}
+
+impl<S: GenServer> ServerRef<S> {
+    /// The server whose process is `pid`.
+    ///
+    /// Nothing is checked here: a process that is a server of another type refuses calls with
+    /// [`CallError::WrongServer`], and drops casts with a warning.
+    pub fn from_pid(pid: Pid) -> ServerRef<S> {
+        ServerRef { to: Destination::Pid(pid), server: PhantomData }
+    }
+
+    /// The server that is registered as `name` at the time of each use.
+    pub fn named(name: impl Into<Arc<str>>) -> ServerRef<S> {
+        ServerRef { to: Destination::Name(name.into()), server: PhantomData }
+    }
+
+    /// The process: as it was given, or whoever has the name now.
+    pub fn pid(&self) -> Option<Pid> {
+        self.to.pid()
+    }
+
+    /// What this refers to.
+    pub fn destination(&self) -> &Destination {
+        &self.to
+    }
+
+    /// Sends `request` and waits for the reply, for at most five seconds.
+    ///
+    /// The server handles what one client sends it in the order it was sent. Its end is noticed at
+    /// once. The wait does not look at what was in the caller's mailbox before, and leaves nothing
+    /// in it.
+    ///
+    /// OTP: [`gen_server:call/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#call/2).
+    ///
+    /// # Errors
+    ///
+    /// - [`CallError::NoProc`] if there is no such process.
+    /// - [`CallError::Down`] if the server ends before it replies.
+    /// - [`CallError::Timeout`] if no reply comes in time. The server still handles the request;
+    ///   its late reply never reaches the caller's mailbox.
+    /// - [`CallError::CallingSelf`] and [`CallError::Deadlock`] at once, if a reply could never
+    ///   come.
+    /// - [`CallError::NoReply`] if the server has handled the request and will not reply.
+    /// - [`CallError::WrongServer`] if the server is of another type.
+    /// - [`CallError::CallerEnded`] if the caller cannot wait any more.
+    pub fn call<M>(&self, request: M) -> Result<S::Reply, CallError>
+    where
+        S: HandleCall<M>,
+        M: fmt::Debug + Send + 'static,
+    {
+        self.call_timeout(request, DEFAULT_TIMEOUT)
+    }
+
+    /// As [`call`](Self::call), for at most `timeout`; [`Duration::MAX`] is for ever.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    pub fn call_timeout<M>(&self, request: M, timeout: Duration) -> Result<S::Reply, CallError>
+    where
+        S: HandleCall<M>,
+        M: fmt::Debug + Send + 'static,
+    {
+        call(&self.to, timeout, |reply_to| Message::new(Request::call::<S, M>(request, reply_to)))
+    }
+
+    /// Sends `message`, and does not wait.
+    ///
+    /// It is dropped if there is no such process. A server of another type drops it with a warning
+    /// in the log.
+    ///
+    /// OTP: [`gen_server:cast/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#cast/2).
+    pub fn cast<M>(&self, message: M)
+    where
+        S: HandleCast<M>,
+        M: fmt::Debug + Send + 'static,
+    {
+        self.to.send(Message::new(Request::cast::<S, M>(message)));
+    }
+
+    /// Sends `request`, and does not wait: the reply is asked for by the returned id.
+    ///
+    /// That there is no such process is told by the response.
+    ///
+    /// OTP: [`gen_server:send_request/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#send_request/2).
+    ///
+    /// # Panics
+    ///
+    /// In a thread of the program's own that was killed.
+    pub fn send_request<M>(&self, request: M) -> RequestId<S::Reply>
+    where
+        S: HandleCall<M>,
+        M: fmt::Debug + Send + 'static,
+    {
+        RequestId::send(&self.to, |reply_to| Message::new(Request::call::<S, M>(request, reply_to)))
+    }
+
+    /// Stops the server with [`ExitReason::Normal`], and waits until it is gone.
+    ///
+    /// What was sent to it before is handled first; then [`terminate`](GenServer::terminate) runs.
+    /// When this returns, the process is not alive and its name is free.
+    ///
+    /// OTP: [`gen_server:stop/1`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#stop/1).
+    ///
+    /// # Errors
+    ///
+    /// - [`StopError::NoProc`] if there is no such process.
+    /// - [`StopError::Down`] if the server ends for another reason.
+    /// - [`StopError::CallingSelf`] and [`StopError::Deadlock`] at once, if it could never come to
+    ///   it.
+    /// - [`StopError::CallerEnded`] if the caller cannot wait any more.
+    pub fn stop(&self) -> Result<(), StopError> {
+        self.stop_with(ExitReason::Normal, Duration::MAX)
+    }
+
+    /// As [`stop`](Self::stop), with any reason, for at most `timeout`.
+    ///
+    /// OTP: [`gen_server:stop/3`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#stop/3).
+    ///
+    /// # Errors
+    ///
+    /// As [`stop`](Self::stop), and [`StopError::Timeout`] if the server has not ended in time; it
+    /// still will, when it comes to the request.
+    pub fn stop_with(
+        &self,
+        reason: impl Into<ExitReason>,
+        timeout: Duration,
+    ) -> Result<(), StopError> {
+        stop(&self.to, reason.into(), timeout)
+    }
+
+    /// Returns a guard that stops the server when it is dropped.
+    pub fn owned(self) -> OwnedServer<S> {
+        OwnedServer { server: self }
+    }
+}
+
+/// A server that is stopped when this is dropped, for programs that embed one.
+///
+/// It can be used as the [`ServerRef`] it was made from. Dropping it waits for at most five seconds
+/// until the server has ended, and then kills it. If its owner cannot wait, as it is being ended by
+/// an exit signal itself, the server gets the signal [`ExitReason::Shutdown`] instead.
+///
+/// ```
+/// use procession::prelude::*;
+///
+/// #[derive(Debug)]
+/// struct Cache;
+///
+/// impl GenServer for Cache {
+///     type Args = ();
+///     fn init((): ()) -> InitResult<Self> {
+///         ready(Cache)
+///     }
+/// }
+///
+/// let cache = Cache::start(())?.owned();
+/// let pid = cache.pid().unwrap();
+/// drop(cache);
+/// assert!(!process::is_alive(pid));
+/// # Ok::<(), StartError>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "the server is stopped when this is dropped"]
+pub struct OwnedServer<S: GenServer> {
+    server: ServerRef<S>,
+}
+
+impl<S: GenServer> Deref for OwnedServer<S> {
+    type Target = ServerRef<S>;
+
+    fn deref(&self) -> &ServerRef<S> {
+        &self.server
+    }
+}
+
+impl<S: GenServer> Drop for OwnedServer<S> {
+    fn drop(&mut self) {
+        let Some(pid) = self.server.pid() else { return };
+        match stop(&Destination::Pid(pid), ExitReason::Normal, DEFAULT_TIMEOUT) {
+            // Its end, for whatever reason, is all that is wanted.
+            Ok(()) | Err(StopError::NoProc | StopError::Down(_)) => {}
+            Err(StopError::Timeout) => process::exit(pid, ExitReason::Kill),
+            Err(StopError::CallerEnded | StopError::Deadlock(_) | StopError::CallingSelf(_)) => {
+                process::exit(pid, ExitReason::Shutdown);
+            }
+        }
+    }
+}

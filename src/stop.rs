@@ -1,0 +1,93 @@
+//! Stopping a process that understands it, and waiting until it is gone.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use crate::exit::ExitReason;
+use crate::id::Pid;
+use crate::message::Down;
+use crate::process;
+use crate::process::Destination;
+use crate::process::current::Ended;
+use crate::process::current::current;
+use crate::process::wait_edge::Cycle;
+
+/// The message that asks a server to end.
+#[derive(Debug)]
+pub(crate) struct Terminate {
+    pub(crate) reason: ExitReason,
+}
+
+/// Error returned from stopping a server.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum StopError {
+    /// No process answers to that pid or name.
+    NoProc,
+    /// The server has not ended in time. It still will, when it comes to the request.
+    Timeout,
+    /// The server ended for this reason, not for the one that was asked for.
+    Down(ExitReason),
+    /// A process tried to stop itself, which could only ever time out.
+    CallingSelf(Pid),
+    /// Refused at once, as these processes would all wait for each other.
+    Deadlock(Vec<Pid>),
+    /// The caller cannot wait: it is being ended by an exit signal, or it is a thread of the
+    /// program's own that was killed or is in its last destructors.
+    CallerEnded,
+}
+
+impl fmt::Display for StopError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoProc => f.write_str("no such process"),
+            Self::Timeout => f.write_str("the server has not stopped in time"),
+            Self::Down(reason) => write!(f, "the server ended for another reason: {reason}"),
+            Self::CallingSelf(pid) => write!(f, "process {pid} attempted to stop itself"),
+            Self::Deadlock(cycle) => write!(f, "the stop would wait for ever: {cycle:?}"),
+            Self::CallerEnded => f.write_str("the caller has ended and cannot wait"),
+        }
+    }
+}
+
+impl Error for StopError {}
+
+/// Asks the process at `to` to end with `reason`, and waits for at most `timeout` until it has.
+pub(crate) fn stop(
+    to: &Destination,
+    reason: ExitReason,
+    timeout: Duration,
+) -> Result<(), StopError> {
+    let caller = current();
+    caller.check().map_err(|_| StopError::CallerEnded)?;
+    let target = to.pid().filter(|pid| process::is_alive(*pid)).ok_or(StopError::NoProc)?;
+    if target == caller.pid {
+        return Err(StopError::CallingSelf(target));
+    }
+    let since = process::mark();
+    let monitor = process::monitor(target);
+    let _waiting = match caller.wait_for(target, monitor.id) {
+        Ok(waiting) => waiting,
+        Err(Cycle(cycle)) => {
+            process::demonitor_flush(monitor);
+            return Err(StopError::Deadlock(cycle));
+        }
+    };
+    process::send(target, Terminate { reason: reason.clone() });
+    let down = caller
+        .receive_since(since, timeout, |message| {
+            message.downcast_ref::<Down>().is_some_and(|down| down.monitor == monitor)
+        })
+        .map_err(|Ended| StopError::CallerEnded)?;
+    match down.map(|message| message.downcast::<Down>()) {
+        Some(Ok(down)) if down.reason == reason => Ok(()),
+        Some(Ok(Down { reason: ExitReason::NoProc, .. })) => Err(StopError::NoProc),
+        Some(Ok(down)) => Err(StopError::Down(down.reason)),
+        Some(Err(_)) => unreachable!("only a DOWN was asked for"),
+        None => {
+            process::demonitor_flush(monitor);
+            Err(StopError::Timeout)
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Programs that must not compile, and what the compiler says of them.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// What comes before each program's `main`.
+const SERVER: &str = r#"
+#![allow(dead_code)]
+
+use procession::prelude::*;
+
+#[derive(Debug)] struct Push(u32);
+#[derive(Debug)] struct Clear;
+#[derive(Debug)] struct Pop;
+#[derive(Debug)] struct Peek;
+#[derive(Debug)] struct Sort;
+
+/// Handles several types of requests of each kind.
+#[derive(Debug)]
+struct Stack(Vec<u32>);
+
+impl GenServer for Stack {
+    type Args = ();
+    fn init((): ()) -> InitResult<Stack> {
+        ready(Stack(Vec::new()))
+    }
+}
+
+impl HandleCall<Pop> for Stack {
+    type Reply = Option<u32>;
+    fn handle_call(&mut self, _: Pop, _: &Caller<Option<u32>>) -> CallResult<Self, Option<u32>> {
+        reply(self.0.pop())
+    }
+}
+
+impl HandleCall<Peek> for Stack {
+    type Reply = Option<u32>;
+    fn handle_call(&mut self, _: Peek, _: &Caller<Option<u32>>) -> CallResult<Self, Option<u32>> {
+        reply(self.0.last().copied())
+    }
+}
+
+impl HandleCast<Push> for Stack {
+    fn handle_cast(&mut self, Push(number): Push) -> CastResult<Stack> {
+        self.0.push(number);
+        noreply()
+    }
+}
+
+impl HandleCast<Clear> for Stack {
+    fn handle_cast(&mut self, _: Clear) -> CastResult<Stack> {
+        self.0.clear();
+        noreply()
+    }
+}
+
+/// Handles one type of call, and nothing else.
+#[derive(Debug)]
+struct Empty;
+
+impl GenServer for Empty {
+    type Args = ();
+    fn init((): ()) -> InitResult<Empty> {
+        ready(Empty)
+    }
+}
+
+impl HandleCall<Pop> for Empty {
+    type Reply = ();
+    fn handle_call(&mut self, _: Pop, _: &Caller<()>) -> CallResult<Self, ()> {
+        reply(())
+    }
+}
+"#;
+
+/// A program: its `main`, and what the compiler says of it if it refuses it.
+struct Program {
+    name: &'static str,
+    main: &'static str,
+    refusal: Option<&'static str>,
+}
+
+const PROGRAMS: [Program; 7] = [
+    Program {
+        name: "correct",
+        main: "fn main() {
+            let stack = Stack::start(()).unwrap();
+            stack.cast(Push(1));
+            assert_eq!(stack.call(Pop), Ok(Some(1)));
+        }",
+        refusal: None,
+    },
+    Program {
+        name: "call",
+        main: "fn main() { _ = Stack::start(()).unwrap().call(Push(1)); }",
+        refusal: Some("`Stack` does not handle calls of `Push`"),
+    },
+    Program {
+        name: "request",
+        main: "fn main() { drop(Stack::start(()).unwrap().send_request(Push(1))); }",
+        refusal: Some("`Stack` does not handle calls of `Push`"),
+    },
+    Program {
+        name: "cast",
+        main: "fn main() { Stack::start(()).unwrap().cast(Pop); }",
+        refusal: Some("`Stack` does not handle casts of `Pop`"),
+    },
+    Program {
+        name: "cast_to_a_server_without_any",
+        main: "fn main() { Empty::start(()).unwrap().cast(Pop); }",
+        refusal: Some("`Empty` does not handle casts of `"),
+    },
+    // If there is only one, the compiler takes that to be meant, and says so.
+    Program {
+        name: "call_of_a_server_with_one",
+        main: "fn main() { _ = Empty::start(()).unwrap().call(Peek); }",
+        refusal: Some("expected `Pop`, found `Peek`"),
+    },
+    Program {
+        name: "continuation",
+        main: "impl HandleCast<Pop> for Stack {
+            fn handle_cast(&mut self, _: Pop) -> CastResult<Stack> { noreply().then(Sort) }
+        }
+        fn main() {}",
+        refusal: Some("`Stack` does not handle continuations of `Sort`"),
+    },
+];
+
+/// A package of these programs, beside this crate's own build.
+fn package() -> PathBuf {
+    let this = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let package = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile_fail");
+    let programs = package.join("src/bin");
+    fs::create_dir_all(&programs).unwrap();
+    let manifest = format!(
+        "[package]\nname = 'compile_fail'\nedition = '2024'\n\
+         [dependencies]\nprocession = {{ path = '{}' }}\n\
+         [workspace]\n",
+        this.display()
+    );
+    fs::write(package.join("Cargo.toml"), manifest).unwrap();
+    // The same versions as here, which have been downloaded.
+    fs::copy(this.join("Cargo.lock"), package.join("Cargo.lock")).unwrap();
+    for Program { name, main, .. } in PROGRAMS {
+        let text = format!("{SERVER}\n{main}\n");
+        fs::write(programs.join(name).with_extension("rs"), text).unwrap();
+    }
+    package
+}
+
+fn check(package: &Path, program: &str) -> Output {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    Command::new(cargo)
+        .args(["check", "--offline", "--quiet", "--color=never", "--bin", program])
+        .current_dir(package)
+        .env("CARGO_TARGET_DIR", package.join("target"))
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_request_that_the_server_does_not_handle_is_refused_with_a_helpful_message() {
+    let package = package();
+    for Program { name, refusal, .. } in PROGRAMS {
+        let output = check(&package, name);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.success(), refusal.is_none(), "{name}: {text}");
+        if let Some(refusal) = refusal {
+            assert!(text.contains(refusal), "{name}: {text}");
+            // It is the only error, and says where the program is wrong.
+            assert_eq!(text.matches("error[").count(), 1, "{name}: {text}");
+            assert!(text.contains(&format!("{name}.rs:")), "{name}: {text}");
+        }
+    }
+}

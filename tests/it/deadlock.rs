@@ -1,0 +1,850 @@
+//! Calls, starts and stops that would wait for ever, and those that would not.
+
+#![allow(clippy::disallowed_methods, reason = "looks at threads of the program's own")]
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use procession::prelude::*;
+
+use crate::puppet::*;
+use crate::staging::*;
+use crate::support::*;
+
+const SHORT: Duration = Duration::from_millis(5);
+
+/// So many puppets.
+fn puppets<const N: usize>() -> [ServerRef<Puppet>; N] {
+    std::array::from_fn(|_| puppet())
+}
+
+/// The pids of `servers`, as a cycle is told.
+fn cycle(servers: &[&ServerRef<Puppet>]) -> Vec<Pid> {
+    servers.iter().map(|server| pid_of(server)).collect()
+}
+
+fn deadlock<R>(servers: &[&ServerRef<Puppet>]) -> Result<R, CallError> {
+    Err(CallError::Deadlock(cycle(servers)))
+}
+
+mod a_call {
+    use super::*;
+
+    #[test]
+    fn of_oneself_fails() {
+        let [a] = puppets();
+        let itself = a.clone();
+        let outcome = a.ask(move |_, _| reply(itself.ask(|_, _| reply(()))));
+        assert_eq!(outcome, Ok(Err(CallError::CallingSelf(pid_of(&a)))));
+        a.answers();
+    }
+
+    #[test]
+    fn of_oneself_by_name_fails() {
+        let name = "deadlock::a_call::by_name";
+        let server = Puppet::start_with(plain(), StartOptions::new().name(name)).unwrap();
+        let outcome =
+            server.ask(move |_, _| reply(ServerRef::<Puppet>::named(name).ask(|_, _| reply(()))));
+        assert_eq!(outcome, Ok(Err(CallError::CallingSelf(pid_of(&server)))));
+    }
+
+    #[test]
+    fn of_a_caller_fails_and_both_go_on() {
+        let [a, b] = puppets();
+        let (to_a, to_b) = (a.clone(), b.clone());
+        let outcome =
+            a.ask(move |_, _| reply(to_b.ask(move |_, _| reply(to_a.ask(|_, _| reply(()))))));
+        assert_eq!(outcome, Ok(Ok(deadlock(&[&b, &a]))));
+        a.answers();
+        b.answers();
+    }
+
+    #[test]
+    fn of_a_callers_caller_fails() {
+        let [a, b, c] = puppets();
+        let (to_a, to_b, to_c) = (a.clone(), b.clone(), c.clone());
+        let outcome =
+            a.ask(move |_, _| {
+                reply(to_b.ask(move |_, _| {
+                    reply(to_c.ask(move |_, _| reply(to_a.ask(|_, _| reply(())))))
+                }))
+            });
+        assert_eq!(outcome, Ok(Ok(Ok(deadlock(&[&c, &a, &b])))));
+    }
+
+    #[test]
+    fn into_a_cycle_names_only_those_who_are_in_it() {
+        let [a, b, c] = puppets();
+        let (to_b, to_b_again, to_c) = (b.clone(), b.clone(), c.clone());
+        let outcome = a.ask(move |_, _| {
+            reply(to_b.ask(move |_, _| {
+                reply(to_c.ask(move |_, _| reply(to_b_again.ask(|_, _| reply(())))))
+            }))
+        });
+        assert_eq!(outcome, Ok(Ok(Ok(deadlock(&[&c, &b])))));
+    }
+
+    #[test]
+    fn of_a_caller_fails_though_it_has_a_timeout() {
+        let [a, b] = puppets();
+        let (to_a, to_b) = (a.clone(), b.clone());
+        let outcome = a.ask(move |_, _| {
+            reply(to_b.ask(move |_, _| reply(to_a.call_timeout(ask(|_, _| reply(())), SHORT))))
+        });
+        assert_eq!(outcome, Ok(Ok(deadlock(&[&b, &a]))));
+    }
+
+    #[test]
+    fn of_a_caller_that_is_no_server_fails() {
+        let [a] = puppets();
+        thread::scope(|scope| {
+            let caller = scope.spawn(|| {
+                let me = ServerRef::<Puppet>::from_pid(process::self_pid());
+                let outcome = a.ask(move |_, _| reply(me.ask(|_, _| reply(()))));
+                (process::self_pid(), outcome)
+            });
+            let (caller, outcome) = caller.join().unwrap();
+            assert_eq!(outcome, Ok(Err(CallError::Deadlock(vec![pid_of(&a), caller]))));
+        });
+    }
+
+    #[test]
+    fn is_tried_again_with_success_when_the_other_is_free() {
+        let [a, b] = puppets();
+        let (to_a, to_b, me) = (a.clone(), b.clone(), process::self_pid());
+        let outcome = a.ask(move |_, _| {
+            reply(to_b.ask(move |_, _| {
+                let first = to_a.ask(|_, _| reply(()));
+                reply(first).then(go_on(move |_| {
+                    process::send(me, to_a.ask(|_, _| reply("the second time")));
+                    noreply()
+                }))
+            }))
+        });
+        assert_eq!(outcome, Ok(Ok(deadlock(&[&b, &a]))));
+        assert_eq!(expect::<Result<&str, CallError>>(), Ok("the second time"));
+    }
+
+    /// Each of two servers calls the other at the same moment.
+    #[test]
+    fn that_closes_a_cycle_at_the_same_moment_as_another_is_not_missed() {
+        in_process(|| {
+            let me = process::self_pid();
+            let pair: [_; 2] = puppets();
+            for _ in 0..rounds(2_000) {
+                for (own, other) in [(0, 1), (1, 0)] {
+                    let other = pair[other].clone();
+                    pair[own].tell(move |_| {
+                        process::send(me, (own, other.ask(|_, _| reply(()))));
+                        noreply()
+                    });
+                }
+                for _ in 0..2 {
+                    let (own, outcome) = expect::<(usize, Result<(), CallError>)>();
+                    let refused = deadlock(&[&pair[own], &pair[1 - own]]);
+                    assert!(outcome == Ok(()) || outcome == refused, "{outcome:?}");
+                }
+            }
+            pair.iter().for_each(Strings::answers);
+        });
+    }
+}
+
+mod a_start {
+    use super::*;
+
+    #[test]
+    fn whose_init_calls_the_starter_lets_it_know() {
+        let [a] = puppets();
+        let (to_a, me) = (a.clone(), process::self_pid());
+        let outcome = a.ask(move |_, _| {
+            let init = script(move || {
+                process::send(me, (process::self_pid(), to_a.ask(|_, _| reply(()))));
+                ready(Puppet::default())
+            });
+            reply(pid_of(&Puppet::start(init).unwrap()))
+        });
+        let (child, error) = expect::<(Pid, Result<(), CallError>)>();
+        assert_eq!(outcome, Ok(child));
+        assert_eq!(error, Err(CallError::Deadlock(vec![child, pid_of(&a)])));
+        a.answers();
+    }
+
+    #[test]
+    fn whose_init_calls_the_starter_in_a_thread_of_the_programs_own_lets_it_know() {
+        let starter = process::self_pid();
+        let init = script(move || {
+            let outcome = ServerRef::<Puppet>::from_pid(starter).ask(|_, _| reply(()));
+            process::send(starter, outcome);
+            ready(Puppet::default())
+        });
+        let server = Puppet::start(init).unwrap();
+        let outcome = expect::<Result<(), CallError>>();
+        assert_eq!(outcome, Err(CallError::Deadlock(vec![pid_of(&server), starter])));
+    }
+
+    #[test]
+    fn fails_with_the_cycle_if_init_passes_it_on() {
+        let [a] = puppets();
+        let to_a = a.clone();
+        let reason = a.ask(move |_, _| {
+            let init = script(move || {
+                to_a.ask(|_, _| reply(()))?;
+                unreachable!("there was no error")
+            });
+            match Puppet::start(init) {
+                Err(StartError::Failed(reason)) => reply(reason),
+                other => panic!("{other:?}"),
+            }
+        });
+        let reason = reason.unwrap();
+        let error: &CallError = reason.downcast_ref().unwrap();
+        assert!(matches!(error, CallError::Deadlock(pids) if pids[1..] == [pid_of(&a)]));
+    }
+
+    #[test]
+    fn whose_init_calls_one_that_calls_the_starter_is_seen_by_that_one() {
+        let [a, c] = puppets();
+        let (to_a, to_c) = (a.clone(), c.clone());
+        let me = process::self_pid();
+        let child = a.ask(move |_, _| {
+            let init = script(move || {
+                let outcome = to_c.ask(move |_, _| reply(to_a.ask(|_, _| reply(()))));
+                process::send(me, outcome.unwrap());
+                ready(Puppet::default())
+            });
+            reply(Puppet::start(init).unwrap())
+        });
+        let outcome = expect::<Result<(), CallError>>();
+        assert_eq!(outcome, deadlock(&[&c, &a, &child.unwrap()]));
+    }
+
+    #[test]
+    fn in_a_start_is_seen_through() {
+        let [a] = puppets();
+        let (to_a, me) = (a.clone(), process::self_pid());
+        let children = a.ask(move |_, _| {
+            let inner = script(move || {
+                process::send(me, to_a.ask(|_, _| reply(())));
+                ready(Puppet::default())
+            });
+            let outer = script(move || {
+                process::send(me, Puppet::start(inner).unwrap());
+                ready(Puppet::default())
+            });
+            reply(Puppet::start(outer).unwrap())
+        });
+        let outer = children.unwrap();
+        let outcome = expect::<Result<(), CallError>>();
+        let inner = expect::<ServerRef<Puppet>>();
+        assert_eq!(outcome, deadlock(&[&inner, &a, &outer]));
+    }
+
+    #[test]
+    fn whose_init_stops_the_starter_lets_it_know() {
+        let [a] = puppets();
+        let (to_a, me) = (a.clone(), process::self_pid());
+        let child = a.ask(move |_, _| {
+            let init = script(move || {
+                process::send(me, to_a.stop());
+                ready(Puppet::default())
+            });
+            reply(Puppet::start(init).unwrap())
+        });
+        let error = StopError::Deadlock(cycle(&[&child.unwrap(), &a]));
+        assert_eq!(expect::<Result<(), StopError>>(), Err(error));
+        a.answers();
+    }
+
+    #[test]
+    fn that_is_acknowledged_is_no_wait_any_more() {
+        let [a] = puppets();
+        let (to_a, me) = (a.clone(), process::self_pid());
+        for _ in 0..rounds(200) {
+            let to_a = to_a.clone();
+            let started = a.ask(move |_, _| {
+                let init = script(move || {
+                    ready(Puppet::default()).then(go_on(move |_| {
+                        process::send(me, to_a.ask(|_, _| reply(())));
+                        noreply()
+                    }))
+                });
+                reply(Puppet::start(init).map_err(|_| "not started"))
+            });
+            started.unwrap().unwrap();
+            assert_eq!(expect::<Result<(), CallError>>(), Ok(()));
+        }
+    }
+}
+
+mod a_stop {
+    use super::*;
+
+    #[test]
+    fn whose_terminate_calls_the_stopper_lets_it_know() {
+        let [a, b] = puppets();
+        let (to_a, to_b, me) = (a.clone(), b.clone(), process::self_pid());
+        b.tell(move |it| {
+            it.on_terminate =
+                Some(Box::new(move |_| process::send(me, to_a.ask(|_, _| reply(())))));
+            noreply()
+        });
+        assert_eq!(a.ask(move |_, _| reply(to_b.stop())), Ok(Ok(())));
+        assert_eq!(expect::<Result<(), CallError>>(), deadlock(&[&b, &a]));
+        a.answers();
+    }
+
+    #[test]
+    fn whose_terminate_stops_the_stopper_lets_it_know() {
+        let [a, b] = puppets();
+        let (to_a, to_b, me) = (a.clone(), b.clone(), process::self_pid());
+        b.tell(move |it| {
+            it.on_terminate = Some(Box::new(move |_| process::send(me, to_a.stop())));
+            noreply()
+        });
+        assert_eq!(a.ask(move |_, _| reply(to_b.stop())), Ok(Ok(())));
+        let error = StopError::Deadlock(cycle(&[&b, &a]));
+        assert_eq!(expect::<Result<(), StopError>>(), Err(error));
+        a.answers();
+    }
+
+    #[test]
+    fn whose_terminate_calls_one_that_calls_the_stopper_is_seen_by_that_one() {
+        let [a, b, c] = puppets();
+        let (to_a, to_b, to_c, me) = (a.clone(), b.clone(), c.clone(), process::self_pid());
+        b.tell(move |it| {
+            it.on_terminate = Some(Box::new(move |_| {
+                let outcome = to_c.ask(move |_, _| reply(to_a.ask(|_, _| reply(()))));
+                process::send(me, outcome.unwrap());
+            }));
+            noreply()
+        });
+        assert_eq!(a.ask(move |_, _| reply(to_b.stop())), Ok(Ok(())));
+        assert_eq!(expect::<Result<(), CallError>>(), deadlock(&[&c, &a, &b]));
+    }
+
+    /// Lets `b` call `a`, and `a` do `then` while `b` waits.
+    fn while_it_waits<R: Send + 'static>(
+        a: &ServerRef<Puppet>,
+        b: &ServerRef<Puppet>,
+        then: impl FnOnce() -> R + Send + 'static,
+    ) -> R {
+        let to_a = a.clone();
+        let outcome = b.ask(move |_, _| reply(to_a.ask(|_, _| reply(then()))));
+        outcome.unwrap().unwrap()
+    }
+
+    #[test]
+    fn of_a_caller_fails_and_both_go_on() {
+        let [a, b] = puppets();
+        let to_b = b.clone();
+        let outcome = while_it_waits(&a, &b, move || to_b.stop());
+        assert_eq!(outcome, Err(StopError::Deadlock(cycle(&[&a, &b]))));
+        a.answers();
+        b.answers();
+    }
+
+    #[test]
+    fn by_an_owner_whom_the_server_waits_for_becomes_a_signal() {
+        let [a, b] = puppets();
+        let (owned, monitor) = (b.clone(), process::monitor(pid_of(&b)));
+        let to_a = a.clone();
+        b.tell(move |_| {
+            let outcome = to_a.ask(move |_, _| {
+                drop(owned.owned());
+                reply(())
+            });
+            unreachable!("it has gone on with {outcome:?}")
+        });
+        assert_eq!(down_reason(monitor), ExitReason::Shutdown);
+        a.answers();
+    }
+}
+
+/// What looks like a cycle and is none.
+mod no_deadlock {
+    use super::*;
+
+    #[test]
+    fn is_a_call_of_one_who_was_answered() {
+        let [a, b] = puppets();
+        let me = process::self_pid();
+        for round in 0..rounds(2_000) {
+            let (to_a, to_b) = (a.clone(), b.clone());
+            let outcome = b.ask(move |_, _| {
+                reply(to_a.ask(move |_, caller| {
+                    let call_back = move || process::send(me, to_b.ask(|_, _| reply(())));
+                    if round % 2 == 0 {
+                        caller.defer().reply(());
+                        call_back();
+                        noreply()
+                    } else {
+                        reply(()).then(go_on(move |_| {
+                            call_back();
+                            noreply()
+                        }))
+                    }
+                }))
+            });
+            assert_eq!(outcome, Ok(Ok(())));
+            assert_eq!(expect::<Result<(), CallError>>(), Ok(()), "round {round}");
+        }
+    }
+
+    #[test]
+    fn is_a_call_of_one_whose_reply_somebody_else_gives() {
+        let [a, b] = puppets();
+        let me = process::self_pid();
+        let helper = process::spawn(|| {
+            loop {
+                receive! { reply_to: ReplyTo<()> => reply_to.reply(()) }
+            }
+        })
+        .unwrap();
+        for round in 0..rounds(2_000) {
+            let (to_a, to_b) = (a.clone(), b.clone());
+            let outcome = b.ask(move |_, _| {
+                reply(to_a.ask::<()>(move |_, caller| {
+                    process::send(helper, caller.defer());
+                    process::send(me, to_b.ask(|_, _| reply(())));
+                    noreply()
+                }))
+            });
+            assert_eq!(outcome, Ok(Ok(())));
+            assert_eq!(expect::<Result<(), CallError>>(), Ok(()), "round {round}");
+        }
+        process::exit(helper, ExitReason::Kill);
+    }
+
+    #[test]
+    fn is_a_call_of_one_who_has_given_up() {
+        let [a, b] = puppets();
+        let me = process::self_pid();
+        let (let_go, held) = mpsc::channel::<()>();
+        let (to_a, to_b) = (a.clone(), b.clone());
+        let outcome = a.ask(move |_, _| {
+            let slow = ask(move |_, _| {
+                _ = held.recv();
+                process::send(me, to_a.ask(|_, _| reply("free again")));
+                reply(())
+            });
+            reply(to_b.call_timeout(slow, SHORT))
+        });
+        assert_eq!(outcome, Ok(Err(CallError::Timeout)));
+        drop(let_go);
+        assert_eq!(expect::<Result<&str, CallError>>(), Ok("free again"));
+    }
+
+    #[test]
+    fn is_a_call_of_one_who_has_been_ended() {
+        let [b] = puppets();
+        let me = process::self_pid();
+        let (let_go, held) = mpsc::channel::<()>();
+        let client = client::<()>(&b, move |_, caller| {
+            let client = ServerRef::<Puppet>::from_pid(caller.pid());
+            process::send(me, Begun);
+            _ = held.recv();
+            process::send(me, client.ask(|_, _| reply(())));
+            reply(())
+        });
+        expect::<Begun>();
+        assert_eq!(exit_and_wait(client, ExitReason::Kill), ExitReason::Killed);
+        drop(let_go);
+        assert_eq!(expect::<Result<(), CallError>>(), Err(CallError::NoProc));
+    }
+
+    #[test]
+    fn is_a_request_that_nobody_waits_for() {
+        let [a, b] = puppets();
+        let (to_a, to_b) = (a.clone(), b.clone());
+        let me = process::self_pid();
+        a.tell(move |_| {
+            drop(to_b.send_request(ask(move |_, _| {
+                process::send(me, to_a.ask(|_, _| reply(())));
+                reply(())
+            })));
+            noreply()
+        });
+        assert_eq!(expect::<Result<(), CallError>>(), Ok(()));
+    }
+}
+
+/// Random walks through a few servers, each of which calls the next, and some of which let their
+/// own caller go first.
+mod random_walks {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::{SystemTime, UNIX_EPOCH};
+
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    const NODES: usize = 4;
+    /// Walks of one driver through one set of servers.
+    const WALKS: usize = 50;
+
+    /// What a server does with its caller before it calls the next.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Manner {
+        /// Lets it wait until the next has answered.
+        Hold,
+        /// Answers it.
+        Answer,
+        /// Lets somebody else answer it.
+        HandOver,
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    struct Hop {
+        manner: Manner,
+        to: usize,
+    }
+
+    /// A call of each server on the way.
+    #[derive(Clone, Debug)]
+    struct Walk {
+        group: Arc<Group>,
+        driver: Pid,
+        hops: Arc<[Hop]>,
+        /// How many hops are behind it.
+        done: usize,
+        /// Of this call in the log.
+        number: usize,
+    }
+
+    /// To the driver: the walk is over, at the end or as a call failed.
+    #[derive(Debug)]
+    struct Over(Option<Failure>);
+
+    #[derive(Clone, Debug)]
+    struct Failure {
+        /// Of the call in the log.
+        number: usize,
+        error: CallError,
+    }
+
+    #[derive(Debug)]
+    struct Group {
+        nodes: Vec<ServerRef<Node>>,
+        helper: Pid,
+        log: Log,
+    }
+
+    /// Asks the helper whether it has answered all, and says so.
+    #[derive(Debug)]
+    struct AllAnswered(Pid);
+
+    impl Group {
+        fn start() -> Group {
+            let helper = process::spawn(|| {
+                loop {
+                    receive! {
+                        reply_to: ReplyTo<()> => reply_to.reply(()),
+                        AllAnswered(asker) => process::send(asker, AllAnswered(asker)),
+                    }
+                }
+            });
+            let nodes = (0..NODES).map(|_| Node::start(()).unwrap()).collect();
+            Group { nodes, helper: helper.unwrap(), log: Log::default() }
+        }
+
+        fn stop(&self) {
+            // Else a server could see another end before the helper has answered for that.
+            process::send(self.helper, AllAnswered(process::self_pid()));
+            expect::<AllAnswered>();
+            self.nodes.iter().for_each(|node| node.stop().unwrap());
+            process::exit(self.helper, ExitReason::Kill);
+        }
+
+        fn index(&self, pid: Pid) -> Option<usize> {
+            self.nodes.iter().position(|node| node.pid() == Some(pid))
+        }
+    }
+
+    impl Walk {
+        /// Calls the server that comes next.
+        fn go_to(mut self, to: usize) -> Result<(), Failure> {
+            let group = Arc::clone(&self.group);
+            let node = &group.nodes[to];
+            let number = group.log.begin(process::self_pid(), pid_of(node));
+            self.number = number;
+            let outcome = node.call_timeout(self, patience());
+            group.log.end(number);
+            outcome.map_err(|error| Failure { number, error })
+        }
+    }
+
+    /// A server on the way.
+    #[derive(Debug)]
+    struct Node {
+        /// The call that it answers by returning from its callback.
+        holds: Option<usize>,
+    }
+
+    impl GenServer for Node {
+        type Args = ();
+
+        fn init((): ()) -> InitResult<Node> {
+            ready(Node { holds: None })
+        }
+    }
+
+    impl HandleCall<Walk> for Node {
+        type Reply = ();
+
+        fn handle_call(&mut self, walk: Walk, caller: &Caller<()>) -> CallResult<Self, ()> {
+            let (group, driver) = (Arc::clone(&walk.group), walk.driver);
+            if let Some(answered) = self.holds.take() {
+                group.log.end(answered);
+            }
+            let Some(&Hop { manner, to }) = walk.hops.get(walk.done) else {
+                self.holds = Some(walk.number);
+                process::send(driver, Over(None));
+                return reply(());
+            };
+            match manner {
+                Manner::Hold => self.holds = Some(walk.number),
+                Manner::Answer => caller.defer().reply(()),
+                Manner::HandOver => process::send(group.helper, caller.defer()),
+            }
+            if manner != Manner::Hold {
+                group.log.end(walk.number);
+            }
+            let done = walk.done + 1;
+            if let Err(failure) = (Walk { done, ..walk }).go_to(to) {
+                process::send(driver, Over(Some(failure)));
+            }
+            if manner == Manner::Hold { reply(()) } else { noreply() }
+        }
+    }
+
+    /// When which process has waited for which.
+    #[derive(Debug, Default)]
+    struct Log {
+        clock: AtomicU64,
+        waits: Mutex<Vec<Wait>>,
+    }
+
+    /// The wait of a caller, from before it began until after it had ended or been answered.
+    #[derive(Clone, Copy, Debug)]
+    struct Wait {
+        caller: Pid,
+        server: Pid,
+        from: u64,
+        to: u64,
+    }
+
+    impl Log {
+        fn now(&self) -> u64 {
+            self.clock.fetch_add(1, Ordering::SeqCst)
+        }
+
+        fn begin(&self, caller: Pid, server: Pid) -> usize {
+            let mut waits = self.waits.lock();
+            let from = self.now();
+            waits.push(Wait { caller, server, from, to: u64::MAX });
+            waits.len() - 1
+        }
+
+        /// The first end counts.
+        fn end(&self, number: usize) {
+            let mut waits = self.waits.lock();
+            let now = self.now();
+            let to = &mut waits[number].to;
+            *to = now.min(*to);
+        }
+
+        /// Whether there was a moment at which each of `pids` waited for the next, and the last for
+        /// the first, who did so by the call `number`.
+        fn stood(&self, number: usize, pids: &[Pid]) -> bool {
+            let waits = self.waits.lock();
+            let mut by_caller: HashMap<Pid, Vec<Wait>> = HashMap::new();
+            for wait in waits.iter() {
+                by_caller.entry(wait.caller).or_default().push(*wait);
+            }
+            let own = waits[number];
+            let next = |index: usize| pids[(index + 1) % pids.len()];
+            if own.caller != pids[0] || own.server != next(0) {
+                return false;
+            }
+            // A process waits for one at a time, so each span is split into few.
+            let mut spans = vec![(own.from, own.to)];
+            for (index, pid) in pids.iter().enumerate().skip(1) {
+                let waits = by_caller.get(pid).map_or(&[][..], |waits| waits);
+                let waits = waits.iter().filter(|wait| wait.server == next(index));
+                spans = waits
+                    .flat_map(|wait| {
+                        spans.iter().map(|(from, to)| (wait.from.max(*from), wait.to.min(*to)))
+                    })
+                    .filter(|(from, to)| from < to)
+                    .collect();
+            }
+            !spans.is_empty()
+        }
+    }
+
+    /// The numbers that a seed gives (xorshift64*).
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, limit: usize) -> usize {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            let number = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33;
+            usize::try_from(number).unwrap() % limit
+        }
+    }
+
+    /// `TEST_SEED`, or another one each time.
+    fn seed() -> u64 {
+        let given = std::env::var("TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+        given.unwrap_or_else(|| {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+            now.as_secs() << 20 | u64::from(now.subsec_micros()) | 1
+        })
+    }
+
+    /// Where a walk begins, and how it goes on; only upwards, or anywhere.
+    fn walk(random: &mut Random, upwards: bool) -> (usize, Vec<Hop>) {
+        let first = random.below(if upwards { 2 } else { NODES });
+        let mut at = first;
+        let mut hops = Vec::new();
+        for _ in 0..random.below(6) {
+            let to = if upwards {
+                if at + 1 == NODES {
+                    break;
+                }
+                at + 1 + random.below(NODES - at - 1)
+            } else {
+                (at + 1 + random.below(NODES - 1)) % NODES
+            };
+            let manner = match random.below(5) {
+                0 => Manner::Answer,
+                1 => Manner::HandOver,
+                _ => Manner::Hold,
+            };
+            hops.push(Hop { manner, to });
+            at = to;
+        }
+        (first, hops)
+    }
+
+    /// Takes `WALKS` walks, one after the other, and returns what has failed on each.
+    fn take_walks(
+        group: &Arc<Group>,
+        random: &mut Random,
+        upwards: bool,
+        mut check: impl FnMut(usize, &[Hop], Option<&Failure>),
+    ) {
+        for _ in 0..WALKS {
+            let (first, hops) = walk(random, upwards);
+            let driver = process::self_pid();
+            let (group, hops): (_, Arc<[Hop]>) = (Arc::clone(group), hops.into());
+            let start = Walk { group, driver, hops: Arc::clone(&hops), done: 0, number: 0 };
+            start.go_to(first).unwrap();
+            let Over(failure) = expect();
+            check(first, &hops, failure.as_ref());
+        }
+        assert_no_message();
+    }
+
+    /// How many walks to take.
+    fn walks() -> usize {
+        if rounds(1) == 1 { 20_000 } else { 100_000 }
+    }
+
+    /// Lets `drivers` take walks at the same time, through new servers again and again, and gives
+    /// each failure to `check`.
+    fn take_walks_at_once(upwards: bool, check: fn(&Group, &Failure)) -> usize {
+        const DRIVERS: usize = 4;
+        let mut random = Random(seed());
+        let mut failed = 0;
+        for _ in 0..walks() / (DRIVERS * WALKS) {
+            let seed = random.0;
+            let group = Arc::new(Group::start());
+            let drivers: Vec<_> = (0..DRIVERS)
+                .map(|driver| {
+                    let (group, me) = (Arc::clone(&group), process::self_pid());
+                    let mut random = Random(seed ^ (driver as u64) << 56);
+                    let body = move || {
+                        let mut failures = Vec::new();
+                        take_walks(&group, &mut random, upwards, |_, _, failure| {
+                            failures.extend(failure.cloned());
+                        });
+                        process::send(me, failures);
+                    };
+                    process::spawn_monitor(body).unwrap().1
+                })
+                .collect();
+            for driver in drivers {
+                assert_eq!(down_reason(driver), ExitReason::Normal, "TEST_SEED={seed}");
+                let failures = expect::<Vec<Failure>>();
+                failed += failures.len();
+                let sound = process::catch(|| failures.iter().for_each(|it| check(&group, it)));
+                assert_eq!(sound, Ok(()), "TEST_SEED={seed}");
+            }
+            group.stop();
+            random.below(2);
+        }
+        failed
+    }
+
+    #[test]
+    fn that_cannot_meet_themselves_are_never_refused() {
+        in_process(|| {
+            let failed = take_walks_at_once(true, |_, failure| panic!("{failure:?}"));
+            assert_eq!(failed, 0);
+        });
+    }
+
+    #[test]
+    fn that_cross_are_refused_only_for_a_cycle_that_stood() {
+        in_process(|| {
+            let failed = take_walks_at_once(false, |group, Failure { number, error }| {
+                let CallError::Deadlock(pids) = error else { panic!("{error}") };
+                assert!(pids.iter().all(|pid| group.index(*pid).is_some()), "{pids:?}");
+                let log = &group.log;
+                assert!(log.stood(*number, pids), "{pids:?} by {number} of {log:#?}");
+            });
+            assert!(failed > 0, "nothing was refused");
+        });
+    }
+
+    /// The cycle that a walk alone runs into: when it comes to a server which waits, through others
+    /// that have not let their callers go, for the one that calls it.
+    fn cycle_of(first: usize, hops: &[Hop]) -> Option<Vec<usize>> {
+        let at: Vec<usize> = [first].into_iter().chain(hops.iter().map(|hop| hop.to)).collect();
+        for (last, hop) in hops.iter().enumerate() {
+            let waiting = hops[..=last].iter().rev().take_while(|it| it.manner == Manner::Hold);
+            let since = last - waiting.count().min(last);
+            if let Some(met) = (since..last).find(|index| at[*index] == hop.to) {
+                return Some([last].into_iter().chain(met..last).map(|it| at[it]).collect());
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn alone_are_refused_exactly_if_they_meet_themselves() {
+        let seed = seed();
+        in_process(move || {
+            let mut random = Random(seed);
+            for _ in 0..walks() / WALKS {
+                let group = Arc::new(Group::start());
+                take_walks(&group, &mut random, false, |first, hops, failure| {
+                    let expected = cycle_of(first, hops).map(|indices| {
+                        let pids = indices.iter().map(|index| pid_of(&group.nodes[*index]));
+                        CallError::Deadlock(pids.collect())
+                    });
+                    let error = failure.map(|failure| failure.error.clone());
+                    assert_eq!(error, expected, "TEST_SEED={seed}: {first} {hops:?}");
+                });
+                group.stop();
+            }
+        });
+    }
+}

@@ -1,0 +1,768 @@
+//! How servers end, and what they do before.
+
+#![allow(clippy::disallowed_methods, reason = "looks at threads of the program's own")]
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use procession::gen_server::OwnedServer;
+use procession::prelude::*;
+use procession::process::Builder;
+
+use crate::puppet::*;
+use crate::staging::*;
+use crate::support::*;
+
+const SHORT: Duration = Duration::from_millis(5);
+
+fn reason() -> ExitReason {
+    ExitReason::new("gen_server_stop::reason")
+}
+
+fn other_reason() -> ExitReason {
+    ExitReason::new("gen_server_stop::other_reason")
+}
+
+/// Starts a puppet as `name`, with the caller as its witness.
+#[track_caller]
+fn puppet_named(name: &str) -> ServerRef<Puppet> {
+    Puppet::start_with(plain(), StartOptions::new().name(name)).unwrap()
+}
+
+/// Starts a puppet that traps exits and has the caller as its witness.
+#[track_caller]
+fn trapping_puppet() -> ServerRef<Puppet> {
+    let options = StartOptions::new().spawn_options(Builder::new().trap_exit(true));
+    Puppet::start_with(plain(), options).unwrap()
+}
+
+/// Asserts that `terminate` runs, or has run, with `reason`.
+#[track_caller]
+fn expect_terminated(reason: ExitReason) {
+    assert_eq!(expect::<Terminated>().reason, reason);
+}
+
+mod stop {
+    use super::*;
+
+    // OTP: gen_server_SUITE:stop1
+    #[test]
+    fn returns_when_the_server_is_gone() {
+        in_process(|| {
+            let name = "gen_server_stop::stop::gone";
+            let server = puppet_named(name);
+            let pid = pid_of(&server);
+            assert_eq!(server.stop(), Ok(()));
+
+            assert!(!process::is_alive(pid));
+            assert_eq!(process::whereis(name), None);
+            let terminated = process::receive_timeout(Duration::ZERO).unwrap();
+            let terminated = terminated.downcast::<Terminated>().unwrap();
+            assert_eq!(terminated.reason, ExitReason::Normal);
+            assert_no_message();
+        });
+    }
+
+    // OTP: gen_server_SUITE:stop2
+    #[test]
+    fn ends_the_server_with_the_reason_that_is_asked_for() {
+        for reason in [reason(), ExitReason::Shutdown, ExitReason::Kill, ExitReason::NoProc] {
+            let server = puppet();
+            let monitor = process::monitor(pid_of(&server));
+            assert_eq!(server.stop_with(reason.clone(), patience()), Ok(()));
+            expect_terminated(reason.clone());
+            assert_eq!(down_reason(monitor), reason);
+        }
+    }
+
+    // OTP: gen_server_SUITE:stop4
+    #[test]
+    fn by_name_stops_who_has_it() {
+        let name = "gen_server_stop::stop::by_name";
+        let pid = pid_of(&puppet_named(name));
+        let named = ServerRef::<Puppet>::named(name);
+        assert_eq!(named.stop(), Ok(()));
+        assert!(!process::is_alive(pid));
+        assert_eq!(named.stop(), Err(StopError::NoProc));
+    }
+
+    // OTP: gen_server_SUITE:stop1
+    #[test]
+    fn of_nobody_fails() {
+        let server = puppet();
+        assert_eq!(server.stop(), Ok(()));
+        assert_eq!(server.stop(), Err(StopError::NoProc));
+        assert_eq!(server.stop_with(reason(), SHORT), Err(StopError::NoProc));
+    }
+
+    #[test]
+    fn comes_after_what_was_sent_before() {
+        let server = puppet();
+        for note in ["first", "second"] {
+            server.tell(move |it| {
+                it.note(note);
+                noreply()
+            });
+        }
+        assert_eq!(server.stop(), Ok(()));
+        assert_eq!(expect::<Terminated>().notes, ["first", "second"]);
+    }
+
+    // OTP: proc_lib_SUITE:stop
+    #[test]
+    fn that_times_out_still_takes_place() {
+        in_process(|| {
+            let server = puppet();
+            let monitor = process::monitor(pid_of(&server));
+            let (let_go, held) = mpsc::channel::<()>();
+            server.tell(move |_| {
+                _ = held.recv();
+                noreply()
+            });
+            let since = Instant::now();
+            assert_eq!(server.stop_with(reason(), SHORT), Err(StopError::Timeout));
+            assert!(since.elapsed() >= SHORT);
+
+            drop(let_go);
+            expect_terminated(reason());
+            assert_eq!(down_reason(monitor), reason());
+            assert_no_message();
+        });
+    }
+
+    #[test]
+    fn of_a_process_that_is_no_server_times_out() {
+        let server = ServerRef::<Puppet>::from_pid(idle());
+        assert_eq!(server.stop_with(reason(), SHORT), Err(StopError::Timeout));
+    }
+
+    #[test]
+    fn tells_if_the_server_ends_for_another_reason() {
+        type End = fn(&mut Puppet) -> CastResult<Puppet>;
+
+        let ends: [(End, ExitReason); 3] = [
+            (|_| stop(other_reason()), other_reason()),
+            (|_| process::exit_self(other_reason()), other_reason()),
+            (
+                |_| {
+                    process::exit(process::self_pid(), ExitReason::Kill);
+                    noreply()
+                },
+                ExitReason::Killed,
+            ),
+        ];
+        for (end, expected) in ends {
+            let server = puppet();
+            let (let_go, held) = mpsc::channel::<()>();
+            let (begin, begun) = mpsc::channel::<()>();
+            server.tell(move |it| {
+                begin.send(()).unwrap();
+                _ = held.recv();
+                end(it)
+            });
+            begun.recv().unwrap();
+            let watched = pid_of(&server);
+            thread::scope(|scope| {
+                scope.spawn(move || {
+                    // The stop is on its way.
+                    let queued = || process::info(watched).map_or(0, |it| it.message_queue_len);
+                    wait_until(|| queued() == 1);
+                    drop(let_go);
+                });
+                assert_eq!(server.stop_with(reason(), FOREVER), Err(StopError::Down(expected)));
+            });
+        }
+    }
+
+    #[test]
+    fn of_a_server_by_itself_fails_at_once() {
+        let server = puppet();
+        let pid = pid_of(&server);
+        let itself = server.clone();
+        assert_eq!(
+            server.ask(move |_, _| reply(itself.stop())),
+            Ok(Err(StopError::CallingSelf(pid)))
+        );
+        server.answers();
+    }
+
+    #[test]
+    fn is_a_receive_point_for_the_stopper() {
+        let server = ServerRef::<Puppet>::from_pid(idle());
+        let watched = pid_of(&server);
+        let stopper = process::spawn(move || _ = server.stop()).unwrap();
+        wait_until(|| process::info(watched).unwrap().message_queue_len == 1);
+        assert_eq!(exit_and_wait(stopper, reason()), reason());
+    }
+
+    #[test]
+    fn fails_in_a_thread_of_the_programs_own_that_is_killed_meanwhile() {
+        let server = ServerRef::<Puppet>::from_pid(idle());
+        let me = process::self_pid();
+        thread::scope(|scope| {
+            let stopper = scope.spawn(|| {
+                process::send(me, process::self_pid());
+                server.stop()
+            });
+            let stopper_pid = expect::<Pid>();
+            wait_until(|| process::info(pid_of(&server)).unwrap().message_queue_len == 1);
+            process::exit(stopper_pid, ExitReason::Kill);
+            assert_eq!(stopper.join().unwrap(), Err(StopError::CallerEnded));
+        });
+    }
+
+    #[test]
+    fn fails_in_a_process_that_is_being_ended() {
+        let (outcomes, seen) = mpsc::channel();
+        let server = puppet();
+        let (pid, monitor) = begun(Builder::new(), move || {
+            let _guard = OnDrop(move || outcomes.send(server.stop()).unwrap());
+            idle_body();
+        });
+        process::exit(pid, reason());
+        assert_eq!(down_reason(monitor), reason());
+        assert_eq!(seen.recv().unwrap(), Err(StopError::CallerEnded));
+    }
+}
+
+mod stop_with_reply {
+    use super::*;
+
+    #[test]
+    fn answers_when_terminate_has_run() {
+        in_process(|| {
+            let server = puppet();
+            let monitor = process::monitor(pid_of(&server));
+            let reply = server.ask(|it, _| {
+                it.note("the new state");
+                stop_with_reply(reason(), "farewell")
+            });
+            assert_eq!(reply, Ok("farewell"));
+            let Terminated { reason: end, notes } =
+                process::receive_timeout(Duration::ZERO).unwrap().downcast().unwrap();
+            assert_eq!((end, notes), (reason(), vec!["the new state"]));
+            assert_eq!(down_reason(monitor), reason());
+        });
+    }
+
+    #[test]
+    fn answers_also_when_terminate_fails() {
+        let server = puppet();
+        let monitor = process::monitor(pid_of(&server));
+        let reply = server.ask(|it, _| {
+            it.on_terminate = Some(Box::new(|_| panic!("in terminate")));
+            stop_with_reply(reason(), "farewell")
+        });
+        assert_eq!(reply, Ok("farewell"));
+        assert_eq!(down_reason(monitor).as_panic().unwrap().message, "in terminate");
+    }
+
+    #[test]
+    fn with_an_answer_given_before_gives_no_second_one() {
+        in_process(|| {
+            let server = puppet();
+            let answer = server.ask(|_, caller| {
+                caller.defer().reply("the first");
+                stop_with_reply(ExitReason::Normal, "the second")
+            });
+            assert_eq!(answer, Ok("the first"));
+            expect_terminated(ExitReason::Normal);
+            wait_for_exit(pid_of(&server));
+            assert_no_message();
+        });
+    }
+}
+
+mod the_parent {
+    use super::*;
+
+    /// A process that starts a puppet, linked or not, which traps exits or not and has the caller
+    /// as its witness, and then ends with the reason that it is sent.
+    fn parent(linked: bool, trap_exit: bool) -> (Pid, ServerRef<Puppet>) {
+        let me = process::self_pid();
+        let parent = process::spawn(move || {
+            let init = script(move || {
+                process::set_trap_exit(trap_exit);
+                ready(Puppet::with_witness(me))
+            });
+            let start = if linked { Puppet::start_link } else { Puppet::start };
+            process::send(me, start(init).unwrap());
+            process::exit_self(expect::<ExitReason>());
+        })
+        .unwrap();
+        (parent, expect())
+    }
+
+    /// Lets `server` link to `peer`.
+    fn links_to(server: &ServerRef<Puppet>, peer: Pid) {
+        server.tell(move |_| {
+            process::link(peer);
+            noreply()
+        });
+        server.answers();
+    }
+
+    #[test]
+    fn ends_a_server_that_traps_exits_which_cleans_up() {
+        for end in [reason(), ExitReason::Shutdown, ExitReason::Normal] {
+            let (parent, server) = parent(true, true);
+            let monitor = process::monitor(pid_of(&server));
+            process::send(parent, end.clone());
+            expect_terminated(end.clone());
+            assert_eq!(down_reason(monitor), end);
+            // It was not for `handle_info`, else that had been first.
+            assert_no_message();
+        }
+    }
+
+    #[test]
+    fn ends_a_server_that_does_not_trap_exits_without_more_ado() {
+        in_process(|| {
+            let (parent, server) = parent(true, false);
+            let monitor = process::monitor(pid_of(&server));
+            process::send(parent, reason());
+            assert_eq!(down_reason(monitor), reason());
+            assert_no_message();
+        });
+    }
+
+    #[test]
+    fn that_ends_normally_leaves_a_server_that_does_not_trap_exits_alone() {
+        let (parent, server) = parent(true, false);
+        let monitor = process::monitor(parent);
+        process::send(parent, ExitReason::Normal);
+        assert_eq!(down_reason(monitor), ExitReason::Normal);
+        server.answers();
+    }
+
+    #[test]
+    fn can_send_an_exit_signal_that_is_taken_for_its_end() {
+        let me = process::self_pid();
+        let options = StartOptions::new().spawn_options(Builder::new().trap_exit(true));
+        let init = script(move || ready(Puppet::with_witness(me)));
+        let server = Puppet::start_link_with(init, options).unwrap();
+        process::exit(pid_of(&server), reason());
+        expect_terminated(reason());
+        assert_eq!(expect::<Exit>(), Exit { from: pid_of(&server), reason: reason() });
+    }
+
+    #[test]
+    fn can_be_claimed_to_have_ended_by_a_message() {
+        for trap_exit in [true, false] {
+            let (parent, server) = parent(true, trap_exit);
+            let monitor = process::monitor(pid_of(&server));
+            process::send(pid_of(&server), Exit { from: parent, reason: reason() });
+            expect_terminated(reason());
+            assert_eq!(down_reason(monitor), reason());
+        }
+    }
+
+    #[test]
+    fn is_nobody_for_a_server_without_a_link() {
+        let (starter, server) = parent(false, true);
+        links_to(&server, starter);
+        process::send(starter, reason());
+        let exit = expect::<Heard>().0.downcast::<Exit>().unwrap();
+        assert_eq!(exit, Exit { from: starter, reason: reason() });
+        server.answers();
+    }
+
+    #[test]
+    fn is_not_every_process_that_is_linked() {
+        let (parent, server) = parent(true, true);
+        let linked = idle();
+        links_to(&server, linked);
+        process::exit(linked, reason());
+        let exit = expect::<Heard>().0.downcast::<Exit>().unwrap();
+        assert_eq!(exit, Exit { from: linked, reason: reason() });
+        server.answers();
+        process::exit(parent, ExitReason::Kill);
+        expect_terminated(ExitReason::Killed);
+    }
+}
+
+mod terminate {
+    use super::*;
+
+    /// Ends `server` by `end`, a message or signal. Sees that its links, monitors and callers learn
+    /// of the same reason, which is returned, and that `terminate` ran with it or did not.
+    #[track_caller]
+    fn check(
+        server: ServerRef<Puppet>,
+        end: impl FnOnce(&ServerRef<Puppet>),
+        runs: bool,
+    ) -> ExitReason {
+        let (me, pid) = (process::self_pid(), pid_of(&server));
+        process::link(pid);
+        let monitor = process::monitor(pid);
+        let (let_go, held) = mpsc::channel::<()>();
+        server.tell(move |_| {
+            process::send(me, Begun);
+            _ = held.recv();
+            noreply()
+        });
+        expect::<Begun>();
+        let queued = |length| {
+            wait_until(|| process::info(pid).is_none_or(|it| it.message_queue_len == length));
+        };
+        end(&server);
+        queued(1);
+        client::<()>(&server, |_, _| unreachable!("the server has ended"));
+        queued(2);
+        drop(let_go);
+
+        let reason = down_reason(monitor);
+        assert_eq!(expect::<Exit>(), Exit { from: pid, reason: reason.clone() });
+        let outcome = expect::<Outcome<()>>().0;
+        // One that was killed may be gone before the client calls.
+        let gone = reason == ExitReason::Killed && outcome == Err(CallError::NoProc);
+        assert!(gone || outcome == Err(CallError::Down(reason.clone())), "{outcome:?}");
+        let terminated =
+            process::receive_match_timeout(Duration::ZERO, |message| message.is::<Terminated>());
+        let terminated = terminated.map(|it| it.downcast::<Terminated>().unwrap().reason);
+        assert_eq!(terminated, runs.then(|| reason.clone()));
+        reason
+    }
+
+    // OTP: gen_server_SUITE:stop1, crash
+    #[test]
+    fn runs_when_a_callback_or_somebody_stops_the_server_or_it_crashes() {
+        let ends: [fn(&ServerRef<Puppet>); 5] = [
+            |server| server.tell(|_| stop(reason())),
+            |server| server.poke(|_| stop(reason())),
+            |server| server.tell(|_| noreply().then(go_on(|_| stop(reason())))),
+            |server| server.tell(|_| process::exit_self(reason())),
+            |server| {
+                let server = server.clone();
+                process::spawn(move || _ = server.stop_with(reason(), patience())).unwrap();
+            },
+        ];
+        for end in ends {
+            assert_eq!(check(puppet(), end, true), reason());
+        }
+        for callback in ["a cast", "a message", "a continuation"] {
+            let end = |server: &ServerRef<Puppet>| match callback {
+                "a cast" => server.tell(move |_| panic!("in {callback}")),
+                "a message" => server.poke(move |_| panic!("in {callback}")),
+                _ => server.tell(move |_| noreply().then(go_on(move |_| panic!("in {callback}")))),
+            };
+            let reason = check(puppet(), end, true);
+            assert_eq!(reason.as_panic().unwrap().message, format!("in {callback}"));
+        }
+    }
+
+    // OTP: gen_server_SUITE:crash
+    #[test]
+    fn does_not_run_when_the_server_is_killed_or_told_to_end_by_a_signal() {
+        let killed = |server: &ServerRef<Puppet>| process::exit(pid_of(server), ExitReason::Kill);
+        assert_eq!(check(puppet(), killed, false), ExitReason::Killed);
+        assert_eq!(check(trapping_puppet(), killed, false), ExitReason::Killed);
+        let told = |server: &ServerRef<Puppet>| process::exit(pid_of(server), reason());
+        assert_eq!(check(puppet(), told, false), reason());
+    }
+
+    #[test]
+    fn does_not_run_when_init_has_failed() {
+        in_process(|| {
+            let me = process::self_pid();
+            let inits: [fn() -> InitResult<Puppet>; 3] =
+                [ignore, || stop(reason()), || init_error(reason())];
+            for init in inits {
+                let watched = script(move || {
+                    let state = Puppet::with_witness(me);
+                    let result = init();
+                    drop(state);
+                    result
+                });
+                Puppet::start(watched).unwrap_err();
+            }
+            assert_no_message();
+        });
+    }
+
+    // OTP: gen_server_SUITE:terminate_crash_format
+    #[test]
+    fn can_panic_or_exit_which_becomes_the_reason() {
+        let server = puppet();
+        let monitor = process::monitor(pid_of(&server));
+        let outcome = server.ask::<()>(|it, _| {
+            it.on_terminate = Some(Box::new(|_| panic!("in terminate")));
+            stop(reason())
+        });
+        let end = down_reason(monitor);
+        assert_eq!(end.as_panic().unwrap().message, "in terminate");
+        assert_eq!(outcome, Err(CallError::Down(end)));
+        expect_terminated(reason());
+
+        let server = puppet();
+        server.tell(|it| {
+            it.on_terminate = Some(Box::new(|_| process::exit_self(other_reason())));
+            noreply()
+        });
+        let outcome = server.stop_with(reason(), patience());
+        assert_eq!(outcome, Err(StopError::Down(other_reason())));
+    }
+
+    #[test]
+    fn is_cut_short_by_a_signal() {
+        let me = process::self_pid();
+        let last = move |_: &mut Puppet| {
+            process::send(me, Begun);
+            process::sleep(FOREVER);
+            unreachable!("it has slept for ever")
+        };
+        for sent in [ExitReason::Kill, other_reason()] {
+            let server = puppet();
+            server.tell(move |it| {
+                it.on_terminate = Some(Box::new(last));
+                stop(reason())
+            });
+            expect::<Begun>();
+            let killed = sent == ExitReason::Kill;
+            let expected = if killed { ExitReason::Killed } else { sent.clone() };
+            assert_eq!(exit_and_wait(pid_of(&server), sent), expected);
+        }
+    }
+
+    // OTP: gen_server_SUITE:undef_terminate1, undef_terminate2
+    #[test]
+    fn need_not_be_there() {
+        #[derive(Debug)]
+        struct Bare;
+
+        impl GenServer for Bare {
+            type Args = ();
+
+            fn init((): ()) -> InitResult<Bare> {
+                ready(Bare)
+            }
+
+            fn handle_info(&mut self, _: Message) -> CastResult<Bare> {
+                stop(reason())
+            }
+        }
+
+        assert_eq!(Bare::start(()).unwrap().stop(), Ok(()));
+        let (server, monitor) = Bare::start_monitor(()).unwrap();
+        process::send(pid_of(&server), "stop");
+        assert_eq!(down_reason(monitor), reason());
+    }
+
+    // OTP: gen_server_SUITE:stop4
+    #[test]
+    fn runs_while_the_server_has_its_name() {
+        let name = "gen_server_stop::terminate::name";
+        let server = puppet_named(name);
+        let me = process::self_pid();
+        server.tell(move |it| {
+            it.on_terminate = Some(Box::new(move |_| {
+                let holds = process::whereis(name) == Some(process::self_pid());
+                process::send(me, holds);
+            }));
+            noreply()
+        });
+        assert_eq!(server.stop(), Ok(()));
+        assert!(expect::<bool>());
+        assert_eq!(process::whereis(name), None);
+    }
+
+    #[test]
+    fn can_still_talk_to_others() {
+        let (server, other, me) = (puppet(), puppet(), process::self_pid());
+        server.tell(move |it| {
+            it.on_terminate =
+                Some(Box::new(move |_| process::send(me, other.ask(|_, _| reply(7)))));
+            noreply()
+        });
+        assert_eq!(server.stop(), Ok(()));
+        assert_eq!(expect::<Result<i32, CallError>>(), Ok(7));
+    }
+}
+
+/// Destructors that panic, of what a server has.
+mod a_destructor_that_panics {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Grenade;
+
+    impl Drop for Grenade {
+        fn drop(&mut self) {
+            panic!("in a destructor");
+        }
+    }
+
+    #[test]
+    fn of_a_message_ends_the_server_that_handles_it() {
+        let server = puppet();
+        let monitor = process::monitor(pid_of(&server));
+        let grenade = Grenade;
+        let outcome = server.ask(move |_, _| {
+            drop(grenade);
+            reply(())
+        });
+        let end = down_reason(monitor);
+        assert_eq!(end.as_panic().unwrap().message, "in a destructor");
+        assert_eq!(outcome, Err(CallError::Down(end.clone())));
+        expect_terminated(end);
+    }
+
+    #[test]
+    fn of_messages_that_are_not_handled_disturbs_nobody() {
+        let server = puppet();
+        let monitor = process::monitor(pid_of(&server));
+        let (let_go, held) = mpsc::channel::<()>();
+        server.tell(move |_| {
+            _ = held.recv();
+            stop(reason())
+        });
+        let watched = pid_of(&server);
+        let queue = |length| {
+            wait_until(|| process::info(watched).unwrap().message_queue_len == length);
+        };
+        for length in [1, 4] {
+            client::<()>(&server, |_, _| unreachable!("the server has ended"));
+            queue(length);
+            let (call, cast) = (Grenade, Grenade);
+            server.tell(move |_| {
+                drop(cast);
+                noreply()
+            });
+            drop(server.send_request(ask(move |_, _| {
+                drop(call);
+                reply(())
+            })));
+            queue(length + 2);
+        }
+        drop(let_go);
+        for _ in 0..2 {
+            assert_eq!(expect::<Outcome<()>>(), Outcome(Err(CallError::Down(reason()))));
+        }
+        expect_terminated(reason());
+        assert_eq!(down_reason(monitor), reason());
+    }
+
+    /// Ends a puppet whose state cannot be dropped, and returns why it has ended.
+    fn end_by(end: impl FnOnce(&ServerRef<Puppet>)) -> ExitReason {
+        let server = puppet();
+        let monitor = process::monitor(pid_of(&server));
+        server.tell(|it| {
+            it.on_drop = Some(OnDrop(Box::new(|| panic!("in the destructor of a state"))));
+            noreply()
+        });
+        end(&server);
+        down_reason(monitor)
+    }
+
+    #[test]
+    fn of_the_state_does_not_change_the_reason() {
+        let end = end_by(|server| assert_eq!(server.stop(), Ok(())));
+        assert_eq!(end, ExitReason::Normal);
+        assert_eq!(end_by(|server| server.tell(|_| stop(reason()))), reason());
+        let end = end_by(|server| server.tell(|_| panic!("in a callback")));
+        assert_eq!(end.as_panic().unwrap().message, "in a callback");
+        let end = end_by(|server| {
+            let reply = server.ask(|_, _| stop_with_reply(reason(), "farewell"));
+            assert_eq!(reply, Ok("farewell"));
+        });
+        assert_eq!(end, reason());
+    }
+
+    #[test]
+    fn of_a_reply_that_is_lost_with_the_server_disturbs_nobody() {
+        let server = puppet();
+        let monitor = process::monitor(pid_of(&server));
+        let request =
+            server.send_request(ask(|_, _| stop_with_reply(reason(), Opaque::new(Grenade))));
+        drop(request);
+        assert_eq!(down_reason(monitor), reason());
+    }
+}
+
+mod owned {
+    use super::*;
+
+    #[test]
+    fn stops_the_server_when_it_is_dropped() {
+        in_process(|| {
+            let server = puppet().owned();
+            let pid = pid_of(&server);
+            server.answers();
+            drop(server);
+            assert!(!process::is_alive(pid));
+            expect_terminated(ExitReason::Normal);
+            assert_no_message();
+        });
+    }
+
+    #[test]
+    fn stops_who_has_the_name_when_it_is_dropped() {
+        let name = "gen_server_stop::owned::name";
+        let owned = ServerRef::<Puppet>::named(name).owned();
+        let pid = pid_of(&puppet_named(name));
+        drop(owned);
+        assert!(!process::is_alive(pid));
+    }
+
+    #[test]
+    fn does_nothing_for_a_server_that_has_ended() {
+        in_process(|| {
+            let server = puppet();
+            let owned = server.clone().owned();
+            assert_eq!(server.stop(), Ok(()));
+            expect_terminated(ExitReason::Normal);
+            drop(owned);
+            drop(ServerRef::<Puppet>::named("gen_server_stop::owned::nobody").owned());
+            assert_no_message();
+        });
+    }
+
+    /// A process that owns a puppet, with the caller as the witness of that, and does `body`.
+    fn owner(body: fn(OwnedServer<Puppet>)) -> (ServerRef<Puppet>, Pid) {
+        let me = process::self_pid();
+        let owner = process::spawn(move || {
+            let server = Puppet::start(script(move || ready(Puppet::with_witness(me)))).unwrap();
+            process::send(me, server.clone());
+            let owned = server.owned();
+            assert_eq!(expect::<&str>(), "go on");
+            body(owned);
+        })
+        .unwrap();
+        (expect(), owner)
+    }
+
+    #[test]
+    fn stops_the_server_when_its_owner_panics() {
+        let (server, owner) = owner(|_owned| panic!("the owner"));
+        let ends = [process::monitor(pid_of(&server)), process::monitor(owner)];
+        process::send(owner, "go on");
+        expect_terminated(ExitReason::Normal);
+        assert_eq!(down_reason(ends[0]), ExitReason::Normal);
+        assert_eq!(down_reason(ends[1]).as_panic().unwrap().message, "the owner");
+    }
+
+    #[test]
+    fn tells_the_server_to_shut_down_when_its_owner_is_ended() {
+        for sent in [ExitReason::Kill, reason()] {
+            let (server, owner) = owner(|_owned| idle_body());
+            let monitor = process::monitor(pid_of(&server));
+            process::send(owner, "go on");
+            process::exit(owner, sent);
+            assert_eq!(down_reason(monitor), ExitReason::Shutdown);
+        }
+    }
+
+    #[test]
+    fn keeps_the_server_until_it_is_dropped() {
+        let (server, owner) = owner(|owned| {
+            assert_eq!(expect::<&str>(), "go on");
+            drop(owned);
+        });
+        let monitor = process::monitor(pid_of(&server));
+        process::send(owner, "go on");
+        server.answers();
+        process::send(owner, "go on");
+        assert_eq!(down_reason(monitor), ExitReason::Normal);
+    }
+}

@@ -1,0 +1,559 @@
+//! Requests whose replies are asked for later, one by one and in collections.
+
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use procession::gen_server::{RequestId, RequestIds, Response};
+use procession::prelude::*;
+use procession::process::Destination;
+
+use crate::puppet::*;
+use crate::staging::*;
+use crate::support::*;
+
+const SHORT: Duration = Duration::from_millis(5);
+
+fn reason() -> ExitReason {
+    ExitReason::new("requests::reason")
+}
+
+/// A request that is answered at once.
+fn answered(server: &ServerRef<Puppet>, answer: &'static str) -> RequestId<&'static str> {
+    server.send_request(ask(move |_, _| reply(answer)))
+}
+
+/// A request that is answered through what the caller gets as a message.
+fn deferred(server: &ServerRef<Puppet>) -> RequestId<&'static str> {
+    let me = process::self_pid();
+    server.send_request(ask(move |_, caller| {
+        process::send(me, caller.defer());
+        noreply()
+    }))
+}
+
+/// Where the reply to the next deferred request goes.
+#[track_caller]
+fn reply_to() -> ReplyTo<&'static str> {
+    expect()
+}
+
+/// A server that has ended.
+#[track_caller]
+fn dead() -> ServerRef<Puppet> {
+    let server = Puppet::start(script(|| ready(Puppet::default()))).unwrap();
+    assert_eq!(server.stop(), Ok(()));
+    server
+}
+
+fn nobody() -> ServerRef<Puppet> {
+    ServerRef::named("requests::nobody")
+}
+
+/// Asserts that nothing is left of any request, nor comes when the servers have handled all.
+#[track_caller]
+fn assert_nothing_left(servers: &[&ServerRef<Puppet>]) {
+    servers.iter().for_each(|server| server.answers());
+    assert_no_message();
+    let info = process::info(process::self_pid()).unwrap();
+    assert!(info.monitors.is_empty(), "{info:?}");
+}
+
+mod send_request {
+    use super::*;
+
+    // OTP: gen_server_SUITE:send_request
+    #[test]
+    fn does_not_wait() {
+        in_process(|| {
+            let server = puppet();
+            let (let_go, held) = mpsc::channel::<()>();
+            let request = server.send_request(ask(move |_, _| {
+                _ = held.recv();
+                reply("a reply")
+            }));
+            drop(let_go);
+            assert_eq!(request.receive_response(patience()), Some(Ok("a reply")));
+            assert_nothing_left(&[&server]);
+        });
+    }
+
+    // OTP: gen_server_SUITE:send_request
+    #[test]
+    fn to_nobody_is_answered_with_an_error() {
+        in_process(|| {
+            for server in [dead(), nobody()] {
+                let request = answered(&server, "no reply");
+                assert_eq!(request.destination(), server.destination());
+                assert_eq!(request.receive_response(FOREVER), Some(Err(CallError::NoProc)));
+            }
+            assert_nothing_left(&[]);
+        });
+    }
+
+    // OTP: gen_server_SUITE:send_request
+    #[test]
+    fn is_answered_with_the_reason_if_the_server_ends() {
+        in_process(|| {
+            let name = "requests::send_request::ends";
+            let by_name = ServerRef::<Puppet>::named(name);
+            for end in [reason(), ExitReason::Normal, ExitReason::Shutdown] {
+                let options = StartOptions::new().name(name);
+                let init = script(|| ready(Puppet::default()));
+                Puppet::start_with(init, options).unwrap();
+                let ends = end.clone();
+                let request = by_name.send_request(ask::<()>(move |_, _| stop(ends)));
+                assert_eq!(request.destination(), &Destination::from(name));
+                let response = request.receive_response(patience());
+                assert_eq!(response, Some(Err(CallError::Down(end))));
+            }
+            assert_nothing_left(&[]);
+        });
+    }
+
+    #[test]
+    fn tells_of_refusals_as_a_call_does() {
+        #[derive(Debug)]
+        struct Other;
+
+        impl GenServer for Other {
+            type Args = ();
+
+            fn init((): ()) -> InitResult<Other> {
+                ready(Other)
+            }
+        }
+
+        let request = puppet().send_request(ask::<()>(|_, _| noreply()));
+        assert_eq!(request.receive_response(patience()), Some(Err(CallError::NoReply)));
+
+        let other = pid_of(&Other::start(()).unwrap());
+        let request = answered(&ServerRef::from_pid(other), "no reply");
+        let response = request.receive_response(patience());
+        assert!(matches!(response, Some(Err(CallError::WrongServer { .. }))), "{response:?}");
+    }
+
+    #[test]
+    fn can_be_to_oneself_and_is_then_answered_by_a_message() {
+        #[derive(Debug)]
+        struct Introvert {
+            witness: Pid,
+            question: RequestId<u8>,
+        }
+
+        #[derive(Debug)]
+        struct Question;
+
+        impl GenServer for Introvert {
+            type Args = Pid;
+
+            fn init(witness: Pid) -> InitResult<Introvert> {
+                let itself = ServerRef::<Introvert>::from_pid(process::self_pid());
+                ready(Introvert { witness, question: itself.send_request(Question) })
+            }
+
+            fn handle_info(&mut self, message: Message) -> CastResult<Introvert> {
+                let response = self.question.check_response(message);
+                process::send(self.witness, response.unwrap());
+                noreply()
+            }
+        }
+
+        impl HandleCall<Question> for Introvert {
+            type Reply = u8;
+
+            fn handle_call(&mut self, _: Question, _: &Caller<u8>) -> CallResult<Self, u8> {
+                reply(42)
+            }
+        }
+
+        Introvert::start(process::self_pid()).unwrap();
+        assert_eq!(expect::<Result<u8, CallError>>(), Ok(42));
+    }
+
+    #[test]
+    fn to_many_servers_at_once_waits_for_them_together() {
+        in_process(|| {
+            let servers: Vec<_> = (0..5).map(|_| puppet()).collect();
+            let requests: Vec<_> = servers.iter().map(|it| answered(it, "a reply")).collect();
+            for request in requests {
+                assert_eq!(request.receive_response(patience()), Some(Ok("a reply")));
+            }
+            assert_nothing_left(&servers.iter().collect::<Vec<_>>());
+        });
+    }
+}
+
+mod wait_response {
+    use super::*;
+
+    // OTP: gen_server_SUITE:send_request
+    #[test]
+    fn that_times_out_can_be_repeated() {
+        in_process(|| {
+            let server = puppet();
+            let mut request = deferred(&server);
+            let since = Instant::now();
+            assert_eq!(request.wait_response(SHORT), None);
+            assert!(since.elapsed() >= SHORT);
+            assert_eq!(request.wait_response(Duration::ZERO), None);
+
+            reply_to().reply("late, but not too late");
+            let response = Some(Ok("late, but not too late"));
+            assert_eq!(request.wait_response(Duration::MAX), response);
+            assert_nothing_left(&[&server]);
+        });
+    }
+
+    // OTP: gen_server_SUITE:send_request_wait_reqid_collection
+    #[test]
+    fn gives_a_response_once_and_does_not_wait_for_another() {
+        in_process(|| {
+            let server = puppet();
+            let mut request = answered(&server, "a reply");
+            assert_eq!(request.wait_response(patience()), Some(Ok("a reply")));
+            let (long, since) = (Duration::from_secs(3), Instant::now());
+            assert_eq!(request.wait_response(long), None);
+            assert!(since.elapsed() < long, "it has waited for what cannot come");
+
+            let mut request = answered(&dead(), "no reply");
+            assert_eq!(request.wait_response(patience()), Some(Err(CallError::NoProc)));
+            assert_eq!(request.wait_response(Duration::ZERO), None);
+            drop(request);
+            assert_nothing_left(&[&server]);
+        });
+    }
+
+    #[test]
+    fn takes_what_has_come_even_if_there_is_no_time() {
+        in_process(|| {
+            let server = puppet();
+            let mut request = answered(&server, "a reply");
+            server.answers();
+            assert_eq!(request.wait_response(Duration::ZERO), Some(Ok("a reply")));
+            assert_nothing_left(&[&server]);
+        });
+    }
+
+    #[test]
+    fn leaves_other_messages_where_they_are() {
+        in_process(|| {
+            let (me, server) = (process::self_pid(), puppet());
+            process::send(me, "before");
+            let mut request = answered(&server, "a reply");
+            process::send(me, "between");
+            assert_eq!(request.wait_response(patience()), Some(Ok("a reply")));
+            assert_eq!(expect::<&str>(), "before");
+            assert_eq!(expect::<&str>(), "between");
+            assert_nothing_left(&[&server]);
+        });
+    }
+
+    #[test]
+    fn finds_its_own_among_several() {
+        in_process(|| {
+            let server = puppet();
+            let first = answered(&server, "the first");
+            let second = answered(&server, "the second");
+            assert_eq!(second.receive_response(patience()), Some(Ok("the second")));
+            assert_eq!(first.receive_response(patience()), Some(Ok("the first")));
+            assert_nothing_left(&[&server]);
+        });
+    }
+}
+
+mod receive_response {
+    use super::*;
+
+    // OTP: gen_server_SUITE:send_request
+    #[test]
+    fn that_times_out_abandons_the_request() {
+        in_process(|| {
+            let server = puppet();
+            let request = deferred(&server);
+            assert_eq!(request.receive_response(SHORT), None);
+            reply_to().reply("too late");
+            assert_nothing_left(&[&server]);
+        });
+    }
+
+    #[test]
+    fn is_not_needed_to_abandon_a_request() {
+        in_process(|| {
+            let server = puppet();
+            drop(answered(&server, "on its way"));
+            let request = answered(&server, "arrived");
+            server.answers();
+            drop(request);
+            drop(answered(&dead(), "no reply"));
+            let ends = answered(&server, "a reply");
+            assert_eq!(server.stop(), Ok(()));
+            drop(ends);
+            expect::<Terminated>();
+            assert_nothing_left(&[]);
+        });
+    }
+}
+
+mod check_response {
+    use super::*;
+
+    // OTP: gen_server_SUITE:send_request
+    #[test]
+    fn takes_the_response_out_of_its_own_message_only() {
+        in_process(|| {
+            let server = puppet();
+            let mut first = answered(&server, "the first");
+            let mut second = server.send_request(ask::<&str>(|_, _| stop(reason())));
+            process::send(process::self_pid(), 7_u8);
+
+            let message = first.check_response(Message::new("unrelated")).unwrap_err();
+            assert_eq!(message.downcast::<&str>().unwrap(), "unrelated");
+
+            let message = process::receive_match(|message| !message.is::<u8>());
+            let message = second.check_response(message).unwrap_err();
+            assert_eq!(first.check_response(message).unwrap(), Ok("the first"));
+
+            let message = process::receive_match(|message| message.is::<Down>());
+            let message = first.check_response(message).unwrap_err();
+            assert_eq!(second.check_response(message).unwrap(), Err(CallError::Down(reason())));
+
+            let message = first.check_response(process::receive()).unwrap_err();
+            assert!(message.is::<u8>() || message.is::<Terminated>());
+        });
+    }
+
+    #[test]
+    fn is_not_taken_in_by_the_response_to_a_request_of_another_type() {
+        in_process(|| {
+            let server = puppet();
+            let mut numeric = server.send_request(ask(|_, _| reply(7)));
+            let mut textual = answered(&server, "a text");
+            let message = textual.check_response(process::receive()).unwrap_err();
+            assert_eq!(numeric.check_response(message).unwrap(), Ok(7));
+            assert_eq!(textual.check_response(process::receive()).unwrap(), Ok("a text"));
+        });
+    }
+}
+
+mod a_collection {
+    use super::*;
+
+    type Requests = RequestIds<&'static str, u8>;
+
+    fn of(response: &'static str, label: u8) -> Response<&'static str, u8> {
+        Response::Of(Ok(response), label)
+    }
+
+    type Wait = fn(&mut Requests, Duration) -> Response<&'static str, u8>;
+
+    /// The ways to wait for one response.
+    const WAYS: [Wait; 2] = [Requests::wait_response, Requests::receive_response];
+
+    // OTP: gen_server_SUITE:send_request_receive_reqid_collection
+    #[test]
+    fn has_a_size_and_its_requests_with_their_labels() {
+        let server = puppet();
+        let mut requests = Requests::new();
+        assert!(requests.is_empty());
+        let first = answered(&server, "the first");
+        let first_id = format!("{first:?}");
+        requests.add(first, 1);
+        requests.add(answered(&server, "the second"), 2);
+        assert_eq!(requests.len(), 2);
+        assert!(!requests.is_empty());
+        assert_eq!(requests.iter().map(|(_, label)| *label).collect::<Vec<_>>(), [1, 2]);
+        let (id, _) = requests.iter().next().unwrap();
+        assert_eq!(format!("{id:?}"), first_id);
+        assert_eq!(id.destination(), server.destination());
+    }
+
+    #[test]
+    fn does_not_take_a_request_whose_response_was_taken() {
+        let server = puppet();
+        let mut request = answered(&server, "a reply");
+        assert_eq!(request.wait_response(patience()), Some(Ok("a reply")));
+        let mut requests = Requests::new();
+        requests.add(request, 1);
+        assert!(requests.is_empty());
+        assert_eq!(requests.wait_response(FOREVER), Response::NoRequest);
+    }
+
+    // OTP: gen_server_SUITE:send_request_receive_reqid_collection,
+    // send_request_wait_reqid_collection
+    #[test]
+    fn gives_responses_in_the_order_of_their_arrival_each_once() {
+        for wait in WAYS {
+            in_process(move || {
+                let server = puppet();
+                let mut requests = Requests::new();
+                for label in 0..3 {
+                    requests.add(deferred(&server), label);
+                }
+                let [first, second, third] = [reply_to(), reply_to(), reply_to()];
+                third.reply("the third");
+                assert_eq!(wait(&mut requests, patience()), of("the third", 2));
+                first.reply("the first");
+                second.reply("the second");
+                assert_eq!(wait(&mut requests, patience()), of("the first", 0));
+                assert_eq!(requests.len(), 1);
+                assert_eq!(wait(&mut requests, Duration::MAX), of("the second", 1));
+                assert_eq!(wait(&mut requests, Duration::MAX), Response::NoRequest);
+                assert_nothing_left(&[&server]);
+            });
+        }
+    }
+
+    // OTP: gen_server_SUITE:send_request_receive_reqid_collection
+    #[test]
+    fn that_is_empty_is_not_waited_for() {
+        for wait in WAYS {
+            assert_eq!(wait(&mut Requests::new(), Duration::MAX), Response::NoRequest);
+        }
+    }
+
+    // OTP: gen_server_SUITE:send_request_wait_reqid_collection
+    #[test]
+    fn stays_when_a_wait_for_it_times_out() {
+        in_process(|| {
+            let server = puppet();
+            let mut requests = Requests::new();
+            requests.add(deferred(&server), 1);
+            requests.add(deferred(&server), 2);
+            let since = Instant::now();
+            assert_eq!(requests.wait_response(SHORT), Response::TimedOut);
+            assert!(since.elapsed() >= SHORT);
+            assert_eq!(requests.len(), 2);
+            for (text, label) in [("the first", 1), ("the second", 2)] {
+                reply_to().reply(text);
+                assert_eq!(requests.wait_response(patience()), of(text, label));
+            }
+            assert_nothing_left(&[&server]);
+        });
+    }
+
+    // OTP: gen_server_SUITE:send_request_receive_reqid_collection
+    #[test]
+    fn is_abandoned_when_its_receiving_times_out() {
+        in_process(|| {
+            let server = puppet();
+            let mut requests = Requests::new();
+            requests.add(deferred(&server), 1);
+            requests.add(deferred(&server), 2);
+            assert_eq!(requests.receive_response(SHORT), Response::TimedOut);
+            assert!(requests.is_empty());
+            assert_eq!(requests.receive_response(FOREVER), Response::NoRequest);
+            for _ in 0..2 {
+                reply_to().reply("too late");
+            }
+            assert_nothing_left(&[&server]);
+        });
+    }
+
+    #[test]
+    fn is_abandoned_when_it_is_dropped() {
+        in_process(|| {
+            let server = puppet();
+            let mut requests = Requests::new();
+            requests.add(answered(&server, "arrived"), 1);
+            server.answers();
+            requests.add(deferred(&server), 2);
+            drop(requests);
+            reply_to().reply("too late");
+            assert_nothing_left(&[&server]);
+        });
+    }
+
+    // OTP: gen_server_SUITE:send_request_receive_reqid_collection
+    #[test]
+    fn tells_of_a_server_that_ends_by_its_label_and_the_others_reply() {
+        for wait in WAYS {
+            in_process(move || {
+                let (mortal, other) = (puppet(), puppet());
+                mortal.tell(|it| {
+                    it.witness = None;
+                    noreply()
+                });
+                let mut requests = Requests::new();
+                requests.add(deferred(&other), 1);
+                requests.add(deferred(&mortal), 2);
+                requests.add(answered(&nobody(), "no reply"), 3);
+                let [to_first, to_second] = [reply_to(), reply_to()];
+                let absent = Response::Of(Err(CallError::NoProc), 3);
+                assert_eq!(wait(&mut requests, patience()), absent);
+
+                mortal.tell(|_| stop(reason()));
+                let ended = Response::Of(Err(CallError::Down(reason())), 2);
+                assert_eq!(wait(&mut requests, patience()), ended);
+
+                // Which of them is whose depends on the servers.
+                for to in [to_first, to_second] {
+                    to.reply("a reply");
+                }
+                assert_eq!(wait(&mut requests, patience()), of("a reply", 1));
+                assert_eq!(wait(&mut requests, patience()), Response::NoRequest);
+                assert_nothing_left(&[&other]);
+            });
+        }
+    }
+
+    // OTP: gen_server_SUITE:send_request_receive_reqid_collection
+    #[test]
+    fn looks_at_what_has_come_if_there_is_no_time() {
+        in_process(|| {
+            let server = puppet();
+            let mut requests = Requests::new();
+            requests.add(answered(&server, "a reply"), 1);
+            server.answers();
+            assert_eq!(requests.wait_response(Duration::ZERO), of("a reply", 1));
+            requests.add(deferred(&server), 2);
+            assert_eq!(requests.wait_response(Duration::ZERO), Response::TimedOut);
+        });
+    }
+
+    // OTP: gen_server_SUITE:send_request_check_reqid_collection
+    #[test]
+    fn takes_the_responses_of_its_own_out_of_messages() {
+        in_process(|| {
+            let server = puppet();
+            let mut requests = Requests::new();
+            let message = requests.check_response(Message::new("unrelated")).unwrap_err();
+            assert_eq!(message.downcast::<&str>().unwrap(), "unrelated");
+
+            requests.add(answered(&server, "the first"), 1);
+            let mut other = answered(&server, "of none of them");
+            requests.add(answered(&nobody(), "no reply"), 2);
+            let message = requests.check_response(Message::new("unrelated")).unwrap_err();
+            assert!(message.is::<&str>());
+
+            let (mut responses, mut others) = (Vec::new(), Vec::new());
+            for _ in 0..3 {
+                match requests.check_response(process::receive()) {
+                    Ok(response) => responses.push(response),
+                    Err(message) => others.push(other.check_response(message).unwrap()),
+                }
+            }
+            responses.sort_by_key(|(_, label)| *label);
+            assert_eq!(responses, [(Ok("the first"), 1), (Err(CallError::NoProc), 2)]);
+            assert_eq!(others, [Ok("of none of them")]);
+            assert!(requests.is_empty());
+            assert_nothing_left(&[&server]);
+        });
+    }
+
+    #[test]
+    fn leaves_other_messages_where_they_are() {
+        in_process(|| {
+            let (me, server) = (process::self_pid(), puppet());
+            let mut requests = Requests::new();
+            process::send(me, "before");
+            requests.add(answered(&server, "a reply"), 1);
+            process::send(me, "between");
+            let call = server.ask(|_, _| reply("a call"));
+            assert_eq!(call, Ok("a call"));
+            assert_eq!(requests.wait_response(patience()), of("a reply", 1));
+            assert_eq!(expect::<&str>(), "before");
+            assert_eq!(expect::<&str>(), "between");
+            assert_nothing_left(&[&server]);
+        });
+    }
+}
