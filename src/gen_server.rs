@@ -93,10 +93,10 @@
 //! the server is killed, or when it gets an exit signal that it does not trap.
 //!
 //! A reason that is not [orderly](ExitReason::is_orderly) is reported through the [`log`] crate at
-//! level `error`, with the target `procession::gen_server`: which server, its last message, its
-//! state as [`format_status`](GenServer::format_status) shows it, the reason, and the client if it
-//! was a call. As the callback consumes the message, it is printed before it is handled (its first
-//! thousand bytes), but only if that target is enabled.
+//! level `error`, with the target `procession::gen_server`: which server, the message that it was
+//! handling, its state as [`format_status`](GenServer::format_status) shows it, the reason, and the
+//! client if it was a call. As the callback consumes the message, it is printed before it is
+//! handled (its first thousand bytes), but only if that target is enabled.
 //!
 //! # When not to use one
 //!
@@ -140,6 +140,7 @@ use crate::exit::ExitReason;
 use crate::id::MonitorRef;
 use crate::message::Message;
 use crate::process;
+use crate::process::printed::printed;
 
 pub use crate::call::{Caller, ReplyTo};
 pub use crate::exit::CallError;
@@ -178,12 +179,12 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
     ///
     /// The reason with which the server is to end.
     fn handle_info(&mut self, message: Message) -> CastResult<Self> {
-        log::warn!(
-            target: "procession::gen_server",
-            "{} ({}) does not handle this message: {message:?}",
+        serve::warn(format_args!(
+            "{} ({}) does not handle this message: {}",
             process::self_pid(),
             type_name::<Self>(),
-        );
+            printed(&message),
+        ));
         noreply()
     }
 

@@ -112,6 +112,7 @@
 //! - **`process_info`** is [`info()`], a struct. The [`dictionary`] is seen by its process alone.
 
 pub(crate) mod unwind;
+pub(crate) mod printed;
 pub(crate) mod mailbox;
 pub(crate) mod ties;
 pub mod dictionary;

@@ -11,8 +11,9 @@ use crate::id::Pid;
 pub(crate) struct ServerReport<'a> {
     pub(crate) pid: Pid,
     pub(crate) name: Option<Arc<str>>,
-    /// What it handled last, printed.
-    pub(crate) last_message: &'a str,
+    pub(crate) label: Option<Arc<str>>,
+    /// What it handled when it ended, printed.
+    pub(crate) last_message: Option<&'a str>,
     /// Who waits for the answer to that.
     pub(crate) client: Option<Pid>,
     /// The state, printed.
@@ -27,7 +28,12 @@ impl fmt::Display for ServerReport<'_> {
             Some(name) => write!(f, "server {name} ({}) is terminating", self.pid)?,
             None => write!(f, "server {} is terminating", self.pid)?,
         }
-        write!(f, "\n    last message: {}", self.last_message)?;
+        if let Some(label) = &self.label {
+            write!(f, "\n    label: {label}")?;
+        }
+        if let Some(message) = self.last_message {
+            write!(f, "\n    last message: {message}")?;
+        }
         write!(f, "\n    state: {}", self.state)?;
         write!(f, "\n    reason: {}", self.reason)?;
         match self.client {

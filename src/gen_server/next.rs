@@ -53,15 +53,33 @@ pub(crate) enum Wait<S> {
     Continue(Continue<S>),
 }
 
-/// A continuation, with its message in it.
-pub(crate) type Continue<S> = Box<dyn FnOnce(&mut S) -> CastResult<S>>;
+/// A continuation, with its message in it, as which it prints.
+pub(crate) type Continue<S> = Box<dyn Continuation<S>>;
+
+pub(crate) trait Continuation<S>: fmt::Debug {
+    fn go_on(self: Box<Self>, server: &mut S) -> CastResult<S>;
+}
+
+struct ContinueWith<M>(M);
+
+impl<M: fmt::Debug> fmt::Debug for ContinueWith<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Continue").field(&self.0).finish()
+    }
+}
+
+impl<S: HandleContinue<M>, M: fmt::Debug> Continuation<S> for ContinueWith<M> {
+    fn go_on(self: Box<Self>, server: &mut S) -> CastResult<S> {
+        server.handle_continue(self.0)
+    }
+}
 
 impl<S> fmt::Debug for Wait<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Wait::Message => f.write_str("Message"),
             Wait::Timeout(duration) => f.debug_tuple("Timeout").field(duration).finish(),
-            Wait::Continue(_) => f.write_str("Continue"),
+            Wait::Continue(go_on) => fmt::Debug::fmt(go_on, f),
         }
     }
 }
@@ -170,6 +188,6 @@ impl<S: GenServer, R> Then<S> for CallResult<S, R> {
     }
 }
 
-fn continue_with<S: HandleContinue<M>, M: 'static>(message: M) -> Wait<S> {
-    Wait::Continue(Box::new(|server: &mut S| server.handle_continue(message)))
+fn continue_with<S: HandleContinue<M>, M: fmt::Debug + 'static>(message: M) -> Wait<S> {
+    Wait::Continue(Box::new(ContinueWith(message)))
 }

@@ -8,8 +8,10 @@ use crate::call::{Caller, ReplyTo};
 use crate::exit::CallError;
 use crate::exit::ExitReason;
 use crate::id::Pid;
+use crate::process::printed::printed;
 
 use super::next::{CallResult, CastResult, Next, Wait};
+use super::serve::warn;
 use super::{GenServer, HandleCall, HandleCast};
 
 /// A call or a cast, as a message.
@@ -161,11 +163,11 @@ where
     fn deliver(self: Box<Self>, server: &mut dyn Any, found: &'static str, step: &mut dyn Any) {
         match server.downcast_mut::<S>() {
             Some(server) => set_step(step, after_cast(server.handle_cast(self.message))),
-            None => log::warn!(
-                target: "procession::gen_server",
-                "a {found} has dropped a cast for a {}: {self:?}",
+            None => warn(format_args!(
+                "a {found} has dropped a cast for a {}: {}",
                 type_name::<S>(),
-            ),
+                printed(&self),
+            )),
         }
     }
 }

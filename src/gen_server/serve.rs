@@ -1,6 +1,6 @@
 //! The loop of a running server.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::mem;
 
 use crate::exit::ExitReason;
@@ -8,6 +8,9 @@ use crate::id::Pid;
 use crate::message::Exit;
 use crate::message::Message;
 use crate::process;
+use crate::process::lifecycle;
+use crate::process::printed::{printed, printed_up_to};
+use crate::process::unwind::log_caught;
 use crate::report::ServerReport;
 use crate::stop::Terminate;
 
@@ -33,15 +36,15 @@ pub(crate) struct Server<S> {
 /// What an error report will say of the message being handled, which itself goes to the callback.
 #[derive(Default)]
 struct Handled {
-    text: String,
+    text: Option<String>,
     client: Option<Pid>,
 }
 
 /// Everything that a message can be to a server.
 enum Event {
     Request(Request),
-    ParentExit(ExitReason),
-    Terminate(ExitReason),
+    ParentExit(Exit),
+    Terminate(Terminate),
     Info(Message),
 }
 
@@ -50,7 +53,11 @@ impl<S: GenServer> Server<S> {
         Server { state, wait, parent, handled: Handled::default() }
     }
 
-    pub(crate) fn run(mut self) -> ! {
+    pub(crate) fn run(self) -> ! {
+        lifecycle::end_with(self, |server| server.serve())
+    }
+
+    fn serve(&mut self) -> ! {
         loop {
             match self.step() {
                 Step { stop: None, wait } => self.wait = wait,
@@ -66,21 +73,31 @@ impl<S: GenServer> Server<S> {
                 let message = process::receive_timeout(duration);
                 self.handle(message.unwrap_or_else(|| Message::new(TimedOut)))
             }
-            Wait::Continue(go_on) => self.guard(|state| after_cast(go_on(state))),
+            Wait::Continue(go_on) => {
+                self.handled = Handled::of(&go_on, None);
+                self.guard(|state| after_cast(go_on.go_on(state)))
+            }
         }
     }
 
     fn handle(&mut self, message: Message) -> Step<S> {
         match self.event(message) {
             Event::Request(request) => {
-                self.handled.remember(&request, request.client());
+                self.handled = Handled::of(&request, request.client());
                 self.guard(|state| request.deliver(state))
             }
             Event::Info(message) => {
-                self.handled.remember(&message, None);
+                self.handled = Handled::of(&message, None);
                 self.guard(|state| after_cast(state.handle_info(message)))
             }
-            Event::ParentExit(reason) | Event::Terminate(reason) => Step::stop(reason),
+            Event::ParentExit(exit) => {
+                self.handled = Handled::of(&exit, None);
+                Step::stop(exit.reason)
+            }
+            Event::Terminate(Terminate { reason }) => {
+                self.handled = Handled::default();
+                Step::stop(reason)
+            }
         }
     }
 
@@ -89,14 +106,13 @@ impl<S: GenServer> Server<S> {
             Ok(request) => return Event::Request(request),
             Err(message) => message,
         };
-        if let Some(exit) = message.downcast_ref::<Exit>()
-            && self.parent == Some(exit.from)
-        {
-            return Event::ParentExit(exit.reason.clone());
-        }
-        match message.downcast::<Terminate>() {
-            Ok(terminate) => Event::Terminate(terminate.reason),
-            Err(message) => Event::Info(message),
+        let message = match message.downcast::<Terminate>() {
+            Ok(terminate) => return Event::Terminate(terminate),
+            Err(message) => message,
+        };
+        match message.downcast_ref::<Exit>() {
+            Some(exit) if self.parent == Some(exit.from) => Event::ParentExit(exit.clone()),
+            _ => Event::Info(message),
         }
     }
 
@@ -106,33 +122,31 @@ impl<S: GenServer> Server<S> {
     }
 
     /// Ends the server.
-    fn terminate(mut self, Stop { reason, farewell }: Stop) -> ! {
+    fn terminate(&mut self, Stop { reason, farewell }: Stop) -> ! {
         let reason = match process::catch(|| self.state.terminate(&reason)) {
             Ok(()) => reason,
             Err(worse) => worse,
         };
         if !reason.is_orderly() {
-            self.report(&reason);
+            log_caught(|| self.report(&reason));
         }
         if let Some(farewell) = farewell {
             farewell();
-        }
-        // Not left to the unwinding of the thread, when a panic would abort the program.
-        if let Err(worse) = process::catch(|| drop(self)) {
-            log::error!(target: TARGET, "dropping the state of {} {worse}", process::self_pid());
         }
         process::exit_self(reason)
     }
 
     fn report(&self, reason: &ExitReason) {
         let me = process::self_pid();
+        let info = process::info(me);
         let report = ServerReport {
             pid: me,
-            name: process::info(me).and_then(|info| info.name),
-            last_message: &self.handled.text,
+            name: info.as_ref().and_then(|info| info.name.clone()),
+            label: info.and_then(|info| info.label),
+            last_message: self.handled.text.as_deref(),
             client: self.handled.client,
-            state: &printed(&Status(&self.state), usize::MAX),
-            reason: &printed(&format_args!("{reason}"), usize::MAX),
+            state: &printed(&Status(&self.state)),
+            reason: &printed(&format_args!("{reason}")),
         };
         log::error!(target: TARGET, "{report}");
     }
@@ -140,11 +154,14 @@ impl<S: GenServer> Server<S> {
 
 impl Handled {
     /// Keeps what a report would say of the message, if reports are written at all.
-    fn remember(&mut self, message: &dyn fmt::Debug, client: Option<Pid>) {
-        self.client = client;
-        if log::log_enabled!(target: TARGET, log::Level::Error) {
-            self.text = printed(message, SHOWN);
-        }
+    fn of(message: &dyn fmt::Debug, client: Option<Pid>) -> Handled {
+        let mut text = None;
+        log_caught(|| {
+            if log::log_enabled!(target: TARGET, log::Level::Error) {
+                text = Some(printed_up_to(SHOWN, message));
+            }
+        });
+        Handled { text, client }
     }
 }
 
@@ -157,29 +174,7 @@ impl<S: GenServer> fmt::Debug for Status<'_, S> {
     }
 }
 
-/// The value as text of at most `limit` bytes, or what of it there was when printing it failed.
-fn printed(value: &dyn fmt::Debug, limit: usize) -> String {
-    let mut text = Limited { text: String::new(), limit };
-    match process::catch(|| write!(text, "{value:?}")) {
-        Ok(Ok(())) => {}
-        Ok(Err(fmt::Error)) => text.text.push_str("..."),
-        Err(reason) => _ = write!(text, "... (printing it {reason})"),
-    }
-    text.text
-}
-
-/// A text that takes no more than fits.
-struct Limited {
-    text: String,
-    limit: usize,
-}
-
-impl Write for Limited {
-    fn write_str(&mut self, part: &str) -> fmt::Result {
-        if part.len() > self.limit - self.text.len().min(self.limit) {
-            return Err(fmt::Error);
-        }
-        self.text.push_str(part);
-        Ok(())
-    }
+/// Writes what the author of a server should know of.
+pub(crate) fn warn(text: fmt::Arguments<'_>) {
+    log_caught(|| log::warn!(target: TARGET, "{text}"));
 }

@@ -18,6 +18,8 @@
 //! it has left user code. If that takes longer than its grace, it is abandoned: somebody else does
 //! 4 and 5, and the thread is left behind.
 
+use std::convert::Infallible;
+use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -299,8 +301,8 @@ pub fn exit_self(reason: impl Into<ExitReason>) -> ! {
 /// Runs `body`, and returns why it ended if it panicked or called [`exit_self`].
 ///
 /// The end of the process itself is not caught: if it is being ended by an exit signal, it goes on
-/// unwinding. No crash report is written, and in a process no panic message is printed; that
-/// happens if the process then ends with the returned reason, by [`exit_self`].
+/// unwinding. No crash report is written, and in a process no panic message is printed: the reason
+/// says all, to whom it is returned.
 ///
 /// OTP: `try ... catch`.
 ///
@@ -321,6 +323,18 @@ pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ExitReason> {
         process.pass();
         reason
     })
+}
+
+/// Runs `body` with `value` to the end of the process, and drops the value then: not while the
+/// thread unwinds, when a panic of its destructor would abort the program.
+pub(crate) fn end_with<T>(mut value: T, body: impl FnOnce(&mut T) -> Infallible) -> ! {
+    let Err(payload) = unwind::catch_value(|| body(&mut value));
+    let Process { slot, pid } = current();
+    if slot.doomed.load(Ordering::Relaxed) || !slot.is_running(pid.generation()) {
+        slot.leaving.store(true, Ordering::Relaxed);
+    }
+    drop_caught(value);
+    panic::resume_unwind(payload)
 }
 
 /// Links the caller and `pid`: when one ends, the other gets an exit signal with its reason.

@@ -404,9 +404,7 @@ mod monitor_with_any_alias {
                 let (monitor, alias) = monitor_with_alias(pid, mode);
                 let witness = process::monitor(pid);
                 process::send(pid, "end");
-                for _ in 0..round % 50 {
-                    std::thread::yield_now();
-                }
+                dither(round);
                 process::demonitor_flush(monitor);
 
                 let explicit = mode == AliasMode::ExplicitUnalias;

@@ -224,11 +224,7 @@ mod call {
     #[test]
     fn waiting_behind_one_that_crashes_the_server_fails_with_the_same_reason() {
         let server = puppet();
-        let (let_go, held) = mpsc::channel::<()>();
-        server.tell(move |_| {
-            _ = held.recv();
-            stop(reason())
-        });
+        let let_go = server.hold(|_| stop(reason()));
         for _ in 0..3 {
             client::<()>(&server, |_, _| unreachable!("the server has ended"));
         }

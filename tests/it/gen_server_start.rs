@@ -188,8 +188,7 @@ mod start {
 
     #[test]
     fn is_a_receive_point_for_the_starter() {
-        // A starter that is told to end while it waits does so at once, and a linked server with
-        // it.
+        // Told to end while it waits, it does so at once, and a linked server with it.
         let me = process::self_pid();
         let (starter, monitor) = process::spawn_monitor(move || {
             let init = script(move || {

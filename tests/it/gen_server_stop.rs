@@ -115,11 +115,7 @@ mod stop {
         in_process(|| {
             let server = puppet();
             let monitor = process::monitor(pid_of(&server));
-            let (let_go, held) = mpsc::channel::<()>();
-            server.tell(move |_| {
-                _ = held.recv();
-                noreply()
-            });
+            let let_go = server.hold(|_| noreply());
             let since = Instant::now();
             assert_eq!(server.stop_with(reason(), SHORT), Err(StopError::Timeout));
             assert!(since.elapsed() >= SHORT);
@@ -154,14 +150,7 @@ mod stop {
         ];
         for (end, expected) in ends {
             let server = puppet();
-            let (let_go, held) = mpsc::channel::<()>();
-            let (begin, begun) = mpsc::channel::<()>();
-            server.tell(move |it| {
-                begin.send(()).unwrap();
-                _ = held.recv();
-                end(it)
-            });
-            begun.recv().unwrap();
+            let let_go = server.hold(end);
             let watched = pid_of(&server);
             thread::scope(|scope| {
                 scope.spawn(move || {
@@ -393,16 +382,10 @@ mod terminate {
         end: impl FnOnce(&ServerRef<Puppet>),
         runs: bool,
     ) -> ExitReason {
-        let (me, pid) = (process::self_pid(), pid_of(&server));
+        let pid = pid_of(&server);
         process::link(pid);
         let monitor = process::monitor(pid);
-        let (let_go, held) = mpsc::channel::<()>();
-        server.tell(move |_| {
-            process::send(me, Begun);
-            _ = held.recv();
-            noreply()
-        });
-        expect::<Begun>();
+        let let_go = server.hold(|_| noreply());
         let queued = |length| {
             wait_until(|| process::info(pid).is_none_or(|it| it.message_queue_len == length));
         };
@@ -612,11 +595,7 @@ mod a_destructor_that_panics {
     fn of_messages_that_are_not_handled_disturbs_nobody() {
         let server = puppet();
         let monitor = process::monitor(pid_of(&server));
-        let (let_go, held) = mpsc::channel::<()>();
-        server.tell(move |_| {
-            _ = held.recv();
-            stop(reason())
-        });
+        let let_go = server.hold(|_| stop(reason()));
         let watched = pid_of(&server);
         let queue = |length| {
             wait_until(|| process::info(watched).unwrap().message_queue_len == length);

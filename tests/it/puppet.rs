@@ -3,10 +3,11 @@
 
 use std::any::type_name;
 use std::fmt;
+use std::sync::mpsc;
 
 use procession::prelude::*;
 
-use crate::staging::OnDrop;
+use crate::staging::{Begun, OnDrop};
 use crate::support::*;
 
 /// What becomes of a call.
@@ -181,6 +182,20 @@ pub(crate) fn pid_of<S: GenServer>(server: &ServerRef<S>) -> Pid {
 
 /// What a puppet moves by.
 pub(crate) trait Strings {
+    /// Keeps the puppet busy until the returned sender is dropped, and then lets it do `then`.
+    #[track_caller]
+    fn hold(&self, then: impl FnOnce(&mut Puppet) -> Told + Send + 'static) -> mpsc::Sender<()> {
+        let me = process::self_pid();
+        let (let_go, held) = mpsc::channel();
+        self.tell(move |it| {
+            process::send(me, Begun);
+            _ = held.recv();
+            then(it)
+        });
+        expect::<Begun>();
+        let_go
+    }
+
     /// Calls the puppet, with a time-out that is not expected to be hit.
     fn ask<R: Send + 'static>(
         &self,

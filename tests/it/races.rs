@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use procession::prelude::*;
 use procession::process::Builder;
 
@@ -20,16 +21,33 @@ const ROUNDS: usize = 10_000;
 
 /// Lets two threads go at the same moment, as nearly as they can tell.
 #[derive(Clone, Default)]
-struct Gate(Arc<AtomicUsize>);
+struct Gate(Arc<Meeting>);
+
+#[derive(Default)]
+struct Meeting {
+    arrived: AtomicUsize,
+    waiting: Mutex<()>,
+    complete: Condvar,
+}
 
 impl Gate {
+    /// The first to come looks out for the other for about as long as a thread takes to wake, and
+    /// then lets it have the core, if it is that which it waits for.
     fn pass(&self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-        let mut tries = 0_u32;
-        while self.0.load(Ordering::SeqCst) < 2 {
-            // The other may need this core to come here.
-            tries += 1;
-            if tries > 200 { thread::yield_now() } else { std::hint::spin_loop() }
+        if self.0.arrived.fetch_add(1, Ordering::SeqCst) == 1 {
+            drop(self.0.waiting.lock());
+            self.0.complete.notify_one();
+            return;
+        }
+        let is_alone = || self.0.arrived.load(Ordering::SeqCst) < 2;
+        let mut looks = 0_u32;
+        while is_alone() && looks < 5_000 {
+            looks += 1;
+            std::hint::spin_loop();
+        }
+        let mut waiting = self.0.waiting.lock();
+        while is_alone() {
+            self.0.complete.wait(&mut waiting);
         }
     }
 }
@@ -339,13 +357,17 @@ mod names {
             gate.pass();
 
             let me = process::self_pid();
+            let mut tries = 0_u32;
             while let Err(error) = process::register(NAME, me) {
                 // Refused only while the owner can be seen to have it.
                 let process::RegisterError::Taken { holder, .. } = error else {
                     panic!("{error}");
                 };
                 assert_eq!(holder, owner);
-                thread::yield_now();
+                tries += 1;
+                if tries > 2_000 {
+                    thread::yield_now(); // It may need this core.
+                }
             }
             assert!(!process::is_alive(owner));
             assert_eq!(down_reason(monitor), reason());
@@ -501,9 +523,7 @@ mod kill {
                 .unwrap();
             process::link(pid);
             process::exit(pid, ExitReason::Kill);
-            for _ in 0..round % 64 {
-                thread::yield_now();
-            }
+            dither(round);
             ours.shutdown(Shutdown::Both).unwrap();
 
             let end = down_reason(monitor);

@@ -25,6 +25,15 @@ pub(crate) fn down_reason(monitor: MonitorRef) -> ExitReason {
     }
 }
 
+/// Lets a little time pass, in each of sixty-four rounds a little more than in the one before.
+///
+/// It does not give the core away: beside a busy thread it would be gone for milliseconds.
+pub(crate) fn dither(round: usize) {
+    for _ in 0..round % 64 * 40 {
+        std::hint::spin_loop();
+    }
+}
+
 /// Waits until `pid` has ended and returns why.
 #[track_caller]
 pub(crate) fn wait_for_exit(pid: Pid) -> ExitReason {
