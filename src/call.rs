@@ -3,14 +3,18 @@
 //! ```text
 //!   client                                      server
 //!   ------                                      ------
-//!   set a monitor, whose alias is for the reply
+//!   say what it waits for
 //!   send the request        ----------------->  Caller
-//!   wait for the reply or the DOWN              |
+//!   wait for the reply, or the server's end     |
 //!                           <-----------------  reply, now or later, from any process
 //! ```
 //!
-//! The reply comes through the alias, which ends with the first one, so a second or late reply
-//! disturbs nobody. The wait looks only at what arrives after it began.
+//! A client that waits at once, as a call does, gets the reply in its [reply slot]. One that asks
+//! for it later sets a monitor, whose alias the reply comes through: to its mailbox, where it waits
+//! to be looked for from the place on that the request was sent at. Either takes the first reply
+//! only, so a second or late one disturbs nobody.
+//!
+//! [reply slot]: crate::process::reply_slot
 
 use std::any::type_name;
 use std::cell::Cell;
@@ -24,6 +28,7 @@ use crate::exit::ExitReason;
 use crate::id::Alias;
 use crate::id::MonitorRef;
 use crate::id::Pid;
+use crate::id::unique;
 use crate::message::Down;
 use crate::message::Message;
 use crate::message::Object;
@@ -32,10 +37,13 @@ use crate::process::AliasMode;
 use crate::process::Destination;
 use crate::process::Mark;
 use crate::process::MonitorOptions;
+use crate::process::address::try_deliver;
 use crate::process::current::Ended;
 use crate::process::current::Process;
-use crate::process::current::current;
+use crate::process::current::{current, current_if_any};
+use crate::process::mailbox::Signal;
 use crate::process::monitor;
+use crate::process::reply_slot::ServerDown;
 use crate::process::wait_edge::Cycle;
 
 /// How long a call waits unless it is told otherwise, as in OTP.
@@ -64,16 +72,12 @@ impl<R: Send + 'static> Caller<R> {
     /// From now on the client is not taken to wait for this server, as another may reply.
     pub fn defer(&self) -> ReplyTo<R> {
         self.deferred.set(true);
-        self.reply_to.clear_edge();
+        clear_edge(self.reply_to.client);
         self.reply_to
     }
 
     pub(crate) fn is_deferred(&self) -> bool {
         self.deferred.get()
-    }
-
-    pub(crate) fn reply_to(&self) -> ReplyTo<R> {
-        self.reply_to
     }
 }
 
@@ -89,7 +93,15 @@ impl<R> fmt::Debug for Caller<R> {
 /// one that comes too late, disturbs nobody.
 pub struct ReplyTo<R> {
     client: Alias,
+    route: Route,
     reply: PhantomData<fn(R)>,
+}
+
+/// How a reply gets to its client.
+#[derive(Clone, Copy, Debug)]
+enum Route {
+    ReplySlot,
+    Mailbox,
 }
 
 impl<R: Send + 'static> ReplyTo<R> {
@@ -106,14 +118,36 @@ impl<R: Send + 'static> ReplyTo<R> {
     }
 
     fn answer(self, outcome: Result<R, CallError>) {
-        // First: no edge stands for a wait that is over.
-        self.clear_edge();
-        process::send(self.client, Answer { request: self.client.id, outcome });
+        let answer = Answer { request: self.client.id, outcome };
+        match self.route {
+            Route::ReplySlot => put_reply(self.client, Message::new(answer)),
+            Route::Mailbox => {
+                clear_edge(self.client);
+                process::send(self.client, answer);
+            }
+        }
     }
 
-    fn clear_edge(self) {
-        Process::of(self.client.owner).slot.wait_edge.clear(self.client.id);
+    /// The client in whose [reply slot](crate::process::reply_slot) the reply can be
+    /// [put](put_reply) in the message that the request came in, which saves making another.
+    pub(crate) fn slot(self) -> Option<Alias> {
+        matches!(self.route, Route::ReplySlot).then_some(self.client)
     }
+}
+
+/// Puts the reply to a request of `client`'s where it waits for it.
+pub(crate) fn put_reply(client: Alias, reply: Message) {
+    if let Some(process) = current_if_any() {
+        process.pass();
+    }
+    clear_edge(client);
+    Process::of(client.owner).slot.answer(client.id, reply);
+}
+
+/// Says that `client` does not wait any more. Before it is answered: no edge stands for a wait that
+/// is over.
+fn clear_edge(client: Alias) {
+    Process::of(client.owner).slot.wait.edge.clear(client.id);
 }
 
 impl<R> ReplyTo<R> {
@@ -185,7 +219,7 @@ impl<R: Send + 'static> Pending<R> {
     }
 
     fn reply_to(&self) -> ReplyTo<R> {
-        ReplyTo { client: Alias::from(self.monitor), reply: PhantomData }
+        ReplyTo { client: Alias::from(self.monitor), route: Route::Mailbox, reply: PhantomData }
     }
 
     fn is_ended_by(&self, message: &Message) -> bool {
@@ -226,31 +260,71 @@ pub(crate) fn ended_request<R: Send + 'static>(message: &Message) -> Option<NonZ
     }
 }
 
-/// Sends the request that `make` makes, and waits for the reply.
+/// Sends the request that `make` makes, and waits for the reply: `open` takes it out of the request
+/// if that has brought it back.
 pub(crate) fn call<R: Send + 'static>(
     to: &Destination,
     timeout: Duration,
     make: impl FnOnce(ReplyTo<R>) -> Message,
+    open: impl FnOnce(Message) -> Result<R, Message>,
 ) -> Result<R, CallError> {
     let client = current();
-    client.check().map_err(|_| CallError::CallerEnded)?;
+    client.check().map_err(|Ended| CallError::CallerEnded)?;
     let target = to.pid().filter(|pid| process::is_alive(*pid)).ok_or(CallError::NoProc)?;
     if target == client.pid {
         return Err(CallError::CallingSelf(target));
     }
-    let pending = Pending::prepare(target);
-    let waiting = match client.wait_for(target, pending.id()) {
-        Ok(waiting) => waiting,
-        Err(Cycle(cycle)) => {
-            pending.abandon();
-            return Err(CallError::Deadlock(cycle));
-        }
+    let request = unique();
+    let server = Process::of(target).slot;
+    let slot = &client.slot.wait.reply;
+    let Some(awaiting) = slot.expect(target, &server.clients, request) else {
+        return call_by_mailbox(client, target, timeout, make);
     };
-    process::send(target, make(pending.reply_to()));
-    let outcome = pending.wait(timeout);
-    drop(waiting);
-    if matches!(outcome, None | Some(Err(CallError::CallerEnded))) {
-        pending.abandon();
+    let _waiting =
+        client.wait_for(target, request).map_err(|Cycle(cycle)| CallError::Deadlock(cycle))?;
+    let reply_to = ReplyTo {
+        client: Alias { id: request, owner: client.pid },
+        route: Route::ReplySlot,
+        reply: PhantomData,
+    };
+    if let Err(orphans) = try_deliver(target, Signal::Message(make(reply_to))) {
+        orphans.drop_caught();
+        return Err(CallError::NoProc);
     }
-    outcome.unwrap_or(Err(CallError::Timeout))
+    match client.await_reply(&awaiting, timeout) {
+        Ok(Some(reply)) => open(reply).or_else(open_answer),
+        Ok(None) => Err(CallError::Timeout),
+        Err(Ended) => Err(CallError::CallerEnded),
+    }
+}
+
+/// Takes the outcome out of what has come instead of the request itself.
+fn open_answer<R: Send + 'static>(reply: Message) -> Result<R, CallError> {
+    match reply.downcast::<Answer<R>>() {
+        Ok(answer) => answer.outcome,
+        Err(reply) => match reply.downcast::<ServerDown>() {
+            Ok(down) => Err(CallError::Down(down.0)),
+            Err(_) => unreachable!("a reply is the request, an answer, or the server's end"),
+        },
+    }
+}
+
+/// As [`call`], for a client whose reply slot is in use.
+fn call_by_mailbox<R: Send + 'static>(
+    client: Process,
+    target: Pid,
+    timeout: Duration,
+    make: impl FnOnce(ReplyTo<R>) -> Message,
+) -> Result<R, CallError> {
+    let pending = Pending::prepare(target);
+    let waiting = client.wait_for(target, pending.id());
+    let outcome = match &waiting {
+        Ok(_) => {
+            process::send(target, make(pending.reply_to()));
+            pending.wait(timeout).unwrap_or(Err(CallError::Timeout))
+        }
+        Err(Cycle(cycle)) => Err(CallError::Deadlock(cycle.clone())),
+    };
+    pending.abandon();
+    outcome
 }

@@ -6,6 +6,8 @@ use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use smallbox::{SmallBox, smallbox};
+
 use crate::exit::ExitReason;
 use crate::id::{MonitorRef, Pid, TimerRef};
 
@@ -29,7 +31,12 @@ use crate::id::{MonitorRef, Pid, TimerRef};
 ///
 /// A message is moved, never copied, and keeps its Rust type: a receiver chooses by type first and
 /// by pattern second. What cannot be printed travels inside an [`Opaque`].
-pub struct Message(Box<dyn Payload>);
+pub struct Message(SmallBox<dyn Payload, Space>);
+
+/// What a message takes in itself; a larger one is kept on the heap.
+///
+/// An allocation is the dearest part of a message, above all if another thread frees it.
+type Space = [u64; 6];
 
 impl Message {
     /// Makes a message of `value`. If it already is a `Message`, it is returned as it is.
@@ -38,18 +45,18 @@ impl Message {
         let mut value = Some(value);
         match (&mut value as &mut dyn Any).downcast_mut::<Option<Message>>() {
             Some(message) => message.take().expect("it was put there two lines above"),
-            None => Message(Box::new(value.expect("nobody has taken it"))),
+            None => Message(smallbox!(Value(value))),
         }
     }
 
     /// Returns `true` if the message is a `T`.
     pub fn is<T: Any>(&self) -> bool {
-        (&*self.0 as &dyn Any).is::<T>()
+        self.0.is_place_of(TypeId::of::<T>())
     }
 
     /// Returns the message as a `T`, if it is one.
     pub fn downcast_ref<T: Any>(&self) -> Option<&T> {
-        (&*self.0 as &dyn Any).downcast_ref()
+        self.0.place().downcast_ref::<Option<T>>()?.as_ref()
     }
 
     /// Takes the message as a `T`.
@@ -57,20 +64,21 @@ impl Message {
     /// # Errors
     ///
     /// The message itself, if it is of another type.
-    pub fn downcast<T: Any>(self) -> Result<T, Message> {
-        if !self.is::<T>() {
-            return Err(self);
-        }
-        match (self.0 as Box<dyn Any>).downcast::<T>() {
-            Ok(value) => Ok(*value),
-            Err(_) => unreachable!("the type was compared above"),
+    pub fn downcast<T: Any>(mut self) -> Result<T, Message> {
+        match self.place_of::<T>().and_then(Option::take) {
+            Some(value) => Ok(value),
+            None => Err(self),
         }
     }
 
     /// The name of the message's type, for reports.
     pub fn type_name(&self) -> &'static str {
-        // Of the value, not of the box, which is a payload too.
-        (*self.0).type_name()
+        self.0.type_name()
+    }
+
+    /// Where the value is, if it is a `T`.
+    fn place_of<T: Any>(&mut self) -> Option<&mut Option<T>> {
+        self.0.place_mut().downcast_mut()
     }
 }
 
@@ -80,14 +88,115 @@ impl fmt::Debug for Message {
     }
 }
 
-/// What is asked of every type that can be sent.
-trait Payload: Any + Send + fmt::Debug {
+/// What a message holds.
+trait Payload: Send + fmt::Debug {
     fn type_name(&self) -> &'static str;
+
+    /// Whether it is a value of this type.
+    fn is_place_of(&self, type_id: TypeId) -> bool;
+
+    /// Where the value is: an `Option` of its type. Something else if it is no plain value.
+    fn place(&self) -> &dyn Any;
+    fn place_mut(&mut self) -> &mut dyn Any;
+
+    fn is_taken(&self) -> bool;
+    fn as_request(&mut self) -> Option<&mut dyn Request>;
 }
 
-impl<T: Any + Send + fmt::Debug> Payload for T {
+/// A plain value; `None` when it was taken out.
+struct Value<T>(Option<T>);
+
+impl<T: fmt::Debug> fmt::Debug for Value<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(value) => fmt::Debug::fmt(value, f),
+            None => f.write_str("(taken)"),
+        }
+    }
+}
+
+impl<T: Any + Send + fmt::Debug> Payload for Value<T> {
     fn type_name(&self) -> &'static str {
         type_name::<T>()
+    }
+
+    #[inline]
+    fn is_place_of(&self, type_id: TypeId) -> bool {
+        TypeId::of::<T>() == type_id
+    }
+
+    fn place(&self) -> &dyn Any {
+        &self.0
+    }
+
+    fn place_mut(&mut self) -> &mut dyn Any {
+        &mut self.0
+    }
+
+    fn is_taken(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn as_request(&mut self) -> Option<&mut dyn Request> {
+        None
+    }
+}
+
+/// A request to a server whose type the mailbox does not know; or its reply, which goes back in the
+/// same message.
+pub(crate) trait Request: Any + Send + fmt::Debug {
+    /// The process that waits for the reply, if any does.
+    fn client(&self) -> Option<Pid>;
+
+    /// Lets `server` handle it, if that is of the type that the request is for, else answers that
+    /// it is a `found`. `step`, which is of a type that goes with the server's, says how the server
+    /// is to go on.
+    fn deliver(&mut self, server: &mut dyn Any, found: &'static str, step: &mut dyn Any);
+}
+
+/// A [`Request`] as what a message holds.
+struct Asked<Q>(Q);
+
+impl<Q: fmt::Debug> fmt::Debug for Asked<Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl<Q: Request> Payload for Asked<Q> {
+    fn type_name(&self) -> &'static str {
+        type_name::<Q>()
+    }
+
+    fn is_place_of(&self, _: TypeId) -> bool {
+        false
+    }
+
+    fn place(&self) -> &dyn Any {
+        &()
+    }
+
+    fn place_mut(&mut self) -> &mut dyn Any {
+        &mut self.0
+    }
+
+    fn is_taken(&self) -> bool {
+        false
+    }
+
+    fn as_request(&mut self) -> Option<&mut dyn Request> {
+        Some(&mut self.0)
+    }
+}
+
+impl Message {
+    pub(crate) fn request(request: impl Request) -> Message {
+        Message(smallbox!(Asked(request)))
+    }
+
+    /// The request to a server that the message is, if it is one.
+    pub(crate) fn as_request(&mut self) -> Option<&mut dyn Request> {
+        self.0.as_request()
     }
 }
 
@@ -102,45 +211,50 @@ impl Message {
     pub fn probe<T, F>(&mut self, test: F) -> bool
     where
         T: Any + Send + fmt::Debug,
-        F: FnOnce(Box<T>) -> (bool, Box<T>),
+        F: FnOnce(T) -> (bool, T),
     {
-        if !self.is::<T>() && TypeId::of::<T>() != TypeId::of::<Message>() {
-            return false;
+        let lent = if TypeId::of::<T>() == TypeId::of::<Message>() {
+            cast::<Message, T>(mem::replace(self, Message::taken()))
+        } else {
+            let place = self.place_of::<T>();
+            match place.and_then(Option::take) {
+                Some(value) => value,
+                None => return false,
+            }
+        };
+        let (passed, value) = test(lent);
+        match self.place_of::<T>() {
+            Some(place) => *place = Some(value),
+            None => *self = cast::<T, Message>(value),
         }
-        // The box of a type without size is not allocated.
-        let lent = mem::replace(self, Message(Box::new(Lent)));
-        let (passed, value) = test(lent.open());
-        *self = match_whole(value).unwrap_or_else(|value| Message(value));
         passed
     }
 
     /// Takes the value out of a message that a probe for `T` has let pass.
     #[doc(hidden)]
-    pub fn open<T: Any>(self) -> Box<T> {
-        let whole: Box<dyn Any> =
-            if TypeId::of::<T>() == TypeId::of::<Message>() { Box::new(self) } else { self.0 };
-        whole.downcast().expect("the probe has seen the type")
+    pub fn open<T: Any>(mut self) -> T {
+        match self.place_of::<T>().and_then(Option::take) {
+            Some(value) => value,
+            None => cast::<Message, T>(self),
+        }
     }
-}
 
-/// What is in the place of a message while a probe has it.
-#[derive(Debug)]
-struct Lent;
+    /// What is in the place of a whole message while a probe has it.
+    fn taken() -> Message {
+        Message(smallbox!(Value::<()>(None)))
+    }
 
-impl Message {
-    /// Whether the message is gone, because the probe that had it panicked.
+    /// Whether what was in the message is gone, because the probe that had it panicked.
     pub(crate) fn is_lent(&self) -> bool {
-        self.is::<Lent>()
+        self.0.is_taken()
     }
 }
 
-/// Returns the message if `T` is `Message`, else the box as it was.
-fn match_whole<T: Any>(value: Box<T>) -> Result<Message, Box<T>> {
+/// Turns a value into the type that it is known to have.
+fn cast<T: Any, U: Any>(value: T) -> U {
     let mut value = Some(value);
-    match (&mut value as &mut dyn Any).downcast_mut::<Option<Box<Message>>>() {
-        Some(message) => Ok(*message.take().expect("it was put there two lines above")),
-        None => Err(value.expect("nobody has taken it")),
-    }
+    let same = (&mut value as &mut dyn Any).downcast_mut::<Option<U>>();
+    same.and_then(Option::take).expect("both names are of one type")
 }
 
 /// Carries a value that cannot be printed, as a message or inside one.

@@ -116,6 +116,8 @@ pub(crate) mod printed;
 pub(crate) mod mailbox;
 pub(crate) mod ties;
 pub mod dictionary;
+pub(crate) mod patience;
+pub(crate) mod reply_slot;
 pub(crate) mod slot;
 pub(crate) mod table;
 pub(crate) mod limits;

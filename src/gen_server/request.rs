@@ -3,60 +3,66 @@
 use std::any::{Any, type_name};
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem;
 
 use crate::call::{Caller, ReplyTo};
 use crate::exit::CallError;
 use crate::exit::ExitReason;
+use crate::id::Alias;
 use crate::id::Pid;
+use crate::message::Message;
+use crate::message::Request;
 use crate::process::printed::printed;
 
 use super::next::{CallResult, CastResult, Next, Wait};
 use super::serve::warn;
 use super::{GenServer, HandleCall, HandleCast};
 
-/// A call or a cast, as a message.
-pub(crate) struct Request(Box<dyn Deliver>);
+pub(crate) fn call_message<S, M>(message: M, reply_to: ReplyTo<S::Reply>) -> Message
+where
+    S: HandleCall<M>,
+    M: fmt::Debug + Send + 'static,
+{
+    Message::request(Call::<S, M> { content: Content::Asked(message), reply_to })
+}
 
-impl Request {
-    pub(crate) fn call<S, M>(message: M, reply_to: ReplyTo<S::Reply>) -> Request
-    where
-        S: HandleCall<M>,
-        M: fmt::Debug + Send + 'static,
-    {
-        Request(Box::new(Call::<S, M> { message, reply_to }))
-    }
-
-    pub(crate) fn cast<S, M>(message: M) -> Request
-    where
-        S: HandleCast<M>,
-        M: fmt::Debug + Send + 'static,
-    {
-        Request(Box::new(Cast::<S, M> { message, server: PhantomData }))
-    }
-
-    /// The process that waits for the reply, if any does.
-    pub(crate) fn client(&self) -> Option<Pid> {
-        self.0.client()
-    }
-
-    /// Lets `server` handle it, if that is of the type that the request is for.
-    pub(crate) fn deliver<S: GenServer>(self, server: &mut S) -> Step<S> {
-        let mut step = Step::unchanged();
-        self.0.deliver(server, type_name::<S>(), &mut step);
-        step
+/// Takes the reply out of a [`call_message`] that has come back with it.
+pub(crate) fn open_reply<S, M>(mut message: Message) -> Result<S::Reply, Message>
+where
+    S: HandleCall<M>,
+    M: fmt::Debug + Send + 'static,
+{
+    let call = message.as_request().map(|request| request as &mut dyn Any);
+    match call.and_then(|call| call.downcast_mut::<Call<S, M>>()) {
+        Some(call) => match mem::replace(&mut call.content, Content::Handled) {
+            Content::Answered(reply) => Ok(reply),
+            Content::Asked(_) | Content::Handled => unreachable!("a call comes back answered"),
+        },
+        None => Err(message),
     }
 }
 
-impl fmt::Debug for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.0, f)
-    }
+pub(crate) fn cast_message<S, M>(message: M) -> Message
+where
+    S: HandleCast<M>,
+    M: fmt::Debug + Send + 'static,
+{
+    Message::request(Cast::<S, M> { message: Some(message), server: PhantomData })
+}
+
+/// Lets `server` handle `request`, if it is of the type that the request is for.
+pub(crate) fn deliver<S: GenServer>(request: &mut dyn Request, server: &mut S) -> Step<S> {
+    let mut step = Step::unchanged();
+    request.deliver(server, type_name::<S>(), &mut step);
+    step
 }
 
 /// How a server goes on after a callback, now that a reply has been sent.
 pub(crate) struct Step<S> {
     pub(crate) wait: Wait<S>,
     pub(crate) stop: Option<Stop>,
+    /// The client that is to get the request back, as its reply is in it.
+    pub(crate) answered: Option<Alias>,
 }
 
 /// The end of a server.
@@ -69,33 +75,41 @@ pub(crate) struct Stop {
 impl<S> Step<S> {
     /// Nothing was handled.
     fn unchanged() -> Step<S> {
-        Step { wait: Wait::Message, stop: None }
+        Step { wait: Wait::Message, stop: None, answered: None }
+    }
+
+    fn stop_with(stop: Stop) -> Step<S> {
+        Step { stop: Some(stop), ..Step::unchanged() }
     }
 
     pub(crate) fn stop(reason: ExitReason) -> Step<S> {
-        Step { wait: Wait::Message, stop: Some(Stop { reason, farewell: None }) }
+        Step::stop_with(Stop { reason, farewell: None })
     }
 }
 
-trait Deliver: Send + fmt::Debug {
-    fn client(&self) -> Option<Pid>;
-
-    /// `step` is a `Step<S>` of the type `S` of `server`, whose name is `found`.
-    fn deliver(self: Box<Self>, server: &mut dyn Any, found: &'static str, step: &mut dyn Any);
+/// A call on its way to the server, or its reply on the way back in the same box.
+struct Call<S: HandleCall<M>, M> {
+    content: Content<M, S::Reply>,
+    reply_to: ReplyTo<S::Reply>,
 }
 
-struct Call<S: HandleCall<M>, M> {
-    message: M,
-    reply_to: ReplyTo<S::Reply>,
+enum Content<M, R> {
+    Asked(M),
+    /// The server has it in its hands.
+    Handled,
+    Answered(R),
 }
 
 impl<S: HandleCall<M>, M: fmt::Debug> fmt::Debug for Call<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.message, f)
+        match &self.content {
+            Content::Asked(message) => fmt::Debug::fmt(message, f),
+            Content::Handled | Content::Answered(_) => f.write_str("(handled)"),
+        }
     }
 }
 
-impl<S, M> Deliver for Call<S, M>
+impl<S, M> Request for Call<S, M>
 where
     S: HandleCall<M>,
     M: fmt::Debug + Send + 'static,
@@ -104,54 +118,66 @@ where
         Some(self.reply_to.pid())
     }
 
-    fn deliver(self: Box<Self>, server: &mut dyn Any, found: &'static str, step: &mut dyn Any) {
-        let Call { message, reply_to } = *self;
-        match server.downcast_mut::<S>() {
-            Some(server) => {
-                let caller = Caller::new(reply_to);
-                let result = server.handle_call(message, &caller);
-                set_step(step, after_call(result, &caller));
+    fn deliver(&mut self, server: &mut dyn Any, found: &'static str, step: &mut dyn Any) {
+        let Some(server) = server.downcast_mut::<S>() else {
+            let expected = type_name::<S>();
+            return self.reply_to.refuse(CallError::WrongServer { expected, found });
+        };
+        let Content::Asked(message) = mem::replace(&mut self.content, Content::Handled) else {
+            unreachable!("a request is delivered once");
+        };
+        let caller = Caller::new(self.reply_to);
+        let result = server.handle_call(message, &caller);
+        set_step(step, self.after(result, &caller));
+    }
+}
+
+impl<S: HandleCall<M>, M> Call<S, M> {
+    fn after(&mut self, result: CallResult<S, S::Reply>, caller: &Caller<S::Reply>) -> Step<S> {
+        let reply_to = self.reply_to;
+        match result {
+            Err(reason) => Step::stop(reason),
+            Ok(Next { reply, stop: Some(reason), .. }) => {
+                let farewell = reply.map(|reply| reply_later(reply_to, reply));
+                Step::stop_with(Stop { reason, farewell })
             }
-            None => reply_to.refuse(CallError::WrongServer { expected: type_name::<S>(), found }),
+            Ok(Next { reply, stop: None, wait }) => {
+                let mut answered = None;
+                match (reply, reply_to.slot()) {
+                    (Some(reply), Some(client)) => {
+                        self.content = Content::Answered(reply);
+                        answered = Some(client);
+                    }
+                    (Some(reply), None) => reply_to.reply(reply),
+                    (None, _) if caller.is_deferred() => {}
+                    (None, _) => reply_to.refuse(CallError::NoReply),
+                }
+                Step { wait, stop: None, answered }
+            }
         }
     }
 }
 
-fn after_call<S, R: Send + 'static>(result: CallResult<S, R>, caller: &Caller<R>) -> Step<S> {
-    let reply_to = caller.reply_to();
-    match result {
-        Err(reason) => Step::stop(reason),
-        Ok(Next { reply, stop: Some(reason), wait }) => {
-            let farewell = reply.map(|reply| send_later(reply_to, reply));
-            Step { wait, stop: Some(Stop { reason, farewell }) }
-        }
-        Ok(Next { reply, stop: None, wait }) => {
-            match reply {
-                Some(reply) => reply_to.reply(reply),
-                None if caller.is_deferred() => {}
-                None => reply_to.refuse(CallError::NoReply),
-            }
-            Step { wait, stop: None }
-        }
-    }
-}
-
-fn send_later<R: Send + 'static>(reply_to: ReplyTo<R>, reply: R) -> Box<dyn FnOnce()> {
+fn reply_later<R: Send + 'static>(reply_to: ReplyTo<R>, reply: R) -> Box<dyn FnOnce()> {
     Box::new(move || reply_to.reply(reply))
 }
 
 struct Cast<S, M> {
-    message: M,
+    /// `None` once it is handled.
+    message: Option<M>,
     server: PhantomData<fn(S)>,
 }
 
 impl<S, M: fmt::Debug> fmt::Debug for Cast<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.message, f)
+        match &self.message {
+            Some(message) => fmt::Debug::fmt(message, f),
+            None => f.write_str("(handled)"),
+        }
     }
 }
 
-impl<S, M> Deliver for Cast<S, M>
+impl<S, M> Request for Cast<S, M>
 where
     S: HandleCast<M>,
     M: fmt::Debug + Send + 'static,
@@ -160,22 +186,21 @@ where
         None
     }
 
-    fn deliver(self: Box<Self>, server: &mut dyn Any, found: &'static str, step: &mut dyn Any) {
-        match server.downcast_mut::<S>() {
-            Some(server) => set_step(step, after_cast(server.handle_cast(self.message))),
-            None => warn(format_args!(
-                "a {found} has dropped a cast for a {}: {}",
-                type_name::<S>(),
-                printed(&self),
-            )),
-        }
+    fn deliver(&mut self, server: &mut dyn Any, found: &'static str, step: &mut dyn Any) {
+        let Some(server) = server.downcast_mut::<S>() else {
+            let expected = type_name::<S>();
+            let message = printed(self);
+            return warn(format_args!("a {found} has dropped a cast for a {expected}: {message}"));
+        };
+        let message = self.message.take().expect("a request is delivered once");
+        set_step(step, after_cast(server.handle_cast(message)));
     }
 }
 
 pub(crate) fn after_cast<S>(result: CastResult<S>) -> Step<S> {
     match result {
         Ok(Next { stop: Some(reason), .. }) | Err(reason) => Step::stop(reason),
-        Ok(Next { stop: None, wait, .. }) => Step { wait, stop: None },
+        Ok(Next { stop: None, wait, .. }) => Step { wait, ..Step::unchanged() },
     }
 }
 

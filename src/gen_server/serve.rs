@@ -3,6 +3,7 @@
 use std::fmt;
 use std::mem;
 
+use crate::call::put_reply;
 use crate::exit::ExitReason;
 use crate::id::Pid;
 use crate::message::Exit;
@@ -15,7 +16,7 @@ use crate::report::ServerReport;
 use crate::stop::Terminate;
 
 use super::next::Wait;
-use super::request::{Request, Step, Stop, after_cast};
+use super::request::{Step, Stop, after_cast, deliver};
 use super::{GenServer, TimedOut};
 
 /// Where server reports go.
@@ -40,9 +41,8 @@ struct Handled {
     client: Option<Pid>,
 }
 
-/// Everything that a message can be to a server.
+/// What a message can be to a server, if it is no request.
 enum Event {
-    Request(Request),
     ParentExit(Exit),
     Terminate(Terminate),
     Info(Message),
@@ -60,7 +60,7 @@ impl<S: GenServer> Server<S> {
     fn serve(&mut self) -> ! {
         loop {
             match self.step() {
-                Step { stop: None, wait } => self.wait = wait,
+                Step { stop: None, wait, .. } => self.wait = wait,
                 Step { stop: Some(stop), .. } => self.terminate(stop),
             }
         }
@@ -80,12 +80,16 @@ impl<S: GenServer> Server<S> {
         }
     }
 
-    fn handle(&mut self, message: Message) -> Step<S> {
-        match self.event(message) {
-            Event::Request(request) => {
-                self.handled = Handled::of(&request, request.client());
-                self.guard(|state| request.deliver(state))
+    fn handle(&mut self, mut message: Message) -> Step<S> {
+        if let Some(request) = message.as_request() {
+            self.handled = Handled::of(request, request.client());
+            let mut step = self.guard(|state| deliver(request, state));
+            if let Some(client) = step.answered.take() {
+                put_reply(client, message);
             }
+            return step;
+        }
+        match self.event(message) {
             Event::Info(message) => {
                 self.handled = Handled::of(&message, None);
                 self.guard(|state| after_cast(state.handle_info(message)))
@@ -102,10 +106,6 @@ impl<S: GenServer> Server<S> {
     }
 
     fn event(&self, message: Message) -> Event {
-        let message = match message.downcast::<Request>() {
-            Ok(request) => return Event::Request(request),
-            Err(message) => message,
-        };
         let message = match message.downcast::<Terminate>() {
             Ok(terminate) => return Event::Terminate(terminate),
             Err(message) => message,

@@ -11,13 +11,12 @@ use crate::call::call;
 use crate::exit::CallError;
 use crate::exit::ExitReason;
 use crate::id::Pid;
-use crate::message::Message;
 use crate::process;
 use crate::process::Destination;
 use crate::stop::StopError;
 use crate::stop::stop;
 
-use super::request::Request;
+use super::request::{call_message, cast_message, open_reply};
 use super::{GenServer, HandleCall, HandleCast, RequestId};
 
 /// A server of type `S`: a pid, or a name under which one may be found each time it is used.
@@ -116,7 +115,8 @@ impl<S: GenServer> ServerRef<S> {
         S: HandleCall<M>,
         M: fmt::Debug + Send + 'static,
     {
-        call(&self.to, timeout, |reply_to| Message::new(Request::call::<S, M>(request, reply_to)))
+        let make = |reply_to| call_message::<S, M>(request, reply_to);
+        call(&self.to, timeout, make, open_reply::<S, M>)
     }
 
     /// Sends `message`, and does not wait.
@@ -130,7 +130,7 @@ impl<S: GenServer> ServerRef<S> {
         S: HandleCast<M>,
         M: fmt::Debug + Send + 'static,
     {
-        self.to.send(Message::new(Request::cast::<S, M>(message)));
+        self.to.send(cast_message::<S, M>(message));
     }
 
     /// Sends `request`, and does not wait: the reply is asked for by the returned id.
@@ -147,7 +147,7 @@ impl<S: GenServer> ServerRef<S> {
         S: HandleCall<M>,
         M: fmt::Debug + Send + 'static,
     {
-        RequestId::send(&self.to, |reply_to| Message::new(Request::call::<S, M>(request, reply_to)))
+        RequestId::send(&self.to, |reply_to| call_message::<S, M>(request, reply_to))
     }
 
     /// Stops the server with [`ExitReason::Normal`], and waits until it is gone.

@@ -188,7 +188,7 @@ struct Ack {
 impl Ack {
     fn send(self, outcome: Result<(), Refusal>) {
         // First: no edge stands for a wait that is over.
-        Process::of(self.starter).slot.wait_edge.clear(self.start);
+        Process::of(self.starter).slot.wait.edge.clear(self.start);
         process::send(self.starter, Acknowledgement { start: self.start, outcome });
     }
 }

@@ -165,14 +165,14 @@ impl Destination {
 
     /// Sends a message that is lost if nobody is there: then it is among what is returned, to be
     /// dropped.
-    pub(crate) fn try_send(&self, message: Message) -> Option<Orphans> {
+    pub(crate) fn try_send(&self, message: Message) -> Result<(), Orphans> {
         let signal = match self {
             Destination::Alias(alias) => Signal::Aliased(alias.id, message),
             Destination::Pid(_) | Destination::Name(_) => Signal::Message(message),
         };
         match self.pid() {
             Some(pid) => try_deliver(pid, signal),
-            None => Some(Orphans::from(signal)),
+            None => Err(Orphans::from(signal)),
         }
     }
 }
@@ -207,7 +207,7 @@ impl Destination {
         if let Some(process) = current_if_any() {
             process.pass();
         }
-        if let Some(orphans) = self.try_send(message) {
+        if let Err(orphans) = self.try_send(message) {
             orphans.drop_caught();
         }
     }
@@ -231,13 +231,15 @@ pub(crate) fn pid_of(object: &Object) -> Option<Pid> {
 }
 
 /// Sends a signal; one to a process that has ended is dropped.
+#[inline]
 pub(crate) fn deliver(pid: Pid, signal: Signal) {
-    if let Some(orphans) = try_deliver(pid, signal) {
+    if let Err(orphans) = try_deliver(pid, signal) {
         orphans.drop_caught();
     }
 }
 
-/// Sends a signal, and returns what is to be dropped.
-fn try_deliver(pid: Pid, signal: Signal) -> Option<Orphans> {
+/// Sends a signal; if the process has ended, returns what is to be dropped.
+#[inline]
+pub(crate) fn try_deliver(pid: Pid, signal: Signal) -> Result<(), Orphans> {
     Process::of(pid).slot.deliver(pid.generation(), signal)
 }

@@ -58,11 +58,13 @@ impl Drop for Watch {
 }
 
 /// Returns the calling process. A thread that was none becomes one.
+#[inline]
 pub(crate) fn current() -> Process {
     CURRENT.get().unwrap_or_else(adopt)
 }
 
 /// Returns the calling process, if the thread is one already.
+#[inline]
 pub(crate) fn current_if_any() -> Option<Process> {
     CURRENT.get()
 }
@@ -71,6 +73,7 @@ pub(crate) fn set_current(process: Option<Process>) {
     CURRENT.set(process);
 }
 
+#[cold]
 fn adopt() -> Process {
     let process = worker::begin_foreign();
     CURRENT.set(Some(process));
@@ -103,6 +106,7 @@ impl Process {
     }
 
     /// The process with this pid, alive or not.
+    #[inline]
     pub(crate) fn of(pid: Pid) -> Process {
         Process { slot: table::slot_of(pid), pid }
     }
@@ -112,6 +116,7 @@ impl Process {
         End { pid: self.pid, ties: &self.slot.ties }
     }
 
+    #[inline]
     pub(crate) fn is_running(self) -> bool {
         self.slot.is_running(self.pid.generation())
     }
@@ -125,11 +130,14 @@ impl Process {
     }
 
     /// Says whether the caller, who is this process, may go on; if it must end, it ends here.
+    #[inline]
     pub(crate) fn standing(self) -> Standing {
         let doomed = self.slot.doomed.load(Ordering::Relaxed);
-        if self.is_running() && !doomed {
-            return Standing::Live;
-        }
+        if self.is_running() && !doomed { Standing::Live } else { self.standing_at_the_end() }
+    }
+
+    #[cold]
+    fn standing_at_the_end(self) -> Standing {
         if self.is_foreign() {
             return Standing::Gone;
         }
@@ -145,6 +153,7 @@ impl Process {
     }
 
     /// For a call that can fail: an error unless the process may go on.
+    #[inline]
     pub(crate) fn check(self) -> Result<(), Ended> {
         match self.standing() {
             Standing::Live => Ok(()),
@@ -153,6 +162,7 @@ impl Process {
     }
 
     /// For a call that does not block and cannot fail: a destructor may still make it.
+    #[inline]
     pub(crate) fn pass(self) {
         match self.standing() {
             Standing::Live | Standing::Unwinding => {}

@@ -27,7 +27,7 @@ use parking_lot::Mutex;
 
 use crate::exit::ExitReason;
 use crate::id::{LinkId, MonitorRef, Pid};
-use crate::message::Down;
+use crate::message::{Down, Message};
 use crate::report::CrashReport;
 
 use super::address::deliver;
@@ -38,6 +38,8 @@ use super::info;
 use super::mailbox::{ExitCause, ExitSignal, Signal};
 use super::monitor;
 use super::names;
+use super::reply_slot::ServerDown;
+use super::table;
 use super::ties::{self, Closed, Tied};
 use super::timers;
 use super::unwind::{self, Outcome, drop_caught};
@@ -132,9 +134,22 @@ fn announce(process: Process) {
         let down = Down { monitor, object: watcher.object, reason: reason.clone() };
         deliver(watcher.pid, Signal::Down(Box::new(down)));
     }
+    tell_clients(process, &reason);
     // Now that everybody knows, what is the user's may take its time.
     timers::discard(timers);
     unwind::drop_each_caught(tags);
+}
+
+/// Lets those know that wait for a reply of `process`.
+fn tell_clients(process: Process, reason: &ExitReason) {
+    if process.slot.clients.is_empty() {
+        return;
+    }
+    for slot in table::slots() {
+        if let Some(request) = slot.wait.reply.awaited_from(process.pid) {
+            slot.answer(request, Message::new(ServerDown(reason.clone())));
+        }
+    }
 }
 
 /// Sends the exit signal of a link.

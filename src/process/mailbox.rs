@@ -5,9 +5,9 @@
 //! channel, acts on the signals among it, and queues the messages. Only the process itself sorts
 //! and receives; the queue has a lock because an abandoned process's queue is emptied by others.
 //!
-//! The queue is *checked out* while its owner works on it, so that no lock is held while patterns
-//! and guards of the user run. What arrives in the meantime (when such code is a receive point
-//! itself) comes after it.
+//! The queue is *checked out* while patterns and guards of the user run on it, so that no lock is
+//! held then. What arrives in the meantime (when such code is a receive point itself) comes after
+//! it. A message that arrives when the queue is empty need not go through it: it is *held* instead.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -16,7 +16,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use parking_lot::Mutex;
+use crossbeam_utils::CachePadded;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::exit::ExitReason;
 use crate::id::{LinkId, Pid};
@@ -87,6 +88,13 @@ impl Mark {
 pub(crate) struct Mailbox {
     sender: Sender<Envelope>,
     receiver: Receiver<Envelope>,
+    /// On a cache line of its own, as it changes with every message, and senders read the others.
+    arrived: CachePadded<Arrived>,
+}
+
+/// What has come out of the channel.
+#[derive(Debug, Default)]
+struct Arrived {
     queue: Mutex<VecDeque<Entry>>,
     /// The length of the queue, also while it is checked out.
     queued: AtomicUsize,
@@ -109,32 +117,27 @@ pub(crate) struct Entry {
 impl Mailbox {
     pub(crate) fn new() -> Mailbox {
         let (sender, receiver) = unbounded();
-        Mailbox {
-            sender,
-            receiver,
-            queue: Mutex::default(),
-            queued: AtomicUsize::new(0),
-            taken: AtomicU64::new(0),
-            received: AtomicU64::new(0),
-        }
+        Mailbox { sender, receiver, arrived: CachePadded::default() }
     }
 
     /// Forgets the figures of the last owner.
     pub(crate) fn reset(&self) {
-        self.queued.store(0, Ordering::Relaxed);
-        self.taken.store(0, Ordering::Relaxed);
-        self.received.store(0, Ordering::Relaxed);
+        self.arrived.queued.store(0, Ordering::Relaxed);
+        self.arrived.taken.store(0, Ordering::Relaxed);
+        self.arrived.received.store(0, Ordering::Relaxed);
     }
 
+    #[inline(always)]
     pub(crate) fn push(&self, envelope: Envelope) {
         self.sender.send(envelope).expect("the receiver is in the same slot");
     }
 
     /// Takes the oldest envelope out of the channel. For the owner, who counts them.
+    #[inline(always)]
     pub(crate) fn take(&self) -> Option<(Mark, Envelope)> {
         let envelope = self.receiver.try_recv().ok()?;
-        let place = self.taken.load(Ordering::Relaxed);
-        self.taken.store(place + 1, Ordering::Relaxed);
+        let place = self.arrived.taken.load(Ordering::Relaxed);
+        self.arrived.taken.store(place + 1, Ordering::Relaxed);
         Some((Mark(place), envelope))
     }
 
@@ -143,7 +146,7 @@ impl Mailbox {
     /// It begins with a fence, to be the second half of the rule in [`slot`](super::slot).
     pub(crate) fn drain(&self) -> Orphans {
         fence(Ordering::SeqCst);
-        let queue = mem::take(&mut *self.queue.lock());
+        let queue = mem::take(&mut *self.arrived.queue.lock());
         let signals = self.receiver.try_iter().map(|envelope| envelope.signal).collect();
         Orphans { queue, signals }
     }
@@ -153,47 +156,122 @@ impl Mailbox {
         self.receiver.len()
     }
 
+    #[inline]
     pub(crate) fn has_arrivals(&self) -> bool {
         !self.receiver.is_empty()
     }
 
     /// How many messages have arrived or are in transit.
     pub(crate) fn len(&self) -> usize {
-        self.queued.load(Ordering::Relaxed) + self.in_transit()
+        self.arrived.queued.load(Ordering::Relaxed) + self.in_transit()
     }
 
     /// The place of the next envelope to be pushed.
     pub(crate) fn mark(&self) -> Mark {
-        Mark(self.taken.load(Ordering::Relaxed) + self.in_transit() as u64)
+        Mark(self.arrived.taken.load(Ordering::Relaxed) + self.in_transit() as u64)
     }
 
     /// The place of the first envelope that is not sorted yet.
+    #[inline]
     pub(crate) fn sorted(&self) -> Mark {
-        Mark(self.taken.load(Ordering::Relaxed))
+        Mark(self.arrived.taken.load(Ordering::Relaxed))
     }
 
     pub(crate) fn received(&self) -> u64 {
-        self.received.load(Ordering::Relaxed)
+        self.arrived.received.load(Ordering::Relaxed)
     }
 
+    #[inline]
     pub(crate) fn count_received(&self) {
-        let received = self.received.load(Ordering::Relaxed);
-        self.received.store(received + 1, Ordering::Relaxed);
+        let received = self.arrived.received.load(Ordering::Relaxed);
+        self.arrived.received.store(received + 1, Ordering::Relaxed);
     }
 
     /// Whether nothing is queued, nor checked out.
+    #[inline]
     pub(crate) fn is_queue_empty(&self) -> bool {
-        self.queued.load(Ordering::Relaxed) == 0
+        self.arrived.queued.load(Ordering::Relaxed) == 0
+    }
+
+    /// Opens the queue for its owner, to add what has arrived.
+    pub(crate) fn open(&self) -> Open<'_> {
+        Open { entries: self.arrived.queue.lock(), mailbox: self }
+    }
+
+    /// Takes the oldest message out of the queue.
+    pub(crate) fn pop(&self) -> Option<Message> {
+        let entry = self.arrived.queue.lock().pop_front()?;
+        self.count_queued(|queued| queued - 1);
+        Some(entry.message)
     }
 
     /// Lends the queue to its owner.
     pub(crate) fn check_out(&self) -> CheckedOut<'_> {
-        CheckedOut { entries: mem::take(&mut *self.queue.lock()), mailbox: self }
+        CheckedOut { entries: mem::take(&mut *self.arrived.queue.lock()), mailbox: self }
+    }
+
+    /// Lends a message to its owner that has arrived when the queue was empty.
+    #[inline(always)]
+    pub(crate) fn hold(&self, entry: Entry) -> Held<'_> {
+        Held { entry: Some(entry), mailbox: self }
+    }
+
+    /// Only the owner writes it, so it takes no more than this.
+    fn count_queued(&self, change: impl FnOnce(usize) -> usize) {
+        let queued = self.arrived.queued.load(Ordering::Relaxed);
+        self.arrived.queued.store(change(queued), Ordering::Relaxed);
+    }
+}
+
+/// The queue, locked. Nothing of the user's runs under the lock.
+#[derive(Debug)]
+pub(crate) struct Open<'a> {
+    entries: MutexGuard<'a, VecDeque<Entry>>,
+    mailbox: &'a Mailbox,
+}
+
+impl Open<'_> {
+    pub(crate) fn push(&mut self, entry: Entry) {
+        self.entries.push_back(entry);
+        self.mailbox.count_queued(|queued| queued + 1);
+    }
+}
+
+/// A message in its owner's hands; unless it is taken, it goes to the front of the queue.
+#[derive(Debug)]
+pub(crate) struct Held<'a> {
+    entry: Option<Entry>,
+    mailbox: &'a Mailbox,
+}
+
+impl Held<'_> {
+    /// Takes the message if it is at or after `since` and `select` chooses it.
+    #[inline(always)]
+    pub(crate) fn select<R>(
+        mut self,
+        since: Mark,
+        select: impl FnOnce(&mut Message) -> Option<R>,
+    ) -> Option<(R, Message)> {
+        let entry = self.entry.as_mut().filter(|entry| entry.place >= since)?;
+        let choice = select(&mut entry.message)?;
+        self.entry.take().map(|entry| (choice, entry.message))
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // A guard of `receive!` that panicked took the message it was looking at with it.
+        if let Some(entry) = self.entry.take()
+            && !entry.message.is_lent()
+        {
+            self.mailbox.arrived.queue.lock().push_front(entry);
+            self.mailbox.count_queued(|queued| queued + 1);
+        }
     }
 }
 
 /// Messages and signals that nobody will receive.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[must_use = "their destructors are user code, which must be caught"]
 pub(crate) struct Orphans {
     queue: VecDeque<Entry>,
@@ -222,11 +300,6 @@ pub(crate) struct CheckedOut<'a> {
 }
 
 impl CheckedOut<'_> {
-    pub(crate) fn push(&mut self, entry: Entry) {
-        self.entries.push_back(entry);
-        self.mailbox.queued.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Removes the first entry at or after `since` that `select` chooses.
     pub(crate) fn select<R>(
         &mut self,
@@ -251,7 +324,7 @@ impl CheckedOut<'_> {
 
     fn remove(&mut self, index: usize) -> Entry {
         let entry = self.entries.remove(index).expect("the index was found in this queue");
-        self.mailbox.queued.fetch_sub(1, Ordering::Relaxed);
+        self.mailbox.count_queued(|queued| queued - 1);
         entry
     }
 }
@@ -262,9 +335,10 @@ impl Drop for CheckedOut<'_> {
             // A guard of `receive!` that panicked took the message it was looking at with it.
             let before = self.entries.len();
             self.entries.retain(|entry| !entry.message.is_lent());
-            self.mailbox.queued.fetch_sub(before - self.entries.len(), Ordering::Relaxed);
+            let lost = before - self.entries.len();
+            self.mailbox.count_queued(|queued| queued - lost);
         }
-        let mut queue = self.mailbox.queue.lock();
+        let mut queue = self.mailbox.arrived.queue.lock();
         self.entries.append(&mut queue);
         mem::swap(&mut *queue, &mut self.entries);
     }

@@ -7,10 +7,12 @@ use crate::message::Exit;
 use crate::message::Message;
 
 use super::current::{Ended, Process, current};
-use super::mailbox::{Entry, Envelope, ExitCause, ExitSignal, Mark, Signal};
+use super::mailbox::{Entry, Envelope, ExitCause, ExitSignal, Held, Mark, Signal};
 use super::monitor;
+use super::patience;
+use super::reply_slot::Awaiting;
 use super::ties::{self, MakeDown, Verdict};
-use super::unwind;
+use super::unwind::{self, drop_caught};
 
 /// When a wait is over; `None` means never, as does a time too far off for the clock.
 pub(crate) fn deadline_after(timeout: Duration) -> Option<Instant> {
@@ -44,9 +46,10 @@ impl Process {
         if arrived == 0 {
             return;
         }
-        let mut queue = mailbox.check_out();
+        let mut queue = mailbox.open();
         let mut useless = Vec::new();
         let mut tags = Vec::new();
+        let mut doom = None;
         for _ in 0..arrived {
             let Some((place, envelope)) = mailbox.take() else { break };
             match self.admit(place, envelope) {
@@ -56,14 +59,57 @@ impl Process {
                 }
                 Sorted::Drop(signal) => useless.push(signal),
                 Sorted::Die(reason) => {
-                    self.doom(reason);
+                    doom = Some(reason);
                     break;
                 }
             }
         }
         drop(queue);
+        if let Some(reason) = doom {
+            self.doom(reason);
+        }
         unwind::drop_each_caught(useless);
         unwind::drop_each_caught(tags);
+    }
+
+    /// Sorts what has arrived if it is one envelope and nothing is queued, which is the usual case
+    /// of a process that waits. Returns the message, if it is one.
+    #[inline(always)]
+    fn sort_single(self) -> Option<Held<'static>> {
+        let mailbox = &self.slot.mailbox;
+        if !mailbox.is_queue_empty() {
+            self.sort();
+            return None;
+        }
+        let single = match mailbox.take()? {
+            // Said here too, as it is what most envelopes are.
+            (place, Envelope { generation, signal: Signal::Message(message) })
+                if generation == self.pid.generation() =>
+            {
+                Some(mailbox.hold(entry(place, message)))
+            }
+            (place, envelope) => self.act_on(self.admit(place, envelope)),
+        };
+        if !mailbox.has_arrivals() {
+            return single;
+        }
+        drop(single); // Into the queue.
+        self.sort();
+        None
+    }
+
+    /// Does what sorting has found, and returns the message, if there is one.
+    fn act_on(self, sorted: Sorted) -> Option<Held<'static>> {
+        match sorted {
+            Sorted::Queue(entry, tag) => {
+                let held = self.slot.mailbox.hold(entry);
+                drop_caught(tag);
+                return Some(held);
+            }
+            Sorted::Drop(signal) => drop_caught(signal),
+            Sorted::Die(reason) => self.doom(reason),
+        }
+        None
     }
 
     fn admit(self, place: Mark, Envelope { generation, signal }: Envelope) -> Sorted {
@@ -120,20 +166,76 @@ impl Process {
         mut select: impl FnMut(&mut Message) -> Option<R>,
     ) -> Result<Option<(R, Message)>, Ended> {
         loop {
-            self.sort();
+            let held = self.sort_single();
             self.check()?;
             let mailbox = &self.slot.mailbox;
             let seen = mailbox.sorted();
-            if !mailbox.is_queue_empty() {
-                let found = mailbox.check_out().select(since, &mut select);
-                if found.is_some() {
-                    mailbox.count_received();
-                    return Ok(found);
-                }
+            let found = match held {
+                Some(held) => held.select(since, &mut select),
+                None if mailbox.is_queue_empty() => None,
+                None => mailbox.check_out().select(since, &mut select),
+            };
+            if found.is_some() {
+                mailbox.count_received();
+                return Ok(found);
             }
             since = since.max(seen);
             if mailbox.sorted() != seen {
                 continue; // `select` was a receive point itself, and there is more to look at.
+            }
+            if is_past(deadline) {
+                return Ok(None);
+            }
+            self.wait(deadline);
+        }
+    }
+
+    /// Waits for the reply of a call. `None` if it has not come within `timeout`.
+    ///
+    /// Whatever else arrives is sorted, and stays.
+    pub(crate) fn await_reply(
+        self,
+        awaiting: &Awaiting<'_>,
+        timeout: Duration,
+    ) -> Result<Option<Message>, Ended> {
+        let slot = self.slot;
+        let is_answered = || slot.wait.reply.is_answered();
+        let ready = || is_answered() || slot.mailbox.has_arrivals() || !self.is_running();
+        // Taken when it is first needed: most replys come sooner than a clock is read.
+        let mut deadline = None;
+        loop {
+            self.sort();
+            self.check()?;
+            if let Some(reply) = awaiting.take() {
+                // What the server sent before it answered has arrived, too.
+                self.sort();
+                self.check()?;
+                return Ok(Some(reply));
+            }
+            if !timeout.is_zero() && patience::look_out(is_answered) {
+                continue;
+            }
+            let deadline = *deadline.get_or_insert_with(|| deadline_after(timeout));
+            if is_past(deadline) {
+                return Ok(None);
+            }
+            slot.park_unless(deadline, ready);
+        }
+    }
+
+    /// Waits for the oldest message, and takes it. `None` if the deadline came first.
+    fn next(self, deadline: Option<Instant>) -> Result<Option<Message>, Ended> {
+        loop {
+            let held = self.sort_single();
+            self.check()?;
+            let mailbox = &self.slot.mailbox;
+            let oldest = match held {
+                Some(held) => held.select(Mark::START, |_| Some(())).map(|((), message)| message),
+                None => mailbox.pop(),
+            };
+            if oldest.is_some() {
+                mailbox.count_received();
+                return Ok(oldest);
             }
             if is_past(deadline) {
                 return Ok(None);
@@ -153,10 +255,13 @@ impl Process {
         Ok(found.map(|((), message)| message))
     }
 
-    /// Parks until something has arrived, the process was killed, or the deadline has come; or for
+    /// Waits until something has arrived, the process was killed, or the deadline has come; or for
     /// no reason.
     pub(crate) fn wait(self, deadline: Option<Instant>) {
-        self.slot.park_unless(deadline, || self.slot.mailbox.has_arrivals() || !self.is_running());
+        let has_arrivals = || self.slot.mailbox.has_arrivals();
+        if !patience::look_out(has_arrivals) {
+            self.slot.park_unless(deadline, || has_arrivals() || !self.is_running());
+        }
     }
 
     /// For an untimed receive of a process that cannot wait any more.
@@ -182,7 +287,12 @@ fn entry(place: Mark, message: Message) -> Entry {
 ///
 /// In a thread of the program's own that was killed.
 pub fn receive() -> Message {
-    receive_match(|_| true)
+    let process = current();
+    match process.next(None) {
+        Ok(Some(message)) => message,
+        Ok(None) => unreachable!("there is no deadline"),
+        Err(Ended) => process.refuse_receive(),
+    }
 }
 
 /// As [`receive`], for at most `timeout`; `None` if no message came.
@@ -193,7 +303,11 @@ pub fn receive() -> Message {
 ///
 /// As [`receive`].
 pub fn receive_timeout(timeout: Duration) -> Option<Message> {
-    receive_match_timeout(timeout, |_| true)
+    let process = current();
+    process.next(deadline_after(timeout)).unwrap_or_else(|Ended| {
+        process.refuse_gone();
+        None
+    })
 }
 
 /// Takes the first message, in order of arrival, for which `matches` says yes; the others stay.
@@ -449,7 +563,7 @@ macro_rules! receive {
                         unused_variables, unused_mut, unused_parens, unused_assignments,
                         unreachable_patterns, unreachable_code
                     )]
-                    match *lent {
+                    match lent {
                         $($pattern)+
                             if !fits && { tries += 1; $guard } && { fits = true; false } =>
                         {
@@ -469,8 +583,10 @@ macro_rules! receive {
                 $(
                     if arm == $n {
                         #[allow(unused_parens, unused_assignments)]
-                        match *message.open::<$($type)+>() {
-                            // Names what only the guard uses, without asking it again.
+                        match message.open::<$($type)+>() {
+                            // Names what only the guard uses, without asking it again. The type
+                            // may be one without values.
+                            #[allow(unreachable_patterns)]
                             $($pattern)+
                                 if { tried += 1; tried == tries || (false && $guard) } => $body,
                             #[allow(unreachable_patterns)]

@@ -39,14 +39,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
+use crossbeam_utils::CachePadded;
 use crossbeam_utils::sync::{Parker, Unparker};
 use parking_lot::Mutex;
 
 use crate::exit::ExitReason;
 use crate::id::Pid;
+use crate::message::Message;
 
 use super::dictionary::Dictionary;
 use super::mailbox::{Envelope, Mailbox, Orphans, Signal};
+use super::reply_slot::{Clients, ReplySlot};
 use super::ties::Ties;
 use super::unwind::drop_caught;
 use super::wait_edge::WaitEdge;
@@ -83,6 +86,7 @@ impl State {
         State(AtomicU64::new(pack(NonZeroU64::MIN, Phase::Free)))
     }
 
+    #[inline]
     fn load(&self) -> u64 {
         self.0.load(Ordering::SeqCst)
     }
@@ -105,12 +109,14 @@ const fn pack(generation: NonZeroU64, phase: Phase) -> u64 {
 #[derive(Debug)]
 pub(crate) struct Slot {
     index: u32,
-    state: State,
+    /// Read by every sender, so nothing that changes often is beside it.
+    state: CachePadded<State>,
     /// Taken to empty a slot that is not running, and to give a free one away.
     sweep: Mutex<()>,
     pub(crate) mailbox: Mailbox,
-    /// Set while the thread is parked, or about to be.
-    parked: AtomicBool,
+    pub(crate) wait: CachePadded<Wait>,
+    /// How many processes wait for a reply of this one.
+    pub(crate) clients: CachePadded<Clients>,
     /// Only the slot's own thread parks, so it never waits for this lock.
     parker: Mutex<Parker>,
     unparker: Unparker,
@@ -129,10 +135,22 @@ pub(crate) struct Slot {
     pub(crate) foreign: AtomicBool,
     /// How long a killed process may take to leave user code, in nanoseconds.
     pub(crate) kill_grace: AtomicU64,
-    /// Whom the process waits for.
-    pub(crate) wait_edge: WaitEdge,
     pub(crate) profile: Mutex<Profile>,
     pub(crate) dictionary: Mutex<Dictionary>,
+}
+
+/// What others look at, and change, when they answer a process that waits.
+///
+/// What is changed when a call is answered stands together.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct Wait {
+    /// Set while the thread is parked, or about to be.
+    parked: AtomicBool,
+    /// Whom the process waits for.
+    pub(crate) edge: WaitEdge,
+    /// Where the reply to its call is put.
+    pub(crate) reply: ReplySlot,
 }
 
 /// How a process starts out.
@@ -163,10 +181,11 @@ impl Slot {
         let parker = Parker::new();
         Slot {
             index,
-            state: State::new(),
+            state: CachePadded::new(State::new()),
             sweep: Mutex::new(()),
             mailbox: Mailbox::new(),
-            parked: AtomicBool::new(false),
+            wait: CachePadded::default(),
+            clients: CachePadded::default(),
             unparker: parker.unparker().clone(),
             parker: Mutex::new(parker),
             job: Mutex::new(None),
@@ -177,7 +196,6 @@ impl Slot {
             trap_exit: AtomicBool::new(false),
             foreign: AtomicBool::new(false),
             kill_grace: AtomicU64::new(0),
-            wait_edge: WaitEdge::default(),
             profile: Mutex::new(Profile::new(Arc::from([]))),
             dictionary: Mutex::default(),
         }
@@ -189,6 +207,7 @@ impl Slot {
         self.is_running(generation).then(|| Pid::local(self.index, generation))
     }
 
+    #[inline]
     pub(crate) fn is_running(&self, generation: NonZeroU64) -> bool {
         self.state.load() == pack(generation, Phase::Running)
     }
@@ -275,36 +294,49 @@ impl Slot {
         let (from, to) = (pack(generation, from), pack(next, Phase::Free));
         let freed = self.state.0.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
         assert!(freed.is_ok(), "a slot was freed twice");
-        if let Some(orphans) = self.sweep() {
-            orphans.drop_caught();
-        }
+        self.sweep().drop_caught();
     }
 
-    /// Puts `signal` into the mailbox of `generation`. If that process is gone, the signal is among
-    /// what is returned, to be dropped.
-    pub(crate) fn deliver(&self, generation: NonZeroU64, signal: Signal) -> Option<Orphans> {
+    /// Puts `signal` into the mailbox of `generation`.
+    ///
+    /// # Errors
+    ///
+    /// That process is gone. The signal is among what is to be dropped, unless somebody else does
+    /// that.
+    #[inline]
+    pub(crate) fn deliver(&self, generation: NonZeroU64, signal: Signal) -> Result<(), Orphans> {
         if !self.is_running(generation) {
-            return Some(Orphans::from(signal));
+            return Err(Orphans::from(signal));
         }
         self.mailbox.push(Envelope { generation, signal });
         fence(Ordering::SeqCst);
         if self.is_running(generation) {
             self.unpark_if_parked();
-            None
+            Ok(())
         } else {
-            self.sweep() // (*)
+            Err(self.sweep()) // (*)
         }
     }
 
     /// Takes out what is in the mailbox of a slot that is not running, to be dropped.
-    fn sweep(&self) -> Option<Orphans> {
+    #[cold]
+    fn sweep(&self) -> Orphans {
         let guard = self.sweep.lock();
         if self.resident().is_some() {
             drop(guard);
             self.wake();
-            return None;
+            return Orphans::default();
         }
-        Some(self.mailbox.drain())
+        self.mailbox.drain()
+    }
+
+    /// Gives the process that lives here the reply to `request`, if it waits for that; else it is
+    /// of no use, and dropped.
+    pub(crate) fn answer(&self, request: NonZeroU64, reply: Message) {
+        match self.wait.reply.put(request, reply) {
+            Ok(()) => self.wake(),
+            Err(useless) => drop_caught(useless),
+        }
     }
 
     /// Wakes the slot's thread, if it is parked or about to park, for something stored before.
@@ -316,8 +348,10 @@ impl Slot {
         self.unpark_if_parked();
     }
 
+    #[inline]
     fn unpark_if_parked(&self) {
-        if self.parked.load(Ordering::Relaxed) && self.parked.swap(false, Ordering::SeqCst) {
+        let parked = &self.wait.parked;
+        if parked.load(Ordering::Relaxed) && parked.swap(false, Ordering::SeqCst) {
             self.unparker.unpark();
         }
     }
@@ -327,7 +361,7 @@ impl Slot {
     /// It may return without cause, so every caller loops.
     pub(crate) fn park_unless(&self, deadline: Option<Instant>, ready: impl Fn() -> bool) {
         let parker = self.parker.lock();
-        self.parked.store(true, Ordering::SeqCst);
+        self.wait.parked.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         if !ready() {
             match deadline {
@@ -335,7 +369,7 @@ impl Slot {
                 None => parker.park(),
             }
         }
-        self.parked.store(false, Ordering::SeqCst);
+        self.wait.parked.store(false, Ordering::SeqCst);
     }
 
     /// Whether only destructors are left to run, or nobody lives here at all.
@@ -344,7 +378,7 @@ impl Slot {
     }
 
     pub(crate) fn is_parked(&self) -> bool {
-        self.parked.load(Ordering::Relaxed)
+        self.wait.parked.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_kill_grace(&self, grace: Duration) {

@@ -29,6 +29,7 @@ impl Default for Table {
 }
 
 /// Where slot `index` is: the chunk, the chunk's first index, and the chunk's size.
+#[inline]
 fn locate(index: u32) -> (usize, u32, u32) {
     let first = 1 << FIRST_CHUNK_BITS;
     if index < first {
@@ -39,10 +40,12 @@ fn locate(index: u32) -> (usize, u32, u32) {
 }
 
 /// Returns the slot that `pid` lives or lived in.
+#[inline]
 pub(crate) fn slot_of(pid: Pid) -> &'static Slot {
     slot(pid.index()).expect("a pid is only made for a slot that exists")
 }
 
+#[inline]
 fn slot(index: u32) -> Option<&'static Slot> {
     let (chunk, start, _) = locate(index);
     TABLE.chunks[chunk].get()?.get((index - start) as usize)

@@ -300,7 +300,7 @@ fn arm_again(timer: TimerRef, due: Instant) {
 
 fn act_once(action: Action) {
     match action {
-        Action::Send { to, message } => drop_aside(to.try_send(message)),
+        Action::Send { to, message } => drop_aside(to.try_send(message).err()),
         Action::Exit { to, from, reason } => {
             if let Some(pid) = pid_of(&to) {
                 // If it is killed, this may run its exit; if it is gone, the reason is dropped.
@@ -320,7 +320,7 @@ fn act_repeatedly(timer: TimerRef, tick: Tick, due: Instant) -> Option<Tick> {
         Tick::Send { to, message, mut make } => {
             let orphans = to.try_send(message);
             land();
-            drop_aside(orphans);
+            drop_aside(orphans.err());
             match unwind::catch_value(&mut make) {
                 Ok(message) => Some(Tick::Send { to, message, make }),
                 Err(payload) => {

@@ -31,8 +31,8 @@ pub(crate) struct WaitEdge {
 
 impl WaitEdge {
     fn set(&self, target: Pid, request: NonZeroU64) {
-        self.target_index.store(target.index().into(), Ordering::SeqCst);
-        self.target_generation.store(target.generation().get(), Ordering::SeqCst);
+        self.target_index.store(target.index().into(), Ordering::Release);
+        self.target_generation.store(target.generation().get(), Ordering::Release);
         self.request.store(request.get(), Ordering::SeqCst);
     }
 
@@ -44,8 +44,8 @@ impl WaitEdge {
 
     fn read(&self) -> Option<(Pid, NonZeroU64)> {
         let request = NonZeroU64::new(self.request.load(Ordering::SeqCst))?;
-        let index = u32::try_from(self.target_index.load(Ordering::SeqCst)).ok()?;
-        let generation = NonZeroU64::new(self.target_generation.load(Ordering::SeqCst))?;
+        let index = u32::try_from(self.target_index.load(Ordering::Acquire)).ok()?;
+        let generation = NonZeroU64::new(self.target_generation.load(Ordering::Acquire))?;
         // The number is never used again: if it is still there, the target is the one it came with.
         let unchanged = self.request.load(Ordering::SeqCst) == request.get();
         unchanged.then(|| (Pid::local(index, generation), request))
@@ -61,7 +61,10 @@ pub(crate) struct Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.edge.clear(self.request);
+        // Looked at first, as it is usually cleared by who has answered.
+        if self.edge.request.load(Ordering::Relaxed) == self.request.get() {
+            self.edge.clear(self.request);
+        }
     }
 }
 
@@ -76,9 +79,12 @@ impl Process {
     ///
     /// The cycle that this would close. Then the caller does not wait.
     pub(crate) fn wait_for(self, target: Pid, request: NonZeroU64) -> Result<Waiting, Cycle> {
-        let edge = &self.slot.wait_edge;
+        let edge = &self.slot.wait.edge;
         edge.set(target, request);
         let waiting = Waiting { edge, request };
+        if edge_of(target).is_none() {
+            return Ok(waiting); // The usual case: it waits for nobody.
+        }
         match standing_cycle(self.pid, edge_of) {
             Some(cycle) => Err(Cycle(cycle)),
             None => Ok(waiting),
@@ -90,7 +96,7 @@ impl Process {
 fn edge_of(pid: Pid) -> Option<(Pid, NonZeroU64)> {
     let process = Process::of(pid);
     // Read before the process is seen alive, so it is this process's and not its successor's.
-    let edge = process.slot.wait_edge.read();
+    let edge = process.slot.wait.edge.read();
     edge.filter(|_| process.is_running())
 }
 

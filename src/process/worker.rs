@@ -16,6 +16,7 @@ use super::builder::SpawnError;
 use super::current::Process;
 use super::lifecycle;
 use super::limits;
+use super::patience;
 use super::slot::{Profile, Settings, Slot};
 use super::table;
 
@@ -170,7 +171,10 @@ fn wait_for_job(slot: &'static Slot, idle_time: Option<Duration>) -> Option<Job>
             }
             deadline = None; // A spawner has claimed the slot: its job is on its way.
         }
-        slot.park_unless(deadline, || slot.job.lock().is_some());
+        let has_job = || slot.job.lock().is_some();
+        if !patience::look_out(has_job) {
+            slot.park_unless(deadline, has_job);
+        }
     }
 }
 
