@@ -87,11 +87,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     calculator.cast(Operation::Negate);
     println!("negated: {}", calculator.call(GetState)?);
 
-    let pid = calculator.pid().ok_or("the calculator has no pid")?;
-    process::send(pid, Inc);
-    process::send(pid, Inc);
+    calculator.send(Inc);
+    calculator.send(Inc);
     println!("incremented twice: {}", calculator.call(GetState)?);
-    process::send(pid, "one and one");
+    calculator.send("one and one");
     calculator.cast(Operation::Clear);
     println!("cleared: {}", calculator.call(GetState)?);
 

@@ -24,7 +24,6 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use crate::exit::CallError;
-use crate::exit::ExitReason;
 use crate::id::Alias;
 use crate::id::MonitorRef;
 use crate::id::Pid;
@@ -37,7 +36,7 @@ use crate::process::AliasMode;
 use crate::process::Destination;
 use crate::process::Mark;
 use crate::process::MonitorOptions;
-use crate::process::address::try_deliver;
+use crate::process::address::{deliver, try_deliver};
 use crate::process::current::Ended;
 use crate::process::current::Process;
 use crate::process::current::{current, current_if_any};
@@ -70,9 +69,10 @@ impl<R: Send + 'static> Caller<R> {
     /// Keeps the reply for later: the returned value can be stored, sent, and used by any process.
     ///
     /// From now on the client is not taken to wait for this server, as another may reply.
+    #[must_use = "nobody else can give the client its reply"]
     pub fn defer(&self) -> ReplyTo<R> {
         self.deferred.set(true);
-        clear_edge(self.reply_to.client);
+        self.reply_to.clear_edge();
         self.reply_to
     }
 
@@ -108,6 +108,10 @@ impl<R: Send + 'static> ReplyTo<R> {
     /// Gives the client its reply.
     ///
     /// OTP: [`gen_server:reply/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#reply/2).
+    ///
+    /// # Panics
+    ///
+    /// In a thread of the program's own that was killed.
     pub fn reply(self, reply: R) {
         self.answer(Ok(reply));
     }
@@ -122,10 +126,15 @@ impl<R: Send + 'static> ReplyTo<R> {
         match self.route {
             Route::ReplySlot => put_reply(self.client, Message::new(answer)),
             Route::Mailbox => {
-                clear_edge(self.client);
+                self.clear_edge();
                 process::send(self.client, answer);
             }
         }
+    }
+
+    /// Says that the client does not wait for the one that it has sent the request to, any more.
+    pub(crate) fn clear_edge(self) {
+        Process::of(self.client.owner).slot.wait.edge.clear(self.client.id);
     }
 
     /// The client in whose [reply slot](crate::process::reply_slot) the reply can be
@@ -140,14 +149,10 @@ pub(crate) fn put_reply(client: Alias, reply: Message) {
     if let Some(process) = current_if_any() {
         process.pass();
     }
-    clear_edge(client);
-    Process::of(client.owner).slot.answer(client.id, reply);
-}
-
-/// Says that `client` does not wait any more. Before it is answered: no edge stands for a wait that
-/// is over.
-fn clear_edge(client: Alias) {
-    Process::of(client.owner).slot.wait.edge.clear(client.id);
+    let slot = Process::of(client.owner).slot;
+    // First: no edge stands for a wait that is over.
+    slot.wait.edge.clear(client.id);
+    slot.answer(client.id, reply);
 }
 
 impl<R> ReplyTo<R> {
@@ -186,28 +191,40 @@ impl<R> fmt::Debug for Answer<R> {
 /// A request under way, as its client sees it.
 pub(crate) struct Pending<R> {
     monitor: MonitorRef,
+    /// Whether there was a server to send it to.
+    sent: bool,
     since: Mark,
     reply: PhantomData<fn() -> R>,
 }
 
 impl<R: Send + 'static> Pending<R> {
-    /// Sends the request that `make` makes, and does not wait. That nobody is there is told by the
-    /// DOWN.
-    pub(crate) fn send(to: &Destination, make: impl FnOnce(ReplyTo<R>) -> Message) -> Pending<R> {
-        let pending = Pending::prepare(to.object());
-        let request = make(pending.reply_to());
-        if let Some(target) = to.pid() {
-            process::send(target, request);
-        }
+    /// Sends the request that `make` makes to `target`, and does not wait. That nobody is there is
+    /// told by the DOWN.
+    pub(crate) fn send(
+        client: Process,
+        to: Object,
+        target: Option<Pid>,
+        make: impl FnOnce(ReplyTo<R>) -> Message,
+    ) -> Pending<R> {
+        let pending = Pending::prepare(client, to, target.filter(|pid| process::is_alive(*pid)));
+        pending.post(target, make);
         pending
     }
 
-    /// What comes before sending.
-    fn prepare(to: impl Into<Object>) -> Pending<R> {
-        let since = process::mark();
+    /// What comes before sending. Nothing of it is a receive point, nor refuses a caller that has
+    /// ended.
+    fn prepare(client: Process, to: Object, target: Option<Pid>) -> Pending<R> {
+        let since = client.slot.mailbox.mark();
         let options = MonitorOptions::new().alias(AliasMode::Reply);
-        let monitor = process::monitor_with(to, options);
-        Pending { monitor, since, reply: PhantomData }
+        let monitor = monitor::set(client, target, to, options);
+        Pending { monitor, sent: target.is_some(), since, reply: PhantomData }
+    }
+
+    fn post(&self, target: Option<Pid>, make: impl FnOnce(ReplyTo<R>) -> Message) {
+        let request = make(self.reply_to());
+        if let Some(target) = target {
+            deliver(target, Signal::Message(request));
+        }
     }
 
     pub(crate) fn id(&self) -> NonZeroU64 {
@@ -229,17 +246,17 @@ impl<R: Send + 'static> Pending<R> {
     /// Waits for the outcome; `None` if it has not come within `timeout`.
     pub(crate) fn wait(&self, timeout: Duration) -> Option<Result<R, CallError>> {
         match current().receive_since(self.since, timeout, |it| self.is_ended_by(it)) {
-            Ok(message) => message.map(Self::outcome),
+            Ok(message) => message.map(|message| self.outcome(message)),
             Err(Ended) => Some(Err(CallError::CallerEnded)),
         }
     }
 
     /// Takes the outcome out of the message that ended a request.
-    pub(crate) fn outcome(message: Message) -> Result<R, CallError> {
+    pub(crate) fn outcome(&self, message: Message) -> Result<R, CallError> {
         match message.downcast::<Answer<R>>() {
             Ok(answer) => answer.outcome,
             Err(message) => match message.downcast::<Down>() {
-                Ok(Down { reason: ExitReason::NoProc, .. }) => Err(CallError::NoProc),
+                Ok(_) if !self.sent => Err(CallError::NoProc),
                 Ok(down) => Err(CallError::Down(down.reason)),
                 Err(_) => unreachable!("only an answer or a DOWN ends a request"),
             },
@@ -316,11 +333,11 @@ fn call_by_mailbox<R: Send + 'static>(
     timeout: Duration,
     make: impl FnOnce(ReplyTo<R>) -> Message,
 ) -> Result<R, CallError> {
-    let pending = Pending::prepare(target);
+    let pending = Pending::prepare(client, Object::Pid(target), Some(target));
     let waiting = client.wait_for(target, pending.id());
     let outcome = match &waiting {
         Ok(_) => {
-            process::send(target, make(pending.reply_to()));
+            pending.post(Some(target), make);
             pending.wait(timeout).unwrap_or(Err(CallError::Timeout))
         }
         Err(Cycle(cycle)) => Err(CallError::Deadlock(cycle.clone())),

@@ -115,12 +115,16 @@
 //!   its client [`CallError::NoReply`] at once, where OTP lets it time out.
 //! - A call that would wait for ever, since the server waits for the caller, through however many
 //!   others, returns [`CallError::Deadlock`] at once, even if it has a time-out, with which OTP
-//!   would let it time out. Starts and stops count as waits, too.
+//!   would let it time out. Starts and stops count as waits, too; requests whose replies are asked
+//!   for later do not, nor those that a process has received by itself and may have sent on.
+//! - A server that was killed and has not left its code is [`CallError::NoProc`] to a call.
 //! - Callbacks return a `Result`; an `Err` is `{stop, Reason, State}`. There is no
 //!   `bad_return_value`, and no throw to return by. After a callback that failed, `terminate` and
 //!   reports see the state as the callback has left it, not as it was before.
 //! - `{abs, Time}` of the requests is the [`Duration`](std::time::Duration) until then. A request
 //!   whose response was taken leaves its collection; there is no `Delete` to say so.
+//! - [`format_status`](GenServer::format_status) shapes the state only.
+//! - There is no `send_request/4`: [`RequestIds::add`] adds the request that was sent.
 //! - Responses carry a [`CallError`]; to whom the request was sent, [`RequestId::destination`]
 //!   says.
 //!

@@ -32,8 +32,10 @@
 //!
 //! - [`process`]: spawning, sending, receiving, links, monitors, names, exits.
 //! - [`receive!`]: selective receive with typed patterns.
+//! - [`gen_server`]: servers with typed requests, and their clients.
 //! - [`timer`]: messages, signals and calls at a later time.
-//! - [`ExitReason`] and [`Message`]: what travels between processes.
+//! - [`ExitReason`] and [`Message`]: what travels between processes; [`CallError`]: why a call
+//!   failed.
 //!
 //! OTP decides what happens; each module lists where it differs, and why. Needs `panic = "unwind"`.
 

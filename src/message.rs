@@ -148,6 +148,10 @@ pub(crate) trait Request: Any + Send + fmt::Debug {
     /// The process that waits for the reply, if any does.
     fn client(&self) -> Option<Pid>;
 
+    /// The request is in other hands than a server's, and may be sent on: from now on nobody can
+    /// tell who will answer it.
+    fn leave(&self);
+
     /// Lets `server` handle it, if that is of the type that the request is for, else answers that
     /// it is a `found`. `step`, which is of a type that goes with the server's, says how the server
     /// is to go on.
@@ -192,6 +196,14 @@ impl<Q: Request> Payload for Asked<Q> {
 impl Message {
     pub(crate) fn request(request: impl Request) -> Message {
         Message(smallbox!(Asked(request)))
+    }
+
+    /// The message, on its way out of the mailbox into hands that may send it on.
+    pub(crate) fn leaving(mut self) -> Message {
+        if let Some(request) = self.as_request() {
+            request.leave();
+        }
+        self
     }
 
     /// The request to a server that the message is, if it is one.

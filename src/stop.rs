@@ -7,10 +7,14 @@ use std::time::Duration;
 use crate::exit::ExitReason;
 use crate::id::Pid;
 use crate::message::Down;
-use crate::process;
+use crate::message::Message;
 use crate::process::Destination;
+use crate::process::MonitorOptions;
+use crate::process::address::deliver;
 use crate::process::current::Ended;
 use crate::process::current::current;
+use crate::process::mailbox::Signal;
+use crate::process::monitor;
 use crate::process::wait_edge::Cycle;
 
 /// The message that asks a server to end.
@@ -20,6 +24,8 @@ pub(crate) struct Terminate {
 }
 
 /// Error returned from stopping a server.
+///
+/// As an [`ExitReason`], by `?`, it is abnormal, whatever the reason that it holds.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum StopError {
@@ -53,6 +59,12 @@ impl fmt::Display for StopError {
 
 impl Error for StopError {}
 
+/// Tells the process `target` to end with `reason`. Any caller can do that, also one that has
+/// ended.
+pub(crate) fn order_to_stop(target: Pid, reason: ExitReason) {
+    deliver(target, Signal::Message(Message::new(Terminate { reason })));
+}
+
 /// Asks the process at `to` to end with `reason`, and waits for at most `timeout` until it has.
 pub(crate) fn stop(
     to: &Destination,
@@ -60,33 +72,35 @@ pub(crate) fn stop(
     timeout: Duration,
 ) -> Result<(), StopError> {
     let caller = current();
-    caller.check().map_err(|_| StopError::CallerEnded)?;
-    let target = to.pid().filter(|pid| process::is_alive(*pid)).ok_or(StopError::NoProc)?;
+    caller.check().map_err(|Ended| StopError::CallerEnded)?;
+    let target = to.pid().ok_or(StopError::NoProc)?;
     if target == caller.pid {
         return Err(StopError::CallingSelf(target));
     }
-    let since = process::mark();
-    let monitor = process::monitor(target);
+    let since = caller.slot.mailbox.mark();
+    let monitor = monitor::set(caller, Some(target), to.object(), MonitorOptions::new());
+    let is_end = |message: &Message| {
+        message.downcast_ref::<Down>().is_some_and(|down| down.monitor == monitor)
+    };
     let _waiting = match caller.wait_for(target, monitor.id) {
         Ok(waiting) => waiting,
         Err(Cycle(cycle)) => {
-            process::demonitor_flush(monitor);
+            monitor::forget_request(monitor, since, is_end);
             return Err(StopError::Deadlock(cycle));
         }
     };
-    process::send(target, Terminate { reason: reason.clone() });
+    order_to_stop(target, reason.clone());
     let down = caller
-        .receive_since(since, timeout, |message| {
-            message.downcast_ref::<Down>().is_some_and(|down| down.monitor == monitor)
-        })
-        .map_err(|Ended| StopError::CallerEnded)?;
-    match down.map(|message| message.downcast::<Down>()) {
+        .receive_since(since, timeout, is_end)
+        .map_err(|Ended| StopError::CallerEnded)?
+        .map(|message| message.downcast::<Down>());
+    match down {
         Some(Ok(down)) if down.reason == reason => Ok(()),
         Some(Ok(Down { reason: ExitReason::NoProc, .. })) => Err(StopError::NoProc),
         Some(Ok(down)) => Err(StopError::Down(down.reason)),
         Some(Err(_)) => unreachable!("only a DOWN was asked for"),
         None => {
-            process::demonitor_flush(monitor);
+            monitor::forget_request(monitor, since, is_end);
             Err(StopError::Timeout)
         }
     }

@@ -118,6 +118,10 @@ where
         Some(self.reply_to.pid())
     }
 
+    fn leave(&self) {
+        self.reply_to.clear_edge();
+    }
+
     fn deliver(&mut self, server: &mut dyn Any, found: &'static str, step: &mut dyn Any) {
         let Some(server) = server.downcast_mut::<S>() else {
             let expected = type_name::<S>();
@@ -185,6 +189,8 @@ where
     fn client(&self) -> Option<Pid> {
         None
     }
+
+    fn leave(&self) {}
 
     fn deliver(&mut self, server: &mut dyn Any, found: &'static str, step: &mut dyn Any) {
         let Some(server) = server.downcast_mut::<S>() else {

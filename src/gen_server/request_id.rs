@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::call::{Pending, ReplyTo, ended_request};
 use crate::exit::CallError;
 use crate::message::Message;
-use crate::process;
 use crate::process::Destination;
+use crate::process::current::{Ended, current};
 
 /// A request under way, as returned by [`ServerRef::send_request`](super::ServerRef::send_request).
 ///
@@ -39,6 +39,7 @@ use crate::process::Destination;
 /// assert_eq!(request.receive_response(Duration::from_secs(5)), Some(Ok(42)));
 /// # Ok::<(), StartError>(())
 /// ```
+#[must_use = "a request that is dropped is abandoned"]
 pub struct RequestId<R: Send + 'static> {
     to: Destination,
     pending: Pending<R>,
@@ -50,7 +51,11 @@ pub struct RequestId<R: Send + 'static> {
 
 impl<R: Send + 'static> RequestId<R> {
     pub(crate) fn send(to: &Destination, make: impl FnOnce(ReplyTo<R>) -> Message) -> RequestId<R> {
-        let pending = Pending::send(to, make);
+        let client = current();
+        client.pass();
+        // Looked up once: another server may get the name at any moment.
+        let target = to.pid();
+        let pending = Pending::send(client, to.object(), target, make);
         RequestId { to: to.clone(), pending, answered: false, not_send: PhantomData }
     }
 
@@ -64,11 +69,9 @@ impl<R: Send + 'static> RequestId<R> {
     ///
     /// [`Duration::ZERO`] looks at what is there, [`Duration::MAX`] waits for ever.
     ///
+    /// A caller that cannot wait any more gets [`CallError::CallerEnded`].
+    ///
     /// OTP: [`gen_server:wait_response/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#wait_response/2).
-    ///
-    /// # Panics
-    ///
-    /// In a thread of the program's own that was killed.
     pub fn wait_response(&mut self, timeout: Duration) -> Option<Result<R, CallError>> {
         if self.answered {
             return None; // There is nothing to wait for.
@@ -82,10 +85,6 @@ impl<R: Send + 'static> RequestId<R> {
     /// come.
     ///
     /// OTP: [`gen_server:receive_response/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#receive_response/2).
-    ///
-    /// # Panics
-    ///
-    /// As [`wait_response`](Self::wait_response).
     pub fn receive_response(mut self, timeout: Duration) -> Option<Result<R, CallError>> {
         self.wait_response(timeout)
     }
@@ -102,7 +101,7 @@ impl<R: Send + 'static> RequestId<R> {
             return Err(message);
         }
         self.answered = true;
-        Ok(Pending::outcome(message))
+        Ok(self.pending.outcome(message))
     }
 }
 
@@ -209,24 +208,27 @@ impl<R: Send + 'static, L> RequestIds<R, L> {
 
     /// Waits for at most `timeout` for the response of any of the requests, and removes that one.
     ///
-    /// The others stay, and all do after [`Response::TimedOut`].
+    /// The others stay, and all do after [`Response::TimedOut`]. A caller that cannot wait any more
+    /// gets [`CallError::CallerEnded`] for one after the other.
     ///
     /// OTP: [`gen_server:wait_response/3`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#wait_response/3).
-    ///
-    /// # Panics
-    ///
-    /// In a thread of the program's own that was killed.
     pub fn wait_response(&mut self, timeout: Duration) -> Response<R, L> {
         let Some(since) = self.requests.values().map(|(it, _)| it.pending.since()).min() else {
             return Response::NoRequest;
         };
-        let message = process::receive_match_since(since, timeout, |message| {
+        let message = current().receive_since(since, timeout, |message| {
             ended_request::<R>(message).is_some_and(|id| self.requests.contains_key(&id))
         });
-        match message.map(|message| self.check_response(message)) {
-            Some(Ok((response, label))) => Response::Of(response, label),
-            Some(Err(_)) => unreachable!("the message was chosen for its request"),
-            None => Response::TimedOut,
+        match message {
+            Ok(Some(message)) => match self.check_response(message) {
+                Ok((response, label)) => Response::Of(response, label),
+                Err(_) => unreachable!("the message was chosen for its request"),
+            },
+            Ok(None) => Response::TimedOut,
+            Err(Ended) => match self.requests.pop_first() {
+                Some((_, (_, label))) => Response::Of(Err(CallError::CallerEnded), label),
+                None => Response::NoRequest,
+            },
         }
     }
 
@@ -234,10 +236,6 @@ impl<R: Send + 'static, L> RequestIds<R, L> {
     /// response in time.
     ///
     /// OTP: [`gen_server:receive_response/3`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#receive_response/3).
-    ///
-    /// # Panics
-    ///
-    /// As [`wait_response`](Self::wait_response).
     pub fn receive_response(&mut self, timeout: Duration) -> Response<R, L> {
         let response = self.wait_response(timeout);
         if let Response::TimedOut = response {

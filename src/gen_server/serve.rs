@@ -11,6 +11,7 @@ use crate::message::Message;
 use crate::process;
 use crate::process::lifecycle;
 use crate::process::printed::{printed, printed_up_to};
+use crate::process::receive;
 use crate::process::unwind::log_caught;
 use crate::report::ServerReport;
 use crate::stop::Terminate;
@@ -68,9 +69,9 @@ impl<S: GenServer> Server<S> {
 
     fn step(&mut self) -> Step<S> {
         match mem::replace(&mut self.wait, Wait::Message) {
-            Wait::Message => self.handle(process::receive()),
+            Wait::Message => self.handle(receive::next()),
             Wait::Timeout(duration) => {
-                let message = process::receive_timeout(duration);
+                let message = receive::next_within(duration);
                 self.handle(message.unwrap_or_else(|| Message::new(TimedOut)))
             }
             Wait::Continue(go_on) => {

@@ -1,6 +1,8 @@
 //! How clients speak of a server, and to it.
 
+use std::any::Any;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -11,10 +13,12 @@ use crate::call::call;
 use crate::exit::CallError;
 use crate::exit::ExitReason;
 use crate::id::Pid;
-use crate::process;
+use crate::message::{Message, Object};
 use crate::process::Destination;
+use crate::process::current::current;
+use crate::process::lifecycle::signal_exit;
 use crate::stop::StopError;
-use crate::stop::stop;
+use crate::stop::{order_to_stop, stop};
 
 use super::request::{call_message, cast_message, open_reply};
 use super::{GenServer, HandleCall, HandleCast, RequestId};
@@ -42,6 +46,12 @@ impl<S> PartialEq for ServerRef<S> {
 
 impl<S> Eq for ServerRef<S> {}
 
+impl<S> Hash for ServerRef<S> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.to.hash(state);
+    }
+}
+
 impl<S> fmt::Debug for ServerRef<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ServerRef").field(&self.to).finish()
@@ -54,11 +64,18 @@ impl<S> From<ServerRef<S>> for Destination {
     }
 }
 
+/// What a server can be monitored by: its pid, or the name that it is looked up by.
+impl<S> From<&ServerRef<S>> for Object {
+    fn from(server: &ServerRef<S>) -> Object {
+        server.to.object()
+    }
+}
+
 impl<S: GenServer> ServerRef<S> {
     /// The server whose process is `pid`.
     ///
     /// Nothing is checked here: a process that is a server of another type refuses calls with
-    /// [`CallError::WrongServer`], and drops casts with a warning.
+    /// [`CallError::WrongServer`], and drops casts with a warning. It can be stopped all the same.
     pub fn from_pid(pid: Pid) -> ServerRef<S> {
         ServerRef { to: Destination::Pid(pid), server: PhantomData }
     }
@@ -88,7 +105,7 @@ impl<S: GenServer> ServerRef<S> {
     ///
     /// # Errors
     ///
-    /// - [`CallError::NoProc`] if there is no such process.
+    /// - [`CallError::NoProc`] if there is no such process, or it was killed and is about to end.
     /// - [`CallError::Down`] if the server ends before it replies.
     /// - [`CallError::Timeout`] if no reply comes in time. The server still handles the request;
     ///   its late reply never reaches the caller's mailbox.
@@ -125,12 +142,26 @@ impl<S: GenServer> ServerRef<S> {
     /// in the log.
     ///
     /// OTP: [`gen_server:cast/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#cast/2).
+    ///
+    /// # Panics
+    ///
+    /// In a thread of the program's own that was killed.
     pub fn cast<M>(&self, message: M)
     where
         S: HandleCast<M>,
         M: fmt::Debug + Send + 'static,
     {
         self.to.send(cast_message::<S, M>(message));
+    }
+
+    /// Sends `message` for [`handle_info`](GenServer::handle_info), as
+    /// [`send`](crate::process::send) does. It is dropped if there is no such process.
+    ///
+    /// # Panics
+    ///
+    /// As [`cast`](Self::cast).
+    pub fn send<M: Any + fmt::Debug + Send>(&self, message: M) {
+        self.to.send(Message::new(message));
     }
 
     /// Sends `request`, and does not wait: the reply is asked for by the returned id.
@@ -192,9 +223,10 @@ impl<S: GenServer> ServerRef<S> {
 
 /// A server that is stopped when this is dropped, for programs that embed one.
 ///
-/// It can be used as the [`ServerRef`] it was made from. Dropping it waits for at most five seconds
-/// until the server has ended, and then kills it. If its owner cannot wait, as it is being ended by
-/// an exit signal itself, the server gets the signal [`ExitReason::Shutdown`] instead.
+/// It can be used as the [`ServerRef`] it was made from. Dropping it tells the server to stop, with
+/// [`ExitReason::Normal`], and waits for at most five seconds until it has; then the server is
+/// killed. An owner that cannot wait, as it is being ended by an exit signal itself, or is itself
+/// waited for by the server, does not.
 ///
 /// ```
 /// use procession::prelude::*;
@@ -232,13 +264,11 @@ impl<S: GenServer> Deref for OwnedServer<S> {
 impl<S: GenServer> Drop for OwnedServer<S> {
     fn drop(&mut self) {
         let Some(pid) = self.server.pid() else { return };
-        match stop(&Destination::Pid(pid), ExitReason::Normal, DEFAULT_TIMEOUT) {
-            // Its end, for whatever reason, is all that is wanted.
-            Ok(()) | Err(StopError::NoProc | StopError::Down(_)) => {}
-            Err(StopError::Timeout) => process::exit(pid, ExitReason::Kill),
-            Err(StopError::CallerEnded | StopError::Deadlock(_) | StopError::CallingSelf(_)) => {
-                process::exit(pid, ExitReason::Shutdown);
-            }
+        // First, as the owner may have ended itself, and then comes no further than this.
+        order_to_stop(pid, ExitReason::Normal);
+        let outcome = stop(&Destination::Pid(pid), ExitReason::Normal, DEFAULT_TIMEOUT);
+        if outcome == Err(StopError::Timeout) {
+            signal_exit(current().pid, pid, ExitReason::Kill);
         }
     }
 }

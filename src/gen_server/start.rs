@@ -21,6 +21,10 @@ use crate::process::SpawnError;
 use crate::process::current::Ended;
 use crate::process::current::Process;
 use crate::process::current::current;
+use crate::process::lifecycle::signal_exit;
+use crate::process::monitor;
+use crate::process::ties;
+use crate::process::unwind::drop_caught;
 
 use super::GenServer;
 use super::next::{Init, InitOutcome};
@@ -75,8 +79,10 @@ impl StartOptions {
     }
 }
 
-/// Error returned from starting a server. There is none then, and nothing of the attempt is left
-/// in the caller's mailbox.
+/// Error returned from starting a server. There is none then (but see
+/// [`CallerEnded`](Self::CallerEnded)), and nothing of the attempt is left in the caller's mailbox.
+///
+/// As an [`ExitReason`], by `?`, it is abnormal, whatever the reason that it holds.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {
@@ -93,7 +99,8 @@ pub enum StartError {
     /// The process could not be spawned.
     Spawn(SpawnError),
     /// The caller cannot wait: it is being ended by an exit signal, or it is a thread of the
-    /// program's own that was killed or is in its last destructors.
+    /// program's own that was killed or is in its last destructors. If that came in the middle of
+    /// the start, the server goes on by itself, unless it is linked.
     CallerEnded,
 }
 
@@ -146,8 +153,9 @@ pub(crate) fn start<S: GenServer>(
     options: StartOptions,
     link: bool,
 ) -> Result<Pid, StartError> {
+    let since = process::mark();
     let (pid, monitor) = start_monitored::<S>(args, options, link)?;
-    process::demonitor_flush(monitor);
+    monitor::forget_request(monitor, since, |message| is_end(message, monitor));
     Ok(pid)
 }
 
@@ -231,19 +239,15 @@ impl Starting {
     fn is_news(&self, message: &Message) -> bool {
         match message.downcast_ref::<Acknowledgement>() {
             Some(ack) => ack.start == self.start,
-            None => self.is_end(message),
+            None => is_end(message, self.monitor),
         }
-    }
-
-    fn is_end(&self, message: &Message) -> bool {
-        message.downcast_ref::<Down>().is_some_and(|down| down.monitor == self.monitor)
     }
 
     /// Waits until the process is gone. If it is linked and ends abnormally, so does a starter that
     /// does not trap exits: the exit signal comes before the DOWN.
     fn await_end(&self) -> Result<(), StartError> {
         self.starter
-            .receive_since(self.since, Duration::MAX, |message| self.is_end(message))
+            .receive_since(self.since, Duration::MAX, |message| is_end(message, self.monitor))
             .map_err(|Ended| StartError::CallerEnded)?;
         self.flush();
         Ok(())
@@ -251,9 +255,10 @@ impl Starting {
 
     fn kill(&self) -> Result<(), StartError> {
         if self.linked {
-            process::unlink(self.pid);
+            self.starter.sort();
+            ties::unlink(self.starter.end(), Process::of(self.pid).end());
         }
-        process::exit(self.pid, ExitReason::Kill);
+        signal_exit(self.starter.pid, self.pid, ExitReason::Kill);
         self.await_end()
     }
 
@@ -264,8 +269,14 @@ impl Starting {
             Some(exit) => self.linked && exit.from == self.pid,
             None => self.is_news(message),
         };
-        while process::receive_match_since(self.since, Duration::ZERO, is_left).is_some() {}
+        let next = || self.starter.receive_since(self.since, Duration::ZERO, is_left);
+        while let Ok(Some(_)) = next() {}
     }
+}
+
+/// Whether this is the DOWN of `monitor`.
+fn is_end(message: &Message, monitor: MonitorRef) -> bool {
+    message.downcast_ref::<Down>().is_some_and(|down| down.monitor == monitor)
 }
 
 impl From<Refusal> for StartError {
@@ -286,6 +297,7 @@ fn be_started<S: GenServer>(args: S::Args, name: Option<String>, linked: bool, a
     if let Some(name) = &name
         && let Err(error) = process::register(name, process::self_pid())
     {
+        drop_caught(args); // While the starter is known to wait for this.
         return ack.send(Err(Refusal::Name(error)));
     }
     let give_up = |refusal| {
@@ -301,8 +313,12 @@ fn be_started<S: GenServer>(args: S::Args, name: Option<String>, linked: bool, a
             ack.send(Ok(()));
             Server::new(state, wait, linked.then_some(ack.starter)).run()
         }
-        Ok(Ok(Init { outcome: InitOutcome::Ignore, .. })) => give_up(Refusal::Ignored),
-        Ok(Ok(Init { outcome: InitOutcome::Error(reason), .. })) => {
+        Ok(Ok(Init { outcome: InitOutcome::Ignore, wait })) => {
+            drop_caught(wait);
+            give_up(Refusal::Ignored);
+        }
+        Ok(Ok(Init { outcome: InitOutcome::Error(reason), wait })) => {
+            drop_caught(wait);
             give_up(Refusal::Failed(reason));
         }
         Ok(Err(reason)) | Err(reason) => {

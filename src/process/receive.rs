@@ -287,6 +287,11 @@ fn entry(place: Mark, message: Message) -> Entry {
 ///
 /// In a thread of the program's own that was killed.
 pub fn receive() -> Message {
+    next().leaving()
+}
+
+/// As [`receive`], for a server, which answers requests itself.
+pub(crate) fn next() -> Message {
     let process = current();
     match process.next(None) {
         Ok(Some(message)) => message,
@@ -303,6 +308,11 @@ pub fn receive() -> Message {
 ///
 /// As [`receive`].
 pub fn receive_timeout(timeout: Duration) -> Option<Message> {
+    next_within(timeout).map(Message::leaving)
+}
+
+/// As [`receive_timeout`], for a server, which answers requests itself.
+pub(crate) fn next_within(timeout: Duration) -> Option<Message> {
     let process = current();
     process.next(deadline_after(timeout)).unwrap_or_else(|Ended| {
         process.refuse_gone();
@@ -312,8 +322,9 @@ pub fn receive_timeout(timeout: Duration) -> Option<Message> {
 
 /// Takes the first message, in order of arrival, for which `matches` says yes; the others stay.
 ///
-/// Each message is looked at once. `matches` should look and nothing else: if it receives itself,
-/// it sees only what arrives after the messages being looked at.
+/// Each message is looked at once. `matches` should look and nothing else: the messages being
+/// looked at are out of its reach, so if it receives itself, it sees only what arrives later, and
+/// what it abandons may be among them.
 ///
 /// # Panics
 ///
@@ -321,7 +332,7 @@ pub fn receive_timeout(timeout: Duration) -> Option<Message> {
 pub fn receive_match(matches: impl FnMut(&Message) -> bool) -> Message {
     let process = current();
     match process.select(Mark::START, None, deciding(matches)) {
-        Ok(Some(((), message))) => message,
+        Ok(Some(((), message))) => message.leaving(),
         Ok(None) => unreachable!("there is no deadline"),
         Err(Ended) => process.refuse_receive(),
     }
@@ -354,10 +365,11 @@ pub fn receive_match_since(
     matches: impl FnMut(&Message) -> bool,
 ) -> Option<Message> {
     let process = current();
-    process.receive_since(mark, timeout, matches).unwrap_or_else(|Ended| {
+    let found = process.receive_since(mark, timeout, matches).unwrap_or_else(|Ended| {
         process.refuse_gone();
         None
-    })
+    });
+    found.map(Message::leaving)
 }
 
 fn deciding(mut matches: impl FnMut(&Message) -> bool) -> impl FnMut(&mut Message) -> Option<()> {
@@ -380,7 +392,7 @@ pub fn select_arm(
 ) -> Option<((usize, usize), Message)> {
     let process = current();
     match process.select(since, timeout.and_then(deadline_after), select) {
-        Ok(found) => found,
+        Ok(found) => found.map(|(arm, message)| (arm, message.leaving())),
         Err(Ended) if timeout.is_some() => {
             process.refuse_gone();
             None

@@ -5,6 +5,10 @@
 //! the edge away before it answers, by compare-exchange on that number: so no edge stands for a
 //! wait that is over.
 //!
+//! A process that waits can be made to wait for another one before it is through: by the destructor
+//! of something that it drops as it sorts what arrives. The inner wait has no edge then; the outer
+//! one stands, and is as true as before.
+//!
 //! A process about to wait sets its edge, then follows the edges from there. If they lead back to
 //! it, it follows them once more: if the second walk finds the same edges with the same numbers,
 //! which are never used again, all of them stood at one moment between the two. Edges are set and
@@ -30,7 +34,12 @@ pub(crate) struct WaitEdge {
 }
 
 impl WaitEdge {
+    fn is_set(&self) -> bool {
+        self.request.load(Ordering::Relaxed) != 0
+    }
+
     fn set(&self, target: Pid, request: NonZeroU64) {
+        debug_assert!(!self.is_set(), "a process waits for one other at a time");
         self.target_index.store(target.index().into(), Ordering::Release);
         self.target_generation.store(target.generation().get(), Ordering::Release);
         self.request.store(request.get(), Ordering::SeqCst);
@@ -80,8 +89,11 @@ impl Process {
     /// The cycle that this would close. Then the caller does not wait.
     pub(crate) fn wait_for(self, target: Pid, request: NonZeroU64) -> Result<Waiting, Cycle> {
         let edge = &self.slot.wait.edge;
-        edge.set(target, request);
         let waiting = Waiting { edge, request };
+        if edge.is_set() {
+            return Ok(waiting);
+        }
+        edge.set(target, request);
         if edge_of(target).is_none() {
             return Ok(waiting); // The usual case: it waits for nobody.
         }
@@ -117,14 +129,20 @@ fn walk(
 ) -> Option<Vec<(Pid, NonZeroU64)>> {
     let mut steps = Vec::new();
     let mut at = start;
+    // A cycle that does not go through `start` comes back, sooner or later, to one of the processes
+    // kept here: the one that was reached after so many steps as are a power of two.
+    let mut kept = start;
     loop {
         let (next, request) = edge_of(at)?;
-        if steps.iter().any(|(pid, _)| *pid == at) {
-            return None; // A cycle that does not go through `start`.
-        }
         steps.push((at, request));
         if next == start {
             return Some(steps);
+        }
+        if next == kept {
+            return None;
+        }
+        if steps.len().is_power_of_two() {
+            kept = next;
         }
         at = next;
     }
@@ -165,6 +183,9 @@ mod tests {
         check(&[(1, 2), (2, 3), (3, 1)], 2, Some(&[2, 3, 1]));
         check(&[(1, 2), (2, 3), (3, 2)], 1, None);
         check(&[(1, 2), (2, 3), (3, 4), (4, 3)], 1, None);
+        check(&[(1, 2), (2, 2)], 1, None);
+        check(&[(1, 2), (2, 3), (3, 4), (4, 5), (5, 6), (6, 7), (7, 4)], 1, None);
+        check(&[(1, 2), (2, 3), (3, 4), (4, 5), (5, 6), (6, 1)], 1, Some(&[1, 2, 3, 4, 5, 6]));
     }
 
     #[test]

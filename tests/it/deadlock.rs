@@ -346,7 +346,7 @@ mod a_stop {
     }
 
     #[test]
-    fn by_an_owner_whom_the_server_waits_for_becomes_a_signal() {
+    fn by_an_owner_whom_the_server_waits_for_comes_when_it_waits_no_more() {
         let [a, b] = puppets();
         let (owned, monitor) = (b.clone(), process::monitor(pid_of(&b)));
         let to_a = a.clone();
@@ -355,9 +355,10 @@ mod a_stop {
                 drop(owned.owned());
                 reply(())
             });
-            unreachable!("it has gone on with {outcome:?}")
+            assert_eq!(outcome, Ok(()));
+            noreply()
         });
-        assert_eq!(down_reason(monitor), ExitReason::Shutdown);
+        assert_eq!(down_reason(monitor), ExitReason::Normal);
         a.answers();
     }
 }

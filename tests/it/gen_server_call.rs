@@ -207,7 +207,7 @@ mod call {
         for (end, expected) in ends() {
             let server = puppet();
             client::<()>(&server, |_, caller| {
-                caller.defer();
+                _ = caller.defer();
                 noreply()
             });
             wait_until(|| {
@@ -274,7 +274,7 @@ mod call {
             let caller = scope.spawn(|| {
                 server.ask::<()>(move |_, caller| {
                     process::send(me, caller.pid());
-                    caller.defer();
+                    _ = caller.defer();
                     noreply()
                 })
             });
@@ -290,7 +290,7 @@ mod call {
         for sent in [ExitReason::Kill, reason()] {
             let caller = client::<()>(&server, move |_, caller| {
                 process::send(me, Begun);
-                caller.defer();
+                _ = caller.defer();
                 noreply()
             });
             expect::<Begun>();

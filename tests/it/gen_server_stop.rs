@@ -722,13 +722,14 @@ mod owned {
     }
 
     #[test]
-    fn tells_the_server_to_shut_down_when_its_owner_is_ended() {
+    fn stops_the_server_when_its_owner_is_ended() {
         for sent in [ExitReason::Kill, reason()] {
             let (server, owner) = owner(|_owned| idle_body());
             let monitor = process::monitor(pid_of(&server));
             process::send(owner, "go on");
             process::exit(owner, sent);
-            assert_eq!(down_reason(monitor), ExitReason::Shutdown);
+            expect_terminated(ExitReason::Normal);
+            assert_eq!(down_reason(monitor), ExitReason::Normal);
         }
     }
 
