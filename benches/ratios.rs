@@ -1,0 +1,196 @@
+//! How much each thing costs in terms of its floor, and whether that is within a target.
+//!
+//! The floor is the least that a program without this crate would do for the same end: two threads
+//! that park and unpark each other, a bare crossbeam channel, a thread of the standard library, a
+//! heap. For calls there is a second one, two bare queues whose receivers wait with the same care
+//! as processes should: what a call costs above that is not waiting. Erlang's `gen_server` stands
+//! in for the floor where it is installed.
+//!
+//! Ours and the floor run in turns, in many short slices, so that what else the machine does hits
+//! both. A slice of calls or casts starts with threads of its own, as where the scheduler happens
+//! to put them decides a lot. A line for each bar gives the median of the ratios of all pairs of
+//! slices, and their minimum and maximum:
+//!
+//! ```text
+//! bar <name> ratio <median> spread <min>..<max> target <t> ok|short
+//! note <name> ours <median> floor <median>
+//! ```
+//!
+//! The notes are not judged; their figures are nanoseconds, or bytes of memory. Each bar is
+//! measured by a program of its own, pinned by `taskset` to one core or two where that matters:
+//! calls that are judged alone or beside busy loops have client and server on a core each, or both
+//! on one, and what they cost where the scheduler puts them is a note. A `skip` says what the
+//! machine lacks.
+//!
+//! ```sh
+//! cargo bench --bench ratios                      # everything
+//! cargo bench --bench ratios -- --quick           # fewer slices
+//! cargo bench --bench ratios -- call_idle cast_1  # these only
+//! ```
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "bare threads are the floor, threads that rest are measured, and the output is lines"
+)]
+
+#[path = "ratios/beam.rs"]
+mod beam;
+#[path = "ratios/calls.rs"]
+mod calls;
+#[path = "ratios/crowds.rs"]
+mod crowds;
+#[path = "ratios/harness.rs"]
+mod harness;
+#[path = "ratios/messages.rs"]
+mod messages;
+#[path = "ratios/starts.rs"]
+mod starts;
+#[path = "ratios/waiting.rs"]
+mod waiting;
+
+use std::env;
+use std::process::{Command, ExitCode, Stdio};
+
+use harness::{Bar, cores};
+
+/// How many cores a bar is measured on.
+#[derive(Clone, Copy)]
+enum Cores {
+    /// As many as the scheduler likes.
+    Any,
+    One,
+    Two,
+}
+
+struct Measurement {
+    name: &'static str,
+    /// `None` for a note.
+    target: Option<f64>,
+    cores: Cores,
+    measure: fn(&Bar),
+}
+
+const fn bar(name: &'static str, target: f64, cores: Cores, measure: fn(&Bar)) -> Measurement {
+    Measurement { name, target: Some(target), cores, measure }
+}
+
+const fn note(name: &'static str, measure: fn(&Bar)) -> Measurement {
+    Measurement { name, target: None, cores: Cores::Any, measure }
+}
+
+const MEASUREMENTS: &[Measurement] = &[
+    bar("call_idle", 1.4, Cores::Two, calls::idle),
+    bar("call_one_core", 1.2, Cores::One, calls::one_core),
+    note("call_unpinned", calls::unpinned),
+    bar("call_busy2", 1.4, Cores::Two, calls::beside_two_loops),
+    bar("call_busy4", 1.4, Cores::Two, calls::beside_four_loops),
+    bar("call_chain", 1.3, Cores::Any, calls::chain),
+    bar("call_8_callers", 1.3, Cores::Any, calls::eight_callers),
+    bar("call_queued", 1.2, Cores::Two, calls::queued),
+    bar("cast_1", 2.0, Cores::Any, messages::cast_by_one),
+    bar("cast_2", 2.0, Cores::Any, messages::cast_by_two),
+    bar("send_receive", 2.0, Cores::Any, messages::send_receive),
+    bar("spawn_caller", 0.15, Cores::Any, starts::callers_side),
+    bar("spawn_exit", 0.3, Cores::Any, starts::to_the_end),
+    bar("vs_beam_call", 0.6, Cores::Two, beam::against_call),
+    bar("vs_beam_cast", 0.6, Cores::Two, beam::against_cast),
+    bar("vs_beam_spawn", 0.6, Cores::Two, beam::against_spawn),
+    bar("name_cast", 1.3, Cores::Any, messages::cast_by_name),
+    bar("timer_1m", 3.0, Cores::Any, messages::timer_beside_a_million),
+    bar("idle_cpu", 0.001, Cores::Any, crowds::idle_cpu),
+    bar("rss_10k", 1.5, Cores::Any, crowds::memory),
+    bar("call_10k_parked", 1.3, Cores::One, crowds::call_beside_parked),
+];
+
+/// The argument by which this program is asked to measure one bar, as it is pinned.
+const MEASURE: &str = "--measure";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let quick = arguments.contains(&"--quick");
+    match arguments[..] {
+        [MEASURE, name, ..] => {
+            let Some(it) = MEASUREMENTS.iter().find(|it| it.name == name) else {
+                return ExitCode::FAILURE;
+            };
+            (it.measure)(&Bar { name: it.name, target: it.target, quick });
+            ExitCode::SUCCESS
+        }
+        [crowds::MEMORY_OF, crowd] => crowds::report_memory(crowd),
+        [] => ExitCode::SUCCESS, // `cargo test --benches`; there is nothing to test.
+        _ => run(&arguments, quick),
+    }
+}
+
+fn run(arguments: &[&str], quick: bool) -> ExitCode {
+    let names: Vec<&str> = arguments.iter().filter(|it| !it.starts_with("--")).copied().collect();
+    if let Some(unknown) = names.iter().find(|name| MEASUREMENTS.iter().all(|it| it.name != **name))
+    {
+        eprintln!("there is no bar {unknown}");
+        return ExitCode::FAILURE;
+    }
+    let mut tally = Tally::default();
+    for it in MEASUREMENTS {
+        if names.is_empty() || names.contains(&it.name) {
+            let lines = measure_pinned(it, quick);
+            print!("{lines}");
+            lines.lines().for_each(|line| tally.count(line));
+        }
+    }
+    println!("bars: {} ok, {} short, {} skipped", tally.ok, tally.short, tally.skipped);
+    if tally.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Has a program of its own measure, and returns the lines that it prints.
+fn measure_pinned(it: &Measurement, quick: bool) -> String {
+    let mut command = match pinned_command(it.cores) {
+        Ok(command) => command,
+        Err(why) => return format!("skip {}: {why}\n", it.name),
+    };
+    command.args([MEASURE, it.name]).args(quick.then_some("--quick"));
+    let output = command.stderr(Stdio::inherit()).output().expect("this program can be run again");
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() { lines } else { format!("{lines}fail {}\n", it.name) }
+}
+
+/// This program on some cores; or why that is not possible.
+fn pinned_command(on: Cores) -> Result<Command, &'static str> {
+    let program = env::current_exe().expect("this program has a path");
+    let count = match on {
+        Cores::Any => return Ok(Command::new(program)),
+        Cores::One => 1,
+        Cores::Two => 2,
+    };
+    if Command::new("taskset").arg("--version").output().is_err() {
+        return Err("no taskset");
+    }
+    let cores = cores();
+    let list = cores.get(..count).ok_or("too few cores")?;
+    let list: Vec<String> = list.iter().map(usize::to_string).collect();
+    let mut command = Command::new("taskset");
+    command.arg("-c").arg(list.join(",")).arg(program);
+    Ok(command)
+}
+
+/// How many bars there were of each kind.
+#[derive(Default)]
+struct Tally {
+    ok: usize,
+    short: usize,
+    skipped: usize,
+    failed: bool,
+}
+
+impl Tally {
+    fn count(&mut self, line: &str) {
+        match (line.split(' ').next(), line.rsplit(' ').next()) {
+            (Some("bar"), Some("ok")) => self.ok += 1,
+            (Some("bar"), _) => self.short += 1,
+            (Some("skip"), _) => self.skipped += 1,
+            (Some("fail"), _) => self.failed = true,
+            _ => {}
+        }
+    }
+}
