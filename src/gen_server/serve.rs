@@ -54,15 +54,15 @@ impl<S: GenServer> Server<S> {
         Server { state, wait, parent, handled: Handled::default() }
     }
 
-    pub(crate) fn run(self) -> ! {
-        lifecycle::end_with(self, |server| server.serve())
+    pub(crate) fn run(self) -> ExitReason {
+        lifecycle::end_with(self, Server::serve)
     }
 
-    fn serve(&mut self) -> ! {
+    fn serve(&mut self) -> ExitReason {
         loop {
             match self.step() {
                 Step { stop: None, wait, .. } => self.wait = wait,
-                Step { stop: Some(stop), .. } => self.terminate(stop),
+                Step { stop: Some(stop), .. } => return self.terminate(stop),
             }
         }
     }
@@ -123,7 +123,7 @@ impl<S: GenServer> Server<S> {
     }
 
     /// Ends the server.
-    fn terminate(&mut self, Stop { reason, farewell }: Stop) -> ! {
+    fn terminate(&mut self, Stop { reason, farewell }: Stop) -> ExitReason {
         let reason = match process::catch(|| self.state.terminate(&reason)) {
             Ok(()) => reason,
             Err(worse) => worse,
@@ -134,7 +134,7 @@ impl<S: GenServer> Server<S> {
         if let Some(farewell) = farewell {
             farewell();
         }
-        process::exit_self(reason)
+        reason
     }
 
     fn report(&self, reason: &ExitReason) {

@@ -293,12 +293,18 @@ impl From<Refusal> for StartError {
 }
 
 /// The life of a server's process.
-fn be_started<S: GenServer>(args: S::Args, name: Option<String>, linked: bool, ack: Ack) {
+fn be_started<S: GenServer>(
+    args: S::Args,
+    name: Option<String>,
+    linked: bool,
+    ack: Ack,
+) -> ExitReason {
     if let Some(name) = &name
         && let Err(error) = process::register(name, process::self_pid())
     {
         drop_caught(args); // While the starter is known to wait for this.
-        return ack.send(Err(Refusal::Name(error)));
+        ack.send(Err(Refusal::Name(error)));
+        return ExitReason::Normal;
     }
     let give_up = |refusal| {
         // Whoever hears of it may start another one under the name. Somebody else may have
@@ -316,14 +322,16 @@ fn be_started<S: GenServer>(args: S::Args, name: Option<String>, linked: bool, a
         Ok(Ok(Init { outcome: InitOutcome::Ignore, wait })) => {
             drop_caught(wait);
             give_up(Refusal::Ignored);
+            ExitReason::Normal
         }
         Ok(Ok(Init { outcome: InitOutcome::Error(reason), wait })) => {
             drop_caught(wait);
             give_up(Refusal::Failed(reason));
+            ExitReason::Normal
         }
         Ok(Err(reason)) | Err(reason) => {
             give_up(Refusal::Failed(reason.clone()));
-            process::exit_self(reason)
+            reason
         }
     }
 }

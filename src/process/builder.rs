@@ -193,7 +193,7 @@ impl Builder {
     ///
     /// [`SpawnError`] if it was not started; then `body` is dropped.
     pub fn spawn(self, body: impl FnOnce() + Send + 'static) -> Result<Pid, SpawnError> {
-        self.spawn_with(None, |_| Box::new(body)).map(|(pid, _)| pid)
+        self.spawn_with(None, |_| worker::normal(body)).map(|(pid, _)| pid)
     }
 
     /// Spawns the process and monitors it, before its body runs.
@@ -218,7 +218,7 @@ impl Builder {
         options: MonitorOptions,
         body: impl FnOnce() + Send + 'static,
     ) -> Result<(Pid, MonitorRef), SpawnError> {
-        let (pid, monitor) = self.spawn_with(Some(options), |_| Box::new(body))?;
+        let (pid, monitor) = self.spawn_with(Some(options), |_| worker::normal(body))?;
         Ok((pid, monitor.expect("options were given")))
     }
 
@@ -259,7 +259,7 @@ impl Builder {
             }
             Err(error) => {
                 // The process exists, and somebody may have found it: it ends in the proper way.
-                worker::hand_over(child, Box::new(|| {}));
+                worker::hand_over(child, worker::normal(|| {}));
                 Err(error)
             }
         }

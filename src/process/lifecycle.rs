@@ -18,7 +18,6 @@
 //! it has left user code. If that takes longer than its grace, it is abandoned: somebody else does
 //! 4 and 5, and the thread is left behind.
 
-use std::convert::Infallible;
 use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -236,7 +235,7 @@ pub(crate) fn do_aside(job: impl FnOnce() + Send + 'static) {
         let job = shared.lock().take();
         job.into_iter().for_each(|job| job());
     };
-    if let Err(error) = spawn_detached(Box::new(run)) {
+    if let Err(error) = spawn_detached(run) {
         log::debug!("{error}");
         let job = job.lock().take();
         job.into_iter().for_each(|job| unwind::log_caught(job));
@@ -244,8 +243,10 @@ pub(crate) fn do_aside(job: impl FnOnce() + Send + 'static) {
 }
 
 /// Starts a process that belongs to nobody, also when everything is being shut down.
-pub(crate) fn spawn_detached(body: worker::Body) -> Result<Pid, super::SpawnError> {
-    Builder::new().start(None, None, |_| body).map(|(pid, _)| pid)
+pub(crate) fn spawn_detached(
+    body: impl FnOnce() + Send + 'static,
+) -> Result<Pid, super::SpawnError> {
+    Builder::new().start(None, None, |_| worker::normal(body)).map(|(pid, _)| pid)
 }
 
 fn report_crash(process: Process, reason: &ExitReason) {
@@ -342,14 +343,14 @@ pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ExitReason> {
 
 /// Runs `body` with `value` to the end of the process, and drops the value then: not while the
 /// thread unwinds, when a panic of its destructor would abort the program.
-pub(crate) fn end_with<T>(mut value: T, body: impl FnOnce(&mut T) -> Infallible) -> ! {
-    let Err(payload) = unwind::catch_value(|| body(&mut value));
+pub(crate) fn end_with<T>(mut value: T, body: impl FnOnce(&mut T) -> ExitReason) -> ExitReason {
+    let outcome = unwind::catch_value(|| body(&mut value));
     let Process { slot, pid } = current();
     if slot.doomed.load(Ordering::Relaxed) || !slot.is_running(pid.generation()) {
         slot.leaving.store(true, Ordering::Relaxed);
     }
     drop_caught(value);
-    panic::resume_unwind(payload)
+    outcome.unwrap_or_else(|payload| panic::resume_unwind(payload))
 }
 
 /// Links the caller and `pid`: when one ends, the other gets an exit signal with its reason.

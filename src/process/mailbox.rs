@@ -1,13 +1,16 @@
 //! The mailbox: what is in transit, and what has arrived and waits to be received.
 //!
 //! Everything a process learns comes through the one channel, so what one sender sends arrives in
-//! the order sent. At each receive point the process *sorts*: it takes what has arrived out of the
-//! channel, acts on the signals among it, and queues the messages. Only the process itself sorts
-//! and receives; the queue has a lock because an abandoned process's queue is emptied by others.
+//! the order sent. A process *sorts* what it takes out of the channel: it acts on the signals, and
+//! queues the messages. It sorts all that has arrived if there is an exit signal among it, which is
+//! not to wait behind messages; else only as much as it takes to find what it looks for. Only the
+//! process itself sorts and receives; the queue has a lock because an abandoned process's queue is
+//! emptied by others.
 //!
 //! The queue is *checked out* while patterns and guards of the user run on it, so that no lock is
 //! held then. What arrives in the meantime (when such code is a receive point itself) comes after
-//! it. A message that arrives when the queue is empty need not go through it: it is *held* instead.
+//! it. A message that comes out of the channel is *held* before it goes into the queue: it may be
+//! the one that is looked for.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -210,7 +213,7 @@ impl Mailbox {
         CheckedOut { entries: mem::take(&mut *self.arrived.queue.lock()), mailbox: self }
     }
 
-    /// Lends a message to its owner that has arrived when the queue was empty.
+    /// Lends a message to its owner that has just come out of the channel.
     #[inline(always)]
     pub(crate) fn hold(&self, entry: Entry) -> Held<'_> {
         Held { entry: Some(entry), mailbox: self }
@@ -237,7 +240,7 @@ impl Open<'_> {
     }
 }
 
-/// A message in its owner's hands; unless it is taken, it goes to the front of the queue.
+/// A message in its owner's hands; unless it is taken, it goes to its place in the queue.
 #[derive(Debug)]
 pub(crate) struct Held<'a> {
     entry: Option<Entry>,
@@ -258,13 +261,24 @@ impl Held<'_> {
     }
 }
 
+impl Held<'_> {
+    #[inline(always)]
+    pub(crate) fn into_message(mut self) -> Message {
+        self.entry.take().expect("it is only taken when this is gone").message
+    }
+}
+
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         // A guard of `receive!` that panicked took the message it was looking at with it.
         if let Some(entry) = self.entry.take()
             && !entry.message.is_lent()
         {
-            self.mailbox.arrived.queue.lock().push_front(entry);
+            let mut queue = self.mailbox.arrived.queue.lock();
+            // Before what has arrived later, if `select` was a receive point itself.
+            let index = queue.partition_point(|other| other.place < entry.place);
+            queue.insert(index, entry);
+            drop(queue);
             self.mailbox.count_queued(|queued| queued + 1);
         }
     }

@@ -72,30 +72,18 @@ impl Process {
         unwind::drop_each_caught(tags);
     }
 
-    /// Sorts what has arrived if it is one envelope and nothing is queued, which is the usual case
-    /// of a process that waits. Returns the message, if it is one.
+    /// Sorts the envelope at `place`, and returns the message, if it is one.
     #[inline(always)]
-    fn sort_single(self) -> Option<Held<'static>> {
-        let mailbox = &self.slot.mailbox;
-        if !mailbox.is_queue_empty() {
-            self.sort();
-            return None;
-        }
-        let single = match mailbox.take()? {
+    fn let_in(self, place: Mark, envelope: Envelope) -> Option<Held<'static>> {
+        match envelope {
             // Said here too, as it is what most envelopes are.
-            (place, Envelope { generation, signal: Signal::Message(message) })
+            Envelope { generation, signal: Signal::Message(message) }
                 if generation == self.pid.generation() =>
             {
-                Some(mailbox.hold(entry(place, message)))
+                Some(self.slot.mailbox.hold(entry(place, message)))
             }
-            (place, envelope) => self.act_on(self.admit(place, envelope)),
-        };
-        if !mailbox.has_arrivals() {
-            return single;
+            envelope => self.act_on(self.admit(place, envelope)),
         }
-        drop(single); // Into the queue.
-        self.sort();
-        None
     }
 
     /// Does what sorting has found, and returns the message, if there is one.
@@ -109,6 +97,25 @@ impl Process {
             Sorted::Drop(signal) => drop_caught(signal),
             Sorted::Die(reason) => self.doom(reason),
         }
+        None
+    }
+
+    /// Sorts what has arrived. What is a single message and finds the queue empty, the usual case
+    /// of a process that waits, is returned instead of queued.
+    #[inline(always)]
+    fn sort_or_hold(self) -> Option<Held<'static>> {
+        let mailbox = &self.slot.mailbox;
+        if !mailbox.is_queue_empty() {
+            self.sort();
+            return None;
+        }
+        let (place, envelope) = mailbox.take()?;
+        let single = self.let_in(place, envelope);
+        if !mailbox.has_arrivals() {
+            return single;
+        }
+        drop(single); // Into the queue.
+        self.sort();
         None
     }
 
@@ -165,10 +172,14 @@ impl Process {
         deadline: Option<Instant>,
         mut select: impl FnMut(&mut Message) -> Option<R>,
     ) -> Result<Option<(R, Message)>, Ended> {
+        let mailbox = &self.slot.mailbox;
+        let mut is_first_look = true;
         loop {
-            let held = self.sort_single();
+            // What is queued comes first anyway, unless there is an exit signal.
+            let puts_off = is_first_look && !mailbox.is_queue_empty() && !self.slot.is_urgent();
+            is_first_look = false;
+            let held = if puts_off { None } else { self.sort_or_hold() };
             self.check()?;
-            let mailbox = &self.slot.mailbox;
             let seen = mailbox.sorted();
             let found = match held {
                 Some(held) => held.select(since, &mut select),
@@ -180,8 +191,8 @@ impl Process {
                 return Ok(found);
             }
             since = since.max(seen);
-            if mailbox.sorted() != seen {
-                continue; // `select` was a receive point itself, and there is more to look at.
+            if puts_off || mailbox.sorted() != seen {
+                continue; // There is more, perhaps as `select` was a receive point itself.
             }
             if is_past(deadline) {
                 return Ok(None);
@@ -190,7 +201,36 @@ impl Process {
         }
     }
 
-    /// Waits for the reply of a call. `None` if it has not come within `timeout`.
+    /// Waits for the oldest message, and takes it. `None` if the deadline came first.
+    fn next(self, deadline: Option<Instant>) -> Result<Option<Message>, Ended> {
+        let mailbox = &self.slot.mailbox;
+        loop {
+            // Nothing else need be sorted before its turn comes: the channel is left to the
+            // senders.
+            if self.slot.is_urgent() {
+                self.sort();
+            }
+            self.check()?;
+            let mut oldest = if mailbox.is_queue_empty() { None } else { mailbox.pop() };
+            while oldest.is_none()
+                && let Some((place, envelope)) = mailbox.take()
+            {
+                let held = self.let_in(place, envelope);
+                self.check()?;
+                oldest = held.map(Held::into_message);
+            }
+            if oldest.is_some() {
+                mailbox.count_received();
+                return Ok(oldest);
+            }
+            if is_past(deadline) {
+                return Ok(None);
+            }
+            self.wait(deadline);
+        }
+    }
+
+    /// Waits for the reply to a call. `None` if it has not come within `timeout`.
     ///
     /// Whatever else arrives is sorted, and stays.
     pub(crate) fn await_reply(
@@ -201,7 +241,7 @@ impl Process {
         let slot = self.slot;
         let is_answered = || slot.wait.reply.is_answered();
         let ready = || is_answered() || slot.mailbox.has_arrivals() || !self.is_running();
-        // Taken when it is first needed: most replys come sooner than a clock is read.
+        // Taken when it is first needed: most replies come sooner than a clock is read.
         let mut deadline = None;
         loop {
             self.sort();
@@ -220,27 +260,6 @@ impl Process {
                 return Ok(None);
             }
             slot.park_unless(deadline, ready);
-        }
-    }
-
-    /// Waits for the oldest message, and takes it. `None` if the deadline came first.
-    fn next(self, deadline: Option<Instant>) -> Result<Option<Message>, Ended> {
-        loop {
-            let held = self.sort_single();
-            self.check()?;
-            let mailbox = &self.slot.mailbox;
-            let oldest = match held {
-                Some(held) => held.select(Mark::START, |_| Some(())).map(|((), message)| message),
-                None => mailbox.pop(),
-            };
-            if oldest.is_some() {
-                mailbox.count_received();
-                return Ok(oldest);
-            }
-            if is_past(deadline) {
-                return Ok(None);
-            }
-            self.wait(deadline);
         }
     }
 

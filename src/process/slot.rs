@@ -111,6 +111,8 @@ pub(crate) struct Slot {
     index: u32,
     /// Read by every sender, so nothing that changes often is beside it.
     state: CachePadded<State>,
+    /// Set when an exit signal was pushed: it is not to wait behind the messages in the queue.
+    urgent: CachePadded<AtomicBool>,
     /// Taken to empty a slot that is not running, and to give a free one away.
     sweep: Mutex<()>,
     pub(crate) mailbox: Mailbox,
@@ -182,6 +184,7 @@ impl Slot {
         Slot {
             index,
             state: CachePadded::new(State::new()),
+            urgent: CachePadded::default(),
             sweep: Mutex::new(()),
             mailbox: Mailbox::new(),
             wait: CachePadded::default(),
@@ -308,7 +311,11 @@ impl Slot {
         if !self.is_running(generation) {
             return Err(Orphans::from(signal));
         }
+        let is_urgent = matches!(signal, Signal::Exit(_));
         self.mailbox.push(Envelope { generation, signal });
+        if is_urgent {
+            self.urgent.store(true, Ordering::Release);
+        }
         fence(Ordering::SeqCst);
         if self.is_running(generation) {
             self.unpark_if_parked();
@@ -316,6 +323,13 @@ impl Slot {
         } else {
             Err(self.sweep()) // (*)
         }
+    }
+
+    /// Whether an exit signal has been pushed since this was last asked. For the owner, who sorts
+    /// then.
+    #[inline]
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.urgent.load(Ordering::Relaxed) && self.urgent.swap(false, Ordering::Acquire)
     }
 
     /// Takes out what is in the mailbox of a slot that is not running, to be dropped.

@@ -33,9 +33,9 @@ pub(crate) enum Outcome {
 }
 
 /// Runs the body of a process.
-pub(crate) fn run(body: impl FnOnce()) -> Outcome {
+pub(crate) fn run(body: impl FnOnce() -> ExitReason) -> Outcome {
     match catch_value(body) {
-        Ok(()) => Outcome::Left(ExitReason::Normal),
+        Ok(reason) => Outcome::Left(reason),
         Err(payload) if payload.is::<Unwinding>() => Outcome::Left(exit_reason(payload)),
         Err(payload) => Outcome::Crashed(exit_reason(payload)),
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::exit::ExitReason;
 use crate::id::Pid;
 
 use super::builder::SpawnError;
@@ -29,8 +30,16 @@ const IDLE_TIME: Duration = Duration::from_secs(10);
 /// The stack of a thread, unless the process asks for another: only what is touched takes memory.
 const STACK_SIZE: usize = 2 * 1024 * 1024;
 
-/// What a process runs.
-pub(crate) type Body = Box<dyn FnOnce() + Send>;
+/// What a process runs, and how that ends it.
+pub(crate) type Body = Box<dyn FnOnce() -> ExitReason + Send>;
+
+/// A body that ends its process with `Normal` when it returns.
+pub(crate) fn normal(body: impl FnOnce() + Send + 'static) -> Body {
+    Box::new(|| {
+        body();
+        ExitReason::Normal
+    })
+}
 
 /// A process for a worker that waits.
 pub(crate) struct Job {

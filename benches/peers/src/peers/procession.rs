@@ -1,0 +1,125 @@
+//! This crate: a `gen_server`, started with its defaults. It has no supervisors yet.
+
+use procession::prelude::*;
+
+use crate::peer::{Done, Peer, block_on};
+use crate::work::Job;
+
+pub(crate) struct Procession;
+
+impl Peer for Procession {
+    type Node = ServerRef<Node>;
+
+    async fn start(next: Option<Self::Node>) -> Self::Node {
+        Node::start(next).unwrap()
+    }
+
+    async fn link(node: &Self::Node, next: Self::Node, done: Done) {
+        node.cast(Link { next, done });
+    }
+
+    async fn call(node: &Self::Node, n: u64) -> u64 {
+        node.call(Echo(n)).unwrap()
+    }
+
+    async fn forward(node: &Self::Node, n: u64) -> u64 {
+        node.call(Forward(n)).unwrap()
+    }
+
+    async fn cast(node: &Self::Node, n: u64, more: u64) {
+        node.cast(Add(n, more));
+    }
+
+    async fn hop(node: &Self::Node, left: u64) {
+        node.cast(Hop(left));
+    }
+
+    async fn give(node: &Self::Node, job: Job) {
+        node.cast(job);
+    }
+
+    async fn start_and_stop() {
+        Node::start(None).unwrap().stop().unwrap();
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Node {
+    next: Option<ServerRef<Node>>,
+    total: u64,
+    done: Option<Done>,
+}
+
+#[derive(Debug)]
+struct Echo(u64);
+
+#[derive(Debug)]
+struct Forward(u64);
+
+#[derive(Debug)]
+struct Add(u64, u64);
+
+#[derive(Debug)]
+struct Hop(u64);
+
+#[derive(Debug)]
+struct Link {
+    next: ServerRef<Node>,
+    done: Done,
+}
+
+impl GenServer for Node {
+    type Args = Option<ServerRef<Node>>;
+
+    fn init(next: Self::Args) -> InitResult<Self> {
+        ready(Node { next, total: 0, done: None })
+    }
+}
+
+impl HandleCall<Echo> for Node {
+    type Reply = u64;
+
+    fn handle_call(&mut self, Echo(n): Echo, _: &Caller<u64>) -> CallResult<Self, u64> {
+        reply(n)
+    }
+}
+
+impl HandleCall<Forward> for Node {
+    type Reply = u64;
+
+    fn handle_call(&mut self, Forward(n): Forward, _: &Caller<u64>) -> CallResult<Self, u64> {
+        reply(self.next.as_ref().unwrap().call(Echo(n))?)
+    }
+}
+
+impl HandleCast<Add> for Node {
+    fn handle_cast(&mut self, Add(n, more): Add) -> CastResult<Self> {
+        self.total += n + more;
+        noreply()
+    }
+}
+
+impl HandleCast<Hop> for Node {
+    fn handle_cast(&mut self, Hop(left): Hop) -> CastResult<Self> {
+        match left {
+            0 => self.done.as_ref().unwrap().send(()).unwrap(),
+            _ => self.next.as_ref().unwrap().cast(Hop(left - 1)),
+        }
+        noreply()
+    }
+}
+
+impl HandleCast<Link> for Node {
+    fn handle_cast(&mut self, Link { next, done }: Link) -> CastResult<Self> {
+        self.next = Some(next);
+        self.done = Some(done);
+        noreply()
+    }
+}
+
+impl HandleCast<Job> for Node {
+    fn handle_cast(&mut self, job: Job) -> CastResult<Self> {
+        block_on(job.run::<Procession>(self.next.clone()));
+        noreply()
+    }
+}
