@@ -77,6 +77,8 @@
 //! thread had to be left behind is reported at level `warn` with the target
 //! `procession::abandoned`.
 //!
+//! What processes cost, how many fit, and what can be set, is in [`tuning`].
+//!
 //! # What no process survives
 //!
 //! As in any Rust program, a stack overflow, a panic in a destructor that runs because of a panic,
@@ -116,6 +118,7 @@ pub(crate) mod printed;
 pub(crate) mod mailbox;
 pub(crate) mod ties;
 pub mod dictionary;
+pub mod tuning;
 pub(crate) mod patience;
 pub(crate) mod reply_slot;
 pub(crate) mod slot;

@@ -11,6 +11,7 @@ use super::lifecycle;
 use super::names;
 use super::table;
 use super::timers;
+use super::tuning;
 use super::worker;
 
 /// What a process is doing.
@@ -150,7 +151,7 @@ pub fn system_info() -> SystemInfo {
         processes: table::slots().filter(|slot| slot.resident().is_some()).count(),
         threads: worker::thread_count(),
         cached_threads: worker::cached_count(),
-        max_cached_threads: worker::CACHED_THREADS,
+        max_cached_threads: tuning::max_cached_threads(),
         abandoned_threads: lifecycle::abandoned_count(),
         timers: timers::count(),
         names: names::registered().len(),

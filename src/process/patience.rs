@@ -21,11 +21,11 @@ use std::hint;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often a spinning thread looks, about a dozen nanoseconds apart.
-const SPINS: u32 = 32;
+use super::tuning;
 
-/// How often it looks if it will not yield next: for longer than a quick answer takes.
-const LONG_SPINS: u32 = 200;
+/// How many times as long a thread spins if it will not yield next: for longer than a quick answer
+/// takes.
+const LONG_SPIN: u32 = 6;
 
 /// How often a thread yields in one wait.
 const YIELDS: u32 = 16;
@@ -52,7 +52,7 @@ pub(crate) fn look_out(ready: impl Fn() -> bool) -> bool {
         static PATIENCE: Patience = const { Patience::new() };
     }
 
-    PATIENCE.with(|patience| patience.look_out(ready))
+    PATIENCE.with(|patience| patience.look_out(tuning::spin_budget(), ready))
 }
 
 /// What a thread has learnt from its waits.
@@ -67,11 +67,13 @@ impl Patience {
         Patience { spinning: Luck::new(), yielding: Luck::new(), crowd: Crowd::new() }
     }
 
-    fn look_out(&self, ready: impl Fn() -> bool) -> bool {
-        if self.crowd.is_near() {
-            self.spin(LONG_SPINS, &ready)
+    fn look_out(&self, spin_budget: u32, ready: impl Fn() -> bool) -> bool {
+        if spin_budget == 0 {
+            false
+        } else if self.crowd.is_near() {
+            self.spin(spin_budget.saturating_mul(LONG_SPIN), &ready)
         } else {
-            self.spin(SPINS, &ready) || self.yield_until(&ready)
+            self.spin(spin_budget, &ready) || self.yield_until(&ready)
         }
     }
 
@@ -208,12 +210,17 @@ mod tests {
     }
 
     #[test]
+    fn without_a_budget_a_thread_does_not_look_at_all() {
+        assert!(!Patience::new().look_out(0, || unreachable!()));
+    }
+
+    #[test]
     fn a_thread_that_is_never_answered_soon_parks_at_once() {
         let patience = Patience::new();
         let looks = Cell::new(0);
         let wait = || {
             looks.set(0);
-            assert!(!patience.look_out(|| {
+            assert!(!patience.look_out(40, || {
                 looks.set(looks.get() + 1);
                 false
             }));

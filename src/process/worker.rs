@@ -20,9 +20,7 @@ use super::limits;
 use super::patience;
 use super::slot::{Profile, Settings, Slot};
 use super::table;
-
-/// How many finished threads wait for the next process, at most.
-pub(crate) const CACHED_THREADS: usize = 256;
+use super::tuning;
 
 /// How long a finished thread waits for the next process.
 const IDLE_TIME: Duration = Duration::from_secs(10);
@@ -159,7 +157,7 @@ pub(crate) fn recycle(slot: &'static Slot) {
 
 fn enter_cache(slot: &'static Slot) -> bool {
     let mut pool = POOL.lock();
-    let room = pool.idle.len() < CACHED_THREADS;
+    let room = pool.idle.len() < tuning::max_cached_threads();
     if room {
         pool.idle.push(slot);
     }
