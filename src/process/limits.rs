@@ -72,7 +72,9 @@ impl Maps {
     fn count() -> Option<Maps> {
         let limit = fs::read_to_string("/proc/sys/vm/max_map_count").ok()?.trim().parse().ok()?;
         let maps = fs::read("/proc/self/maps").ok()?;
-        Some(Maps { used: maps.iter().filter(|byte| **byte == b'\n').count(), limit })
+        let maps = maps.iter().filter(|byte| **byte == b'\n').count();
+        let status = fs::read_to_string("/proc/self/status").ok()?;
+        Some(Maps { used: maps.max(threads(&status)? * MAPS_PER_THREAD), limit })
     }
 
     fn room_for_threads(self) -> usize {
@@ -90,9 +92,21 @@ impl Maps {
     }
 }
 
+/// How many threads there are. One that has been made but has not run yet, as it may be on a busy
+/// machine, has half of its maps still to take.
+fn threads(status: &str) -> Option<usize> {
+    status.lines().find_map(|line| line.strip_prefix("Threads:"))?.trim().parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn threads_are_read_from_the_status() {
+        assert_eq!(threads("Name:\tit\nThreads:\t12\nSigQ:\t0/1\n"), Some(12));
+        assert_eq!(threads("Name:\tit\n"), None);
+    }
 
     #[test]
     fn a_machine_with_stock_settings_has_room_for_fifteen_thousand_threads() {

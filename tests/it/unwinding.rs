@@ -144,7 +144,7 @@ mod own_panic {
     fn lets_destructors_wait() {
         let ends: [fn(); 2] = [|| panic!("own panic"), || process::exit_self(reason())];
         for end in ends {
-            let (echo, _) = process::spawn_monitor(|| {
+            let echo = process::spawn(|| {
                 receive! { from: Pid => process::send(from, "answer") }
             })
             .unwrap();
@@ -159,9 +159,7 @@ mod own_panic {
             });
 
             assert_eq!(expect::<(&str, bool, bool)>(), ("answer", true, true));
-            let down = expect::<Down>();
-            let down = if down.object == echo { expect::<Down>() } else { down };
-            assert_eq!(down.monitor, monitor);
+            down_reason(monitor);
         }
     }
 
