@@ -92,7 +92,8 @@ mod a_process {
     fn that_cannot_be_reached_is_left_behind_after_its_grace() {
         let _turn = take_turn();
         let busy = busy(Builder::new().kill_grace(Duration::from_millis(2)), || {});
-        assert_eq!(procession::shutdown(Duration::ZERO), [busy.pid]);
+        // The one that warns of it may have to be killed as well, as there is no time.
+        assert_eq!(procession::shutdown(Duration::ZERO).first(), Some(&busy.pid));
         assert_eq!(down_reason(busy.monitor), ExitReason::Killed);
         drop(busy.let_go);
         wait_until(|| process::system_info().abandoned_threads == 0);

@@ -44,9 +44,9 @@ impl Drop for Closed {
 ///
 /// When `main` returns, the program ends without running the destructors of other processes; this,
 /// called last, lets them run. Each process is sent [`ExitReason::Shutdown`]; what is left after
-/// `timeout` is killed, and abandoned if it does not end within its grace. Nothing can be spawned
-/// meanwhile. Whatever has an order to keep, an application or a supervisor, should be stopped
-/// before.
+/// `timeout` is killed, and abandoned if it does not end within its grace. What the runtime does
+/// aside, as the warning of that, counts as a process, too. Nothing can be spawned meanwhile.
+/// Whatever has an order to keep, an application or a supervisor, should be stopped before.
 ///
 /// # Panics
 ///
