@@ -195,10 +195,15 @@ fn a_reply_by_mark_costs_the_same_however_much_is_queued() {
     round_trips(200);
     let unloaded = (0..5).map(|_| round_trips(200)).min().unwrap();
     (0..100_000_u32).for_each(|n| process::send(me, n));
-    let loaded = (0..5).map(|_| round_trips(200)).min().unwrap();
+    // On a busy machine most round trips are slow, for other reasons; the fastest tells. A scan of
+    // the queue would take a hundred times as long, each time.
+    let mut loaded = Duration::MAX;
+    let start = Instant::now();
+    while loaded > unloaded * 3 && start.elapsed() < PATIENCE {
+        loaded = loaded.min(round_trips(200));
+    }
 
     println!("a round trip takes {unloaded:?}, with 100,000 messages queued {loaded:?}");
-    // A scan of the queue would take a hundred times as long.
     assert!(loaded <= unloaded * 3, "{unloaded:?} has become {loaded:?}");
     for expected in 0..100_000_u32 {
         receive! { n: u32 => assert_eq!(n, expected), after PATIENCE => panic!("lost {expected}") }
