@@ -455,6 +455,50 @@ mod no_deadlock {
         assert_eq!(expect::<Result<(), CallError>>(), Err(CallError::NoProc));
     }
 
+    /// How a router that is no server takes a request out of its mailbox.
+    type Take = fn() -> Message;
+
+    #[test]
+    fn is_a_call_of_one_whose_request_was_received_and_sent_on() {
+        let ways: [Take; 7] = [
+            process::receive,
+            || process::receive_timeout(patience()).unwrap(),
+            || process::receive_match(|_| true),
+            || process::receive_match_timeout(patience(), |_| true).unwrap(),
+            || {
+                process::receive_match_since(process::mark(), Duration::ZERO, |_| true)
+                    .unwrap_or_else(process::receive)
+            },
+            || receive! { message: Message => message },
+            || receive! { message: Message => message, after patience() => panic!("no request") },
+        ];
+        for (way, take) in ways.into_iter().enumerate() {
+            let [client, worker] = puppets();
+            let (me, to_client, to_worker) = (process::self_pid(), client.clone(), pid_of(&worker));
+            let router = process::spawn(move || {
+                process::send(to_worker, take());
+                process::send(me, to_client.ask(|_, _| reply("by the client")));
+            })
+            .unwrap();
+
+            // The client waits until the router's call has come or has failed.
+            let let_go = worker.hold(|_| noreply());
+            let to_router = ServerRef::<Puppet>::from_pid(router);
+            client.tell(move |_| {
+                process::send(me, Outcome(to_router.ask(|_, _| reply("by the worker"))));
+                noreply()
+            });
+            wait_until(|| {
+                let client = process::info(pid_of(&client)).unwrap();
+                client.message_queue_len == 1 || !process::is_alive(router)
+            });
+            drop(let_go);
+            assert_eq!(expect::<Outcome<&str>>(), Outcome(Ok("by the worker")), "way {way}");
+            let back = expect::<Result<&str, CallError>>();
+            assert_eq!(back, Ok("by the client"), "way {way}");
+        }
+    }
+
     #[test]
     fn is_a_request_that_nobody_waits_for() {
         let [a, b] = puppets();
@@ -468,6 +512,198 @@ mod no_deadlock {
             noreply()
         });
         assert_eq!(expect::<Result<(), CallError>>(), Ok(()));
+    }
+}
+
+/// A process that waits is made to wait for another one, by a destructor that runs meanwhile.
+mod a_wait_within_a_wait {
+    use super::*;
+
+    fn reason() -> ExitReason {
+        ExitReason::new("deadlock::a_wait_within_a_wait")
+    }
+
+    /// Lets `a` call `b`, which sends it what is dropped when it is sorted: then it does `within`.
+    /// After that `b` does `then`. Returns what either has returned.
+    #[track_caller]
+    fn nested<I: Send + 'static, O: Send + 'static>(
+        a: &ServerRef<Puppet>,
+        b: &ServerRef<Puppet>,
+        within: impl FnOnce() -> I + Send + 'static,
+        then: impl FnOnce() -> O + Send + 'static,
+    ) -> (I, O) {
+        let to_b = b.clone();
+        let outcome = a.ask(move |_, _| {
+            let (alias, dropped, inner) = when_sorted(within);
+            reply(to_b.ask(move |_, _| {
+                process::send(alias, dropped);
+                let inner = inner.recv_timeout(patience()).unwrap();
+                reply((inner, then()))
+            }))
+        });
+        outcome.unwrap().unwrap()
+    }
+
+    /// What makes the caller do `within` if it is sent to the alias, and where the result comes.
+    fn when_sorted<I: Send + 'static>(
+        within: impl FnOnce() -> I + Send + 'static,
+    ) -> (Alias, impl Send + std::fmt::Debug + 'static, mpsc::Receiver<I>) {
+        let (done, results) = mpsc::channel();
+        let mut within = Some(within);
+        let dropped = guard(move || {
+            let within = within.take().expect("it is dropped once");
+            done.send(within()).unwrap();
+        });
+        let alias = process::alias();
+        assert!(process::unalias(alias));
+        (alias, dropped, results)
+    }
+
+    #[test]
+    fn gets_its_own_reply_and_so_does_the_outer_one() {
+        let [a, b, x] = puppets();
+        for round in 0..rounds(500) {
+            let to_x = x.clone();
+            let inner = move || to_x.ask(move |_, _| reply(("inner", round)));
+            let replies = nested(&a, &b, inner, move || ("outer", round));
+            assert_eq!(replies, (Ok(("inner", round)), ("outer", round)));
+        }
+    }
+
+    #[test]
+    fn leaves_alone_the_outer_reply_that_comes_meanwhile() {
+        let [a, b, x] = puppets();
+        for round in 0..rounds(500) {
+            let (to_b, to_b_too, to_x) = (b.clone(), b.clone(), x.clone());
+            let replies = a.ask(move |_, _| {
+                // When it answers `x`, `b` has answered `a`.
+                let inner = move || {
+                    to_x.ask(move |_, _| {
+                        to_b_too.answers();
+                        reply(("inner", round))
+                    })
+                };
+                let (alias, dropped, inner) = when_sorted(inner);
+                let outer = to_b.ask(move |_, _| {
+                    process::send(alias, dropped);
+                    reply(("outer", round))
+                });
+                reply((inner.recv_timeout(patience()).unwrap(), outer))
+            });
+            assert_eq!(replies, Ok((Ok(("inner", round)), Ok(("outer", round)))));
+        }
+    }
+
+    #[test]
+    fn can_time_out_and_its_late_reply_is_lost() {
+        in_process(|| {
+            let [a, b, x] = puppets();
+            let me = process::self_pid();
+            let silent = move |_: &mut Puppet, caller: &Caller<&'static str>| {
+                process::send(me, caller.defer());
+                noreply()
+            };
+            let to_x = x.clone();
+            let inner = move || to_x.call_timeout(ask(silent), SHORT);
+            assert_eq!(nested(&a, &b, inner, || "outer"), (Err(CallError::Timeout), "outer"));
+            expect::<ReplyTo<&str>>().reply("late");
+            a.answers();
+            assert_no_message();
+            let info = process::info(pid_of(&a)).unwrap();
+            assert!(info.monitors.is_empty(), "{info:?}");
+        });
+    }
+
+    /// Calls that fail, and how.
+    fn failing() -> Vec<(ServerRef<Puppet>, Ask<()>, CallError)> {
+        let [gone, exits, killed, silent] = puppets();
+        gone.stop().unwrap();
+        let dies = |_: &mut Puppet, _: &Caller<()>| {
+            process::exit(process::self_pid(), ExitReason::Kill);
+            unreachable!("it is killed")
+        };
+        vec![
+            (gone, ask(|_, _| reply(())), CallError::NoProc),
+            (exits, ask(|_, _| stop(reason())), CallError::Down(reason())),
+            (killed, ask(dies), CallError::Down(ExitReason::Killed)),
+            (silent, ask(|_, _| noreply()), CallError::NoReply),
+        ]
+    }
+
+    #[test]
+    fn is_told_why_there_is_no_reply() {
+        for (x, question, error) in failing() {
+            let [a, b] = puppets();
+            let inner = move || x.call_timeout(question, patience());
+            assert_eq!(nested(&a, &b, inner, || "outer"), (Err(error), "outer"));
+        }
+    }
+
+    #[test]
+    fn does_not_hide_the_outer_cycle() {
+        let [a, b, c, x] = puppets();
+        let inner = || {
+            let to_x = x.clone();
+            move || to_x.ask(|_, _| reply("inner"))
+        };
+        let to_a = a.clone();
+        let outcomes = nested(&a, &b, inner(), move || to_a.ask(|_, _| reply(())));
+        assert_eq!(outcomes, (Ok("inner"), deadlock(&[&b, &a])));
+
+        let (to_a, to_c) = (a.clone(), c.clone());
+        let call_back = move || to_c.ask(move |_, _| reply(to_a.ask(|_, _| reply(()))));
+        let outcomes = nested(&a, &b, inner(), call_back);
+        assert_eq!(outcomes, (Ok("inner"), Ok(deadlock(&[&c, &a, &b]))));
+
+        for (x, question, error) in failing() {
+            let inner = move || x.call_timeout(question, patience());
+            let to_a = a.clone();
+            let outcomes = nested(&a, &b, inner, move || to_a.ask(|_, _| reply(())));
+            assert_eq!(outcomes, (Err(error), deadlock(&[&b, &a])));
+        }
+        a.answers();
+    }
+
+    #[test]
+    fn can_be_a_start_or_a_stop_which_do_not_hide_it_either() {
+        let [a, b] = puppets();
+        let inner = || {
+            let server = Puppet::start(script(|| ready(Puppet::default()))).unwrap();
+            (server.ask(|_, _| reply("inner")), server.stop())
+        };
+        let to_a = a.clone();
+        let outcomes = nested(&a, &b, inner, move || to_a.ask(|_, _| reply(())));
+        assert_eq!(outcomes, ((Ok("inner"), Ok(())), deadlock(&[&b, &a])));
+    }
+
+    #[test]
+    fn is_refused_for_a_cycle_if_the_outer_one_may_be_answered_by_anybody() {
+        let [a, b, x] = puppets();
+        let (to_a, to_b, to_x) = (a.clone(), b.clone(), x.clone());
+        let (watched, me) = (pid_of(&a), process::self_pid());
+        a.tell(move |_| {
+            let inner = {
+                let to_x = to_x.clone();
+                move || to_x.ask(|_, _| reply(()))
+            };
+            let (alias, dropped, inner) = when_sorted(inner);
+            let outer = to_b.ask(move |_, caller| {
+                let reply_to = caller.defer();
+                to_x.tell(move |_| {
+                    process::send(me, Outcome(to_a.ask(|_, _| reply("by a"))));
+                    noreply()
+                });
+                wait_until(|| process::info(watched).unwrap().message_queue_len == 1);
+                process::send(alias, dropped);
+                reply_to.reply(inner.recv_timeout(patience()).unwrap());
+                noreply()
+            });
+            process::send(me, outer);
+            noreply()
+        });
+        let inner = expect::<Result<Result<(), CallError>, CallError>>();
+        assert_eq!(inner, Ok(deadlock(&[&a, &x])));
+        assert_eq!(expect::<Outcome<&str>>(), Outcome(Ok("by a")));
     }
 }
 

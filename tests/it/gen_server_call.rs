@@ -284,6 +284,25 @@ mod call {
     }
 
     #[test]
+    fn fails_in_a_thread_of_the_programs_own_that_is_killed_at_any_moment() {
+        let server = puppet();
+        for round in 0..rounds(2_000) {
+            let timeout = if round % 2 == 0 { patience() } else { Duration::ZERO };
+            let error = killed_meanwhile(round, || {
+                loop {
+                    match server.call_timeout(ask(move |_, _| reply(round)), timeout) {
+                        Ok(reply) => assert_eq!(reply, round),
+                        Err(CallError::Timeout) if timeout.is_zero() => {}
+                        Err(error) => return error,
+                    }
+                }
+            });
+            assert_eq!(error, CallError::CallerEnded, "round {round}");
+        }
+        server.answers();
+    }
+
+    #[test]
     fn is_a_receive_point_for_the_caller() {
         let server = puppet();
         let me = process::self_pid();
@@ -329,7 +348,7 @@ mod call {
         assert_eq!(seen.recv().unwrap(), Ok(7));
     }
 
-    /// What a call costs at least, of many.
+    /// What twenty calls cost at least, of many times.
     fn cost(server: &ServerRef<Puppet>) -> Duration {
         let batch = || {
             let since = Instant::now();
@@ -346,14 +365,21 @@ mod call {
     fn does_not_cost_more_when_many_messages_are_queued() {
         in_process(|| {
             let (me, server) = (process::self_pid(), puppet());
-            let empty = cost(&server);
-            for number in 0..100_000_u32 {
-                process::send(me, number);
-            }
-            let full = cost(&server);
-            assert!(full <= 3 * empty, "{full:?} with a full mailbox, {empty:?} with an empty one");
-            for number in 0..100_000 {
-                assert_eq!(process::receive().downcast::<u32>().unwrap(), number);
+            let (mut empty, mut full) = (Duration::MAX, Duration::MAX);
+            // In turns, as the machine is busy at times; not only once, as it may be so at first.
+            for turn in 1.. {
+                empty = empty.min(cost(&server));
+                for number in 0..20_000_u32 {
+                    process::send(me, number);
+                }
+                full = full.min(cost(&server));
+                for number in 0..20_000 {
+                    assert_eq!(process::receive().downcast::<u32>().unwrap(), number);
+                }
+                if turn >= 4 && full <= empty * 3 / 2 {
+                    break;
+                }
+                assert!(turn < 40, "{full:?} with a full mailbox, {empty:?} with an empty one");
             }
             assert_no_message();
         });
@@ -614,6 +640,347 @@ mod a_reply {
             assert_no_message();
             assert_eq!(drops.try_iter().count(), 2);
         });
+    }
+}
+
+/// Replies that come just when their client does not wait for them any more.
+mod a_late_reply {
+    use std::sync::Arc;
+
+    use super::*;
+
+    // OTP: gen_server_SUITE:call
+    #[test]
+    fn that_comes_as_the_time_is_over_is_not_taken_for_the_next() {
+        in_process(|| {
+            let pair = [puppet(), puppet()];
+            let token = Arc::new(());
+            for round in 0..rounds(10_000) {
+                let (late, own) = (&pair[round % 2], &pair[1 - round % 2]);
+                let (timeout, kept) = (round as u64 % 32 * 500, Arc::clone(&token));
+                let late = late.call_timeout(
+                    ask(move |_, _| reply(("late", round, kept))),
+                    Duration::from_nanos(timeout),
+                );
+                match late {
+                    Ok((text, number, _)) => assert_eq!((text, number), ("late", round)),
+                    Err(error) => assert_eq!(error, CallError::Timeout),
+                }
+                let kept = Arc::clone(&token);
+                let own = own.ask(move |_, _| reply(("own", round, kept)));
+                let (text, number, _) = own.unwrap();
+                assert_eq!((text, number), ("own", round));
+            }
+            pair.iter().for_each(Strings::answers);
+            assert_eq!(Arc::strong_count(&token), 1);
+            assert_no_message();
+        });
+    }
+
+    #[test]
+    fn that_comes_as_its_client_is_killed_is_not_taken_by_the_next_process() {
+        in_process(|| {
+            let (server, me) = (puppet(), process::self_pid());
+            let client = |number: usize| {
+                let server = server.clone();
+                let (pid, monitor) = process::spawn_monitor(move || {
+                    loop {
+                        let own = server.ask(move |_, _| reply(number));
+                        assert_eq!(own, Ok(number));
+                        process::send(me, number);
+                    }
+                })
+                .unwrap();
+                (pid, monitor)
+            };
+            for round in 0..rounds(1_000) {
+                let clients = [0, 1, 2, 3].map(|index| client(4 * round + index));
+                expect::<usize>();
+                for (pid, _) in clients {
+                    dither(round);
+                    process::exit(pid, ExitReason::Kill);
+                }
+                for (_, monitor) in clients {
+                    assert_eq!(down_reason(monitor), ExitReason::Killed, "round {round}");
+                }
+                while process::receive_timeout(Duration::ZERO).is_some() {}
+            }
+            server.answers();
+        });
+    }
+}
+
+/// Servers that end just when several clients call them.
+mod at_the_end_of_a_server {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    const CLIENTS: usize = 4;
+    /// The request with which a server ends.
+    const LAST: u64 = 4;
+    const PANIC: &str = "gen_server_call::at_the_end_of_a_server";
+
+    /// How a server ends.
+    #[derive(Clone, Copy, Debug)]
+    enum Way {
+        /// It answers, and then ends.
+        Later,
+        Answering,
+        Failing,
+        Panicking,
+        KillingItself,
+        /// The one it answers kills it.
+        Killed,
+        /// The one it answers ends it.
+        Ended,
+    }
+
+    const WAYS: [Way; 7] = [
+        Way::Later,
+        Way::Answering,
+        Way::Failing,
+        Way::Panicking,
+        Way::KillingItself,
+        Way::Killed,
+        Way::Ended,
+    ];
+
+    impl Way {
+        fn is_told_by(self, end: &ExitReason) -> bool {
+            match self {
+                Way::Later => *end == ExitReason::Normal,
+                Way::Answering | Way::Failing | Way::Ended => *end == reason(),
+                Way::Panicking => end.as_panic().is_some_and(|panic| panic.message == PANIC),
+                Way::KillingItself | Way::Killed => *end == ExitReason::Killed,
+            }
+        }
+    }
+
+    /// The last request of each client that was handled.
+    type Seen = Arc<[AtomicU64; CLIENTS]>;
+
+    #[derive(Debug)]
+    struct Mortal {
+        way: Way,
+        handled: u64,
+        seen: Seen,
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    struct Ask {
+        client: usize,
+        number: u64,
+    }
+
+    #[derive(Debug, PartialEq)]
+    struct Answer {
+        number: u64,
+        /// The client is to end the server.
+        end: bool,
+    }
+
+    impl GenServer for Mortal {
+        type Args = (Way, Seen);
+
+        fn init((way, seen): (Way, Seen)) -> InitResult<Mortal> {
+            ready(Mortal { way, handled: 0, seen })
+        }
+    }
+
+    #[derive(Debug)]
+    struct End;
+
+    impl HandleContinue<End> for Mortal {
+        fn handle_continue(&mut self, _: End) -> CastResult<Self> {
+            stop(ExitReason::Normal)
+        }
+    }
+
+    impl HandleCall<Ask> for Mortal {
+        type Reply = Answer;
+
+        fn handle_call(
+            &mut self,
+            Ask { client, number }: Ask,
+            _: &Caller<Answer>,
+        ) -> CallResult<Self, Answer> {
+            self.seen[client].store(number, Ordering::SeqCst);
+            self.handled += 1;
+            let answer = |end| Answer { number, end };
+            if self.handled != LAST {
+                return reply(answer(false));
+            }
+            match self.way {
+                Way::Later => reply(answer(false)).then(End),
+                Way::Answering => stop_with_reply(reason(), answer(false)),
+                Way::Failing => stop(reason()),
+                Way::Panicking => panic!("{PANIC}"),
+                Way::KillingItself => {
+                    process::exit(process::self_pid(), ExitReason::Kill);
+                    unreachable!("it is killed")
+                }
+                Way::Killed | Way::Ended => reply(answer(true)),
+            }
+        }
+    }
+
+    /// The server that is there now.
+    #[derive(Clone, Debug)]
+    struct Present {
+        life: usize,
+        way: Way,
+        server: ServerRef<Mortal>,
+    }
+
+    type Stage = Arc<Mutex<Option<Present>>>;
+
+    /// What the clients together have got.
+    #[derive(Debug, Default)]
+    struct Tally {
+        replies: u64,
+        downs: u64,
+        absent: u64,
+    }
+
+    /// Calls one server after the other, until there are no more.
+    fn call_all(client: usize, stage: &Stage, seen: &Seen, other: &ServerRef<Puppet>) -> Tally {
+        let mut tally = Tally::default();
+        let mut dead = None;
+        for number in 1.. {
+            let present = loop {
+                let present = stage.lock().clone();
+                match present {
+                    Some(present) if dead != Some(present.life) => break present,
+                    Some(_) => thread::yield_now(),
+                    None => return tally,
+                }
+            };
+            match present.server.call_timeout(Ask { client, number }, patience()) {
+                Ok(answer) => {
+                    assert_eq!(answer.number, number);
+                    tally.replies += 1;
+                    if answer.end {
+                        let killed = matches!(present.way, Way::Killed);
+                        let end = if killed { ExitReason::Kill } else { reason() };
+                        process::exit(pid_of(&present.server), end);
+                    }
+                }
+                Err(CallError::NoProc) => {
+                    let handled = seen[client].load(Ordering::SeqCst);
+                    assert_ne!(handled, number, "no process, but handled: {present:?}");
+                    tally.absent += 1;
+                    dead = Some(present.life);
+                }
+                Err(CallError::Down(end)) => {
+                    assert!(present.way.is_told_by(&end), "{end} of {present:?}");
+                    tally.downs += 1;
+                    dead = Some(present.life);
+                }
+                Err(error) => panic!("{error} of {present:?}"),
+            }
+            assert_eq!(other.ask(move |_, _| reply((client, number))), Ok((client, number)));
+        }
+        unreachable!("there are fewer servers than numbers")
+    }
+
+    #[test]
+    fn each_call_gets_its_reply_or_the_reason_and_the_next_its_own() {
+        in_process(|| {
+            let (stage, seen, other) = (Stage::default(), Seen::default(), puppet());
+            let appear = |life: usize| {
+                let way = WAYS[life % WAYS.len()];
+                let (server, monitor) = Mortal::start_monitor((way, Arc::clone(&seen))).unwrap();
+                *stage.lock() = Some(Present { life, way, server: server.clone() });
+                (server, monitor)
+            };
+            let mut present = appear(0);
+            let me = process::self_pid();
+            for client in 0..CLIENTS {
+                let (stage, seen, other) = (Arc::clone(&stage), Arc::clone(&seen), other.clone());
+                let body = move || process::send(me, call_all(client, &stage, &seen, &other));
+                Builder::new().link().spawn(body).unwrap();
+            }
+            for life in 1..=rounds(5_000) {
+                down_reason(present.1);
+                present = appear(life);
+            }
+            *stage.lock() = None;
+            process::exit(pid_of(&present.0), ExitReason::Kill);
+            let mut all = Tally::default();
+            for _ in 0..CLIENTS {
+                let tally = expect::<Tally>();
+                all.replies += tally.replies;
+                all.downs += tally.downs;
+                all.absent += tally.absent;
+            }
+            assert!(all.replies > 0 && all.downs > 0 && all.absent > 0, "{all:?}");
+        });
+    }
+}
+
+/// What can be done with the reference to a server, by pid or by name.
+mod a_reference {
+    use std::collections::HashSet;
+
+    use procession::Object;
+
+    use super::*;
+
+    #[test]
+    fn sends_messages() {
+        let name = "gen_server_call::a_reference::send";
+        let options = StartOptions::new().name(name);
+        let by_pid = Puppet::start_with(plain(), options).unwrap();
+        let by_name = ServerRef::<Puppet>::named(name);
+        for (server, text) in [(&by_pid, "by pid"), (&by_name, "by name")] {
+            server.send(text);
+            assert_eq!(expect::<Heard>().0.downcast::<&str>().unwrap(), text);
+        }
+        assert_eq!(by_pid.stop(), Ok(()));
+        by_pid.send("to nobody");
+        by_name.send("to nobody");
+    }
+
+    #[test]
+    fn sends_messages_in_order_with_casts_and_calls() {
+        let server = puppet();
+        for round in 0..3 {
+            server.send(round);
+            assert_eq!(server.ask(|_, _| reply(())), Ok(()));
+            assert_eq!(expect::<Heard>().0.downcast::<i32>().unwrap(), round);
+        }
+    }
+
+    #[test]
+    fn is_a_key() {
+        let (server, other) = (puppet(), puppet());
+        let named = |name: &str| ServerRef::<Puppet>::named(name);
+        let servers = HashSet::from([server.clone(), named("one"), server.clone(), named("one")]);
+        assert_eq!(servers.len(), 2);
+        assert!(servers.contains(&ServerRef::from_pid(pid_of(&server))));
+        assert!(servers.contains(&named("one")));
+        assert!(!servers.contains(&other) && !servers.contains(&named("other")));
+    }
+
+    #[test]
+    fn can_be_monitored() {
+        let name = "gen_server_call::a_reference::monitored";
+        let by_name = ServerRef::<Puppet>::named(name);
+        let by_pid = Puppet::start_with(plain(), StartOptions::new().name(name)).unwrap();
+        let pid = pid_of(&by_pid);
+        let monitors = [process::monitor(&by_pid), process::monitor(&by_name)];
+        by_pid.tell(|_| stop(reason()));
+        for (monitor, object) in monitors.into_iter().zip([Object::from(pid), Object::from(name)]) {
+            let down = receive! { down: Down if down.monitor == monitor => down };
+            assert_eq!(down, Down { monitor, object, reason: reason() });
+        }
+        for server in [by_pid, by_name] {
+            assert_eq!(down_reason(process::monitor(&server)), ExitReason::NoProc);
+        }
     }
 }
 

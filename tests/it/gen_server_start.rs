@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use procession::prelude::*;
-use procession::process::{Builder, RegisterError};
+use procession::process::{Builder, RegisterError, SpawnError};
 
 use crate::puppet::*;
 use crate::staging::*;
@@ -184,6 +184,33 @@ mod start {
             let outcome = starter.join().unwrap();
             assert!(matches!(outcome, Err(StartError::CallerEnded)), "{outcome:?}");
         });
+    }
+
+    #[test]
+    fn fails_in_a_thread_of_the_programs_own_that_is_killed_at_any_moment() {
+        for round in 0..rounds(2_000) {
+            let error = killed_meanwhile(round, || {
+                loop {
+                    // It ends by itself.
+                    let init = script(|| {
+                        ready(Puppet::default()).then(go_on(|_| stop(ExitReason::Normal)))
+                    });
+                    let options = match round % 2 {
+                        0 => StartOptions::new(),
+                        _ => StartOptions::new().init_timeout(Duration::ZERO),
+                    };
+                    match Kind::ALL[round % 3].start(init, options) {
+                        Ok(_) | Err(StartError::Timeout) => {}
+                        Err(error) => return error,
+                    }
+                }
+            });
+            let ended = matches!(
+                error,
+                StartError::CallerEnded | StartError::Spawn(SpawnError::CallerEnded)
+            );
+            assert!(ended, "round {round}: {error:?}");
+        }
     }
 
     #[test]
@@ -645,6 +672,97 @@ mod init {
             server.answers();
             assert_no_message();
         });
+    }
+}
+
+/// What a start leaves behind when there is to be no server.
+mod leftovers {
+    use super::*;
+
+    /// A start in vain.
+    #[derive(Clone, Copy)]
+    struct InVain {
+        init: fn() -> InitResult<Puppet>,
+        name: Option<&'static str>,
+        /// Whether it fails as it should.
+        fits: fn(&StartError) -> bool,
+    }
+
+    impl InVain {
+        /// The ways in which there comes to be no server, one of them as `name` is taken.
+        fn ways(name: &'static str) -> [InVain; 3] {
+            process::register(name, idle()).unwrap();
+            [
+                InVain { init: ignore, name: None, fits: |it| matches!(it, StartError::Ignored) },
+                InVain {
+                    init: || init_error(reason()),
+                    name: None,
+                    fits: |it| matches!(it, StartError::Failed(end) if *end == reason()),
+                },
+                InVain {
+                    init: || unreachable!("the name is taken"),
+                    name: Some(name),
+                    fits: |it| matches!(it, StartError::AlreadyStarted(_)),
+                },
+            ]
+        }
+
+        /// Starts; `on_drop` is in the args, and then in the message to be done after `init`.
+        fn start(self, kind: Kind, on_drop: impl FnMut() + Send + 'static) -> StartError {
+            let left = OnDrop(on_drop);
+            let init = script(move || {
+                (self.init)().then(go_on(move |_| {
+                    drop(left);
+                    unreachable!("there is no server")
+                }))
+            });
+            let options = match self.name {
+                Some(name) => StartOptions::new().name(name),
+                None => StartOptions::new(),
+            };
+            kind.start(init, options).unwrap_err()
+        }
+    }
+
+    #[test]
+    fn are_dropped_before_the_starter_hears_of_it() {
+        for way in InVain::ways("gen_server_start::leftovers::dropped") {
+            for kind in Kind::ALL {
+                let (starter, me) = (puppet(), process::self_pid());
+                let to_starter = starter.clone();
+                let error = starter.ask(move |_, _| {
+                    // The starter still waits, or this would wait for it.
+                    let calls = move || {
+                        let outcome = to_starter.ask(|_, _| reply(()));
+                        process::send(me, (process::self_pid(), outcome));
+                    };
+                    reply(way.start(kind, calls))
+                });
+                let (child, refusal) = expect::<(Pid, Result<(), CallError>)>();
+                let cycle = vec![child, pid_of(&starter)];
+                assert_eq!(refusal, Err(CallError::Deadlock(cycle)));
+                let error = error.unwrap();
+                assert!((way.fits)(&error), "{error:?}");
+                starter.answers();
+            }
+        }
+    }
+
+    #[test]
+    fn whose_destructor_panics_change_nothing() {
+        let ways = InVain::ways("gen_server_start::leftovers::panics");
+        for traps in [true, false] {
+            in_process(move || {
+                process::set_trap_exit(traps);
+                for way in ways {
+                    for kind in Kind::ALL {
+                        let error = way.start(kind, || panic!("in what a start leaves behind"));
+                        assert!((way.fits)(&error), "{error:?}");
+                        assert_untied();
+                    }
+                }
+            });
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use procession::gen_server::OwnedServer;
 use procession::prelude::*;
-use procession::process::Builder;
+use procession::process::{Builder, Status};
 
 use crate::puppet::*;
 use crate::staging::*;
@@ -199,6 +199,53 @@ mod stop {
             process::exit(stopper_pid, ExitReason::Kill);
             assert_eq!(stopper.join().unwrap(), Err(StopError::CallerEnded));
         });
+    }
+
+    #[test]
+    fn fails_in_a_thread_of_the_programs_own_that_is_killed_at_any_moment() {
+        let silent = ServerRef::<Puppet>::from_pid(idle());
+        for round in 0..rounds(2_000) {
+            let stop_some = || loop {
+                // If it is not stopped, it ends with the thread.
+                let server = Puppet::start_link(script(|| ready(Puppet::default()))).ok()?;
+                if let Err(error) = server.stop() {
+                    return Some(error);
+                }
+            };
+            let stop_in_vain = || loop {
+                match silent.stop_with(reason(), Duration::ZERO) {
+                    Err(StopError::Timeout) => {}
+                    outcome => return outcome.err(),
+                }
+            };
+            let error = if round % 2 == 0 {
+                killed_meanwhile(round, stop_some).unwrap_or(StopError::CallerEnded)
+            } else {
+                killed_meanwhile(round, stop_in_vain).expect("it has stopped no server")
+            };
+            assert_eq!(error, StopError::CallerEnded, "round {round}");
+        }
+    }
+
+    #[test]
+    fn of_a_server_that_was_killed_waits_until_it_has_left_its_code() {
+        let options = StartOptions::new().spawn_options(Builder::new().kill_grace(FOREVER));
+        let server = Puppet::start_with(plain(), options).unwrap();
+        let (pid, me) = (pid_of(&server), process::self_pid());
+        let (dropped, drops) = mpsc::channel();
+        server.tell(move |it| {
+            it.on_drop = Some(OnDrop(Box::new(move || dropped.send(()).unwrap())));
+            noreply()
+        });
+        let let_go = server.hold(|_| noreply());
+        process::exit(pid, ExitReason::Kill);
+        let stopper = process::spawn(move || process::send(me, server.stop())).unwrap();
+        wait_until(|| process::info(stopper).is_none_or(|it| it.status == Status::Waiting));
+        assert_no_message();
+        drop(let_go);
+        let outcome = expect::<Result<(), StopError>>();
+        assert_eq!(outcome, Err(StopError::Down(ExitReason::Killed)));
+        assert_eq!(drops.try_recv(), Ok(()));
     }
 
     #[test]
@@ -730,6 +777,71 @@ mod owned {
             process::exit(owner, sent);
             expect_terminated(ExitReason::Normal);
             assert_eq!(down_reason(monitor), ExitReason::Normal);
+        }
+    }
+
+    #[test]
+    fn stops_the_server_when_its_owner_was_killed_while_it_was_busy() {
+        let owned = puppet().owned();
+        let server = process::monitor(pid_of(&owned));
+        // The drop is the first that the owner asks of the runtime after that.
+        let Busy { pid, monitor, let_go } = busy(Builder::new(), move || drop(owned));
+        process::exit(pid, ExitReason::Kill);
+        drop(let_go);
+        expect_terminated(ExitReason::Normal);
+        assert_eq!(down_reason(server), ExitReason::Normal);
+        assert_eq!(down_reason(monitor), ExitReason::Killed);
+    }
+
+    #[test]
+    fn stops_the_server_of_a_thread_of_the_programs_own_that_was_killed() {
+        let owned = puppet().owned();
+        let (server, me) = (process::monitor(pid_of(&owned)), process::self_pid());
+        let (let_go, held) = mpsc::channel::<()>();
+        let owner = thread::spawn(move || {
+            process::send(me, process::self_pid());
+            _ = held.recv();
+            drop(owned);
+        });
+        process::exit(expect::<Pid>(), ExitReason::Kill);
+        drop(let_go);
+        owner.join().expect("the drop has panicked");
+        expect_terminated(ExitReason::Normal);
+        assert_eq!(down_reason(server), ExitReason::Normal);
+    }
+
+    #[test]
+    fn stops_the_server_of_a_thread_of_the_programs_own_that_is_killed_at_any_moment() {
+        for round in 0..rounds(1_000) {
+            let init = script(|| ready(Puppet::default()));
+            let owned = Puppet::start(init).unwrap().owned();
+            let monitor = process::monitor(pid_of(&owned));
+            killed_meanwhile(round, || drop(owned));
+            assert_eq!(down_reason(monitor), ExitReason::Normal, "round {round}");
+        }
+    }
+
+    #[test]
+    fn stops_a_server_that_traps_exits_and_is_not_linked() {
+        let server = trapping_puppet();
+        let monitor = process::monitor(pid_of(&server));
+        drop(server.owned());
+        expect_terminated(ExitReason::Normal);
+        assert_eq!(down_reason(monitor), ExitReason::Normal);
+
+        for sent in [ExitReason::Kill, ExitReason::Shutdown, reason()] {
+            let owned = trapping_puppet().owned();
+            let monitor = process::monitor(pid_of(&owned));
+            let (owner, _) = begun(Builder::new(), move || {
+                let _owned = owned;
+                idle_body();
+            });
+            process::exit(owner, sent.clone());
+            // It was nothing for `handle_info`, else that had been first.
+            assert_eq!(down_reason(monitor), ExitReason::Normal, "{sent}");
+            let first = process::receive_match(|message| !message.is::<Down>());
+            let terminated = first.downcast::<Terminated>().unwrap();
+            assert_eq!(terminated.reason, ExitReason::Normal, "{sent}");
         }
     }
 

@@ -1,6 +1,8 @@
 //! Requests whose replies are asked for later, one by one and in collections.
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use procession::gen_server::{RequestId, RequestIds, Response};
@@ -170,6 +172,48 @@ mod send_request {
         assert_eq!(expect::<Result<u8, CallError>>(), Ok(42));
     }
 
+    /// Replaces the server of `name` by a new one `times` times.
+    fn replace(name: &str, times: usize) {
+        for _ in 0..times {
+            let init = script(|| ready(Puppet::default()));
+            let server = Puppet::start_with(init, StartOptions::new().name(name)).unwrap();
+            server.answers();
+            server.stop().unwrap();
+        }
+    }
+
+    #[test]
+    fn by_name_is_answered_with_no_process_only_if_it_is_not_handled() {
+        in_process(|| {
+            let name = "requests::send_request::replaced";
+            let server = ServerRef::<Puppet>::named(name);
+            let over = Arc::new(AtomicBool::new(false));
+            let says_so = Arc::clone(&over);
+            let (_, replacer) = process::spawn_monitor(move || {
+                let _guard = OnDrop(move || says_so.store(true, Ordering::Relaxed));
+                replace(name, rounds(4_000));
+            })
+            .unwrap();
+            while !over.load(Ordering::Relaxed) {
+                let (handled, handles) = mpsc::channel();
+                let request = server.send_request(ask(move |_, _| {
+                    handled.send(()).unwrap();
+                    reply(())
+                }));
+                match request.receive_response(patience()).expect("a response") {
+                    Ok(()) => assert_eq!(handles.recv(), Ok(())),
+                    // Waits until the request was dropped.
+                    Err(CallError::NoProc) => assert_eq!(handles.recv(), Err(mpsc::RecvError)),
+                    // It was there to be monitored, or just not any more.
+                    Err(CallError::Down(ExitReason::Normal | ExitReason::NoProc)) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            assert_eq!(down_reason(replacer), ExitReason::Normal);
+            assert_nothing_left(&[]);
+        });
+    }
+
     #[test]
     fn to_many_servers_at_once_waits_for_them_together() {
         in_process(|| {
@@ -258,6 +302,96 @@ mod wait_response {
             assert_eq!(first.receive_response(patience()), Some(Ok("the first")));
             assert_nothing_left(&[&server]);
         });
+    }
+}
+
+/// What a thread of the program's own gets when it was killed.
+mod a_killed_thread {
+    use super::*;
+
+    /// Lets a thread of the program's own `prepare`, kills it, and returns what it does `then`.
+    fn killed_between<P, R: Send>(
+        prepare: impl FnOnce() -> P + Send,
+        then: impl FnOnce(P) -> R + Send,
+    ) -> R {
+        let (known, pids) = mpsc::channel();
+        let (let_go, held) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            let thread = scope.spawn(move || {
+                let prepared = prepare();
+                known.send(process::self_pid()).unwrap();
+                _ = held.recv();
+                then(prepared)
+            });
+            process::exit(pids.recv().unwrap(), ExitReason::Kill);
+            drop(let_go);
+            thread.join().expect("the thread has panicked")
+        })
+    }
+
+    /// A request that nobody answers.
+    fn silent(server: &ServerRef<Puppet>) -> RequestId<u8> {
+        server.send_request(ask(|_, caller| {
+            _ = caller.defer();
+            noreply()
+        }))
+    }
+
+    #[test]
+    fn is_told_so_as_the_response() {
+        let server = puppet();
+        for timeout in [Duration::ZERO, FOREVER] {
+            let responses = killed_between(
+                || silent(&server),
+                |mut request| [request.wait_response(timeout), request.wait_response(timeout)],
+            );
+            assert_eq!(responses, [Some(Err(CallError::CallerEnded)), None]);
+            let response =
+                killed_between(|| silent(&server), |request| request.receive_response(timeout));
+            assert_eq!(response, Some(Err(CallError::CallerEnded)));
+        }
+    }
+
+    type Wait = fn(&mut RequestIds<u8, &'static str>, Duration) -> Response<u8, &'static str>;
+
+    #[test]
+    fn is_told_so_as_the_response_of_each_request_of_a_collection() {
+        let server = puppet();
+        let prepare = || {
+            let mut requests = RequestIds::new();
+            for label in ["first", "second", "third"] {
+                requests.add(silent(&server), label);
+            }
+            requests
+        };
+        let ended = |label| Response::Of(Err(CallError::CallerEnded), label);
+        let expected = [ended("first"), ended("second"), ended("third"), Response::NoRequest];
+        let waits: [Wait; 2] = [RequestIds::wait_response, RequestIds::receive_response];
+        for wait in waits {
+            let responses = killed_between(prepare, |mut requests| {
+                [(); 4].map(|()| wait(&mut requests, FOREVER))
+            });
+            assert_eq!(responses, expected);
+        }
+    }
+
+    #[test]
+    fn is_told_so_while_it_waits() {
+        let (server, me) = (puppet(), process::self_pid());
+        for round in 0..rounds(500) {
+            thread::scope(|scope| {
+                let thread = scope.spawn(|| {
+                    let mut request = silent(&server);
+                    process::send(me, process::self_pid());
+                    request.wait_response(FOREVER)
+                });
+                let pid = expect::<Pid>();
+                dither(round);
+                process::exit(pid, ExitReason::Kill);
+                let response = thread.join().expect("the thread has panicked");
+                assert_eq!(response, Some(Err(CallError::CallerEnded)));
+            });
+        }
     }
 }
 

@@ -67,6 +67,23 @@ pub(crate) fn begun(builder: Builder, body: impl FnOnce() + Send + 'static) -> (
     begun
 }
 
+/// What `body` returns in a thread of the program's own that is killed meanwhile, a little later in
+/// each round. Fails if it panics.
+#[track_caller]
+pub(crate) fn killed_meanwhile<R: Send>(round: usize, body: impl FnOnce() -> R + Send) -> R {
+    let (known, pids) = mpsc::channel();
+    thread::scope(|scope| {
+        let thread = scope.spawn(move || {
+            known.send(process::self_pid()).unwrap();
+            body()
+        });
+        let pid = pids.recv().unwrap();
+        dither(round);
+        process::exit(pid, ExitReason::Kill);
+        thread.join().expect("the thread has panicked")
+    })
+}
+
 /// Waits for what no message tells.
 #[track_caller]
 pub(crate) fn wait_until(condition: impl Fn() -> bool) {
