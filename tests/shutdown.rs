@@ -82,7 +82,8 @@ mod a_process {
         });
         let (_, good) = begun(Builder::new(), idle_body);
 
-        assert_eq!(procession::shutdown(Duration::from_millis(5)), [deaf]);
+        // Enough for the other one, also on a busy machine.
+        assert_eq!(procession::shutdown(Duration::from_secs(1)), [deaf]);
         assert!(destructor_ran.load(Ordering::SeqCst));
         assert_eq!(down_reason(monitor), ExitReason::Killed);
         assert_eq!(down_reason(good), ExitReason::Shutdown);
