@@ -132,6 +132,16 @@ impl<R: Send + 'static> ReplyTo<R> {
         }
     }
 
+    /// Tells a client that waits by its reply slot that no process has got its request.
+    pub(crate) fn bounce(self) {
+        if let Route::ReplySlot = self.route {
+            let outcome: Result<R, CallError> = Err(CallError::NoProc);
+            let slot = Process::of(self.client.owner).slot;
+            slot.wait.edge.clear(self.client.id);
+            slot.answer(self.client.id, Message::new(Answer { request: self.client.id, outcome }));
+        }
+    }
+
     /// Says that the client does not wait for the one that it has sent the request to, any more.
     pub(crate) fn clear_edge(self) {
         Process::of(self.client.owner).slot.wait.edge.clear(self.client.id);
@@ -305,8 +315,8 @@ pub(crate) fn call<R: Send + 'static>(
         reply: PhantomData,
     };
     if let Err(orphans) = try_deliver(target, Signal::Message(make(reply_to))) {
+        // Its own request, if among them, has bounced; if not, the server has got it.
         orphans.drop_caught();
-        return Err(CallError::NoProc);
     }
     match client.await_reply(&awaiting, timeout) {
         Ok(Some(reply)) => open(reply).or_else(open_answer),

@@ -152,6 +152,10 @@ pub(crate) trait Request: Any + Send + fmt::Debug {
     /// tell who will answer it.
     fn leave(&self);
 
+    /// No process has got the request, nor will: its client, if it waits by its reply slot, is
+    /// told.
+    fn bounce(&self);
+
     /// Lets `server` handle it, if that is of the type that the request is for, else answers that
     /// it is a `found`. `step`, which is of a type that goes with the server's, says how the server
     /// is to go on.
@@ -204,6 +208,13 @@ impl Message {
             request.leave();
         }
         self
+    }
+
+    /// Tells the client, if the message is a request of one, that no process has got it.
+    pub(crate) fn bounce(&mut self) {
+        if let Some(request) = self.as_request() {
+            request.bounce();
+        }
     }
 
     /// The request to a server that the message is, if it is one.

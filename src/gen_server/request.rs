@@ -122,6 +122,10 @@ where
         self.reply_to.clear_edge();
     }
 
+    fn bounce(&self) {
+        self.reply_to.bounce();
+    }
+
     fn deliver(&mut self, server: &mut dyn Any, found: &'static str, step: &mut dyn Any) {
         let Some(server) = server.downcast_mut::<S>() else {
             let expected = type_name::<S>();
@@ -191,6 +195,8 @@ where
     }
 
     fn leave(&self) {}
+
+    fn bounce(&self) {}
 
     fn deliver(&mut self, server: &mut dyn Any, found: &'static str, step: &mut dyn Any) {
         let Some(server) = server.downcast_mut::<S>() else {

@@ -98,16 +98,18 @@ fn end(process: Process, outcome: Outcome) -> bool {
     };
     process.doom(reason);
     slot.leaving.store(true, Ordering::Relaxed);
-    slot.mailbox.drain().drop_caught();
+    slot.mailbox.drain(pid.generation()).drop_caught();
     dictionary::clear(process);
     if slot.close(pid.generation()) {
         // Dropped last: a destructor may take its time, and nobody shall wait for it.
-        let late = slot.mailbox.drain();
+        let late = slot.mailbox.drain(pid.generation());
         announce(process);
         late.drop_caught();
     } else {
         // Somebody else has told the exit, or is about to. Here is the thread back.
-        slot.mailbox.drain().drop_caught();
+        let mut late = slot.mailbox.drain(pid.generation());
+        late.bounce();
+        late.drop_caught();
         if !process.is_foreign() {
             ABANDONED.fetch_sub(1, Ordering::Relaxed);
         }
@@ -186,7 +188,7 @@ fn kill(target: Process) {
 /// Runs the exit of a process whose own thread will not. The caller has claimed it.
 fn tell(target: Process) {
     unwind::or_abort(|| {
-        let orphans = target.slot.mailbox.drain();
+        let orphans = target.slot.mailbox.drain(target.pid.generation());
         announce(target);
         if target.slot.told(target.pid.generation()) {
             worker::recycle(target.slot);

@@ -147,10 +147,17 @@ impl Mailbox {
     /// Takes everything out of the channel and the queue. For a slot that is not running.
     ///
     /// It begins with a fence, to be the second half of the rule in [`slot`](super::slot).
-    pub(crate) fn drain(&self) -> Orphans {
+    pub(crate) fn drain(&self, current: NonZeroU64) -> Orphans {
         fence(Ordering::SeqCst);
         let queue = mem::take(&mut *self.arrived.queue.lock());
-        let signals = self.receiver.try_iter().map(|envelope| envelope.signal).collect();
+        let own = |envelope: Envelope| {
+            let Envelope { generation, mut signal } = envelope;
+            if generation != current {
+                signal.bounce(); // It was for one who has lived here before.
+            }
+            signal
+        };
+        let signals = self.receiver.try_iter().map(own).collect();
         Orphans { queue, signals }
     }
 
@@ -298,7 +305,21 @@ impl From<Signal> for Orphans {
     }
 }
 
+impl Signal {
+    /// Tells the client, if this is a request of one, that no process has got it.
+    pub(crate) fn bounce(&mut self) {
+        if let Signal::Message(message) = self {
+            message.bounce();
+        }
+    }
+}
+
 impl Orphans {
+    /// Tells the clients whose requests are among them that no process has got these.
+    pub(crate) fn bounce(&mut self) {
+        self.signals.iter_mut().for_each(Signal::bounce);
+    }
+
     /// Drops them one by one, the oldest first.
     pub(crate) fn drop_caught(self) {
         drop_each_caught(self.queue);

@@ -119,8 +119,9 @@ impl Process {
         None
     }
 
-    fn admit(self, place: Mark, Envelope { generation, signal }: Envelope) -> Sorted {
+    fn admit(self, place: Mark, Envelope { generation, mut signal }: Envelope) -> Sorted {
         if generation != self.pid.generation() {
+            signal.bounce();
             return Sorted::Drop(signal);
         }
         match signal {

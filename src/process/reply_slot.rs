@@ -8,6 +8,9 @@
 //! while somebody waits for it looks through all slots, and puts its exit reason where it is
 //! awaited. That somebody does is counted in its own slot, so that others need not look.
 //!
+//! A request that no process gets, as its receiver has ended, *bounces*: whoever finds it in the
+//! channel says so to its client. So a client always hears something, and `NoProc` is true.
+//!
 //! The rule that makes it right: the client enters what it waits for, then pushes the request, then
 //! fences, then looks whether the server is alive; the server that ends says so, then fences, then
 //! looks for clients. At least one of them sees what the other did.

@@ -309,7 +309,9 @@ impl Slot {
     #[inline]
     pub(crate) fn deliver(&self, generation: NonZeroU64, signal: Signal) -> Result<(), Orphans> {
         if !self.is_running(generation) {
-            return Err(Orphans::from(signal));
+            let mut orphans = Orphans::from(signal);
+            orphans.bounce();
+            return Err(orphans);
         }
         let is_urgent = matches!(signal, Signal::Exit(_));
         self.mailbox.push(Envelope { generation, signal });
@@ -341,7 +343,15 @@ impl Slot {
             self.wake();
             return Orphans::default();
         }
-        self.mailbox.drain()
+        let generation = self.state.generation();
+        let mut orphans = self.mailbox.drain(generation);
+        // Whoever was killed and has not left tells its clients when it does.
+        let is_exiting = self.is_exiting(generation);
+        drop(guard);
+        if !is_exiting {
+            orphans.bounce();
+        }
+        orphans
     }
 
     /// Gives the process that lives here the reply to `request`, if it waits for that; else it is
