@@ -295,12 +295,7 @@ pub(crate) fn call<R: Send + 'static>(
     make: impl FnOnce(ReplyTo<R>) -> Message,
     open: impl FnOnce(Message) -> Result<R, Message>,
 ) -> Result<R, CallError> {
-    let client = current();
-    client.check().map_err(|Ended| CallError::CallerEnded)?;
-    let target = to.pid().filter(|pid| process::is_alive(*pid)).ok_or(CallError::NoProc)?;
-    if target == client.pid {
-        return Err(CallError::CallingSelf(target));
-    }
+    let (client, target) = parties(to)?;
     let request = unique();
     let server = Process::of(target).slot;
     let slot = &client.slot.wait.reply;
@@ -336,7 +331,26 @@ fn open_answer<R: Send + 'static>(reply: Message) -> Result<R, CallError> {
     }
 }
 
-/// As [`call`], for a client whose reply slot is in use.
+/// As [`call`], for a request that whoever receives it can take for a message as any other: so
+/// that nobody would tell if it got lost.
+pub(crate) fn call_with_message<R: Send + 'static>(
+    to: &Destination,
+    timeout: Duration,
+    make: impl FnOnce(ReplyTo<R>) -> Message,
+) -> Result<R, CallError> {
+    let (client, target) = parties(to)?;
+    call_by_mailbox(client, target, timeout, make)
+}
+
+/// The caller, who may wait, and whom it calls.
+fn parties(to: &Destination) -> Result<(Process, Pid), CallError> {
+    let client = current();
+    client.check().map_err(|Ended| CallError::CallerEnded)?;
+    let target = to.pid().filter(|pid| process::is_alive(*pid)).ok_or(CallError::NoProc)?;
+    if target == client.pid { Err(CallError::CallingSelf(target)) } else { Ok((client, target)) }
+}
+
+/// As [`call`], with a monitor, and the reply by the mailbox.
 fn call_by_mailbox<R: Send + 'static>(
     client: Process,
     target: Pid,

@@ -130,6 +130,7 @@
 //!
 //! OTP: [`gen_server`](https://www.erlang.org/doc/apps/stdlib/gen_server.html).
 
+mod group;
 mod next;
 mod request;
 mod request_id;
@@ -155,7 +156,7 @@ pub use next::{
 };
 pub use request_id::{RequestId, RequestIds, Response};
 pub use server_ref::{OwnedServer, ServerRef};
-pub use start::{StartError, StartOptions};
+pub use start::{EnterLoopError, StartError, StartOptions, enter_loop};
 
 /// A server's state, and what it does apart from handling requests.
 ///
@@ -199,14 +200,31 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
         _ = reason;
     }
 
-    /// Prints the state for reports: by default as its `Debug`. What must not be shown can be
-    /// hidden here.
+    /// Prints the state for reports and for [`Sys::get_status`](crate::sys::Sys::get_status): by
+    /// default as its `Debug`. What must not be shown can be hidden here.
     ///
     /// # Errors
     ///
     /// Those of the formatter.
     fn format_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
+    }
+
+    /// Makes of a state, which is of the program's version `old_version`, what this one wants, when
+    /// somebody has [`Sys::change_code`](crate::sys::Sys::change_code) called with `extra`.
+    ///
+    /// By default no state is changed: it returns an error. If it panics, the server ends; then
+    /// [`terminate`](Self::terminate) is not called, as the state is lost.
+    ///
+    /// OTP: [`code_change/3`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#c:code_change/3).
+    ///
+    /// # Errors
+    ///
+    /// The state as it was, and why it is not changed; the server keeps it.
+    fn code_change(self, old_version: &str, extra: Message) -> Result<Self, (Self, ExitReason)> {
+        _ = extra;
+        let reason = format!("{} has no code_change from {old_version:?}", type_name::<Self>());
+        Err((self, ExitReason::new(reason)))
     }
 
     /// Starts a server that is not linked to the caller, and waits until its `init` is through.
@@ -277,7 +295,7 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
         args: Self::Args,
         options: StartOptions,
     ) -> Result<(ServerRef<Self>, MonitorRef), StartError> {
-        let (pid, monitor) = start::start_monitored::<Self>(args, options, false)?;
+        let (pid, monitor) = start::start_monitored::<Self>(args, options)?;
         Ok((ServerRef::from_pid(pid), monitor))
     }
 }

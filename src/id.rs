@@ -36,6 +36,13 @@ impl Pid {
         Pid { node: 0, index, generation }
     }
 
+    /// The node that the process lives on.
+    ///
+    /// OTP: [`erlang:node/1`](https://www.erlang.org/doc/apps/erts/erlang.html#node/1).
+    pub fn node(self) -> Node {
+        Node(self.node)
+    }
+
     pub(crate) fn index(self) -> u32 {
         self.index
     }
@@ -52,6 +59,33 @@ impl fmt::Display for Pid {
 }
 
 impl fmt::Debug for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A program that processes live in. There is only the local one for now.
+///
+/// OTP: [Nodes](https://www.erlang.org/doc/system/distributed.html#nodes).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Node(u32);
+
+impl Node {
+    /// This program.
+    ///
+    /// OTP: [`erlang:node/0`](https://www.erlang.org/doc/apps/erts/erlang.html#node/0).
+    pub fn local() -> Node {
+        Node(0)
+    }
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "node {}", self.0)
+    }
+}
+
+impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }

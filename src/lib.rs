@@ -33,6 +33,9 @@
 //! - [`process`]: spawning, sending, receiving, links, monitors, names, exits.
 //! - [`receive!`]: selective receive with typed patterns.
 //! - [`gen_server`]: servers with typed requests, and their clients.
+//! - [`sys`]: looking into a running server, pausing, tracing and changing it.
+//! - [`proc_lib`]: starting processes that say when they are ready; crash reports.
+//! - [`report`]: what the runtime logs of processes that fail, and how to count or ship it.
 //! - [`timer`]: messages, signals and calls at a later time.
 //! - [`ExitReason`] and [`Message`]: what travels between processes; [`CallError`]: why a call
 //!   failed.
@@ -49,15 +52,17 @@ compile_error!(
 mod id;
 mod exit;
 mod message;
-mod report;
+pub mod report;
 pub mod process;
 pub mod timer;
 mod call;
+pub mod sys;
 mod stop;
+pub mod proc_lib;
 pub mod gen_server;
 pub mod prelude;
 
 pub use exit::{CallError, Detail, ExitReason, Panic};
-pub use id::{Alias, MonitorRef, Pid, TimerRef};
+pub use id::{Alias, MonitorRef, Node, Pid, TimerRef};
 pub use message::{Down, Exit, Message, Object, Opaque, TaggedDown, Timeout};
 pub use process::shutdown::shutdown;

@@ -148,6 +148,12 @@ pub(crate) trait Request: Any + Send + fmt::Debug {
     /// The process that waits for the reply, if any does.
     fn client(&self) -> Option<Pid>;
 
+    /// What is asked, while it is, for who debugs the server.
+    fn content(&self) -> &dyn Any;
+
+    /// The type of the reply, if there is to be one, for who debugs the server.
+    fn reply_type(&self) -> Option<&'static str>;
+
     /// The request is in other hands than a server's, and may be sent on: from now on nobody can
     /// tell who will answer it.
     fn leave(&self);
@@ -358,6 +364,15 @@ pub enum Object {
     Pid(Pid),
     /// Whoever has this name when it is looked up.
     Name(Arc<str>),
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Object::Pid(pid) => fmt::Display::fmt(pid, f),
+            Object::Name(name) => f.write_str(name),
+        }
+    }
 }
 
 impl From<Pid> for Object {

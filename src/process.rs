@@ -109,7 +109,7 @@
 //! - **[`demonitor()`]** always says whether it came in time, as if with `info`; flushing is a
 //!   function of its own. [`monitor_with`] takes the options as a value, so there are no bad ones.
 //! - **Not here**, as threads and their memory belong to the system: priorities, reductions, heap
-//!   sizes, garbage collection, `hibernate/3`, and `process_flag` but for [`set_trap_exit`]. Nor
+//!   sizes, garbage collection, and `process_flag` but for [`set_trap_exit`]. Nor
 //!   group leaders: output belongs to the program, which has one standard output. Nor ports.
 //! - **`process_info`** is [`info()`], a struct. The [`dictionary`] is seen by its process alone.
 
@@ -134,6 +134,7 @@ pub(crate) mod receive;
 pub(crate) mod timer_queue;
 pub(crate) mod timers;
 pub(crate) mod info;
+pub(crate) mod crash;
 pub(crate) mod lifecycle;
 pub(crate) mod builder;
 pub(crate) mod shutdown;
@@ -158,8 +159,8 @@ pub use names::{NameError, RegisterError, register, registered, unregister, wher
 #[doc(hidden)]
 pub use receive::select_arm;
 pub use receive::{
-    checkpoint, mark, receive, receive_match, receive_match_since, receive_match_timeout,
-    receive_timeout, sleep,
+    checkpoint, hibernate, mark, receive, receive_match, receive_match_since,
+    receive_match_timeout, receive_timeout, sleep,
 };
 pub use ties::AliasMode;
 

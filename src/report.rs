@@ -1,76 +1,509 @@
-//! What the runtime has to say about processes, for the log.
+//! Reports: what the runtime has to say about processes that fail.
+//!
+//! A report goes out through the [`log`] crate, formatted as OTP formats it, with a target by which
+//! it can be filtered:
+//!
+//! | report | level | target |
+//! |---|---|---|
+//! | [`ServerReport`]: a server ends abnormally | `error` | `procession::gen_server` |
+//! | [`CrashReport`]: a process ends abnormally | `error` | `procession::crash` |
+//! | [`SupervisorReport`]: a child has failed | `error` | `procession::supervisor` |
+//! | [`ProgressReport`]: a child was started | `info` | `procession::progress` |
+//!
+//! A program that wants to count reports, or to ship them, [adds a handler](add_handler), which
+//! gets each as a value. Reports are written by the process that they are about, before others hear
+//! of its end: a slow logger or handler holds up that process alone.
+//!
+//! What a report shows of the program's values is their `Debug`, cut off where it gets long. To
+//! have it, values are printed that are never shown if nobody looks at reports; so they are printed
+//! only if the target is enabled in the logger, or there is a handler.
+//!
+//! OTP: [Error logging](https://www.erlang.org/doc/system/error_logging.html).
+//!
+//! ```
+//! use procession::prelude::*;
+//! use procession::report::{self, Report};
+//!
+//! let me = process::self_pid();
+//! let handler = report::add_handler(move |report| {
+//!     if let Report::Crash(crash) = report {
+//!         process::send(me, (crash.pid, crash.reason.clone()));
+//!     }
+//! });
+//!
+//! let worker = process::spawn(|| panic!("out of paper"))?;
+//! receive! {
+//!     (pid, reason): (Pid, ExitReason) if pid == worker => {
+//!         assert_eq!(reason.as_panic().unwrap().message, "out of paper");
+//!     }
+//! }
+//! assert!(report::remove_handler(handler));
+//! # Ok::<(), process::SpawnError>(())
+//! ```
+//!
+//! # Differences from OTP
+//!
+//! Handlers see reports only, not what the program logs itself; `log` has one logger for that,
+//! which the program chooses. A handler cannot keep a report from the log: the logger's filters do.
 
+use std::any::Any;
 use std::fmt;
+use std::mem;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use log::Level;
+use parking_lot::Mutex;
 
 use crate::exit::ExitReason;
-use crate::id::Pid;
+use crate::id::{Pid, unique};
+use crate::message::Object;
 
-/// What is known of a server that ended abnormally.
-#[derive(Debug)]
-pub(crate) struct ServerReport<'a> {
-    pub(crate) pid: Pid,
-    pub(crate) name: Option<Arc<str>>,
-    pub(crate) label: Option<Arc<str>>,
-    /// What it handled when it ended, printed.
-    pub(crate) last_message: Option<&'a str>,
-    /// Who waits for the answer to that.
-    pub(crate) client: Option<Pid>,
-    /// The state, printed.
-    pub(crate) state: &'a str,
-    /// Why it ended, printed.
-    pub(crate) reason: &'a str,
+/// What the runtime has to say about a process.
+///
+/// It prints as it is written to the log.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Report {
+    /// A server ends abnormally.
+    Server(ServerReport),
+    /// A process ends abnormally.
+    Crash(CrashReport),
+    /// A supervisor's child has failed.
+    Supervisor(SupervisorReport),
+    /// A supervisor has started a child.
+    Progress(ProgressReport),
 }
 
-impl fmt::Display for ServerReport<'_> {
+/// What a report is about, before there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Server,
+    Crash,
+    Supervisor,
+    Progress,
+}
+
+impl Kind {
+    fn level(self) -> Level {
+        match self {
+            Kind::Server | Kind::Crash | Kind::Supervisor => Level::Error,
+            Kind::Progress => Level::Info,
+        }
+    }
+
+    fn target(self) -> &'static str {
+        match self {
+            Kind::Server => "procession::gen_server",
+            Kind::Crash => "procession::crash",
+            Kind::Supervisor => "procession::supervisor",
+            Kind::Progress => "procession::progress",
+        }
+    }
+}
+
+impl Report {
+    fn kind(&self) -> Kind {
+        match self {
+            Report::Server(_) => Kind::Server,
+            Report::Crash(_) => Kind::Crash,
+            Report::Supervisor(_) => Kind::Supervisor,
+            Report::Progress(_) => Kind::Progress,
+        }
+    }
+
+    /// The level at which it is logged.
+    pub fn level(&self) -> Level {
+        self.kind().level()
+    }
+
+    /// The target with which it is logged.
+    pub fn target(&self) -> &'static str {
+        self.kind().target()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Report::Server(report) => fmt::Display::fmt(report, f),
+            Report::Crash(report) => fmt::Display::fmt(report, f),
+            Report::Supervisor(report) => fmt::Display::fmt(report, f),
+            Report::Progress(report) => fmt::Display::fmt(report, f),
+        }
+    }
+}
+
+/// A line of a report, if there is something to say.
+fn line(f: &mut fmt::Formatter<'_>, name: &str, value: Option<impl fmt::Display>) -> fmt::Result {
+    value.map_or(Ok(()), |value| write!(f, "\n    {name}: {value}"))
+}
+
+/// Several lines of a report under one name, if there are any.
+fn lines(f: &mut fmt::Formatter<'_>, name: &str, values: &[impl fmt::Display]) -> fmt::Result {
+    if values.is_empty() {
+        return Ok(());
+    }
+    write!(f, "\n    {name}:")?;
+    values.iter().try_for_each(|value| write!(f, "\n        {value}"))
+}
+
+/// A server ends abnormally: OTP's error report of a `gen_server`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ServerReport {
+    /// The server.
+    pub pid: Pid,
+    /// Its registered name.
+    pub name: Option<Arc<str>>,
+    /// What it has called itself.
+    pub label: Option<Arc<str>>,
+    /// What it handled when it ended, printed.
+    pub last_message: Option<String>,
+    /// The state, as `format_status` shows it.
+    pub state: String,
+    /// Why it ends.
+    pub reason: ExitReason,
+    /// That as text, whatever its `Display` does.
+    pub(crate) shown_reason: String,
+    /// Who waits for the answer to the last message.
+    pub client: Option<Client>,
+    /// The last events, if [`sys`](crate::sys) keeps a log of them.
+    pub log: Vec<String>,
+}
+
+/// The client of the message that a server has failed at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Client {
+    /// The process.
+    pub pid: Pid,
+    /// Its registered name.
+    pub name: Option<Arc<str>>,
+    /// Whether it was still alive.
+    pub is_alive: bool,
+}
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{name} ({})", self.pid)?,
+            None => write!(f, "{}", self.pid)?,
+        }
+        if self.is_alive { Ok(()) } else { f.write_str(" (dead)") }
+    }
+}
+
+impl fmt::Display for ServerReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
             Some(name) => write!(f, "server {name} ({}) is terminating", self.pid)?,
             None => write!(f, "server {} is terminating", self.pid)?,
         }
-        if let Some(label) = &self.label {
-            write!(f, "\n    label: {label}")?;
-        }
-        if let Some(message) = self.last_message {
-            write!(f, "\n    last message: {message}")?;
-        }
-        write!(f, "\n    state: {}", self.state)?;
-        write!(f, "\n    reason: {}", self.reason)?;
-        match self.client {
-            Some(client) => write!(f, "\n    client: {client}"),
+        line(f, "label", self.label.as_ref())?;
+        line(f, "last message", self.last_message.as_ref())?;
+        line(f, "state", Some(&self.state))?;
+        line(f, "reason", Some(&self.shown_reason))?;
+        line(f, "client", self.client.as_ref())?;
+        lines(f, "log", &self.log)
+    }
+}
+
+/// A process ends abnormally: OTP's crash report.
+///
+/// Written of every process that panics, and of one that was started by
+/// [`proc_lib`](crate::proc_lib), as all servers are, if it ends abnormally in another way, unless
+/// by an exit signal.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CrashReport {
+    /// The process.
+    pub pid: Pid,
+    /// Its registered name.
+    pub name: Option<Arc<str>>,
+    /// What it has called itself.
+    pub label: Option<Arc<str>>,
+    /// What it was started as, by [`proc_lib`](crate::proc_lib).
+    pub initial_call: Option<&'static str>,
+    /// Why it ends.
+    pub reason: ExitReason,
+    /// That as text, whatever its `Display` does.
+    pub(crate) shown_reason: String,
+    /// Who has started it, who has started that one, and so on; by name if it has one.
+    pub ancestors: Vec<Object>,
+    /// How many messages were in its mailbox.
+    pub message_queue_len: usize,
+    /// The first of these, printed.
+    pub messages: Vec<String>,
+    /// The processes it is linked to.
+    pub links: Vec<Pid>,
+    /// Its dictionary, printed.
+    pub dictionary: Vec<(String, String)>,
+    /// Whether it traps exits.
+    pub trap_exit: bool,
+    /// The processes that die with it: those it is linked to, directly or by others, that were
+    /// started by [`proc_lib`](crate::proc_lib) and do not trap exits.
+    pub neighbours: Vec<Neighbour>,
+}
+
+/// A process that dies with one that crashes.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Neighbour {
+    /// The process.
+    pub pid: Pid,
+    /// Its registered name.
+    pub name: Option<Arc<str>>,
+    /// What it was started as.
+    pub initial_call: &'static str,
+    /// How many messages are in its mailbox.
+    pub message_queue_len: usize,
+}
+
+impl fmt::Display for Neighbour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.pid, self.initial_call)?;
+        match &self.name {
+            Some(name) => write!(f, " ({name})"),
             None => Ok(()),
         }
     }
 }
 
-/// What is known of a process that crashed.
-#[derive(Debug)]
-pub(crate) struct CrashReport<'a> {
-    pub(crate) pid: Pid,
-    pub(crate) name: Option<&'a str>,
-    pub(crate) label: Option<&'a str>,
-    pub(crate) reason: &'a ExitReason,
-    pub(crate) ancestors: &'a [Pid],
-    pub(crate) links: &'a [Pid],
-    pub(crate) message_queue_len: usize,
-}
-
-impl fmt::Display for CrashReport<'_> {
+impl fmt::Display for CrashReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "crash report of process {}", self.pid)?;
-        if let Some(name) = self.name {
-            write!(f, "\n    registered name: {name}")?;
+        line(f, "initial call", self.initial_call)?;
+        line(f, "registered name", self.name.as_ref())?;
+        line(f, "label", self.label.as_ref())?;
+        line(f, "reason", Some(&self.shown_reason))?;
+        let ancestors: Vec<_> = self.ancestors.iter().map(ToString::to_string).collect();
+        line(f, "ancestors", Some(format_args!("[{}]", ancestors.join(", "))))?;
+        line(f, "message queue length", Some(self.message_queue_len))?;
+        lines(f, "messages", &self.messages)?;
+        line(f, "links", Some(format_args!("{:?}", self.links)))?;
+        if !self.dictionary.is_empty() {
+            f.write_str("\n    dictionary:")?;
+            for (key, value) in &self.dictionary {
+                write!(f, "\n        {key}: {value}")?;
+            }
         }
-        if let Some(label) = self.label {
-            write!(f, "\n    label: {label}")?;
-        }
-        write!(f, "\n    reason: {}", self.reason)?;
-        write!(f, "\n    ancestors: {:?}", self.ancestors)?;
-        write!(f, "\n    links: {:?}", self.links)?;
-        write!(f, "\n    message queue length: {}", self.message_queue_len)?;
+        line(f, "trap_exit", Some(self.trap_exit))?;
+        lines(f, "neighbours", &self.neighbours)?;
         match self.reason.as_panic().and_then(|panic| panic.backtrace.as_ref()) {
             Some(backtrace) => write!(f, "\n{backtrace}"),
             None => Ok(()),
         }
+    }
+}
+
+/// A supervisor's child has failed: OTP's supervisor report.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SupervisorReport {
+    /// The supervisor, by its name if it has one.
+    pub supervisor: Object,
+    /// What has happened.
+    pub context: Context,
+    /// Why.
+    pub reason: ExitReason,
+    /// That as text, whatever its `Display` does.
+    pub(crate) shown_reason: String,
+    /// To whom.
+    pub child: Child,
+}
+
+/// What a supervisor reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Context {
+    /// The child could not be started.
+    StartError,
+    /// The child has ended.
+    ChildTerminated,
+    /// The child did not end as it was told to.
+    ShutdownError,
+    /// The supervisor gives up.
+    Shutdown,
+}
+
+impl fmt::Display for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Context::StartError => "start error",
+            Context::ChildTerminated => "child terminated",
+            Context::ShutdownError => "shutdown error",
+            Context::Shutdown => "shutdown",
+        })
+    }
+}
+
+/// A child of a supervisor, as reports show it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Child {
+    /// Its process, if it has one.
+    pub pid: Option<Pid>,
+    /// Its id.
+    pub id: String,
+}
+
+impl fmt::Display for Child {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pid {
+            Some(pid) => write!(f, "{} ({pid})", self.id),
+            None => f.write_str(&self.id),
+        }
+    }
+}
+
+impl fmt::Display for SupervisorReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "supervisor report of {}", self.supervisor)?;
+        line(f, "context", Some(self.context))?;
+        line(f, "reason", Some(&self.shown_reason))?;
+        line(f, "child", Some(&self.child))
+    }
+}
+
+/// A supervisor has started a child: OTP's progress report.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ProgressReport {
+    /// The supervisor, by its name if it has one.
+    pub supervisor: Object,
+    /// Whom it has started.
+    pub child: Child,
+}
+
+impl fmt::Display for ProgressReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "progress report of {}", self.supervisor)?;
+        line(f, "started", Some(&self.child))
+    }
+}
+
+/// Identifies a handler, as returned by [`add_handler`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HandlerId(std::num::NonZeroU64);
+
+type Handler = Arc<dyn Fn(&Report) + Send + Sync>;
+
+static HANDLERS: Mutex<Vec<(HandlerId, Handler)>> = Mutex::new(Vec::new());
+
+/// Whether there are handlers, to be asked for with every message that a server gets.
+static IS_HANDLED: AtomicBool = AtomicBool::new(false);
+
+/// Has `handler` called with every report from now on, by the process that the report is about.
+///
+/// It may use the runtime. A panic of it goes no further. As the process is about to end, what the
+/// handler keeps of it should be what it needs.
+///
+/// OTP: [`logger:add_handler/3`](https://www.erlang.org/doc/apps/kernel/logger.html#add_handler/3).
+pub fn add_handler(handler: impl Fn(&Report) + Send + Sync + 'static) -> HandlerId {
+    let id = HandlerId(unique());
+    let mut handlers = HANDLERS.lock();
+    handlers.push((id, Arc::new(handler)));
+    IS_HANDLED.store(true, Ordering::Relaxed);
+    id
+}
+
+/// Removes a handler; returns `false` if it was removed before.
+///
+/// A call of it that is under way is not waited for.
+///
+/// OTP: [`logger:remove_handler/1`](https://www.erlang.org/doc/apps/kernel/logger.html#remove_handler/1).
+pub fn remove_handler(id: HandlerId) -> bool {
+    let removed = {
+        let mut handlers = HANDLERS.lock();
+        let place = handlers.iter().position(|(other, _)| *other == id);
+        let removed = place.map(|place| handlers.remove(place));
+        IS_HANDLED.store(!handlers.is_empty(), Ordering::Relaxed);
+        removed
+    };
+    // What it owns is dropped here, where no lock is held.
+    removed.is_some()
+}
+
+/// Whether anybody would see a report of this kind.
+#[inline]
+pub(crate) fn is_wanted(kind: Kind) -> bool {
+    IS_HANDLED.load(Ordering::Relaxed) || (kind.level() <= log::max_level() && is_logged(kind))
+}
+
+/// Asks the logger, which is code of the user's.
+#[cold]
+fn is_logged(kind: Kind) -> bool {
+    let mut enabled = false;
+    log_caught(|| enabled = log::log_enabled!(target: kind.target(), kind.level()));
+    enabled
+}
+
+/// Writes a report to the log, and gives it to the handlers.
+pub(crate) fn submit(report: &Report) {
+    log_caught(|| log::log!(target: report.target(), report.level(), "{report}"));
+    let handlers: Vec<Handler> =
+        HANDLERS.lock().iter().map(|(_, handler)| Arc::clone(handler)).collect();
+    for handler in handlers {
+        log_caught(|| handler(report));
+    }
+}
+
+/// Writes to the log, which is user code: a panic of it goes no further.
+pub(crate) fn log_caught(write: impl FnOnce()) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(write)) {
+        drop_payload(payload); // Nobody is left to tell.
+    }
+}
+
+/// Drops what a panic has left, which may panic, too: then with what is left of that as it is.
+pub(crate) fn drop_payload(payload: Box<dyn Any + Send>) {
+    if let Err(worse) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        mem::forget(worse);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(report: Report, level: Level, target: &str, text: &str) {
+        assert_eq!((report.level(), report.target()), (level, target));
+        assert_eq!(report.to_string(), text);
+    }
+
+    #[test]
+    fn a_supervisor_report_says_what_has_happened_to_whom() {
+        let report = SupervisorReport {
+            supervisor: Object::from("super"),
+            context: Context::ChildTerminated,
+            reason: ExitReason::Killed,
+            shown_reason: "killed".to_owned(),
+            child: Child { pid: None, id: "printer".to_owned() },
+        };
+        check(
+            Report::Supervisor(report),
+            Level::Error,
+            "procession::supervisor",
+            "supervisor report of super\n    context: child terminated\n    reason: killed\n    \
+             child: printer",
+        );
+    }
+
+    #[test]
+    fn a_progress_report_says_who_was_started() {
+        let pid = Pid::local(3, std::num::NonZeroU64::MIN);
+        let report = ProgressReport {
+            supervisor: Object::from(pid),
+            child: Child { pid: Some(pid), id: "printer".to_owned() },
+        };
+        check(
+            Report::Progress(report),
+            Level::Info,
+            "procession::progress",
+            "progress report of <0.3.1>\n    started: printer (<0.3.1>)",
+        );
     }
 }

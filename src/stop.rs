@@ -16,12 +16,7 @@ use crate::process::current::current;
 use crate::process::mailbox::Signal;
 use crate::process::monitor;
 use crate::process::wait_edge::Cycle;
-
-/// The message that asks a server to end.
-#[derive(Debug)]
-pub(crate) struct Terminate {
-    pub(crate) reason: ExitReason,
-}
+use crate::sys::{Order, Request};
 
 /// Error returned from stopping a server.
 ///
@@ -62,7 +57,8 @@ impl Error for StopError {}
 /// Tells the process `target` to end with `reason`. Any caller can do that, also one that has
 /// ended.
 pub(crate) fn order_to_stop(target: Pid, reason: ExitReason) {
-    deliver(target, Signal::Message(Message::new(Terminate { reason })));
+    let order = Request::new(Order::Terminate { reason, reply_to: None });
+    deliver(target, Signal::Message(Message::new(order)));
 }
 
 /// Asks the process at `to` to end with `reason`, and waits for at most `timeout` until it has.

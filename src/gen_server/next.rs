@@ -49,6 +49,8 @@ pub(crate) enum Wait<S> {
     Message,
     /// A message, or for this long.
     Timeout(Duration),
+    /// A message, however long that takes.
+    Hibernate,
     /// Nothing: first this is to be done.
     Continue(Continue<S>),
 }
@@ -78,6 +80,7 @@ impl<S> fmt::Debug for Wait<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Wait::Message => f.write_str("Message"),
+            Wait::Hibernate => f.write_str("Hibernate"),
             Wait::Timeout(duration) => f.debug_tuple("Timeout").field(duration).finish(),
             Wait::Continue(go_on) => fmt::Debug::fmt(go_on, f),
         }
@@ -154,6 +157,11 @@ pub trait Then<S>: Sized {
     #[must_use]
     fn timeout(self, duration: Duration) -> Self;
 
+    /// The server [hibernates](crate::process::hibernate) until the next message: for one that is
+    /// not expected soon.
+    #[must_use]
+    fn hibernate(self) -> Self;
+
     /// Before anything else the server handles `message` by
     /// [`handle_continue`](HandleContinue::handle_continue).
     #[must_use]
@@ -167,6 +175,10 @@ impl<S: GenServer> Then<S> for InitResult<S> {
         self.map(|init| Init { wait: Wait::Timeout(duration), ..init })
     }
 
+    fn hibernate(self) -> Self {
+        self.map(|init| Init { wait: Wait::Hibernate, ..init })
+    }
+
     fn then<M: fmt::Debug + 'static>(self, message: M) -> Self
     where
         S: HandleContinue<M>,
@@ -178,6 +190,10 @@ impl<S: GenServer> Then<S> for InitResult<S> {
 impl<S: GenServer, R> Then<S> for CallResult<S, R> {
     fn timeout(self, duration: Duration) -> Self {
         self.map(|next| Next { wait: Wait::Timeout(duration), ..next })
+    }
+
+    fn hibernate(self) -> Self {
+        self.map(|next| Next { wait: Wait::Hibernate, ..next })
     }
 
     fn then<M: fmt::Debug + 'static>(self, message: M) -> Self

@@ -61,6 +61,8 @@ pub(crate) fn deliver<S: GenServer>(request: &mut dyn Request, server: &mut S) -
 pub(crate) struct Step<S> {
     pub(crate) wait: Wait<S>,
     pub(crate) stop: Option<Stop>,
+    /// Whether the client gets a reply now.
+    pub(crate) replied: bool,
     /// The client that is to get the request back, as its reply is in it.
     pub(crate) answered: Option<Alias>,
 }
@@ -75,7 +77,12 @@ pub(crate) struct Stop {
 impl<S> Step<S> {
     /// Nothing was handled.
     fn unchanged() -> Step<S> {
-        Step { wait: Wait::Message, stop: None, answered: None }
+        Step { wait: Wait::Message, stop: None, replied: false, answered: None }
+    }
+
+    /// Goes on waiting.
+    pub(crate) fn wait_for(wait: Wait<S>) -> Step<S> {
+        Step { wait, ..Step::unchanged() }
     }
 
     fn stop_with(stop: Stop) -> Step<S> {
@@ -118,6 +125,14 @@ where
         Some(self.reply_to.pid())
     }
 
+    fn content(&self) -> &dyn Any {
+        if let Content::Asked(message) = &self.content { message } else { &() }
+    }
+
+    fn reply_type(&self) -> Option<&'static str> {
+        Some(type_name::<S::Reply>())
+    }
+
     fn leave(&self) {
         self.reply_to.clear_edge();
     }
@@ -151,6 +166,7 @@ impl<S: HandleCall<M>, M> Call<S, M> {
             }
             Ok(Next { reply, stop: None, wait }) => {
                 let mut answered = None;
+                let replied = reply.is_some();
                 match (reply, reply_to.slot()) {
                     (Some(reply), Some(client)) => {
                         self.content = Content::Answered(reply);
@@ -160,7 +176,7 @@ impl<S: HandleCall<M>, M> Call<S, M> {
                     (None, _) if caller.is_deferred() => {}
                     (None, _) => reply_to.refuse(CallError::NoReply),
                 }
-                Step { wait, stop: None, answered }
+                Step { wait, stop: None, replied, answered }
             }
         }
     }
@@ -194,6 +210,14 @@ where
         None
     }
 
+    fn content(&self) -> &dyn Any {
+        if let Some(message) = &self.message { message } else { &() }
+    }
+
+    fn reply_type(&self) -> Option<&'static str> {
+        None
+    }
+
     fn leave(&self) {}
 
     fn bounce(&self) {}
@@ -212,7 +236,7 @@ where
 pub(crate) fn after_cast<S>(result: CastResult<S>) -> Step<S> {
     match result {
         Ok(Next { stop: Some(reason), .. }) | Err(reason) => Step::stop(reason),
-        Ok(Next { stop: None, wait, .. }) => Step { wait, ..Step::unchanged() },
+        Ok(Next { stop: None, wait, .. }) => Step::wait_for(wait),
     }
 }
 

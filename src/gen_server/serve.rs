@@ -2,25 +2,28 @@
 
 use std::fmt;
 use std::mem;
+use std::ops::ControlFlow;
+use std::time::Duration;
 
 use crate::call::put_reply;
 use crate::exit::ExitReason;
 use crate::id::Pid;
-use crate::message::Exit;
 use crate::message::Message;
+use crate::message::Request;
 use crate::process;
 use crate::process::lifecycle;
 use crate::process::printed::{printed, printed_up_to};
 use crate::process::receive;
-use crate::process::unwind::log_caught;
-use crate::report::ServerReport;
-use crate::stop::Terminate;
+use crate::report;
+use crate::report::{Client, Kind, Report, ServerReport, log_caught};
+use crate::sys;
+use crate::sys::{DebugOptions, Event, Incoming, System, exit_of};
 
 use super::next::Wait;
 use super::request::{Step, Stop, after_cast, deliver};
 use super::{GenServer, TimedOut};
 
-/// Where server reports go.
+/// Where warnings go.
 const TARGET: &str = "procession::gen_server";
 
 /// How many bytes of a message a report shows.
@@ -28,11 +31,19 @@ const SHOWN: usize = 1000;
 
 /// A running server: what the loop carries from one message to the next.
 pub(crate) struct Server<S> {
-    state: S,
+    /// `None` while `code_change` has it, and if that has lost it.
+    state: Option<S>,
     wait: Wait<S>,
-    /// Whose exit ends the server; nobody's if it was started without a link.
-    parent: Option<Pid>,
+    settings: Settings,
     handled: Handled,
+}
+
+/// How a server runs.
+pub(crate) struct Settings {
+    /// Whose exit ends the server; nobody's if it was started without a link.
+    pub(crate) parent: Option<Pid>,
+    pub(crate) debug: DebugOptions,
+    pub(crate) hibernate_after: Option<Duration>,
 }
 
 /// What an error report will say of the message being handled, which itself goes to the callback.
@@ -42,16 +53,9 @@ struct Handled {
     client: Option<Pid>,
 }
 
-/// What a message can be to a server, if it is no request.
-enum Event {
-    ParentExit(Exit),
-    Terminate(Terminate),
-    Info(Message),
-}
-
 impl<S: GenServer> Server<S> {
-    pub(crate) fn new(state: S, wait: Wait<S>, parent: Option<Pid>) -> Server<S> {
-        Server { state, wait, parent, handled: Handled::default() }
+    pub(crate) fn new(state: S, wait: Wait<S>, settings: Settings) -> Server<S> {
+        Server { state: Some(state), wait, settings, handled: Handled::default() }
     }
 
     pub(crate) fn run(self) -> ExitReason {
@@ -68,68 +72,123 @@ impl<S: GenServer> Server<S> {
     }
 
     fn step(&mut self) -> Step<S> {
-        match mem::replace(&mut self.wait, Wait::Message) {
-            Wait::Message => self.handle(receive::next()),
-            Wait::Timeout(duration) => {
-                let message = receive::next_within(duration);
-                self.handle(message.unwrap_or_else(|| Message::new(TimedOut)))
+        let message = match &self.wait {
+            Wait::Message => self.next(),
+            Wait::Timeout(duration) => receive::next_within(*duration),
+            Wait::Hibernate => {
+                process::hibernate();
+                Some(receive::next())
             }
-            Wait::Continue(go_on) => {
-                self.handled = Handled::of(&go_on, None);
-                self.guard(|state| after_cast(go_on.go_on(state)))
+            Wait::Continue(_) => return self.go_on(),
+        };
+        self.handle(message.unwrap_or_else(|| Message::new(TimedOut)))
+    }
+
+    fn next(&self) -> Option<Message> {
+        if let Some(idle_time) = self.settings.hibernate_after {
+            let message = receive::next_within(idle_time);
+            if message.is_some() {
+                return message;
             }
+            process::hibernate();
         }
+        Some(receive::next())
+    }
+
+    fn go_on(&mut self) -> Step<S> {
+        let Wait::Continue(go_on) = mem::replace(&mut self.wait, Wait::Message) else {
+            unreachable!("it was looked at");
+        };
+        self.handled = Handled::of(&go_on, None);
+        self.guard(|state| after_cast(go_on.go_on(state)))
     }
 
     fn handle(&mut self, mut message: Message) -> Step<S> {
         if let Some(request) = message.as_request() {
-            self.handled = Handled::of(request, request.client());
+            let client = request.client();
+            self.handled = Handled::of(request, client);
+            self.show_request(request);
             let mut step = self.guard(|state| deliver(request, state));
+            self.show_outcome(&step, client.zip(request.reply_type()));
             if let Some(client) = step.answered.take() {
                 put_reply(client, message);
             }
             return step;
         }
-        match self.event(message) {
-            Event::Info(message) => {
-                self.handled = Handled::of(&message, None);
-                self.guard(|state| after_cast(state.handle_info(message)))
-            }
-            Event::ParentExit(exit) => {
-                self.handled = Handled::of(&exit, None);
-                Step::stop(exit.reason)
-            }
-            Event::Terminate(Terminate { reason }) => {
-                self.handled = Handled::default();
-                Step::stop(reason)
-            }
+        if message.is::<sys::Request>() {
+            return self.obey(message);
         }
+        if let Some(exit) = exit_of(self.settings.parent, &message) {
+            self.handled = Handled::of(exit, None);
+            return Step::stop(exit.reason.clone());
+        }
+        self.handled = Handled::of(&message, None);
+        self.show(|| Event::In {
+            kind: sys::Kind::Info,
+            message: Incoming::message(&message),
+            from: None,
+        });
+        let step = self.guard(|state| after_cast(state.handle_info(message)));
+        self.show_outcome(&step, None);
+        step
     }
 
-    fn event(&self, message: Message) -> Event {
-        let message = match message.downcast::<Terminate>() {
-            Ok(terminate) => return Event::Terminate(terminate),
-            Err(message) => message,
-        };
-        match message.downcast_ref::<Exit>() {
-            Some(exit) if self.parent == Some(exit.from) => Event::ParentExit(exit.clone()),
-            _ => Event::Info(message),
+    /// Handles a system message, and waits again for what it was waiting for.
+    fn obey(&mut self, message: Message) -> Step<S> {
+        self.handled = Handled::default();
+        let request = message.downcast().expect("it was looked at");
+        match process::catch(|| sys::handle(request, self)) {
+            Ok(ControlFlow::Continue(())) => {
+                Step::wait_for(mem::replace(&mut self.wait, Wait::Message))
+            }
+            Ok(ControlFlow::Break(reason)) | Err(reason) => Step::stop(reason),
         }
     }
 
     /// Runs a callback; its panic or exit ends the server.
     fn guard(&mut self, callback: impl FnOnce(&mut S) -> Step<S>) -> Step<S> {
-        process::catch(|| callback(&mut self.state)).unwrap_or_else(Step::stop)
+        process::catch(|| callback(self.state())).unwrap_or_else(Step::stop)
+    }
+
+    /// Shows an event to who debugs the server, if anybody does.
+    #[inline]
+    fn show<'a>(&mut self, event: impl FnOnce() -> Event<'a>) {
+        if self.settings.debug.is_on()
+            && let Some(state) = &self.state
+        {
+            self.settings.debug.handle(&event(), state);
+        }
+    }
+
+    fn show_request(&mut self, request: &dyn Request) {
+        let from = request.client();
+        let kind = if from.is_some() { sys::Kind::Call } else { sys::Kind::Cast };
+        let message = || Incoming::content(request, request.content());
+        self.show(|| Event::In { kind, message: message(), from });
+    }
+
+    /// Shows what has come of a message: the reply to a client, of some type, or the new state.
+    fn show_outcome(&mut self, step: &Step<S>, reply: Option<(Pid, &'static str)>) {
+        if !self.settings.debug.is_on() || step.stop.is_some() {
+            return;
+        }
+        let Some(state) = &self.state else { return };
+        let event = match reply.filter(|_| step.replied) {
+            Some((to, reply)) => Event::Out { reply, to },
+            None => Event::State(&Status(state)),
+        };
+        self.settings.debug.handle(&event, state);
     }
 
     /// Ends the server.
     fn terminate(&mut self, Stop { reason, farewell }: Stop) -> ExitReason {
-        let reason = match process::catch(|| self.state.terminate(&reason)) {
-            Ok(()) => reason,
+        let state = self.state.as_mut();
+        let reason = match process::catch(|| state.map(|state| state.terminate(&reason))) {
+            Ok(_) => reason,
             Err(worse) => worse,
         };
-        if !reason.is_orderly() {
-            log_caught(|| self.report(&reason));
+        if !reason.is_orderly() && report::is_wanted(Kind::Server) {
+            log_caught(|| report::submit(&Report::Server(self.describe(&reason))));
         }
         if let Some(farewell) = farewell {
             farewell();
@@ -137,31 +196,65 @@ impl<S: GenServer> Server<S> {
         reason
     }
 
-    fn report(&self, reason: &ExitReason) {
+    fn describe(&mut self, reason: &ExitReason) -> ServerReport {
         let me = process::self_pid();
         let info = process::info(me);
-        let report = ServerReport {
+        ServerReport {
             pid: me,
             name: info.as_ref().and_then(|info| info.name.clone()),
             label: info.and_then(|info| info.label),
-            last_message: self.handled.text.as_deref(),
-            client: self.handled.client,
-            state: &printed(&Status(&self.state)),
-            reason: &printed(&format_args!("{reason}")),
+            last_message: self.handled.text.take(),
+            state: self.print(),
+            shown_reason: printed(&format_args!("{reason}")),
+            reason: reason.clone(),
+            client: self.handled.client.map(describe_client),
+            log: self.settings.debug.log(),
+        }
+    }
+}
+
+fn describe_client(pid: Pid) -> Client {
+    let name = process::info(pid).and_then(|info| info.name);
+    Client { pid, name, is_alive: process::is_alive(pid) }
+}
+
+impl<S: GenServer> System for Server<S> {
+    type State = S;
+
+    fn state(&mut self) -> &mut S {
+        self.state.as_mut().expect("a server whose state is lost has ended")
+    }
+
+    fn debug(&mut self) -> &mut DebugOptions {
+        &mut self.settings.debug
+    }
+
+    fn parent(&self) -> Option<Pid> {
+        self.settings.parent
+    }
+
+    fn print(&mut self) -> String {
+        match &self.state {
+            Some(state) => printed(&Status(state)),
+            None => "(lost in code_change)".to_owned(),
+        }
+    }
+
+    fn change_code(&mut self, old_version: &str, extra: Message) -> Result<(), ExitReason> {
+        let state = self.state.take().expect("a server whose state is lost has ended");
+        let (state, outcome) = match state.code_change(old_version, extra) {
+            Ok(state) => (state, Ok(())),
+            Err((state, reason)) => (state, Err(reason)),
         };
-        log::error!(target: TARGET, "{report}");
+        self.state = Some(state);
+        outcome
     }
 }
 
 impl Handled {
     /// Keeps what a report would say of the message, if reports are written at all.
     fn of(message: &dyn fmt::Debug, client: Option<Pid>) -> Handled {
-        let mut text = None;
-        log_caught(|| {
-            if log::log_enabled!(target: TARGET, log::Level::Error) {
-                text = Some(printed_up_to(SHOWN, message));
-            }
-        });
+        let text = report::is_wanted(Kind::Server).then(|| printed_up_to(SHOWN, message));
         Handled { text, client }
     }
 }

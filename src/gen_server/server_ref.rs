@@ -64,6 +64,12 @@ impl<S> From<ServerRef<S>> for Destination {
     }
 }
 
+impl<S> From<&ServerRef<S>> for Destination {
+    fn from(server: &ServerRef<S>) -> Destination {
+        server.to.clone()
+    }
+}
+
 /// What a server can be monitored by: its pid, or the name that it is looked up by.
 impl<S> From<&ServerRef<S>> for Object {
     fn from(server: &ServerRef<S>) -> Object {

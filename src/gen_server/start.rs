@@ -1,34 +1,25 @@
 //! Starting a server: spawn, register, `init`, acknowledge.
 
+use std::any::type_name;
 use std::error::Error;
 use std::fmt;
-use std::num::NonZeroU64;
 use std::time::Duration;
 
 use crate::exit::ExitReason;
 use crate::id::MonitorRef;
 use crate::id::Pid;
-use crate::id::unique;
-use crate::message::Down;
-use crate::message::Exit;
-use crate::message::Message;
+use crate::proc_lib;
+use crate::proc_lib::{Started, start_process};
 use crate::process;
 use crate::process::Builder;
-use crate::process::Mark;
-use crate::process::MonitorOptions;
 use crate::process::RegisterError;
 use crate::process::SpawnError;
-use crate::process::current::Ended;
-use crate::process::current::Process;
-use crate::process::current::current;
-use crate::process::lifecycle::signal_exit;
-use crate::process::monitor;
-use crate::process::ties;
 use crate::process::unwind::drop_caught;
+use crate::sys::DebugOptions;
 
 use super::GenServer;
-use super::next::{Init, InitOutcome};
-use super::serve::Server;
+use super::next::{Init, InitOutcome, InitResult, Wait};
+use super::serve::{Server, Settings};
 
 /// How to start a server.
 ///
@@ -46,6 +37,8 @@ pub struct StartOptions {
     name: Option<String>,
     init_timeout: Option<Duration>,
     builder: Builder,
+    debug: DebugOptions,
+    hibernate_after: Option<Duration>,
 }
 
 impl StartOptions {
@@ -66,6 +59,22 @@ impl StartOptions {
     /// gone, which takes at most its [kill grace](Builder::kill_grace).
     pub fn init_timeout(mut self, timeout: Duration) -> StartOptions {
         self.init_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets what debugging is on from the start: see [`sys`](crate::sys). Default: none.
+    pub fn debug(mut self, debug: DebugOptions) -> StartOptions {
+        self.debug = debug;
+        self
+    }
+
+    /// Lets the server [hibernate](process::hibernate) when nothing has come for `idle_time`, until
+    /// something does. Default: it does not.
+    ///
+    /// It has nothing to do with the [time-out](super::Then::timeout) of a callback, which goes
+    /// first where there is one.
+    pub fn hibernate_after(mut self, idle_time: Duration) -> StartOptions {
+        self.hibernate_after = Some(idle_time);
         self
     }
 
@@ -132,13 +141,6 @@ impl Error for StartError {
     }
 }
 
-/// The message by which a server says how its start went.
-#[derive(Debug)]
-struct Acknowledgement {
-    start: NonZeroU64,
-    outcome: Result<(), Refusal>,
-}
-
 /// Why there is to be no server. The process ends next.
 #[derive(Debug)]
 enum Refusal {
@@ -153,9 +155,9 @@ pub(crate) fn start<S: GenServer>(
     options: StartOptions,
     link: bool,
 ) -> Result<Pid, StartError> {
-    let since = process::mark();
-    let (pid, monitor) = start_monitored::<S>(args, options, link)?;
-    monitor::forget_request(monitor, since, |message| is_end(message, monitor));
+    let started = start_server::<S>(args, options, link);
+    started.forget();
+    let (pid, _) = outcome(started)?;
     Ok(pid)
 }
 
@@ -163,120 +165,42 @@ pub(crate) fn start<S: GenServer>(
 pub(crate) fn start_monitored<S: GenServer>(
     args: S::Args,
     options: StartOptions,
-    link: bool,
 ) -> Result<(Pid, MonitorRef), StartError> {
-    let starter = current();
-    starter.check().map_err(|_| StartError::CallerEnded)?;
-    let StartOptions { name, init_timeout, builder } = options;
+    outcome(start_server::<S>(args, options, false))
+}
+
+fn start_server<S: GenServer>(
+    args: S::Args,
+    options: StartOptions,
+    link: bool,
+) -> Started<Result<(), Refusal>> {
+    let StartOptions { name, init_timeout, builder, debug, hibernate_after } = options;
     let builder = if link { builder.link() } else { builder };
     let linked = builder.is_linked();
-    let ack = Ack { starter: starter.pid, start: unique() };
-    let since = process::mark();
-    let mut waiting = None;
-    let (pid, monitor) = builder
-        .spawn_with(Some(MonitorOptions::new()), |pid| {
-            // Before the server runs: if its `init` calls the starter, that call finds the cycle.
-            // A process that does not run yet waits for nobody, so there is none here.
-            waiting = starter.wait_for(pid, ack.start).ok();
-            Box::new(move || be_started::<S>(args, name, linked, ack))
-        })
-        .map_err(StartError::Spawn)?;
-    let monitor = monitor.expect("it was asked for");
-    Starting { starter, pid, monitor, linked, since, start: ack.start }.wait(init_timeout)?;
-    Ok((pid, monitor))
+    let start_options = proc_lib::StartOptions { timeout: init_timeout, builder };
+    start_process(start_options, type_name::<S>(), move |starter: Starter| {
+        let parent = linked.then_some(starter.pid());
+        let settings = Settings { parent, debug, hibernate_after };
+        be_started::<S>(args, name, settings, starter)
+    })
 }
 
-/// Where a starting server sends its acknowledgement.
-#[derive(Clone, Copy)]
-struct Ack {
-    starter: Pid,
-    start: NonZeroU64,
+fn outcome(started: Started<Result<(), Refusal>>) -> Result<(Pid, MonitorRef), StartError> {
+    started.outcome??;
+    Ok(started.process.expect("it has acknowledged its start"))
 }
 
-impl Ack {
-    fn send(self, outcome: Result<(), Refusal>) {
-        // First: no edge stands for a wait that is over.
-        Process::of(self.starter).slot.wait.edge.clear(self.start);
-        process::send(self.starter, Acknowledgement { start: self.start, outcome });
-    }
-}
+type Starter = proc_lib::Starter<Result<(), Refusal>>;
 
-/// A server being started, as its starter sees it.
-struct Starting {
-    starter: Process,
-    pid: Pid,
-    monitor: MonitorRef,
-    linked: bool,
-    since: Mark,
-    start: NonZeroU64,
-}
-
-impl Starting {
-    fn wait(self, init_timeout: Option<Duration>) -> Result<(), StartError> {
-        let timeout = init_timeout.unwrap_or(Duration::MAX);
-        let message = self
-            .starter
-            .receive_since(self.since, timeout, |message| self.is_news(message))
-            .map_err(|Ended| StartError::CallerEnded)?;
-        let Some(message) = message else {
-            self.kill()?;
-            return Err(StartError::Timeout);
-        };
-        match message.downcast::<Acknowledgement>() {
-            Ok(Acknowledgement { outcome: Ok(()), .. }) => Ok(()),
-            Ok(Acknowledgement { outcome: Err(refusal), .. }) => {
-                self.await_end()?;
-                Err(refusal.into())
-            }
-            Err(message) => {
-                self.flush();
-                let down = message.downcast::<Down>().expect("news is one of the two");
-                Err(StartError::Failed(down.reason))
-            }
+impl From<proc_lib::StartError> for StartError {
+    fn from(error: proc_lib::StartError) -> StartError {
+        match error {
+            proc_lib::StartError::Failed(reason) => StartError::Failed(reason),
+            proc_lib::StartError::Timeout => StartError::Timeout,
+            proc_lib::StartError::Spawn(error) => StartError::Spawn(error),
+            proc_lib::StartError::CallerEnded => StartError::CallerEnded,
         }
     }
-
-    fn is_news(&self, message: &Message) -> bool {
-        match message.downcast_ref::<Acknowledgement>() {
-            Some(ack) => ack.start == self.start,
-            None => is_end(message, self.monitor),
-        }
-    }
-
-    /// Waits until the process is gone. If it is linked and ends abnormally, so does a starter that
-    /// does not trap exits: the exit signal comes before the DOWN.
-    fn await_end(&self) -> Result<(), StartError> {
-        self.starter
-            .receive_since(self.since, Duration::MAX, |message| is_end(message, self.monitor))
-            .map_err(|Ended| StartError::CallerEnded)?;
-        self.flush();
-        Ok(())
-    }
-
-    fn kill(&self) -> Result<(), StartError> {
-        if self.linked {
-            self.starter.sort();
-            ties::unlink(self.starter.end(), Process::of(self.pid).end());
-        }
-        signal_exit(self.starter.pid, self.pid, ExitReason::Kill);
-        self.await_end()
-    }
-
-    /// Removes what else the process has left, now that it has ended: its exit message, if the
-    /// starter traps exits, and an acknowledgement that came too late.
-    fn flush(&self) {
-        let is_left = |message: &Message| match message.downcast_ref::<Exit>() {
-            Some(exit) => self.linked && exit.from == self.pid,
-            None => self.is_news(message),
-        };
-        let next = || self.starter.receive_since(self.since, Duration::ZERO, is_left);
-        while let Ok(Some(_)) = next() {}
-    }
-}
-
-/// Whether this is the DOWN of `monitor`.
-fn is_end(message: &Message, monitor: MonitorRef) -> bool {
-    message.downcast_ref::<Down>().is_some_and(|down| down.monitor == monitor)
 }
 
 impl From<Refusal> for StartError {
@@ -296,42 +220,135 @@ impl From<Refusal> for StartError {
 fn be_started<S: GenServer>(
     args: S::Args,
     name: Option<String>,
-    linked: bool,
-    ack: Ack,
+    settings: Settings,
+    starter: Starter,
 ) -> ExitReason {
     if let Some(name) = &name
         && let Err(error) = process::register(name, process::self_pid())
     {
         drop_caught(args); // While the starter is known to wait for this.
-        ack.send(Err(Refusal::Name(error)));
+        starter.give_up(Err(Refusal::Name(error)));
         return ExitReason::Normal;
     }
-    let give_up = |refusal| {
-        // Whoever hears of it may start another one under the name. Somebody else may have
-        // unregistered it, which is as good.
-        if let Some(name) = &name {
-            _ = process::unregister(name);
+    let outcome = process::catch(|| S::init(args));
+    match beginning(outcome) {
+        Ok((state, wait)) => {
+            starter.ack(Ok(()));
+            Server::new(state, wait, settings).run()
         }
-        ack.send(Err(refusal));
-    };
-    match process::catch(|| S::init(args)) {
-        Ok(Ok(Init { outcome: InitOutcome::Ready(state), wait })) => {
-            ack.send(Ok(()));
-            Server::new(state, wait, linked.then_some(ack.starter)).run()
-        }
-        Ok(Ok(Init { outcome: InitOutcome::Ignore, wait })) => {
-            drop_caught(wait);
-            give_up(Refusal::Ignored);
-            ExitReason::Normal
-        }
-        Ok(Ok(Init { outcome: InitOutcome::Error(reason), wait })) => {
-            drop_caught(wait);
-            give_up(Refusal::Failed(reason));
-            ExitReason::Normal
-        }
-        Ok(Err(reason)) | Err(reason) => {
-            give_up(Refusal::Failed(reason.clone()));
+        Err((refusal, reason)) => {
+            // Whoever hears of it may start another one under the name. Somebody else may have
+            // unregistered it, which is as good.
+            if let Some(name) = &name {
+                _ = process::unregister(name);
+            }
+            starter.give_up(Err(refusal));
             reason
         }
     }
 }
+
+/// What `init` has brought: a state and what to wait for; or why there is to be no server, and why
+/// its process ends.
+fn beginning<S>(
+    outcome: Result<InitResult<S>, ExitReason>,
+) -> Result<(S, Wait<S>), (Refusal, ExitReason)> {
+    let Init { outcome, wait } = match outcome {
+        Ok(Ok(init)) => init,
+        Ok(Err(reason)) | Err(reason) => return Err((Refusal::Failed(reason.clone()), reason)),
+    };
+    let refusal = match outcome {
+        InitOutcome::Ready(state) => return Ok((state, wait)),
+        InitOutcome::Ignore => Refusal::Ignored,
+        InitOutcome::Error(reason) => Refusal::Failed(reason),
+    };
+    drop_caught(wait);
+    Err((refusal, ExitReason::Normal))
+}
+
+/// Makes the calling process, which has done its own start-up, a server; it ends when the server
+/// does.
+///
+/// `start` is what an `init` would have returned. Whatever the process has been told so far, its
+/// mailbox included, is the server's. Its parent, whose end is the server's own if that traps
+/// exits, is the process that has started it.
+///
+/// The process ends with an [`EnterLoopError`] if it was not started by
+/// [`proc_lib`], or has not the name that the options say.
+///
+/// OTP: [`gen_server:enter_loop/5`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#enter_loop/5).
+///
+/// ```
+/// use procession::gen_server;
+/// use procession::prelude::*;
+/// use procession::proc_lib;
+///
+/// #[derive(Debug)]
+/// struct Counter(u64);
+///
+/// impl GenServer for Counter {
+///     type Args = u64;
+///     fn init(n: u64) -> InitResult<Self> {
+///         ready(Counter(n))
+///     }
+/// }
+///
+/// impl HandleCall<()> for Counter {
+///     type Reply = u64;
+///     fn handle_call(&mut self, (): (), _: &Caller<u64>) -> CallResult<Self, u64> {
+///         reply(self.0)
+///     }
+/// }
+///
+/// let pid = proc_lib::start_link(|starter| {
+///     starter.ack(process::self_pid());
+///     // The starter goes on, and this takes its time.
+///     let counter = Counter((1..=10).sum());
+///     gen_server::enter_loop(ready(counter), StartOptions::new())
+/// })?;
+/// assert_eq!(ServerRef::<Counter>::from_pid(pid).call(())?, 55);
+/// # ServerRef::<Counter>::from_pid(pid).stop()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Panics
+///
+/// In a thread of the program's own, which cannot be ended.
+pub fn enter_loop<S: GenServer>(start: InitResult<S>, options: StartOptions) -> ! {
+    let StartOptions { name, debug, hibernate_after, .. } = options;
+    let me = process::self_pid();
+    let Some(info) = process::info(me).filter(|info| info.initial_call.is_some()) else {
+        process::exit_self(EnterLoopError::NotStartedByProcLib)
+    };
+    if let Some(name) = name.filter(|name| info.name.as_deref() != Some(name)) {
+        process::exit_self(EnterLoopError::NotRegistered(name))
+    }
+    let settings = Settings { parent: info.parent(), debug, hibernate_after };
+    match beginning(Ok(start)) {
+        Ok((state, wait)) => process::exit_self(Server::new(state, wait, settings).run()),
+        Err((_, reason)) => process::exit_self(reason),
+    }
+}
+
+/// The reason with which a process ends that cannot [become a server](enter_loop).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EnterLoopError {
+    /// It was not started by [`proc_lib`].
+    NotStartedByProcLib,
+    /// It is not registered under this name.
+    NotRegistered(String),
+}
+
+impl fmt::Display for EnterLoopError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotStartedByProcLib => f.write_str("the process was not started by proc_lib"),
+            Self::NotRegistered(name) => {
+                write!(f, "the process is not registered as {name:?}")
+            }
+        }
+    }
+}
+
+impl Error for EnterLoopError {}

@@ -95,6 +95,7 @@ pub struct Builder {
     trap_exit: bool,
     kill_grace: Duration,
     thread: ThreadKind,
+    initial_call: Option<&'static str>,
 }
 
 impl Default for Builder {
@@ -105,6 +106,7 @@ impl Default for Builder {
             trap_exit: false,
             kill_grace: KILL_GRACE,
             thread: ThreadKind::Cached,
+            initial_call: None,
         }
     }
 }
@@ -166,6 +168,12 @@ impl Builder {
         let stack_size = self.own_stack_size();
         let name = self.take_thread_name();
         self.thread = ThreadKind::Own { stack_size, name };
+        self
+    }
+
+    /// Says what the process is started as, which makes it one of `proc_lib`'s.
+    pub(crate) fn initial_call(mut self, initial_call: &'static str) -> Builder {
+        self.initial_call = Some(initial_call);
         self
     }
 
@@ -250,7 +258,8 @@ impl Builder {
         let settings =
             Settings { trap_exit: self.trap_exit, foreign: false, kill_grace: self.kill_grace };
         let ancestors = parent.map_or_else(|| Arc::from([]), ancestors_of_child);
-        let pid = slot.begin(Profile::new(ancestors), settings);
+        let profile = Profile { initial_call: self.initial_call, ..Profile::new(ancestors) };
+        let pid = slot.begin(profile, settings);
         let child = Process { slot, pid };
         match self.tie(parent, child, monitor) {
             Ok(monitor) => {

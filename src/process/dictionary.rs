@@ -28,6 +28,7 @@ use std::mem;
 use crate::message::Message;
 
 use super::current::{Process, current};
+use super::printed::printed_up_to;
 use super::unwind::{drop_caught, drop_each_caught};
 
 /// The values of one process.
@@ -39,6 +40,13 @@ fn caller() -> Process {
     let process = current();
     process.pass();
     process
+}
+
+/// The keys of the calling process and its values as text, of which each is no longer than `limit`.
+pub(crate) fn print_all(limit: usize) -> Vec<(String, String)> {
+    let dictionary = CheckedOut::new();
+    let print = |(key, value): (&Key, &Message)| (key.to_string(), printed_up_to(limit, value));
+    dictionary.values.iter().map(print).collect()
 }
 
 /// Drops the values of a process that is ending.

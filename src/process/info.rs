@@ -1,6 +1,7 @@
 //! What can be seen of processes from outside, without disturbing them.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::id::Pid;
@@ -9,6 +10,7 @@ use crate::message::Object;
 use super::current::{Process, current};
 use super::lifecycle;
 use super::names;
+use super::slot::Slot;
 use super::table;
 use super::timers;
 use super::tuning;
@@ -22,6 +24,8 @@ pub enum Status {
     Running,
     /// It waits in a call of the runtime.
     Waiting,
+    /// It waits, and has [given back](super::hibernate) what it does not need for that.
+    Hibernating,
 }
 
 /// A look at a process, as returned by [`info`]. It is out of date as soon as it is made.
@@ -52,6 +56,8 @@ pub struct Info {
     pub messages_received: u64,
     /// The process that spawned it, the one that spawned that, and so on, up to sixteen.
     pub ancestors: Arc<[Pid]>,
+    /// What it was started as, if that was by [`proc_lib`](crate::proc_lib).
+    pub initial_call: Option<&'static str>,
     /// How long ago it started.
     pub age: Duration,
 }
@@ -111,7 +117,7 @@ pub(crate) fn of(process: Process) -> Info {
         pid,
         name: names::name_of(pid),
         label: profile.label,
-        status: if slot.is_parked() { Status::Waiting } else { Status::Running },
+        status: status_of(slot),
         trap_exit: process.traps_exits(),
         foreign: process.is_foreign(),
         links,
@@ -120,7 +126,18 @@ pub(crate) fn of(process: Process) -> Info {
         message_queue_len: slot.mailbox.len(),
         messages_received: slot.mailbox.received(),
         ancestors: profile.ancestors,
+        initial_call: profile.initial_call,
         age: profile.started.elapsed(),
+    }
+}
+
+fn status_of(slot: &Slot) -> Status {
+    if slot.hibernates.load(Ordering::Relaxed) {
+        Status::Hibernating
+    } else if slot.is_parked() {
+        Status::Waiting
+    } else {
+        Status::Running
     }
 }
 
@@ -140,7 +157,7 @@ pub fn is_alive(pid: Pid) -> bool {
 ///
 /// OTP: [`erlang:processes/0`](https://www.erlang.org/doc/apps/erts/erlang.html#processes/0).
 pub fn processes() -> Vec<Pid> {
-    table::slots().filter_map(super::slot::Slot::resident).collect()
+    table::slots().filter_map(Slot::resident).collect()
 }
 
 /// Looks at the runtime as a whole.

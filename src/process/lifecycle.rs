@@ -27,13 +27,13 @@ use parking_lot::Mutex;
 use crate::exit::ExitReason;
 use crate::id::{LinkId, MonitorRef, Pid};
 use crate::message::{Down, Message};
-use crate::report::CrashReport;
+use crate::report::log_caught;
 
 use super::address::deliver;
 use super::builder::Builder;
+use super::crash;
 use super::current::{Process, current, set_current};
 use super::dictionary;
-use super::info;
 use super::mailbox::{ExitCause, ExitSignal, Signal};
 use super::monitor;
 use super::names;
@@ -86,16 +86,14 @@ fn end(process: Process, outcome: Outcome) -> bool {
         process.settle(ExitReason::Killed);
     }
     let is_first = process.is_running() && !slot.doomed.load(Ordering::Relaxed);
-    let reason = match outcome {
-        Outcome::Left(reason) => process.settle(reason),
-        Outcome::Crashed(reason) => {
-            let reason = process.settle(reason);
-            if is_first {
-                report_crash(process, &reason);
-            }
-            reason
-        }
+    let (crashed, reason) = match outcome {
+        Outcome::Left(reason) => (!reason.is_orderly() && crash::is_of_proc_lib(process), reason),
+        Outcome::Crashed(reason) => (true, reason),
     };
+    let reason = process.settle(reason);
+    if crashed && is_first {
+        crash::report(process, &reason);
+    }
     process.doom(reason);
     slot.leaving.store(true, Ordering::Relaxed);
     slot.mailbox.drain(pid.generation()).drop_caught();
@@ -218,7 +216,7 @@ pub(crate) fn abandon_aside(target: Process) {
     let telling = Telling(target);
     do_aside(move || {
         drop(telling);
-        unwind::log_caught(|| {
+        log_caught(|| {
             log::warn!(
                 target: "procession::abandoned",
                 "process {pid} was killed and has not left its code after {grace:?}: its thread is \
@@ -240,7 +238,7 @@ pub(crate) fn do_aside(job: impl FnOnce() + Send + 'static) {
     if let Err(error) = spawn_detached(run) {
         log::debug!("{error}");
         let job = job.lock().take();
-        job.into_iter().for_each(|job| unwind::log_caught(job));
+        job.into_iter().for_each(|job| log_caught(job));
     }
 }
 
@@ -249,25 +247,6 @@ pub(crate) fn spawn_detached(
     body: impl FnOnce() + Send + 'static,
 ) -> Result<Pid, super::SpawnError> {
     Builder::new().start(None, None, |_| worker::normal(body)).map(|(pid, _)| pid)
-}
-
-fn report_crash(process: Process, reason: &ExitReason) {
-    let written = unwind::catch_value(|| {
-        let info = info::of(process);
-        let report = CrashReport {
-            pid: process.pid,
-            name: info.name.as_deref(),
-            label: info.label.as_deref(),
-            reason,
-            ancestors: &info.ancestors,
-            links: &info.links,
-            message_queue_len: info.message_queue_len,
-        };
-        log::error!(target: "procession::crash", "{report}");
-    });
-    if let Err(payload) = written {
-        unwind::report_caught("writing the crash report", payload);
-    }
 }
 
 /// Sends `reason` to `pid` as an exit signal.

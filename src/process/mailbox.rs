@@ -215,6 +215,11 @@ impl Mailbox {
         Some(entry.message)
     }
 
+    /// Gives back the memory that the queue does not need.
+    pub(crate) fn shrink(&self) {
+        self.arrived.queue.lock().shrink_to_fit();
+    }
+
     /// Lends the queue to its owner.
     pub(crate) fn check_out(&self) -> CheckedOut<'_> {
         CheckedOut { entries: mem::take(&mut *self.arrived.queue.lock()), mailbox: self }
@@ -349,6 +354,11 @@ impl CheckedOut<'_> {
             }
         }
         None
+    }
+
+    /// The messages, the oldest first.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = &Message> {
+        self.entries.iter().map(|entry| &entry.message)
     }
 
     /// Removes the DOWN of `monitor`.

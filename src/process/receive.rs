@@ -1,5 +1,6 @@
 //! Receiving: sorting what has arrived, choosing a message, waiting for the next one.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::exit::ExitReason;
@@ -284,6 +285,22 @@ impl Process {
         }
     }
 
+    /// Waits for a message with as little memory as can be.
+    fn hibernate(self) -> Result<(), Ended> {
+        let Process { slot, .. } = self;
+        loop {
+            self.sort();
+            self.check()?;
+            if !slot.mailbox.is_queue_empty() {
+                return Ok(());
+            }
+            slot.mailbox.shrink();
+            slot.hibernates.store(true, Ordering::Relaxed);
+            slot.park_unless(None, || slot.mailbox.has_arrivals() || !self.is_running());
+            slot.hibernates.store(false, Ordering::Relaxed);
+        }
+    }
+
     /// For an untimed receive of a process that cannot wait any more.
     fn refuse_receive(self) -> ! {
         self.refuse_gone();
@@ -443,6 +460,27 @@ pub fn sleep(duration: Duration) {
             return;
         }
         process.wait(deadline);
+    }
+}
+
+/// Gives back what memory the caller does not need while it waits, and waits until there is a
+/// message, which stays in the mailbox.
+///
+/// The memory is that of the mailbox, which shrinks to what is in it; the stack stays. The caller
+/// parks at once, however fast it has been answered lately. [`info`](super::info) shows it as
+/// [`Hibernating`](super::Status::Hibernating). If there is a message already, it returns at once.
+///
+/// OTP: [`erlang:hibernate/3`](https://www.erlang.org/doc/apps/erts/erlang.html#hibernate/3), which
+/// goes on with a function, as it drops the stack. This returns.
+///
+/// # Panics
+///
+/// In a thread of the program's own that was killed.
+pub fn hibernate() {
+    let process = current();
+    match process.hibernate() {
+        Ok(()) => {}
+        Err(Ended) => process.refuse_receive(),
     }
 }
 

@@ -133,6 +133,8 @@ pub(crate) struct Slot {
     /// Set when only destructors are left to run: they must not wait, and cannot be unwound.
     pub(crate) leaving: AtomicBool,
     pub(crate) trap_exit: AtomicBool,
+    /// Set while it waits in [`hibernate`](super::hibernate).
+    pub(crate) hibernates: AtomicBool,
     /// Whether the thread belongs to the program rather than to the runtime.
     pub(crate) foreign: AtomicBool,
     /// How long a killed process may take to leave user code, in nanoseconds.
@@ -168,13 +170,15 @@ pub(crate) struct Settings {
 pub(crate) struct Profile {
     pub(crate) started: Instant,
     pub(crate) label: Option<Arc<str>>,
+    /// What it was started as, if that was by `proc_lib`.
+    pub(crate) initial_call: Option<&'static str>,
     /// The nearest ancestors, the parent first.
     pub(crate) ancestors: Arc<[Pid]>,
 }
 
 impl Profile {
     pub(crate) fn new(ancestors: Arc<[Pid]>) -> Profile {
-        Profile { started: Instant::now(), label: None, ancestors }
+        Profile { started: Instant::now(), label: None, initial_call: None, ancestors }
     }
 }
 
@@ -197,6 +201,7 @@ impl Slot {
             doomed: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
             trap_exit: AtomicBool::new(false),
+            hibernates: AtomicBool::new(false),
             foreign: AtomicBool::new(false),
             kill_grace: AtomicU64::new(0),
             profile: Mutex::new(Profile::new(Arc::from([]))),

@@ -16,6 +16,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::exit::ExitReason;
 use crate::id::{Pid, TimerRef};
 use crate::message::{Message, Object};
+use crate::report::log_caught;
 
 use super::address::{Destination, pid_of};
 use super::builder::SpawnError;
@@ -379,7 +380,7 @@ fn apply(function: Box<dyn FnOnce() + Send>) {
     match unwind::catch_value(|| lifecycle::spawn_detached(function)) {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => {
-            unwind::log_caught(|| log::error!("a timer cannot apply its function: {error}"));
+            log_caught(|| log::error!("a timer cannot apply its function: {error}"));
         }
         Err(payload) => unwind::report_caught("a function that a timer cannot apply", payload),
     }

@@ -8,13 +8,13 @@
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::Cell;
-use std::mem;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::process;
 use std::sync::{Arc, Once};
 use std::thread;
 
 use crate::exit::{ExitReason, Panic};
+use crate::report::{drop_payload, log_caught};
 
 /// The payload by which a process unwinds to its end.
 struct Unwinding(ExitReason);
@@ -64,13 +64,6 @@ fn panic_message(payload: &(dyn Any + Send)) -> &str {
     text.unwrap_or("a payload that is not a message")
 }
 
-/// Drops what a panic has left, which may panic, too: then with what is left of that as it is.
-fn drop_payload(payload: Box<dyn Any + Send>) {
-    if let Err(worse) = catch_value(|| drop(payload)) {
-        mem::forget(worse);
-    }
-}
-
 /// Drops `value`; a panic of its destructor is logged and goes no further.
 pub(crate) fn drop_caught<T>(value: T) {
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(value))) {
@@ -86,13 +79,6 @@ pub(crate) fn report_caught(what: &str, payload: Box<dyn Any + Send>) {
         // It made a call that waits, when its process was ending.
         None => log::debug!("{what} of a process was unwound: {reason}"),
     });
-}
-
-/// Writes to the log, which is user code: a panic of it goes no further.
-pub(crate) fn log_caught(write: impl FnOnce()) {
-    if let Err(payload) = catch_value(write) {
-        drop_payload(payload); // Nobody is left to tell.
-    }
 }
 
 /// Drops each of `values` by itself, so that a panic of one does not keep the others.

@@ -1,0 +1,67 @@
+//! Requests to the servers of one name on several nodes.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::id::Node;
+
+use super::{GenServer, HandleCall, HandleCast, ServerRef};
+
+/// The servers of one name on several nodes. There is only the local node for now, so these are one
+/// at most.
+impl<S: GenServer> ServerRef<S> {
+    /// Calls the server called `name` on each of `nodes`, and waits for at most `timeout` until all
+    /// have answered. Returns the replies, and the nodes that have brought none: where there is no
+    /// such server, or it ended, or did not answer in time.
+    ///
+    /// A reply that comes too late never reaches the caller's mailbox.
+    ///
+    /// OTP: [`gen_server:multi_call/4`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#multi_call/4).
+    ///
+    /// # Panics
+    ///
+    /// In a thread of the program's own that was killed.
+    pub fn multi_call<M>(
+        nodes: &[Node],
+        name: impl Into<Arc<str>>,
+        request: M,
+        timeout: Duration,
+    ) -> (Vec<(Node, S::Reply)>, Vec<Node>)
+    where
+        S: HandleCall<M>,
+        M: Clone + fmt::Debug + Send + 'static,
+    {
+        let server = ServerRef::<S>::named(name);
+        let deadline = Instant::now().checked_add(timeout);
+        let left =
+            || deadline.map_or(Duration::MAX, |it| it.saturating_duration_since(Instant::now()));
+        let requests: Vec<_> =
+            nodes.iter().map(|node| (*node, server.send_request(request.clone()))).collect();
+        let (mut replies, mut bad_nodes) = (Vec::new(), Vec::new());
+        for (node, request) in requests {
+            match request.receive_response(left()) {
+                Some(Ok(reply)) => replies.push((node, reply)),
+                Some(Err(_)) | None => bad_nodes.push(node),
+            }
+        }
+        (replies, bad_nodes)
+    }
+
+    /// Sends `message` to the server called `name` on each of `nodes`, and does not wait. It is
+    /// dropped where there is no such server.
+    ///
+    /// OTP: [`gen_server:abcast/3`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#abcast/3).
+    ///
+    /// # Panics
+    ///
+    /// In a thread of the program's own that was killed.
+    pub fn abcast<M>(nodes: &[Node], name: impl Into<Arc<str>>, message: M)
+    where
+        S: HandleCast<M>,
+        M: Clone + fmt::Debug + Send + 'static,
+    {
+        let server = ServerRef::<S>::named(name);
+        nodes.iter().for_each(|_| server.cast(message.clone()));
+    }
+}

@@ -1,0 +1,159 @@
+//! Processes that say when they are ready, and that are reported when they crash.
+//!
+//! A process that is started by [`start`] runs its start-up while its starter waits, and then
+//! *acknowledges* with a value of its choice. All servers of this crate are started so; a handmade
+//! one can be:
+//!
+//! ```
+//! use procession::prelude::*;
+//! use procession::proc_lib;
+//! use std::net::TcpListener;
+//!
+//! let started = proc_lib::start_link(|starter| match TcpListener::bind("127.0.0.1:0") {
+//!     Ok(listener) => {
+//!         starter.ack(Ok((process::self_pid(), listener.local_addr())));
+//!         // ... accept ...
+//! #       process::receive();
+//!     }
+//!     Err(error) => starter.fail(Err(error), ExitReason::Normal),
+//! })?;
+//! let (pid, address) = started?;
+//! assert_eq!(address?.ip().to_string(), "127.0.0.1");
+//! # process::send(pid, ());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The runtime remembers what such a process was [started as](initial_call). If it ends abnormally,
+//! whether it panics or not, a [`CrashReport`](crate::report::CrashReport) is written of it; one
+//! that is ended by an exit signal is silent, as the one that has sent it is not. A process started
+//! by [`process::spawn`](crate::process::spawn()) is reported if it panics only.
+//!
+//! | OTP | here |
+//! |---|---|
+//! | `proc_lib:spawn`, `spawn_link` | [`spawn`], [`spawn_link`] |
+//! | `proc_lib:spawn_opt` | [`spawn_with`], [`spawn_monitor_with`] |
+//! | `proc_lib:start`, `start_link` | [`start`], [`start_link`], [`start_with`] |
+//! | `proc_lib:start_monitor` | [`start_monitor`], [`start_monitor_with`] |
+//! | `proc_lib:init_ack`, `init_fail` | [`Starter::ack`], [`Starter::fail`] |
+//! | `proc_lib:stop` | [`stop`], [`stop_with`] |
+//! | `proc_lib:hibernate` | [`process::hibernate`] |
+//! | `proc_lib:initial_call`, `translate_initial_call` | [`initial_call`] |
+//! | `proc_lib:set_label`, `get_label` | [`process::set_label`], [`process::label`] |
+//! | `proc_lib:format`, `report_cb` | [`Report`](crate::report::Report) prints itself |
+//!
+//! [`process::hibernate`]: crate::process::hibernate()
+//! [`process::set_label`]: crate::process::set_label
+//! [`process::label`]: crate::process::label
+//!
+//! # Differences from OTP
+//!
+//! - The value of an acknowledgement has a type. The errors of [`start`] itself are a
+//!   [`StartError`] of their own.
+//! - `{monitor, Opts}` among the options of `start` is a `badarg` in OTP; here there is no such
+//!   option.
+//! - What a process was started as is the name of its closure's type, which tells where it was
+//!   written, or of its server's type. There is no list of arguments.
+//! - A [`Starter`] that is dropped acknowledges nothing, as nobody else can: the starter waits
+//!   until the process ends, or for as long as it will.
+//!
+//! OTP: [`proc_lib`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html).
+
+mod start;
+
+use std::any::type_name;
+use std::time::Duration;
+
+use crate::exit::ExitReason;
+use crate::id::{MonitorRef, Pid};
+use crate::process::Builder;
+use crate::process::Destination;
+use crate::process::SpawnError;
+use crate::process::info;
+use crate::stop;
+
+pub use crate::stop::StopError;
+pub use start::{
+    StartError, StartOptions, Starter, start, start_link, start_monitor, start_monitor_with,
+    start_with,
+};
+pub(crate) use start::{Started, start_process};
+
+/// Starts a process, as [`process::spawn`](crate::process::spawn()) does, that is reported if it
+/// ends abnormally.
+///
+/// # Errors
+///
+/// [`SpawnError`] if no thread could be had; then `body` is dropped.
+pub fn spawn<F: FnOnce() + Send + 'static>(body: F) -> Result<Pid, SpawnError> {
+    spawn_with(Builder::new(), body)
+}
+
+/// As [`spawn`], and links the process to the caller before its body runs.
+///
+/// # Errors
+///
+/// As [`spawn`].
+pub fn spawn_link<F: FnOnce() + Send + 'static>(body: F) -> Result<Pid, SpawnError> {
+    spawn_with(Builder::new().link(), body)
+}
+
+/// As [`spawn`], with any options.
+///
+/// # Errors
+///
+/// As [`Builder::spawn`].
+pub fn spawn_with<F: FnOnce() + Send + 'static>(
+    builder: Builder,
+    body: F,
+) -> Result<Pid, SpawnError> {
+    builder.initial_call(type_name::<F>()).spawn(body)
+}
+
+/// As [`spawn_with`], and monitors the process before its body runs.
+///
+/// # Errors
+///
+/// As [`Builder::spawn_monitor`].
+pub fn spawn_monitor_with<F: FnOnce() + Send + 'static>(
+    builder: Builder,
+    body: F,
+) -> Result<(Pid, MonitorRef), SpawnError> {
+    builder.initial_call(type_name::<F>()).spawn_monitor(body)
+}
+
+/// What `pid` was started as: the type of a server, or of a closure, whose name tells where it was
+/// written. `None` if it was not started by this module, or is not alive.
+///
+/// OTP: [`proc_lib:initial_call/1`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html#initial_call/1).
+pub fn initial_call(pid: Pid) -> Option<&'static str> {
+    info::info(pid)?.initial_call
+}
+
+/// Stops the process at `to`, which answers [system messages](crate::sys), with
+/// [`ExitReason::Normal`], and waits until it is gone.
+///
+/// OTP: [`proc_lib:stop/1`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html#stop/1).
+///
+/// # Errors
+///
+/// - [`StopError::NoProc`] if there is no such process.
+/// - [`StopError::Down`] if it ends for another reason.
+/// - [`StopError::CallingSelf`] and [`StopError::Deadlock`] at once, if it could never come to it.
+/// - [`StopError::CallerEnded`] if the caller cannot wait any more.
+pub fn stop(to: impl Into<Destination>) -> Result<(), StopError> {
+    stop_with(to, ExitReason::Normal, Duration::MAX)
+}
+
+/// As [`stop`], with any reason, for at most `timeout`.
+///
+/// # Errors
+///
+/// As [`stop`], and [`StopError::Timeout`] if the process has not ended in time; it still will,
+/// when it comes to the request.
+pub fn stop_with(
+    to: impl Into<Destination>,
+    reason: impl Into<ExitReason>,
+    timeout: Duration,
+) -> Result<(), StopError> {
+    stop::stop(&to.into(), reason.into(), timeout)
+}

@@ -1,0 +1,394 @@
+//! Starting a process that acknowledges its start.
+
+use std::any::{Any, type_name};
+use std::error::Error;
+use std::fmt;
+use std::marker::PhantomData;
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use crate::exit::ExitReason;
+use crate::id::MonitorRef;
+use crate::id::Pid;
+use crate::id::unique;
+use crate::message::Down;
+use crate::message::Exit;
+use crate::message::Message;
+use crate::process;
+use crate::process::Builder;
+use crate::process::Mark;
+use crate::process::MonitorOptions;
+use crate::process::SpawnError;
+use crate::process::current::Ended;
+use crate::process::current::Process;
+use crate::process::current::current;
+use crate::process::lifecycle::signal_exit;
+use crate::process::monitor;
+use crate::process::ties;
+
+/// How to start a process that acknowledges.
+///
+/// ```
+/// use procession::proc_lib::StartOptions;
+/// use procession::process::Builder;
+/// use std::time::Duration;
+///
+/// let options = StartOptions::new()
+///     .timeout(Duration::from_secs(1))
+///     .spawn_options(Builder::new().link());
+/// ```
+#[derive(Debug, Default)]
+#[must_use]
+pub struct StartOptions {
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) builder: Builder,
+}
+
+impl StartOptions {
+    /// No link; as much time as it takes.
+    pub fn new() -> StartOptions {
+        StartOptions::default()
+    }
+
+    /// Sets how long the process may take until it acknowledges. Default: no limit.
+    ///
+    /// One that takes longer is killed, and the start returns [`StartError::Timeout`] when it is
+    /// gone, which takes at most its [kill grace](Builder::kill_grace).
+    pub fn timeout(mut self, timeout: Duration) -> StartOptions {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets how the process is spawned: its name, a link, its stack size.
+    pub fn spawn_options(mut self, builder: Builder) -> StartOptions {
+        self.builder = builder;
+        self
+    }
+}
+
+/// Error returned from starting a process that was to acknowledge. There is none then (but see
+/// [`CallerEnded`](Self::CallerEnded)), and nothing of the attempt is left in the caller's mailbox.
+///
+/// As an [`ExitReason`], by `?`, it is abnormal, whatever the reason that it holds.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The process ended, for this reason, before it acknowledged.
+    Failed(ExitReason),
+    /// It took longer than it may.
+    Timeout,
+    /// It could not be spawned.
+    Spawn(SpawnError),
+    /// The caller cannot wait: it is being ended by an exit signal, or it is a thread of the
+    /// program's own that was killed or is in its last destructors. If that came in the middle of
+    /// the start, the process goes on by itself, unless it is linked.
+    CallerEnded,
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(reason) => write!(f, "the process ended before it was ready: {reason}"),
+            Self::Timeout => f.write_str("the process took too long to start"),
+            Self::Spawn(error) => write!(f, "the process was not spawned: {error}"),
+            Self::CallerEnded => f.write_str("the caller has ended and cannot wait"),
+        }
+    }
+}
+
+impl Error for StartError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Spawn(error) => Some(error),
+            Self::Failed(_) | Self::Timeout | Self::CallerEnded => None,
+        }
+    }
+}
+
+/// Starts a process, waits until it acknowledges, and returns what it says.
+///
+/// OTP: [`proc_lib:start/3`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html#start/3).
+///
+/// # Errors
+///
+/// [`StartError`]; then there is no process.
+pub fn start<T: Send + 'static>(
+    body: impl FnOnce(Starter<T>) + Send + 'static,
+) -> Result<T, StartError> {
+    start_with(StartOptions::new(), body)
+}
+
+/// As [`start`], and links the process to the caller before its body runs.
+///
+/// If it ends abnormally before it acknowledges, the exit signal ends a caller that does not trap
+/// exits; one that does gets the error, and no [`Exit`] message.
+///
+/// OTP: [`proc_lib:start_link/3`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html#start_link/3).
+///
+/// # Errors
+///
+/// As [`start`].
+pub fn start_link<T: Send + 'static>(
+    body: impl FnOnce(Starter<T>) + Send + 'static,
+) -> Result<T, StartError> {
+    start_with(StartOptions::new().spawn_options(Builder::new().link()), body)
+}
+
+/// As [`start`], with options.
+///
+/// # Errors
+///
+/// As [`start`].
+pub fn start_with<T: Send + 'static>(
+    options: StartOptions,
+    body: impl FnOnce(Starter<T>) + Send + 'static,
+) -> Result<T, StartError> {
+    let started = start_user_process(options, body);
+    started.forget();
+    started.outcome
+}
+
+/// As [`start`], and monitors the process, whatever becomes of its start: also of one that has
+/// failed the caller gets the [`Down`].
+///
+/// There is no monitor if the process could not be spawned.
+///
+/// OTP: [`proc_lib:start_monitor/3`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html#start_monitor/3).
+pub fn start_monitor<T: Send + 'static>(
+    body: impl FnOnce(Starter<T>) + Send + 'static,
+) -> (Result<T, StartError>, Option<MonitorRef>) {
+    start_monitor_with(StartOptions::new(), body)
+}
+
+/// As [`start_monitor`], with options.
+pub fn start_monitor_with<T: Send + 'static>(
+    options: StartOptions,
+    body: impl FnOnce(Starter<T>) + Send + 'static,
+) -> (Result<T, StartError>, Option<MonitorRef>) {
+    let Started { outcome, process, down, .. } = start_user_process(options, body);
+    if let Some(down) = down {
+        process::send(process::self_pid(), down);
+    }
+    (outcome, process.map(|(_, monitor)| monitor))
+}
+
+fn start_user_process<T: Send + 'static, F: FnOnce(Starter<T>) + Send + 'static>(
+    options: StartOptions,
+    body: F,
+) -> Started<T> {
+    start_process(options, type_name::<F>(), |starter| {
+        body(starter);
+        ExitReason::Normal
+    })
+}
+
+/// What has become of a start.
+pub(crate) struct Started<T> {
+    pub(crate) outcome: Result<T, StartError>,
+    /// The process and the caller's monitor of it. `None` if there never was one.
+    pub(crate) process: Option<(Pid, MonitorRef)>,
+    /// The process has ended already.
+    pub(crate) down: Option<Down>,
+    /// Where the mailbox was before.
+    since: Mark,
+}
+
+impl<T> Started<T> {
+    /// Without a process.
+    fn failed(error: StartError, since: Mark) -> Started<T> {
+        Started { outcome: Err(error), process: None, down: None, since }
+    }
+
+    /// Removes the monitor.
+    pub(crate) fn forget(&self) {
+        if let Some((_, monitor)) = self.process {
+            monitor::forget_request(monitor, self.since, |message| is_end(message, monitor));
+        }
+    }
+}
+
+/// Starts a process whose body returns why it ends.
+pub(crate) fn start_process<T: Send + 'static>(
+    options: StartOptions,
+    initial_call: &'static str,
+    body: impl FnOnce(Starter<T>) -> ExitReason + Send + 'static,
+) -> Started<T> {
+    let caller = current();
+    let since = caller.slot.mailbox.mark();
+    if let Err(Ended) = caller.check() {
+        return Started::failed(StartError::CallerEnded, since);
+    }
+    let StartOptions { timeout, builder } = options;
+    let linked = builder.is_linked();
+    let starter = Starter { pid: caller.pid, start: unique(), value: PhantomData };
+    let start = starter.start;
+    let mut waiting = None;
+    let spawned =
+        builder.initial_call(initial_call).spawn_with(Some(MonitorOptions::new()), |pid| {
+            // Before the process runs: if it calls the starter, that call finds the cycle. A
+            // process that does not run yet waits for nobody, so there is none here.
+            waiting = caller.wait_for(pid, start).ok();
+            Box::new(move || body(starter))
+        });
+    let (pid, monitor) = match spawned {
+        Ok((pid, monitor)) => (pid, monitor.expect("it was asked for")),
+        Err(error) => return Started::failed(StartError::Spawn(error), since),
+    };
+    let starting = Starting { caller, pid, monitor, linked, since, start };
+    let mut down = None;
+    let outcome = starting.wait(timeout, &mut down);
+    Started { outcome, process: Some((pid, monitor)), down, since }
+}
+
+/// Who waits for a process to acknowledge its start, as that process sees it.
+#[must_use = "the starter waits until it is told"]
+pub struct Starter<T> {
+    pid: Pid,
+    start: NonZeroU64,
+    value: PhantomData<fn(T)>,
+}
+
+impl<T> fmt::Debug for Starter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Starter").field(&self.pid).finish()
+    }
+}
+
+impl<T: Send + 'static> Starter<T> {
+    /// The process that waits.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Says that the process is ready: the start returns `value`, and the process goes on.
+    ///
+    /// So it does if `value` says that something is wrong: nobody ends it then but itself.
+    ///
+    /// OTP: [`proc_lib:init_ack/2`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html#init_ack/2).
+    pub fn ack(self, value: T) {
+        self.send(value, false);
+    }
+
+    /// Ends the process with `reason`: the start returns `value` when it is gone.
+    ///
+    /// OTP: [`proc_lib:init_fail/3`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html#init_fail/3).
+    ///
+    /// # Panics
+    ///
+    /// In a thread of the program's own, which cannot be ended.
+    pub fn fail(self, value: T, reason: impl Into<ExitReason>) -> ! {
+        self.give_up(value);
+        process::exit_self(reason)
+    }
+
+    /// Says that the process is about to end: the start returns `value` when it has.
+    pub(crate) fn give_up(self, value: T) {
+        self.send(value, true);
+    }
+
+    fn send(self, value: T, ends: bool) {
+        // First: no edge stands for a wait that is over.
+        Process::of(self.pid).slot.wait.edge.clear(self.start);
+        process::send(self.pid, Acknowledgement { start: self.start, value, ends });
+    }
+}
+
+/// The message by which a process says how its start went.
+struct Acknowledgement<T> {
+    start: NonZeroU64,
+    value: T,
+    /// Whether the process ends next.
+    ends: bool,
+}
+
+impl<T> fmt::Debug for Acknowledgement<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Acknowledgement<{}>({})", type_name::<T>(), self.start)
+    }
+}
+
+/// A process being started, as its starter sees it.
+struct Starting {
+    caller: Process,
+    pid: Pid,
+    monitor: MonitorRef,
+    linked: bool,
+    since: Mark,
+    start: NonZeroU64,
+}
+
+impl Starting {
+    /// Waits for the acknowledgement; if the process ends meanwhile, `down` says so, too.
+    fn wait<T: Any + Send>(
+        &self,
+        timeout: Option<Duration>,
+        down: &mut Option<Down>,
+    ) -> Result<T, StartError> {
+        let timeout = timeout.unwrap_or(Duration::MAX);
+        let message = self
+            .caller
+            .receive_since(self.since, timeout, |message| {
+                self.is_ack::<T>(message) || is_end(message, self.monitor)
+            })
+            .map_err(|Ended| StartError::CallerEnded)?;
+        let outcome = match message.map(Message::downcast::<Acknowledgement<T>>) {
+            Some(Ok(Acknowledgement { value, ends: false, .. })) => return Ok(value),
+            Some(Ok(Acknowledgement { value, .. })) => {
+                *down = Some(self.await_end()?);
+                Ok(value)
+            }
+            Some(Err(message)) => {
+                let end = message.downcast::<Down>().expect("it is one of the two");
+                *down = Some(end.clone());
+                Err(StartError::Failed(end.reason))
+            }
+            None => {
+                *down = Some(self.kill()?);
+                Err(StartError::Timeout)
+            }
+        };
+        self.flush::<T>();
+        outcome
+    }
+
+    fn is_ack<T: Any + Send>(&self, message: &Message) -> bool {
+        let ack = message.downcast_ref::<Acknowledgement<T>>();
+        ack.is_some_and(|ack| ack.start == self.start)
+    }
+
+    /// Waits until the process is gone. If it is linked and ends abnormally, so does a starter that
+    /// does not trap exits: the exit signal comes before the DOWN.
+    fn await_end(&self) -> Result<Down, StartError> {
+        let down = self
+            .caller
+            .receive_since(self.since, Duration::MAX, |message| is_end(message, self.monitor))
+            .map_err(|Ended| StartError::CallerEnded)?
+            .and_then(|message| message.downcast::<Down>().ok());
+        Ok(down.expect("it is waited for without a limit"))
+    }
+
+    fn kill(&self) -> Result<Down, StartError> {
+        if self.linked {
+            self.caller.sort();
+            ties::unlink(self.caller.end(), Process::of(self.pid).end());
+        }
+        signal_exit(self.caller.pid, self.pid, ExitReason::Kill);
+        self.await_end()
+    }
+
+    /// Removes what else the process has left, now that it has ended: its exit message, if the
+    /// starter traps exits, and an acknowledgement that came too late.
+    fn flush<T: Any + Send>(&self) {
+        let is_left = |message: &Message| match message.downcast_ref::<Exit>() {
+            Some(exit) => self.linked && exit.from == self.pid,
+            None => self.is_ack::<T>(message),
+        };
+        let next = || self.caller.receive_since(self.since, Duration::ZERO, is_left);
+        while let Ok(Some(_)) = next() {}
+    }
+}
+
+/// Whether this is the DOWN of `monitor`.
+fn is_end(message: &Message, monitor: MonitorRef) -> bool {
+    message.downcast_ref::<Down>().is_some_and(|down| down.monitor == monitor)
+}

@@ -1,0 +1,91 @@
+//! The report of a process that crashes, written by itself.
+
+use std::collections::BTreeSet;
+
+use crate::exit::ExitReason;
+use crate::id::Pid;
+use crate::message::Object;
+use crate::report::{CrashReport, Kind, Neighbour, Report, is_wanted, submit};
+
+use super::current::Process;
+use super::dictionary;
+use super::info;
+use super::names;
+use super::printed::{printed, printed_up_to};
+use super::unwind;
+
+/// How many messages of the mailbox a report shows.
+const MESSAGES: usize = 10;
+
+/// How many bytes of a message, or of a value in the dictionary, a report shows.
+const SHOWN: usize = 200;
+
+/// How many neighbours a report shows.
+const NEIGHBOURS: usize = 100;
+
+/// Whether a process is reported that ends abnormally without a panic.
+pub(crate) fn is_of_proc_lib(process: Process) -> bool {
+    process.slot.profile.lock().initial_call.is_some()
+}
+
+/// Reports the crash of the calling process, if anybody wants to know.
+pub(crate) fn report(process: Process, reason: &ExitReason) {
+    if !is_wanted(Kind::Crash) {
+        return;
+    }
+    let written = unwind::catch_value(|| submit(&Report::Crash(describe(process, reason))));
+    if let Err(payload) = written {
+        unwind::report_caught("writing the crash report", payload);
+    }
+}
+
+fn describe(process: Process, reason: &ExitReason) -> CrashReport {
+    // So that what has arrived is in the queue.
+    process.sort();
+    let info = info::of(process);
+    CrashReport {
+        pid: process.pid,
+        name: info.name,
+        label: info.label,
+        initial_call: info.initial_call,
+        shown_reason: printed(&format_args!("{reason}")),
+        reason: reason.clone(),
+        ancestors: info.ancestors.iter().copied().map(name_or_pid).collect(),
+        message_queue_len: info.message_queue_len,
+        messages: messages(process),
+        neighbours: neighbours(process.pid, &info.links),
+        links: info.links,
+        dictionary: dictionary::print_all(SHOWN),
+        trap_exit: info.trap_exit,
+    }
+}
+
+fn messages(process: Process) -> Vec<String> {
+    let queue = process.slot.mailbox.check_out();
+    queue.messages().take(MESSAGES).map(|message| printed_up_to(SHOWN, message)).collect()
+}
+
+fn name_or_pid(pid: Pid) -> Object {
+    names::name_of(pid).map_or(Object::Pid(pid), Object::Name)
+}
+
+/// The processes that will die of the end of `pid`: those that its exit signal ends, and those that
+/// theirs end in turn.
+fn neighbours(pid: Pid, links: &[Pid]) -> Vec<Neighbour> {
+    let mut seen = BTreeSet::from([pid]);
+    let mut open: Vec<Pid> = links.iter().rev().copied().collect();
+    let mut neighbours = Vec::new();
+    while let Some(next) = open.pop()
+        && neighbours.len() < NEIGHBOURS
+    {
+        if !seen.insert(next) {
+            continue;
+        }
+        let Some(info) = info::info(next).filter(|info| !info.trap_exit) else { continue };
+        let Some(initial_call) = info.initial_call else { continue };
+        open.extend(info.links.iter().rev());
+        let message_queue_len = info.message_queue_len;
+        neighbours.push(Neighbour { pid: next, name: info.name, initial_call, message_queue_len });
+    }
+    neighbours
+}

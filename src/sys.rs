@@ -1,0 +1,509 @@
+//! System messages: looking into a running server, and pausing, tracing and changing it.
+//!
+//! Every behaviour of this crate answers them, and a handmade process
+//! [can](self#handmade-processes). [`of`] names the process; what can be done with it are the
+//! methods of [`Sys`]:
+//!
+//! ```
+//! use procession::prelude::*;
+//! use procession::sys;
+//!
+//! #[derive(Debug)]
+//! struct Counter(u64);
+//!
+//! impl GenServer for Counter {
+//!     type Args = ();
+//!     fn init((): ()) -> InitResult<Self> {
+//!         ready(Counter(0))
+//!     }
+//! }
+//!
+//! impl HandleCast<u64> for Counter {
+//!     fn handle_cast(&mut self, n: u64) -> CastResult<Self> {
+//!         self.0 += n;
+//!         noreply()
+//!     }
+//! }
+//!
+//! let counter = Counter::start(())?;
+//! let sys = sys::of(&counter);
+//! sys.suspend()?;
+//! counter.cast(2); // It waits until the server is resumed.
+//! sys.replace_state(|counter: &mut Counter| counter.0 = 40)?;
+//! sys.resume()?;
+//! assert_eq!(sys.get_state(|counter: &Counter| counter.0)?, 42);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! System messages are handled in the order in which they come, among the others: a busy server
+//! answers when it gets there. A suspended one handles nothing else. Its other messages wait, and
+//! are handled in their order when it is resumed.
+//!
+//! | OTP | here |
+//! |---|---|
+//! | `sys:suspend`, `resume` | [`Sys::suspend`], [`Sys::resume`] |
+//! | `sys:get_state`, `replace_state` | [`Sys::get_state`], [`Sys::replace_state`] |
+//! | `sys:get_status` | [`Sys::get_status`] |
+//! | `sys:statistics(_, true / false)` | [`Sys::statistics_on`], [`Sys::statistics_off`] |
+//! | `sys:statistics(_, get)` | [`Sys::statistics`] |
+//! | `sys:log(_, true / {true, N} / false)` | [`Sys::log_on`], [`Sys::log_off`] |
+//! | `sys:log(_, get / print)` | [`Sys::log`], [`Sys::print_log`] |
+//! | `sys:log_to_file(_, File / false)` | [`Sys::log_to_file`], [`Sys::log_to_file_off`] |
+//! | `sys:trace(_, true / false)` | [`Sys::trace_on`], [`Sys::trace_off`] |
+//! | `sys:install`, `remove`, `no_debug` | [`Sys::install`], [`Sys::remove`], [`Sys::no_debug`] |
+//! | `sys:change_code` | [`Sys::change_code`] |
+//! | `sys:terminate` | [`Sys::terminate`] |
+//! | the last argument, a time-out | [`Sys::timeout`] |
+//! | `sys:debug_options` | [`DebugOptions`] |
+//! | `sys:handle_debug` | [`DebugOptions::handle`] |
+//! | `sys:get_log`, `print_log` | [`DebugOptions::log`] |
+//! | `sys:handle_system_msg` | [`handle`] |
+//! | `system_continue`, `system_terminate` | what [`handle`] returns |
+//! | `system_get_state`, `system_replace_state` | [`System::state`] |
+//! | `system_code_change` | [`System::change_code`] |
+//!
+//! # Handmade processes
+//!
+//! A process that receives by itself matches a [`Request`] as any message, and gives it to
+//! [`handle`], with something that is a [`System`]. What it wants traced, it tells its
+//! [`DebugOptions`].
+//!
+//! ```
+//! use std::fmt;
+//! use std::ops::ControlFlow;
+//!
+//! use procession::prelude::*;
+//! use procession::sys::{self, DebugOptions, System};
+//!
+//! #[derive(Default)]
+//! struct Lamp {
+//!     is_on: bool,
+//!     debug: DebugOptions,
+//! }
+//!
+//! impl System for Lamp {
+//!     type State = bool;
+//!     fn state(&mut self) -> &mut bool {
+//!         &mut self.is_on
+//!     }
+//!     fn debug(&mut self) -> &mut DebugOptions {
+//!         &mut self.debug
+//!     }
+//! }
+//!
+//! let lamp = process::spawn(|| {
+//!     let mut lamp = Lamp::default();
+//!     loop {
+//!         receive! {
+//!             "switch" => lamp.is_on = !lamp.is_on,
+//!             request: sys::Request => match sys::handle(request, &mut lamp) {
+//!                 ControlFlow::Continue(()) => {}
+//!                 ControlFlow::Break(reason) => process::exit_self(reason),
+//!             },
+//!         }
+//!     }
+//! })?;
+//! process::send(lamp, "switch");
+//! assert!(sys::of(lamp).get_state(|is_on: &bool| *is_on)?);
+//! sys::of(lamp).terminate(ExitReason::Normal)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Differences from OTP
+//!
+//! - A state need not be `Send`, and stays where it is: what reads or changes it is a closure that
+//!   runs in the process, and returns what the caller wants of it. If a closure that changes the
+//!   state panics, the state is as the closure has left it.
+//! - Functions return a [`SysError`] where OTP exits the caller.
+//! - [`Sys::change_code`] migrates a state within a running program: there is no code to load.
+//! - Traces and printed logs go to the [`log`] crate, at level `info` with the target
+//!   `procession::sys`, as a library does not own the standard output.
+//! - A closure cannot be compared, so a debug function is installed, and removed, by a name.
+//! - Replies need not be printable: an event shows the type of one.
+//! - Statistics count no reductions.
+//!
+//! OTP: [`sys`](https://www.erlang.org/doc/apps/stdlib/sys.html).
+
+mod debug;
+mod handle;
+
+use std::any::Any;
+use std::any::type_name;
+use std::error::Error;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::call::{DEFAULT_TIMEOUT, ReplyTo, call_with_message};
+use crate::exit::CallError;
+use crate::exit::ExitReason;
+use crate::id::Pid;
+use crate::message::Message;
+use crate::process;
+use crate::process::Destination;
+
+pub use debug::{DebugOptions, Event, Incoming, Kind, Statistics};
+pub(crate) use handle::{Order, exit_of, on_state};
+pub use handle::{Request, System, handle};
+
+/// The process at `to`, for system messages, each with five seconds for its answer.
+pub fn of(to: impl Into<Destination>) -> Sys {
+    Sys { to: to.into(), timeout: DEFAULT_TIMEOUT }
+}
+
+/// A process, by pid or name, as seen by who sends it system messages; made by [`of`].
+///
+/// # Errors
+///
+/// What each method can fail with is a [`SysError`].
+#[derive(Clone, Debug)]
+#[must_use = "it does nothing by itself"]
+pub struct Sys {
+    to: Destination,
+    timeout: Duration,
+}
+
+/// Error returned from system messages.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum SysError {
+    /// There was no answer, for the reason that a call would have none; also if the state is not of
+    /// the type that was asked for.
+    Call(CallError),
+    /// The closure that was to run on the state ended like this. The process goes on.
+    CallbackFailed(ExitReason),
+    /// The process is running; its code can be changed when it is suspended.
+    NotSuspended,
+    /// The process has refused to change its code, and keeps its state.
+    Refused(ExitReason),
+    /// The file of the log cannot be opened.
+    OpenFile(String),
+}
+
+impl fmt::Display for SysError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call(error) => fmt::Display::fmt(error, f),
+            Self::CallbackFailed(reason) => write!(f, "the closure on the state failed: {reason}"),
+            Self::NotSuspended => f.write_str("the process is not suspended"),
+            Self::Refused(reason) => write!(f, "the process does not change its code: {reason}"),
+            Self::OpenFile(error) => write!(f, "the file of the log cannot be opened: {error}"),
+        }
+    }
+}
+
+impl Error for SysError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Call(error) => Some(error),
+            Self::CallbackFailed(_) | Self::NotSuspended | Self::Refused(_) | Self::OpenFile(_) => {
+                None
+            }
+        }
+    }
+}
+
+impl From<CallError> for SysError {
+    fn from(error: CallError) -> SysError {
+        SysError::Call(error)
+    }
+}
+
+/// Whether a process handles its messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It does.
+    Running,
+    /// It handles system messages only.
+    Suspended,
+}
+
+/// A look at a process, as returned by [`Sys::get_status`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// Which process it is.
+    pub pid: Pid,
+    /// Its registered name.
+    pub name: Option<String>,
+    /// The type of its state: for a server, what it is.
+    pub module: &'static str,
+    /// Whether it is suspended.
+    pub mode: Mode,
+    /// The process whose end is its own.
+    pub parent: Option<Pid>,
+    /// Its dictionary, printed.
+    pub dictionary: Vec<(String, String)>,
+    /// What debugging is on.
+    pub debug: Vec<String>,
+    /// Its state, printed: for a server as its `format_status` shows it.
+    pub state: String,
+}
+
+impl Sys {
+    /// Sets how long each method waits for its answer. [`Duration::MAX`] is for ever. Default: 5 s.
+    pub fn timeout(self, timeout: Duration) -> Sys {
+        Sys { timeout, ..self }
+    }
+
+    /// Suspends the process: until it is resumed it handles system messages only. To suspend it
+    /// again does nothing.
+    ///
+    /// A time-out that a server's callback has asked for does not expire meanwhile, and starts anew
+    /// when it is resumed.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn suspend(&self) -> Result<(), SysError> {
+        self.ask(Order::Suspend)
+    }
+
+    /// Resumes the process. Nothing happens if it is not suspended.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn resume(&self) -> Result<(), SysError> {
+        self.ask(Order::Resume)
+    }
+
+    /// Runs `look` on the state of the process, and returns what it returns.
+    ///
+    /// # Errors
+    ///
+    /// - [`SysError::Call`] if there is no answer; with [`CallError::WrongServer`] if the state is
+    ///   no `S`.
+    /// - [`SysError::CallbackFailed`] if `look` panics.
+    pub fn get_state<S: Any, R: Send + 'static>(
+        &self,
+        look: impl FnOnce(&S) -> R + Send + 'static,
+    ) -> Result<R, SysError> {
+        self.replace_state(|state: &mut S| look(state))
+    }
+
+    /// Runs `change` on the state of the process, and returns what it returns.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_state`](Self::get_state). If `change` panics, the state is as it has left it.
+    pub fn replace_state<S: Any, R: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut S) -> R + Send + 'static,
+    ) -> Result<R, SysError> {
+        self.ask(|reply_to| Order::State(on_state(change, reply_to)))?
+    }
+
+    /// Looks at the process.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn get_status(&self) -> Result<Status, SysError> {
+        self.ask(Order::Status)
+    }
+
+    /// Starts to count events, from zero.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn statistics_on(&self) -> Result<(), SysError> {
+        self.debug(DebugOptions::count)
+    }
+
+    /// Stops counting.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn statistics_off(&self) -> Result<(), SysError> {
+        self.debug(DebugOptions::stop_counting)
+    }
+
+    /// What was counted; `None` if nothing is.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn statistics(&self) -> Result<Option<Statistics>, SysError> {
+        self.debug(|debug| debug.counted())
+    }
+
+    /// Keeps the last `limit` events from now on; OTP's default is 10. What was kept stays, as far
+    /// as there is room.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn log_on(&self, limit: usize) -> Result<(), SysError> {
+        self.debug(move |debug| debug.keep(limit))
+    }
+
+    /// Keeps no events any more, and forgets those kept.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn log_off(&self) -> Result<(), SysError> {
+        self.debug(DebugOptions::forget)
+    }
+
+    /// The events that were kept, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn log(&self) -> Result<Vec<String>, SysError> {
+        self.debug(|debug| debug.log())
+    }
+
+    /// Writes the events that were kept to the program's log.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn print_log(&self) -> Result<(), SysError> {
+        self.debug(|debug| debug.print())
+    }
+
+    /// Writes each event as a line to the file at `path`, which is made, or emptied.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::OpenFile`] if it cannot be opened; [`SysError::Call`] if there is no answer.
+    pub fn log_to_file(&self, path: impl Into<PathBuf>) -> Result<(), SysError> {
+        let path = path.into();
+        let opened = self.debug(move |debug| debug.open_file(&path))?;
+        opened.map_err(|error| SysError::OpenFile(error.to_string()))
+    }
+
+    /// Closes the file of the log.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn log_to_file_off(&self) -> Result<(), SysError> {
+        self.debug(DebugOptions::close_file)
+    }
+
+    /// Writes each event to the program's log, at level `info` with the target `procession::sys`.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn trace_on(&self) -> Result<(), SysError> {
+        self.debug(|debug| debug.set_trace(true))
+    }
+
+    /// Stops that.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn trace_off(&self) -> Result<(), SysError> {
+        self.debug(|debug| debug.set_trace(false))
+    }
+
+    /// Has `function` called with each event and the state, until it breaks, or panics, or is
+    /// removed. If there is one of this name already, that stays.
+    ///
+    /// It is not called if the state is no `S`.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn install<S: Any>(
+        &self,
+        name: impl Into<String>,
+        function: impl FnMut(&Event<'_>, &S) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<(), SysError> {
+        let name = name.into();
+        self.debug(move |debug| debug.add(name, function))
+    }
+
+    /// Removes the function that was installed under `name`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn remove(&self, name: impl Into<String>) -> Result<(), SysError> {
+        let name = name.into();
+        self.debug(move |debug| debug.remove(&name))
+    }
+
+    /// Turns off all debugging, and removes all functions.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn no_debug(&self) -> Result<(), SysError> {
+        self.debug(DebugOptions::clear)
+    }
+
+    /// Has a suspended process change its state, which is of the program's version `old_version`,
+    /// to what the present code wants: a server by
+    /// [`code_change`](crate::gen_server::GenServer::code_change), to which `extra` is given.
+    ///
+    /// # Errors
+    ///
+    /// - [`SysError::NotSuspended`] if it is running.
+    /// - [`SysError::Refused`] with the error of `code_change`; the state stays.
+    /// - [`SysError::Call`] if there is no answer; so too if `code_change` panics, as that is the
+    ///   end of the process.
+    pub fn change_code(
+        &self,
+        old_version: impl Into<String>,
+        extra: impl Any + Send + fmt::Debug,
+    ) -> Result<(), SysError> {
+        let (old_version, extra) = (old_version.into(), Message::new(extra));
+        self.ask(|reply_to| Order::ChangeCode { old_version, extra, reply_to })?
+    }
+
+    /// Tells the process to end with `reason`. A server calls its `terminate` first. This does not
+    /// wait until it has ended; to stop a server does.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn terminate(&self, reason: impl Into<ExitReason>) -> Result<(), SysError> {
+        let reason = reason.into();
+        self.ask(|reply_to| Order::Terminate { reason, reply_to: Some(reply_to) })
+    }
+
+    fn debug<R: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut DebugOptions) -> R + Send + 'static,
+    ) -> Result<R, SysError> {
+        self.ask(|reply_to: ReplyTo<R>| {
+            Order::Debug(Box::new(move |debug| reply_to.reply(act(debug))))
+        })
+    }
+
+    fn ask<R: Send + 'static>(
+        &self,
+        order: impl FnOnce(ReplyTo<R>) -> Order,
+    ) -> Result<R, SysError> {
+        let make = |reply_to| Message::new(Request::new(order(reply_to)));
+        Ok(call_with_message(&self.to, self.timeout, make)?)
+    }
+}
+
+/// What a process shows of itself, apart from what only it knows.
+fn status_of<S: System>(mode: Mode, system: &mut S) -> Status {
+    let pid = process::self_pid();
+    Status {
+        pid,
+        name: process::info(pid).and_then(|info| info.name).map(|name| name.to_string()),
+        module: type_name::<S::State>(),
+        mode,
+        parent: system.parent(),
+        dictionary: process::dictionary::print_all(SHOWN),
+        debug: system.debug().describe(),
+        state: system.print(),
+    }
+}
+
+/// How many bytes of a value in the dictionary a status shows.
+const SHOWN: usize = 1000;

@@ -1,0 +1,425 @@
+//! What a process does with its events, while somebody debugs it.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::SystemTime;
+
+use crate::exit::ExitReason;
+use crate::id::Pid;
+use crate::message::{Message, Request};
+use crate::process;
+use crate::process::printed::printed_up_to;
+use crate::report::log_caught;
+
+/// Where traces go.
+const TARGET: &str = "procession::sys";
+
+/// How many bytes an event shows of a value.
+const SHOWN: usize = 1000;
+
+/// Something that happens in a process that is debugged. It prints as traces show it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A message has come, and is about to be handled.
+    In {
+        /// What it is.
+        kind: Kind,
+        /// The message.
+        message: Incoming<'a>,
+        /// Who waits for the reply.
+        from: Option<Pid>,
+    },
+    /// A reply was sent.
+    Out {
+        /// The type of the reply.
+        reply: &'static str,
+        /// Who has got it.
+        to: Pid,
+    },
+    /// A message was handled that was not replied to; this is the state now.
+    State(&'a dyn fmt::Debug),
+    /// What a handmade process says.
+    Other(&'a dyn fmt::Debug),
+}
+
+/// How a message has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Somebody waits for a reply.
+    Call,
+    /// By a cast.
+    Cast,
+    /// It was just sent, or is news of a timer, a link or a monitor.
+    Info,
+}
+
+/// A message, as an [`Event`] shows it.
+#[derive(Clone, Copy)]
+pub struct Incoming<'a> {
+    text: &'a dyn fmt::Debug,
+    value: Value<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Value<'a> {
+    Plain(&'a dyn Any),
+    Message(&'a Message),
+}
+
+impl<'a> Incoming<'a> {
+    /// Shows `value`.
+    pub fn new<T: Any + fmt::Debug>(value: &'a T) -> Incoming<'a> {
+        Incoming { text: value, value: Value::Plain(value) }
+    }
+
+    pub(crate) fn message(message: &'a Message) -> Incoming<'a> {
+        Incoming { text: message, value: Value::Message(message) }
+    }
+
+    pub(crate) fn content(text: &'a dyn Request, value: &'a dyn Any) -> Incoming<'a> {
+        Incoming { text, value: Value::Plain(value) }
+    }
+
+    /// Returns the message as a `T`, if it is one.
+    pub fn downcast_ref<T: Any>(&self) -> Option<&'a T> {
+        match self.value {
+            Value::Plain(value) => value.downcast_ref(),
+            Value::Message(message) => message.downcast_ref(),
+        }
+    }
+}
+
+impl fmt::Debug for Incoming<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text.fmt(f)
+    }
+}
+
+impl fmt::Display for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::In { kind, message, from } => {
+                let kind = match kind {
+                    Kind::Call => "call ",
+                    Kind::Cast => "cast ",
+                    Kind::Info => "",
+                };
+                write!(f, "got {kind}{}", printed_up_to(SHOWN, message))?;
+                match from {
+                    Some(from) => write!(f, " from {from}"),
+                    None => Ok(()),
+                }
+            }
+            Event::Out { reply, to } => write!(f, "sent a {reply} to {to}"),
+            Event::State(state) => write!(f, "new state {}", printed_up_to(SHOWN, state)),
+            Event::Other(event) => f.write_str(&printed_up_to(SHOWN, event)),
+        }
+    }
+}
+
+/// What was counted, as returned by [`Sys::statistics`](super::Sys::statistics).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// When counting began.
+    pub start_time: SystemTime,
+    /// When this was asked for.
+    pub current_time: SystemTime,
+    /// How many messages have come.
+    pub messages_in: u64,
+    /// How many replies were sent.
+    pub messages_out: u64,
+}
+
+/// What debugging is on in a process: none, at first.
+///
+/// A server can be [started](crate::gen_server::StartOptions::debug) with some; a handmade process
+/// has one of these, and tells it its [events](Self::handle).
+///
+/// OTP: [`sys:debug_options/1`](https://www.erlang.org/doc/apps/stdlib/sys.html#debug_options/1).
+#[derive(Debug, Default)]
+#[must_use]
+pub struct DebugOptions {
+    /// Nothing is here, and nothing is done, as long as nobody debugs.
+    tools: Option<Box<Tools>>,
+}
+
+#[derive(Default)]
+struct Tools {
+    statistics: Option<Statistics>,
+    log: Option<Log>,
+    file: Option<File>,
+    trace: bool,
+    installed: Vec<Installed>,
+}
+
+impl fmt::Debug for Tools {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.describe()).finish()
+    }
+}
+
+/// The last events.
+#[derive(Default)]
+struct Log {
+    limit: usize,
+    events: VecDeque<String>,
+}
+
+/// A function of somebody who debugs.
+struct Installed {
+    name: String,
+    function: Box<DebugFunction>,
+}
+
+type DebugFunction = dyn FnMut(&Event<'_>, &dyn Any) -> ControlFlow<()> + Send;
+
+impl DebugOptions {
+    /// None.
+    pub fn new() -> DebugOptions {
+        DebugOptions::default()
+    }
+
+    /// With [statistics](super::Sys::statistics_on).
+    pub fn with_statistics(mut self) -> DebugOptions {
+        self.count();
+        self
+    }
+
+    /// With a [log](super::Sys::log_on) of the last `limit` events.
+    pub fn with_log(mut self, limit: usize) -> DebugOptions {
+        self.keep(limit);
+        self
+    }
+
+    /// With a [trace](super::Sys::trace_on).
+    pub fn with_trace(mut self) -> DebugOptions {
+        self.set_trace(true);
+        self
+    }
+
+    /// With a [log in a file](super::Sys::log_to_file).
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened.
+    pub fn with_log_to_file(mut self, path: impl AsRef<Path>) -> io::Result<DebugOptions> {
+        self.open_file(path.as_ref())?;
+        Ok(self)
+    }
+
+    /// With a function that is [installed](super::Sys::install) as `name`.
+    pub fn with_function<S: Any>(
+        mut self,
+        name: impl Into<String>,
+        function: impl FnMut(&Event<'_>, &S) -> ControlFlow<()> + Send + 'static,
+    ) -> DebugOptions {
+        self.add(name.into(), function);
+        self
+    }
+
+    /// Whether there is any.
+    #[inline]
+    pub fn is_on(&self) -> bool {
+        self.tools.is_some()
+    }
+
+    /// Takes note of an event in a process that has this state.
+    ///
+    /// OTP: [`sys:handle_debug/4`](https://www.erlang.org/doc/apps/stdlib/sys.html#handle_debug/4).
+    pub fn handle(&mut self, event: &Event<'_>, state: &dyn Any) {
+        if let Some(tools) = &mut self.tools {
+            tools.handle(event, state);
+        }
+    }
+
+    /// The events that were kept, the oldest first.
+    ///
+    /// OTP: [`sys:get_log/1`](https://www.erlang.org/doc/apps/stdlib/sys.html#get_log/1).
+    pub fn log(&self) -> Vec<String> {
+        let log = self.tools.as_ref().and_then(|tools| tools.log.as_ref());
+        log.map_or_else(Vec::new, |log| log.events.iter().cloned().collect())
+    }
+
+    /// Turns on, or on with other settings.
+    fn set(&mut self, set: impl FnOnce(&mut Tools)) {
+        set(self.tools.get_or_insert_default());
+    }
+
+    /// Turns off; what is empty then is taken away.
+    fn unset(&mut self, unset: impl FnOnce(&mut Tools)) {
+        if let Some(tools) = &mut self.tools {
+            unset(tools);
+            if tools.is_idle() {
+                self.tools = None;
+            }
+        }
+    }
+
+    pub(crate) fn count(&mut self) {
+        let now = SystemTime::now();
+        let none =
+            Statistics { start_time: now, current_time: now, messages_in: 0, messages_out: 0 };
+        self.set(|tools| tools.statistics = Some(none));
+    }
+
+    pub(crate) fn stop_counting(&mut self) {
+        self.unset(|tools| tools.statistics = None);
+    }
+
+    pub(crate) fn counted(&self) -> Option<Statistics> {
+        let counted = self.tools.as_ref()?.statistics?;
+        Some(Statistics { current_time: SystemTime::now(), ..counted })
+    }
+
+    pub(crate) fn keep(&mut self, limit: usize) {
+        self.set(|tools| tools.log.get_or_insert_default().set_limit(limit));
+    }
+
+    pub(crate) fn forget(&mut self) {
+        self.unset(|tools| tools.log = None);
+    }
+
+    pub(crate) fn print(&self) {
+        self.log().iter().for_each(|event| trace(event));
+    }
+
+    pub(crate) fn open_file(&mut self, path: &Path) -> io::Result<()> {
+        let file = File::create(path)?;
+        self.set(|tools| tools.file = Some(file));
+        Ok(())
+    }
+
+    pub(crate) fn close_file(&mut self) {
+        self.unset(|tools| tools.file = None);
+    }
+
+    pub(crate) fn set_trace(&mut self, on: bool) {
+        if on { self.set(|tools| tools.trace = true) } else { self.unset(|it| it.trace = false) }
+    }
+
+    pub(crate) fn add<S: Any>(
+        &mut self,
+        name: String,
+        mut function: impl FnMut(&Event<'_>, &S) -> ControlFlow<()> + Send + 'static,
+    ) {
+        self.set(|tools| {
+            if tools.installed.iter().any(|installed| installed.name == name) {
+                return;
+            }
+            let function = Box::new(move |event: &Event<'_>, state: &dyn Any| {
+                state.downcast_ref().map_or(ControlFlow::Continue(()), |it| function(event, it))
+            });
+            tools.installed.push(Installed { name, function });
+        });
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.unset(|tools| tools.installed.retain(|installed| installed.name != name));
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.tools = None;
+    }
+
+    /// What is on, in words.
+    pub(crate) fn describe(&self) -> Vec<String> {
+        self.tools.as_ref().map_or_else(Vec::new, |tools| tools.describe())
+    }
+}
+
+impl Tools {
+    fn is_idle(&self) -> bool {
+        let Tools { statistics, log, file, trace, installed } = self;
+        statistics.is_none() && log.is_none() && file.is_none() && !trace && installed.is_empty()
+    }
+
+    fn describe(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        words.extend(self.statistics.map(|_| "statistics".to_owned()));
+        words.extend(self.log.as_ref().map(|log| format!("log of {} events", log.limit)));
+        words.extend(self.file.as_ref().map(|_| "log to file".to_owned()));
+        words.extend(self.trace.then(|| "trace".to_owned()));
+        words.extend(self.installed.iter().map(|it| format!("function {:?}", it.name)));
+        words
+    }
+
+    fn handle(&mut self, event: &Event<'_>, state: &dyn Any) {
+        if let Some(statistics) = &mut self.statistics {
+            statistics.count(event);
+        }
+        if self.log.is_some() || self.file.is_some() || self.trace {
+            self.write(&event.to_string());
+        }
+        self.installed.retain_mut(|installed| {
+            let outcome = process::catch(|| (installed.function)(event, state));
+            matches!(outcome, Ok(ControlFlow::Continue(())))
+        });
+    }
+
+    fn write(&mut self, event: &str) {
+        if let Some(log) = &mut self.log {
+            log.push(event.to_owned());
+        }
+        if let Some(file) = &mut self.file
+            && let Err(error) = writeln!(file, "{}", mark(event))
+        {
+            let error = ExitReason::from(error);
+            log_caught(|| log::warn!(target: TARGET, "an event cannot be written: {error}"));
+            self.file = None;
+        }
+        if self.trace {
+            trace(event);
+        }
+    }
+}
+
+/// An event as it is traced: with the process that it happens in.
+fn mark(event: &str) -> String {
+    let me = process::self_pid();
+    match process::info(me).and_then(|info| info.name) {
+        Some(name) => format!("*DBG* {name} {event}"),
+        None => format!("*DBG* {me} {event}"),
+    }
+}
+
+fn trace(event: &str) {
+    log_caught(|| log::info!(target: TARGET, "{}", mark(event)));
+}
+
+impl Log {
+    fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+        self.make_room(0);
+    }
+
+    fn push(&mut self, event: String) {
+        self.make_room(1);
+        if self.limit > 0 {
+            self.events.push_back(event);
+        }
+    }
+
+    fn make_room(&mut self, more: usize) {
+        let most = self.limit.saturating_sub(more);
+        let excess = self.events.len().saturating_sub(most);
+        self.events.drain(..excess);
+    }
+}
+
+impl Statistics {
+    fn count(&mut self, event: &Event<'_>) {
+        match event {
+            Event::In { .. } => self.messages_in += 1,
+            Event::Out { .. } => self.messages_out += 1,
+            Event::State(_) | Event::Other(_) => {}
+        }
+    }
+}

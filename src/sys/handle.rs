@@ -1,0 +1,170 @@
+//! What a process does with a system message.
+
+use std::any::{Any, type_name};
+use std::fmt;
+use std::ops::ControlFlow;
+
+use crate::call::ReplyTo;
+use crate::exit::CallError;
+use crate::exit::ExitReason;
+use crate::id::Pid;
+use crate::message::Exit;
+use crate::message::Message;
+use crate::process;
+use crate::process::printed::printed;
+use crate::process::unwind::drop_caught;
+
+use super::{DebugOptions, Mode, Status, SysError, status_of};
+
+/// A system message, for the process that has received it to [handle].
+pub struct Request {
+    order: Order,
+}
+
+/// What is to be done.
+pub(crate) enum Order {
+    Suspend(ReplyTo<()>),
+    Resume(ReplyTo<()>),
+    Status(ReplyTo<Status>),
+    State(StateOrder),
+    Debug(Box<dyn FnOnce(&mut DebugOptions) + Send>),
+    ChangeCode { old_version: String, extra: Message, reply_to: ReplyTo<Result<(), SysError>> },
+    Terminate { reason: ExitReason, reply_to: Option<ReplyTo<()>> },
+}
+
+/// Does something with a state whose type the mailbox does not know, and whose name is given.
+pub(crate) type StateOrder = Box<dyn FnOnce(&mut dyn Any, &'static str) + Send>;
+
+impl Request {
+    pub(crate) fn new(order: Order) -> Request {
+        Request { order }
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match &self.order {
+            Order::Suspend(_) => "Suspend",
+            Order::Resume(_) => "Resume",
+            Order::Status(_) => "GetStatus",
+            Order::State(_) => "State",
+            Order::Debug(_) => "Debug",
+            Order::ChangeCode { .. } => "ChangeCode",
+            Order::Terminate { .. } => "Terminate",
+        };
+        f.debug_tuple("Request").field(&format_args!("{name}")).finish()
+    }
+}
+
+/// A process that answers system messages.
+pub trait System {
+    /// What [`get_state`](super::Sys::get_state) reads, and
+    /// [`replace_state`](super::Sys::replace_state) changes.
+    type State: Any + fmt::Debug;
+
+    /// The state.
+    fn state(&mut self) -> &mut Self::State;
+
+    /// What debugging is on.
+    fn debug(&mut self) -> &mut DebugOptions;
+
+    /// The process whose exit ends this one, if it traps exits, while it is suspended as else. By
+    /// default there is none.
+    fn parent(&self) -> Option<Pid> {
+        None
+    }
+
+    /// The state as text. By default as its `Debug`.
+    fn print(&mut self) -> String {
+        printed(self.state())
+    }
+
+    /// Changes the state from what it was in the version `old_version`.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not changed. By default it never is.
+    fn change_code(&mut self, old_version: &str, extra: Message) -> Result<(), ExitReason> {
+        _ = extra;
+        Err(ExitReason::new(format!("there is no way from version {old_version:?}")))
+    }
+}
+
+/// Handles a system message; the caller is the process that it was sent to.
+///
+/// If it suspends the process, this returns when that is resumed; the other messages stay where
+/// they are. It breaks with the reason with which the process is to end.
+///
+/// OTP: [`sys:handle_system_msg/6`](https://www.erlang.org/doc/apps/stdlib/sys.html#handle_system_msg/6).
+pub fn handle(request: Request, system: &mut impl System) -> ControlFlow<ExitReason> {
+    let mut mode = obey(request, Mode::Running, system)?;
+    while mode == Mode::Suspended {
+        let parent = system.parent();
+        let message = process::receive_match(|message| {
+            message.is::<Request>() || exit_of(parent, message).is_some()
+        });
+        if let Some(exit) = exit_of(parent, &message) {
+            return ControlFlow::Break(exit.reason.clone());
+        }
+        if let Ok(request) = message.downcast::<Request>() {
+            mode = obey(request, mode, system)?;
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+/// The exit of `parent`, if `message` is that.
+pub(crate) fn exit_of(parent: Option<Pid>, message: &Message) -> Option<&Exit> {
+    message.downcast_ref::<Exit>().filter(|exit| parent == Some(exit.from))
+}
+
+/// Does what the request says, and returns the mode from then on.
+fn obey(request: Request, mode: Mode, system: &mut impl System) -> ControlFlow<ExitReason, Mode> {
+    match request.order {
+        Order::Suspend(reply_to) => {
+            reply_to.reply(());
+            return ControlFlow::Continue(Mode::Suspended);
+        }
+        Order::Resume(reply_to) => {
+            reply_to.reply(());
+            return ControlFlow::Continue(Mode::Running);
+        }
+        Order::Status(reply_to) => reply_to.reply(status_of(mode, system)),
+        Order::State(act) => act_on_state(act, system),
+        Order::Debug(act) => act(system.debug()),
+        Order::ChangeCode { reply_to, .. } if mode == Mode::Running => {
+            reply_to.reply(Err(SysError::NotSuspended));
+        }
+        Order::ChangeCode { old_version, extra, reply_to } => {
+            let outcome = system.change_code(&old_version, extra);
+            reply_to.reply(outcome.map_err(SysError::Refused));
+        }
+        Order::Terminate { reason, reply_to } => {
+            reply_to.into_iter().for_each(|reply_to| reply_to.reply(()));
+            return ControlFlow::Break(reason);
+        }
+    }
+    ControlFlow::Continue(mode)
+}
+
+fn act_on_state<S: System>(act: StateOrder, system: &mut S) {
+    act(system.state(), type_name::<S::State>());
+}
+
+/// The order to run `act` on the state, and to reply with what it returns.
+pub(crate) fn on_state<S: Any, R: Send + 'static>(
+    act: impl FnOnce(&mut S) -> R + Send + 'static,
+    reply_to: ReplyTo<Result<R, SysError>>,
+) -> StateOrder {
+    Box::new(move |state, found| match state.downcast_mut::<S>() {
+        Some(state) => {
+            let outcome = process::catch(|| act(state));
+            reply_to.reply(outcome.map_err(SysError::CallbackFailed));
+        }
+        None => {
+            drop_caught(act);
+            let expected = type_name::<S>();
+            reply_to.refuse(CallError::WrongServer { expected, found });
+        }
+    })
+}
