@@ -4,7 +4,9 @@
 //! What to look for: one enum is all that a bank's servers can be asked. This one does not know all
 //! of it, and says so: a bad question is its client's business, no reason to crash. The client that
 //! closes the account gets its answer when `terminate` has run, and learns by a monitor that the
-//! process is gone.
+//! process is gone. A second account is overdrawn, which its server takes for a bug and crashes at:
+//! the log shows which server it was, the last message, the state and the reason, then what else is
+//! known of the process; the client gets the reason as an error.
 //!
 //! Run it with `cargo run --example account`.
 
@@ -27,6 +29,7 @@ struct Account {
 enum Request {
     Amount,
     Deposit(u64),
+    Withdraw(u64),
     Interest,
     Stop,
 }
@@ -69,6 +72,10 @@ impl HandleCall<Request> for Account {
                 self.amount += more;
                 reply(Ok(self.amount))
             }
+            Request::Withdraw(less) => {
+                self.amount = self.amount.checked_sub(less).expect("nobody overdraws");
+                reply(Ok(self.amount))
+            }
             Request::Stop => stop_with_reply(ExitReason::Shutdown, Ok(self.amount)),
             unknown @ Request::Interest => reply(Err(Unknown(unknown))),
         }
@@ -82,6 +89,7 @@ fn ask(request: Request) -> Result<u64, Box<dyn Error>> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    env_logger::init(); // Without RUST_LOG it shows errors.
     let options = StartOptions::new().name(ACCOUNT);
     let (_, monitor) = Account::start_monitor_with(100, options)?;
     println!("amount: {}", ask(Request::Amount)?);
@@ -97,6 +105,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     if let Err(error) = ask(Request::Amount) {
         println!("no amount: {error}");
+    }
+
+    Account::start_with(50, StartOptions::new().name(ACCOUNT))?;
+    if let Err(error) = ask(Request::Withdraw(80)) {
+        println!("nothing withdrawn: {error}");
     }
     Ok(())
 }

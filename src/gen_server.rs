@@ -92,11 +92,35 @@
 //! ends, the process that has started it with a link. It is not called when `init` has failed, when
 //! the server is killed, or when it gets an exit signal that it does not trap.
 //!
-//! A reason that is not [orderly](ExitReason::is_orderly) is reported through the [`log`] crate at
-//! level `error`, with the target `procession::gen_server`: which server, the message that it was
-//! handling, its state as [`format_status`](GenServer::format_status) shows it, the reason, and the
-//! client if it was a call. As the callback consumes the message, it is printed before it is
-//! handled (its first thousand bytes), but only if that target is enabled.
+//! A reason that is not [orderly](ExitReason::is_orderly) is [reported](crate::report) through the
+//! [`log`] crate at level `error`, with the target `procession::gen_server`: which server, the
+//! message that it was handling, its state as [`format_status`](GenServer::format_status) shows it,
+//! the reason, and the client if it was a call. A crash report of the process follows, with the
+//! target `procession::crash`. As the callback consumes the message, it is printed before it is
+//! handled (its first thousand bytes), but only if somebody wants such reports.
+//!
+//! # While it runs
+//!
+//! A server answers [system messages](crate::sys): it can be suspended and resumed, traced, looked
+//! into and changed. It [hibernates](Then::hibernate) if it is told to, or if nothing
+//! has come [for a while](StartOptions::hibernate_after). A process that was started as something
+//! else can [become](enter_loop) a server.
+//!
+//! | OTP | here |
+//! |---|---|
+//! | `start`, `start_link` | [`GenServer::start`], [`GenServer::start_link`], `…_with` options |
+//! | `start_monitor` | [`GenServer::start_monitor`], [`GenServer::start_monitor_with`] |
+//! | `call`, `cast`, `reply` | [`ServerRef::call`], [`ServerRef::cast`], [`ReplyTo::reply`] |
+//! | `send_request`, `wait_response`, … | [`ServerRef::send_request`], [`RequestId`] |
+//! | `reqids_new`, … | [`RequestIds`] |
+//! | `multi_call`, `abcast` | [`ServerRef::multi_call`], [`ServerRef::abcast`] |
+//! | `stop` | [`ServerRef::stop`], [`ServerRef::stop_with`] |
+//! | `enter_loop` | [`enter_loop`] |
+//! | `init`, `terminate`, `code_change`, `format_status` | the same in [`GenServer`] |
+//! | `handle_call`, `handle_cast` | [`HandleCall`], [`HandleCast`] |
+//! | `handle_continue` | [`HandleContinue`] |
+//! | `handle_info` | [`GenServer::handle_info`] |
+//! | options of a start | [`StartOptions`] |
 //!
 //! # When not to use one
 //!
@@ -123,7 +147,10 @@
 //!   reports see the state as the callback has left it, not as it was before.
 //! - `{abs, Time}` of the requests is the [`Duration`](std::time::Duration) until then. A request
 //!   whose response was taken leaves its collection; there is no `Delete` to say so.
-//! - [`format_status`](GenServer::format_status) shapes the state only.
+//! - [`format_status`](GenServer::format_status) shapes the state only. Messages and reasons are
+//!   shown by their own `Debug`.
+//! - [`code_change`](GenServer::code_change) takes the state by value, so a panic there loses it,
+//!   and ends the server.
 //! - There is no `send_request/4`: [`RequestIds::add`] adds the request that was sent.
 //! - Responses carry a [`CallError`]; to whom the request was sent, [`RequestId::destination`]
 //!   says.

@@ -70,11 +70,12 @@
 //!
 //! # What the runtime logs
 //!
-//! A process that panics writes a crash report through the [`log`] crate, at level `error` with the
-//! target `procession::crash`, before others hear of its end. Its panic message is not printed
-//! otherwise: the first spawn installs a panic hook that keeps it for the report, and calls the
-//! hook that was there before for panics in threads that run no process. A killed process whose
-//! thread had to be left behind is reported at level `warn` with the target
+//! A process that panics writes a [crash report](crate::report) through the [`log`] crate, at level
+//! `error` with the target `procession::crash`, before others hear of its end; so does one of
+//! [`proc_lib`](crate::proc_lib), as all servers are, that ends abnormally in another way. A panic
+//! message is not printed otherwise: the first spawn installs a panic hook that keeps it for the
+//! report, and calls the hook that was there before for panics in threads that run no process. A
+//! killed process whose thread had to be left behind is reported at level `warn` with the target
 //! `procession::abandoned`.
 //!
 //! What processes cost, how many fit, and what can be set, is in [`tuning`].

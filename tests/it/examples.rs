@@ -41,6 +41,7 @@ impl Example {
         let mut child = Command::new(path_of(name))
             .args(arguments)
             .env_remove("RUST_LOG")
+            .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -247,8 +248,8 @@ mod account {
     use super::*;
 
     #[test]
-    fn answers_what_it_does_not_know_and_ends_by_a_call() {
-        run("account", &[]).assert_printed(
+    fn answers_what_it_does_not_know_ends_by_a_call_and_reports_its_crash() {
+        run("account", &[]).assert_printed_and_logged(
             "amount: 100\n\
              deposited, amount: 120\n\
              no interest: an account does not know Interest\n\
@@ -256,7 +257,24 @@ mod account {
              the account is closed with 120 in it: shutdown\n\
              paid out: 120\n\
              the account has ended: shutdown\n\
-             no amount: no such process\n",
+             no amount: no such process\n\
+             the account is closed with 50 in it: panicked: nobody overdraws, at \
+             examples/account.rs:#:#\n\
+             nothing withdrawn: the server ended before it answered: panicked: nobody overdraws, \
+             at examples/account.rs:#:#\n",
+            "[#-#-#T#:#:#Z ERROR procession::gen_server] server account (<#.#.#>) is terminating\n\
+             \u{20}       last message: Withdraw(80)\n\
+             \u{20}       state: Account { amount: 50 }\n\
+             \u{20}       reason: panicked: nobody overdraws, at examples/account.rs:#:#\n\
+             \u{20}       client: <#.#.#>\n\
+             [#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
+             \u{20}       initial call: account::Account\n\
+             \u{20}       registered name: account\n\
+             \u{20}       reason: panicked: nobody overdraws, at examples/account.rs:#:#\n\
+             \u{20}       ancestors: [<#.#.#>]\n\
+             \u{20}       message queue length: 0\n\
+             \u{20}       links: []\n\
+             \u{20}       trap_exit: false\n",
         );
     }
 }
@@ -281,7 +299,15 @@ mod egg_timer {
              server egg_timer (<#.#.#>) is terminating\n\
              \u{20}       last message: BreakSomething\n\
              \u{20}       state: {\"ostrich egg\": 5400s}\n\
-             \u{20}       reason: \"we_broke_something\"\n",
+             \u{20}       reason: \"we_broke_something\"\n\
+             [#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
+             \u{20}       initial call: egg_timer::EggTimer\n\
+             \u{20}       registered name: egg_timer\n\
+             \u{20}       reason: \"we_broke_something\"\n\
+             \u{20}       ancestors: [<#.#.#>]\n\
+             \u{20}       message queue length: #\n\
+             \u{20}       links: []\n\
+             \u{20}       trap_exit: false\n",
         );
         let alarms = ended.output.lines().filter(|line| line.ends_with("left"));
         for (line, duration) in alarms.zip([5400, 780, 5400]) {
