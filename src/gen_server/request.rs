@@ -60,7 +60,7 @@ pub(crate) fn deliver<S: GenServer>(request: &mut dyn Request, server: &mut S) -
 /// How a server goes on after a callback, now that a reply has been sent.
 pub(crate) struct Step<S> {
     pub(crate) wait: Wait<S>,
-    pub(crate) stop: Option<Stop>,
+    pub(crate) stop: Option<Box<Stop>>,
     /// Whether the client gets a reply now.
     pub(crate) replied: bool,
     /// The client that is to get the request back, as its reply is in it.
@@ -86,7 +86,7 @@ impl<S> Step<S> {
     }
 
     fn stop_with(stop: Stop) -> Step<S> {
-        Step { stop: Some(stop), ..Step::unchanged() }
+        Step { stop: Some(Box::new(stop)), ..Step::unchanged() }
     }
 
     pub(crate) fn stop(reason: ExitReason) -> Step<S> {

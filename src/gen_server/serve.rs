@@ -66,7 +66,7 @@ impl<S: GenServer> Server<S> {
         loop {
             match self.step() {
                 Step { stop: None, wait, .. } => self.wait = wait,
-                Step { stop: Some(stop), .. } => return self.terminate(stop),
+                Step { stop: Some(stop), .. } => return self.terminate(*stop),
             }
         }
     }
@@ -107,9 +107,13 @@ impl<S: GenServer> Server<S> {
         if let Some(request) = message.as_request() {
             let client = request.client();
             self.handled = Handled::of(request, client);
-            self.show_request(request);
+            if self.is_debugged() {
+                self.show_request(request);
+            }
             let mut step = self.guard(|state| deliver(request, state));
-            self.show_outcome(&step, client.zip(request.reply_type()));
+            if self.is_debugged() {
+                self.show_outcome(&step, client.zip(request.reply_type()));
+            }
             if let Some(client) = step.answered.take() {
                 put_reply(client, message);
             }
@@ -123,13 +127,14 @@ impl<S: GenServer> Server<S> {
             return Step::stop(exit.reason.clone());
         }
         self.handled = Handled::of(&message, None);
-        self.show(|| Event::In {
-            kind: sys::Kind::Info,
-            message: Incoming::message(&message),
-            from: None,
-        });
+        if self.is_debugged() {
+            let (kind, message) = (sys::Kind::Info, Incoming::message(&message));
+            self.show(&Event::In { kind, message, from: None });
+        }
         let step = self.guard(|state| after_cast(state.handle_info(message)));
-        self.show_outcome(&step, None);
+        if self.is_debugged() {
+            self.show_outcome(&step, None);
+        }
         step
     }
 
@@ -150,26 +155,31 @@ impl<S: GenServer> Server<S> {
         process::catch(|| callback(self.state())).unwrap_or_else(Step::stop)
     }
 
-    /// Shows an event to who debugs the server, if anybody does.
+    /// Whether anybody wants to see the events.
     #[inline]
-    fn show<'a>(&mut self, event: impl FnOnce() -> Event<'a>) {
-        if self.settings.debug.is_on()
-            && let Some(state) = &self.state
-        {
-            self.settings.debug.handle(&event(), state);
+    fn is_debugged(&self) -> bool {
+        self.settings.debug.is_on()
+    }
+
+    #[cold]
+    fn show(&mut self, event: &Event<'_>) {
+        if let Some(state) = &self.state {
+            self.settings.debug.handle(event, state);
         }
     }
 
+    #[cold]
     fn show_request(&mut self, request: &dyn Request) {
         let from = request.client();
         let kind = if from.is_some() { sys::Kind::Call } else { sys::Kind::Cast };
-        let message = || Incoming::content(request, request.content());
-        self.show(|| Event::In { kind, message: message(), from });
+        let message = Incoming::content(request, request.content());
+        self.show(&Event::In { kind, message, from });
     }
 
     /// Shows what has come of a message: the reply to a client, of some type, or the new state.
+    #[cold]
     fn show_outcome(&mut self, step: &Step<S>, reply: Option<(Pid, &'static str)>) {
-        if !self.settings.debug.is_on() || step.stop.is_some() {
+        if step.stop.is_some() {
             return;
         }
         let Some(state) = &self.state else { return };
