@@ -60,6 +60,8 @@ pub mod sys;
 mod stop;
 pub mod proc_lib;
 pub mod gen_server;
+pub mod supervisor;
+pub mod dynamic_supervisor;
 pub mod prelude;
 
 pub use exit::{CallError, Detail, ExitReason, Panic};

@@ -93,7 +93,7 @@ impl Kind {
         }
     }
 
-    fn target(self) -> &'static str {
+    pub(crate) fn target(self) -> &'static str {
         match self {
             Kind::Server => "procession::gen_server",
             Kind::Crash => "procession::crash",

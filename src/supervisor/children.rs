@@ -1,0 +1,107 @@
+//! The children of a supervisor, in the order in which they were started.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::id::Pid;
+
+use super::child_spec::Spec;
+
+/// The place of a child among its siblings: one that was added later comes later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place(u64);
+
+#[derive(Debug)]
+pub(crate) struct Child {
+    pub(crate) spec: Spec,
+    state: ChildState,
+    /// How often it was started again.
+    pub(crate) restarts: u64,
+}
+
+/// What has become of a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChildState {
+    /// It runs.
+    Running(Pid),
+    /// It could not be started again, and will be tried again.
+    Restarting,
+    /// It has ended, was stopped, or has chosen not to start.
+    Stopped,
+}
+
+impl ChildState {
+    /// The process, if it runs.
+    pub fn pid(self) -> Option<Pid> {
+        if let ChildState::Running(pid) = self { Some(pid) } else { None }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Children {
+    next: u64,
+    children: BTreeMap<Place, Child>,
+    by_id: HashMap<String, Place>,
+    by_pid: HashMap<Pid, Place>,
+}
+
+impl Child {
+    pub(crate) fn state(&self) -> ChildState {
+        self.state
+    }
+}
+
+impl Children {
+    /// Adds a child after the others, which has not started.
+    pub(crate) fn add(&mut self, spec: Spec) -> Place {
+        let place = Place(self.next);
+        self.next += 1;
+        self.by_id.insert(spec.policy.id.clone(), place);
+        self.children.insert(place, Child { spec, state: ChildState::Stopped, restarts: 0 });
+        place
+    }
+
+    pub(crate) fn set_state(&mut self, place: Place, state: ChildState) {
+        let Some(child) = self.children.get_mut(&place) else { return };
+        if let Some(pid) = child.state.pid() {
+            self.by_pid.remove(&pid);
+        }
+        child.state = state;
+        if let Some(pid) = state.pid() {
+            self.by_pid.insert(pid, place);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, place: Place) {
+        self.set_state(place, ChildState::Stopped);
+        if let Some(child) = self.children.remove(&place) {
+            self.by_id.remove(&child.spec.policy.id);
+        }
+    }
+
+    pub(crate) fn get(&self, place: Place) -> Option<&Child> {
+        self.children.get(&place)
+    }
+
+    pub(crate) fn get_mut(&mut self, place: Place) -> Option<&mut Child> {
+        self.children.get_mut(&place)
+    }
+
+    pub(crate) fn place_of_id(&self, id: &str) -> Option<Place> {
+        self.by_id.get(id).copied()
+    }
+
+    pub(crate) fn place_of_pid(&self, pid: Pid) -> Option<Place> {
+        self.by_pid.get(&pid).copied()
+    }
+
+    /// The children from `first` on, in their order; all of them from `None` on.
+    pub(crate) fn places_from(&self, first: Option<Place>) -> Vec<Place> {
+        let first = first.unwrap_or(Place(0));
+        self.children.range(first..).map(|(place, _)| *place).collect()
+    }
+
+    /// The children, in their order.
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Child> {
+        self.children.values()
+    }
+}

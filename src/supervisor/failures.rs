@@ -1,0 +1,86 @@
+//! What supervisors say of their children.
+
+use crate::exit::ExitReason;
+use crate::gen_server::StartError;
+use crate::id::Pid;
+use crate::message::{Message, Object};
+use crate::process;
+use crate::process::printed::printed;
+use crate::report::{
+    Child, Context, Kind, ProgressReport, Report, SupervisorReport, is_wanted, log_caught, submit,
+};
+
+use super::{Policy, SupervisorError};
+
+/// The calling supervisor, as reports show it.
+fn me() -> Object {
+    let pid = process::self_pid();
+    process::info(pid).and_then(|info| info.name).map_or(Object::Pid(pid), Object::Name)
+}
+
+fn describe(policy: &Policy, pid: Option<Pid>) -> Child {
+    Child { pid, id: policy.id.clone() }
+}
+
+pub(crate) fn report_failure(
+    context: Context,
+    reason: &ExitReason,
+    policy: &Policy,
+    pid: Option<Pid>,
+) {
+    if is_wanted(Kind::Supervisor) {
+        submit(&Report::Supervisor(SupervisorReport {
+            supervisor: me(),
+            context,
+            shown_reason: printed(&format_args!("{reason}")),
+            reason: reason.clone(),
+            child: describe(policy, pid),
+        }));
+    }
+}
+
+pub(crate) fn report_progress(policy: &Policy, pid: Pid) {
+    if is_wanted(Kind::Progress) {
+        let child = describe(policy, Some(pid));
+        submit(&Report::Progress(ProgressReport { supervisor: me(), child }));
+    }
+}
+
+/// That the restarts have become too many.
+pub(crate) fn report_giving_up(policy: &Policy, pid: Option<Pid>) {
+    let reason = ExitReason::new("reached the maximum restart intensity");
+    report_failure(Context::Shutdown, &reason, policy, pid);
+}
+
+/// Logs a message that no supervisor knows what to do with.
+pub(crate) fn report_unexpected(message: &Message) {
+    let text = printed(message);
+    let target = Kind::Supervisor.target();
+    log_caught(|| log::error!(target: target, "{} does not expect this message: {text}", me()));
+}
+
+/// Why a start failed.
+pub(crate) fn reason_of(error: StartError) -> ExitReason {
+    match error {
+        StartError::Failed(reason) => reason,
+        StartError::Ignored
+        | StartError::AlreadyStarted(_)
+        | StartError::Name(_)
+        | StartError::Timeout
+        | StartError::Spawn(_)
+        | StartError::CallerEnded => ExitReason::from(error),
+    }
+}
+
+/// The same, for who has asked for the child.
+pub(crate) fn start_error(error: StartError) -> SupervisorError {
+    match error {
+        StartError::AlreadyStarted(pid) => SupervisorError::AlreadyStarted(pid),
+        StartError::Ignored => SupervisorError::Ignored,
+        StartError::Failed(_)
+        | StartError::Name(_)
+        | StartError::Timeout
+        | StartError::Spawn(_)
+        | StartError::CallerEnded => SupervisorError::Failed(reason_of(error)),
+    }
+}
