@@ -50,7 +50,7 @@ use crate::id::TimerRef;
 use crate::message::{Message, Object, Timeout};
 use crate::process::Destination;
 use crate::process::self_pid;
-use crate::process::timers::{self, Action, Tick, deadline_of};
+use crate::process::timers::{self, Action, Repeat, Tick, deadline_of};
 
 pub use crate::process::sleep;
 
@@ -137,7 +137,8 @@ pub fn send_interval<M: Any + Send + Debug + Clone>(
 fn repeat(period: Duration, target: Option<crate::id::Pid>, tick: Tick) -> TimerRef {
     assert!(!period.is_zero(), "the period of a repeating timer is zero");
     let due = deadline_of(period);
-    timers::start(due, target, |_| Action::Repeat { period, due, tick })
+    let repeat = Box::new(Repeat { period, due, tick });
+    timers::start(due, target, |_| Action::Repeat(repeat))
 }
 
 /// Runs `function` in a process of its own after `duration`.

@@ -135,7 +135,7 @@ fn announce(process: Process) {
     }
     tell_clients(process, &reason);
     // Now that everybody knows, what is the user's may take its time.
-    timers::discard(timers);
+    timers.into_iter().for_each(timers::discard);
     unwind::drop_each_caught(tags);
 }
 

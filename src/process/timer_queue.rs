@@ -2,11 +2,11 @@
 //!
 //! A value: it owns no clock and no thread. Timers are kept in numbered places; a heap orders their
 //! deadlines. Cancelling leaves the heap's entry behind, to be skipped later; when over half of the
-//! heap is such, it is rebuilt. The timers of one target form a list through the places, so that an
-//! exiting process finds its own without looking at the others.
+//! heap is such, it is rebuilt. The timers with targets in one slot of the process table form a
+//! list through the places, so that an exiting process finds its own without looking at the others.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 use std::mem;
 use std::num::NonZeroU64;
 use std::time::Instant;
@@ -18,13 +18,15 @@ const SMALL_HEAP: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct TimerQueue<T> {
-    places: Vec<Option<Timer<T>>>,
+    places: Vec<Option<Timer>>,
+    /// What the timers are for, in the same places: large, and mostly not looked at.
+    items: Vec<Option<T>>,
     free: Vec<u32>,
     heap: BinaryHeap<Reverse<Key>>,
     /// How many entries of the heap stand for a pending timer.
     pending: usize,
-    /// The first timer in each target's list.
-    targets: HashMap<Pid, u32>,
+    /// The first timer of each slot's list.
+    heads: Vec<Option<u32>>,
 }
 
 /// When a timer expires; of two at the same instant the older comes first.
@@ -36,11 +38,10 @@ struct Key {
 }
 
 #[derive(Debug)]
-struct Timer<T> {
+struct Timer {
     serial: NonZeroU64,
     /// `None` while the timer has expired and was not armed again.
     deadline: Option<Instant>,
-    item: T,
     target: Option<Pid>,
     previous: Option<u32>,
     next: Option<u32>,
@@ -50,10 +51,11 @@ impl<T> TimerQueue<T> {
     pub(crate) fn new() -> TimerQueue<T> {
         TimerQueue {
             places: Vec::new(),
+            items: Vec::new(),
             free: Vec::new(),
             heap: BinaryHeap::new(),
             pending: 0,
-            targets: HashMap::new(),
+            heads: Vec::new(),
         }
     }
 
@@ -67,17 +69,18 @@ impl<T> TimerQueue<T> {
         let serial = unique();
         let index = self.free.pop().unwrap_or_else(|| {
             self.places.push(None);
+            self.items.push(None);
             u32::try_from(self.places.len() - 1).expect("fewer than 2^32 timers fit into memory")
         });
         let timer = TimerRef { serial, index };
-        let next = target.and_then(|target| self.targets.insert(target, index));
+        let next = target.and_then(|target| self.head(target).replace(index));
         if let Some(next) = next {
             self.place(next).previous = Some(index);
         }
-        let item = make(timer);
         self.places[index as usize] =
-            Some(Timer { serial, deadline: None, item, target, previous: None, next });
-        self.arm(timer, deadline);
+            Some(Timer { serial, deadline: Some(deadline), target, previous: None, next });
+        self.items[index as usize] = Some(make(timer));
+        self.push(timer, deadline);
         timer
     }
 
@@ -86,8 +89,7 @@ impl<T> TimerQueue<T> {
         let Some(entry) = self.get_mut(timer) else { return };
         if entry.deadline.is_none() {
             entry.deadline = Some(deadline);
-            self.pending += 1;
-            self.heap.push(Reverse(Key { deadline, serial: timer.serial, index: timer.index }));
+            self.push(timer, deadline);
         }
     }
 
@@ -113,7 +115,8 @@ impl<T> TimerQueue<T> {
 
     /// The item of a timer that is not gone.
     pub(crate) fn item(&mut self, timer: TimerRef) -> Option<&mut T> {
-        self.get_mut(timer).map(|entry| &mut entry.item)
+        self.get_mut(timer)?;
+        self.items[timer.index as usize].as_mut()
     }
 
     /// When a pending timer is due.
@@ -125,14 +128,20 @@ impl<T> TimerQueue<T> {
     /// Removes a timer.
     pub(crate) fn remove(&mut self, timer: TimerRef) -> Option<T> {
         self.get_mut(timer)?;
-        Some(self.remove_at(timer.index))
+        self.remove_at(timer.index)
     }
 
     /// Removes all timers of `target`.
     pub(crate) fn remove_target(&mut self, target: Pid) -> Vec<T> {
         let mut removed = Vec::new();
-        while let Some(index) = self.targets.get(&target).copied() {
-            removed.push(self.remove_at(index));
+        let mut next = *self.head(target);
+        while let Some(index) = next {
+            let timer = self.place(index);
+            next = timer.next;
+            // One just started for an earlier process of the slot is not ours to remove.
+            if timer.target == Some(target) {
+                removed.extend(self.remove_at(index));
+            }
         }
         removed
     }
@@ -142,28 +151,41 @@ impl<T> TimerQueue<T> {
         self.places.len() - self.free.len()
     }
 
-    fn remove_at(&mut self, index: u32) -> T {
-        let timer = self.places[index as usize].take().expect("an index in use");
+    fn push(&mut self, TimerRef { serial, index }: TimerRef, deadline: Instant) {
+        self.pending += 1;
+        self.heap.push(Reverse(Key { deadline, serial, index }));
+    }
+
+    fn remove_at(&mut self, index: u32) -> Option<T> {
+        let timer = self.places[index as usize].take()?;
         self.free.push(index);
         self.unlist(&timer);
         if timer.deadline.is_some() {
             self.pending -= 1;
             self.rebuild_if_mostly_dead();
         }
-        timer.item
+        self.items[index as usize].take()
     }
 
-    /// Takes a timer out of its target's list.
-    fn unlist(&mut self, timer: &Timer<T>) {
+    /// Takes a timer out of its list.
+    fn unlist(&mut self, timer: &Timer) {
         if let Some(next) = timer.next {
             self.place(next).previous = timer.previous;
         }
-        match (timer.previous, timer.next, timer.target) {
-            (Some(previous), next, _) => self.place(previous).next = next,
-            (None, Some(next), Some(target)) => _ = self.targets.insert(target, next),
-            (None, None, Some(target)) => _ = self.targets.remove(&target),
-            (None, _, None) => {}
+        match (timer.previous, timer.target) {
+            (Some(previous), _) => self.place(previous).next = timer.next,
+            (None, Some(target)) => *self.head(target) = timer.next,
+            (None, None) => {}
         }
+    }
+
+    /// The first timer in the list that has those of `target`.
+    fn head(&mut self, target: Pid) -> &mut Option<u32> {
+        let slot = target.index() as usize;
+        if self.heads.len() <= slot {
+            self.heads.resize(slot + 1, None);
+        }
+        &mut self.heads[slot]
     }
 
     fn rebuild_if_mostly_dead(&mut self) {
@@ -179,12 +201,12 @@ impl<T> TimerQueue<T> {
         self.deadline(timer) == Some(key.deadline)
     }
 
-    fn get_mut(&mut self, timer: TimerRef) -> Option<&mut Timer<T>> {
+    fn get_mut(&mut self, timer: TimerRef) -> Option<&mut Timer> {
         let entry = self.places.get_mut(timer.index as usize)?.as_mut()?;
         (entry.serial == timer.serial).then_some(entry)
     }
 
-    fn place(&mut self, index: u32) -> &mut Timer<T> {
+    fn place(&mut self, index: u32) -> &mut Timer {
         self.places[index as usize].as_mut().expect("an index in use")
     }
 }
@@ -249,7 +271,21 @@ mod tests {
 
         assert_eq!(removed, [1, 3, 6]);
         assert_eq!(expire_all(&mut queue, start), [2, 5, 8]);
-        assert!(queue.targets.is_empty());
+        assert!(queue.heads.iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn processes_that_have_had_one_slot_keep_their_timers_apart() {
+        let start = Instant::now();
+        let mut queue = TimerQueue::new();
+        let [earlier, later] = [1, 2].map(|it| Pid::local(0, NonZeroU64::new(it).unwrap()));
+        for (target, n) in [(earlier, 1), (later, 2), (earlier, 3), (later, 4)] {
+            queue.insert(start, Some(target), |_| n);
+        }
+
+        assert_eq!(queue.remove_target(earlier), [3, 1]);
+        assert_eq!(queue.remove_target(earlier), []);
+        assert_eq!(expire_all(&mut queue, start), [2, 4]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_utils::sync::{Parker, Unparker};
-use once_cell::sync::Lazy;
+use once_cell::sync::{Lazy, OnceCell};
 use parking_lot::{Condvar, Mutex};
 
 use crate::exit::ExitReason;
@@ -38,13 +38,17 @@ pub(crate) enum Action {
         reason: ExitReason,
     },
     Apply(Box<dyn FnOnce() + Send>),
-    /// Acts again and again; `due` is when it was to do so next, if it does not fall behind.
-    Repeat {
-        period: Duration,
-        due: Instant,
-        tick: Tick,
-    },
+    /// Boxed, as it is large and rare, and every timer takes the space of the largest action.
+    Repeat(Box<Repeat>),
     Abandon(Pid),
+}
+
+/// What acts again and again.
+pub(crate) struct Repeat {
+    pub(crate) period: Duration,
+    /// When it was to act next, if it does not fall behind.
+    pub(crate) due: Instant,
+    pub(crate) tick: Tick,
 }
 
 /// What a repeating timer does each time.
@@ -63,6 +67,7 @@ const STACK_SIZE: usize = 256 * 1024;
 static SERVICE: Lazy<Service> = Lazy::new(Service::new);
 
 struct Service {
+    thread: OnceCell<TimerThread>,
     state: Mutex<State>,
     /// Told when `in_flight` changes back to `None`.
     landed: Condvar,
@@ -75,7 +80,6 @@ struct State {
     in_flight: Option<TimerRef>,
     /// Until when the thread sleeps; `None` if it is about to look at the queue.
     asleep_until: Option<Wake>,
-    thread: Option<TimerThread>,
 }
 
 struct TimerThread {
@@ -92,11 +96,11 @@ enum Wake {
 impl Service {
     fn new() -> Service {
         Service {
+            thread: OnceCell::new(),
             state: Mutex::new(State {
                 queue: TimerQueue::new(),
                 in_flight: None,
                 asleep_until: None,
-                thread: None,
             }),
             landed: Condvar::new(),
         }
@@ -151,15 +155,18 @@ pub(crate) fn deadline_of(duration: Duration) -> Instant {
 /// Removes a timer. Returns when it would have expired, or `None` if it has, or is none.
 pub(crate) fn cancel(timer: TimerRef) -> Option<Instant> {
     let mut state = SERVICE.state.lock();
-    let on_timer_thread = state.thread.as_ref().is_some_and(|it| it.id == thread::current().id());
-    while state.in_flight == Some(timer) && !on_timer_thread {
+    while state.in_flight == Some(timer) && !on_timer_thread() {
         SERVICE.landed.wait(&mut state);
     }
     let deadline = state.queue.deadline(timer);
     let removed = state.queue.remove(timer);
     drop(state);
-    discard(removed);
+    discard(removed.flatten());
     deadline
+}
+
+fn on_timer_thread() -> bool {
+    SERVICE.thread.get().is_some_and(|it| it.id == thread::current().id())
 }
 
 /// When a pending timer expires.
@@ -175,36 +182,28 @@ pub(crate) fn remove_target(pid: Pid) -> Vec<Option<Action>> {
     }
 }
 
-/// Drops what timers were to do, each value by itself, so that a panic of one does not meet one of
-/// another.
-pub(crate) fn discard(actions: impl IntoIterator<Item = Option<Action>>) {
-    for action in actions.into_iter().flatten() {
-        match action {
-            Action::Repeat { tick: Tick::Send { message, make, .. }, .. } => {
+/// Drops what a timer was to do, each value by itself, so that a panic of one does not meet one of
+/// another. There is nothing to drop if the timer is gone, or just acts.
+pub(crate) fn discard(action: Option<Action>) {
+    match action {
+        Some(Action::Repeat(repeat)) => match repeat.tick {
+            Tick::Send { message, make, .. } => {
                 drop_caught(message);
                 drop_caught(make);
             }
-            Action::Repeat {
-                tick: Tick::Apply(function) | Tick::ApplyInTurn(function), ..
-            } => {
-                drop_caught(function);
-            }
-            Action::Send { message, .. } => drop_caught(message),
-            Action::Exit { reason, .. } => drop_caught(reason),
-            Action::Apply(function) => drop_caught(function),
-            Action::Abandon(_) => {}
-        }
+            Tick::Apply(function) | Tick::ApplyInTurn(function) => drop_caught(function),
+        },
+        Some(Action::Send { message, .. }) => drop_caught(message),
+        Some(Action::Exit { reason, .. }) => drop_caught(reason),
+        Some(Action::Apply(function)) => drop_caught(function),
+        Some(Action::Abandon(_)) | None => {}
     }
 }
 
 /// Starts the thread of the service, unless it runs.
 pub(crate) fn start_service() -> Result<(), SpawnError> {
-    let mut state = SERVICE.state.lock();
-    if state.thread.is_none() {
-        let refused = |error| SpawnError::Thread { stack_size: STACK_SIZE, error };
-        state.thread = Some(start_thread().map_err(refused)?);
-    }
-    Ok(())
+    let refused = |error| SpawnError::Thread { stack_size: STACK_SIZE, error };
+    SERVICE.thread.get_or_try_init(|| start_thread().map_err(refused)).map(|_| ())
 }
 
 /// How many timers there are.
@@ -247,24 +246,24 @@ type Locked = parking_lot::MutexGuard<'static, State>;
 fn wake_thread_for(deadline: Instant, mut state: Locked) {
     if state.asleep_until.is_some_and(|until| until > Wake::At(deadline)) {
         state.asleep_until = None;
-        let unparker = state.thread.as_ref().map(|thread| thread.unparker.clone());
         drop(state);
-        unparker.expect("a thread that is asleep").unpark();
+        SERVICE.thread.get().expect("a thread that is asleep").unparker.unpark();
     }
 }
 
 fn fire(timer: TimerRef, mut state: Locked) {
     let action = state.queue.item(timer).and_then(Option::take);
     match action {
-        Some(Action::Repeat { period, due, tick }) => {
-            let due = due + period;
-            if !matches!(tick, Tick::ApplyInTurn(_)) {
-                state.queue.arm(timer, not_before_now(due));
+        Some(Action::Repeat(mut repeat)) => {
+            repeat.due += repeat.period;
+            if !matches!(repeat.tick, Tick::ApplyInTurn(_)) {
+                state.queue.arm(timer, not_before_now(repeat.due));
             }
             state.in_flight = Some(timer);
             drop(state);
-            if let Some(tick) = act_repeatedly(timer, tick, due) {
-                put_back(timer, Action::Repeat { period, due, tick });
+            if let Some(tick) = act_repeatedly(timer, repeat.tick, repeat.due) {
+                repeat.tick = tick;
+                put_back(timer, Action::Repeat(repeat));
             }
         }
         Some(action) => {
@@ -289,7 +288,7 @@ fn put_back(timer: TimerRef, action: Action) {
         *place = action.take();
     }
     drop(state);
-    discard([action]); // If the timer was cancelled meanwhile.
+    discard(action); // If the timer was cancelled meanwhile.
 }
 
 fn arm_again(timer: TimerRef, due: Instant) {
@@ -310,7 +309,7 @@ fn act_once(action: Action) {
         }
         Action::Apply(function) => apply(function),
         Action::Abandon(pid) => lifecycle::abandon_aside(Process::of(pid)),
-        Action::Repeat { .. } => unreachable!("handled by the caller"),
+        Action::Repeat(_) => unreachable!("handled by the caller"),
     }
 }
 
