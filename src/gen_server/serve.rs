@@ -139,6 +139,8 @@ impl<S: GenServer> Server<S> {
     }
 
     /// Handles a system message, and waits again for what it was waiting for.
+    #[cold]
+    #[inline(never)] // What it takes of the stack is not taken by every server.
     fn obey(&mut self, message: Message) -> Step<S> {
         self.handled = Handled::default();
         let request = message.downcast().expect("it was looked at");
@@ -162,6 +164,7 @@ impl<S: GenServer> Server<S> {
     }
 
     #[cold]
+    #[inline(never)]
     fn show(&mut self, event: &Event<'_>) {
         if let Some(state) = &self.state {
             self.settings.debug.handle(event, state);
@@ -169,6 +172,7 @@ impl<S: GenServer> Server<S> {
     }
 
     #[cold]
+    #[inline(never)]
     fn show_request(&mut self, request: &dyn Request) {
         let from = request.client();
         let kind = if from.is_some() { sys::Kind::Call } else { sys::Kind::Cast };
@@ -178,6 +182,7 @@ impl<S: GenServer> Server<S> {
 
     /// Shows what has come of a message: the reply to a client, of some type, or the new state.
     #[cold]
+    #[inline(never)]
     fn show_outcome(&mut self, step: &Step<S>, reply: Option<(Pid, &'static str)>) {
         if step.stop.is_some() {
             return;
@@ -191,6 +196,8 @@ impl<S: GenServer> Server<S> {
     }
 
     /// Ends the server.
+    #[cold]
+    #[inline(never)]
     fn terminate(&mut self, Stop { reason, farewell }: Stop) -> ExitReason {
         let state = self.state.as_mut();
         let reason = match process::catch(|| state.map(|state| state.terminate(&reason))) {

@@ -56,7 +56,7 @@
 //! |---|---|---|
 //! | [`Builder::stack_size`] | 2 MiB | how deep it may recurse; another takes a thread of its own |
 //! | [`Builder::kill_grace`] | 1 s | how long a killed process may take to leave user code |
-//! | [`set_spin_budget`] | 40 | how often a process looks before it yields or parks |
+//! | [`set_spin_budget`] | 28 | how often a process looks before it yields or parks |
 //! | [`set_max_cached_threads`] | 256 | how many threads wait for their next process |
 //!
 //! [`Builder::stack_size`]: super::Builder::stack_size
@@ -69,12 +69,12 @@
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-static SPIN_BUDGET: AtomicU32 = AtomicU32::new(40);
+static SPIN_BUDGET: AtomicU32 = AtomicU32::new(28);
 
 static MAX_CACHED_THREADS: AtomicUsize = AtomicUsize::new(256);
 
 /// Sets how often a process that waits looks for what it waits for, some dozen nanoseconds apart,
-/// before it yields or parks. Default: 40.
+/// before it yields or parks. Default: 28.
 ///
 /// With 0 it neither spins nor yields, but parks at once: the least processor time, and the longest
 /// waits. More than a few dozen help two threads on two idle cores, and harm as soon as there are

@@ -1,6 +1,10 @@
-//! This crate: a `gen_server`, started with its defaults. It has no supervisors yet.
+//! This crate: a `gen_server`, started with its defaults.
+
+use std::thread;
+use std::time::Duration;
 
 use procession::prelude::*;
+use procession::supervisor::{ChildSpec, Supervisor};
 
 use crate::peer::{Done, Peer, block_on};
 use crate::work::Job;
@@ -9,6 +13,8 @@ pub(crate) struct Procession;
 
 impl Peer for Procession {
     type Node = ServerRef<Node>;
+
+    const HAS_SUPERVISOR: bool = true;
 
     async fn start(next: Option<Self::Node>) -> Self::Node {
         Node::start(next).unwrap()
@@ -41,7 +47,26 @@ impl Peer for Procession {
     async fn start_and_stop() {
         Node::start(None).unwrap().stop().unwrap();
     }
+
+    async fn crash(rounds: u64) {
+        let child = || Node::start_link_with(None, StartOptions::new().name(CHILD));
+        let supervisor = Supervisor::one_for_one()
+            .intensity(usize::MAX, Duration::from_secs(1))
+            .child(ChildSpec::new(CHILD, child))
+            .start_link()
+            .unwrap();
+        let child = ServerRef::<Node>::named(CHILD);
+        for n in 0..rounds {
+            child.cast(Crash);
+            while child.call(Echo(n)).is_err() {
+                thread::yield_now();
+            }
+        }
+        supervisor.stop().unwrap();
+    }
 }
+
+const CHILD: &str = "child";
 
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -61,6 +86,9 @@ struct Add(u64, u64);
 
 #[derive(Debug)]
 struct Hop(u64);
+
+#[derive(Debug)]
+struct Crash;
 
 #[derive(Debug)]
 struct Link {
@@ -96,6 +124,12 @@ impl HandleCast<Add> for Node {
     fn handle_cast(&mut self, Add(n, more): Add) -> CastResult<Self> {
         self.total += n + more;
         noreply()
+    }
+}
+
+impl HandleCast<Crash> for Node {
+    fn handle_cast(&mut self, _: Crash) -> CastResult<Self> {
+        panic!("told to crash")
     }
 }
 
