@@ -43,6 +43,7 @@ use crate::process::current::{current, current_if_any};
 use crate::process::mailbox::Signal;
 use crate::process::monitor;
 use crate::process::reply_slot::ServerDown;
+use crate::process::unwind::Guarded;
 use crate::process::wait_edge::Cycle;
 
 /// How long a call waits unless it is told otherwise, as in OTP.
@@ -156,13 +157,14 @@ impl<R: Send + 'static> ReplyTo<R> {
 
 /// Puts the reply to a request of `client`'s where it waits for it.
 pub(crate) fn put_reply(client: Alias, reply: Message) {
+    let reply = Guarded::new(reply);
     if let Some(process) = current_if_any() {
         process.pass();
     }
     let slot = Process::of(client.owner).slot;
     // First: no edge stands for a wait that is over.
     slot.wait.edge.clear(client.id);
-    slot.answer(client.id, reply);
+    slot.answer(client.id, reply.into_inner());
 }
 
 impl<R> ReplyTo<R> {
@@ -202,7 +204,7 @@ impl<R> fmt::Debug for Answer<R> {
 pub(crate) struct Pending<R> {
     monitor: MonitorRef,
     /// Whether there was a server to send it to.
-    sent: bool,
+    found: bool,
     since: Mark,
     reply: PhantomData<fn() -> R>,
 }
@@ -226,8 +228,8 @@ impl<R: Send + 'static> Pending<R> {
     fn prepare(client: Process, to: Object, target: Option<Pid>) -> Pending<R> {
         let since = client.slot.mailbox.mark();
         let options = MonitorOptions::new().alias(AliasMode::Reply);
-        let monitor = monitor::set(client, target, to, options);
-        Pending { monitor, sent: target.is_some(), since, reply: PhantomData }
+        let (monitor, found) = monitor::find_and_set(client, target, to, options);
+        Pending { monitor, found, since, reply: PhantomData }
     }
 
     fn post(&self, target: Option<Pid>, make: impl FnOnce(ReplyTo<R>) -> Message) {
@@ -266,7 +268,7 @@ impl<R: Send + 'static> Pending<R> {
         match message.downcast::<Answer<R>>() {
             Ok(answer) => answer.outcome,
             Err(message) => match message.downcast::<Down>() {
-                Ok(_) if !self.sent => Err(CallError::NoProc),
+                Ok(_) if !self.found => Err(CallError::NoProc),
                 Ok(down) => Err(CallError::Down(down.reason)),
                 Err(_) => unreachable!("only an answer or a DOWN ends a request"),
             },
@@ -310,7 +312,8 @@ pub(crate) fn call<R: Send + 'static>(
         reply: PhantomData,
     };
     if let Err(orphans) = try_deliver(target, Signal::Message(make(reply_to))) {
-        // Its own request, if among them, has bounced; if not, the server has got it.
+        // Its own request, if among them, has bounced, or will be told of by a server that was
+        // killed and has still to leave; if not, the server has got it.
         orphans.drop_caught();
     }
     match client.await_reply(&awaiting, timeout) {

@@ -6,7 +6,7 @@
 //! 2. Messages that were not received are dropped.
 //! 3. The process is not alive any more: whoever changes its slot's phase runs what follows.
 //! 4. Its name is released, its timers are removed, its table of ties is closed.
-//! 5. Linked processes get exit signals, then watchers their DOWNs.
+//! 5. Linked processes get exit signals, then watchers their DOWNs, then waiting clients an error.
 //! 6. The slot is free when the thread has left it.
 //!
 //! So whoever hears of an exit finds the name free and the values of the body dropped.

@@ -46,11 +46,11 @@ static GRANT: Mutex<usize> = Mutex::new(0);
 /// Says whether there is room for another thread. The caller then starts one.
 ///
 /// Counting maps takes a while when there are many, so each count grants several threads, up to
-/// half of what is left.
-pub(crate) fn check() -> Result<(), ThreadLimit> {
+/// half of what is left. Of the runtime's own threads `unborn` have not run yet.
+pub(crate) fn check(unborn: usize) -> Result<(), ThreadLimit> {
     let mut grant = GRANT.lock();
     if *grant == 0 {
-        *grant = match Maps::count() {
+        *grant = match Maps::count(unborn) {
             Some(maps) => maps.grant().ok_or_else(|| maps.limit())?,
             None => MAX_GRANT, // Not Linux: no such limit is known.
         };
@@ -69,12 +69,15 @@ struct Maps {
 const MAX_MAP_COUNT: &str = "vm.max_map_count";
 
 impl Maps {
-    fn count() -> Option<Maps> {
+    fn count(unborn: usize) -> Option<Maps> {
         let limit = fs::read_to_string("/proc/sys/vm/max_map_count").ok()?.trim().parse().ok()?;
         let maps = fs::read("/proc/self/maps").ok()?;
         let maps = maps.iter().filter(|byte| **byte == b'\n').count();
         let status = fs::read_to_string("/proc/self/status").ok()?;
-        Some(Maps { used: maps.max(threads(&status)? * MAPS_PER_THREAD), limit })
+        // One that has been made but has not run yet, as it may be on a busy machine, has half of
+        // its maps still to take.
+        let to_come = unborn * MAPS_PER_THREAD / 2;
+        Some(Maps { used: (maps + to_come).max(threads(&status)? * MAPS_PER_THREAD), limit })
     }
 
     fn room_for_threads(self) -> usize {
@@ -92,8 +95,7 @@ impl Maps {
     }
 }
 
-/// How many threads there are. One that has been made but has not run yet, as it may be on a busy
-/// machine, has half of its maps still to take.
+/// How many threads there are, those of the program's own included.
 fn threads(status: &str) -> Option<usize> {
     status.lines().find_map(|line| line.strip_prefix("Threads:"))?.trim().parse().ok()
 }

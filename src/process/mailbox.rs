@@ -3,7 +3,8 @@
 //! Everything a process learns comes through the one channel, so what one sender sends arrives in
 //! the order sent. A process *sorts* what it takes out of the channel: it acts on the signals, and
 //! queues the messages. It sorts all that has arrived if there is an exit signal among it, which is
-//! not to wait behind messages; else only as much as it takes to find what it looks for. Only the
+//! not to wait behind messages; else a process that takes the oldest message, as servers do, leaves
+//! the others in the channel. Only the
 //! process itself sorts and receives; the queue has a lock because an abandoned process's queue is
 //! emptied by others.
 //!
@@ -150,15 +151,12 @@ impl Mailbox {
     pub(crate) fn drain(&self, current: NonZeroU64) -> Orphans {
         fence(Ordering::SeqCst);
         let queue = mem::take(&mut *self.arrived.queue.lock());
-        let own = |envelope: Envelope| {
-            let Envelope { generation, mut signal } = envelope;
-            if generation != current {
-                signal.bounce(); // It was for one who has lived here before.
-            }
-            signal
-        };
-        let signals = self.receiver.try_iter().map(own).collect();
-        Orphans { queue, signals }
+        let mut orphans = Orphans { queue, ..Orphans::default() };
+        for Envelope { generation, signal } in self.receiver.try_iter() {
+            let is_own = generation == current;
+            if is_own { &mut orphans.signals } else { &mut orphans.stale }.push(signal);
+        }
+        orphans
     }
 
     /// How many envelopes are in the channel.
@@ -271,9 +269,7 @@ impl Held<'_> {
         let choice = select(&mut entry.message)?;
         self.entry.take().map(|entry| (choice, entry.message))
     }
-}
 
-impl Held<'_> {
     #[inline(always)]
     pub(crate) fn into_message(mut self) -> Message {
         self.entry.take().expect("it is only taken when this is gone").message
@@ -302,11 +298,13 @@ impl Drop for Held<'_> {
 pub(crate) struct Orphans {
     queue: VecDeque<Entry>,
     signals: Vec<Signal>,
+    /// What was for those who have lived in the slot before.
+    stale: Vec<Signal>,
 }
 
 impl From<Signal> for Orphans {
     fn from(signal: Signal) -> Orphans {
-        Orphans { queue: VecDeque::new(), signals: vec![signal] }
+        Orphans { signals: vec![signal], ..Orphans::default() }
     }
 }
 
@@ -326,7 +324,9 @@ impl Orphans {
     }
 
     /// Drops them one by one, the oldest first.
-    pub(crate) fn drop_caught(self) {
+    pub(crate) fn drop_caught(mut self) {
+        self.stale.iter_mut().for_each(Signal::bounce);
+        drop_each_caught(self.stale);
         drop_each_caught(self.queue);
         drop_each_caught(self.signals);
     }

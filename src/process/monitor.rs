@@ -111,23 +111,35 @@ pub(crate) fn set(
     object: Object,
     options: MonitorOptions,
 ) -> MonitorRef {
+    find_and_set(owner, target, object, options).0
+}
+
+/// As [`set`], and says whether the target was there.
+pub(crate) fn find_and_set(
+    owner: Process,
+    target: Option<Pid>,
+    object: Object,
+    options: MonitorOptions,
+) -> (MonitorRef, bool) {
     let monitor = MonitorRef::new(owner.pid);
     {
         let mut ties = owner.slot.ties.lock();
         if !ties.is_of(owner.pid) {
-            return monitor; // The owner was killed just now; nobody is left to hear of anything.
+            // The owner was killed just now; nobody is left to hear of anything.
+            return (monitor, true);
         }
         if let Some(mode) = options.alias {
             ties.aliases.insert(monitor.id, mode);
         }
         if target == Some(owner.pid) {
-            return monitor;
+            return (monitor, true);
         }
         let entry = Monitor { target, object: object.clone(), tag: options.tag };
         ties.monitors.insert(monitor.id, entry);
     }
     let watcher = Watcher { pid: owner.pid, object: object.clone() };
-    if target.is_some_and(|target| watch(target, monitor, watcher)) {
+    let found = target.is_some_and(|target| watch(target, monitor, watcher));
+    if found {
         if !owner.is_running() {
             // Others may have run its exit meanwhile, and found no watcher to remove.
             let removed = owner.slot.ties.lock().monitors.remove(&monitor.id);
@@ -138,7 +150,7 @@ pub(crate) fn set(
         let down = Down { monitor, object, reason: ExitReason::NoProc };
         deliver(owner.pid, Signal::Down(Box::new(down)));
     }
-    monitor
+    (monitor, found)
 }
 
 /// Enters a watcher with `target`. False if that has ended.

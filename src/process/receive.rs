@@ -30,6 +30,8 @@ enum Sorted {
     Queue(Entry, Option<MakeDown>),
     /// It is of no use; dropped when the queue is back in its place, as that runs user code.
     Drop(Signal),
+    /// It was for one who has lived here before; its client is told, then too.
+    Bounce(Signal),
     Die(ExitReason),
 }
 
@@ -49,6 +51,7 @@ impl Process {
         }
         let mut queue = mailbox.open();
         let mut useless = Vec::new();
+        let mut stale = Vec::new();
         let mut tags = Vec::new();
         let mut doom = None;
         for _ in 0..arrived {
@@ -59,6 +62,7 @@ impl Process {
                     tags.extend(tag);
                 }
                 Sorted::Drop(signal) => useless.push(signal),
+                Sorted::Bounce(signal) => stale.push(signal),
                 Sorted::Die(reason) => {
                     doom = Some(reason);
                     break;
@@ -69,6 +73,8 @@ impl Process {
         if let Some(reason) = doom {
             self.doom(reason);
         }
+        stale.iter_mut().for_each(Signal::bounce);
+        unwind::drop_each_caught(stale);
         unwind::drop_each_caught(useless);
         unwind::drop_each_caught(tags);
     }
@@ -96,6 +102,10 @@ impl Process {
                 return Some(held);
             }
             Sorted::Drop(signal) => drop_caught(signal),
+            Sorted::Bounce(mut signal) => {
+                signal.bounce();
+                drop_caught(signal);
+            }
             Sorted::Die(reason) => self.doom(reason),
         }
         None
@@ -120,10 +130,9 @@ impl Process {
         None
     }
 
-    fn admit(self, place: Mark, Envelope { generation, mut signal }: Envelope) -> Sorted {
+    fn admit(self, place: Mark, Envelope { generation, signal }: Envelope) -> Sorted {
         if generation != self.pid.generation() {
-            signal.bounce();
-            return Sorted::Drop(signal);
+            return Sorted::Bounce(signal);
         }
         match signal {
             Signal::Message(message) => Sorted::Queue(entry(place, message), None),
@@ -214,12 +223,20 @@ impl Process {
             }
             self.check()?;
             let mut oldest = if mailbox.is_queue_empty() { None } else { mailbox.pop() };
-            while oldest.is_none()
+            if oldest.is_none()
                 && let Some((place, envelope)) = mailbox.take()
             {
                 let held = self.let_in(place, envelope);
                 self.check()?;
-                oldest = held.map(Held::into_message);
+                oldest = match held {
+                    Some(held) => Some(held.into_message()),
+                    // It was of no use. What others push meanwhile must not keep the caller here.
+                    None => {
+                        self.sort();
+                        self.check()?;
+                        if mailbox.is_queue_empty() { None } else { mailbox.pop() }
+                    }
+                };
             }
             if oldest.is_some() {
                 mailbox.count_received();
@@ -248,11 +265,11 @@ impl Process {
         loop {
             self.sort();
             self.check()?;
-            if let Some(reply) = awaiting.take() {
+            if is_answered() {
                 // What the server sent before it answered has arrived, too.
                 self.sort();
                 self.check()?;
-                return Ok(Some(reply));
+                return Ok(awaiting.take());
             }
             if !timeout.is_zero() && patience::look_out(is_answered) {
                 continue;
@@ -459,7 +476,9 @@ pub fn sleep(duration: Duration) {
         if is_past(deadline) {
             return;
         }
-        process.wait(deadline);
+        // At once: nobody is about to answer.
+        let slot = process.slot;
+        slot.park_unless(deadline, || slot.mailbox.has_arrivals() || !process.is_running());
     }
 }
 

@@ -8,8 +8,9 @@
 //! while somebody waits for it looks through all slots, and puts its exit reason where it is
 //! awaited. That somebody does is counted in its own slot, so that others need not look.
 //!
-//! A request that no process gets, as its receiver has ended, *bounces*: whoever finds it in the
-//! channel says so to its client. So a client always hears something, and `NoProc` is true.
+//! A request that no process gets, as the one that it was sent to has ended, *bounces*: whoever
+//! finds it in the channel says so to its client. So a client always hears something, and `NoProc`
+//! is true. (Of a request that a process has received and sent on nobody is told, as in OTP.)
 //!
 //! The rule that makes it right: the client enters what it waits for, then pushes the request, then
 //! fences, then looks whether the server is alive; the server that ends says so, then fences, then
@@ -50,7 +51,7 @@ impl std::fmt::Debug for ReplySlot {
     }
 }
 
-/// Who is counted as a waiting client of a slot's process.
+/// How many processes wait for a reply of a slot's process.
 #[derive(Debug, Default)]
 pub(crate) struct Clients(AtomicUsize);
 

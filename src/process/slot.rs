@@ -321,7 +321,8 @@ impl Slot {
         let is_urgent = matches!(signal, Signal::Exit(_));
         self.mailbox.push(Envelope { generation, signal });
         if is_urgent {
-            self.urgent.store(true, Ordering::Release);
+            // Not a store: that of one sender must not hide the push of another.
+            self.urgent.swap(true, Ordering::Release);
         }
         fence(Ordering::SeqCst);
         if self.is_running(generation) {

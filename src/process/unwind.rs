@@ -71,6 +71,27 @@ pub(crate) fn drop_caught<T>(value: T) {
     }
 }
 
+/// A value of the user's whose destructor, should the thread unwind now, does no harm.
+pub(crate) struct Guarded<T>(Option<T>);
+
+impl<T> Guarded<T> {
+    pub(crate) fn new(value: T) -> Guarded<T> {
+        Guarded(Some(value))
+    }
+
+    pub(crate) fn into_inner(mut self) -> T {
+        self.0.take().expect("it is only taken when this is gone")
+    }
+}
+
+impl<T> Drop for Guarded<T> {
+    fn drop(&mut self) {
+        if let Some(value) = self.0.take() {
+            drop_caught(value);
+        }
+    }
+}
+
 /// Logs a panic of user code that the runtime called and that must not disturb it.
 pub(crate) fn report_caught(what: &str, payload: Box<dyn Any + Send>) {
     let reason = exit_reason(payload);

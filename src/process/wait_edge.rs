@@ -3,7 +3,8 @@
 //! While P waits for Q (a call that is not answered or deferred yet, a start that is not
 //! acknowledged, a stop), P's slot says so, with the number of the request. Whoever answers takes
 //! the edge away before it answers, by compare-exchange on that number: so no edge stands for a
-//! wait that is over.
+//! wait that is over. (One that is over because its target has ended leads nowhere: a walk ends at
+//! a process that is not alive.)
 //!
 //! A process that waits can be made to wait for another one before it is through: by the destructor
 //! of something that it drops as it sorts what arrives. The inner wait has no edge then; the outer

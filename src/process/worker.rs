@@ -73,6 +73,9 @@ static POOL: Mutex<Pool> = Mutex::new(Pool { idle: Vec::new(), bare: Vec::new() 
 /// How many worker threads there are.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
+/// How many of them have not run yet, and so have not taken all their memory maps.
+static UNBORN: AtomicUsize = AtomicUsize::new(0);
+
 pub(crate) fn thread_count() -> usize {
     THREADS.load(Ordering::Relaxed)
 }
@@ -93,7 +96,7 @@ pub(crate) fn claim(kind: &ThreadKind) -> Result<&'static Slot, SpawnError> {
             return Ok(slot);
         }
     }
-    limits::check().map_err(SpawnError::Limit)?;
+    limits::check(UNBORN.load(Ordering::Relaxed)).map_err(SpawnError::Limit)?;
     let slot = bare_slot();
     let started = start_thread(slot, kind);
     if started.is_err() {
@@ -124,11 +127,14 @@ fn start_thread(slot: &'static Slot, kind: &ThreadKind) -> Result<(), SpawnError
     }
     let cached = *kind == ThreadKind::Cached;
     THREADS.fetch_add(1, Ordering::Relaxed);
+    UNBORN.fetch_add(1, Ordering::Relaxed);
     let thread = builder.spawn(move || {
+        UNBORN.fetch_sub(1, Ordering::Relaxed);
         work(slot, cached);
         THREADS.fetch_sub(1, Ordering::Relaxed);
     });
     if thread.is_err() {
+        UNBORN.fetch_sub(1, Ordering::Relaxed);
         THREADS.fetch_sub(1, Ordering::Relaxed);
     }
     thread.map(drop).map_err(refused)
@@ -178,9 +184,10 @@ fn wait_for_job(slot: &'static Slot, idle_time: Option<Duration>) -> Option<Job>
             }
             deadline = None; // A spawner has claimed the slot: its job is on its way.
         }
-        let has_job = || slot.job.lock().is_some();
-        if !patience::look_out(has_job) {
-            slot.park_unless(deadline, has_job);
+        // Without waiting for the lock, which the spawner is to have.
+        let sees_job = || slot.job.try_lock().is_some_and(|job| job.is_some());
+        if !patience::look_out(sees_job) {
+            slot.park_unless(deadline, || slot.job.lock().is_some());
         }
     }
 }

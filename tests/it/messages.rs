@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use procession::prelude::*;
@@ -389,6 +390,34 @@ mod receive_timeout {
             assert!(process::receive_timeout(timeout).is_none());
             assert!(start.elapsed() >= timeout);
         });
+    }
+
+    #[test]
+    fn ends_in_time_however_much_comes_that_is_of_no_use() {
+        /// How many at most, so that a failing test comes to its end.
+        const FLOOD: usize = 3_000_000;
+
+        let alias = process::alias();
+        process::unalias(alias);
+        let is_over = Arc::new(AtomicBool::new(false));
+        let flood = || {
+            let is_over = Arc::clone(&is_over);
+            move || {
+                let sent = (0..FLOOD).take_while(|n| {
+                    process::send(alias, *n);
+                    !is_over.load(Ordering::Relaxed)
+                });
+                assert!(sent.count() < FLOOD, "the receive has not ended before the flood");
+            }
+        };
+        let monitors: Vec<_> = (0..2).map(|_| process::spawn_monitor(flood()).unwrap().1).collect();
+        for _ in 0..3 {
+            assert!(process::receive_timeout(Duration::from_millis(2)).is_none());
+        }
+        is_over.store(true, Ordering::Relaxed);
+        for monitor in monitors {
+            assert_eq!(down_reason(monitor), ExitReason::Normal);
+        }
     }
 
     #[test]

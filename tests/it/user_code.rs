@@ -223,6 +223,34 @@ mod receiving {
     }
 }
 
+mod reply {
+    use super::*;
+    use crate::puppet::*;
+
+    #[test]
+    fn whose_destructor_panics_can_be_given_by_a_server_that_was_killed() {
+        let server = puppet();
+        let pid = pid_of(&server);
+        let me = process::self_pid();
+        let client = process::spawn(move || {
+            let outcome = server.call_timeout(
+                ask(move |_, _| {
+                    process::send(me, Begun);
+                    wait_until(|| !process::is_alive(pid));
+                    reply(Bomb)
+                }),
+                patience(),
+            );
+            process::send(me, outcome.map(std::mem::forget));
+        });
+        client.unwrap();
+        expect::<Begun>();
+        process::exit(pid, ExitReason::Kill);
+        let outcome = expect::<Result<(), CallError>>();
+        assert_eq!(outcome, Err(CallError::Down(ExitReason::Killed)));
+    }
+}
+
 mod destructors_of_thread_locals {
     use super::*;
 
