@@ -115,6 +115,235 @@ mod a_crash {
     }
 }
 
+/// The crash reports of the process with this pid.
+fn crash_reports(pid: Pid) -> Vec<String> {
+    logged(&format!("crash report of process {pid}\n"))
+}
+
+mod a_process_of_proc_lib {
+    use procession::proc_lib;
+    use procession::process::dictionary;
+
+    use super::*;
+
+    fn reason() -> ExitReason {
+        ExitReason::new("crash_reports::reason")
+    }
+
+    fn fail() {
+        process::exit_self(reason());
+    }
+
+    // OTP: proc_lib_SUITE:crash
+    #[test]
+    fn is_reported_whenever_it_ends_abnormally_by_itself() {
+        remember_what_is_logged();
+        let (pid, monitor) = proc_lib::spawn_monitor_with(Builder::new(), fail).unwrap();
+        assert_eq!(down_reason(monitor), reason());
+        assert_eq!(crash_reports(pid).len(), 1);
+        assert!(crash_reports(pid)[0].contains(&format!("reason: {}\n", reason())));
+
+        let orderly: [fn(); 4] = [
+            || {},
+            || process::exit_self(ExitReason::Normal),
+            || process::exit_self(ExitReason::Shutdown),
+            || process::exit_self(ExitReason::shutdown_with("enough")),
+        ];
+        for body in orderly {
+            let (pid, monitor) = proc_lib::spawn_monitor_with(Builder::new(), body).unwrap();
+            down_reason(monitor);
+            assert!(crash_reports(pid).is_empty());
+        }
+        for signal in [reason(), ExitReason::Kill] {
+            let (pid, monitor) = proc_lib::spawn_monitor_with(Builder::new(), idle_body).unwrap();
+            process::exit(pid, signal);
+            down_reason(monitor);
+            assert!(crash_reports(pid).is_empty());
+        }
+    }
+
+    // OTP: proc_lib_SUITE:crash
+    #[test]
+    fn is_reported_with_all_that_is_known_of_it() {
+        remember_what_is_logged();
+        let me = process::self_pid();
+        let name = "crash_reports::parent";
+        let parent = move || {
+            let (pid, monitor) = proc_lib::spawn_monitor_with(Builder::new(), || {
+                process::set_trap_exit(true);
+                dictionary::put("colour", "red");
+                receive! { "crash" => fail() }
+            })
+            .unwrap();
+            process::send(pid, 1_u8);
+            process::send(pid, vec!["two"]);
+            process::send(pid, "crash");
+            down_reason(monitor);
+            process::send(me, pid);
+        };
+        Builder::new().name(name).spawn(parent).unwrap();
+        let reports = crash_reports(expect());
+        assert_eq!(reports.len(), 1, "{reports:?}");
+        let expected = [
+            "initial call: crash_reports::a_process_of_proc_lib::is_reported_with_all",
+            "\n    ancestors: [crash_reports::parent, ",
+            "\n    message queue length: 2\n    messages:\n        1\n        [\"two\"]\n",
+            "\n    dictionary:\n        colour: \"red\"\n",
+            "\n    trap_exit: true",
+        ];
+        for part in expected {
+            assert!(reports[0].contains(part), "{part} is not in {}", reports[0]);
+        }
+    }
+
+    // OTP: proc_lib_SUITE:crash
+    #[test]
+    fn is_reported_with_those_that_die_with_it() {
+        remember_what_is_logged();
+        let me = process::self_pid();
+        let first = proc_lib::spawn(|| {
+            expect::<()>();
+            fail();
+        })
+        .unwrap();
+        let link = |to: Pid, traps: bool| {
+            let (pid, monitor) = proc_lib::spawn_monitor_with(Builder::new(), move || {
+                process::set_trap_exit(traps);
+                process::link(to);
+                process::send(me, "linked");
+                idle_body();
+            })
+            .unwrap();
+            assert_eq!(expect::<&str>(), "linked");
+            (pid, monitor)
+        };
+        let (second, second_monitor) = link(first, false);
+        let (trapping, _) = link(first, true);
+        let (third, third_monitor) = link(second, false);
+        let (beyond, _) = link(trapping, false);
+        process::send(first, ());
+        assert_eq!(down_reason(second_monitor), reason());
+        assert_eq!(down_reason(third_monitor), reason());
+
+        let reports = crash_reports(first);
+        assert_eq!(reports.len(), 1, "{reports:?}");
+        let (_, neighbours) = reports[0].split_once("neighbours:").unwrap();
+        for pid in [second, third] {
+            assert!(neighbours.contains(&format!("{pid} crash_reports::")), "{neighbours}");
+        }
+        for pid in [trapping, beyond, me, first] {
+            assert!(!neighbours.contains(&pid.to_string()), "{neighbours}");
+        }
+        // They die silently.
+        for pid in [second, third] {
+            assert!(crash_reports(pid).is_empty());
+        }
+        for pid in [trapping, beyond] {
+            exit_and_wait(pid, ExitReason::Kill);
+        }
+    }
+}
+
+mod a_handler {
+    use procession::report::{self, Report};
+
+    use super::*;
+
+    /// Adds a handler that sends the caller the crash of `pid`.
+    fn tell_of_crash(pid: Pid) -> report::HandlerId {
+        let me = process::self_pid();
+        report::add_handler(move |report| {
+            if let Report::Crash(crash) = report
+                && crash.pid == pid
+            {
+                process::send(me, crash.reason.clone());
+            }
+        })
+    }
+
+    fn to_crash() -> Pid {
+        process::spawn(|| {
+            expect::<()>();
+            panic!("handled");
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn gets_each_report_as_a_value_before_others_hear_of_the_end() {
+        let pid = to_crash();
+        let handler = tell_of_crash(pid);
+        let monitor = process::monitor(pid);
+        process::send(pid, ());
+        let first = process::receive_timeout(patience()).unwrap();
+        assert_eq!(first.downcast::<ExitReason>().unwrap().as_panic().unwrap().message, "handled");
+        down_reason(monitor);
+        assert!(report::remove_handler(handler));
+        assert!(!report::remove_handler(handler));
+    }
+
+    #[test]
+    fn that_was_removed_gets_nothing() {
+        let pid = to_crash();
+        assert!(report::remove_handler(tell_of_crash(pid)));
+        process::send(pid, ());
+        wait_for_exit(pid);
+        assert_no_message();
+    }
+
+    #[test]
+    fn that_panics_disturbs_neither_the_others_nor_the_end() {
+        let pid = to_crash();
+        let panicking = report::add_handler(move |report| {
+            assert!(!report.to_string().contains(&pid.to_string()), "a handler panics");
+        });
+        let handler = tell_of_crash(pid);
+        let monitor = process::monitor(pid);
+        process::send(pid, ());
+        assert!(expect::<ExitReason>().as_panic().is_some());
+        assert_eq!(down_reason(monitor).as_panic().unwrap().message, "handled");
+        for handler in [panicking, handler] {
+            assert!(report::remove_handler(handler));
+        }
+    }
+
+    #[test]
+    fn may_wait_for_others() {
+        #[derive(Debug)]
+        struct Counter(u32);
+
+        impl GenServer for Counter {
+            type Args = ();
+
+            fn init((): ()) -> InitResult<Counter> {
+                ready(Counter(0))
+            }
+        }
+
+        impl HandleCall<()> for Counter {
+            type Reply = u32;
+
+            fn handle_call(&mut self, (): (), _: &Caller<u32>) -> CallResult<Self, u32> {
+                self.0 += 1;
+                reply(self.0)
+            }
+        }
+
+        let counter = Counter::start(()).unwrap();
+        let pid = to_crash();
+        let asked = counter.clone();
+        let handler = report::add_handler(move |report| {
+            if matches!(report, Report::Crash(crash) if crash.pid == pid) {
+                asked.call_timeout((), patience()).unwrap();
+            }
+        });
+        process::send(pid, ());
+        wait_for_exit(pid);
+        assert_eq!(counter.call_timeout((), patience()), Ok(2));
+        assert!(report::remove_handler(handler));
+    }
+}
+
 #[test]
 fn an_abandoned_process_is_warned_of() {
     remember_what_is_logged();

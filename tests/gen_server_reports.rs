@@ -9,6 +9,7 @@ use log::{LevelFilter, Log, Metadata, Record};
 use parking_lot::Mutex;
 use procession::prelude::*;
 use procession::process::Builder;
+use procession::report::{self, Report};
 
 #[path = "it/support.rs"]
 #[allow(dead_code, reason = "this binary needs few of them")]
@@ -261,6 +262,70 @@ mod a_report {
         assert_has_line(&report, "last message: Stop");
         assert_has_line(&report, r#"state: Server { secret: "the secret", .. }"#);
         assert_has_line(&report, &format!("reason: {}", reason()));
+    }
+
+    // OTP: gen_server_SUITE:crash
+    #[test]
+    fn of_a_panic_is_followed_by_the_crash_report() {
+        let (server, pid) = start(Server::default());
+        process::send(pid, Panic);
+        drop(server);
+        assert_eq!(end_of(pid).as_panic().unwrap().message, "in a callback");
+
+        let crash = format!("ERROR procession::crash crash report of process {pid}\n");
+        let records = logged(&pid.to_string());
+        assert_eq!(records.len(), 2, "{records:?}");
+        assert_eq!(records[0], report(pid));
+        assert!(records[1].starts_with(&crash), "{records:?}");
+        for record in records {
+            assert!(record.contains("reason: panicked: in a callback, at "), "{record}");
+        }
+    }
+
+    // OTP: gen_server_SUITE:crash
+    #[test]
+    fn of_any_other_reason_is_followed_by_a_crash_report_too() {
+        for deed in [Stop, ExitAbnormally] {
+            let (server, pid) = start(Server::default());
+            server.cast(deed);
+            assert_eq!(end_of(pid), reason());
+            report(pid);
+            let crash = format!("ERROR procession::crash crash report of process {pid}\n");
+            assert_eq!(logged(&crash).len(), 1, "{:?}", logged(&pid.to_string()));
+        }
+    }
+
+    // OTP: gen_server_SUITE:crash
+    #[test]
+    fn comes_first_then_the_crash_report_then_the_signals_then_the_error_of_the_client() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            let me = process::self_pid();
+            let (server, pid) = start(Server::default());
+            process::monitor(pid);
+            let handler = report::add_handler(move |report| {
+                if matches!(report, Report::Server(report) if report.pid == pid) {
+                    process::send(me, "error report");
+                }
+                if matches!(report, Report::Crash(report) if report.pid == pid) {
+                    process::send(me, "crash report");
+                }
+            });
+            process::spawn(move || process::send(me, server.call_timeout(Panic, patience())))
+                .unwrap();
+
+            let next = || process::receive_timeout(patience()).expect("another message");
+            assert_eq!(next().downcast::<&str>().unwrap(), "error report");
+            assert_eq!(next().downcast::<&str>().unwrap(), "crash report");
+            let reason = next().downcast::<Exit>().unwrap().reason;
+            assert_eq!(reason.as_panic().unwrap().message, "in a callback");
+            assert_eq!(next().downcast::<Down>().unwrap().reason, reason);
+            let outcome = next().downcast::<Result<&str, CallError>>().unwrap();
+            assert_eq!(outcome, Err(CallError::Down(reason)));
+            assert!(report::remove_handler(handler));
+            assert_no_message();
+            assert_eq!(logged(&pid.to_string()).len(), 2);
+        });
     }
 
     // OTP: gen_server_SUITE:crash

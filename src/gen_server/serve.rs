@@ -100,7 +100,14 @@ impl<S: GenServer> Server<S> {
             unreachable!("it was looked at");
         };
         self.handled = Handled::of(&go_on, None);
-        self.guard(|state| after_cast(go_on.go_on(state)))
+        if self.is_debugged() {
+            self.show(&Event::Other(&go_on));
+        }
+        let step = self.guard(|state| after_cast(go_on.go_on(state)));
+        if self.is_debugged() {
+            self.show_outcome(&step, None);
+        }
+        step
     }
 
     fn handle(&mut self, mut message: Message) -> Step<S> {

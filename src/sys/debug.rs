@@ -14,6 +14,7 @@ use crate::id::Pid;
 use crate::message::{Message, Request};
 use crate::process;
 use crate::process::printed::printed_up_to;
+use crate::process::unwind::{drop_caught, drop_each_caught};
 use crate::report::log_caught;
 
 /// Where traces go.
@@ -44,7 +45,7 @@ pub enum Event<'a> {
     },
     /// A message was handled that was not replied to; this is the state now.
     State(&'a dyn fmt::Debug),
-    /// What a handmade process says.
+    /// Something else: a server's continuation, or what a handmade process says.
     Other(&'a dyn fmt::Debug),
 }
 
@@ -312,7 +313,7 @@ impl DebugOptions {
     ) {
         self.set(|tools| {
             if tools.installed.iter().any(|installed| installed.name == name) {
-                return;
+                return drop_caught(function);
             }
             let function = Box::new(move |event: &Event<'_>, state: &dyn Any| {
                 state.downcast_ref().map_or(ControlFlow::Continue(()), |it| function(event, it))
@@ -322,11 +323,14 @@ impl DebugOptions {
     }
 
     pub(crate) fn remove(&mut self, name: &str) {
-        self.unset(|tools| tools.installed.retain(|installed| installed.name != name));
+        self.unset(|tools| {
+            let removed = tools.installed.extract_if(.., |installed| installed.name == name);
+            drop_each_caught(removed);
+        });
     }
 
     pub(crate) fn clear(&mut self) {
-        self.tools = None;
+        drop_each_caught(self.tools.take().map(|tools| tools.installed).unwrap_or_default());
     }
 
     /// What is on, in words.
@@ -358,10 +362,11 @@ impl Tools {
         if self.log.is_some() || self.file.is_some() || self.trace {
             self.write(&event.to_string());
         }
-        self.installed.retain_mut(|installed| {
+        let done = self.installed.extract_if(.., |installed| {
             let outcome = process::catch(|| (installed.function)(event, state));
-            matches!(outcome, Ok(ControlFlow::Continue(())))
+            !matches!(outcome, Ok(ControlFlow::Continue(())))
         });
+        drop_each_caught(done);
     }
 
     fn write(&mut self, event: &str) {

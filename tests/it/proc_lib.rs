@@ -1,0 +1,328 @@
+//! Processes that acknowledge their start.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use procession::prelude::*;
+use procession::proc_lib::{self, StartError, StartOptions};
+use procession::process::Builder;
+use procession::sys::{self, DebugOptions, System};
+
+use crate::staging::*;
+use crate::support::*;
+
+fn reason() -> ExitReason {
+    ExitReason::new("proc_lib::reason")
+}
+
+fn linked() -> StartOptions {
+    StartOptions::new().spawn_options(Builder::new().link())
+}
+
+/// The reason in the error of a start that failed.
+#[track_caller]
+fn failure<T>(outcome: Result<T, StartError>) -> ExitReason {
+    match outcome {
+        Err(StartError::Failed(reason)) => reason,
+        Err(error) => panic!("another error: {error}"),
+        Ok(_) => panic!("it was started"),
+    }
+}
+
+mod a_start {
+    use super::*;
+
+    // OTP: proc_lib_SUITE:sync_start_nolink
+    #[test]
+    fn waits_for_the_acknowledgement_and_returns_what_that_says() {
+        in_process(|| {
+            let me = process::self_pid();
+            let gate = process::spawn(move || {
+                let child: Pid = expect();
+                // The starter has got nothing to do but wait.
+                wait_until(|| process::info(me).unwrap().status == process::Status::Waiting);
+                process::send(child, "go on");
+            })
+            .unwrap();
+            let text = proc_lib::start(move |starter| {
+                assert_eq!(starter.pid(), me);
+                process::send(gate, process::self_pid());
+                assert_eq!(expect::<&str>(), "go on");
+                starter.ack(vec!["any", "value"]);
+            });
+            assert_eq!(text.unwrap(), ["any", "value"]);
+            assert_no_message();
+        });
+    }
+
+    // OTP: proc_lib_SUITE:sync_start_link
+    #[test]
+    fn with_a_link_hears_of_a_later_end() {
+        let pid = proc_lib::start_link(|starter| {
+            starter.ack(process::self_pid());
+            process::receive();
+            process::exit_self(reason());
+        })
+        .unwrap();
+        assert_no_message();
+        process::send(pid, ());
+        assert_eq!(expect::<Exit>(), Exit { from: pid, reason: reason() });
+    }
+
+    // OTP: proc_lib_SUITE:sync_start_monitor
+    #[test]
+    fn with_a_monitor_hears_of_a_later_end_also_if_it_is_normal() {
+        let (pid, monitor) = proc_lib::start_monitor(|starter| {
+            starter.ack(process::self_pid());
+            process::receive();
+        });
+        process::send(pid.unwrap(), ());
+        assert_eq!(down_reason(monitor.unwrap()), ExitReason::Normal);
+        assert_no_message();
+    }
+
+    // OTP: proc_lib_SUITE:init_dont_hang
+    #[test]
+    fn of_a_process_that_ends_first_fails_with_its_reason_and_leaves_nothing() {
+        type Start = fn(fn()) -> Result<(), StartError>;
+        let start_all: [Start; 2] =
+            [|body| proc_lib::start(move |_| body()), |body| proc_lib::start_link(move |_| body())];
+        for start in start_all {
+            assert_eq!(failure(start(|| process::exit_self(reason()))), reason());
+            let panic = failure(start(|| panic!("too early")));
+            assert_eq!(panic.as_panic().unwrap().message, "too early");
+            assert_no_message();
+        }
+    }
+
+    // OTP: proc_lib_SUITE:init_dont_hang
+    #[test]
+    fn with_a_link_ends_a_starter_that_does_not_trap_exits() {
+        let (_, monitor) = process::spawn_monitor(|| {
+            _ = proc_lib::start_link::<()>(|_| process::exit_self(reason()));
+            unreachable!("the starter has ended");
+        })
+        .unwrap();
+        assert_eq!(down_reason(monitor), reason());
+    }
+
+    #[test]
+    fn of_a_process_that_does_nothing_fails_with_normal() {
+        assert_eq!(failure(proc_lib::start_link::<()>(drop)), ExitReason::Normal);
+        assert_no_message();
+    }
+
+    #[test]
+    fn with_a_monitor_that_fails_is_followed_by_the_down() {
+        let (outcome, monitor) = proc_lib::start_monitor::<()>(|_| process::exit_self(reason()));
+        assert_eq!(failure(outcome), reason());
+        assert_eq!(down_reason(monitor.unwrap()), reason());
+        assert_no_message();
+    }
+
+    // OTP: proc_lib_SUITE:sync_start_monitor_link_timeout
+    #[test]
+    fn that_takes_too_long_kills_the_process() {
+        let timeout = Duration::from_millis(5);
+        let before = Instant::now();
+        let (outcome, monitor) =
+            proc_lib::start_monitor_with::<()>(linked().timeout(timeout), |_| idle_body());
+        assert!(matches!(outcome, Err(StartError::Timeout)), "{outcome:?}");
+        assert!(before.elapsed() >= timeout);
+        assert_eq!(down_reason(monitor.unwrap()), ExitReason::Killed);
+        assert_no_message();
+    }
+
+    #[test]
+    fn whose_process_cannot_be_spawned_has_no_monitor() {
+        let name = "proc_lib::a_start::taken";
+        process::register(name, process::self_pid()).unwrap();
+        let options = StartOptions::new().spawn_options(Builder::new().name(name));
+        let (outcome, monitor) = proc_lib::start_monitor_with::<()>(options, |_| {});
+        assert!(matches!(outcome, Err(StartError::Spawn(_))), "{outcome:?}");
+        assert!(monitor.is_none());
+        assert_no_message();
+    }
+
+    #[test]
+    fn of_a_process_that_calls_its_starter_is_a_cycle() {
+        let me = process::self_pid();
+        let outcome = proc_lib::start(move |starter| {
+            starter.ack(sys::of(me).suspend());
+        });
+        let cycle = outcome.unwrap().unwrap_err();
+        assert!(matches!(cycle, sys::SysError::Call(CallError::Deadlock(_))), "{cycle}");
+    }
+
+    #[test]
+    fn by_a_process_that_is_killed_meanwhile_ends_it() {
+        for _ in 0..rounds(300) {
+            let (starter, monitor) = process::spawn_monitor(|| {
+                _ = proc_lib::start_link::<()>(|_| idle_body());
+            })
+            .unwrap();
+            process::exit(starter, ExitReason::Kill);
+            assert_eq!(down_reason(monitor), ExitReason::Killed);
+        }
+    }
+}
+
+mod a_failure {
+    use super::*;
+
+    #[test]
+    fn is_told_when_the_process_is_gone() {
+        for _ in 0..rounds(1_000) {
+            let pid = proc_lib::start(|starter| {
+                starter.fail(process::self_pid(), ExitReason::Shutdown);
+            });
+            assert!(!process::is_alive(pid.unwrap()));
+        }
+    }
+
+    #[test]
+    fn ends_the_process_with_its_reason_of_which_links_do_not_hear() {
+        let (outcome, monitor) = proc_lib::start_monitor_with(linked(), |starter| {
+            starter.fail("a value", reason());
+        });
+        assert_eq!(outcome.unwrap(), "a value");
+        assert_eq!(down_reason(monitor.unwrap()), reason());
+        assert_no_message();
+    }
+
+    #[test]
+    fn that_is_only_said_ends_nothing() {
+        let (outcome, monitor) = proc_lib::start_monitor(|starter| {
+            let pid = process::self_pid();
+            starter.ack(Err::<(), Pid>(pid));
+            process::receive();
+        });
+        let pid = outcome.unwrap().unwrap_err();
+        assert!(process::is_alive(pid));
+        process::send(pid, ());
+        assert_eq!(down_reason(monitor.unwrap()), ExitReason::Normal);
+    }
+}
+
+// OTP: proc_lib_SUITE:spawn_opt
+#[test]
+fn the_initial_call_is_that_of_the_body() {
+    fn body() {
+        process::receive();
+    }
+
+    let pid = proc_lib::spawn(body).unwrap();
+    assert!(
+        proc_lib::initial_call(pid)
+            .unwrap()
+            .ends_with("proc_lib::the_initial_call_is_that_of_the_body::body")
+    );
+    let plain = idle();
+    assert_eq!(proc_lib::initial_call(plain), None);
+    assert_eq!(proc_lib::initial_call(process::self_pid()), None);
+    process::send(pid, ());
+    exit_and_wait(plain, ExitReason::Kill);
+    wait_for_exit(pid);
+    assert_eq!(proc_lib::initial_call(pid), None);
+}
+
+#[test]
+fn a_spawned_process_has_its_options() {
+    let builder = || Builder::new().name("proc_lib::spawned").link();
+    let (pid, monitor) = proc_lib::spawn_monitor_with(builder(), idle_body).unwrap();
+    assert_eq!(process::whereis("proc_lib::spawned"), Some(pid));
+    process::exit(pid, ExitReason::Shutdown);
+    assert_eq!(down_reason(monitor), ExitReason::Shutdown);
+    assert_eq!(expect::<Exit>().from, pid);
+
+    let pid = proc_lib::spawn_link(|| process::exit_self(ExitReason::Shutdown)).unwrap();
+    assert_eq!(expect::<Exit>().from, pid);
+}
+
+/// A process that answers system messages, and ends with `end` when it is told to end.
+fn system_process(name: Option<&str>, end: fn(ExitReason) -> ExitReason) -> Pid {
+    struct Nothing(DebugOptions, ());
+
+    impl System for Nothing {
+        type State = ();
+
+        fn state(&mut self) -> &mut () {
+            &mut self.1
+        }
+
+        fn debug(&mut self) -> &mut DebugOptions {
+            &mut self.0
+        }
+    }
+
+    let builder = name.map_or(Builder::new(), |name| Builder::new().name(name));
+    let body = move || {
+        receive! {
+            request: sys::Request => {
+                let mut system = Nothing(DebugOptions::new(), ());
+                if let ControlFlow::Break(reason) = sys::handle(request, &mut system) {
+                    process::exit_self(end(reason));
+                }
+            }
+        }
+    };
+    proc_lib::spawn_with(builder, body).unwrap()
+}
+
+mod a_stop {
+    use super::*;
+
+    // OTP: proc_lib_SUITE:stop
+    #[test]
+    fn returns_when_the_process_has_ended_and_its_name_is_free() {
+        let name = "proc_lib::a_stop::named";
+        for (reason, stop) in [
+            (ExitReason::Normal, proc_lib::stop as fn(_) -> _),
+            (reason(), |to: &'static str| proc_lib::stop_with(to, reason(), patience())),
+        ] {
+            let pid = system_process(Some(name), |reason| reason);
+            let monitor = process::monitor(pid);
+            assert_eq!(stop(name), Ok(()));
+            assert!(!process::is_alive(pid));
+            assert_eq!(process::whereis(name), None);
+            assert_eq!(down_reason(monitor), reason);
+        }
+    }
+
+    // OTP: proc_lib_SUITE:stop
+    #[test]
+    fn of_nobody_is_an_error() {
+        let pid = idle();
+        exit_and_wait(pid, ExitReason::Kill);
+        assert_eq!(proc_lib::stop(pid), Err(StopError::NoProc));
+        assert_eq!(proc_lib::stop("proc_lib::a_stop::nobody"), Err(StopError::NoProc));
+    }
+
+    // OTP: proc_lib_SUITE:stop
+    #[test]
+    fn that_ends_for_another_reason_says_so() {
+        let pid = system_process(None, |_| reason());
+        assert_eq!(proc_lib::stop(pid), Err(StopError::Down(reason())));
+    }
+
+    // OTP: proc_lib_SUITE:stop
+    #[test]
+    fn that_does_not_wait_still_ends_the_process() {
+        let me = process::self_pid();
+        let pid = proc_lib::start(move |starter| {
+            starter.ack(process::self_pid());
+            assert_eq!(expect::<&str>(), "now");
+            let request = expect::<sys::Request>();
+            process::send(me, format!("{request:?}"));
+        })
+        .unwrap();
+        let monitor = process::monitor(pid);
+        let outcome = proc_lib::stop_with(pid, ExitReason::Normal, Duration::ZERO);
+        assert_eq!(outcome, Err(StopError::Timeout));
+        assert!(process::is_alive(pid));
+        process::send(pid, "now");
+        assert_eq!(expect::<String>(), "Request(Terminate)");
+        assert_eq!(down_reason(monitor), ExitReason::Normal);
+        assert_no_message();
+    }
+}
