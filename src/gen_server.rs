@@ -116,6 +116,7 @@
 //! | `multi_call`, `abcast` | [`ServerRef::multi_call`], [`ServerRef::abcast`] |
 //! | `stop` | [`ServerRef::stop`], [`ServerRef::stop_with`] |
 //! | `enter_loop` | [`enter_loop`] |
+//! | Elixir's `GenServer.whereis` | [`ServerRef::pid`] |
 //! | `init`, `terminate`, `code_change`, `format_status` | the same in [`GenServer`] |
 //! | `handle_call`, `handle_cast` | [`HandleCall`], [`HandleCast`] |
 //! | `handle_continue` | [`HandleContinue`] |

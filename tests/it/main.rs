@@ -24,6 +24,7 @@ mod sys;
 mod sys_debug;
 mod sys_code;
 mod sys_handmade;
+mod sys_load;
 mod requests;
 mod groups;
 mod hibernate;
