@@ -25,6 +25,8 @@ mod sys_debug;
 mod sys_code;
 mod sys_handmade;
 mod sys_load;
+mod kid;
+mod supervisor;
 mod requests;
 mod groups;
 mod hibernate;
