@@ -145,7 +145,12 @@ impl<R: Send + 'static> ReplyTo<R> {
 
     /// Says that the client does not wait for the one that it has sent the request to, any more.
     pub(crate) fn clear_edge(self) {
-        Process::of(self.client.owner).slot.wait.edge.clear(self.client.id);
+        clear_edge(self.client);
+    }
+
+    /// The client and its request.
+    pub(crate) fn alias(self) -> Alias {
+        self.client
     }
 
     /// The client in whose [reply slot](crate::process::reply_slot) the reply can be
@@ -153,6 +158,11 @@ impl<R: Send + 'static> ReplyTo<R> {
     pub(crate) fn slot(self) -> Option<Alias> {
         matches!(self.route, Route::ReplySlot).then_some(self.client)
     }
+}
+
+/// Says that a client does not wait for the one that it has sent a request to, any more.
+pub(crate) fn clear_edge(client: Alias) {
+    Process::of(client.owner).slot.wait.edge.clear(client.id);
 }
 
 /// Puts the reply to a request of `client`'s where it waits for it.

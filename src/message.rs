@@ -101,6 +101,9 @@ trait Payload: Send + fmt::Debug {
 
     fn is_taken(&self) -> bool;
     fn as_request(&mut self) -> Option<&mut dyn Request>;
+
+    /// The message is in hands that may send it on: see [`Request::leave`].
+    fn leave(&mut self) {}
 }
 
 /// A plain value; `None` when it was taken out.
@@ -201,18 +204,69 @@ impl<Q: Request> Payload for Asked<Q> {
     fn as_request(&mut self) -> Option<&mut dyn Request> {
         Some(&mut self.0)
     }
+
+    fn leave(&mut self) {
+        self.0.leave();
+    }
+}
+
+/// A plain value that a client waits for somebody to answer.
+pub(crate) trait Awaited: Any + Send + fmt::Debug {
+    /// As [`Request::leave`].
+    fn leave(&self);
+}
+
+/// An [`Awaited`] value as what a message holds: to who receives it, as any [`Value`].
+struct Waited<T>(Value<T>);
+
+impl<T: fmt::Debug> fmt::Debug for Waited<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl<T: Awaited> Payload for Waited<T> {
+    fn type_name(&self) -> &'static str {
+        self.0.type_name()
+    }
+
+    fn is_place_of(&self, type_id: TypeId) -> bool {
+        self.0.is_place_of(type_id)
+    }
+
+    fn place(&self) -> &dyn Any {
+        self.0.place()
+    }
+
+    fn place_mut(&mut self) -> &mut dyn Any {
+        self.0.place_mut()
+    }
+
+    fn is_taken(&self) -> bool {
+        self.0.is_taken()
+    }
+
+    fn as_request(&mut self) -> Option<&mut dyn Request> {
+        None
+    }
+
+    fn leave(&mut self) {
+        self.0.0.iter().for_each(T::leave);
+    }
 }
 
 impl Message {
+    pub(crate) fn awaited(value: impl Awaited) -> Message {
+        Message(smallbox!(Waited(Value(Some(value)))))
+    }
+
     pub(crate) fn request(request: impl Request) -> Message {
         Message(smallbox!(Asked(request)))
     }
 
     /// The message, on its way out of the mailbox into hands that may send it on.
     pub(crate) fn leaving(mut self) -> Message {
-        if let Some(request) = self.as_request() {
-            request.leave();
-        }
+        self.0.leave();
         self
     }
 

@@ -57,7 +57,7 @@ impl Error for StopError {}
 /// Tells the process `target` to end with `reason`. Any caller can do that, also one that has
 /// ended.
 pub(crate) fn order_to_stop(target: Pid, reason: ExitReason) {
-    let order = Request::new(Order::Terminate { reason, reply_to: None });
+    let order = Request::new(Order::Terminate { reason, reply_to: None }, None);
     deliver(target, Signal::Message(Message::new(order)));
 }
 

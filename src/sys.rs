@@ -485,7 +485,9 @@ impl Sys {
         &self,
         order: impl FnOnce(ReplyTo<R>) -> Order,
     ) -> Result<R, SysError> {
-        let make = |reply_to| Message::new(Request::new(order(reply_to)));
+        let make = |reply_to: ReplyTo<R>| {
+            Message::awaited(Request::new(order(reply_to), Some(reply_to.alias())))
+        };
         Ok(call_with_message(&self.to, self.timeout, make)?)
     }
 }

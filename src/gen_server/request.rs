@@ -13,6 +13,7 @@ use crate::id::Pid;
 use crate::message::Message;
 use crate::message::Request;
 use crate::process::printed::printed;
+use crate::process::unwind::drop_caught;
 
 use super::next::{CallResult, CastResult, Next, Wait};
 use super::serve::warn;
@@ -144,6 +145,8 @@ where
     fn deliver(&mut self, server: &mut dyn Any, found: &'static str, step: &mut dyn Any) {
         let Some(server) = server.downcast_mut::<S>() else {
             let expected = type_name::<S>();
+            // Its destructor is of no concern to the server that refuses it.
+            drop_caught(mem::replace(&mut self.content, Content::Handled));
             return self.reply_to.refuse(CallError::WrongServer { expected, found });
         };
         let Content::Asked(message) = mem::replace(&mut self.content, Content::Handled) else {
@@ -226,6 +229,7 @@ where
         let Some(server) = server.downcast_mut::<S>() else {
             let expected = type_name::<S>();
             let message = printed(self);
+            drop_caught(self.message.take());
             return warn(format_args!("a {found} has dropped a cast for a {expected}: {message}"));
         };
         let message = self.message.take().expect("a request is delivered once");

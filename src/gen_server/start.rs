@@ -203,6 +203,13 @@ impl From<proc_lib::StartError> for StartError {
     }
 }
 
+/// For start functions that spawn a process.
+impl From<SpawnError> for StartError {
+    fn from(error: SpawnError) -> StartError {
+        StartError::Spawn(error)
+    }
+}
+
 impl From<Refusal> for StartError {
     fn from(refusal: Refusal) -> StartError {
         match refusal {

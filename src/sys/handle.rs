@@ -4,10 +4,12 @@ use std::any::{Any, type_name};
 use std::fmt;
 use std::ops::ControlFlow;
 
-use crate::call::ReplyTo;
+use crate::call::{ReplyTo, clear_edge};
 use crate::exit::CallError;
 use crate::exit::ExitReason;
+use crate::id::Alias;
 use crate::id::Pid;
+use crate::message::Awaited;
 use crate::message::Exit;
 use crate::message::Message;
 use crate::process;
@@ -19,6 +21,8 @@ use super::{DebugOptions, Mode, Status, SysError, status_of};
 /// A system message, for the process that has received it to [handle].
 pub struct Request {
     order: Order,
+    /// Who waits for the answer.
+    client: Option<Alias>,
 }
 
 /// What is to be done.
@@ -36,8 +40,14 @@ pub(crate) enum Order {
 pub(crate) type StateOrder = Box<dyn FnOnce(&mut dyn Any, &'static str) + Send>;
 
 impl Request {
-    pub(crate) fn new(order: Order) -> Request {
-        Request { order }
+    pub(crate) fn new(order: Order, client: Option<Alias>) -> Request {
+        Request { order, client }
+    }
+}
+
+impl Awaited for Request {
+    fn leave(&self) {
+        self.client.into_iter().for_each(clear_edge);
     }
 }
 

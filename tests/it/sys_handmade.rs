@@ -272,3 +272,26 @@ mod a_request {
         }
     }
 }
+
+#[test]
+fn a_request_that_is_passed_on_is_no_wait_for_who_has_passed_it_on() {
+    in_process(|| {
+        let me = process::self_pid();
+        let lamp = lamp();
+        // It passes the request on, and then calls the one that waits for the answer.
+        let between = process::spawn(move || {
+            let request = expect::<sys::Request>();
+            let outcome = sys::of(me).timeout(Duration::ZERO).suspend();
+            process::send(lamp, request);
+            process::send(me, outcome);
+            idle_body(); // The client also hears of the end of whom it has asked.
+        })
+        .unwrap();
+        assert!(!is_on(between));
+        let outcome = expect::<Result<(), SysError>>();
+        assert_eq!(outcome, Err(SysError::Call(CallError::Timeout)));
+        for pid in [between, lamp] {
+            process::exit(pid, ExitReason::Kill);
+        }
+    });
+}

@@ -1,102 +1,286 @@
-//! System messages to a server that is busy.
+//! System messages to servers that have a lot to do, or that end.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use procession::prelude::*;
-use procession::sys;
+use procession::sys::{Event, Sys, SysError};
 
+use crate::puppet::{Puppet, Strings, pid_of, plain, puppet, script};
+use crate::staging::*;
 use crate::support::*;
+use crate::sys::*;
 
-const CASTS: u64 = 100_000;
+const SENDERS: usize = 4;
+const CASTS: u64 = 25_000;
 
-/// Checks that what it gets is numbered without a gap.
+/// Sees that what each sender casts comes complete and in order.
 #[derive(Debug, Default)]
-struct Ledger {
-    next: u64,
-    /// How often its state was replaced, and its code changed.
-    replaced: u32,
-    changed: u32,
+struct Checker {
+    next: [u64; SENDERS],
+    faults: u64,
+    replaced: u64,
+    version: u64,
 }
 
-impl GenServer for Ledger {
+impl Checker {
+    fn handled(&self) -> u64 {
+        self.next.iter().sum()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Numbered {
+    sender: usize,
+    number: u64,
+}
+
+impl GenServer for Checker {
     type Args = ();
 
-    fn init((): ()) -> InitResult<Ledger> {
-        ready(Ledger::default())
+    fn init((): ()) -> InitResult<Checker> {
+        ready(Checker::default())
     }
 
-    fn code_change(self, _: &str, by: Message) -> Result<Ledger, (Ledger, ExitReason)> {
-        let by = by.downcast::<u32>().unwrap();
-        Ok(Ledger { changed: self.changed + by, ..self })
+    fn code_change(self, old_version: &str, _: Message) -> Result<Self, (Self, ExitReason)> {
+        if old_version == self.version.to_string() {
+            Ok(Checker { version: self.version + 1, ..self })
+        } else {
+            Err((self, ExitReason::new("another version")))
+        }
     }
 }
 
-impl HandleCast<u64> for Ledger {
-    fn handle_cast(&mut self, n: u64) -> CastResult<Ledger> {
-        assert_eq!(n, self.next, "a cast is lost, repeated or out of order");
-        self.next += 1;
+impl HandleCast<Numbered> for Checker {
+    fn handle_cast(&mut self, Numbered { sender, number }: Numbered) -> CastResult<Checker> {
+        self.faults += u64::from(self.next[sender] != number);
+        self.next[sender] = number + 1;
         noreply()
     }
 }
 
-/// Casts to a new ledger, by a process of its own, while `meddle` meddles with it, time and again;
-/// then sees that nothing is missing, and returns how often that was.
-fn under_load(meddle: impl Fn(&sys::Sys, u32)) -> (ServerRef<Ledger>, u32) {
-    let ledger = Ledger::start(()).unwrap();
-    let to = ledger.clone();
-    let (writer, monitor) =
-        process::spawn_monitor(move || (0..CASTS).for_each(|n| to.cast(n))).unwrap();
-    let sys = sys::of(&ledger).timeout(patience());
-    let mut times = 0;
-    while process::is_alive(writer) || times < 20 {
-        meddle(&sys, times);
-        times += 1;
-    }
-    assert_eq!(down_reason(monitor), ExitReason::Normal);
-    assert_eq!(sys.get_state(|it: &Ledger| it.next), Ok(CASTS));
-    (ledger, times)
+fn handled(sys: &Sys) -> u64 {
+    sys.get_state(Checker::handled).unwrap()
 }
 
-#[test]
-fn a_server_is_suspended_replaced_changed_and_resumed_and_no_cast_is_lost() {
-    let (ledger, times) = under_load(|sys, _| {
-        sys.suspend().unwrap();
-        let replace = |it: &mut Ledger| {
-            *it = Ledger { next: it.next, replaced: it.replaced + 1, changed: it.changed };
-            it.next
-        };
-        let before = sys.replace_state(replace).unwrap();
-        sys.change_code("1", 1_u32).unwrap();
-        assert_eq!(sys.get_state(|it: &Ledger| it.next), Ok(before), "it was suspended");
-        sys.resume().unwrap();
-    });
-    let counts = sys::of(&ledger).get_state(|it: &Ledger| (it.replaced, it.changed));
-    assert_eq!(counts, Ok((times, times)));
-    assert_eq!(ledger.stop(), Ok(()));
-}
-
-#[test]
-fn a_server_is_traced_now_and_then_and_no_cast_is_lost() {
-    let (ledger, _) = under_load(|sys, times| {
-        if times % 2 == 0 {
-            sys.statistics_on().unwrap();
-            sys.log_on(10).unwrap();
-            sys.trace_on().unwrap();
-            let mut seen = None;
-            let install = sys.install("in order", move |event, _: &Ledger| {
-                if let sys::Event::In { message, .. } = event {
-                    let n = *message.downcast_ref::<u64>().unwrap();
-                    assert!(seen.is_none_or(|seen| n == seen + 1));
-                    seen = Some(n);
+/// Lets [`SENDERS`] processes cast all they have to `server`; each tells the caller when it has
+/// cast some. Returns their monitors.
+fn load(server: &ServerRef<Checker>) -> Vec<MonitorRef> {
+    let me = process::self_pid();
+    let sender = |sender| {
+        let server = server.clone();
+        let body = move || {
+            for number in 0..CASTS {
+                server.cast(Numbered { sender, number });
+                if number == CASTS / 10 {
+                    process::send(me, Begun);
                 }
-                ControlFlow::Continue(())
-            });
-            install.unwrap();
-        } else {
-            let status = sys.get_status().unwrap();
-            assert!(status.debug.contains(&r#"function "in order""#.to_owned()), "{status:?}");
+            }
+        };
+        let (_, monitor) = process::spawn_monitor(body).unwrap();
+        monitor
+    };
+    (0..SENDERS).map(sender).collect()
+}
+
+/// Does `act`, at least once, until all of the `senders` have ended. Returns how often.
+fn while_they_send(mut senders: Vec<MonitorRef>, mut act: impl FnMut()) -> u64 {
+    let mut times = 0;
+    loop {
+        act();
+        times += 1;
+        receive! {
+            down: Down => senders.retain(|it| *it != down.monitor),
+            after Duration::ZERO => {}
+        }
+        if senders.is_empty() {
+            return times;
+        }
+    }
+}
+
+fn assert_all_came_in_order(sys: &Sys) {
+    let came = sys.get_state(|it: &Checker| (it.next, it.faults)).unwrap();
+    assert_eq!(came, ([CASTS; SENDERS], 0));
+}
+
+#[test]
+fn a_server_that_is_suspended_and_changed_under_load_loses_and_repeats_and_reorders_nothing() {
+    in_process(|| {
+        let server = Checker::start(()).unwrap();
+        let sys = sys_of(&server);
+        sys.suspend().unwrap();
+        let senders = load(&server);
+        (0..SENDERS).for_each(|_| _ = expect::<Begun>());
+        assert_eq!(handled(&sys), 0);
+
+        let mut version = 0_u64;
+        let times = while_they_send(senders, || {
+            sys.suspend().unwrap();
+            let before = handled(&sys);
+            sys.replace_state(|it: &mut Checker| it.replaced += 1).unwrap();
+            sys.change_code(version.to_string(), ()).unwrap();
+            version += 1;
+            assert_eq!(handled(&sys), before);
+            sys.resume().unwrap();
+        });
+        assert_all_came_in_order(&sys);
+        let changed = sys.get_state(|it: &Checker| (it.replaced, it.version));
+        assert_eq!(changed, Ok((times, times)));
+        assert_no_message();
+    });
+}
+
+#[test]
+fn tracing_that_is_turned_on_and_off_under_load_loses_nothing_and_sees_all() {
+    in_process(|| {
+        let server = Checker::start(()).unwrap();
+        let sys = sys_of(&server);
+        let senders = load(&server);
+        (0..SENDERS).for_each(|_| _ = expect::<Begun>());
+        while_they_send(senders, || {
+            let seen = Arc::new(Mutex::new(Vec::new()));
+            let keep = {
+                let seen = Arc::clone(&seen);
+                move |event: &Event<'_>, _: &Checker| {
+                    if let Event::In { message, .. } = event {
+                        seen.lock().push(*message.downcast_ref::<Numbered>().unwrap());
+                    }
+                    ControlFlow::Continue(())
+                }
+            };
+            sys.suspend().unwrap();
+            sys.statistics_on().unwrap();
+            sys.log_on(3).unwrap();
+            sys.trace_on().unwrap();
+            sys.install("keep", keep).unwrap();
+            let first = sys.get_state(|it: &Checker| it.next).unwrap();
+            sys.resume().unwrap();
+
+            // A few are handled between these two, or many.
+            sys.suspend().unwrap();
+            let last = sys.get_state(|it: &Checker| it.next).unwrap();
+            let counted = sys.statistics().unwrap().unwrap();
             sys.no_debug().unwrap();
+            sys.resume().unwrap();
+
+            let seen = seen.lock();
+            assert_eq!(counted.messages_in, seen.len() as u64);
+            for sender in 0..SENDERS {
+                let numbers = seen.iter().filter(|it| it.sender == sender).map(|it| it.number);
+                assert!(numbers.eq(first[sender]..last[sender]), "of the sender {sender}");
+            }
+        });
+        assert_all_came_in_order(&sys);
+        assert_no_message();
+    });
+}
+
+#[test]
+fn a_server_that_many_suspend_and_resume_answers_all_calls() {
+    in_process(|| {
+        let server = puppet();
+        let turn = |sys: Sys| {
+            (0..rounds(300)).for_each(|_| {
+                sys.suspend().unwrap();
+                sys.resume().unwrap();
+            });
+        };
+        for _ in 0..3 {
+            elsewhere(&server, turn);
+            let calls = server.clone();
+            elsewhere(&server, move |_| (0..rounds(300)).for_each(|_| calls.answers()));
+        }
+        (0..6).for_each(|_| assert_eq!(expect::<Got<()>>(), Got(())));
+        server.answers();
+        assert_no_message();
+    });
+}
+
+#[test]
+fn the_end_of_a_server_is_told_to_whoever_waits_for_its_answer() {
+    in_process(|| {
+        for round in 0..rounds(500) {
+            let server = puppet();
+            elsewhere(&server, |sys| {
+                let rounds = || {
+                    sys.suspend()?;
+                    sys.replace_state(|it: &mut Puppet| it.note("a note"))?;
+                    sys.get_status()?;
+                    sys.resume()
+                };
+                (0..).find_map(|_| rounds().err()).expect("there is no last round")
+            });
+            dither(round);
+            let end = ExitReason::new("sys_load::end");
+            match round % 3 {
+                0 => process::exit(pid_of(&server), ExitReason::Kill),
+                1 => process::exit(pid_of(&server), end.clone()),
+                _ => sys_of(&server).terminate(end.clone()).unwrap(),
+            }
+            let Got(error) = expect::<Got<SysError>>();
+            let reason = if round % 3 == 0 { ExitReason::Killed } else { end };
+            let down = SysError::Call(CallError::Down(reason));
+            assert!(error == SysError::Call(CallError::NoProc) || error == down, "{error:?}");
+            if round % 3 == 2 {
+                expect::<crate::puppet::Terminated>();
+            }
+            assert_no_message();
         }
     });
-    assert_eq!(ledger.stop(), Ok(()));
+}
+
+#[test]
+fn a_server_ends_with_its_parent_whenever_it_is_suspended() {
+    in_process(|| {
+        let me = process::self_pid();
+        let end = ExitReason::new("sys_load::parent");
+        for round in 0..rounds(500) {
+            let reason = end.clone();
+            process::spawn(move || {
+                let init = script(move || {
+                    process::set_trap_exit(true);
+                    ready(Puppet::with_witness(me))
+                });
+                process::send(me, Puppet::start_link(init).unwrap());
+                dither(round);
+                process::exit_self(reason);
+            })
+            .unwrap();
+            let server = expect::<ServerRef<Puppet>>();
+            let ended = || {
+                sys_of(&server).suspend()?;
+                sys_of(&server).resume()
+            };
+            while ended().is_ok() {}
+            wait_for_exit(pid_of(&server));
+            assert_eq!(expect::<crate::puppet::Terminated>().reason, end);
+            assert_no_message();
+        }
+    });
+}
+
+#[test]
+fn a_time_out_and_a_suspension_that_cross_leave_one_time_out() {
+    in_process(|| {
+        for round in 0..rounds(300) {
+            let server = Puppet::start(plain()).unwrap();
+            server.tell(|it| {
+                it.on_timeout = None;
+                noreply().timeout(Duration::from_micros(20))
+            });
+            dither(round);
+            let sys = sys_of(&server);
+            sys.suspend().unwrap();
+            sys.resume().unwrap();
+            let heard = expect::<crate::puppet::Heard>();
+            assert!(heard.0.is::<TimedOut>());
+            server.answers();
+            server.stop().unwrap();
+            expect::<crate::puppet::Terminated>();
+            assert_no_message();
+        }
+    });
 }

@@ -1,0 +1,252 @@
+//! Supervisors of children that come and go.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use procession::dynamic_supervisor::{DynamicSupervisor, DynamicSupervisorRef};
+use procession::prelude::*;
+use procession::proc_lib;
+use procession::supervisor::{
+    ChildSpec, ChildState, Restart, Shutdown, Supervisor, SupervisorError,
+};
+
+use crate::kid::*;
+use crate::staging::*;
+use crate::support::*;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn patient() -> DynamicSupervisorRef {
+    DynamicSupervisor::new().intensity(1_000_000, HOUR).start_link().unwrap()
+}
+
+#[track_caller]
+fn stop(supervisor: &DynamicSupervisorRef) {
+    let pid = supervisor.pid().unwrap();
+    assert_eq!(supervisor.stop(), Ok(()));
+    receive! {
+        exit: Exit if exit.from == pid => assert_eq!(exit.reason, ExitReason::Normal),
+        after patience() => panic!("no exit"),
+    }
+}
+
+/// The processes of the children that run.
+fn running(supervisor: &DynamicSupervisorRef) -> BTreeSet<Pid> {
+    let children = supervisor.which_children().unwrap();
+    children.into_iter().filter_map(|child| child.state.pid()).collect()
+}
+
+// Elixir: dynamic_supervisor_test "child is restarted with different values"
+#[test]
+fn starts_one_spec_any_number_of_times() {
+    let supervisor = patient();
+    let spec = kid("a");
+    let pids: BTreeSet<Pid> =
+        (0..3).map(|_| supervisor.start_child(spec.clone()).unwrap().pid().unwrap()).collect();
+    assert_eq!(pids.len(), 3);
+    assert_eq!(running(&supervisor), pids);
+    let counts = supervisor.count_children().unwrap();
+    assert_eq!((counts.specs, counts.active, counts.workers), (3, 3, 3));
+    stop(&supervisor);
+    assert!(!pids.into_iter().any(process::is_alive));
+}
+
+// Elixir: dynamic_supervisor_test "with max_children"
+#[test]
+fn has_no_more_children_than_it_may() {
+    let supervisor = DynamicSupervisor::new().max_children(1).start_link().unwrap();
+    let child = supervisor.start_child(kid("a").restart(Restart::Temporary)).unwrap();
+    assert_eq!(supervisor.start_child(kid("b")).unwrap_err(), SupervisorError::MaxChildren);
+    child.cast(End(ExitReason::Normal));
+    wait_for_exit(child.pid().unwrap());
+    supervisor.start_child(kid("b")).unwrap();
+    stop(&supervisor);
+
+    let none = DynamicSupervisor::new().max_children(0).start_link().unwrap();
+    assert_eq!(none.start_child(kid("a")).unwrap_err(), SupervisorError::MaxChildren);
+    stop(&none);
+}
+
+// Elixir: dynamic_supervisor_test "with different returns", "with throw/error/exit"
+#[test]
+fn keeps_nothing_of_a_child_that_does_not_start() {
+    let supervisor = patient();
+    let start = |start: fn() -> Result<Pid, StartError>| {
+        supervisor.start_child(ChildSpec::new("a", start)).unwrap_err()
+    };
+    assert_eq!(start(|| Err(StartError::Ignored)), SupervisorError::Ignored);
+    let failed = start(|| Err(StartError::Failed(failure())));
+    assert_eq!(failed, SupervisorError::Failed(failure()));
+    let SupervisorError::Failed(panic) = start(|| panic!("in a start")) else {
+        panic!("it has not failed");
+    };
+    assert_eq!(panic.as_panic().unwrap().message, "in a start");
+    let exited = start(|| process::exit_self(failure()));
+    assert_eq!(exited, SupervisorError::Failed(failure()));
+    assert_eq!(supervisor.which_children().unwrap(), []);
+    stop(&supervisor);
+}
+
+// Elixir: dynamic_supervisor_test, three restart tests
+#[test]
+fn restarts_each_child_by_its_own_rule() {
+    let supervisor = patient();
+    for (restart, reason, restarted) in [
+        (Restart::Permanent, ExitReason::Normal, true),
+        (Restart::Permanent, failure(), true),
+        (Restart::Transient, ExitReason::Shutdown, false),
+        (Restart::Transient, failure(), true),
+        (Restart::Temporary, ExitReason::Normal, false),
+        (Restart::Temporary, failure(), false),
+    ] {
+        supervisor.start_child(kid("a").restart(restart)).unwrap();
+        let first = started("a");
+        end(first, reason);
+        wait_for_exit(first);
+        let now = running(&supervisor);
+        assert!(!now.contains(&first));
+        assert_eq!(now.len(), usize::from(restarted), "{restart:?}");
+        for pid in now {
+            assert_eq!(started("a"), pid);
+            assert_eq!(supervisor.terminate_child(pid), Ok(()));
+        }
+    }
+    stop(&supervisor);
+}
+
+// Elixir: dynamic_supervisor_test "child triggers maximum restarts"
+#[test]
+fn gives_up_at_the_fourth_restart_in_five_seconds() {
+    let supervisor = DynamicSupervisor::new().start_link().unwrap();
+    let pid = supervisor.pid().unwrap();
+    supervisor.start_child(kid("other")).unwrap();
+    supervisor.start_child(kid("a")).unwrap();
+    for _ in 0..4 {
+        end(started("a"), failure());
+    }
+    let exit = receive! {
+        exit: Exit if exit.from == pid => exit.reason,
+        after patience() => panic!("it has not given up"),
+    };
+    assert_eq!(exit, ExitReason::Shutdown);
+    assert_eq!(stopped("other"), ExitReason::Shutdown);
+}
+
+/// A child that fails to start as often as it is said.
+fn flaky(fails: &Arc<AtomicUsize>) -> ChildSpec<ServerRef<Kid>> {
+    let (fails, witness) = (Arc::clone(fails), process::self_pid());
+    ChildSpec::new("a", move || {
+        let left = fails.load(Ordering::SeqCst);
+        if left > 0 {
+            fails.store(left - 1, Ordering::SeqCst);
+            return Err(StartError::Failed(failure()));
+        }
+        Kid::start_link(("a", witness))
+    })
+}
+
+// Elixir: dynamic_supervisor_test "terminates restarting child", "... when trying again"
+#[test]
+fn tries_again_until_it_is_told_not_to() {
+    let fails = Arc::new(AtomicUsize::new(0));
+    let supervisor = patient();
+    supervisor.start_child(flaky(&fails)).unwrap();
+    let first = started("a");
+    fails.store(2, Ordering::SeqCst);
+    end(first, failure());
+    let second = started("a");
+
+    fails.store(usize::MAX, Ordering::SeqCst);
+    end(second, failure());
+    wait_for_exit(second);
+    let children = supervisor.which_children().unwrap();
+    assert_eq!(children[0].state, ChildState::Restarting);
+    let counts = supervisor.count_children().unwrap();
+    assert_eq!((counts.specs, counts.active), (1, 0));
+    assert_eq!(supervisor.terminate_child(second), Ok(()));
+    assert_eq!(supervisor.which_children().unwrap(), []);
+    assert_eq!(supervisor.terminate_child(second), Err(SupervisorError::NotFound));
+    stop(&supervisor);
+}
+
+// Elixir: dynamic_supervisor_test "terminates with mixed children"
+#[test]
+fn tells_all_children_to_end_at_once() {
+    let me = process::self_pid();
+    let supervisor = patient();
+    // Each ends when all have been told to, so one after the other would take for ever.
+    let told = Arc::new(AtomicUsize::new(0));
+    for _ in 0..5 {
+        let told = Arc::clone(&told);
+        let spec = ChildSpec::new("a", move || {
+            let told = Arc::clone(&told);
+            let start = move |starter: proc_lib::Starter<Pid>| {
+                process::set_trap_exit(true);
+                starter.ack(process::self_pid());
+                let reason = expect::<Exit>().reason;
+                told.fetch_add(1, Ordering::SeqCst);
+                wait_until(|| told.load(Ordering::SeqCst) == 5);
+                process::exit_self(reason);
+            };
+            Ok(proc_lib::start_link(start)?)
+        });
+        let pid = supervisor.start_child(spec.shutdown(Shutdown::Infinity)).unwrap();
+        process::send(me, process::monitor(pid));
+    }
+    let brutal = kid("brutal").shutdown(Shutdown::BrutalKill);
+    let brutal = process::monitor(&supervisor.start_child(brutal).unwrap());
+    stop(&supervisor);
+    for _ in 0..5 {
+        assert_eq!(down_reason(expect::<MonitorRef>()), ExitReason::Shutdown);
+    }
+    assert_eq!(down_reason(brutal), ExitReason::Killed);
+}
+
+#[test]
+fn drops_what_a_temporary_child_was_started_with() {
+    let me = process::self_pid();
+    let supervisor = patient();
+    let guard = Arc::new(guard(move || process::send(me, "dropped")));
+    let spec = ChildSpec::new("a", move || {
+        _ = &guard;
+        Kid::start_link(("a", me))
+    });
+    supervisor.start_child(spec.restart(Restart::Temporary)).unwrap();
+    assert_eq!(expect::<&str>(), "dropped");
+    stop(&supervisor);
+}
+
+#[test]
+fn runs_under_a_supervisor() {
+    let spec = DynamicSupervisor::new().child_spec("dynamic");
+    let outer = Supervisor::one_for_one().child(spec).start_link().unwrap();
+    let child = outer.which_children().unwrap().remove(0);
+    let dynamic = DynamicSupervisorRef::from_pid(child.state.pid().unwrap());
+    let kid = dynamic.start_child(kid("a")).unwrap();
+    assert_eq!(outer.stop(), Ok(()));
+    assert!(!process::is_alive(kid.pid().unwrap()));
+}
+
+// OTP: supervisor_SUITE:count_children
+#[test]
+fn two_thousand_children_come_and_go() {
+    let supervisor = patient();
+    let spec = ChildSpec::new("a", || Ok(process::spawn_link(idle_body)?));
+    let spec = spec.restart(Restart::Temporary).shutdown(Shutdown::BrutalKill);
+    for batch in 1..=2 {
+        for _ in 0..1_000 {
+            supervisor.start_child(spec.clone()).unwrap();
+        }
+        assert_eq!(supervisor.count_children().unwrap().active, batch * 1_000);
+        assert_eq!(running(&supervisor).len(), batch * 1_000);
+    }
+    let pids = running(&supervisor);
+    pids.iter().for_each(|pid| process::exit(*pid, ExitReason::Kill));
+    for pid in pids {
+        wait_for_exit(pid);
+    }
+    assert_eq!(supervisor.count_children().unwrap().specs, 0);
+    stop(&supervisor);
+}
