@@ -446,7 +446,7 @@ pub(crate) fn submit(report: &Report) {
     let handlers: Vec<Handler> =
         HANDLERS.lock().iter().map(|(_, handler)| Arc::clone(handler)).collect();
     for handler in handlers {
-        log_caught(|| handler(report));
+        log_caught(move || handler(report));
     }
 }
 

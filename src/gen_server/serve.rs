@@ -11,6 +11,8 @@ use crate::id::Pid;
 use crate::message::Message;
 use crate::message::Request;
 use crate::process;
+use crate::process::crash::reporting;
+use crate::process::current::current;
 use crate::process::lifecycle;
 use crate::process::printed::{printed, printed_up_to};
 use crate::process::receive;
@@ -212,7 +214,8 @@ impl<S: GenServer> Server<S> {
             Err(worse) => worse,
         };
         if !reason.is_orderly() && report::is_wanted(Kind::Server) {
-            log_caught(|| report::submit(&Report::Server(self.describe(&reason))));
+            let report = || report::submit(&Report::Server(self.describe(&reason)));
+            reporting(current(), report);
         }
         if let Some(farewell) = farewell {
             farewell();

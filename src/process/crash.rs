@@ -1,18 +1,18 @@
 //! The report of a process that crashes, written by itself.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use crate::exit::ExitReason;
 use crate::id::Pid;
 use crate::message::Object;
-use crate::report::{CrashReport, Kind, Neighbour, Report, is_wanted, submit};
+use crate::report::{CrashReport, Kind, Neighbour, Report, is_wanted, log_caught, submit};
 
 use super::current::Process;
 use super::dictionary;
 use super::info;
 use super::names;
 use super::printed::{printed, printed_up_to};
-use super::unwind;
 
 /// How many messages of the mailbox a report shows.
 const MESSAGES: usize = 10;
@@ -33,10 +33,15 @@ pub(crate) fn report(process: Process, reason: &ExitReason) {
     if !is_wanted(Kind::Crash) {
         return;
     }
-    let written = unwind::catch_value(|| submit(&Report::Crash(describe(process, reason))));
-    if let Err(payload) = written {
-        unwind::report_caught("writing the crash report", payload);
-    }
+    reporting(process, || submit(&Report::Crash(describe(process, reason))));
+}
+
+/// Runs `write`, which writes a report of the end of the calling process. Should that be told to
+/// end meanwhile, by an exit signal, it can still send.
+pub(crate) fn reporting(process: Process, write: impl FnOnce()) {
+    process.slot.reporting.store(true, Ordering::Relaxed);
+    log_caught(write);
+    process.slot.reporting.store(false, Ordering::Relaxed);
 }
 
 fn describe(process: Process, reason: &ExitReason) -> CrashReport {

@@ -164,6 +164,16 @@ impl Process {
     /// For a call that does not block and cannot fail: a destructor may still make it.
     #[inline]
     pub(crate) fn pass(self) {
+        if !self.is_running() || self.slot.doomed.load(Ordering::Relaxed) {
+            self.pass_at_the_end();
+        }
+    }
+
+    #[cold]
+    fn pass_at_the_end(self) {
+        if self.slot.reporting.load(Ordering::Relaxed) {
+            return; // What the report has to say goes out, whatever else comes.
+        }
         match self.standing() {
             Standing::Live | Standing::Unwinding => {}
             Standing::Gone => self.refuse_gone(),

@@ -132,6 +132,8 @@ pub(crate) struct Slot {
     pub(crate) doomed: AtomicBool,
     /// Set when only destructors are left to run: they must not wait, and cannot be unwound.
     pub(crate) leaving: AtomicBool,
+    /// Set while the process writes a report of its end.
+    pub(crate) reporting: AtomicBool,
     pub(crate) trap_exit: AtomicBool,
     /// Set while it waits in [`hibernate`](super::hibernate).
     pub(crate) hibernates: AtomicBool,
@@ -200,6 +202,7 @@ impl Slot {
             verdict: Mutex::new(None),
             doomed: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
+            reporting: AtomicBool::new(false),
             trap_exit: AtomicBool::new(false),
             hibernates: AtomicBool::new(false),
             foreign: AtomicBool::new(false),
