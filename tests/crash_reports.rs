@@ -1,7 +1,9 @@
 //! What the runtime logs: a binary of its own, as it sets the program's logger.
 
 use std::fmt;
+use std::mem;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use parking_lot::Mutex;
 use procession::prelude::*;
 use procession::process::Builder;
+use procession::report::{self, Report};
 
 #[path = "it/support.rs"]
 #[allow(dead_code, reason = "this binary needs few of them")]
@@ -99,6 +102,60 @@ mod a_crash {
         let reports = logged(&format!("crash report of process {pid}\n"));
         assert_eq!(reports.len(), 1, "{reports:?}");
         assert!(!reports[0].contains("name:") && !reports[0].contains("label:"), "{reports:?}");
+    }
+
+    #[test]
+    fn with_an_exit_signal_in_the_mailbox_is_reported_all_the_same() {
+        remember_what_is_logged();
+        let crash = || panic!("before the signal");
+        let staging::Busy { pid, monitor, let_go } = staging::busy(Builder::new(), crash);
+        process::exit(pid, ExitReason::new("too late"));
+        drop(let_go);
+        assert_eq!(down_reason(monitor).as_panic().unwrap().message, "before the signal");
+        assert_eq!(crash_reports(pid).len(), 1, "{:?}", logged(&pid.to_string()));
+    }
+
+    #[test]
+    fn of_two_linked_processes_at_once_is_reported_by_each_that_ends_by_its_own() {
+        remember_what_is_logged();
+        let (log, reports) = mpsc::channel();
+        let handler = report::add_handler(move |report| {
+            if let Report::Crash(crash) = report {
+                _ = log.send(crash.pid);
+            }
+        });
+        let (mut own, mut reported) = (Vec::new(), Vec::new());
+        for round in 0..rounds(500) {
+            let start = |delay, mate: Option<Pid>| {
+                let body = move || {
+                    mate.into_iter().for_each(process::link);
+                    expect::<()>();
+                    dither(delay);
+                    panic!("of {}", process::self_pid());
+                };
+                process::spawn_monitor(body).unwrap()
+            };
+            let (first, first_monitor) = start(round, None);
+            let (second, second_monitor) = start(63 - round % 64, Some(first));
+            staging::wait_until(|| process::info(first).unwrap().links == [second]);
+            for pid in [first, second] {
+                process::send(pid, ());
+            }
+            for (pid, monitor) in [(first, first_monitor), (second, second_monitor)] {
+                let reason = down_reason(monitor);
+                if reason.as_panic().unwrap().message == format!("of {pid}") {
+                    own.push(pid);
+                }
+            }
+            reported.extend(reports.try_iter().filter(|pid| [first, second].contains(pid)));
+        }
+        assert!(report::remove_handler(handler));
+        for pids in [&mut own, &mut reported] {
+            pids.sort();
+        }
+        let silent: Vec<_> = own.iter().filter(|pid| !reported.contains(pid)).collect();
+        assert_eq!(silent.len(), 0, "without a report: {silent:?}");
+        assert_eq!(own, reported);
     }
 
     #[test]
@@ -244,9 +301,286 @@ mod a_process_of_proc_lib {
     }
 }
 
-mod a_handler {
-    use procession::report::{self, Report};
+mod a_report {
+    use procession::gen_server;
+    use procession::proc_lib;
+    use procession::process::Status;
+    use procession::process::dictionary;
 
+    use super::*;
+
+    fn reason() -> ExitReason {
+        ExitReason::new("crash_reports::a_report")
+    }
+
+    /// Ends when it gets a unit.
+    fn doomed() {
+        expect::<()>();
+        process::exit_self(reason());
+    }
+
+    /// The one report of a process that is spawned to do `body`, when it has ended.
+    #[track_caller]
+    fn report_of(body: impl FnOnce() + Send + 'static) -> String {
+        remember_what_is_logged();
+        let (pid, monitor) = proc_lib::spawn_monitor_with(Builder::new(), body).unwrap();
+        report_of_end(pid, monitor)
+    }
+
+    #[track_caller]
+    fn report_of_end(pid: Pid, monitor: MonitorRef) -> String {
+        down_reason(monitor);
+        let mut reports = crash_reports(pid);
+        assert_eq!(reports.len(), 1, "{:?}", logged(&pid.to_string()));
+        reports.remove(0)
+    }
+
+    #[track_caller]
+    fn assert_contains(report: &str, part: &str) {
+        assert!(report.contains(part), "{part:?} is not in {report}");
+    }
+
+    // OTP: proc_lib_SUITE:crash
+    #[test]
+    fn lists_the_ancestors_the_nearest_first_by_name_where_there_is_one() {
+        remember_what_is_logged();
+        let me = process::self_pid();
+        let grandparent = move || {
+            let parent = move || {
+                let parent = process::self_pid();
+                let (pid, monitor) =
+                    proc_lib::spawn_monitor_with(Builder::new(), || process::exit_self(reason()))
+                        .unwrap();
+                process::send(me, (parent, report_of_end(pid, monitor)));
+            };
+            process::spawn_link(parent).unwrap();
+            idle_body();
+        };
+        let name = "crash_reports::grandparent";
+        let grandparent = Builder::new().name(name).spawn(grandparent).unwrap();
+        let (parent, report) = expect::<(Pid, String)>();
+        assert_contains(&report, &format!("\n    ancestors: [{parent}, {name}, {me}]\n"));
+        exit_and_wait(grandparent, ExitReason::Kill);
+    }
+
+    // OTP: proc_lib_SUITE:hibernate
+    #[test]
+    fn after_hibernation_has_the_first_initial_call() {
+        remember_what_is_logged();
+        let body = || {
+            process::hibernate();
+            expect::<()>();
+            panic!("roused too early");
+        };
+        let (pid, monitor) = proc_lib::spawn_monitor_with(Builder::new(), body).unwrap();
+        staging::wait_until(|| process::info(pid).unwrap().status == Status::Hibernating);
+        process::send(pid, ());
+        let report = report_of_end(pid, monitor);
+        assert_contains(&report, "after_hibernation_has_the_first_initial_call");
+        assert_contains(&report, "reason: panicked: roused too early, at ");
+    }
+
+    // OTP: proc_lib_SUITE:crash
+    #[test]
+    fn shows_the_label_the_name_and_the_links() {
+        remember_what_is_logged();
+        let me = process::self_pid();
+        let name = "crash_reports::a_report::labelled";
+        let builder = Builder::new().name(name).link();
+        let body = || {
+            process::set_label("first");
+            process::set_label("second");
+            process::exit_self(reason());
+        };
+        let (pid, monitor) = proc_lib::spawn_monitor_with(builder, body).unwrap();
+        let report = report_of_end(pid, monitor);
+        let parts = [
+            format!("\n    registered name: {name}\n    label: second\n"),
+            format!("\n    reason: {}\n", reason()),
+            format!("\n    links: [{me}]\n"),
+            "\n    trap_exit: false".to_owned(),
+        ];
+        for part in parts {
+            assert_contains(&report, &part);
+        }
+        assert!(!report.contains("neighbours"), "the test traps exits: {report}");
+        assert_eq!(expect::<Exit>().from, pid);
+    }
+
+    #[test]
+    fn shows_the_first_messages_as_far_as_they_go_and_counts_all() {
+        let report = report_of(|| {
+            let me = process::self_pid();
+            process::send(me, "x".repeat(10_000));
+            for n in 1..30 {
+                process::send(me, format!("message {n}!"));
+            }
+            process::exit_self(reason());
+        });
+        assert_contains(&report, "\n    message queue length: 30\n");
+        assert_contains(&report, "message 9!");
+        assert!(!report.contains("message 10!"), "{report}");
+        assert!(report.matches('x').count() < 300, "{report}");
+    }
+
+    /// What does something when it is printed.
+    struct Printed(fn());
+
+    impl fmt::Debug for Printed {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            (self.0)();
+            f.write_str("printed")
+        }
+    }
+
+    #[test]
+    fn survives_messages_and_values_whose_printing_panics_exits_or_uses_the_runtime() {
+        let actions: [(fn(), &str); 6] = [
+            (|| panic!("in Debug"), "(printing it panicked: in Debug"),
+            (|| process::exit_self(reason()), "(printing it \"crash_reports"),
+            (|| process::send(process::self_pid(), "meanwhile"), "printed"),
+            (|| _ = process::receive_timeout(Duration::ZERO), "printed"),
+            (|| _ = dictionary::put("new", dictionary::keys().len()), "printed"),
+            (|| _ = process::info(process::self_pid()).unwrap(), "printed"),
+        ];
+        for (action, shown) in actions {
+            let report = report_of(move || {
+                dictionary::put("old", Printed(action));
+                process::send(process::self_pid(), "before");
+                process::send(process::self_pid(), Printed(action));
+                process::send(process::self_pid(), "after");
+                process::exit_self(reason());
+            });
+            for part in ["\"before\"", "\"after\"", &format!("reason: {}\n", reason())] {
+                assert_contains(&report, part);
+            }
+            assert_eq!(report.matches(shown).count(), 2, "{shown}: {report}");
+        }
+    }
+
+    // OTP: proc_lib_SUITE:crash
+    #[test]
+    fn lists_each_neighbour_once_in_a_ring_and_only_those_of_proc_lib() {
+        remember_what_is_logged();
+        let me = process::self_pid();
+        let (first, monitor) = proc_lib::spawn_monitor_with(Builder::new(), doomed).unwrap();
+        let neighbour = |links: Vec<Pid>, name: Option<&str>| {
+            let builder = name.map_or(Builder::new(), |name| Builder::new().name(name));
+            let body = move || {
+                links.into_iter().for_each(process::link);
+                process::send(me, "linked");
+                idle_body();
+            };
+            let pid = proc_lib::spawn_with(builder, body).unwrap();
+            assert_eq!(expect::<&str>(), "linked");
+            pid
+        };
+        let name = "crash_reports::a_report::second";
+        let second = neighbour(vec![first], Some(name));
+        let third = neighbour(vec![second, first], None);
+        let plain = process::spawn(move || {
+            process::link(first);
+            process::send(me, "linked");
+            idle_body();
+        })
+        .unwrap();
+        assert_eq!(expect::<&str>(), "linked");
+        let beyond = neighbour(vec![plain], None);
+        let ends = [second, third, plain, beyond].map(process::monitor);
+        process::send(first, ());
+        let report = report_of_end(first, monitor);
+        let (_, neighbours) = report.split_once("\n    neighbours:\n").unwrap();
+        for pid in [second, third] {
+            assert_eq!(neighbours.matches(&format!("{pid} ")).count(), 1, "{neighbours}");
+        }
+        assert_contains(neighbours, &format!("({name})"));
+        for pid in [first, plain, beyond, me] {
+            assert!(!neighbours.contains(&pid.to_string()), "{neighbours}");
+        }
+        for end in ends {
+            assert_eq!(down_reason(end), reason());
+        }
+        for pid in [second, third, plain, beyond] {
+            assert!(crash_reports(pid).is_empty());
+        }
+    }
+
+    // OTP: gen_server_SUITE:loop_start_fail
+    #[test]
+    fn of_a_process_that_fails_to_start_comes_before_the_starter_hears_of_it() {
+        remember_what_is_logged();
+        let me = process::self_pid();
+        let fails: [fn(proc_lib::Starter<Pid>); 3] = [
+            |_| process::exit_self(reason()),
+            |_| panic!("too early"),
+            |starter| starter.fail(process::self_pid(), reason()),
+        ];
+        for fail in fails {
+            _ = proc_lib::start(move |starter| {
+                process::send(me, process::self_pid());
+                fail(starter);
+            });
+            assert_eq!(crash_reports(expect()).len(), 1);
+        }
+        let orderly: [fn(proc_lib::Starter<Pid>); 2] =
+            [drop, |starter| starter.fail(process::self_pid(), ExitReason::Shutdown)];
+        for fail in orderly {
+            _ = proc_lib::start(move |starter| {
+                process::send(me, process::self_pid());
+                fail(starter);
+            });
+            assert!(crash_reports(expect()).is_empty());
+        }
+    }
+
+    #[derive(Debug)]
+    struct Fragile;
+
+    impl GenServer for Fragile {
+        type Args = ();
+
+        fn init((): ()) -> InitResult<Fragile> {
+            ready(Fragile)
+        }
+
+        fn handle_info(&mut self, _: Message) -> CastResult<Fragile> {
+            panic!("broken")
+        }
+    }
+
+    // OTP: proc_lib_SUITE:spawn_opt
+    #[test]
+    fn of_a_server_says_what_it_was_started_as() {
+        remember_what_is_logged();
+        let (server, monitor) = Fragile::start_monitor(()).unwrap();
+        server.send(());
+        let report = report_of_end(server.pid().unwrap(), monitor);
+        assert_contains(&report, "\n    initial call: crash_reports::a_report::Fragile\n");
+
+        let (pid, monitor) = proc_lib::start_monitor(|starter| {
+            starter.ack(process::self_pid());
+            gen_server::enter_loop(ready(Fragile), gen_server::StartOptions::new())
+        });
+        let pid = pid.unwrap();
+        process::send(pid, ());
+        let report = report_of_end(pid, monitor.unwrap());
+        assert_contains(&report, "::of_a_server_says_what_it_was_started_as::");
+    }
+
+    #[test]
+    fn is_not_written_of_what_the_body_has_caught() {
+        remember_what_is_logged();
+        let (pid, monitor) = proc_lib::spawn_monitor_with(Builder::new(), || {
+            assert_eq!(process::catch(|| process::exit_self(reason())), Err(reason()));
+            process::catch(|| panic!("caught")).unwrap_err();
+        })
+        .unwrap();
+        assert_eq!(down_reason(monitor), ExitReason::Normal);
+        assert!(crash_reports(pid).is_empty());
+    }
+}
+
+mod a_handler {
     use super::*;
 
     /// Adds a handler that sends the caller the crash of `pid`.
@@ -304,6 +638,172 @@ mod a_handler {
         assert_eq!(down_reason(monitor).as_panic().unwrap().message, "handled");
         for handler in [panicking, handler] {
             assert!(report::remove_handler(handler));
+        }
+    }
+
+    /// Adds a handler that does `action` at the crash of `pid`.
+    fn at_crash(pid: Pid, action: impl Fn() + Send + Sync + 'static) -> report::HandlerId {
+        report::add_handler(move |report| {
+            if matches!(report, Report::Crash(crash) if crash.pid == pid) {
+                action();
+            }
+        })
+    }
+
+    #[test]
+    fn sees_what_is_logged() {
+        remember_what_is_logged();
+        let pid = to_crash();
+        let me = process::self_pid();
+        let handler = report::add_handler(move |report| {
+            if matches!(report, Report::Crash(crash) if crash.pid == pid) {
+                let text = format!("{} {} {report}", report.level(), report.target());
+                process::send(me, (process::self_pid(), text));
+            }
+        });
+        process::send(pid, ());
+        let (reporter, text) = expect::<(Pid, String)>();
+        assert_eq!(reporter, pid);
+        wait_for_exit(pid);
+        assert_eq!(crash_reports(pid), [text]);
+        assert!(report::remove_handler(handler));
+    }
+
+    #[test]
+    fn that_exits_or_panics_with_a_grenade_changes_nothing() {
+        struct Grenade;
+
+        impl Drop for Grenade {
+            fn drop(&mut self) {
+                panic!("in the destructor of a payload");
+            }
+        }
+
+        let actions: [fn(); 3] = [
+            || process::exit_self(ExitReason::new("by a handler")),
+            || std::panic::panic_any(Grenade),
+            || process::exit(process::self_pid(), ExitReason::new("by a handler")),
+        ];
+        for action in actions {
+            let pid = to_crash();
+            let unruly = at_crash(pid, action);
+            let handler = tell_of_crash(pid);
+            let monitor = process::monitor(pid);
+            process::send(pid, ());
+            assert_eq!(down_reason(monitor).as_panic().unwrap().message, "handled");
+            for handler in [unruly, handler] {
+                assert!(report::remove_handler(handler));
+            }
+            // It was sent before the end.
+            let heard = process::receive_timeout(Duration::ZERO);
+            assert!(heard.is_some_and(|message| message.is::<ExitReason>()));
+        }
+    }
+
+    #[test]
+    fn may_add_and_remove_handlers() {
+        let pid = to_crash();
+        let me = process::self_pid();
+        let ids = Arc::new(Mutex::new(Vec::new()));
+        let own = Arc::clone(&ids);
+        let handler = at_crash(pid, move || {
+            let handlers = mem::take(&mut *own.lock());
+            let removed = handlers.into_iter().map(report::remove_handler).collect::<Vec<_>>();
+            // It is for the next report.
+            let added = at_crash(pid, || unreachable!("it has come too late"));
+            process::send(me, (removed, added));
+        });
+        // It is called though it is removed meanwhile, as is said of one that is under way; another
+        // one, which was there when the report was made, too.
+        let other = tell_of_crash(pid);
+        ids.lock().extend([handler, other]);
+        let monitor = process::monitor(pid);
+        process::send(pid, ());
+        let (removed, added) = expect::<(Vec<bool>, report::HandlerId)>();
+        assert_eq!(removed, [true, true]);
+        expect::<ExitReason>();
+        down_reason(monitor);
+        assert!(report::remove_handler(added));
+        for handler in [handler, other] {
+            assert!(!report::remove_handler(handler));
+        }
+    }
+
+    #[test]
+    fn whose_destructor_panics_when_it_has_removed_itself_disturbs_nobody() {
+        let pid = to_crash();
+        let own_id = Arc::new(Mutex::new(None));
+        let id = Arc::clone(&own_id);
+        let grenade = OnDrop(|| panic!("in the destructor of a handler"));
+        let handler = at_crash(pid, move || {
+            _ = &grenade;
+            assert!(report::remove_handler(id.lock().take().unwrap()));
+        });
+        *own_id.lock() = Some(handler);
+        let second = tell_of_crash(pid);
+        let monitor = process::monitor(pid);
+        process::send(pid, ());
+        assert_eq!(down_reason(monitor).as_panic().unwrap().message, "handled");
+        assert!(report::remove_handler(second));
+        let heard = process::receive_timeout(Duration::ZERO);
+        assert!(heard.is_some(), "the second handler was not called");
+    }
+
+    #[test]
+    fn that_makes_another_process_crash_gets_that_too() {
+        let me = process::self_pid();
+        let (first, second) = (to_crash(), to_crash());
+        let chain = at_crash(first, move || {
+            process::send(second, ());
+            wait_for_exit(second);
+            process::send(me, "both");
+        });
+        let handler = tell_of_crash(second);
+        process::send(first, ());
+        expect::<ExitReason>();
+        assert_eq!(expect::<&str>(), "both");
+        wait_for_exit(first);
+        for handler in [chain, handler] {
+            assert!(report::remove_handler(handler));
+        }
+    }
+
+    #[test]
+    fn that_waits_is_ended_with_the_process_when_that_is_killed() {
+        let me = process::self_pid();
+        let pid = to_crash();
+        let handler = at_crash(pid, move || {
+            process::send(me, "waiting");
+            idle_body();
+        });
+        let monitor = process::monitor(pid);
+        process::send(pid, ());
+        assert_eq!(expect::<&str>(), "waiting");
+        process::exit(pid, ExitReason::Kill);
+        assert!(!process::is_alive(pid));
+        // Why it ends was settled before.
+        assert_eq!(down_reason(monitor).as_panic().unwrap().message, "handled");
+        assert!(report::remove_handler(handler));
+    }
+
+    #[test]
+    fn gets_each_crash_that_happens_while_it_is_there() {
+        for round in 0..rounds(300) {
+            let pid = to_crash();
+            let others = process::spawn_monitor(|| {
+                for _ in 0..8 {
+                    assert!(report::remove_handler(report::add_handler(|_| {})));
+                }
+            });
+            let handler = tell_of_crash(pid);
+            let monitor = process::monitor(pid);
+            dither(round);
+            process::send(pid, ());
+            expect::<ExitReason>();
+            down_reason(monitor);
+            assert!(report::remove_handler(handler));
+            assert_eq!(down_reason(others.unwrap().1), ExitReason::Normal);
+            assert_no_message();
         }
     }
 

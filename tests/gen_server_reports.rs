@@ -14,7 +14,11 @@ use procession::report::{self, Report};
 #[path = "it/support.rs"]
 #[allow(dead_code, reason = "this binary needs few of them")]
 mod support;
+#[allow(dead_code, reason = "this binary needs few of them")]
+#[path = "it/staging.rs"]
+mod staging;
 
+use staging::wait_until;
 use support::*;
 
 /// Keeps what is logged, as `level target text`.
@@ -226,6 +230,48 @@ impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result + 'static> HandleCast<Printed
     }
 }
 
+/// Sleeps where the runtime cannot reach it, until the other end is dropped.
+struct Asleep(mpsc::Receiver<()>);
+
+/// Does the same, and panics.
+struct Failing(mpsc::Receiver<()>);
+
+impl fmt::Debug for Asleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Asleep")
+    }
+}
+
+impl fmt::Debug for Failing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Failing")
+    }
+}
+
+impl HandleCast<Asleep> for Server {
+    fn handle_cast(&mut self, Asleep(held): Asleep) -> CastResult<Server> {
+        _ = held.recv();
+        noreply()
+    }
+}
+
+impl HandleCast<Failing> for Server {
+    fn handle_cast(&mut self, Failing(held): Failing) -> CastResult<Server> {
+        _ = held.recv();
+        panic!("held up and failed")
+    }
+}
+
+/// Waits until a process has taken all its messages and handles one.
+#[track_caller]
+fn wait_until_busy(pid: Pid) {
+    let is_busy = || {
+        let info = process::info(pid).unwrap();
+        info.message_queue_len == 0 && info.status == process::Status::Running
+    };
+    wait_until(is_busy);
+}
+
 /// Starts a server, linked to the test's thread, which traps exits.
 #[track_caller]
 fn start(state: Server) -> (ServerRef<Server>, Pid) {
@@ -326,6 +372,137 @@ mod a_report {
             assert_no_message();
             assert_eq!(logged(&pid.to_string()).len(), 2);
         });
+    }
+
+    /// What comes of a callback that panics, to whom it may concern, in order.
+    #[track_caller]
+    fn check_what_comes_of(fails: impl FnOnce(&ServerRef<Server>)) {
+        let me = process::self_pid();
+        let (server, pid) = start(Server::default());
+        process::monitor(pid);
+        let handler = report::add_handler(move |report| match report {
+            Report::Server(report) if report.pid == pid => process::send(me, "error report"),
+            Report::Crash(report) if report.pid == pid => process::send(me, "crash report"),
+            _ => {}
+        });
+        // The server sleeps in a call, and two more callers wait behind what it fails at.
+        let (let_go, held) = mpsc::channel();
+        server.cast(Asleep(held));
+        fails(&server);
+        for _ in 0..2 {
+            let server = server.clone();
+            process::spawn(move || process::send(me, server.call_timeout(Nothing, patience())))
+                .unwrap();
+        }
+        wait_until(|| process::info(pid).unwrap().message_queue_len == 3);
+        drop(let_go);
+
+        let next = || process::receive_timeout(patience()).expect("another message");
+        assert_eq!(next().downcast::<&str>().unwrap(), "error report");
+        assert_eq!(next().downcast::<&str>().unwrap(), "crash report");
+        let reason = next().downcast::<Exit>().unwrap().reason;
+        assert_eq!(reason.as_panic().unwrap().message, "in a callback");
+        assert_eq!(next().downcast::<Down>().unwrap().reason, reason);
+        for _ in 0..2 {
+            let outcome = next().downcast::<Result<&str, CallError>>().unwrap();
+            assert_eq!(outcome, Err(CallError::Down(reason.clone())));
+        }
+        assert!(report::remove_handler(handler));
+        assert_no_message();
+        assert_eq!(logged(&pid.to_string()).len(), 2, "{:?}", logged(&pid.to_string()));
+    }
+
+    // OTP: gen_server_SUITE:crash
+    #[test]
+    fn of_any_callback_that_panics_comes_first_and_the_waiting_callers_hear_last() {
+        let fails: [fn(&ServerRef<Server>); 4] = [
+            |server| server.cast(Panic),
+            |server| server.cast(GoOn),
+            |server| server.send(Panic),
+            |server| server.send(GoOn),
+        ];
+        for fail in fails {
+            in_process(move || {
+                process::set_trap_exit(true);
+                check_what_comes_of(fail);
+            });
+        }
+    }
+
+    // OTP: gen_server_SUITE:terminate_crash_format
+    #[test]
+    fn of_a_panic_in_terminate_is_one_with_one_crash_report() {
+        for deed in [StopInOrder(0), Stop, Panic] {
+            let (server, pid) = start(Server { panics_in_terminate: true, ..Server::default() });
+            server.cast(deed);
+            assert_eq!(end_of(pid).as_panic().unwrap().message, "in terminate");
+            let records = logged(&pid.to_string());
+            assert_eq!(records.len(), 2, "{records:?}");
+            for (record, kind) in records.iter().zip(["gen_server server", "crash crash report"]) {
+                assert!(record.starts_with(&format!("ERROR procession::{kind} ")), "{record}");
+                assert!(record.contains("reason: panicked: in terminate, at "), "{record}");
+            }
+        }
+    }
+
+    #[test]
+    fn is_followed_by_the_crash_report_also_when_an_exit_signal_is_in_the_mailbox() {
+        for deed in [Panic, Stop] {
+            let (server, pid) = start(Server::default());
+            let (let_go, held) = mpsc::channel();
+            server.cast(Asleep(held));
+            server.cast(deed);
+            let end = ExitReason::new("in time");
+            // It is judged at the next receive point, which the server comes to before the deed.
+            process::exit(pid, end.clone());
+            drop(let_go);
+            assert_eq!(end_of(pid), end);
+            assert!(logged(&pid.to_string()).is_empty(), "{:?}", logged(&pid.to_string()));
+        }
+        // One that has none before its end fails by itself.
+        let (server, pid) = start(Server::default());
+        let (let_go, held) = mpsc::channel();
+        server.cast(Failing(held));
+        wait_until_busy(pid);
+        process::exit(pid, ExitReason::new("too late"));
+        drop(let_go);
+        assert_eq!(end_of(pid).as_panic().unwrap().message, "held up and failed");
+        let records = logged(&pid.to_string());
+        assert_eq!(records.len(), 2, "{records:?}");
+    }
+
+    // OTP: gen_server_SUITE:loop_start_fail
+    #[test]
+    fn is_not_written_of_a_failed_init_of_which_there_is_a_crash_report() {
+        #[derive(Debug)]
+        struct Stillborn;
+
+        impl GenServer for Stillborn {
+            type Args = (Pid, fn() -> InitResult<Stillborn>);
+
+            fn init((starter, init): Self::Args) -> InitResult<Stillborn> {
+                process::send(starter, process::self_pid());
+                init()
+            }
+        }
+
+        remember_what_is_logged();
+        let inits: [(fn() -> InitResult<Stillborn>, usize); 7] = [
+            (|| stop(reason()), 1),
+            (|| process::exit_self(reason()), 1),
+            (|| panic!("in init"), 1),
+            (|| stop(ExitReason::Shutdown), 0),
+            (|| process::exit_self(ExitReason::Normal), 0),
+            (|| init_error(reason()), 0),
+            (ignore, 0),
+        ];
+        for (init, reports) in inits {
+            Stillborn::start((process::self_pid(), init)).unwrap_err();
+            let pid = expect::<Pid>();
+            let records = logged(&format!("{pid}\n"));
+            assert_eq!(records.len(), reports, "{records:?}");
+            assert!(records.iter().all(|it| it.starts_with("ERROR procession::crash ")));
+        }
     }
 
     // OTP: gen_server_SUITE:crash
@@ -663,6 +840,31 @@ mod alone {
             let outcome = server.call_timeout(Stop, patience());
             assert_eq!(outcome, Err(CallError::Down(reason())));
             assert_eq!(end_of(pid), reason());
+        });
+    }
+
+    #[test]
+    fn a_handler_gets_the_reports_that_nobody_logs() {
+        check("a_handler_gets_the_reports_that_nobody_logs", || {
+            remember_what_is_logged();
+            log::set_max_level(LevelFilter::Off);
+            let me = process::self_pid();
+            let handler = report::add_handler(move |report| {
+                process::send(me, (report.target(), report.to_string()));
+            });
+            let server = Server::start(Server::default()).unwrap();
+            server.cast(Stop);
+            let expected = [
+                ("procession::gen_server", "last message: Stop"),
+                ("procession::crash", "initial call: gen_server_reports::Server"),
+            ];
+            for (target, line) in expected {
+                let (found, text) = expect::<(&str, String)>();
+                assert_eq!(found, target);
+                assert_has_line(&text, line);
+            }
+            assert!(report::remove_handler(handler));
+            assert!(logged("").is_empty());
         });
     }
 
