@@ -1,11 +1,14 @@
 //! Processes that become servers.
 
+use std::time::Duration;
+
 use procession::gen_server::{self, EnterLoopError};
 use procession::prelude::*;
 use procession::proc_lib;
 use procession::process::Builder;
 
 use crate::puppet::*;
+use crate::staging::*;
 use crate::support::*;
 
 /// Starts a process that does `prepare` and then becomes a puppet with the caller as its witness.
@@ -68,7 +71,7 @@ fn waits_as_it_is_told_to() {
     let me = process::self_pid();
     proc_lib::start_link(move |starter| {
         starter.ack(());
-        let start = ready(Puppet::with_witness(me)).timeout(std::time::Duration::ZERO);
+        let start = ready(Puppet::with_witness(me)).timeout(Duration::ZERO);
         gen_server::enter_loop(start, StartOptions::new())
     })
     .unwrap();
@@ -94,6 +97,102 @@ fn needs_the_name_that_it_is_said_to_have() {
     let reason = down_reason(monitor);
     let error = EnterLoopError::NotRegistered("enter_loop::missing".to_owned());
     assert_eq!(reason.downcast_ref(), Some(&error), "{reason}");
+}
+
+// OTP: gen_server_SUITE:otp_5854
+#[test]
+fn needs_the_name_itself() {
+    const NAME: &str = "enter_loop::of_another";
+    let settings = || StartOptions::new().name(NAME);
+    let other = Builder::new().name(NAME).spawn(idle_body).unwrap();
+    let error = EnterLoopError::NotRegistered(NAME.to_owned());
+    let prepares: [fn(); 2] =
+        [|| {}, || process::register("enter_loop::another", process::self_pid()).unwrap()];
+    for prepare in prepares {
+        let (_, monitor) = become_puppet(plainly(), prepare, settings);
+        let reason = down_reason(monitor);
+        assert_eq!(reason.downcast_ref(), Some(&error), "{reason}");
+    }
+    // It serves under whatever name it has, if it is not asked.
+    let prepare = || process::register("enter_loop::unasked", process::self_pid()).unwrap();
+    let (_, monitor) = become_puppet(plainly(), prepare, StartOptions::new);
+    assert_eq!(ServerRef::<Puppet>::named("enter_loop::unasked").stop(), Ok(()));
+    assert_eq!(down_reason(monitor), ExitReason::Normal);
+    exit_and_wait(other, ExitReason::Kill);
+}
+
+#[test]
+fn needs_a_process_that_can_end() {
+    let thread = std::thread::scope(|scope| {
+        let become_server =
+            || gen_server::enter_loop(ready(Puppet::default()), StartOptions::new());
+        scope.spawn(become_server).join()
+    });
+    thread.unwrap_err();
+}
+
+// OTP: gen_server_SUITE:spec_init
+#[test]
+fn needs_no_acknowledgement() {
+    let me = process::self_pid();
+    let (pid, monitor) = proc_lib::spawn_monitor_with(Builder::new(), move || {
+        gen_server::enter_loop(ready(Puppet::with_witness(me)), StartOptions::new())
+    })
+    .unwrap();
+    let server = ServerRef::<Puppet>::from_pid(pid);
+    server.answers();
+    assert_eq!(server.stop_with(ExitReason::Shutdown, patience()), Ok(()));
+    assert_eq!(expect::<Terminated>().reason, ExitReason::Shutdown);
+    assert_eq!(down_reason(monitor), ExitReason::Shutdown);
+}
+
+#[test]
+fn takes_the_settings_of_a_server() {
+    let settings = || StartOptions::new().hibernate_after(Duration::ZERO);
+    let (server, monitor) = become_puppet(plainly(), || {}, settings);
+    let status = || process::info(pid_of(&server)).unwrap().status;
+    wait_until(|| status() == process::Status::Hibernating);
+    server.answers();
+    assert_eq!(server.stop(), Ok(()));
+    assert_eq!(down_reason(monitor), ExitReason::Normal);
+}
+
+#[test]
+fn goes_on_as_it_is_told_to_before_it_takes_what_came_before() {
+    let me = process::self_pid();
+    let (pid, _) = proc_lib::start_monitor(move |starter| {
+        let state = Puppet::with_witness(me);
+        process::send(process::self_pid(), "what came before");
+        starter.ack(process::self_pid());
+        let start = ready(state).then(go_on(move |_| {
+            process::send(me, "the continuation");
+            noreply()
+        }));
+        gen_server::enter_loop(start, StartOptions::new())
+    });
+    let next = || process::receive_timeout(patience()).expect("another message");
+    assert_eq!(next().downcast::<&str>().unwrap(), "the continuation");
+    assert!(next().downcast::<Heard>().unwrap().0.is::<&str>());
+    assert_eq!(ServerRef::<Puppet>::from_pid(pid.unwrap()).stop(), Ok(()));
+}
+
+#[test]
+fn drops_the_state_before_others_hear_of_the_end() {
+    let me = process::self_pid();
+    for end in [ExitReason::Normal, ExitReason::Shutdown] {
+        let (pid, monitor) = proc_lib::start_monitor(move |starter| {
+            starter.ack(process::self_pid());
+            let on_drop: Box<dyn FnMut()> = Box::new(move || process::send(me, "dropped"));
+            let state = Puppet { on_drop: Some(OnDrop(on_drop)), ..Puppet::default() };
+            gen_server::enter_loop(ready(state), StartOptions::new())
+        });
+        let server = ServerRef::<Puppet>::from_pid(pid.unwrap());
+        assert_eq!(server.stop_with(end.clone(), patience()), Ok(()));
+        let next = || process::receive_timeout(Duration::ZERO).expect("a message that is there");
+        assert_eq!(next().downcast::<&str>().unwrap(), "dropped");
+        assert_eq!(next().downcast::<Down>().unwrap().reason, end);
+        _ = monitor;
+    }
 }
 
 // OTP: gen_server_SUITE:spec_init_local_registered_parent
@@ -127,6 +226,36 @@ fn ends_with_its_parent() {
     exit_and_wait(parent, ExitReason::Shutdown);
     assert_eq!(down_reason(monitor), ExitReason::Shutdown);
     assert_eq!(expect::<Terminated>().reason, ExitReason::Shutdown);
+}
+
+// OTP: gen_server_SUITE:spec_init_local_registered_parent
+#[test]
+fn ends_with_its_parent_that_has_a_name_and_no_link() {
+    let me = process::self_pid();
+    let parent = move || {
+        let options = plainly().spawn_options(Builder::new().trap_exit(true));
+        let pid = proc_lib::start_with(options, move |starter| {
+            starter.ack(process::self_pid());
+            gen_server::enter_loop(ready(Puppet::with_witness(me)), StartOptions::new())
+        });
+        let pid = pid.unwrap();
+        process::send(me, pid);
+        expect::<()>();
+        process::exit(pid, ExitReason::Shutdown);
+        idle_body();
+    };
+    let parent = Builder::new().name("enter_loop::parent").spawn(parent).unwrap();
+    let pid = expect::<Pid>();
+    let monitor = process::monitor(pid);
+    // What another one says is a message.
+    process::exit(pid, ExitReason::new("by another"));
+    let heard = expect::<Heard>().0.downcast::<Exit>().unwrap();
+    assert_eq!(heard, Exit { from: me, reason: ExitReason::new("by another") });
+    ServerRef::<Puppet>::from_pid(pid).answers();
+    process::send(parent, ());
+    assert_eq!(expect::<Terminated>().reason, ExitReason::Shutdown);
+    assert_eq!(down_reason(monitor), ExitReason::Shutdown);
+    exit_and_wait(parent, ExitReason::Kill);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use procession::Node;
 use procession::prelude::*;
 
 use crate::puppet::*;
+use crate::staging::*;
 use crate::support::*;
 
 /// A request that can be sent to several.
@@ -85,4 +86,97 @@ fn a_cast_goes_to_whoever_is_there() {
 fn all_processes_are_on_the_local_node() {
     assert_eq!(process::self_pid().node(), Node::local());
     assert_eq!(Node::local().to_string(), "node 0");
+}
+
+// OTP: gen_server_SUITE:multicall
+#[test]
+fn a_call_asks_as_often_as_a_node_is_named() {
+    let name = "groups::twice";
+    let server = named(name);
+    let here = Node::local();
+    let outcome = ServerRef::<Puppet>::multi_call(&[here; 3], name, Double(1), patience());
+    assert_eq!(outcome, (vec![(here, 2); 3], vec![]));
+    ServerRef::<Puppet>::abcast(&[here; 2], name, Double(3));
+    assert_eq!([expect::<u32>(), expect::<u32>()], [3, 3]);
+    assert_eq!(server.stop(), Ok(()));
+    assert_eq!(expect::<Terminated>().reason, ExitReason::Normal);
+    assert_no_message();
+}
+
+// OTP: gen_server_SUITE:multicall_down
+#[test]
+fn a_call_names_the_node_whose_server_ends_meanwhile() {
+    in_process(|| {
+        let (me, here) = (process::self_pid(), Node::local());
+        let name = "groups::ends";
+        for end in [ExitReason::Normal, ExitReason::Kill] {
+            let server = named(name);
+            let let_go = server.hold(|_| stop(ExitReason::Normal));
+            let pid = pid_of(&server);
+            process::spawn(move || {
+                let outcome = ServerRef::<Puppet>::multi_call(&[here], name, Double(1), patience());
+                process::send(me, outcome);
+            })
+            .unwrap();
+            wait_until(|| process::info(pid).unwrap().message_queue_len == 1);
+            if end == ExitReason::Kill {
+                process::exit(pid, end);
+            }
+            drop(let_go);
+            let outcome = expect::<(Vec<(Node, u32)>, Vec<Node>)>();
+            assert_eq!(outcome, (vec![], vec![here]));
+            wait_until(|| process::whereis(name).is_none());
+        }
+    });
+}
+
+#[test]
+fn a_call_of_a_server_to_its_own_name_is_not_answered_in_time() {
+    let (name, here) = ("groups::own", Node::local());
+    let server = named(name);
+    let outcome = server.ask(move |_, _| {
+        let time = Duration::from_millis(2);
+        reply(ServerRef::<Puppet>::multi_call(&[here], name, Double(1), time))
+    });
+    assert_eq!(outcome, Ok((vec![], vec![here])));
+    // What it sent itself is handled, and its late reply comes to nobody.
+    server.answers();
+    assert_eq!(server.stop(), Ok(()));
+    expect::<Terminated>();
+    assert_no_message();
+}
+
+// OTP: gen_server_SUITE:multicall_recv_opt_timeout
+#[test]
+fn a_call_without_time_leaves_no_message_whenever_the_reply_comes() {
+    in_process(|| {
+        let (name, here) = ("groups::race", Node::local());
+        let server =
+            Puppet::start_with(script(|| ready(Puppet::default())), StartOptions::new().name(name))
+                .unwrap();
+        for round in 0..rounds(2_000) {
+            let timeout = Duration::from_nanos(round as u64 % 64 * 500);
+            let outcome = ServerRef::<Puppet>::multi_call(&[here; 2], name, Double(1), timeout);
+            let (replies, bad_nodes) = outcome;
+            assert_eq!(replies.len() + bad_nodes.len(), 2);
+            assert!(replies.iter().all(|reply| *reply == (here, 2)), "{replies:?}");
+        }
+        server.answers();
+        assert_no_message();
+    });
+}
+
+// OTP: gen_server_SUITE:abcast
+#[test]
+fn a_cast_does_not_wait_for_a_busy_server() {
+    let name = "groups::busy";
+    let server = named(name);
+    let let_go = server.hold(|_| noreply());
+    for n in 1..=3 {
+        ServerRef::<Puppet>::abcast(&[Node::local()], name, Double(n));
+    }
+    assert_no_message();
+    drop(let_go);
+    assert_eq!([expect::<u32>(), expect::<u32>(), expect::<u32>()], [1, 2, 3]);
+    assert_eq!(server.stop(), Ok(()));
 }

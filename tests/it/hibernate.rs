@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use procession::prelude::*;
-use procession::process::Status;
+use procession::process::{Builder, Status};
 
 use crate::puppet::*;
 use crate::staging::*;
@@ -65,6 +65,107 @@ fn no_wake_up_is_lost() {
         assert_eq!(expect::<usize>(), n);
     }
     assert_eq!(down_reason(monitor), ExitReason::Normal);
+}
+
+#[test]
+fn a_process_wakes_by_whatever_becomes_a_message() {
+    let me = process::self_pid();
+    let sleeper = |prepare: fn(Pid)| {
+        let other = idle();
+        let pid = process::spawn(move || {
+            process::set_trap_exit(true);
+            prepare(other);
+            process::hibernate();
+            process::send(me, format!("{:?}", process::receive()));
+        })
+        .unwrap();
+        wait_until(|| is_hibernating(pid));
+        exit_and_wait(other, ExitReason::Shutdown);
+        expect::<String>()
+    };
+    assert!(sleeper(process::link).starts_with("Exit"));
+    assert!(sleeper(|other| _ = process::monitor(other)).starts_with("Down"));
+
+    process::spawn(move || {
+        procession::timer::send_after(Duration::from_millis(2), process::self_pid(), "time");
+        process::hibernate();
+        process::send(me, expect::<&str>());
+    })
+    .unwrap();
+    assert_eq!(expect::<&str>(), "time");
+}
+
+#[test]
+fn a_process_sleeps_on_when_what_comes_is_no_message() {
+    let me = process::self_pid();
+    let (pid, monitor) = process::spawn_monitor(move || {
+        let alias = process::alias();
+        process::send(me, alias);
+        process::unalias(alias);
+        process::hibernate();
+        assert_eq!(process::receive().downcast::<&str>().unwrap(), "awake");
+        assert_no_message();
+    })
+    .unwrap();
+    let alias = expect::<Alias>();
+    wait_until(|| is_hibernating(pid));
+    for _ in 0..100 {
+        // A signal that is ignored, a message to an alias that is none.
+        process::exit(pid, ExitReason::Normal);
+        process::send(alias, "nothing");
+    }
+    process::send(pid, "awake");
+    assert_eq!(down_reason(monitor), ExitReason::Normal);
+}
+
+#[test]
+fn a_thread_of_the_programs_own_can_hibernate() {
+    let me = process::self_pid();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            process::send(me, process::self_pid());
+            process::hibernate();
+            process::send(me, expect::<&str>());
+        });
+        let pid = expect::<Pid>();
+        wait_until(|| is_hibernating(pid));
+        process::send(pid, "awake");
+        assert_eq!(expect::<&str>(), "awake");
+
+        let killed = scope.spawn(move || {
+            process::send(me, process::self_pid());
+            process::hibernate();
+        });
+        let pid = expect::<Pid>();
+        wait_until(|| is_hibernating(pid));
+        process::exit(pid, ExitReason::Kill);
+        killed.join().unwrap_err();
+    });
+}
+
+#[test]
+fn a_process_is_ended_at_any_moment_of_its_sleep() {
+    for round in 0..rounds(2_000) {
+        let (pid, monitor) = begun(Builder::new(), process::hibernate);
+        dither(round);
+        let (sent, end) = match round % 2 {
+            0 => (ExitReason::Kill, ExitReason::Killed),
+            _ => (ExitReason::Shutdown, ExitReason::Shutdown),
+        };
+        process::exit(pid, sent);
+        assert_eq!(down_reason(monitor), end);
+    }
+}
+
+#[test]
+fn a_message_that_was_left_keeps_a_process_awake() {
+    in_process(|| {
+        let me = process::self_pid();
+        process::send(me, "left");
+        assert!(process::receive_match_timeout(Duration::ZERO, |it| it.is::<u8>()).is_none());
+        process::hibernate();
+        assert_eq!(expect::<&str>(), "left");
+    });
 }
 
 // OTP: gen_server_SUITE:hibernate
@@ -131,4 +232,84 @@ fn a_time_out_of_a_callback_goes_first() {
     assert!(expect::<Heard>().0.is::<TimedOut>());
     wait_until(|| is_hibernating(pid_of(&server)));
     assert_eq!(server.stop(), Ok(()));
+}
+
+#[test]
+fn a_server_that_hibernates_takes_what_is_there_already() {
+    let server = puppet();
+    let let_go = server.hold(|_| noreply().hibernate());
+    for _ in 0..100 {
+        server.tell(|it| {
+            it.note("in its turn");
+            noreply().hibernate()
+        });
+    }
+    drop(let_go);
+    assert_eq!(server.notes().len(), 100);
+    assert_eq!(server.stop(), Ok(()));
+}
+
+// OTP: gen_server_SUITE:hibernate
+#[test]
+fn a_server_that_hibernates_is_stopped_and_ends_with_its_parent() {
+    let me = process::self_pid();
+    let start = move || {
+        let options = StartOptions::new().spawn_options(Builder::new().link().trap_exit(true));
+        let init = script(move || ready(Puppet::with_witness(me)).hibernate());
+        let server = Puppet::start_with(init, options).unwrap();
+        wait_until(|| is_hibernating(pid_of(&server)));
+        server
+    };
+    let server = start();
+    assert_eq!(server.stop(), Ok(()));
+    assert_eq!(expect::<Terminated>().reason, ExitReason::Normal);
+    assert_eq!(expect::<Exit>().reason, ExitReason::Normal);
+
+    let parent = process::spawn(move || {
+        start();
+        process::send(me, Begun);
+        idle_body();
+    })
+    .unwrap();
+    expect::<Begun>();
+    exit_and_wait(parent, ExitReason::Shutdown);
+    assert_eq!(expect::<Terminated>().reason, ExitReason::Shutdown);
+}
+
+// OTP: gen_server_SUITE:auto_hibernate
+#[test]
+fn a_server_does_not_hibernate_before_it_was_idle_for_long_enough() {
+    let options = StartOptions::new().hibernate_after(FOREVER);
+    let server = Puppet::start_with(plain(), options).unwrap();
+    let waits = || process::info(pid_of(&server)).unwrap().status == Status::Waiting;
+    wait_until(waits);
+    server.answers();
+    wait_until(waits);
+    assert!(!is_hibernating(pid_of(&server)));
+    assert_eq!(server.stop(), Ok(()));
+    let never = StartOptions::new().hibernate_after(Duration::MAX);
+    let server = Puppet::start_with(plain(), never).unwrap();
+    server.answers();
+    assert_eq!(server.stop(), Ok(()));
+}
+
+// OTP: gen_server_SUITE:auto_hibernate
+#[test]
+fn no_message_is_lost_to_a_server_that_is_about_to_hibernate() {
+    let options = StartOptions::new().hibernate_after(Duration::from_micros(20));
+    let server = Puppet::start_with(plain(), options).unwrap();
+    for round in 0..rounds(3_000) {
+        dither(round);
+        server.tell(|it| {
+            it.note("come");
+            noreply()
+        });
+        if round % 3 == 0 {
+            server.answers();
+        }
+    }
+    assert_eq!(server.notes().len(), rounds(3_000));
+    assert_eq!(server.stop(), Ok(()));
+    expect::<Terminated>();
+    assert_no_message();
 }

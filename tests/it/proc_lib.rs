@@ -1,6 +1,7 @@
 //! Processes that acknowledge their start.
 
 use std::ops::ControlFlow;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use procession::prelude::*;
@@ -154,6 +155,216 @@ mod a_start {
         assert!(matches!(cycle, sys::SysError::Call(CallError::Deadlock(_))), "{cycle}");
     }
 
+    // OTP: proc_lib_SUITE:sync_start_monitor_link
+    #[test]
+    fn with_a_link_and_a_monitor_hears_of_a_later_end_by_both() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            let (pid, monitor) = proc_lib::start_monitor_with(linked(), |starter| {
+                starter.ack(process::self_pid());
+                process::receive();
+                process::exit_self(reason());
+            });
+            let pid = pid.unwrap();
+            assert_no_message();
+            process::send(pid, ());
+            assert_eq!(expect::<Exit>(), Exit { from: pid, reason: reason() });
+            assert_eq!(down_reason(monitor.unwrap()), reason());
+            assert_no_message();
+        });
+    }
+
+    // OTP: proc_lib_SUITE:sync_start_link
+    #[test]
+    fn hears_of_an_end_right_after_the_acknowledgement_once() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            for _ in 0..rounds(1_000) {
+                let (pid, monitor) = proc_lib::start_monitor_with(linked(), |starter| {
+                    starter.ack(process::self_pid());
+                    process::exit_self(reason());
+                });
+                assert_eq!(expect::<Exit>().from, pid.unwrap());
+                assert_eq!(down_reason(monitor.unwrap()), reason());
+                assert_no_message();
+            }
+        });
+    }
+
+    #[test]
+    fn hears_nothing_of_a_later_end_without_link_and_monitor() {
+        in_process(|| {
+            for _ in 0..rounds(1_000) {
+                let pid = proc_lib::start(|starter| {
+                    starter.ack(process::self_pid());
+                    process::exit_self(reason());
+                });
+                let pid = pid.unwrap();
+                wait_for_exit(pid);
+                assert_no_message();
+            }
+        });
+    }
+
+    #[test]
+    fn spares_a_starter_that_does_not_trap_exits_if_the_process_ends_normally() {
+        in_process(|| {
+            assert_eq!(failure(proc_lib::start_link::<()>(drop)), ExitReason::Normal);
+            let pid = proc_lib::start_link(|starter| starter.ack(process::self_pid())).unwrap();
+            wait_for_exit(pid);
+            let told = proc_lib::start_link(|starter| starter.fail("told", ExitReason::Normal));
+            assert_eq!(told.unwrap(), "told");
+            assert_no_message();
+        });
+    }
+
+    #[test]
+    fn leaves_what_else_is_in_the_mailbox_as_it_is() {
+        in_process(|| {
+            let me = process::self_pid();
+            process::send(me, "before");
+            let attempts: [fn(proc_lib::Starter<()>); 3] = [
+                |starter| starter.ack(()),
+                |_| process::exit_self(reason()),
+                |starter| starter.fail((), reason()),
+            ];
+            for attempt in attempts {
+                _ = proc_lib::start(move |starter| {
+                    process::send(me, "by the process");
+                    attempt(starter);
+                });
+                process::send(me, "after");
+            }
+            let texts = ["by the process", "after"].repeat(3);
+            assert_eq!(expect::<&str>(), "before");
+            for text in texts {
+                assert_eq!(process::receive().downcast::<&str>().unwrap(), text);
+            }
+            assert_no_message();
+        });
+    }
+
+    // OTP: proc_lib_SUITE:sync_start_monitor_link_timeout
+    #[test]
+    fn without_time_returns_or_has_killed_the_process_and_leaves_nothing() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            let me = process::self_pid();
+            for round in 0..rounds(1_000) {
+                let options = linked().timeout(Duration::from_nanos(round as u64 % 64 * 1_000));
+                let outcome = proc_lib::start_with(options, move |starter| {
+                    process::send(me, process::self_pid());
+                    starter.ack(());
+                    idle_body();
+                });
+                match outcome {
+                    Ok(()) => {
+                        let pid = expect::<Pid>();
+                        process::unlink(pid);
+                        process::exit(pid, ExitReason::Kill);
+                    }
+                    Err(StartError::Timeout) => {
+                        if let Some(pid) = process::receive_timeout(Duration::ZERO) {
+                            assert!(!process::is_alive(pid.downcast::<Pid>().unwrap()));
+                        }
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+                assert_no_message();
+            }
+        });
+    }
+
+    #[test]
+    fn that_has_left_its_process_behind_gets_no_acknowledgement_from_there() {
+        in_process(|| {
+            let (let_go, held) = mpsc::channel::<()>();
+            let (done, ended) = mpsc::channel::<()>();
+            let spawn = Builder::new().kill_grace(Duration::from_millis(1));
+            let options =
+                StartOptions::new().timeout(Duration::from_millis(1)).spawn_options(spawn);
+            let outcome = proc_lib::start_with(options, move |starter| {
+                let _done = done;
+                _ = held.recv();
+                starter.ack("too late");
+            });
+            assert!(matches!(outcome, Err(StartError::Timeout)), "{outcome:?}");
+            drop(let_go);
+            assert!(ended.recv().is_err());
+            assert_no_message();
+        });
+    }
+
+    #[test]
+    fn can_be_made_while_another_one_is_under_way() {
+        let depth = proc_lib::start_link(|starter| {
+            let inner = proc_lib::start_link(|starter| {
+                let innermost = proc_lib::start_link(|starter| starter.ack(1));
+                starter.ack(innermost.unwrap() + 1);
+            });
+            starter.ack(inner.unwrap() + 1);
+        });
+        assert_eq!(depth.unwrap(), 3);
+        assert_eq!(expect::<Exit>().reason, ExitReason::Normal);
+    }
+
+    #[test]
+    fn in_a_destructor_of_a_process_that_is_being_ended_fails() {
+        let (outcomes, seen) = mpsc::channel();
+        let (pid, monitor) = begun(Builder::new(), move || {
+            let _guard = OnDrop(move || {
+                let (outcome, monitor) = proc_lib::start_monitor(|starter| starter.ack(()));
+                let has_ended = matches!(outcome, Err(StartError::CallerEnded));
+                outcomes.send(has_ended && monitor.is_none()).unwrap();
+            });
+            idle_body();
+        });
+        process::exit(pid, reason());
+        assert_eq!(down_reason(monitor), reason());
+        assert!(seen.recv().unwrap());
+    }
+
+    #[test]
+    fn in_a_thread_of_the_programs_own_that_is_killed_at_any_moment_fails() {
+        for round in 0..rounds(1_000) {
+            let error = killed_meanwhile(round, || {
+                loop {
+                    if let Err(error) = proc_lib::start_link(|starter| starter.ack(())) {
+                        return error;
+                    }
+                }
+            });
+            let ended = matches!(
+                error,
+                StartError::CallerEnded | StartError::Spawn(process::SpawnError::CallerEnded)
+            );
+            assert!(ended, "round {round}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn that_ends_with_its_starter_leaves_no_process_behind() {
+        for round in 0..rounds(500) {
+            let (alive, gone) = mpsc::channel::<()>();
+            let me = process::self_pid();
+            let (starter, monitor) = process::spawn_monitor(move || {
+                process::send(me, Begun);
+                _ = proc_lib::start_link::<()>(move |_| {
+                    let _alive = alive;
+                    idle_body();
+                });
+            })
+            .unwrap();
+            expect::<Begun>();
+            dither(round);
+            let end = [ExitReason::Kill, reason()][round % 2].clone();
+            process::exit(starter, end);
+            down_reason(monitor);
+            let outcome = gone.recv_timeout(patience());
+            assert_eq!(outcome, Err(mpsc::RecvTimeoutError::Disconnected), "round {round}");
+        }
+    }
+
     #[test]
     fn by_a_process_that_is_killed_meanwhile_ends_it() {
         for _ in 0..rounds(300) {
@@ -191,6 +402,16 @@ mod a_failure {
     }
 
     #[test]
+    fn ends_a_linked_starter_that_does_not_trap_exits() {
+        let (_, monitor) = process::spawn_monitor(|| {
+            _ = proc_lib::start_link(|starter| starter.fail((), reason()));
+            unreachable!("the starter has ended");
+        })
+        .unwrap();
+        assert_eq!(down_reason(monitor), reason());
+    }
+
+    #[test]
     fn that_is_only_said_ends_nothing() {
         let (outcome, monitor) = proc_lib::start_monitor(|starter| {
             let pid = process::self_pid();
@@ -202,6 +423,19 @@ mod a_failure {
         process::send(pid, ());
         assert_eq!(down_reason(monitor.unwrap()), ExitReason::Normal);
     }
+}
+
+// OTP: proc_lib_SUITE:stacktrace
+#[test]
+fn the_reason_of_an_end_is_the_panic_or_what_the_body_exits_with() {
+    let end =
+        |body: fn()| down_reason(proc_lib::spawn_monitor_with(Builder::new(), body).unwrap().1);
+    assert_eq!(end(|| {}), ExitReason::Normal);
+    assert_eq!(end(|| process::exit_self(reason())), reason());
+    let reason = end(|| panic!("in the body"));
+    let panic = reason.as_panic().unwrap();
+    assert_eq!(panic.message, "in the body");
+    assert!(panic.location.as_ref().unwrap().contains(file!()), "{panic:?}");
 }
 
 // OTP: proc_lib_SUITE:spawn_opt
@@ -296,6 +530,55 @@ mod a_stop {
         exit_and_wait(pid, ExitReason::Kill);
         assert_eq!(proc_lib::stop(pid), Err(StopError::NoProc));
         assert_eq!(proc_lib::stop("proc_lib::a_stop::nobody"), Err(StopError::NoProc));
+    }
+
+    // OTP: proc_lib_SUITE:stop
+    #[test]
+    fn of_oneself_or_of_who_waits_for_the_caller_fails_at_once() {
+        in_process(|| {
+            let me = process::self_pid();
+            assert_eq!(proc_lib::stop(me), Err(StopError::CallingSelf(me)));
+            let outcome = proc_lib::start(move |starter| starter.ack(proc_lib::stop(me)));
+            assert!(matches!(outcome.unwrap(), Err(StopError::Deadlock(_))));
+            assert_no_message();
+        });
+    }
+
+    #[test]
+    fn by_one_who_is_ended_meanwhile_still_ends_the_process() {
+        let me = process::self_pid();
+        let Busy { pid: target, monitor, let_go } = busy(Builder::new(), || {
+            let request = format!("{:?}", expect::<sys::Request>());
+            assert_eq!(request, "Request(Terminate)");
+        });
+        let (outcomes, seen) = mpsc::channel();
+        let stopper = process::spawn(move || {
+            let _guard = OnDrop(move || outcomes.send(proc_lib::stop(me)).unwrap());
+            _ = proc_lib::stop(target);
+        })
+        .unwrap();
+        wait_until(|| process::info(target).unwrap().message_queue_len == 1);
+        exit_and_wait(stopper, ExitReason::Shutdown);
+        assert_eq!(seen.recv().unwrap(), Err(StopError::CallerEnded));
+        drop(let_go);
+        assert_eq!(down_reason(monitor), ExitReason::Normal);
+    }
+
+    // OTP: proc_lib_SUITE:stop
+    #[test]
+    fn of_several_at_once_tells_them_all() {
+        for _ in 0..rounds(200) {
+            let pid = system_process(None, |reason| reason);
+            let me = process::self_pid();
+            for _ in 0..3 {
+                process::spawn(move || process::send(me, proc_lib::stop(pid))).unwrap();
+            }
+            let outcomes: Vec<_> = (0..3).map(|_| expect::<Result<(), StopError>>()).collect();
+            assert!(outcomes.contains(&Ok(())), "{outcomes:?}");
+            let is_expected =
+                |it: &Result<(), StopError>| matches!(it, Ok(()) | Err(StopError::NoProc));
+            assert!(outcomes.iter().all(is_expected), "{outcomes:?}");
+        }
     }
 
     // OTP: proc_lib_SUITE:stop
