@@ -341,49 +341,19 @@ mod a_report {
         }
     }
 
-    // OTP: gen_server_SUITE:crash
-    #[test]
-    fn comes_first_then_the_crash_report_then_the_signals_then_the_error_of_the_client() {
-        in_process(|| {
-            process::set_trap_exit(true);
-            let me = process::self_pid();
-            let (server, pid) = start(Server::default());
-            process::monitor(pid);
-            let handler = report::add_handler(move |report| {
-                if matches!(report, Report::Server(report) if report.pid == pid) {
-                    process::send(me, "error report");
-                }
-                if matches!(report, Report::Crash(report) if report.pid == pid) {
-                    process::send(me, "crash report");
-                }
-            });
-            process::spawn(move || process::send(me, server.call_timeout(Panic, patience())))
-                .unwrap();
-
-            let next = || process::receive_timeout(patience()).expect("another message");
-            assert_eq!(next().downcast::<&str>().unwrap(), "error report");
-            assert_eq!(next().downcast::<&str>().unwrap(), "crash report");
-            let reason = next().downcast::<Exit>().unwrap().reason;
-            assert_eq!(reason.as_panic().unwrap().message, "in a callback");
-            assert_eq!(next().downcast::<Down>().unwrap().reason, reason);
-            let outcome = next().downcast::<Result<&str, CallError>>().unwrap();
-            assert_eq!(outcome, Err(CallError::Down(reason)));
-            assert!(report::remove_handler(handler));
-            assert_no_message();
-            assert_eq!(logged(&pid.to_string()).len(), 2);
-        });
-    }
-
     /// What comes of a callback that panics, to whom it may concern, in order.
     #[track_caller]
     fn check_what_comes_of(fails: impl FnOnce(&ServerRef<Server>)) {
         let me = process::self_pid();
         let (server, pid) = start(Server::default());
         process::monitor(pid);
-        let handler = report::add_handler(move |report| match report {
-            Report::Server(report) if report.pid == pid => process::send(me, "error report"),
-            Report::Crash(report) if report.pid == pid => process::send(me, "crash report"),
-            _ => {}
+        let handler = report::add_handler(move |report| {
+            if matches!(report, Report::Server(report) if report.pid == pid) {
+                process::send(me, "error report");
+            }
+            if matches!(report, Report::Crash(report) if report.pid == pid) {
+                process::send(me, "crash report");
+            }
         });
         // The server sleeps in a call, and two more callers wait behind what it fails at.
         let (let_go, held) = mpsc::channel();
@@ -487,7 +457,8 @@ mod a_report {
         }
 
         remember_what_is_logged();
-        let inits: [(fn() -> InitResult<Stillborn>, usize); 7] = [
+        type Init = fn() -> InitResult<Stillborn>;
+        let inits: [(Init, usize); 7] = [
             (|| stop(reason()), 1),
             (|| process::exit_self(reason()), 1),
             (|| panic!("in init"), 1),

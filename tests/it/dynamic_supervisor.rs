@@ -59,8 +59,7 @@ fn has_no_more_children_than_it_may() {
     let supervisor = DynamicSupervisor::new().max_children(1).start_link().unwrap();
     let child = supervisor.start_child(kid("a").restart(Restart::Temporary)).unwrap();
     assert_eq!(supervisor.start_child(kid("b")).unwrap_err(), SupervisorError::MaxChildren);
-    child.cast(End(ExitReason::Normal));
-    wait_for_exit(child.pid().unwrap());
+    end_and_wait(child.pid().unwrap(), ExitReason::Normal);
     supervisor.start_child(kid("b")).unwrap();
     stop(&supervisor);
 
@@ -103,8 +102,7 @@ fn restarts_each_child_by_its_own_rule() {
     ] {
         supervisor.start_child(kid("a").restart(restart)).unwrap();
         let first = started("a");
-        end(first, reason);
-        wait_for_exit(first);
+        end_and_wait(first, reason);
         let now = running(&supervisor);
         assert!(!now.contains(&first));
         assert_eq!(now.len(), usize::from(restarted), "{restart:?}");
@@ -159,8 +157,7 @@ fn tries_again_until_it_is_told_not_to() {
     let second = started("a");
 
     fails.store(usize::MAX, Ordering::SeqCst);
-    end(second, failure());
-    wait_for_exit(second);
+    end_and_wait(second, failure());
     let children = supervisor.which_children().unwrap();
     assert_eq!(children[0].state, ChildState::Restarting);
     let counts = supervisor.count_children().unwrap();
@@ -243,9 +240,10 @@ fn two_thousand_children_come_and_go() {
         assert_eq!(running(&supervisor).len(), batch * 1_000);
     }
     let pids = running(&supervisor);
+    let monitors: Vec<_> = pids.iter().map(|pid| process::monitor(*pid)).collect();
     pids.iter().for_each(|pid| process::exit(*pid, ExitReason::Kill));
-    for pid in pids {
-        wait_for_exit(pid);
+    for monitor in monitors {
+        down_reason(monitor);
     }
     assert_eq!(supervisor.count_children().unwrap().specs, 0);
     stop(&supervisor);

@@ -87,6 +87,15 @@ pub(crate) fn end(pid: Pid, reason: ExitReason) {
     ServerRef::<Kid>::from_pid(pid).cast(End(reason));
 }
 
+/// Ends a child for `reason`, and waits until all that it is linked to have its exit signal.
+#[track_caller]
+pub(crate) fn end_and_wait(pid: Pid, reason: ExitReason) {
+    // Before it ends: a monitor that comes later may be answered before the links are.
+    let monitor = process::monitor(pid);
+    end(pid, reason);
+    down_reason(monitor);
+}
+
 /// What ends a child abnormally.
 pub(crate) fn failure() -> ExitReason {
     ExitReason::new("kid::failure")

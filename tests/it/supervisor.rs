@@ -311,9 +311,8 @@ mod children {
         let temporary = || kid("a").restart(Restart::Temporary);
         for reason in [ExitReason::Normal, ExitReason::Shutdown, failure()] {
             let child = supervisor.start_child(temporary()).unwrap();
-            child.cast(End(reason));
+            end_and_wait(child.pid().unwrap(), reason);
             stopped("a");
-            wait_for_exit(child.pid().unwrap());
             assert_eq!(state_of(&supervisor, "a"), None);
         }
         supervisor.start_child(temporary()).unwrap();
@@ -354,9 +353,8 @@ mod a_restart {
             let spec = kid("a").restart(restart);
             let supervisor = patient(Strategy::OneForOne).child(spec).start_link().unwrap();
             let first = started("a");
-            end(first, reason.clone());
+            end_and_wait(first, reason.clone());
             stopped("a");
-            wait_for_exit(first);
             let state = state_of(&supervisor, "a");
             let pid = state.and_then(ChildState::pid);
             assert_eq!(pid.is_some(), expected, "{restart:?} after {reason}: {state:?}");
@@ -379,8 +377,7 @@ mod a_restart {
     #[track_caller]
     fn check(strategy: Strategy, expected: &[&str]) {
         let (supervisor, [_, b, _]) = of_three(strategy);
-        end(b, failure());
-        wait_for_exit(b);
+        end_and_wait(b, failure());
         assert_eq!(supervisor.count_children().unwrap().active, 3);
         assert_eq!(story(), expected);
         stop(&supervisor);
@@ -436,8 +433,7 @@ mod a_restart {
             .unwrap();
         let [a, ..] = ["a", "b", "c"].map(started);
         fails.store(2, Ordering::SeqCst);
-        end(a, failure());
-        wait_for_exit(a);
+        end_and_wait(a, failure());
         started("c");
         assert_eq!(supervisor.count_children().unwrap().active, 3);
         stop(&supervisor);
@@ -451,8 +447,7 @@ mod a_restart {
             patient(Strategy::OneForOne).child(flaky("a", &fails)).start_link().unwrap();
         fails.store(usize::MAX, Ordering::SeqCst);
         let first = started("a");
-        end(first, failure());
-        wait_for_exit(first);
+        end_and_wait(first, failure());
         assert_eq!(state_of(&supervisor, "a"), Some(ChildState::Restarting));
         assert_eq!(supervisor.delete_child("a"), Err(SupervisorError::Restarting));
         assert_eq!(supervisor.restart_child("a"), Err(SupervisorError::Restarting));
@@ -464,8 +459,7 @@ mod a_restart {
         fails.store(0, Ordering::SeqCst);
         let second = supervisor.restart_child("a").unwrap();
         fails.store(3, Ordering::SeqCst);
-        end(second, failure());
-        wait_for_exit(second);
+        end_and_wait(second, failure());
         assert_eq!(started("a"), second);
         assert_ne!(started("a"), second);
         stop(&supervisor);
@@ -485,8 +479,7 @@ mod a_restart {
         let supervisor = patient(Strategy::OneForOne).child(spec).start_link().unwrap();
         let first = started("a");
         ignores.store(true, Ordering::SeqCst);
-        end(first, failure());
-        wait_for_exit(first);
+        end_and_wait(first, failure());
         assert_eq!(state_of(&supervisor, "a"), Some(ChildState::Stopped));
         stop(&supervisor);
     }
@@ -710,10 +703,8 @@ mod auto_shutdown {
     #[test]
     fn comes_with_the_first_significant_end() {
         let (supervisor, a, b, c) = start(AutoShutdown::AnySignificant);
-        end(c, ExitReason::Normal);
-        wait_for_exit(c);
-        end(a, failure());
-        wait_for_exit(a);
+        end_and_wait(c, ExitReason::Normal);
+        end_and_wait(a, failure());
         started("a"); // Restarted, which is no end.
         assert_eq!(supervisor.count_children().unwrap().active, 2);
         end(b, ExitReason::Normal);
@@ -724,8 +715,7 @@ mod auto_shutdown {
     #[test]
     fn comes_with_the_last_significant_end() {
         let (supervisor, a, b, c) = start(AutoShutdown::AllSignificant);
-        end(a, ExitReason::Normal);
-        wait_for_exit(a);
+        end_and_wait(a, ExitReason::Normal);
         assert_eq!(supervisor.count_children().unwrap().active, 2);
         end(b, ExitReason::Shutdown);
         assert_eq!(end_of(&supervisor), ExitReason::Shutdown);
@@ -890,8 +880,7 @@ mod any_sequence {
                     let state = state_of(&supervisor, id);
                     if let Some(pid) = state.and_then(ChildState::pid) {
                         let reason = if orderly { ExitReason::Normal } else { failure() };
-                        end(pid, reason);
-                        wait_for_exit(pid);
+                        end_and_wait(pid, reason);
                     }
                     model.crash(id, orderly);
                     (Ok(()), Ok(()))
