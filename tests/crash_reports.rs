@@ -159,6 +159,15 @@ mod a_crash {
     }
 
     #[test]
+    fn is_not_what_an_exit_of_a_plain_process_is() {
+        remember_what_is_logged();
+        let reason = || ExitReason::new("no crash");
+        let (pid, monitor) = process::spawn_monitor(move || process::exit_self(reason())).unwrap();
+        assert_eq!(down_reason(monitor), reason());
+        assert!(crash_reports(pid).is_empty());
+    }
+
+    #[test]
     fn is_not_what_an_exit_is() {
         remember_what_is_logged();
         let bodies: [fn(); 3] =

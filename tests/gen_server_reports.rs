@@ -355,9 +355,10 @@ mod a_report {
                 process::send(me, "crash report");
             }
         });
-        // The server sleeps in a call, and two more callers wait behind what it fails at.
+        // The server sleeps, and two callers wait behind what it fails at.
         let (let_go, held) = mpsc::channel();
         server.cast(Asleep(held));
+        wait_until_busy(pid);
         fails(&server);
         for _ in 0..2 {
             let server = server.clone();
@@ -448,7 +449,7 @@ mod a_report {
         struct Stillborn;
 
         impl GenServer for Stillborn {
-            type Args = (Pid, fn() -> InitResult<Stillborn>);
+            type Args = (Pid, Init);
 
             fn init((starter, init): Self::Args) -> InitResult<Stillborn> {
                 process::send(starter, process::self_pid());
@@ -456,8 +457,9 @@ mod a_report {
             }
         }
 
-        remember_what_is_logged();
         type Init = fn() -> InitResult<Stillborn>;
+
+        remember_what_is_logged();
         let inits: [(Init, usize); 7] = [
             (|| stop(reason()), 1),
             (|| process::exit_self(reason()), 1),

@@ -220,15 +220,14 @@ pub(crate) fn start_process<T: Send + 'static>(
     }
     let StartOptions { timeout, builder } = options;
     let linked = builder.is_linked();
-    let starter = Starter { pid: caller.pid, start: unique(), value: PhantomData };
-    let start = starter.start;
+    let (pid, start) = (caller.pid, unique());
     let mut waiting = None;
     let spawned =
-        builder.initial_call(initial_call).spawn_with(Some(MonitorOptions::new()), |pid| {
+        builder.initial_call(initial_call).spawn_with(Some(MonitorOptions::new()), |child| {
             // Before the process runs: if it calls the starter, that call finds the cycle. A
             // process that does not run yet waits for nobody, so there is none here.
-            waiting = caller.wait_for(pid, start).ok();
-            Box::new(move || body(starter))
+            waiting = caller.wait_for(child, start).ok();
+            Box::new(move || body(Starter { pid, start, value: PhantomData }))
         });
     let (pid, monitor) = match spawned {
         Ok((pid, monitor)) => (pid, monitor.expect("it was asked for")),
@@ -240,12 +239,20 @@ pub(crate) fn start_process<T: Send + 'static>(
     Started { outcome, process: Some((pid, monitor)), down, since }
 }
 
-/// Who waits for a process to acknowledge its start, as that process sees it.
+/// Who waits for a process to acknowledge its start, as that process sees it. No other can do it:
+///
+/// ```compile_fail,E0277
+/// use procession::{process, proc_lib};
+///
+/// proc_lib::start(|starter| {
+///     process::spawn(move || starter.ack("too late, perhaps")).unwrap();
+/// });
+/// ```
 #[must_use = "the starter waits until it is told"]
 pub struct Starter<T> {
     pid: Pid,
     start: NonZeroU64,
-    value: PhantomData<fn(T)>,
+    value: PhantomData<*const T>,
 }
 
 impl<T> fmt::Debug for Starter<T> {

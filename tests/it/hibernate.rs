@@ -119,28 +119,27 @@ fn a_process_sleeps_on_when_what_comes_is_no_message() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "a thread of the program's own")]
 fn a_thread_of_the_programs_own_can_hibernate() {
     let me = process::self_pid();
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
+    let sleeper = || {
+        let thread = std::thread::spawn(move || {
             process::send(me, process::self_pid());
             process::hibernate();
             process::send(me, expect::<&str>());
         });
         let pid = expect::<Pid>();
         wait_until(|| is_hibernating(pid));
-        process::send(pid, "awake");
-        assert_eq!(expect::<&str>(), "awake");
+        (thread, pid)
+    };
+    let (thread, pid) = sleeper();
+    process::send(pid, "awake");
+    assert_eq!(expect::<&str>(), "awake");
+    thread.join().unwrap();
 
-        let killed = scope.spawn(move || {
-            process::send(me, process::self_pid());
-            process::hibernate();
-        });
-        let pid = expect::<Pid>();
-        wait_until(|| is_hibernating(pid));
-        process::exit(pid, ExitReason::Kill);
-        killed.join().unwrap_err();
-    });
+    let (thread, pid) = sleeper();
+    process::exit(pid, ExitReason::Kill);
+    thread.join().unwrap_err();
 }
 
 #[test]
