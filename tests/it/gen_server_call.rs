@@ -909,7 +909,6 @@ mod at_the_end_of_a_server {
                 present = appear(life);
             }
             *stage.lock() = None;
-            process::exit(pid_of(&present.0), ExitReason::Kill);
             let mut all = Tally::default();
             for _ in 0..CLIENTS {
                 let tally = expect::<Tally>();
@@ -917,6 +916,8 @@ mod at_the_end_of_a_server {
                 all.downs += tally.downs;
                 all.absent += tally.absent;
             }
+            // Not before: it ends in its own way while there are clients.
+            process::exit(pid_of(&present.0), ExitReason::Kill);
             assert!(all.replies > 0 && all.downs > 0 && all.absent > 0, "{all:?}");
         });
     }
