@@ -31,8 +31,8 @@
 //! no role, and one spec can be started any number of times. There is no order among them: a child
 //! that fails is restarted by itself, and all are stopped at once.
 //!
-//! A child that is [temporary](Restart::Temporary) costs no more than its process and a line in a
-//! table: what it was started with is not kept.
+//! A child that is [temporary](crate::supervisor::Restart::Temporary) costs no more than its
+//! process and a line in a table: what it was started with is not kept.
 //!
 //! # Differences from OTP
 //!
@@ -58,9 +58,6 @@ use crate::supervisor::intensity::Intensity;
 use crate::supervisor::{
     Child, ChildInfo, ChildSpec, ChildType, Counts, SpecError, SupervisorError,
 };
-
-#[allow(unused_imports, reason = "the documentation links it")]
-use crate::supervisor::Restart;
 
 use serve::{CountChildren, Dynamic, StartChild, TerminateChild, WhichChildren};
 

@@ -8,12 +8,14 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use log::{Level, LevelFilter, Log, Metadata, Record};
+use log::Level;
 use parking_lot::Mutex;
 use procession::prelude::*;
 use procession::process::Builder;
 use procession::report::{self, Report};
 
+#[path = "log/memory.rs"]
+mod memory;
 #[path = "it/support.rs"]
 #[allow(dead_code, reason = "this binary needs few of them")]
 mod support;
@@ -21,40 +23,8 @@ mod support;
 #[path = "it/staging.rs"]
 mod staging;
 
+use memory::*;
 use support::*;
-
-/// Keeps what is logged, as `level target text`.
-struct Memory(Mutex<Vec<String>>);
-
-static MEMORY: Memory = Memory(Mutex::new(Vec::new()));
-
-/// A text that the logger panics at.
-const INDIGESTIBLE: &str = "indigestible";
-
-impl Log for Memory {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &Record<'_>) {
-        let text = format!("{} {} {}", record.level(), record.target(), record.args());
-        assert!(!text.contains(INDIGESTIBLE), "the logger panics");
-        self.0.lock().push(text);
-    }
-
-    fn flush(&self) {}
-}
-
-fn remember_what_is_logged() {
-    _ = log::set_logger(&MEMORY);
-    log::set_max_level(LevelFilter::Trace);
-}
-
-/// What was logged that contains `text`.
-fn logged(text: &str) -> Vec<String> {
-    let records = MEMORY.0.lock();
-    records.iter().filter(|record| record.contains(text)).cloned().collect()
-}
 
 mod a_crash {
     use super::*;

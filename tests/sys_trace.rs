@@ -3,49 +3,17 @@
 
 use std::fmt;
 
-use log::{LevelFilter, Log, Metadata, Record};
-use parking_lot::Mutex;
 use procession::prelude::*;
 use procession::sys::{self, DebugOptions, Sys, SysError};
 
+#[path = "log/memory.rs"]
+mod memory;
 #[path = "it/support.rs"]
 #[allow(dead_code, reason = "this binary needs few of them")]
 mod support;
 
+use memory::*;
 use support::*;
-
-/// Keeps what is logged, as `level target text`.
-struct Memory(Mutex<Vec<String>>);
-
-static MEMORY: Memory = Memory(Mutex::new(Vec::new()));
-
-/// A text that the logger panics at.
-const INDIGESTIBLE: &str = "indigestible";
-
-impl Log for Memory {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &Record<'_>) {
-        let text = format!("{} {} {}", record.level(), record.target(), record.args());
-        assert!(!text.contains(INDIGESTIBLE), "the logger panics");
-        self.0.lock().push(text);
-    }
-
-    fn flush(&self) {}
-}
-
-fn remember_what_is_logged() {
-    _ = log::set_logger(&MEMORY);
-    log::set_max_level(LevelFilter::Trace);
-}
-
-/// What was logged that contains `text`, in order.
-fn logged(text: &str) -> Vec<String> {
-    let records = MEMORY.0.lock();
-    records.iter().filter(|record| record.contains(text)).cloned().collect()
-}
 
 /// What was traced of `name`, a process.
 fn traced(name: &str) -> Vec<String> {

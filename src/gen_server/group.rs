@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::id::Node;
+use crate::process::receive::{deadline_after, time_left};
 
 use super::{GenServer, HandleCall, HandleCast, ServerRef};
 
@@ -15,7 +16,8 @@ impl<S: GenServer> ServerRef<S> {
     /// have answered. Returns the replies, and the nodes that have brought none: where there is no
     /// such server, or it ended, or did not answer in time.
     ///
-    /// A reply that comes too late never reaches the caller's mailbox.
+    /// A server that calls its own name so waits until the time is over. A reply that comes too
+    /// late never reaches the caller's mailbox.
     ///
     /// OTP: [`gen_server:multi_call/4`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#multi_call/4).
     ///
@@ -33,14 +35,12 @@ impl<S: GenServer> ServerRef<S> {
         M: Clone + fmt::Debug + Send + 'static,
     {
         let server = ServerRef::<S>::named(name);
-        let deadline = Instant::now().checked_add(timeout);
-        let left =
-            || deadline.map_or(Duration::MAX, |it| it.saturating_duration_since(Instant::now()));
+        let deadline = deadline_after(timeout);
         let requests: Vec<_> =
             nodes.iter().map(|node| (*node, server.send_request(request.clone()))).collect();
         let (mut replies, mut bad_nodes) = (Vec::new(), Vec::new());
         for (node, request) in requests {
-            match request.receive_response(left()) {
+            match request.receive_response(time_left(deadline)) {
                 Some(Ok(reply)) => replies.push((node, reply)),
                 Some(Err(_)) | None => bad_nodes.push(node),
             }

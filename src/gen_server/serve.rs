@@ -116,15 +116,18 @@ impl<S: GenServer> Server<S> {
         if let Some(request) = message.as_request() {
             let client = request.client();
             self.handled = Handled::of(request, client);
+            let mut reply = None;
             if self.is_debugged() {
                 self.show_request(request);
+                reply = client.zip(request.reply_type());
             }
             let mut step = self.guard(|state| deliver(request, state));
-            if self.is_debugged() {
-                self.show_outcome(&step, client.zip(request.reply_type()));
-            }
             if let Some(client) = step.answered.take() {
                 put_reply(client, message);
+            }
+            // When the client has it: who debugs may take time.
+            if self.is_debugged() {
+                self.show_outcome(&step, reply);
             }
             return step;
         }

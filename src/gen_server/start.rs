@@ -12,6 +12,7 @@ use crate::proc_lib;
 use crate::proc_lib::{Started, start_process};
 use crate::process;
 use crate::process::Builder;
+use crate::process::Info;
 use crate::process::RegisterError;
 use crate::process::SpawnError;
 use crate::process::unwind::drop_caught;
@@ -324,16 +325,29 @@ fn beginning<S>(
 pub fn enter_loop<S: GenServer>(start: InitResult<S>, options: StartOptions) -> ! {
     let StartOptions { name, debug, hibernate_after, .. } = options;
     let me = process::self_pid();
-    let Some(info) = process::info(me).filter(|info| info.initial_call.is_some()) else {
-        process::exit_self(EnterLoopError::NotStartedByProcLib)
+    let reason = match enterer(me, name) {
+        Ok(info) => match beginning(Ok(start)) {
+            Ok((state, wait)) => {
+                let settings = Settings { parent: info.parent(), debug, hibernate_after };
+                Server::new(state, wait, settings).run()
+            }
+            Err((_, reason)) => reason,
+        },
+        Err(error) => {
+            drop_caught(start); // Not while the thread unwinds.
+            error.into()
+        }
     };
-    if let Some(name) = name.filter(|name| info.name.as_deref() != Some(name)) {
-        process::exit_self(EnterLoopError::NotRegistered(name))
-    }
-    let settings = Settings { parent: info.parent(), debug, hibernate_after };
-    match beginning(Ok(start)) {
-        Ok((state, wait)) => process::exit_self(Server::new(state, wait, settings).run()),
-        Err((_, reason)) => process::exit_self(reason),
+    process::exit_self(reason)
+}
+
+/// What there is to know of the process that is to become a server, if it can.
+fn enterer(pid: Pid, name: Option<String>) -> Result<Info, EnterLoopError> {
+    let info = process::info(pid).filter(|info| info.initial_call.is_some());
+    let info = info.ok_or(EnterLoopError::NotStartedByProcLib)?;
+    match name.filter(|name| info.name.as_deref() != Some(name)) {
+        Some(name) => Err(EnterLoopError::NotRegistered(name)),
+        None => Ok(info),
     }
 }
 

@@ -20,6 +20,11 @@ pub(crate) fn deadline_after(timeout: Duration) -> Option<Instant> {
     Instant::now().checked_add(timeout)
 }
 
+/// How long it is until then.
+pub(crate) fn time_left(deadline: Option<Instant>) -> Duration {
+    deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()))
+}
+
 fn is_past(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| Instant::now() >= deadline)
 }
@@ -645,12 +650,13 @@ macro_rules! receive {
         match $crate::process::select_arm($mark, $timeout, |message: &mut $crate::Message| {
             $(
                 let mut tries = 0_usize;
-                #[allow(unused_mut)]
+                #[allow(unused_mut, reason = "a pattern may borrow what it is lent, or not")]
                 if message.probe::<$($type)+, _>(|mut lent| {
                     let mut fits = false;
                     #[allow(
                         unused_variables, unused_mut, unused_parens, unused_assignments,
-                        unreachable_patterns, unreachable_code
+                        unreachable_patterns, unreachable_code,
+                        reason = "the pattern is only tried here; the body uses what it binds"
                     )]
                     match lent {
                         $($pattern)+
@@ -671,14 +677,16 @@ macro_rules! receive {
                 let mut tried = 0_usize;
                 $(
                     if arm == $n {
-                        #[allow(unused_parens, unused_assignments)]
+                        #[allow(
+                            unused_parens, unused_assignments,
+                            reason = "as the pattern was written, which the guard has seen"
+                        )]
                         match message.open::<$($type)+>() {
-                            // Names what only the guard uses, without asking it again. The type
-                            // may be one without values.
-                            #[allow(unreachable_patterns)]
+                            // Names what only the guard uses, without asking it again.
+                            #[allow(unreachable_patterns, reason = "a type without values")]
                             $($pattern)+
                                 if { tried += 1; tried == tries || (false && $guard) } => $body,
-                            #[allow(unreachable_patterns)]
+                            #[allow(unreachable_patterns, reason = "a pattern that always fits")]
                             _ => ::core::unreachable!("the message was tested before"),
                         }
                     } else

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::exit::ExitReason;
 use crate::id::{MonitorRef, Pid};
@@ -12,7 +12,7 @@ use super::current::{Process, current};
 use super::lifecycle::exit;
 use super::mailbox::Mark;
 use super::monitor::monitor;
-use super::receive::{mark, receive_match_since};
+use super::receive::{deadline_after, mark, receive_match_since, time_left};
 use super::slot::Slot;
 use super::table;
 
@@ -91,12 +91,10 @@ fn end_all(pids: Vec<Pid>, timeout: Duration) -> Vec<Pid> {
 
 /// Removes from `waiting` whoever ends within `timeout`.
 fn await_downs(waiting: &mut BTreeMap<MonitorRef, Pid>, since: Mark, timeout: Duration) {
-    let deadline = Instant::now().checked_add(timeout);
+    let deadline = deadline_after(timeout);
     while !waiting.is_empty() {
-        let left =
-            deadline.map_or(Duration::MAX, |it| it.saturating_duration_since(Instant::now()));
         let is_awaited = |down: &Down| waiting.contains_key(&down.monitor);
-        let Some(message) = receive_match_since(since, left, |message| {
+        let Some(message) = receive_match_since(since, time_left(deadline), |message| {
             message.downcast_ref::<Down>().is_some_and(is_awaited)
         }) else {
             return;

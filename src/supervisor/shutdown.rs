@@ -7,6 +7,7 @@ use crate::exit::ExitReason;
 use crate::id::{MonitorRef, Pid};
 use crate::message::{Down, Exit};
 use crate::process;
+use crate::process::receive;
 
 use super::{Policy, Restart, Shutdown};
 
@@ -28,7 +29,7 @@ pub(crate) fn stop_all(
     let pids: BTreeSet<Pid> = ending.values().map(|it| it.pid).collect();
     let mut ended = BTreeMap::new();
     while !ending.is_empty() {
-        let message = process::receive_match_since(since, time_left(&ending), |message| {
+        let message = process::receive_match_since(since, to_first(&ending), |message| {
             message.downcast_ref::<Down>().is_some_and(|it| ending.contains_key(&it.monitor))
         });
         match message.map(|message| message.downcast::<Down>()) {
@@ -63,7 +64,7 @@ fn tell_to_end(pid: Pid, shutdown: Shutdown) -> (MonitorRef, Ending) {
     process::unlink(pid);
     let (reason, deadline) = match shutdown {
         Shutdown::BrutalKill => (ExitReason::Kill, None),
-        Shutdown::Timeout(time) => (ExitReason::Shutdown, Instant::now().checked_add(time)),
+        Shutdown::Timeout(time) => (ExitReason::Shutdown, receive::deadline_after(time)),
         Shutdown::Infinity => (ExitReason::Shutdown, None),
     };
     process::exit(pid, reason);
@@ -71,9 +72,8 @@ fn tell_to_end(pid: Pid, shutdown: Shutdown) -> (MonitorRef, Ending) {
 }
 
 /// How long it is to the first deadline.
-fn time_left(ending: &BTreeMap<MonitorRef, Ending>) -> Duration {
-    let first = ending.values().filter_map(|it| it.deadline).min();
-    first.map_or(Duration::MAX, |it| it.saturating_duration_since(Instant::now()))
+fn to_first(ending: &BTreeMap<MonitorRef, Ending>) -> Duration {
+    receive::time_left(ending.values().filter_map(|it| it.deadline).min())
 }
 
 /// Kills those that have had their time.
