@@ -36,30 +36,23 @@
 //!
 //! # Differences from OTP
 //!
-//! - This is Elixir's `DynamicSupervisor`. OTP's `simple_one_for_one` has one spec, to which each
-//!   child adds arguments; a function that makes a [`ChildSpec`] of these arguments does the same.
-//! - There are no extra arguments: a start function is a closure.
+//! - There are no extra arguments for all children: a function that makes a [`ChildSpec`] of what a
+//!   child is to have, and keeps what all are to have, does the same. So does the template of
+//!   [`Supervisor::simple_one_for_one`](crate::supervisor::Supervisor::simple_one_for_one).
+//! - `which_children` says what the spec of each child is called.
 //! - `start_child` of a child that chooses not to start is [`SupervisorError::Ignored`].
 //!
 //! Elixir: [`DynamicSupervisor`](https://hexdocs.pm/elixir/DynamicSupervisor.html).
 
-mod serve;
-
-use std::fmt;
-use std::sync::Arc;
+use std::any::type_name;
 use std::time::Duration;
 
-use crate::exit::ExitReason;
-use crate::gen_server::{GenServer, HandleCall, ServerRef, StartError, StartOptions, StopError};
+use crate::gen_server::{StartError, StartOptions};
 use crate::id::Pid;
-use crate::message::Object;
-use crate::process::Destination;
+use crate::supervisor::crowd::Rules;
 use crate::supervisor::intensity::Intensity;
-use crate::supervisor::{
-    Child, ChildInfo, ChildSpec, ChildType, Counts, SpecError, SupervisorError,
-};
-
-use serve::{CountChildren, Dynamic, StartChild, TerminateChild, WhichChildren};
+use crate::supervisor::serve::{Plan, StartChild, TerminatePid};
+use crate::supervisor::{Child, ChildSpec, ChildType, SupervisorError, SupervisorOf};
 
 /// A dynamic supervisor to be started: its flags.
 ///
@@ -74,8 +67,7 @@ pub struct DynamicSupervisor {
 
 impl Default for DynamicSupervisor {
     fn default() -> DynamicSupervisor {
-        let intensity = Intensity { max: 3, period: Duration::from_secs(5) };
-        DynamicSupervisor { intensity, max_children: usize::MAX }
+        DynamicSupervisor { intensity: Intensity::ELIXIR, max_children: usize::MAX }
     }
 }
 
@@ -102,8 +94,9 @@ impl DynamicSupervisor {
     ///
     /// # Errors
     ///
-    /// [`StartError::Failed`] with [`SpecError::ZeroPeriod`] if the period of the intensity is
-    /// zero. Else as a server.
+    /// [`StartError::Failed`] with
+    /// [`SpecError::ZeroPeriod`](crate::supervisor::SpecError::ZeroPeriod) if the period of the
+    /// intensity is zero. Else as a server.
     pub fn start_link(self) -> Result<DynamicSupervisorRef, StartError> {
         self.start_link_with(StartOptions::new())
     }
@@ -117,10 +110,9 @@ impl DynamicSupervisor {
         self,
         options: StartOptions,
     ) -> Result<DynamicSupervisorRef, StartError> {
-        if self.intensity.period.is_zero() {
-            return Err(StartError::Failed(SpecError::ZeroPeriod.into()));
-        }
-        Dynamic::start_link_with(self, options).map(DynamicSupervisorRef)
+        let DynamicSupervisor { intensity, max_children } = self;
+        let rules = Rules { intensity, max_children, template: None };
+        SupervisorOf::start(type_name::<Self>(), || Ok(Some(Plan::Crowd(rules))), options)
     }
 
     /// The spec by which another supervisor starts it: with all the time that it takes to end.
@@ -130,51 +122,10 @@ impl DynamicSupervisor {
 }
 
 /// A dynamic supervisor, by pid or name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct DynamicSupervisorRef(ServerRef<Dynamic>);
+pub type DynamicSupervisorRef = SupervisorOf<DynamicSupervisor>;
 
-impl Child for DynamicSupervisorRef {
-    fn child_pid(&self) -> Pid {
-        self.0.child_pid()
-    }
-}
-
-impl From<DynamicSupervisorRef> for Destination {
-    fn from(supervisor: DynamicSupervisorRef) -> Destination {
-        supervisor.0.into()
-    }
-}
-
-impl From<&DynamicSupervisorRef> for Destination {
-    fn from(supervisor: &DynamicSupervisorRef) -> Destination {
-        (&supervisor.0).into()
-    }
-}
-
-impl From<&DynamicSupervisorRef> for Object {
-    fn from(supervisor: &DynamicSupervisorRef) -> Object {
-        (&supervisor.0).into()
-    }
-}
-
-/// What a supervisor can be asked takes as long as it takes: a child may be slow to start, or to
-/// end.
-impl DynamicSupervisorRef {
-    /// The supervisor whose process is `pid`.
-    pub fn from_pid(pid: Pid) -> DynamicSupervisorRef {
-        DynamicSupervisorRef(ServerRef::from_pid(pid))
-    }
-
-    /// The supervisor that is registered as `name` at the time of each use.
-    pub fn named(name: impl Into<Arc<str>>) -> DynamicSupervisorRef {
-        DynamicSupervisorRef(ServerRef::named(name))
-    }
-
-    /// The process: as it was given, or whoever has the name now.
-    pub fn pid(&self) -> Option<Pid> {
-        self.0.pid()
-    }
-
+/// What only a dynamic supervisor can be asked.
+impl SupervisorOf<DynamicSupervisor> {
     /// Starts a child.
     ///
     /// # Errors
@@ -195,55 +146,6 @@ impl DynamicSupervisorRef {
     ///
     /// [`SupervisorError::NotFound`], [`SupervisorError::Call`].
     pub fn terminate_child(&self, pid: Pid) -> Result<(), SupervisorError> {
-        self.ask(TerminateChild(pid))?
-    }
-
-    /// All children, in no particular order.
-    ///
-    /// # Errors
-    ///
-    /// [`SupervisorError::Call`] if there is no answer.
-    pub fn which_children(&self) -> Result<Vec<ChildInfo>, SupervisorError> {
-        self.ask(WhichChildren)
-    }
-
-    /// How many children there are.
-    ///
-    /// # Errors
-    ///
-    /// [`SupervisorError::Call`] if there is no answer.
-    pub fn count_children(&self) -> Result<Counts, SupervisorError> {
-        self.ask(CountChildren)
-    }
-
-    /// Stops the supervisor with [`ExitReason::Normal`], and waits until it is gone, and its
-    /// children before it.
-    ///
-    /// # Errors
-    ///
-    /// As [`ServerRef::stop`].
-    pub fn stop(&self) -> Result<(), StopError> {
-        self.0.stop()
-    }
-
-    /// As [`stop`](Self::stop), with any reason, for at most `timeout`.
-    ///
-    /// # Errors
-    ///
-    /// As [`ServerRef::stop_with`].
-    pub fn stop_with(
-        &self,
-        reason: impl Into<ExitReason>,
-        timeout: Duration,
-    ) -> Result<(), StopError> {
-        self.0.stop_with(reason, timeout)
-    }
-
-    fn ask<M>(&self, request: M) -> Result<<Dynamic as HandleCall<M>>::Reply, SupervisorError>
-    where
-        Dynamic: HandleCall<M>,
-        M: fmt::Debug + Send + 'static,
-    {
-        Ok(self.0.call_timeout(request, Duration::MAX)?)
+        self.ask(TerminatePid(pid))?
     }
 }

@@ -35,6 +35,8 @@
 //! - [`gen_server`]: servers with typed requests, and their clients.
 //! - [`sys`]: looking into a running server, pausing, tracing and changing it.
 //! - [`proc_lib`]: starting processes that say when they are ready; crash reports.
+//! - [`supervisor`]: processes that start others, and start them again when they fail;
+//!   [`dynamic_supervisor`]: for children that come and go; [`supervisor_bridge`].
 //! - [`report`]: what the runtime logs of processes that fail, and how to count or ship it.
 //! - [`timer`]: messages, signals and calls at a later time.
 //! - [`ExitReason`] and [`Message`]: what travels between processes; [`CallError`]: why a call
@@ -61,6 +63,7 @@ mod stop;
 pub mod proc_lib;
 pub mod gen_server;
 pub mod supervisor;
+pub mod supervisor_bridge;
 pub mod dynamic_supervisor;
 pub mod prelude;
 

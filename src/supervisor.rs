@@ -58,11 +58,14 @@
 //! | `terminate_child` | [`SupervisorRef::terminate_child`] |
 //! | `restart_child` | [`SupervisorRef::restart_child`] |
 //! | `delete_child` | [`SupervisorRef::delete_child`] |
-//! | `which_children` | [`SupervisorRef::which_children`] |
-//! | `count_children` | [`SupervisorRef::count_children`] |
+//! | `which_children` | [`SupervisorOf::which_children`] |
+//! | `count_children` | [`SupervisorOf::count_children`] |
 //! | `get_childspec` | [`SupervisorRef::get_child_spec`] |
 //! | `check_childspecs` | [`Supervisor::check`] |
-//! | `get_callback_module` | [`SupervisorRef::callback_module`] |
+//! | `get_callback_module` | [`SupervisorOf::callback_module`] |
+//! | `simple_one_for_one` | [`Supervisor::simple_one_for_one`], [`SimpleRef`] |
+//!
+//! [`tree`] draws what is below a supervisor.
 //!
 //! # Differences from OTP
 //!
@@ -70,6 +73,9 @@
 //! - What is wrong with a child spec is mostly ruled out by types. The rest is a [`SpecError`].
 //! - A child that is killed has a [grace](crate::process::Builder::kill_grace) to leave its code,
 //!   as every process here: a supervisor waits for it that much longer at most.
+//! - A child of a `simple_one_for_one` supervisor is started with one value, not with a list of
+//!   arguments behind those of the spec. What is asked by id in other supervisors does not exist
+//!   there, and `which_children` says what the template is called, where OTP says `undefined`.
 //! - A child that chooses not to start is [`SupervisorError::Ignored`], where OTP says
 //!   `{ok, undefined}`.
 //!
@@ -77,36 +83,35 @@
 
 mod child_spec;
 mod children;
-pub(crate) mod failures;
+pub(crate) mod crowd;
+mod failures;
 pub(crate) mod intensity;
-mod serve;
-pub(crate) mod shutdown;
+mod ordered;
+pub(crate) mod serve;
+mod shutdown;
+mod simple_one_for_one;
+mod supervisor_ref;
+mod tree;
 
 use std::any::type_name;
 use std::collections::HashSet;
-use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::exit::CallError;
 use crate::exit::ExitReason;
-use crate::gen_server::{GenServer, HandleCall, ServerRef, StartError, StartOptions, StopError};
-use crate::id::Pid;
-use crate::message::Object;
-use crate::process::Destination;
+use crate::gen_server::{StartError, StartOptions};
 
 pub use child_spec::{
     Child, ChildSpec, ChildType, Policy, Restart, Shutdown, SpecError, Supervised,
 };
 pub use children::ChildState;
+pub use simple_one_for_one::{SimpleOneForOne, SimpleRef};
+pub use supervisor_ref::{ChildInfo, Counts, SupervisorError, SupervisorOf, SupervisorRef};
+pub use tree::{Tree, tree};
 
-pub(crate) use child_spec::{Spec, Started};
+use child_spec::{Spec, Started};
 use intensity::Intensity;
-use serve::{
-    CallbackModule, CountChildren, DeleteChild, GetChildSpec, RestartChild, Start, StartChild,
-    Supervising, TerminateChild, WhichChildren,
-};
+use serve::Plan;
 
 /// Which children are restarted when one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,7 +158,7 @@ impl Supervisor {
     pub fn new(strategy: Strategy) -> Supervisor {
         Supervisor {
             strategy,
-            intensity: Intensity { max: 1, period: Duration::from_secs(5) },
+            intensity: Intensity::OTP,
             auto_shutdown: AutoShutdown::Never,
             children: Vec::new(),
         }
@@ -203,9 +208,7 @@ impl Supervisor {
     ///
     /// What is wrong first.
     pub fn check(&self) -> Result<(), SpecError> {
-        if self.intensity.period.is_zero() {
-            return Err(SpecError::ZeroPeriod);
-        }
+        self.intensity.checked()?;
         let mut ids = HashSet::new();
         for Spec { policy, .. } in &self.children {
             policy.check(self.auto_shutdown)?;
@@ -235,7 +238,7 @@ impl Supervisor {
     ///
     /// As [`start_link`](Self::start_link).
     pub fn start_link_with(self, options: StartOptions) -> Result<SupervisorRef, StartError> {
-        start(type_name::<Supervisor>(), move || Ok(Some(self)), options)
+        SupervisorRef::start(type_name::<Self>(), || Ok(Some(Plan::Ordered(self))), options)
     }
 
     /// The spec by which another supervisor starts it: with all the time that it takes to end.
@@ -257,15 +260,6 @@ impl Policy {
             (true, ..) => Ok(()),
         }
     }
-}
-
-fn start(
-    module: &'static str,
-    init: impl FnOnce() -> SupervisorInit + Send + 'static,
-    options: StartOptions,
-) -> Result<SupervisorRef, StartError> {
-    let start = Start { module, init: Box::new(init) };
-    Supervising::start_link_with(start, options).map(SupervisorRef)
 }
 
 /// A supervisor that is described when it is started.
@@ -300,7 +294,8 @@ pub trait Supervise: Sized + 'static {
         args: Self::Args,
         options: StartOptions,
     ) -> Result<SupervisorRef, StartError> {
-        start(type_name::<Self>(), move || Self::init(args), options)
+        let init = || Ok(Self::init(args)?.map(Plan::Ordered));
+        SupervisorRef::start(type_name::<Self>(), init, options)
     }
 
     /// The spec by which another supervisor starts it, called by the name of its type: with all the
@@ -327,300 +322,5 @@ pub struct FailedToStart {
 impl fmt::Display for FailedToStart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "child {:?} failed to start: {}", self.id, self.reason)
-    }
-}
-
-/// A supervisor, by pid or name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SupervisorRef(ServerRef<Supervising>);
-
-impl Child for SupervisorRef {
-    fn child_pid(&self) -> Pid {
-        self.0.child_pid()
-    }
-}
-
-impl From<SupervisorRef> for Destination {
-    fn from(supervisor: SupervisorRef) -> Destination {
-        supervisor.0.into()
-    }
-}
-
-impl From<&SupervisorRef> for Destination {
-    fn from(supervisor: &SupervisorRef) -> Destination {
-        (&supervisor.0).into()
-    }
-}
-
-impl From<&SupervisorRef> for Object {
-    fn from(supervisor: &SupervisorRef) -> Object {
-        (&supervisor.0).into()
-    }
-}
-
-/// A child, as [`SupervisorRef::which_children`] shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ChildInfo {
-    /// Which it is.
-    pub id: String,
-    /// What has become of it.
-    pub state: ChildState,
-    /// What it is.
-    pub child_type: ChildType,
-    /// How often it was started again after it had failed.
-    pub restarts: u64,
-}
-
-impl ChildInfo {
-    pub(crate) fn new(policy: &Policy, state: ChildState, restarts: u64) -> ChildInfo {
-        let Policy { id, child_type, .. } = policy.clone();
-        ChildInfo { id, state, child_type, restarts }
-    }
-}
-
-/// How many children there are, as [`SupervisorRef::count_children`] says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counts {
-    /// Children, whether they run or not.
-    pub specs: usize,
-    /// Those that run.
-    pub active: usize,
-    /// Those that are supervisors, whether they run or not.
-    pub supervisors: usize,
-    /// Those that are workers, whether they run or not.
-    pub workers: usize,
-}
-
-impl Counts {
-    pub(crate) fn of(children: &[ChildInfo]) -> Counts {
-        let count = |is_it: &dyn Fn(&ChildInfo) -> bool| {
-            children.iter().filter(|child| is_it(child)).count()
-        };
-        Counts {
-            specs: children.len(),
-            active: count(&|child| child.state.pid().is_some()),
-            supervisors: count(&|child| child.child_type == ChildType::Supervisor),
-            workers: count(&|child| child.child_type == ChildType::Worker),
-        }
-    }
-}
-
-/// Error returned from what a supervisor is asked.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum SupervisorError {
-    /// There is a child with this id, which runs.
-    AlreadyStarted(Pid),
-    /// There is a child with this id, which does not run.
-    AlreadyPresent,
-    /// The child spec is wrong.
-    Spec(SpecError),
-    /// The child failed to start, for this reason.
-    Failed(ExitReason),
-    /// The child has chosen not to start. Unless it is temporary, the supervisor keeps it.
-    Ignored,
-    /// There are as many children as there may be.
-    MaxChildren,
-    /// There is no such child.
-    NotFound,
-    /// The child runs.
-    Running,
-    /// The child is about to be started again.
-    Restarting,
-    /// There was no answer.
-    Call(CallError),
-}
-
-impl fmt::Display for SupervisorError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AlreadyStarted(pid) => write!(f, "already started as {pid}"),
-            Self::AlreadyPresent => f.write_str("the child is there already, and does not run"),
-            Self::Spec(error) => write!(f, "the child spec is wrong: {error}"),
-            Self::Failed(reason) => write!(f, "the child failed to start: {reason}"),
-            Self::Ignored => f.write_str("the child chose not to start"),
-            Self::MaxChildren => f.write_str("there are as many children as there may be"),
-            Self::NotFound => f.write_str("no such child"),
-            Self::Running => f.write_str("the child runs"),
-            Self::Restarting => f.write_str("the child is being restarted"),
-            Self::Call(error) => fmt::Display::fmt(error, f),
-        }
-    }
-}
-
-impl Error for SupervisorError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Spec(error) => Some(error),
-            Self::Call(error) => Some(error),
-            Self::AlreadyStarted(_)
-            | Self::AlreadyPresent
-            | Self::Failed(_)
-            | Self::Ignored
-            | Self::MaxChildren
-            | Self::NotFound
-            | Self::Running
-            | Self::Restarting => None,
-        }
-    }
-}
-
-impl From<CallError> for SupervisorError {
-    fn from(error: CallError) -> SupervisorError {
-        SupervisorError::Call(error)
-    }
-}
-
-/// What a supervisor can be asked takes as long as it takes: a child may be slow to start, or to
-/// end.
-impl SupervisorRef {
-    /// The supervisor whose process is `pid`.
-    pub fn from_pid(pid: Pid) -> SupervisorRef {
-        SupervisorRef(ServerRef::from_pid(pid))
-    }
-
-    /// The supervisor that is registered as `name` at the time of each use.
-    pub fn named(name: impl Into<Arc<str>>) -> SupervisorRef {
-        SupervisorRef(ServerRef::named(name))
-    }
-
-    /// The process: as it was given, or whoever has the name now.
-    pub fn pid(&self) -> Option<Pid> {
-        self.0.pid()
-    }
-
-    /// Adds a child after the others, and starts it.
-    ///
-    /// OTP: [`supervisor:start_child/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#start_child/2).
-    ///
-    /// # Errors
-    ///
-    /// - [`SupervisorError::AlreadyStarted`], [`SupervisorError::AlreadyPresent`] if there is a
-    ///   child with this id.
-    /// - [`SupervisorError::Spec`] if it is significant where that makes no sense.
-    /// - [`SupervisorError::Failed`] if it does not start: then it was not added.
-    /// - [`SupervisorError::Ignored`] if it has chosen not to start.
-    /// - [`SupervisorError::Call`] if there is no answer.
-    pub fn start_child<C: Child>(&self, spec: ChildSpec<C>) -> Result<C, SupervisorError> {
-        let child = self.ask(StartChild(spec.into()))??;
-        Ok(*child.downcast().expect("it is what the start function returned"))
-    }
-
-    /// Stops a child as its [`Shutdown`] says, and returns when it is gone. It stays known, to be
-    /// [restarted](Self::restart_child) or [deleted](Self::delete_child), unless it is temporary.
-    ///
-    /// One that does not run any more is no error.
-    ///
-    /// OTP: [`supervisor:terminate_child/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#terminate_child/2).
-    ///
-    /// # Errors
-    ///
-    /// [`SupervisorError::NotFound`], [`SupervisorError::Call`].
-    pub fn terminate_child(&self, id: impl Into<String>) -> Result<(), SupervisorError> {
-        self.ask(TerminateChild(id.into()))?
-    }
-
-    /// Starts a child that does not run, and returns its process.
-    ///
-    /// OTP: [`supervisor:restart_child/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#restart_child/2).
-    ///
-    /// # Errors
-    ///
-    /// - [`SupervisorError::Running`], [`SupervisorError::Restarting`],
-    ///   [`SupervisorError::NotFound`].
-    /// - [`SupervisorError::Failed`], [`SupervisorError::Ignored`] if it does not start; it stays
-    ///   known.
-    /// - [`SupervisorError::Call`] if there is no answer.
-    pub fn restart_child(&self, id: impl Into<String>) -> Result<Pid, SupervisorError> {
-        self.ask(RestartChild(id.into()))?
-    }
-
-    /// Forgets a child that does not run.
-    ///
-    /// OTP: [`supervisor:delete_child/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#delete_child/2).
-    ///
-    /// # Errors
-    ///
-    /// [`SupervisorError::Running`], [`SupervisorError::Restarting`],
-    /// [`SupervisorError::NotFound`], [`SupervisorError::Call`].
-    pub fn delete_child(&self, id: impl Into<String>) -> Result<(), SupervisorError> {
-        self.ask(DeleteChild(id.into()))?
-    }
-
-    /// All children, the one that was added last first.
-    ///
-    /// OTP: [`supervisor:which_children/1`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#which_children/1).
-    ///
-    /// # Errors
-    ///
-    /// [`SupervisorError::Call`] if there is no answer.
-    pub fn which_children(&self) -> Result<Vec<ChildInfo>, SupervisorError> {
-        self.ask(WhichChildren)
-    }
-
-    /// How many children there are.
-    ///
-    /// OTP: [`supervisor:count_children/1`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#count_children/1).
-    ///
-    /// # Errors
-    ///
-    /// [`SupervisorError::Call`] if there is no answer.
-    pub fn count_children(&self) -> Result<Counts, SupervisorError> {
-        self.ask(CountChildren)
-    }
-
-    /// What the supervisor was told of a child, with all defaults.
-    ///
-    /// OTP: [`supervisor:get_childspec/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#get_childspec/2).
-    ///
-    /// # Errors
-    ///
-    /// [`SupervisorError::NotFound`], [`SupervisorError::Call`].
-    pub fn get_child_spec(&self, id: impl Into<String>) -> Result<Policy, SupervisorError> {
-        self.ask(GetChildSpec(id.into()))?
-    }
-
-    /// Whose [`init`](Supervise::init) describes the supervisor, by the name of its type.
-    ///
-    /// OTP: [`supervisor:get_callback_module/1`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#get_callback_module/1).
-    ///
-    /// # Errors
-    ///
-    /// [`SupervisorError::Call`] if there is no answer.
-    pub fn callback_module(&self) -> Result<&'static str, SupervisorError> {
-        self.ask(CallbackModule)
-    }
-
-    /// Stops the supervisor with [`ExitReason::Normal`], and waits until it is gone, and its
-    /// children before it.
-    ///
-    /// # Errors
-    ///
-    /// As [`ServerRef::stop`].
-    pub fn stop(&self) -> Result<(), StopError> {
-        self.0.stop()
-    }
-
-    /// As [`stop`](Self::stop), with any reason, for at most `timeout`.
-    ///
-    /// # Errors
-    ///
-    /// As [`ServerRef::stop_with`].
-    pub fn stop_with(
-        &self,
-        reason: impl Into<ExitReason>,
-        timeout: Duration,
-    ) -> Result<(), StopError> {
-        self.0.stop_with(reason, timeout)
-    }
-
-    fn ask<M>(&self, request: M) -> Result<<Supervising as HandleCall<M>>::Reply, SupervisorError>
-    where
-        Supervising: HandleCall<M>,
-        M: fmt::Debug + Send + 'static,
-    {
-        Ok(self.0.call_timeout(request, Duration::MAX)?)
     }
 }

@@ -99,13 +99,18 @@ impl<C: Child, I: Send + 'static> Child for (C, I) {
 /// .shutdown(Shutdown::Timeout(Duration::from_secs(30)));
 /// assert_eq!(spec.policy().id, "printer");
 /// ```
+///
+/// One for children that are all started with something of their own, of type `A`, is a
+/// [template](Self::template).
 #[must_use = "a supervisor is to have it"]
-pub struct ChildSpec<C = Pid> {
+pub struct ChildSpec<C = Pid, A = ()> {
     policy: Policy,
     /// `None` until it is said: what it is by default depends on the type.
     shutdown: Option<Shutdown>,
-    start: Arc<dyn Fn() -> Result<C, StartError> + Send + Sync>,
+    start: StartFunction<C, A>,
 }
+
+pub(crate) type StartFunction<C, A> = Arc<dyn Fn(A) -> Result<C, StartError> + Send + Sync>;
 
 /// What a [`ChildSpec`] says, but for how the child is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,8 +128,8 @@ pub struct Policy {
     pub significant: bool,
 }
 
-impl<C> Clone for ChildSpec<C> {
-    fn clone(&self) -> ChildSpec<C> {
+impl<C, A> Clone for ChildSpec<C, A> {
+    fn clone(&self) -> ChildSpec<C, A> {
         ChildSpec {
             policy: self.policy.clone(),
             shutdown: self.shutdown,
@@ -133,7 +138,7 @@ impl<C> Clone for ChildSpec<C> {
     }
 }
 
-impl<C> fmt::Debug for ChildSpec<C> {
+impl<C, A> fmt::Debug for ChildSpec<C, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ChildSpec").field(&self.policy()).finish()
     }
@@ -148,6 +153,19 @@ impl<C: Child> ChildSpec<C> {
         id: impl Into<String>,
         start: impl Fn() -> Result<C, StartError> + Send + Sync + 'static,
     ) -> ChildSpec<C> {
+        ChildSpec::template(id, move |()| start())
+    }
+}
+
+impl<C: Child, A> ChildSpec<C, A> {
+    /// What children are made of that `start` starts, each with what it is given: for
+    /// [`Supervisor::simple_one_for_one`](super::Supervisor::simple_one_for_one).
+    ///
+    /// Else as [`new`](ChildSpec::new).
+    pub fn template(
+        id: impl Into<String>,
+        start: impl Fn(A) -> Result<C, StartError> + Send + Sync + 'static,
+    ) -> ChildSpec<C, A> {
         let policy = Policy {
             id: id.into(),
             restart: Restart::default(),
@@ -159,35 +177,39 @@ impl<C: Child> ChildSpec<C> {
     }
 }
 
-impl<C> ChildSpec<C> {
+impl<C, A> ChildSpec<C, A> {
     /// Sets what tells it from its siblings.
-    pub fn id(mut self, id: impl Into<String>) -> ChildSpec<C> {
+    pub fn id(mut self, id: impl Into<String>) -> ChildSpec<C, A> {
         self.policy.id = id.into();
         self
     }
 
     /// Sets when it is started again.
-    pub fn restart(mut self, restart: Restart) -> ChildSpec<C> {
+    pub fn restart(mut self, restart: Restart) -> ChildSpec<C, A> {
         self.policy.restart = restart;
         self
     }
 
     /// Sets how it is stopped.
-    pub fn shutdown(mut self, shutdown: Shutdown) -> ChildSpec<C> {
+    pub fn shutdown(mut self, shutdown: Shutdown) -> ChildSpec<C, A> {
         self.shutdown = Some(shutdown);
         self
     }
 
     /// Sets what it is.
-    pub fn child_type(mut self, child_type: ChildType) -> ChildSpec<C> {
+    pub fn child_type(mut self, child_type: ChildType) -> ChildSpec<C, A> {
         self.policy.child_type = child_type;
         self
     }
 
     /// Sets whether its end counts for [`AutoShutdown`](super::AutoShutdown).
-    pub fn significant(mut self, significant: bool) -> ChildSpec<C> {
+    pub fn significant(mut self, significant: bool) -> ChildSpec<C, A> {
         self.policy.significant = significant;
         self
+    }
+
+    pub(crate) fn start_function(&self) -> StartFunction<C, A> {
+        Arc::clone(&self.start)
     }
 
     /// What it says, with all defaults.
@@ -222,17 +244,24 @@ impl fmt::Debug for Spec {
 
 impl<C: Child> From<ChildSpec<C>> for Spec {
     fn from(spec: ChildSpec<C>) -> Spec {
-        let policy = spec.policy();
-        let start = spec.start;
-        let start = move || {
-            let child = start()?;
-            Ok(Started { pid: child.child_pid(), child: Box::new(child) })
-        };
-        Spec { policy, start: Some(Arc::new(start)) }
+        Spec::new(spec.policy(), spec.start, ())
     }
 }
 
 impl Spec {
+    /// Of a child that `start` starts with `args`, time and again.
+    pub(crate) fn new<C: Child, A: Clone + Send + Sync + 'static>(
+        policy: Policy,
+        start: StartFunction<C, A>,
+        args: A,
+    ) -> Spec {
+        let start = move || {
+            let child = start(args.clone())?;
+            Ok(Started { pid: child.child_pid(), child: Box::new(child) })
+        };
+        Spec { policy, start: Some(Arc::new(start)) }
+    }
+
     /// Starts the child. A panic there is a failure as any other.
     pub(crate) fn start(&self) -> Result<Started, StartError> {
         let start = self.start.as_ref().expect("it was not dropped, as it may be needed");
@@ -262,6 +291,12 @@ pub trait Supervised: GenServer {
         args: impl Fn() -> Self::Args + Send + Sync + 'static,
     ) -> ChildSpec<ServerRef<Self>> {
         ChildSpec::new(type_name::<Self>(), move || Self::start_link(args()))
+    }
+
+    /// What servers are made of that are all started with arguments of their own: for
+    /// [`Supervisor::simple_one_for_one`](super::Supervisor::simple_one_for_one).
+    fn child_template() -> ChildSpec<ServerRef<Self>, Self::Args> {
+        ChildSpec::template(type_name::<Self>(), Self::start_link)
     }
 }
 

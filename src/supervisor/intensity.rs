@@ -5,11 +5,26 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::SpecError;
+
 /// At most so many restarts within any period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Intensity {
     pub(crate) max: usize,
     pub(crate) period: Duration,
+}
+
+impl Intensity {
+    /// What a supervisor of OTP allows unless it is told otherwise.
+    pub(crate) const OTP: Intensity = Intensity { max: 1, period: Duration::from_secs(5) };
+
+    /// And one of Elixir.
+    pub(crate) const ELIXIR: Intensity = Intensity { max: 3, period: Duration::from_secs(5) };
+
+    /// The same, unless it makes no sense.
+    pub(crate) fn checked(self) -> Result<Intensity, SpecError> {
+        if self.period.is_zero() { Err(SpecError::ZeroPeriod) } else { Ok(self) }
+    }
 }
 
 /// The restarts of the last period, the oldest first.

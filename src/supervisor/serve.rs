@@ -1,53 +1,57 @@
 //! A running supervisor: a server whose state is its children.
 
-use std::any::Any;
+use std::any::{Any, type_name};
 use std::fmt;
-use std::time::Instant;
 
-use crate::exit::ExitReason;
+use crate::exit::{CallError, ExitReason};
 use crate::gen_server::{
-    CallResult, Caller, CastResult, GenServer, HandleCall, HandleCast, InitResult, ServerRef,
-    StartError, ignore, noreply, ready, reply,
+    CallResult, Caller, CastResult, GenServer, HandleCall, InitResult, ignore, noreply, ready,
+    reply,
 };
 use crate::id::Pid;
-use crate::message::{Exit, Message};
+use crate::message::Message;
 use crate::process;
-use crate::report::Context;
 
-use super::children::{Child, ChildState, Children, Place};
-use super::failures::{
-    reason_of, report_failure, report_giving_up, report_progress, report_unexpected, start_error,
-};
-use super::intensity::{Budget, RestartWindow};
-use super::shutdown::{is_expected, stop_one};
-use super::{
-    AutoShutdown, ChildInfo, Counts, FailedToStart, Policy, Restart, Spec, Started, Strategy,
-    Supervisor, SupervisorError, SupervisorInit,
-};
+use super::crowd::{Crowd, Kind, Rules};
+use super::ordered::Ordered;
+use super::{ChildInfo, Counts, Policy, Spec, Supervisor, SupervisorError};
 
 /// What a supervisor is started with.
 pub(crate) struct Start {
     /// Whose `init` it is.
     pub(crate) module: &'static str,
-    pub(crate) init: Box<dyn FnOnce() -> SupervisorInit + Send>,
+    /// `None` if there is to be no supervisor.
+    pub(crate) init: Box<dyn FnOnce() -> Result<Option<Plan>, ExitReason> + Send>,
 }
 
-/// The state of a supervisor.
+/// Which children a supervisor is to have.
+pub(crate) enum Plan {
+    Ordered(Supervisor),
+    Crowd(Rules),
+}
+
+/// The state of a supervisor, of any kind.
 pub(crate) struct Supervising {
     module: &'static str,
-    strategy: Strategy,
-    auto_shutdown: AutoShutdown,
-    window: RestartWindow,
-    children: Children,
+    family: Family,
+}
+
+enum Family {
+    Ordered(Ordered),
+    Crowd(Crowd),
 }
 
 impl fmt::Debug for Supervising {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Supervisor")
-            .field("module", &self.module)
-            .field("strategy", &self.strategy)
-            .field("children", &self.list())
-            .finish_non_exhaustive()
+        let mut f = f.debug_struct("Supervisor");
+        f.field("module", &self.module);
+        match &self.family {
+            Family::Ordered(children) => {
+                f.field("strategy", &children.strategy()).field("children", &children.list())
+            }
+            Family::Crowd(children) => f.field("children", &children.count()),
+        };
+        f.finish_non_exhaustive()
     }
 }
 
@@ -56,253 +60,95 @@ impl GenServer for Supervising {
 
     fn init(Start { module, init }: Start) -> InitResult<Supervising> {
         process::set_trap_exit(true);
-        let Some(supervisor) = init()? else { return ignore() };
-        supervisor.check()?;
-        let Supervisor { strategy, intensity, auto_shutdown, children } = supervisor;
-        let window = RestartWindow::new(intensity);
-        let mut this =
-            Supervising { module, strategy, auto_shutdown, window, children: Children::default() };
-        for spec in children {
-            this.children.add(spec);
-        }
-        if let Err(FailedStart { place, reason }) = this.start_from(None) {
-            let id = this.policy(place).id;
-            this.stop_from(None);
-            return Err(ExitReason::shutdown_with(FailedToStart { id, reason }));
-        }
-        ready(this)
+        let Some(plan) = init()? else { return ignore() };
+        let family = match plan {
+            Plan::Ordered(supervisor) => Family::Ordered(Ordered::start(supervisor)?),
+            Plan::Crowd(rules) => Family::Crowd(Crowd::new(rules)?),
+        };
+        ready(Supervising { module, family })
     }
 
     fn handle_info(&mut self, message: Message) -> CastResult<Supervising> {
-        match message.downcast::<Exit>() {
-            Ok(exit) => {
-                // That of somebody who is no child is of no interest.
-                if let Some(place) = self.children.place_of_pid(exit.from) {
-                    self.child_ended(place, exit.reason)?;
-                }
-            }
-            Err(message) => report_unexpected(&message),
+        match &mut self.family {
+            Family::Ordered(children) => children.handle(message)?,
+            Family::Crowd(children) => children.handle(message)?,
         }
         noreply()
     }
 
     fn terminate(&mut self, _: &ExitReason) {
-        self.stop_from(None);
+        match &mut self.family {
+            Family::Ordered(children) => children.stop_all(),
+            Family::Crowd(children) => children.stop_all(),
+        }
     }
-}
-
-/// Which child could not be started, and why.
-struct FailedStart {
-    place: Place,
-    reason: ExitReason,
 }
 
 impl Supervising {
-    fn policy(&self, place: Place) -> Policy {
-        let child = self.children.get(place).expect("a place that was found");
-        child.spec.policy.clone()
-    }
-
-    /// Starts a child. One that chooses not to start is no error; a temporary one is forgotten.
-    fn start_one(&mut self, place: Place) -> Result<Option<Box<dyn Any + Send>>, StartError> {
-        let spec = self.children.get(place).expect("a place that was found").spec.clone();
-        match spec.start() {
-            Ok(Started { pid, child }) => {
-                self.children.set_state(place, ChildState::Running(pid));
-                report_progress(&spec.policy, pid);
-                Ok(Some(child))
-            }
-            Err(StartError::Ignored) => {
-                self.forget(place);
-                Ok(None)
-            }
-            Err(error) => Err(error),
+    /// The type of supervisors that it is one of.
+    fn kind(&self) -> &'static str {
+        match &self.family {
+            Family::Ordered(_) => type_name::<Supervisor>(),
+            Family::Crowd(children) => children.template().map_or(self.module, |it| it.kind.name),
         }
     }
 
-    /// Starts all children from `first` on that are not running, in their order, up to one that
-    /// fails.
-    fn start_from(&mut self, first: Option<Place>) -> Result<(), FailedStart> {
-        for place in self.children.places_from(first) {
-            if let Err(error) = self.start_one(place) {
-                let reason = reason_of(error);
-                self.report(Context::StartError, &reason, place);
-                return Err(FailedStart { place, reason });
-            }
-        }
-        Ok(())
+    /// What is said to who takes it for something else.
+    fn is_no(&self, expected: &'static str) -> SupervisorError {
+        let found = self.kind();
+        SupervisorError::Call(CallError::WrongServer { expected, found })
     }
 
-    /// Stops all children from `first` on, the last first. The temporary ones are forgotten.
-    fn stop_from(&mut self, first: Option<Place>) {
-        for place in self.children.places_from(first).into_iter().rev() {
-            self.stop(place);
+    fn ordered(&mut self) -> Answer<&mut Ordered> {
+        let error = self.is_no(type_name::<Supervisor>());
+        match &mut self.family {
+            Family::Ordered(children) => Ok(children),
+            Family::Crowd(_) => Err(error),
         }
     }
 
-    /// Stops a child, if it runs.
-    fn stop(&mut self, place: Place) {
-        let state = self.children.get(place).map(Child::state);
-        if let Some(ChildState::Running(pid)) = state {
-            let policy = self.policy(place);
-            let reason = stop_one(pid, policy.shutdown);
-            if !is_expected(&policy, &reason) {
-                self.report(Context::ShutdownError, &reason, place);
-            }
-        }
-        self.forget(place);
-    }
-
-    /// Takes note that a child does not run any more, nor will by itself.
-    fn forget(&mut self, place: Place) {
-        match self.children.get(place).map(|child| child.spec.policy.restart) {
-            Some(Restart::Temporary) => self.children.remove(place),
-            _ => self.children.set_state(place, ChildState::Stopped),
+    fn start_child(&mut self, spec: Spec) -> Answer<Box<dyn Any + Send>> {
+        match &mut self.family {
+            Family::Ordered(children) => children.add(spec),
+            Family::Crowd(children) if children.template().is_none() => children.add(spec),
+            Family::Crowd(_) => Err(self.is_no(type_name::<Supervisor>())),
         }
     }
 
-    /// Does what is to be done when a child has ended. An error is the supervisor's own end.
-    fn child_ended(&mut self, place: Place, reason: ExitReason) -> Result<(), ExitReason> {
-        let policy = self.policy(place);
-        if policy.restart == Restart::Permanent || !reason.is_orderly() {
-            self.report(Context::ChildTerminated, &reason, place);
-        }
-        match policy.restart {
-            Restart::Permanent => self.restart(place),
-            Restart::Transient if !reason.is_orderly() => self.restart(place),
-            Restart::Transient | Restart::Temporary => {
-                self.forget(place);
-                self.shut_down_if_due(policy.significant)
-            }
+    fn start_child_with(&mut self, args: StartChildWith) -> Answer<Box<dyn Any + Send>> {
+        let StartChildWith { kind, args } = args;
+        let error = self.is_no(kind.name);
+        let Family::Crowd(children) = &mut self.family else { return Err(error) };
+        let template = children.template().filter(|template| template.kind == kind);
+        let spec = (template.ok_or(error)?.make)(args);
+        children.add(spec)
+    }
+
+    fn terminate_pid(&mut self, pid: Pid) -> Answer<()> {
+        match &mut self.family {
+            Family::Crowd(children) => children.terminate(pid),
+            Family::Ordered(_) => Err(SupervisorError::NotFound),
         }
     }
 
-    fn shut_down_if_due(&self, significant: bool) -> Result<(), ExitReason> {
-        let is_due = match self.auto_shutdown {
-            AutoShutdown::Never => false,
-            AutoShutdown::AnySignificant => significant,
-            AutoShutdown::AllSignificant => {
-                significant
-                    && !self.children.iter().any(|child| {
-                        child.spec.policy.significant && child.state() != ChildState::Stopped
-                    })
-            }
-        };
-        if is_due { Err(ExitReason::Shutdown) } else { Ok(()) }
-    }
-
-    /// Starts a child again that has ended, and those that go with it.
-    fn restart(&mut self, place: Place) -> Result<(), ExitReason> {
-        if self.window.record(Instant::now()) == Budget::Exhausted {
-            if let Some(child) = self.children.get(place) {
-                report_giving_up(&child.spec.policy, child.state().pid());
-            }
-            self.forget(place);
-            return Err(ExitReason::Shutdown);
-        }
-        self.children.set_state(place, ChildState::Stopped);
-        let outcome = match self.strategy {
-            Strategy::OneForOne => self.start_again(place),
-            Strategy::OneForAll => {
-                self.stop_from(None);
-                self.start_from(None)
-            }
-            Strategy::RestForOne => {
-                self.stop_from(Some(place));
-                self.start_from(Some(place))
-            }
-        };
-        match outcome {
-            Ok(()) => {
-                if let Some(child) = self.children.get_mut(place) {
-                    child.restarts += 1;
-                }
-            }
-            Err(FailedStart { place, .. }) => {
-                // Later, as others may want something in between.
-                self.children.set_state(place, ChildState::Restarting);
-                ServerRef::<Supervising>::from_pid(process::self_pid()).cast(TryAgain(place));
-            }
-        }
-        Ok(())
-    }
-
-    fn start_again(&mut self, place: Place) -> Result<(), FailedStart> {
-        self.start_one(place).map(drop).map_err(|error| {
-            let reason = reason_of(error);
-            self.report(Context::StartError, &reason, place);
-            FailedStart { place, reason }
-        })
-    }
-
-    fn report(&self, context: Context, reason: &ExitReason, place: Place) {
-        if let Some(child) = self.children.get(place) {
-            report_failure(context, reason, &child.spec.policy, child.state().pid());
-        }
+    fn template_of(&self, pid: Pid) -> Answer<Policy> {
+        let Family::Crowd(children) = &self.family else { return Err(SupervisorError::NotFound) };
+        let template = children.template().filter(|_| children.has(pid));
+        template.map(|template| template.policy.clone()).ok_or(SupervisorError::NotFound)
     }
 
     fn list(&self) -> Vec<ChildInfo> {
-        self.children
-            .iter()
-            .rev()
-            .map(|child| ChildInfo::new(&child.spec.policy, child.state(), child.restarts))
-            .collect()
-    }
-
-    fn find(&self, id: &str) -> Result<Place, SupervisorError> {
-        self.children.place_of_id(id).ok_or(SupervisorError::NotFound)
-    }
-
-    /// The place of a child that does not run, nor is to be started again.
-    fn find_stopped(&self, id: &str) -> Result<Place, SupervisorError> {
-        let place = self.find(id)?;
-        match self.children.get(place).map(Child::state) {
-            Some(ChildState::Running(_)) => Err(SupervisorError::Running),
-            Some(ChildState::Restarting) => Err(SupervisorError::Restarting),
-            Some(ChildState::Stopped) | None => Ok(place),
+        match &self.family {
+            Family::Ordered(children) => children.list(),
+            Family::Crowd(children) => children.list(),
         }
     }
 
-    fn add_child(&mut self, spec: Spec) -> Result<Box<dyn Any + Send>, SupervisorError> {
-        if let Some(place) = self.children.place_of_id(&spec.policy.id) {
-            let state = self.children.get(place).map(Child::state);
-            return Err(match state.and_then(ChildState::pid) {
-                Some(pid) => SupervisorError::AlreadyStarted(pid),
-                None => SupervisorError::AlreadyPresent,
-            });
+    fn count(&self) -> Counts {
+        match &self.family {
+            Family::Ordered(children) => children.count(),
+            Family::Crowd(children) => children.count(),
         }
-        spec.policy.check(self.auto_shutdown).map_err(SupervisorError::Spec)?;
-        let place = self.children.add(spec);
-        match self.start_one(place) {
-            Ok(child) => child.ok_or(SupervisorError::Ignored),
-            Err(error) => {
-                self.children.remove(place);
-                Err(start_error(error))
-            }
-        }
-    }
-}
-
-impl Supervising {
-    fn restart_child(&mut self, id: &str) -> Result<Pid, SupervisorError> {
-        let place = self.find_stopped(id)?;
-        self.start_one(place).map_err(start_error)?;
-        let pid = self.children.get(place).and_then(|child| child.state().pid());
-        pid.ok_or(SupervisorError::Ignored)
-    }
-}
-
-/// To the supervisor itself: a child is still to be started again.
-#[derive(Debug)]
-pub(crate) struct TryAgain(Place);
-
-impl HandleCast<TryAgain> for Supervising {
-    fn handle_cast(&mut self, TryAgain(place): TryAgain) -> CastResult<Supervising> {
-        let state = self.children.get(place).map(Child::state);
-        if state == Some(ChildState::Restarting) {
-            self.restart(place)?;
-        }
-        noreply()
     }
 }
 
@@ -311,17 +157,35 @@ pub(crate) struct StartChild(pub(crate) Spec);
 #[derive(Debug)]
 pub(crate) struct TerminateChild(pub(crate) String);
 #[derive(Debug)]
+pub(crate) struct TerminatePid(pub(crate) Pid);
+#[derive(Debug)]
 pub(crate) struct RestartChild(pub(crate) String);
 #[derive(Debug)]
 pub(crate) struct DeleteChild(pub(crate) String);
 #[derive(Debug)]
 pub(crate) struct GetChildSpec(pub(crate) String);
 #[derive(Debug)]
+pub(crate) struct GetTemplate(pub(crate) Pid);
+#[derive(Debug)]
 pub(crate) struct WhichChildren;
 #[derive(Debug)]
 pub(crate) struct CountChildren;
 #[derive(Debug)]
 pub(crate) struct CallbackModule;
+
+/// Start a child by the template, which is one for such arguments.
+pub(crate) struct StartChildWith {
+    pub(crate) kind: Kind,
+    pub(crate) args: Box<dyn Any + Send>,
+}
+
+impl fmt::Debug for StartChildWith {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StartChildWith").field(&self.kind.name).finish()
+    }
+}
+
+type Answer<T> = Result<T, SupervisorError>;
 
 /// What a supervisor answers, by the type of the question.
 macro_rules! answers {
@@ -341,21 +205,24 @@ macro_rules! answers {
     )+};
 }
 
-type Answer<T> = Result<T, SupervisorError>;
-
 answers! {
-    StartChild(spec) => StartChild: Answer<Box<dyn Any + Send>>, |this| this.add_child(spec);
+    StartChild(spec) => StartChild: Answer<Box<dyn Any + Send>>, |this| this.start_child(spec);
+    it => StartChildWith: Answer<Box<dyn Any + Send>>, |this| this.start_child_with(it);
     TerminateChild(id) => TerminateChild: Answer<()>, |this| {
-        this.find(&id).map(|place| this.stop(place))
+        this.ordered().and_then(|children| children.terminate(&id))
     };
-    RestartChild(id) => RestartChild: Answer<Pid>, |this| this.restart_child(&id);
+    TerminatePid(pid) => TerminatePid: Answer<()>, |this| this.terminate_pid(pid);
+    RestartChild(id) => RestartChild: Answer<Pid>, |this| {
+        this.ordered().and_then(|children| children.restart_stopped(&id))
+    };
     DeleteChild(id) => DeleteChild: Answer<()>, |this| {
-        this.find_stopped(&id).map(|place| this.children.remove(place))
+        this.ordered().and_then(|children| children.delete(&id))
     };
     GetChildSpec(id) => GetChildSpec: Answer<Policy>, |this| {
-        this.find(&id).map(|place| this.policy(place))
+        this.ordered().and_then(|children| children.policy_of(&id))
     };
+    GetTemplate(pid) => GetTemplate: Answer<Policy>, |this| this.template_of(pid);
     WhichChildren => WhichChildren: Vec<ChildInfo>, |this| this.list();
-    CountChildren => CountChildren: Counts, |this| Counts::of(&this.list());
+    CountChildren => CountChildren: Counts, |this| this.count();
     CallbackModule => CallbackModule: &'static str, |this| this.module;
 }

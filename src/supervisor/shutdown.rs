@@ -11,11 +11,13 @@ use crate::process::receive;
 
 use super::{Policy, Restart, Shutdown};
 
-/// A child that was told to end.
+/// Children that were told to end, by the monitors that will tell.
+#[derive(Default)]
 struct Ending {
-    pid: Pid,
-    /// When it is killed.
-    deadline: Option<Instant>,
+    pids: BTreeMap<MonitorRef, Pid>,
+    /// When they are killed, those that are.
+    deadlines: BTreeSet<(Instant, MonitorRef)>,
+    deadline_of: BTreeMap<MonitorRef, Instant>,
 }
 
 /// Stops children of the caller, all at once, each as is said, and waits until all are gone.
@@ -24,21 +26,23 @@ pub(crate) fn stop_all(
     children: impl IntoIterator<Item = (Pid, Shutdown)>,
 ) -> BTreeMap<Pid, ExitReason> {
     let since = process::mark();
-    let mut ending: BTreeMap<MonitorRef, Ending> =
-        children.into_iter().map(|(pid, shutdown)| tell_to_end(pid, shutdown)).collect();
-    let pids: BTreeSet<Pid> = ending.values().map(|it| it.pid).collect();
+    let mut ending = Ending::default();
+    for (pid, shutdown) in children {
+        ending.tell(pid, shutdown);
+    }
+    let pids: BTreeSet<Pid> = ending.pids.values().copied().collect();
     let mut ended = BTreeMap::new();
-    while !ending.is_empty() {
-        let message = process::receive_match_since(since, to_first(&ending), |message| {
-            message.downcast_ref::<Down>().is_some_and(|it| ending.contains_key(&it.monitor))
+    while !ending.pids.is_empty() {
+        let message = process::receive_match_since(since, ending.time_left(), |message| {
+            message.downcast_ref::<Down>().is_some_and(|it| ending.pids.contains_key(&it.monitor))
         });
         match message.map(|message| message.downcast::<Down>()) {
             Some(Ok(down)) => {
-                let pid = ending.remove(&down.monitor).map(|it| it.pid);
+                let pid = ending.remove(down.monitor);
                 ended.extend(pid.map(|pid| (pid, down.reason)));
             }
             Some(Err(_)) => unreachable!("only a DOWN was asked for"),
-            None => kill_late(&mut ending),
+            None => ending.kill_late(Instant::now()),
         }
     }
     // One that had ended before it was told to has left its exit, which says why.
@@ -58,31 +62,44 @@ pub(crate) fn stop_one(pid: Pid, shutdown: Shutdown) -> ExitReason {
     stop_all([(pid, shutdown)]).remove(&pid).expect("it was told to end")
 }
 
-fn tell_to_end(pid: Pid, shutdown: Shutdown) -> (MonitorRef, Ending) {
-    // A child may have removed the link, and would not be heard of.
-    let monitor = process::monitor(pid);
-    process::unlink(pid);
-    let (reason, deadline) = match shutdown {
-        Shutdown::BrutalKill => (ExitReason::Kill, None),
-        Shutdown::Timeout(time) => (ExitReason::Shutdown, receive::deadline_after(time)),
-        Shutdown::Infinity => (ExitReason::Shutdown, None),
-    };
-    process::exit(pid, reason);
-    (monitor, Ending { pid, deadline })
-}
+impl Ending {
+    fn tell(&mut self, pid: Pid, shutdown: Shutdown) {
+        // A child may have removed the link, and would not be heard of.
+        let monitor = process::monitor(pid);
+        process::unlink(pid);
+        let (reason, deadline) = match shutdown {
+            Shutdown::BrutalKill => (ExitReason::Kill, None),
+            Shutdown::Timeout(time) => (ExitReason::Shutdown, receive::deadline_after(time)),
+            Shutdown::Infinity => (ExitReason::Shutdown, None),
+        };
+        process::exit(pid, reason);
+        self.pids.insert(monitor, pid);
+        if let Some(deadline) = deadline {
+            self.deadlines.insert((deadline, monitor));
+            self.deadline_of.insert(monitor, deadline);
+        }
+    }
 
-/// How long it is to the first deadline.
-fn to_first(ending: &BTreeMap<MonitorRef, Ending>) -> Duration {
-    receive::time_left(ending.values().filter_map(|it| it.deadline).min())
-}
+    fn remove(&mut self, monitor: MonitorRef) -> Option<Pid> {
+        if let Some(deadline) = self.deadline_of.remove(&monitor) {
+            self.deadlines.remove(&(deadline, monitor));
+        }
+        self.pids.remove(&monitor)
+    }
 
-/// Kills those that have had their time.
-fn kill_late(ending: &mut BTreeMap<MonitorRef, Ending>) {
-    let now = Instant::now();
-    for Ending { pid, deadline } in ending.values_mut() {
-        if deadline.is_some_and(|deadline| deadline <= now) {
-            process::exit(*pid, ExitReason::Kill);
-            *deadline = None;
+    /// How long it is to the first deadline.
+    fn time_left(&self) -> Duration {
+        receive::time_left(self.deadlines.first().map(|(deadline, _)| *deadline))
+    }
+
+    /// Kills those that have had their time.
+    fn kill_late(&mut self, now: Instant) {
+        while let Some((deadline, monitor)) = self.deadlines.first().copied() {
+            if deadline > now {
+                return;
+            }
+            self.deadlines.pop_first();
+            self.pids.get(&monitor).map(|pid| process::exit(*pid, ExitReason::Kill));
         }
     }
 }

@@ -1,0 +1,300 @@
+//! Children in an order: those of all strategies but `simple_one_for_one`.
+
+use std::any::Any;
+use std::time::Instant;
+
+use crate::exit::ExitReason;
+use crate::gen_server::StartError;
+use crate::id::Pid;
+use crate::message::{Exit, Message};
+use crate::process;
+use crate::report::Context;
+
+use super::children::{Child, ChildState, Children, Place};
+use super::failures::{
+    reason_of, report_failure, report_giving_up, report_progress, report_unexpected, start_error,
+};
+use super::intensity::{Budget, RestartWindow};
+use super::shutdown::{is_expected, stop_one};
+use super::{
+    AutoShutdown, ChildInfo, Counts, FailedToStart, Policy, Restart, Spec, Started, Strategy,
+    Supervisor, SupervisorError,
+};
+
+/// The children, and what becomes of them.
+pub(crate) struct Ordered {
+    strategy: Strategy,
+    auto_shutdown: AutoShutdown,
+    window: RestartWindow,
+    children: Children,
+}
+
+/// To the supervisor itself: a child is still to be started again.
+#[derive(Debug)]
+struct TryAgain(Place);
+
+/// Which child could not be started, and why.
+struct FailedStart {
+    place: Place,
+    reason: ExitReason,
+}
+
+impl Ordered {
+    /// Starts the children.
+    pub(crate) fn start(supervisor: Supervisor) -> Result<Ordered, ExitReason> {
+        supervisor.check()?;
+        let Supervisor { strategy, intensity, auto_shutdown, children } = supervisor;
+        let window = RestartWindow::new(intensity);
+        let mut this = Ordered { strategy, auto_shutdown, window, children: Children::default() };
+        for spec in children {
+            this.children.add(spec);
+        }
+        if let Err(FailedStart { place, reason }) = this.start_from(None) {
+            let id = this.policy(place).id;
+            this.stop_all();
+            return Err(ExitReason::shutdown_with(FailedToStart { id, reason }));
+        }
+        Ok(this)
+    }
+
+    /// Does what a message asks for. An error is the supervisor's own end.
+    pub(crate) fn handle(&mut self, message: Message) -> Result<(), ExitReason> {
+        let message = match message.downcast::<Exit>() {
+            // That of somebody who is no child is of no interest.
+            Ok(exit) => match self.children.place_of_pid(exit.from) {
+                Some(place) => return self.child_ended(place, exit.reason),
+                None => return Ok(()),
+            },
+            Err(message) => message,
+        };
+        match message.downcast::<TryAgain>() {
+            Ok(TryAgain(place)) => self.try_again(place)?,
+            Err(message) => report_unexpected(&message),
+        }
+        Ok(())
+    }
+
+    /// Stops all children, the last first.
+    pub(crate) fn stop_all(&mut self) {
+        self.stop_from(None);
+    }
+
+    pub(crate) fn strategy(&self) -> Strategy {
+        self.strategy
+    }
+
+    fn policy(&self, place: Place) -> Policy {
+        let child = self.children.get(place).expect("a place that was found");
+        child.spec.policy.clone()
+    }
+
+    /// Starts a child. One that chooses not to start is no error; a temporary one is forgotten.
+    fn start_one(&mut self, place: Place) -> Result<Option<Box<dyn Any + Send>>, StartError> {
+        let spec = self.children.get(place).expect("a place that was found").spec.clone();
+        match spec.start() {
+            Ok(Started { pid, child }) => {
+                self.children.set_state(place, ChildState::Running(pid));
+                report_progress(&spec.policy, pid);
+                Ok(Some(child))
+            }
+            Err(StartError::Ignored) => {
+                self.forget(place);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Starts all children from `first` on that are not running, in their order, up to one that
+    /// fails.
+    fn start_from(&mut self, first: Option<Place>) -> Result<(), FailedStart> {
+        for place in self.children.places_from(first) {
+            if let Err(error) = self.start_one(place) {
+                let reason = reason_of(error);
+                self.report(Context::StartError, &reason, place);
+                return Err(FailedStart { place, reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops all children from `first` on, the last first. The temporary ones are forgotten.
+    fn stop_from(&mut self, first: Option<Place>) {
+        for place in self.children.places_from(first).into_iter().rev() {
+            self.stop(place);
+        }
+    }
+
+    /// Stops a child, if it runs.
+    fn stop(&mut self, place: Place) {
+        let state = self.children.get(place).map(Child::state);
+        if let Some(ChildState::Running(pid)) = state {
+            let policy = self.policy(place);
+            let reason = stop_one(pid, policy.shutdown);
+            if !is_expected(&policy, &reason) {
+                self.report(Context::ShutdownError, &reason, place);
+            }
+        }
+        self.forget(place);
+    }
+
+    /// Takes note that a child does not run any more, nor will by itself.
+    fn forget(&mut self, place: Place) {
+        match self.children.get(place).map(|child| child.spec.policy.restart) {
+            Some(Restart::Temporary) => self.children.remove(place),
+            _ => self.children.set_state(place, ChildState::Stopped),
+        }
+    }
+
+    /// Does what is to be done when a child has ended. An error is the supervisor's own end.
+    fn child_ended(&mut self, place: Place, reason: ExitReason) -> Result<(), ExitReason> {
+        let policy = self.policy(place);
+        if policy.restart == Restart::Permanent || !reason.is_orderly() {
+            self.report(Context::ChildTerminated, &reason, place);
+        }
+        match policy.restart {
+            Restart::Permanent => self.restart(place),
+            Restart::Transient if !reason.is_orderly() => self.restart(place),
+            Restart::Transient | Restart::Temporary => {
+                self.forget(place);
+                self.shut_down_if_due(policy.significant)
+            }
+        }
+    }
+
+    fn shut_down_if_due(&self, significant: bool) -> Result<(), ExitReason> {
+        let is_due = match self.auto_shutdown {
+            AutoShutdown::Never => false,
+            AutoShutdown::AnySignificant => significant,
+            AutoShutdown::AllSignificant => {
+                significant
+                    && !self.children.iter().any(|child| {
+                        child.spec.policy.significant && child.state() != ChildState::Stopped
+                    })
+            }
+        };
+        if is_due { Err(ExitReason::Shutdown) } else { Ok(()) }
+    }
+
+    /// Starts a child again that has ended, and those that go with it.
+    fn restart(&mut self, place: Place) -> Result<(), ExitReason> {
+        if self.window.record(Instant::now()) == Budget::Exhausted {
+            if let Some(child) = self.children.get(place) {
+                report_giving_up(&child.spec.policy, child.state().pid());
+            }
+            self.forget(place);
+            return Err(ExitReason::Shutdown);
+        }
+        self.children.set_state(place, ChildState::Stopped);
+        let outcome = match self.strategy {
+            Strategy::OneForOne => self.start_again(place),
+            Strategy::OneForAll => {
+                self.stop_from(None);
+                self.start_from(None)
+            }
+            Strategy::RestForOne => {
+                self.stop_from(Some(place));
+                self.start_from(Some(place))
+            }
+        };
+        match outcome {
+            Ok(()) => {
+                if let Some(child) = self.children.get_mut(place) {
+                    child.restarts += 1;
+                }
+            }
+            Err(FailedStart { place, .. }) => {
+                // Later, as others may want something in between.
+                self.children.set_state(place, ChildState::Restarting);
+                process::send(process::self_pid(), TryAgain(place));
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts a child again that could not be started, unless it was stopped in between.
+    fn try_again(&mut self, place: Place) -> Result<(), ExitReason> {
+        match self.children.get(place).map(Child::state) {
+            Some(ChildState::Restarting) => self.restart(place),
+            Some(ChildState::Running(_) | ChildState::Stopped) | None => Ok(()),
+        }
+    }
+
+    fn start_again(&mut self, place: Place) -> Result<(), FailedStart> {
+        self.start_one(place).map(drop).map_err(|error| {
+            let reason = reason_of(error);
+            self.report(Context::StartError, &reason, place);
+            FailedStart { place, reason }
+        })
+    }
+
+    fn report(&self, context: Context, reason: &ExitReason, place: Place) {
+        if let Some(child) = self.children.get(place) {
+            report_failure(context, reason, &child.spec.policy, child.state().pid());
+        }
+    }
+
+    pub(crate) fn list(&self) -> Vec<ChildInfo> {
+        self.children
+            .iter()
+            .rev()
+            .map(|child| ChildInfo::new(&child.spec.policy, child.state(), child.restarts))
+            .collect()
+    }
+
+    pub(crate) fn count(&self) -> Counts {
+        Counts::of(self.children.iter().map(|child| (child.spec.policy.child_type, child.state())))
+    }
+
+    fn find(&self, id: &str) -> Result<Place, SupervisorError> {
+        self.children.place_of_id(id).ok_or(SupervisorError::NotFound)
+    }
+
+    /// The place of a child that does not run, nor is to be started again.
+    fn find_stopped(&self, id: &str) -> Result<Place, SupervisorError> {
+        let place = self.find(id)?;
+        match self.children.get(place).map(Child::state) {
+            Some(ChildState::Running(_)) => Err(SupervisorError::Running),
+            Some(ChildState::Restarting) => Err(SupervisorError::Restarting),
+            Some(ChildState::Stopped) | None => Ok(place),
+        }
+    }
+
+    pub(crate) fn add(&mut self, spec: Spec) -> Result<Box<dyn Any + Send>, SupervisorError> {
+        if let Some(place) = self.children.place_of_id(&spec.policy.id) {
+            let state = self.children.get(place).map(Child::state);
+            return Err(match state.and_then(ChildState::pid) {
+                Some(pid) => SupervisorError::AlreadyStarted(pid),
+                None => SupervisorError::AlreadyPresent,
+            });
+        }
+        spec.policy.check(self.auto_shutdown).map_err(SupervisorError::Spec)?;
+        let place = self.children.add(spec);
+        match self.start_one(place) {
+            Ok(child) => child.ok_or(SupervisorError::Ignored),
+            Err(error) => {
+                self.children.remove(place);
+                Err(start_error(error))
+            }
+        }
+    }
+
+    pub(crate) fn terminate(&mut self, id: &str) -> Result<(), SupervisorError> {
+        self.find(id).map(|place| self.stop(place))
+    }
+
+    pub(crate) fn restart_stopped(&mut self, id: &str) -> Result<Pid, SupervisorError> {
+        let place = self.find_stopped(id)?;
+        self.start_one(place).map_err(start_error)?;
+        let pid = self.children.get(place).and_then(|child| child.state().pid());
+        pid.ok_or(SupervisorError::Ignored)
+    }
+
+    pub(crate) fn delete(&mut self, id: &str) -> Result<(), SupervisorError> {
+        self.find_stopped(id).map(|place| self.children.remove(place))
+    }
+
+    pub(crate) fn policy_of(&self, id: &str) -> Result<Policy, SupervisorError> {
+        self.find(id).map(|place| self.policy(place))
+    }
+}

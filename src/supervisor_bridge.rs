@@ -1,0 +1,133 @@
+//! Supervision bridges: what is no process of the runtime, or no OTP process, under a supervisor.
+//!
+//! A bridge stands for a subsystem that is started and stopped in a way of its own: to its
+//! supervisor it looks like a child. It is linked to one process of the subsystem, and ends when
+//! that ends.
+//!
+//! ```
+//! use procession::prelude::*;
+//! use procession::supervisor::Supervisor;
+//! use procession::supervisor_bridge::{BridgeInit, SupervisorBridge};
+//!
+//! /// A subsystem that knows nothing of supervisors.
+//! struct Printer {
+//!     device: Pid,
+//! }
+//!
+//! impl SupervisorBridge for Printer {
+//!     type Args = ();
+//!
+//!     fn init((): ()) -> BridgeInit<Printer> {
+//!         let device = process::spawn(|| receive! { () => {} })?;
+//!         Ok(Some((device, Printer { device })))
+//!     }
+//!
+//!     fn terminate(&mut self, _: &ExitReason) {
+//!         process::send(self.device, ());
+//!     }
+//! }
+//!
+//! let supervisor = Supervisor::one_for_one().child(Printer::child_spec(())).start_link()?;
+//! assert_eq!(supervisor.count_children()?.active, 1);
+//! supervisor.stop()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! OTP: [`supervisor_bridge`](https://www.erlang.org/doc/apps/stdlib/supervisor_bridge.html).
+
+use std::any::type_name;
+use std::fmt;
+
+use crate::exit::ExitReason;
+use crate::gen_server::{
+    CastResult, GenServer, InitResult, StartError, StartOptions, ignore, noreply, ready,
+};
+use crate::id::Pid;
+use crate::message::{Exit, Message};
+use crate::process;
+use crate::supervisor::ChildSpec;
+
+/// What [`SupervisorBridge::init`] returns: the process to be linked to, and the bridge; or `None`
+/// if there is to be none.
+pub type BridgeInit<B> = Result<Option<(Pid, B)>, ExitReason>;
+
+/// A subsystem under a supervisor.
+pub trait SupervisorBridge: Sized + 'static {
+    /// What it is started with.
+    type Args: Send + 'static;
+
+    /// Starts the subsystem, and says which process of it the bridge is to be linked to.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be started.
+    fn init(args: Self::Args) -> BridgeInit<Self>;
+
+    /// Stops the subsystem: the bridge was told to end, or the process that it is linked to has
+    /// ended, for this reason.
+    fn terminate(&mut self, reason: &ExitReason);
+
+    /// Starts the bridge, linked to the caller.
+    ///
+    /// OTP: [`supervisor_bridge:start_link/2`](https://www.erlang.org/doc/apps/stdlib/supervisor_bridge.html#start_link/2).
+    ///
+    /// # Errors
+    ///
+    /// As a server: [`StartError::Ignored`] if there is to be none, [`StartError::Failed`] with the
+    /// error of [`init`](Self::init).
+    fn start_link(args: Self::Args) -> Result<Pid, StartError> {
+        Self::start_link_with(args, StartOptions::new())
+    }
+
+    /// As [`start_link`](Self::start_link), with the options of a server: a name, for instance.
+    ///
+    /// # Errors
+    ///
+    /// As [`start_link`](Self::start_link).
+    fn start_link_with(args: Self::Args, options: StartOptions) -> Result<Pid, StartError> {
+        let bridge = Bridge::<Self>::start_link_with(args, options)?;
+        Ok(bridge.pid().expect("a server that was just started is known by its pid"))
+    }
+
+    /// The spec by which a supervisor starts it, called by the name of its type.
+    fn child_spec(args: Self::Args) -> ChildSpec<Pid>
+    where
+        Self::Args: Clone + Sync,
+    {
+        ChildSpec::new(type_name::<Self>(), move || Self::start_link(args.clone()))
+    }
+}
+
+/// The process that a supervisor sees.
+struct Bridge<B> {
+    subsystem: Pid,
+    bridge: B,
+}
+
+impl<B> fmt::Debug for Bridge<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(type_name::<B>()).field("subsystem", &self.subsystem).finish_non_exhaustive()
+    }
+}
+
+impl<B: SupervisorBridge> GenServer for Bridge<B> {
+    type Args = B::Args;
+
+    fn init(args: B::Args) -> InitResult<Bridge<B>> {
+        process::set_trap_exit(true);
+        let Some((subsystem, bridge)) = B::init(args)? else { return ignore() };
+        process::link(subsystem);
+        ready(Bridge { subsystem, bridge })
+    }
+
+    fn handle_info(&mut self, message: Message) -> CastResult<Bridge<B>> {
+        match message.downcast::<Exit>() {
+            Ok(exit) if exit.from == self.subsystem => Err(exit.reason),
+            Ok(_) | Err(_) => noreply(),
+        }
+    }
+
+    fn terminate(&mut self, reason: &ExitReason) {
+        self.bridge.terminate(reason);
+    }
+}

@@ -1,0 +1,262 @@
+//! Supervisors whose children are all made by one template.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use procession::dynamic_supervisor::DynamicSupervisorRef;
+use procession::prelude::*;
+use procession::proc_lib;
+use procession::supervisor::{
+    ChildSpec, Restart, Shutdown, SimpleRef, SpecError, Supervised, Supervisor, SupervisorError,
+    SupervisorRef,
+};
+
+use crate::kid::*;
+use crate::support::*;
+
+type Kids = SimpleRef<ServerRef<Kid>, (&'static str, Pid)>;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn patient(restart: Restart) -> Kids {
+    let template = Kid::child_template().restart(restart);
+    Supervisor::simple_one_for_one(template).intensity(1_000_000, HOUR).start_link().unwrap()
+}
+
+#[track_caller]
+fn add(kids: &Kids, name: &'static str) -> Pid {
+    let child = kids.start_child((name, process::self_pid())).unwrap();
+    assert_eq!(started(name), child.pid().unwrap());
+    child.pid().unwrap()
+}
+
+#[track_caller]
+fn stop(kids: &Kids) {
+    let monitor = process::monitor(kids);
+    assert_eq!(kids.stop(), Ok(()));
+    assert_eq!(down_reason(monitor), ExitReason::Normal);
+}
+
+fn running(kids: &Kids) -> BTreeSet<Pid> {
+    kids.which_children().unwrap().iter().filter_map(|child| child.state.pid()).collect()
+}
+
+// OTP: supervisor_SUITE:simple_one_for_one_extra
+#[test]
+fn a_child_that_fails_is_started_again_with_its_own_arguments() {
+    let kids = patient(Restart::Transient);
+    let (ernie, bert) = (add(&kids, "ernie"), add(&kids, "bert"));
+    end_and_wait(bert, failure());
+    let again = started("bert");
+    assert_ne!(again, bert);
+    assert_eq!(running(&kids), BTreeSet::from([ernie, again]));
+    stop(&kids);
+}
+
+// OTP: supervisor_SUITE:child_adm_simple
+#[test]
+fn a_child_is_stopped_by_its_pid_and_forgotten() {
+    let kids = patient(Restart::Permanent);
+    let (ernie, bert) = (add(&kids, "ernie"), add(&kids, "bert"));
+    assert_eq!(kids.terminate_child(ernie), Ok(()));
+    assert_eq!(stopped("ernie"), ExitReason::Shutdown);
+    assert_eq!(running(&kids), BTreeSet::from([bert]));
+    assert_eq!(kids.terminate_child(ernie), Err(SupervisorError::NotFound));
+    stop(&kids);
+}
+
+// OTP: supervisor_SUITE:count_children, child_adm_simple
+#[test]
+fn the_children_are_of_one_spec_however_many_there_are() {
+    let kids = patient(Restart::Temporary);
+    assert_eq!(kids.count_children().unwrap().specs, 1);
+    let pids: Vec<Pid> = (0..20).map(|_| add(&kids, "kid")).collect();
+    let counts = kids.count_children().unwrap();
+    assert_eq!((counts.specs, counts.active, counts.workers, counts.supervisors), (1, 20, 20, 0));
+    pids.iter().for_each(|pid| end_and_wait(*pid, ExitReason::Normal));
+    let counts = kids.count_children().unwrap();
+    assert_eq!((counts.specs, counts.active, counts.workers), (1, 0, 0));
+    stop(&kids);
+}
+
+// OTP: supervisor_SUITE:sup_start_map_simple
+#[test]
+fn the_template_is_what_is_said_of_each_child() {
+    let kids = patient(Restart::Transient);
+    let (ernie, bert) = (add(&kids, "ernie"), add(&kids, "bert"));
+    let policy = kids.get_child_spec(ernie).unwrap();
+    assert_eq!(
+        (policy.restart, policy.shutdown),
+        (Restart::Transient, Shutdown::Timeout(Duration::from_secs(5)),)
+    );
+    assert_eq!(kids.get_child_spec(bert), Ok(policy));
+    let nobody = process::self_pid();
+    assert_eq!(kids.get_child_spec(nobody), Err(SupervisorError::NotFound));
+    stop(&kids);
+}
+
+// OTP: supervisor_SUITE:sup_start_child_returns_error_simple
+#[test]
+fn a_child_that_does_not_start_says_why_and_is_not_kept() {
+    let template = ChildSpec::<Pid, ExitReason>::template("failing", |reason: ExitReason| {
+        Err(StartError::Failed(reason))
+    });
+    let supervisor = Supervisor::simple_one_for_one(template).start_link().unwrap();
+    let failed = supervisor.start_child(failure());
+    assert_eq!(failed, Err(SupervisorError::Failed(failure())));
+    assert_eq!(supervisor.which_children(), Ok(vec![]));
+    supervisor.stop().unwrap();
+}
+
+// OTP: supervisor_SUITE:sup_start_ignore_temporary_child_start_child_simple,
+// sup_start_ignore_permanent_child_start_child_simple
+#[test]
+fn a_child_that_chooses_not_to_start_is_not_kept() {
+    for restart in [Restart::Temporary, Restart::Permanent] {
+        let template = ChildSpec::<Pid, ()>::template("idle", |()| Err(StartError::Ignored));
+        let supervisor =
+            Supervisor::simple_one_for_one(template.restart(restart)).start_link().unwrap();
+        assert_eq!(supervisor.start_child(()), Err(SupervisorError::Ignored));
+        assert_eq!(supervisor.which_children(), Ok(vec![]));
+        let monitor = process::monitor(&supervisor);
+        supervisor.stop().unwrap();
+        assert_eq!(down_reason(monitor), ExitReason::Normal);
+    }
+}
+
+// OTP: supervisor_SUITE:simple_one_for_one_restart_ignore
+#[test]
+fn a_child_that_chooses_not_to_start_again_is_forgotten() {
+    let starts = Arc::new(AtomicUsize::new(0));
+    let template =
+        ChildSpec::template("once", move |args| match starts.fetch_add(1, Ordering::SeqCst) {
+            0 => Kid::start_link(args),
+            _ => Err(StartError::Ignored),
+        });
+    let kids: Kids = Supervisor::simple_one_for_one(template).start_link().unwrap();
+    let pid = add(&kids, "once");
+    end_and_wait(pid, failure());
+    assert_eq!(kids.which_children(), Ok(vec![]));
+    stop(&kids);
+}
+
+// OTP: supervisor_SUITE:sup_stop_brutal_kill_dynamic
+#[test]
+fn a_stop_kills_children_that_are_to_be_killed() {
+    let template = Kid::child_template().shutdown(Shutdown::BrutalKill);
+    let kids = Supervisor::simple_one_for_one(template).start_link().unwrap();
+    let monitors: Vec<_> = (0..10).map(|_| process::monitor(add(&kids, "kid"))).collect();
+    stop(&kids);
+    for monitor in monitors {
+        assert_eq!(down_reason(monitor), ExitReason::Killed);
+    }
+}
+
+// OTP: supervisor_SUITE:sup_stop_timeout_dynamic
+#[test]
+fn a_stop_kills_only_those_that_do_not_end_in_time() {
+    let template = ChildSpec::template("either", |hangs: bool| {
+        let pid = proc_lib::start_link(move |starter| {
+            process::set_trap_exit(hangs);
+            starter.ack(process::self_pid());
+            loop {
+                receive! { _exit: Exit => {} }
+            }
+        })?;
+        Ok(pid)
+    })
+    .shutdown(Shutdown::Timeout(Duration::from_millis(20)));
+    let supervisor = Supervisor::simple_one_for_one(template).start_link().unwrap();
+    let quick = process::monitor(supervisor.start_child(false).unwrap());
+    let slow = process::monitor(supervisor.start_child(true).unwrap());
+    supervisor.stop().unwrap();
+    assert_eq!(down_reason(quick), ExitReason::Shutdown);
+    assert_eq!(down_reason(slow), ExitReason::Killed);
+}
+
+// OTP: supervisor_SUITE:significant_simple
+#[test]
+fn children_that_are_significant_are_refused() {
+    let template = Kid::child_template().restart(Restart::Temporary).significant(true);
+    let error = Supervisor::simple_one_for_one(template.id("kid")).start_link().unwrap_err();
+    let StartError::Failed(reason) = error else { panic!("{error}") };
+    let expected = SpecError::SignificantWithoutAutoShutdown(String::from("kid"));
+    assert_eq!(reason, expected.into());
+}
+
+#[test]
+fn too_many_restarts_end_it() {
+    let template = Kid::child_template();
+    let kids = Supervisor::simple_one_for_one(template).start_link().unwrap();
+    let monitor = process::monitor(&kids);
+    end(add(&kids, "kid"), failure());
+    end(started("kid"), failure());
+    assert_eq!(down_reason(monitor), ExitReason::Shutdown);
+}
+
+#[test]
+fn it_runs_under_a_supervisor_and_starts_empty_again() {
+    let inner = Supervisor::simple_one_for_one(Kid::child_template()).child_spec("kids");
+    let top = Supervisor::one_for_one().start_link().unwrap();
+    let kids = top.start_child(inner).unwrap();
+    let kid = process::monitor(add(&kids, "kid"));
+    let gone = process::monitor(&kids);
+    process::exit(kids.pid().unwrap(), ExitReason::Kill);
+    assert_eq!(down_reason(gone), ExitReason::Killed);
+    assert_eq!(down_reason(kid), ExitReason::Killed);
+    let again = top.which_children().unwrap().remove(0).state.pid().unwrap();
+    assert_eq!(Kids::from_pid(again).which_children(), Ok(vec![]));
+    top.stop().unwrap();
+}
+
+mod a_supervisor_of_another_kind {
+    use super::*;
+
+    #[track_caller]
+    fn is_refused<T: std::fmt::Debug>(result: Result<T, SupervisorError>, found: &str) {
+        match result {
+            Err(SupervisorError::Call(CallError::WrongServer { found: it, .. })) => {
+                assert!(it.contains(found), "{it}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    // OTP: supervisor_SUITE:child_adm_simple
+    #[test]
+    fn is_not_asked_by_id() {
+        let kids = patient(Restart::Permanent);
+        let wrong = SupervisorRef::from_pid(kids.pid().unwrap());
+        is_refused(wrong.terminate_child("kid"), "SimpleOneForOne");
+        is_refused(wrong.restart_child("kid"), "SimpleOneForOne");
+        is_refused(wrong.delete_child("kid"), "SimpleOneForOne");
+        is_refused(wrong.get_child_spec("kid"), "SimpleOneForOne");
+        is_refused(wrong.start_child(kid("kid")), "SimpleOneForOne");
+        let wrong = DynamicSupervisorRef::from_pid(kids.pid().unwrap());
+        is_refused(wrong.start_child(kid("kid")), "SimpleOneForOne");
+        stop(&kids);
+    }
+
+    #[test]
+    fn is_not_given_arguments_of_another_type() {
+        let kids = patient(Restart::Permanent);
+        let wrong = SimpleRef::<ServerRef<Kid>, u8>::from_pid(kids.pid().unwrap());
+        is_refused(wrong.start_child(3), "SimpleOneForOne");
+        assert_eq!(kids.which_children(), Ok(vec![]));
+        stop(&kids);
+    }
+
+    // OTP: supervisor_SUITE:child_adm
+    #[test]
+    fn does_not_stop_a_child_by_its_pid() {
+        let supervisor = Supervisor::one_for_one().child(kid("kid")).start_link().unwrap();
+        let pid = started("kid");
+        let wrong = Kids::from_pid(supervisor.pid().unwrap());
+        assert_eq!(wrong.terminate_child(pid), Err(SupervisorError::NotFound));
+        is_refused(wrong.start_child(("kid", process::self_pid())), "Supervisor");
+        assert!(process::is_alive(pid));
+        supervisor.stop().unwrap();
+    }
+}

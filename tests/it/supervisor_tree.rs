@@ -1,0 +1,105 @@
+//! Trees of supervisors, looked at and drawn.
+
+use procession::dynamic_supervisor::DynamicSupervisor;
+use procession::prelude::*;
+use procession::supervisor::{
+    self, ChildSpec, ChildState, ChildType, Restart, Supervised, Supervisor, SupervisorError,
+};
+
+use crate::kid::*;
+use crate::support::*;
+
+/// The same without what differs from run to run: the pids.
+fn masked(text: &str) -> String {
+    let mut masked = String::new();
+    for part in text.split_inclusive('>') {
+        masked += part.split('<').next().unwrap();
+        masked += if part.contains('<') { "<pid>" } else { "" };
+    }
+    masked
+}
+
+#[test]
+fn a_tree_shows_names_pids_and_restarts_below_all_kinds_of_supervisors() {
+    let witness = process::self_pid();
+    let crowd = DynamicSupervisor::new().child_spec("crowd");
+    let alike = Supervisor::simple_one_for_one(Kid::child_template().id("kid"));
+    let inner =
+        Supervisor::one_for_all().child(kid("c")).child(kid("d").restart(Restart::Transient));
+    let top = Supervisor::one_for_one()
+        .child(kid("a"))
+        .child(inner.child_spec("inner"))
+        .child(ChildSpec::new("b", move || {
+            let options = StartOptions::new().name("supervisor_tree::b");
+            Kid::start_link_with(("b", witness), options)
+        }))
+        .start_link_with(StartOptions::new().name("supervisor_tree::top"))
+        .unwrap();
+    top.start_child(crowd).unwrap().start_child(kid("e")).unwrap();
+    top.start_child(alike.child_spec("alike")).unwrap().start_child(("f", witness)).unwrap();
+    end_and_wait(started("d"), ExitReason::Normal);
+    end_and_wait(started("a"), failure());
+    started("a");
+
+    let tree = supervisor::tree(&top).unwrap();
+    let expected = "supervisor_tree::top <pid>
+    a <pid> restarts: 1
+    inner <pid>
+        c <pid>
+        d stopped
+    b (supervisor_tree::b) <pid>
+    crowd <pid>
+        e <pid>
+    alike <pid>
+        kid <pid>";
+    assert_eq!(masked(&tree.to_string()), expected);
+    let a = &tree.children[0];
+    assert_eq!((a.restarts, a.state), (1, state_of(&top, "a").unwrap()));
+    assert_eq!(tree.dot().to_string().matches("->").count(), 9);
+    assert_eq!(supervisor::tree("supervisor_tree::top"), Ok(tree));
+    top.stop().unwrap();
+}
+
+#[test]
+fn who_is_no_supervisor_has_no_tree() {
+    let kid = Kid::start_link(("kid", process::self_pid())).unwrap();
+    let refused = supervisor::tree(&kid);
+    let Err(SupervisorError::Call(CallError::WrongServer { .. })) = refused else {
+        panic!("{refused:?}")
+    };
+    let nobody = supervisor::tree("supervisor_tree::nobody");
+    assert_eq!(nobody, Err(SupervisorError::Call(CallError::NoProc)));
+    kid.stop().unwrap();
+}
+
+#[test]
+fn a_supervisor_that_does_not_say_what_is_below_it_is_a_leaf() {
+    let handmade = kid("handmade").child_type(ChildType::Supervisor);
+    let top = Supervisor::one_for_one().child(handmade).start_link().unwrap();
+    let tree = supervisor::tree(&top).unwrap();
+    let leaf = &tree.children[0];
+    assert_eq!((leaf.children.len(), leaf.error.clone()), (0, None));
+    assert!(matches!(leaf.state, ChildState::Running(_)));
+    top.stop().unwrap();
+}
+
+// It would wait for itself.
+#[test]
+fn a_child_that_looks_while_it_starts_is_told_so() {
+    let witness = process::self_pid();
+    let top = Supervisor::one_for_one().start_link().unwrap();
+    let supervisor = top.clone();
+    let spec = ChildSpec::new("nosy", move || {
+        process::send(witness, supervisor::tree(&supervisor));
+        Err::<Pid, _>(StartError::Ignored)
+    });
+    assert_eq!(top.start_child(spec).unwrap_err(), SupervisorError::Ignored);
+    receive! {
+        seen: Result<supervisor::Tree, SupervisorError> => {
+            let itself = CallError::CallingSelf(top.pid().unwrap());
+            assert_eq!(seen, Err(SupervisorError::Call(itself)));
+        }
+        after patience() => panic!("it was not started"),
+    }
+    top.stop().unwrap();
+}
