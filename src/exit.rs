@@ -2,7 +2,7 @@
 
 mod call_error;
 
-use std::any::Any;
+use std::any::{Any, type_name};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -123,15 +123,20 @@ impl<E: Error + Send + Sync + 'static> From<E> for ExitReason {
     }
 }
 
-/// A value of any type inside an [`ExitReason`].
+/// A value of any type: inside an [`ExitReason`], or in the
+/// [environment](crate::application::get_all_env) of an application.
 ///
 /// An error is displayed as such, any other value as by its `Debug`.
 #[derive(Clone)]
 pub struct Detail(Arc<dyn Value>);
 
 impl Detail {
-    fn new<T: Any + Send + Sync + fmt::Debug + PartialEq>(value: T) -> Detail {
+    pub(crate) fn new<T: Any + Send + Sync + fmt::Debug + PartialEq>(value: T) -> Detail {
         Detail(Arc::new(PlainDetail(value)))
+    }
+
+    pub(crate) fn type_name(&self) -> &'static str {
+        self.0.type_name()
     }
 
     /// Returns the value, if it is a `T`.
@@ -161,6 +166,7 @@ impl PartialEq for Detail {
 /// What a [`Detail`] needs of a value whose type it no longer knows.
 trait Value: Send + Sync {
     fn value(&self) -> &dyn Any;
+    fn type_name(&self) -> &'static str;
     fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
     fn display(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
     fn equals(&self, other: &dyn Value) -> bool;
@@ -172,6 +178,10 @@ struct PlainDetail<T>(T);
 impl<T: Any + Send + Sync + fmt::Debug + PartialEq> Value for PlainDetail<T> {
     fn value(&self) -> &dyn Any {
         &self.0
+    }
+
+    fn type_name(&self) -> &'static str {
+        type_name::<T>()
     }
 
     fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -193,6 +203,10 @@ struct ErrorDetail<E>(E);
 impl<E: Error + Send + Sync + 'static> Value for ErrorDetail<E> {
     fn value(&self) -> &dyn Any {
         &self.0
+    }
+
+    fn type_name(&self) -> &'static str {
+        type_name::<E>()
     }
 
     fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

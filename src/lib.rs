@@ -37,6 +37,8 @@
 //! - [`proc_lib`]: starting processes that say when they are ready; crash reports.
 //! - [`supervisor`]: processes that start others, and start them again when they fail;
 //!   [`dynamic_supervisor`]: for children that come and go; [`supervisor_bridge`].
+//! - [`application`]: supervision trees with a name, an environment and an order, and programs that
+//!   are made of them.
 //! - [`report`]: what the runtime logs of processes that fail, and how to count or ship it.
 //! - [`timer`]: messages, signals and calls at a later time.
 //! - [`ExitReason`] and [`Message`]: what travels between processes; [`CallError`]: why a call
@@ -65,6 +67,7 @@ pub mod gen_server;
 pub mod supervisor;
 pub mod supervisor_bridge;
 pub mod dynamic_supervisor;
+pub mod application;
 pub mod prelude;
 
 pub use exit::{CallError, Detail, ExitReason, Panic};

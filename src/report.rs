@@ -9,6 +9,7 @@
 //! | [`CrashReport`]: a process ends abnormally | `error` | `procession::crash` |
 //! | [`SupervisorReport`]: a child has failed | `error` | `procession::supervisor` |
 //! | [`ProgressReport`]: a child was started | `info` | `procession::progress` |
+//! | [`ApplicationReport`]: an application was started, or has ended | `info` | `procession::application` |
 //!
 //! A program that wants to count reports, or to ship them, [adds a handler](add_handler), which
 //! gets each as a value. Reports are written by the process that they are about, before others hear
@@ -74,6 +75,8 @@ pub enum Report {
     Supervisor(SupervisorReport),
     /// A supervisor has started a child.
     Progress(ProgressReport),
+    /// An application was started, or has ended.
+    Application(ApplicationReport),
 }
 
 /// What a report is about, before there is one.
@@ -83,13 +86,14 @@ pub(crate) enum Kind {
     Crash,
     Supervisor,
     Progress,
+    Application,
 }
 
 impl Kind {
     fn level(self) -> Level {
         match self {
             Kind::Server | Kind::Crash | Kind::Supervisor => Level::Error,
-            Kind::Progress => Level::Info,
+            Kind::Progress | Kind::Application => Level::Info,
         }
     }
 
@@ -99,6 +103,7 @@ impl Kind {
             Kind::Crash => "procession::crash",
             Kind::Supervisor => "procession::supervisor",
             Kind::Progress => "procession::progress",
+            Kind::Application => "procession::application",
         }
     }
 }
@@ -110,6 +115,7 @@ impl Report {
             Report::Crash(_) => Kind::Crash,
             Report::Supervisor(_) => Kind::Supervisor,
             Report::Progress(_) => Kind::Progress,
+            Report::Application(_) => Kind::Application,
         }
     }
 
@@ -131,6 +137,7 @@ impl fmt::Display for Report {
             Report::Crash(report) => fmt::Display::fmt(report, f),
             Report::Supervisor(report) => fmt::Display::fmt(report, f),
             Report::Progress(report) => fmt::Display::fmt(report, f),
+            Report::Application(report) => fmt::Display::fmt(report, f),
         }
     }
 }
@@ -381,6 +388,45 @@ impl fmt::Display for ProgressReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "progress report of {}", self.supervisor)?;
         line(f, "started", Some(&self.child))
+    }
+}
+
+/// An application was started, or has ended: OTP's reports of the application controller.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ApplicationReport {
+    /// Which one.
+    pub application: String,
+    /// The [type](crate::application::RestartType) that it was started as.
+    pub restart_type: &'static str,
+    /// What has become of it.
+    pub event: ApplicationEvent,
+    /// Why, as text, whatever the reason's `Display` does.
+    pub(crate) shown_reason: Option<String>,
+}
+
+/// What has become of an application.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ApplicationEvent {
+    /// It runs.
+    Started,
+    /// It was stopped.
+    Stopped,
+    /// It could not be started, or has ended by itself, for this reason.
+    Exited(ExitReason),
+}
+
+impl fmt::Display for ApplicationReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "application {}", self.application)?;
+        let event = match &self.event {
+            ApplicationEvent::Started => return line(f, "started", Some(self.restart_type)),
+            ApplicationEvent::Stopped => Some("stopped"),
+            ApplicationEvent::Exited(_) => self.shown_reason.as_deref(),
+        };
+        line(f, "exited", event)?;
+        line(f, "type", Some(self.restart_type))
     }
 }
 

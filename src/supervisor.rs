@@ -84,11 +84,11 @@
 mod child_spec;
 mod children;
 pub(crate) mod crowd;
-mod failures;
+pub(crate) mod failures;
 pub(crate) mod intensity;
 mod ordered;
 pub(crate) mod serve;
-mod shutdown;
+pub(crate) mod shutdown;
 mod simple_one_for_one;
 mod supervisor_ref;
 mod tree;

@@ -99,7 +99,9 @@ impl Ending {
                 return;
             }
             self.deadlines.pop_first();
-            self.pids.get(&monitor).map(|pid| process::exit(*pid, ExitReason::Kill));
+            if let Some(pid) = self.pids.get(&monitor) {
+                process::exit(*pid, ExitReason::Kill);
+            }
         }
     }
 }

@@ -142,7 +142,7 @@ impl<K> SupervisorOf<K> {
         self.ask(CountChildren)
     }
 
-    /// Whose [`init`](Supervise::init) describes the supervisor, by the name of its type.
+    /// Whose [`init`](super::Supervise::init) describes the supervisor, by the name of its type.
     ///
     /// OTP: [`supervisor:get_callback_module/1`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#get_callback_module/1).
     ///
@@ -207,7 +207,7 @@ impl SupervisorOf<Supervisor> {
         Ok(*child.downcast().expect("it is what the start function returned"))
     }
 
-    /// Stops a child as its [`Shutdown`] says, and returns when it is gone. It stays known, to be
+    /// Stops a child as its [`Shutdown`](super::Shutdown) says, and returns when it is gone. It stays known, to be
     /// [restarted](Self::restart_child) or [deleted](Self::delete_child), unless it is temporary.
     ///
     /// One that does not run any more is no error.

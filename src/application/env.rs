@@ -1,0 +1,178 @@
+//! The environments of applications.
+
+use std::any::type_name;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use parking_lot::Mutex;
+
+use crate::exit::Detail;
+
+#[derive(Clone, Debug, Default)]
+struct Environment {
+    values: BTreeMap<String, Detail>,
+    /// What takes the place of what the application itself says when it is loaded.
+    persistent: BTreeMap<String, Detail>,
+}
+
+/// All of them, by the application. Not kept by the controller, so that they can be read by what
+/// that waits for.
+static ENVIRONMENTS: Mutex<BTreeMap<String, Environment>> = Mutex::new(BTreeMap::new());
+
+/// A value of an application's environment; `None` if there is none.
+///
+/// ```
+/// use procession::application;
+///
+/// application::set_env("mailer", "retries", 3_u32);
+/// assert_eq!(application::get_env("mailer", "retries"), Some(3_u32));
+/// assert_eq!(application::get_env("mailer", "host").unwrap_or("localhost"), "localhost");
+/// ```
+///
+/// OTP: [`application:get_env/2`](https://www.erlang.org/doc/apps/kernel/application.html#get_env/2).
+///
+/// # Panics
+///
+/// If the value is of another type.
+pub fn get_env<T: Clone + 'static>(application: &str, key: &str) -> Option<T> {
+    let value = ENVIRONMENTS.lock().get(application)?.values.get(key).cloned()?;
+    let Some(typed) = value.downcast_ref::<T>() else {
+        let found = value.type_name();
+        panic!("the {key} of application {application} is a {found}, not a {}", type_name::<T>())
+    };
+    Some(typed.clone())
+}
+
+/// Sets a value of an application's environment, at once.
+///
+/// When the application is loaded after that, what it [says itself](super::Application::env) takes
+/// its place.
+///
+/// OTP: [`application:set_env/3`](https://www.erlang.org/doc/apps/kernel/application.html#set_env/3).
+pub fn set_env<T>(application: &str, key: &str, value: T)
+where
+    T: fmt::Debug + PartialEq + Send + Sync + 'static,
+{
+    let replaced = {
+        let mut environments = ENVIRONMENTS.lock();
+        let environment = environments.entry(application.to_owned()).or_default();
+        environment.values.insert(key.to_owned(), Detail::new(value))
+    };
+    drop(replaced); // Where no lock is held.
+}
+
+/// As [`set_env`], for good: it takes the place of what the application itself says whenever that is
+/// loaded.
+///
+/// OTP: [`application:set_env/4`](https://www.erlang.org/doc/apps/kernel/application.html#set_env/4)
+/// with `persistent`.
+pub fn set_persistent_env<T>(application: &str, key: &str, value: T)
+where
+    T: fmt::Debug + PartialEq + Send + Sync + 'static,
+{
+    let value = Detail::new(value);
+    let replaced = {
+        let mut environments = ENVIRONMENTS.lock();
+        let environment = environments.entry(application.to_owned()).or_default();
+        let persistent = environment.persistent.insert(key.to_owned(), value.clone());
+        (environment.values.insert(key.to_owned(), value), persistent)
+    };
+    drop(replaced);
+}
+
+/// Removes a value from an application's environment.
+///
+/// OTP: [`application:unset_env/2`](https://www.erlang.org/doc/apps/kernel/application.html#unset_env/2).
+pub fn unset_env(application: &str, key: &str) {
+    let removed = {
+        let mut environments = ENVIRONMENTS.lock();
+        environments
+            .get_mut(application)
+            .map(|environment| (environment.values.remove(key), environment.persistent.remove(key)))
+    };
+    drop(removed);
+}
+
+/// All of an application's environment, by key.
+///
+/// OTP: [`application:get_all_env/1`](https://www.erlang.org/doc/apps/kernel/application.html#get_all_env/1).
+pub fn get_all_env(application: &str) -> Vec<(String, Detail)> {
+    let environments = ENVIRONMENTS.lock();
+    environments.get(application).map_or_else(Vec::new, |environment| {
+        let values = environment.values.iter();
+        values.map(|(key, value)| (key.clone(), value.clone())).collect()
+    })
+}
+
+/// Puts what an application says itself where nothing persistent is.
+pub(super) fn load(application: &str, env: Vec<(String, Detail)>) {
+    let replaced: Vec<Option<Detail>> = {
+        let mut environments = ENVIRONMENTS.lock();
+        let environment = environments.entry(application.to_owned()).or_default();
+        let persistent = environment.persistent.clone();
+        let values = env.into_iter().chain(persistent);
+        values.map(|(key, value)| environment.values.insert(key, value)).collect()
+    };
+    drop(replaced);
+}
+
+/// Removes all but what is persistent, which is there again when the application is loaded.
+pub(super) fn unload(application: &str) {
+    let removed = {
+        let mut environments = ENVIRONMENTS.lock();
+        environments.get_mut(application).map(|environment| std::mem::take(&mut environment.values))
+    };
+    drop(removed);
+}
+
+/// All environments, as they are at one moment: see [`config_change`](super::config_change).
+#[derive(Clone, Debug)]
+pub struct EnvSnapshot(BTreeMap<String, BTreeMap<String, Detail>>);
+
+/// Looks at all environments.
+pub fn env_snapshot() -> EnvSnapshot {
+    let environments = ENVIRONMENTS.lock();
+    let values = environments.iter().map(|(name, it)| (name.clone(), it.values.clone()));
+    EnvSnapshot(values.collect())
+}
+
+/// What has changed in an application's environment.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct EnvChange {
+    /// What has another value, and which.
+    pub changed: Vec<(String, Detail)>,
+    /// What has a value where there was none.
+    pub new: Vec<(String, Detail)>,
+    /// What has none any more.
+    pub removed: Vec<String>,
+}
+
+impl EnvChange {
+    pub(super) fn is_empty(&self) -> bool {
+        *self == EnvChange::default()
+    }
+}
+
+impl EnvSnapshot {
+    /// What has changed since.
+    pub(super) fn change_of(&self, application: &str) -> EnvChange {
+        let nothing = BTreeMap::new();
+        let before = self.0.get(application).unwrap_or(&nothing);
+        let now = get_all_env(application);
+        let mut change = EnvChange::default();
+        for key in before.keys() {
+            if !now.iter().any(|(other, _)| other == key) {
+                change.removed.push(key.clone());
+            }
+        }
+        for (key, value) in now {
+            match before.get(&key) {
+                None => change.new.push((key, value)),
+                Some(old) if *old != value => change.changed.push((key, value)),
+                Some(_) => {}
+            }
+        }
+        change
+    }
+}

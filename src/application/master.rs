@@ -1,0 +1,203 @@
+//! The master of a running application: the parent of its tree.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use parking_lot::Mutex;
+
+use crate::exit::ExitReason;
+use crate::gen_server::{
+    CallResult, Caller, CastResult, GenServer, HandleCall, HandleCast, HandleContinue, InitResult,
+    ServerRef, Then, noreply, ready, reply, stop,
+};
+use crate::id::Pid;
+use crate::message::{Exit, Message};
+use crate::process;
+use crate::report;
+use crate::supervisor::Shutdown;
+use crate::supervisor::failures::reason_of;
+use crate::supervisor::shutdown::{stop_all, stop_one};
+
+use super::controller::{Controller, Started};
+use super::{Application, Callback, EnvChange};
+
+/// The masters, and whose they are. Not kept by the controller, so that what that waits for can
+/// ask.
+static MASTERS: Mutex<BTreeMap<Pid, String>> = Mutex::new(BTreeMap::new());
+
+/// The application whose master is among the ancestors of a process, or is that process.
+pub(super) fn application_of(pid: Pid) -> Option<String> {
+    let info = process::info(pid)?;
+    let masters = MASTERS.lock();
+    let line = [pid].into_iter().chain(info.ancestors.iter().copied());
+    line.filter_map(|pid| masters.get(&pid)).next().cloned()
+}
+
+/// The processes that are alive and have `master` among their ancestors.
+pub(super) fn below(master: Pid) -> Vec<Pid> {
+    let is_below =
+        |pid: &Pid| process::info(*pid).is_some_and(|info| info.ancestors.contains(&master));
+    process::processes().into_iter().filter(is_below).collect()
+}
+
+/// A [`Callback`] of any type.
+pub(super) trait Hooks {
+    fn start_phase(&mut self, phase: &str) -> Result<(), ExitReason>;
+    fn prep_stop(&mut self);
+    fn stop(&mut self);
+    fn config_change(&mut self, change: &EnvChange);
+}
+
+impl<C: Callback> Hooks for C {
+    fn start_phase(&mut self, phase: &str) -> Result<(), ExitReason> {
+        Callback::start_phase(self, phase)
+    }
+
+    fn prep_stop(&mut self) {
+        Callback::prep_stop(self);
+    }
+
+    fn stop(&mut self) {
+        Callback::stop(self);
+    }
+
+    fn config_change(&mut self, change: &EnvChange) {
+        Callback::config_change(self, change);
+    }
+}
+
+/// The state of a master.
+pub(super) struct Master {
+    application: Application,
+    controller: ServerRef<Controller>,
+    /// The top of the tree, while it runs.
+    top: Option<Pid>,
+    /// Who is to be told that the application has stopped.
+    callback: ToStop,
+}
+
+/// Stopped when it is dropped, if not before: also when its master is killed.
+#[derive(Default)]
+struct ToStop(Option<Box<dyn Hooks>>);
+
+impl ToStop {
+    fn stop(&mut self) {
+        if let Some(mut hooks) = self.0.take() {
+            caught("stop", || hooks.stop());
+        }
+    }
+}
+
+impl Drop for ToStop {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Calls what must not keep the application from being stopped.
+fn caught(what: &str, call: impl FnOnce()) {
+    if let Err(reason) = process::catch(call) {
+        report::log_caught(|| {
+            log::error!(target: report::Kind::Application.target(), "{what} has failed: {reason}");
+        });
+    }
+}
+
+impl fmt::Debug for Master {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Master")
+            .field("application", &self.application.info.name)
+            .field("top", &self.top)
+            .finish_non_exhaustive()
+    }
+}
+
+impl GenServer for Master {
+    type Args = (Application, ServerRef<Controller>);
+
+    fn init((application, controller): Self::Args) -> InitResult<Master> {
+        process::set_trap_exit(true);
+        process::set_label(&format!("master of application {}", application.info.name));
+        MASTERS.lock().insert(process::self_pid(), application.info.name.clone());
+        let callback = ToStop::default();
+        ready(Master { application, controller, top: None, callback }).then(Boot)
+    }
+
+    fn handle_info(&mut self, message: Message) -> CastResult<Master> {
+        match message.downcast::<Exit>() {
+            Ok(exit) if Some(exit.from) == self.top => {
+                self.top = None;
+                Err(exit.reason)
+            }
+            Ok(_) | Err(_) => noreply(),
+        }
+    }
+
+    fn terminate(&mut self, _: &ExitReason) {
+        if let Some(top) = self.top.take() {
+            stop_one(top, Shutdown::Infinity);
+        }
+        loop {
+            let left = below(process::self_pid());
+            if left.is_empty() {
+                break;
+            }
+            stop_all(left.into_iter().map(|pid| (pid, Shutdown::BrutalKill)));
+        }
+        self.callback.stop();
+    }
+}
+
+impl Drop for Master {
+    fn drop(&mut self) {
+        MASTERS.lock().remove(&process::self_pid());
+    }
+}
+
+/// To itself: start the tree.
+#[derive(Debug)]
+pub(super) struct Boot;
+
+impl HandleContinue<Boot> for Master {
+    fn handle_continue(&mut self, Boot: Boot) -> CastResult<Master> {
+        let boot = self.application.boot.clone().expect("an application with a tree");
+        let (top, mut callback) = boot().map_err(reason_of)?;
+        self.top = Some(top);
+        for phase in &self.application.info.phases {
+            callback.as_mut().map_or(Ok(()), |it| it.start_phase(phase))?;
+        }
+        self.callback = ToStop(callback);
+        self.controller.cast(Started { application: self.application.info.name.clone(), top });
+        noreply()
+    }
+}
+
+/// Stop the application.
+#[derive(Debug)]
+pub(super) struct Stop;
+
+impl HandleCast<Stop> for Master {
+    fn handle_cast(&mut self, Stop: Stop) -> CastResult<Master> {
+        if let Some(callback) = &mut self.callback.0 {
+            caught("prep_stop", || callback.prep_stop());
+        }
+        stop(ExitReason::Normal)
+    }
+}
+
+/// The environment has changed.
+#[derive(Debug)]
+pub(super) struct ConfigChange(pub(super) EnvChange);
+
+impl HandleCall<ConfigChange> for Master {
+    type Reply = Result<(), ExitReason>;
+
+    fn handle_call(
+        &mut self,
+        ConfigChange(change): ConfigChange,
+        _: &Caller<Self::Reply>,
+    ) -> CallResult<Master, Self::Reply> {
+        let callback = self.callback.0.as_mut();
+        reply(callback.map_or(Ok(()), |it| process::catch(|| it.config_change(&change))))
+    }
+}
