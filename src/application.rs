@@ -38,9 +38,9 @@
 //! ```
 //!
 //! An application is described by an [`Application`], made known by [`load`], and started by
-//! [`start`], when what it depends on runs, or by [`ensure_all_started`], which starts that first. A
-//! program that is nothing but its applications hands them to [`run`], which starts them, waits for
-//! `SIGINT` or `SIGTERM`, and stops them in order.
+//! [`start`], when what it depends on runs, or by [`ensure_all_started`], which starts that first.
+//! A program that is nothing but its applications hands them to [`run`], which starts them, waits
+//! for `SIGINT` or `SIGTERM`, and stops them in order.
 //!
 //! Each running application has a process of its own, its master, to which the top of its tree is
 //! linked. When the top ends by itself, so does the application; its [`RestartType`] says what that
@@ -73,7 +73,8 @@
 //! - There is no group leader: a process belongs to an application if that's master is among its
 //!   [ancestors](crate::process::Info::ancestors), of which there are sixteen at most.
 //! - The environment is typed where it is read. It can be set and read at all times, also while the
-//!   applications are being stopped; what else is asked for then is [`ApplicationError::Terminating`].
+//!   applications are being stopped; what else is to change something then is
+//!   [`ApplicationError::Terminating`].
 //! - If a master is killed, [`Callback::stop`] runs while its thread unwinds: it cannot wait.
 //!
 //! OTP: [`application`](https://www.erlang.org/doc/apps/kernel/application.html).
@@ -275,7 +276,8 @@ pub trait Callback: Sized + 'static {
     }
 }
 
-/// What the end of an application means for the others. One that was [stopped](fn@stop) means nothing.
+/// What the end of an application means for the others. That it was [stopped](fn@stop) means
+/// nothing.
 ///
 /// OTP: [`application:start/2`](https://www.erlang.org/doc/apps/kernel/application.html#start/2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

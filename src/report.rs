@@ -9,7 +9,7 @@
 //! | [`CrashReport`]: a process ends abnormally | `error` | `procession::crash` |
 //! | [`SupervisorReport`]: a child has failed | `error` | `procession::supervisor` |
 //! | [`ProgressReport`]: a child was started | `info` | `procession::progress` |
-//! | [`ApplicationReport`]: an application was started, or has ended | `info` | `procession::application` |
+//! | [`ApplicationReport`]: of its start and its end | `info` | `procession::application` |
 //!
 //! A program that wants to count reports, or to ship them, [adds a handler](add_handler), which
 //! gets each as a value. Reports are written by the process that they are about, before others hear

@@ -76,6 +76,7 @@
 //! - A child of a `simple_one_for_one` supervisor is started with one value, not with a list of
 //!   arguments behind those of the spec. What is asked by id in other supervisors does not exist
 //!   there, and `which_children` says what the template is called, where OTP says `undefined`.
+//! - `restart_child` returns the process, and not the word that may come with it.
 //! - A child that chooses not to start is [`SupervisorError::Ignored`], where OTP says
 //!   `{ok, undefined}`.
 //!

@@ -1,5 +1,5 @@
-//! The application controller: the process that knows which applications there are, and how far each
-//! has come. It never waits for one: their masters start and stop them, and tell it.
+//! The application controller: the process that knows which applications there are, and how far
+//! each has come. It never waits for one: their masters start and stop them, and tell it.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -61,8 +61,8 @@ where
     drop(replaced); // Where no lock is held.
 }
 
-/// As [`set_env`], for good: it takes the place of what the application itself says whenever that is
-/// loaded.
+/// As [`set_env`], for good: it takes the place of what the application itself says whenever that
+/// is loaded.
 ///
 /// OTP: [`application:set_env/4`](https://www.erlang.org/doc/apps/kernel/application.html#set_env/4)
 /// with `persistent`.

@@ -20,9 +20,9 @@ use super::{
 /// Starts applications, waits until they are to stop, and stops them.
 ///
 /// It returns when all are stopped, the last that was started first: when the program gets `SIGINT`
-/// or `SIGTERM`, when [`terminate`] is called, or when one of them has ended. A second signal, while
-/// they are being stopped, ends the program at once. Signals are listened to on Unix, if the crate
-/// has its feature `signals`, as it has by default.
+/// or `SIGTERM`, when [`terminate`] is called, or when one of them has ended. A second signal,
+/// while they are being stopped, ends the program at once. Signals are listened to on Unix, if the
+/// crate has its feature `signals`, as it has by default.
 ///
 /// All are started as [`RestartType::Permanent`]; a [`Runner`] says otherwise.
 ///
@@ -277,7 +277,7 @@ mod signals {
     use signal_hook::flag;
     use signal_hook::iterator::{Handle, Signals};
 
-    use crate::application::terminate;
+    use super::terminate;
     use crate::exit::ExitReason;
     use crate::process;
 

@@ -14,6 +14,8 @@ pub(crate) struct Place(u64);
 pub(crate) struct Child {
     pub(crate) spec: Spec,
     state: ChildState,
+    /// Its last process, if it has failed, and was not started again.
+    failed: Option<Pid>,
     /// How often it was started again.
     pub(crate) restarts: u64,
 }
@@ -45,8 +47,17 @@ pub(crate) struct Children {
 }
 
 impl Child {
+    fn new(spec: Spec) -> Child {
+        Child { spec, state: ChildState::Stopped, failed: None, restarts: 0 }
+    }
+
     pub(crate) fn state(&self) -> ChildState {
         self.state
+    }
+
+    /// Its process, or the one that has failed and is to be replaced.
+    pub(crate) fn last_pid(&self) -> Option<Pid> {
+        self.state.pid().or(self.failed)
     }
 }
 
@@ -56,7 +67,7 @@ impl Children {
         let place = Place(self.next);
         self.next += 1;
         self.by_id.insert(spec.policy.id.clone(), place);
-        self.children.insert(place, Child { spec, state: ChildState::Stopped, restarts: 0 });
+        self.children.insert(place, Child::new(spec));
         place
     }
 
@@ -66,8 +77,20 @@ impl Children {
             self.by_pid.remove(&pid);
         }
         child.state = state;
+        if state != ChildState::Restarting {
+            child.failed = None;
+        }
         if let Some(pid) = state.pid() {
             self.by_pid.insert(pid, place);
+        }
+    }
+
+    /// Takes note that a child has failed, and is about to be started again.
+    pub(crate) fn set_failed(&mut self, place: Place) {
+        let last = self.get(place).and_then(Child::last_pid);
+        self.set_state(place, ChildState::Stopped);
+        if let Some(child) = self.get_mut(place) {
+            child.failed = last;
         }
     }
 

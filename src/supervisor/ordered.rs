@@ -180,12 +180,12 @@ impl Ordered {
     fn restart(&mut self, place: Place) -> Result<(), ExitReason> {
         if self.window.record(Instant::now()) == Budget::Exhausted {
             if let Some(child) = self.children.get(place) {
-                report_giving_up(&child.spec.policy, child.state().pid());
+                report_giving_up(&child.spec.policy, child.last_pid());
             }
             self.forget(place);
             return Err(ExitReason::Shutdown);
         }
-        self.children.set_state(place, ChildState::Stopped);
+        self.children.set_failed(place);
         let outcome = match self.strategy {
             Strategy::OneForOne => self.start_again(place),
             Strategy::OneForAll => {
@@ -230,7 +230,7 @@ impl Ordered {
 
     fn report(&self, context: Context, reason: &ExitReason, place: Place) {
         if let Some(child) = self.children.get(place) {
-            report_failure(context, reason, &child.spec.policy, child.state().pid());
+            report_failure(context, reason, &child.spec.policy, child.last_pid());
         }
     }
 
@@ -261,6 +261,7 @@ impl Ordered {
     }
 
     pub(crate) fn add(&mut self, spec: Spec) -> Result<Box<dyn Any + Send>, SupervisorError> {
+        spec.policy.check(self.auto_shutdown).map_err(SupervisorError::Spec)?;
         if let Some(place) = self.children.place_of_id(&spec.policy.id) {
             let state = self.children.get(place).map(Child::state);
             return Err(match state.and_then(ChildState::pid) {
@@ -268,7 +269,6 @@ impl Ordered {
                 None => SupervisorError::AlreadyPresent,
             });
         }
-        spec.policy.check(self.auto_shutdown).map_err(SupervisorError::Spec)?;
         let place = self.children.add(spec);
         match self.start_one(place) {
             Ok(child) => child.ok_or(SupervisorError::Ignored),

@@ -30,31 +30,55 @@ pub(crate) fn stop_all(
     for (pid, shutdown) in children {
         ending.tell(pid, shutdown);
     }
-    let pids: BTreeSet<Pid> = ending.pids.values().copied().collect();
     let mut ended = BTreeMap::new();
+    let mut unclear = BTreeSet::new();
     while !ending.pids.is_empty() {
         let message = process::receive_match_since(since, ending.time_left(), |message| {
             message.downcast_ref::<Down>().is_some_and(|it| ending.pids.contains_key(&it.monitor))
         });
         match message.map(|message| message.downcast::<Down>()) {
             Some(Ok(down)) => {
-                let pid = ending.remove(down.monitor);
-                ended.extend(pid.map(|pid| (pid, down.reason)));
+                let Some(pid) = ending.remove(down.monitor) else { continue };
+                if down.reason == ExitReason::NoProc {
+                    unclear.insert(pid);
+                }
+                ended.insert(pid, down.reason);
             }
             Some(Err(_)) => unreachable!("only a DOWN was asked for"),
             None => ending.kill_late(Instant::now()),
         }
     }
-    // One that had ended before it was told to has left its exit, which says why.
-    let is_theirs = |exit: &Exit| pids.contains(&exit.from);
-    while let Some(message) = process::receive_match_timeout(Duration::ZERO, |message| {
-        message.downcast_ref().is_some_and(is_theirs)
-    }) {
-        if let Ok(exit) = message.downcast::<Exit>() {
-            ended.insert(exit.from, exit.reason);
-        }
+    ended.extend(own_reasons(unclear));
+    // The links stand until now: if the caller is killed before, its children are to hear of it.
+    for pid in ended.keys() {
+        process::unlink(*pid);
     }
+    while exit_of(Duration::ZERO, |pid| ended.contains_key(&pid)).is_some() {}
     ended
+}
+
+/// Why children have ended that had done so before they were watched.
+fn own_reasons(mut unclear: BTreeSet<Pid>) -> BTreeMap<Pid, ExitReason> {
+    let mut reasons = BTreeMap::new();
+    for pid in &unclear {
+        // Its exit, which says why, is there or on its way. If it had removed the link there is
+        // none; then this brings one.
+        process::link(*pid);
+    }
+    while !unclear.is_empty() {
+        let Some(exit) = exit_of(Duration::MAX, |pid| unclear.contains(&pid)) else { break };
+        unclear.remove(&exit.from);
+        reasons.insert(exit.from, exit.reason);
+    }
+    reasons
+}
+
+/// Takes the first exit of one of these out of the mailbox.
+fn exit_of(timeout: Duration, is_one: impl Fn(Pid) -> bool) -> Option<Exit> {
+    let message = process::receive_match_timeout(timeout, |message| {
+        message.downcast_ref::<Exit>().is_some_and(|exit| is_one(exit.from))
+    })?;
+    message.downcast().ok()
 }
 
 /// As [`stop_all`], for one.
@@ -66,7 +90,6 @@ impl Ending {
     fn tell(&mut self, pid: Pid, shutdown: Shutdown) {
         // A child may have removed the link, and would not be heard of.
         let monitor = process::monitor(pid);
-        process::unlink(pid);
         let (reason, deadline) = match shutdown {
             Shutdown::BrutalKill => (ExitReason::Kill, None),
             Shutdown::Timeout(time) => (ExitReason::Shutdown, receive::deadline_after(time)),
@@ -109,7 +132,8 @@ impl Ending {
 /// Whether a child that was stopped has ended as it was to.
 pub(crate) fn is_expected(policy: &Policy, reason: &ExitReason) -> bool {
     match (policy.shutdown, reason) {
-        (Shutdown::BrutalKill, ExitReason::Killed) | (_, ExitReason::Shutdown) => true,
+        (Shutdown::BrutalKill, ExitReason::Killed)
+        | (Shutdown::Timeout(_) | Shutdown::Infinity, ExitReason::Shutdown) => true,
         (_, reason) => reason.is_orderly() && policy.restart != Restart::Permanent,
     }
 }

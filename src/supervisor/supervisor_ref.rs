@@ -12,6 +12,7 @@ use crate::exit::ExitReason;
 use crate::gen_server::{GenServer, HandleCall, ServerRef, StartError, StartOptions, StopError};
 use crate::id::Pid;
 use crate::message::Object;
+use crate::process;
 use crate::process::Destination;
 
 use super::serve::{
@@ -207,8 +208,9 @@ impl SupervisorOf<Supervisor> {
         Ok(*child.downcast().expect("it is what the start function returned"))
     }
 
-    /// Stops a child as its [`Shutdown`](super::Shutdown) says, and returns when it is gone. It stays known, to be
-    /// [restarted](Self::restart_child) or [deleted](Self::delete_child), unless it is temporary.
+    /// Stops a child as its [`Shutdown`](super::Shutdown) says, and returns when it is gone. It
+    /// stays known, to be [restarted](Self::restart_child) or [deleted](Self::delete_child), unless
+    /// it is temporary.
     ///
     /// One that does not run any more is no error.
     ///
@@ -300,7 +302,7 @@ impl Counts {
         let mut counts = Counts { specs: 0, active: 0, supervisors: 0, workers: 0 };
         for (child_type, state) in children {
             counts.specs += 1;
-            counts.active += usize::from(state.pid().is_some());
+            counts.active += usize::from(state.pid().is_some_and(process::is_alive));
             match child_type {
                 ChildType::Supervisor => counts.supervisors += 1,
                 ChildType::Worker => counts.workers += 1,

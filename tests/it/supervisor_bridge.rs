@@ -49,6 +49,7 @@ impl SupervisorBridge for Subsystem {
     }
 
     fn terminate(&mut self, reason: &ExitReason) {
+        process::unlink(self.process); // It is to end by itself.
         process::send(self.process, ExitReason::Normal);
         process::send(self.witness, Stopped(reason.clone()));
     }
