@@ -504,3 +504,35 @@ mod tcp_counter {
         assert!(ended.errors.starts_with(&expected), "{}", ended.errors);
     }
 }
+
+#[cfg(unix)]
+mod application {
+    use super::*;
+
+    const OPENED: &str = "stock: 10 items\n\
+                          shop: open\n\
+                          3 items, please: sold, 7 left\n\
+                          8 items, please: not that many\n";
+
+    const CLOSED: &str = "shop: last orders\n\
+                          clerk: goes home (shutdown)\n\
+                          shop: closed\n\
+                          stock: 7 items are left (shutdown)\n";
+
+    /// Starts the example, waits until the shop is open, and sends it a signal.
+    fn run_until(signal: &str) -> Ended {
+        let example = Example::start("application", &[]);
+        let opened: String = OPENED.lines().map(|_| example.line()).collect();
+        assert_eq!(opened, OPENED);
+        let kill = format!("kill -{signal} {}", example.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        example.finish()
+    }
+
+    #[test]
+    fn stops_in_order_when_it_is_told_to() {
+        for signal in ["TERM", "INT"] {
+            run_until(signal).assert_printed(CLOSED);
+        }
+    }
+}
