@@ -111,14 +111,13 @@ impl Runner {
         let killed = Witness::new();
         let controller = controller().map_err(RunError::Start)?;
         let end = controller.send_request(AwaitEnd { shutdown_timeout, before_stop });
-        let signals = signals::listen();
+        let _until_the_end = signals::listen();
         let mut loaded = Vec::new();
         let started = start(applications, &mut loaded, restart, mode);
         if started.is_err() {
             terminate().map_err(RunError::Start)?;
         }
         let cause = end.receive_response(Duration::MAX);
-        drop(signals);
         for name in loaded {
             _ = unload(&name); // It may have been unloaded before.
         }

@@ -505,6 +505,205 @@ mod tcp_counter {
     }
 }
 
+mod super_duper {
+    use super::*;
+
+    const SHOW: &str = "
+OneForOne
+ernie enters
+bert enters
+grover enters
+children: [ernie; bert; grover]
+bert: Ernie, where is the banana?
+bert: Mayday! (\"forgot the lines\")
+bert enters
+children: [ernie; bert; grover]
+bert: Where was I?
+the curtain falls
+grover: Mayday! (shutdown)
+bert: Mayday! (shutdown)
+ernie: Mayday! (shutdown)
+
+OneForAll
+ernie enters
+bert enters
+grover enters
+children: [ernie; bert; grover]
+bert: Ernie, where is the banana?
+bert: Mayday! (\"forgot the lines\")
+grover: Mayday! (shutdown)
+ernie: Mayday! (shutdown)
+ernie enters
+bert enters
+grover enters
+children: [ernie; bert; grover]
+bert: Where was I?
+the curtain falls
+grover: Mayday! (shutdown)
+bert: Mayday! (shutdown)
+ernie: Mayday! (shutdown)
+
+RestForOne
+ernie enters
+bert enters
+grover enters
+children: [ernie; bert; grover]
+bert: Ernie, where is the banana?
+bert: Mayday! (\"forgot the lines\")
+grover: Mayday! (shutdown)
+bert enters
+grover enters
+children: [ernie; bert; grover]
+bert: Where was I?
+the curtain falls
+grover: Mayday! (shutdown)
+bert: Mayday! (shutdown)
+ernie: Mayday! (shutdown)
+
+Transient and temporary
+ernie enters
+bert enters
+ernie: Mayday! (\"forgot the lines\")
+ernie enters
+children: [ernie; bert]
+ernie: Mayday! (normal)
+children: [ernie, off stage; bert]
+bert: Mayday! (\"forgot the lines\")
+children: [ernie, off stage]
+
+OneForOne
+ernie enters
+bert enters
+grover enters
+oscar enters
+oscar: Who has left the lid off?
+children: [ernie; bert; grover; oscar]
+oscar: Mayday! (shutdown)
+children: [ernie; bert; grover; oscar, off stage]
+children: [ernie; bert; grover]
+grover: Mayday! (shutdown)
+bert: Mayday! (shutdown)
+ernie: Mayday! (shutdown)
+
+Dynamic
+cookie monster enters
+children: [cookie monster]
+cookie monster: Me want cookie!
+cookie monster: Mayday! (\"forgot the lines\")
+cookie monster enters
+children: [cookie monster]
+cookie monster: Mayday! (shutdown)
+children: []
+";
+
+    const DEATH: &str = "[#-#-#T#:#:#Z ERROR procession::gen_server] \
+                         server NAME (<#.#.#>) is terminating\n\
+                         \u{20}       last message: Die\n\
+                         \u{20}       state: Character { name: \"NAME\" }\n\
+                         \u{20}       reason: \"forgot the lines\"\n\
+                         \u{20}       client: <#.#.#>\n\
+                         [#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
+                         \u{20}       initial call: super_duper::Character\n\
+                         \u{20}       registered name: NAME\n\
+                         \u{20}       reason: \"forgot the lines\"\n\
+                         \u{20}       ancestors: [<#.#.#>, <#.#.#>]\n\
+                         \u{20}       message queue length: #\n\
+                         \u{20}       links: [<#.#.#>]\n\
+                         \u{20}       trap_exit: true\n\
+                         [#-#-#T#:#:#Z ERROR procession::supervisor] \
+                         supervisor report of <#.#.#>\n\
+                         \u{20}       context: child terminated\n\
+                         \u{20}       reason: \"forgot the lines\"\n\
+                         \u{20}       child: NAME (<#.#.#>)\n";
+
+    #[test]
+    fn goes_on_after_each_death_as_the_strategy_says() {
+        let dead = ["bert", "bert", "bert", "ernie", "bert", "cookie monster"];
+        let log: String = dead.iter().map(|name| DEATH.replace("NAME", name)).collect();
+        run("super_duper", &[]).assert_printed_and_logged(SHOW, &log);
+    }
+}
+
+mod egg_timer_supervised {
+    use super::*;
+
+    #[test]
+    fn rings_the_alarms_that_were_set_before_it_broke() {
+        run("egg_timer_supervised", &[]).assert_printed_and_logged(
+            "an egg timer starts; pending: []\n\
+             breaking something\n\
+             an egg timer starts; pending: [\"hen's egg\", \"quail egg\"]\n\
+             no answer from the last one: the server ended before it answered: panicked: \
+             we broke something, at examples/egg_timer_supervised.rs:#:#\n\
+             the quail egg is done: not too early\n\
+             the hen's egg is done: not too early\n",
+            "[#-#-#T#:#:#Z ERROR procession::gen_server] \
+             server egg_timer (<#.#.#>) is terminating\n\
+             \u{20}       last message: BreakSomething\n\
+             \u{20}       state: EggTimer { table: ServerRef(Name(\"table\")) }\n\
+             \u{20}       reason: panicked: we broke something, \
+             at examples/egg_timer_supervised.rs:#:#\n\
+             \u{20}       client: <#.#.#>\n\
+             [#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
+             \u{20}       initial call: egg_timer_supervised::EggTimer\n\
+             \u{20}       registered name: egg_timer\n\
+             \u{20}       reason: panicked: we broke something, \
+             at examples/egg_timer_supervised.rs:#:#\n\
+             \u{20}       ancestors: [<#.#.#>, <#.#.#>]\n\
+             \u{20}       message queue length: #\n\
+             \u{20}       links: [<#.#.#>]\n\
+             \u{20}       trap_exit: false\n\
+             [#-#-#T#:#:#Z ERROR procession::supervisor] supervisor report of <#.#.#>\n\
+             \u{20}       context: child terminated\n\
+             \u{20}       reason: panicked: we broke something, \
+             at examples/egg_timer_supervised.rs:#:#\n\
+             \u{20}       child: egg timer (<#.#.#>)\n",
+        );
+    }
+}
+
+mod rock_paper_scissors {
+    use super::*;
+
+    #[test]
+    fn tells_both_players_of_the_game_that_crashed_and_lets_them_begin_anew() {
+        let mut ended = run("rock_paper_scissors", &[]);
+        // Whose move came last, differs.
+        for shape in ["Rock", "Well"] {
+            ended.errors = ended.errors.replace(&format!("message: {shape}"), "message: SHAPE");
+        }
+        ended.assert_printed_and_logged(
+            "a game:\n\
+             ann: is invited; Paper: Draw; Rock: Won\n\
+             bob: is invited; Paper: Draw; Scissors: Lost\n\
+             a game that crashes:\n\
+             cleo: is invited; Paper: Draw; Rock: the game has crashed: \
+             this is not played with a well; is invited; Scissors: Won\n\
+             dan: is invited; Paper: Draw; Well: the game has crashed: \
+             this is not played with a well; is invited; Paper: Lost\n",
+            "[#-#-#T#:#:#Z ERROR procession::gen_server] server <#.#.#> is terminating\n\
+             \u{20}       last message: SHAPE\n\
+             \u{20}       state: Game { first: None }\n\
+             \u{20}       reason: panicked: this is not played with a well, \
+             at examples/rock_paper_scissors.rs:#:#\n\
+             \u{20}       client: <#.#.#>\n\
+             [#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
+             \u{20}       initial call: rock_paper_scissors::Game\n\
+             \u{20}       reason: panicked: this is not played with a well, \
+             at examples/rock_paper_scissors.rs:#:#\n\
+             \u{20}       ancestors: [games, <#.#.#>, <#.#.#>]\n\
+             \u{20}       message queue length: #\n\
+             \u{20}       links: [<#.#.#>]\n\
+             \u{20}       trap_exit: false\n\
+             [#-#-#T#:#:#Z ERROR procession::supervisor] supervisor report of games\n\
+             \u{20}       context: child terminated\n\
+             \u{20}       reason: panicked: this is not played with a well, \
+             at examples/rock_paper_scissors.rs:#:#\n\
+             \u{20}       child: rock_paper_scissors::Game (<#.#.#>)\n",
+        );
+    }
+}
+
 #[cfg(unix)]
 mod application {
     use super::*;
