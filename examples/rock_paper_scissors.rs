@@ -128,9 +128,9 @@ impl HandleCast<Enter> for WaitingRoom {
 struct Story(&'static str, Vec<String>);
 
 /// Has a player enter, who plays these shapes one after the other, and tells its story in the end.
-fn enter(name: &'static str, shapes: &[Shape]) -> Result<(), Box<dyn Error>> {
+fn enter(name: &'static str, shapes: &'static [Shape]) -> Result<(), Box<dyn Error>> {
     let listener = process::self_pid();
-    let mut shapes = shapes.to_vec().into_iter();
+    let mut shapes = shapes.iter().copied();
     process::spawn(move || {
         ServerRef::<WaitingRoom>::named("waiting_room").cast(Enter(process::self_pid()));
         let mut story = Vec::new();
@@ -174,7 +174,9 @@ fn play(
 /// Prints what has happened to two players, when they have told it.
 fn print_stories(names: [&str; 2]) {
     for expected in names {
-        receive! { Story(name, story) if name == expected => println!("{name}: {}", story.join("; ")) }
+        receive! {
+            Story(name, story) if name == expected => println!("{name}: {}", story.join("; ")),
+        }
     }
 }
 
