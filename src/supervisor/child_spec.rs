@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::gen_server::{GenServer, ServerRef, StartError};
 use crate::id::Pid;
 use crate::process;
+use crate::process::unwind::{Guarded, drop_caught};
 
 /// How long a worker has to end before it is killed, unless it is told otherwise, as in OTP.
 const WORKER_SHUTDOWN: Duration = Duration::from_secs(5);
@@ -233,7 +234,7 @@ pub(crate) struct Spec {
 /// A child that was just started, and what is for who has asked for it.
 pub(crate) struct Started {
     pub(crate) pid: Pid,
-    pub(crate) child: Box<dyn Any + Send>,
+    pub(crate) child: Guarded<Box<dyn Any + Send>>,
 }
 
 impl fmt::Debug for Spec {
@@ -257,7 +258,7 @@ impl Spec {
     ) -> Spec {
         let start = move || {
             let child = start(args.clone())?;
-            Ok(Started { pid: child.child_pid(), child: Box::new(child) })
+            Ok(Started { pid: child.child_pid(), child: Guarded::new(Box::new(child)) })
         };
         Spec { policy, start: Some(Arc::new(start)) }
     }
@@ -269,9 +270,18 @@ impl Spec {
         outcome.unwrap_or_else(|reason| Err(StartError::Failed(reason)))
     }
 
-    /// Drops what a child that is never started again is started with.
-    pub(crate) fn forget_start(&mut self) {
-        self.start = None;
+    /// Drops what a child is started with that is never started again.
+    pub(crate) fn forget_start_if_temporary(&mut self) {
+        if self.policy.restart == Restart::Temporary {
+            drop_caught(self.start.take());
+        }
+    }
+}
+
+impl Drop for Spec {
+    fn drop(&mut self) {
+        // What the function keeps is no reason for a supervisor to fail.
+        drop_caught(self.start.take());
     }
 }
 

@@ -142,11 +142,9 @@ impl Crowd {
         }
         let Started { pid, child } = spec.start().map_err(start_error)?;
         report_progress(&spec.policy, pid);
-        if spec.policy.restart == Restart::Temporary {
-            spec.forget_start();
-        }
+        spec.forget_start_if_temporary();
         self.children.insert(pid, Member { spec, is_running: true, restarts: 0 });
-        Ok(child)
+        Ok(child.into_inner())
     }
 
     /// Does what is to be done when a child has ended. An error is the supervisor's own end.

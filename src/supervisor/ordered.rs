@@ -8,6 +8,7 @@ use crate::gen_server::StartError;
 use crate::id::Pid;
 use crate::message::{Exit, Message};
 use crate::process;
+use crate::process::unwind::Guarded;
 use crate::report::Context;
 
 use super::children::{Child, ChildState, Children, Place};
@@ -89,11 +90,17 @@ impl Ordered {
     }
 
     /// Starts a child. One that chooses not to start is no error; a temporary one is forgotten.
-    fn start_one(&mut self, place: Place) -> Result<Option<Box<dyn Any + Send>>, StartError> {
+    fn start_one(
+        &mut self,
+        place: Place,
+    ) -> Result<Option<Guarded<Box<dyn Any + Send>>>, StartError> {
         let spec = self.children.get(place).expect("a place that was found").spec.clone();
         match spec.start() {
             Ok(Started { pid, child }) => {
                 self.children.set_state(place, ChildState::Running(pid));
+                if let Some(child) = self.children.get_mut(place) {
+                    child.spec.forget_start_if_temporary();
+                }
                 report_progress(&spec.policy, pid);
                 Ok(Some(child))
             }
@@ -271,7 +278,7 @@ impl Ordered {
         }
         let place = self.children.add(spec);
         match self.start_one(place) {
-            Ok(child) => child.ok_or(SupervisorError::Ignored),
+            Ok(child) => child.map(Guarded::into_inner).ok_or(SupervisorError::Ignored),
             Err(error) => {
                 self.children.remove(place);
                 Err(start_error(error))

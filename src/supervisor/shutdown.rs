@@ -11,13 +11,11 @@ use crate::process::receive;
 
 use super::{Policy, Restart, Shutdown};
 
-/// Children that were told to end, by the monitors that will tell.
-#[derive(Default)]
+/// A child that was told to end.
 struct Ending {
-    pids: BTreeMap<MonitorRef, Pid>,
-    /// When they are killed, those that are.
-    deadlines: BTreeSet<(Instant, MonitorRef)>,
-    deadline_of: BTreeMap<MonitorRef, Instant>,
+    pid: Pid,
+    /// When it is killed.
+    deadline: Option<Instant>,
 }
 
 /// Stops children of the caller, all at once, each as is said, and waits until all are gone.
@@ -26,26 +24,28 @@ pub(crate) fn stop_all(
     children: impl IntoIterator<Item = (Pid, Shutdown)>,
 ) -> BTreeMap<Pid, ExitReason> {
     let since = process::mark();
-    let mut ending = Ending::default();
-    for (pid, shutdown) in children {
-        ending.tell(pid, shutdown);
-    }
+    let mut ending: BTreeMap<MonitorRef, Ending> =
+        children.into_iter().map(|(pid, shutdown)| tell_to_end(pid, shutdown)).collect();
+    let mut first = first_deadline(&ending);
     let mut ended = BTreeMap::new();
     let mut unclear = BTreeSet::new();
-    while !ending.pids.is_empty() {
-        let message = process::receive_match_since(since, ending.time_left(), |message| {
-            message.downcast_ref::<Down>().is_some_and(|it| ending.pids.contains_key(&it.monitor))
+    while !ending.is_empty() {
+        let message = process::receive_match_since(since, receive::time_left(first), |message| {
+            message.downcast_ref::<Down>().is_some_and(|it| ending.contains_key(&it.monitor))
         });
         match message.map(|message| message.downcast::<Down>()) {
-            Some(Ok(down)) => {
-                let Some(pid) = ending.remove(down.monitor) else { continue };
-                if down.reason == ExitReason::NoProc {
+            Some(Ok(Down { monitor, reason, .. })) => {
+                let Some(Ending { pid, .. }) = ending.remove(&monitor) else { continue };
+                if reason == ExitReason::NoProc {
                     unclear.insert(pid);
                 }
-                ended.insert(pid, down.reason);
+                ended.insert(pid, reason);
             }
             Some(Err(_)) => unreachable!("only a DOWN was asked for"),
-            None => ending.kill_late(Instant::now()),
+            None => {
+                kill_late(&mut ending);
+                first = first_deadline(&ending);
+            }
         }
     }
     ended.extend(own_reasons(unclear));
@@ -86,45 +86,30 @@ pub(crate) fn stop_one(pid: Pid, shutdown: Shutdown) -> ExitReason {
     stop_all([(pid, shutdown)]).remove(&pid).expect("it was told to end")
 }
 
-impl Ending {
-    fn tell(&mut self, pid: Pid, shutdown: Shutdown) {
-        // A child may have removed the link, and would not be heard of.
-        let monitor = process::monitor(pid);
-        let (reason, deadline) = match shutdown {
-            Shutdown::BrutalKill => (ExitReason::Kill, None),
-            Shutdown::Timeout(time) => (ExitReason::Shutdown, receive::deadline_after(time)),
-            Shutdown::Infinity => (ExitReason::Shutdown, None),
-        };
-        process::exit(pid, reason);
-        self.pids.insert(monitor, pid);
-        if let Some(deadline) = deadline {
-            self.deadlines.insert((deadline, monitor));
-            self.deadline_of.insert(monitor, deadline);
-        }
-    }
+fn tell_to_end(pid: Pid, shutdown: Shutdown) -> (MonitorRef, Ending) {
+    // A child may have removed the link, and would not be heard of.
+    let monitor = process::monitor(pid);
+    let (reason, deadline) = match shutdown {
+        Shutdown::BrutalKill => (ExitReason::Kill, None),
+        Shutdown::Timeout(time) => (ExitReason::Shutdown, receive::deadline_after(time)),
+        Shutdown::Infinity => (ExitReason::Shutdown, None),
+    };
+    process::exit(pid, reason);
+    (monitor, Ending { pid, deadline })
+}
 
-    fn remove(&mut self, monitor: MonitorRef) -> Option<Pid> {
-        if let Some(deadline) = self.deadline_of.remove(&monitor) {
-            self.deadlines.remove(&(deadline, monitor));
-        }
-        self.pids.remove(&monitor)
-    }
+/// The first instant at which somebody is killed.
+fn first_deadline(ending: &BTreeMap<MonitorRef, Ending>) -> Option<Instant> {
+    ending.values().filter_map(|it| it.deadline).min()
+}
 
-    /// How long it is to the first deadline.
-    fn time_left(&self) -> Duration {
-        receive::time_left(self.deadlines.first().map(|(deadline, _)| *deadline))
-    }
-
-    /// Kills those that have had their time.
-    fn kill_late(&mut self, now: Instant) {
-        while let Some((deadline, monitor)) = self.deadlines.first().copied() {
-            if deadline > now {
-                return;
-            }
-            self.deadlines.pop_first();
-            if let Some(pid) = self.pids.get(&monitor) {
-                process::exit(*pid, ExitReason::Kill);
-            }
+/// Kills those that have had their time.
+fn kill_late(ending: &mut BTreeMap<MonitorRef, Ending>) {
+    let now = Instant::now();
+    for Ending { pid, deadline } in ending.values_mut() {
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            process::exit(*pid, ExitReason::Kill);
+            *deadline = None;
         }
     }
 }
