@@ -34,6 +34,7 @@ mod supervisor_restarts;
 mod supervisor_reports;
 mod supervisor_races;
 mod dynamic_supervisor;
+mod dynamic_supervisor_rules;
 mod simple_one_for_one;
 mod supervisor_tree;
 mod supervisor_bridge;
