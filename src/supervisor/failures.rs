@@ -5,6 +5,7 @@ use crate::gen_server::StartError;
 use crate::id::Pid;
 use crate::message::{Message, Object};
 use crate::process;
+use crate::process::names::name_of;
 use crate::process::printed::printed;
 use crate::report::{
     Child, Context, Kind, ProgressReport, Report, SupervisorReport, is_wanted, log_caught, submit,
@@ -15,7 +16,7 @@ use super::{Policy, SupervisorError};
 /// The calling supervisor, as reports show it.
 fn me() -> Object {
     let pid = process::self_pid();
-    process::info(pid).and_then(|info| info.name).map_or(Object::Pid(pid), Object::Name)
+    name_of(pid).map_or(Object::Pid(pid), Object::Name)
 }
 
 fn describe(policy: &Policy, pid: Option<Pid>) -> Child {

@@ -206,7 +206,9 @@ impl Ordered {
         };
         match outcome {
             Ok(()) => {
-                if let Some(child) = self.children.get_mut(place) {
+                if let Some(child) = self.children.get_mut(place)
+                    && child.state() != ChildState::Stopped
+                {
                     child.restarts += 1;
                 }
             }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::exit::ExitReason;
 use crate::id::{MonitorRef, Pid};
-use crate::message::{Down, Exit};
+use crate::message::{Down, Exit, Message};
 use crate::process;
 use crate::process::receive;
 
@@ -23,62 +23,63 @@ struct Ending {
 pub(crate) fn stop_all(
     children: impl IntoIterator<Item = (Pid, Shutdown)>,
 ) -> BTreeMap<Pid, ExitReason> {
-    let since = process::mark();
+    let (since, now) = (process::mark(), Instant::now());
     let mut ending: BTreeMap<MonitorRef, Ending> =
-        children.into_iter().map(|(pid, shutdown)| tell_to_end(pid, shutdown)).collect();
+        children.into_iter().map(|(pid, shutdown)| tell_to_end(pid, shutdown, now)).collect();
+    let pids: BTreeSet<Pid> = ending.values().map(|it| it.pid).collect();
     let mut first = first_deadline(&ending);
-    let mut ended = BTreeMap::new();
-    let mut unclear = BTreeSet::new();
+    let (mut downs, mut exits) = (BTreeMap::new(), BTreeMap::new());
     while !ending.is_empty() {
         let message = process::receive_match_since(since, receive::time_left(first), |message| {
-            message.downcast_ref::<Down>().is_some_and(|it| ending.contains_key(&it.monitor))
+            let down = message.downcast_ref::<Down>();
+            down.is_some_and(|it| ending.contains_key(&it.monitor)) || is_exit_of(&pids, message)
         });
-        match message.map(|message| message.downcast::<Down>()) {
-            Some(Ok(Down { monitor, reason, .. })) => {
-                let Some(Ending { pid, .. }) = ending.remove(&monitor) else { continue };
-                if reason == ExitReason::NoProc {
-                    unclear.insert(pid);
-                }
-                ended.insert(pid, reason);
+        let Some(message) = message else {
+            kill_late(&mut ending);
+            first = first_deadline(&ending);
+            continue;
+        };
+        match message.downcast::<Down>() {
+            Ok(down) => {
+                let ended = ending.remove(&down.monitor);
+                downs.extend(ended.map(|it| (it.pid, down.reason)));
             }
-            Some(Err(_)) => unreachable!("only a DOWN was asked for"),
-            None => {
-                kill_late(&mut ending);
-                first = first_deadline(&ending);
-            }
+            Err(message) => _ = note_exit(message, &mut exits),
         }
     }
-    ended.extend(own_reasons(unclear));
+    // One that had ended before it was watched.
+    let is_unclear = |pid: &Pid| downs[pid] == ExitReason::NoProc && !exits.contains_key(pid);
+    let unclear = pids.iter().copied().filter(is_unclear).collect();
+    own_reasons(unclear, &mut exits);
     // The links stand until now: if the caller is killed before, its children are to hear of it.
-    for pid in ended.keys() {
-        process::unlink(*pid);
-    }
-    while exit_of(Duration::ZERO, |pid| ended.contains_key(&pid)).is_some() {}
-    ended
+    pids.iter().for_each(|pid| process::unlink(*pid));
+    while process::receive_match_timeout(Duration::ZERO, |it| is_exit_of(&pids, it)).is_some() {}
+    downs.extend(exits);
+    downs
 }
 
-/// Why children have ended that had done so before they were watched.
-fn own_reasons(mut unclear: BTreeSet<Pid>) -> BTreeMap<Pid, ExitReason> {
-    let mut reasons = BTreeMap::new();
+/// Waits for the exits of children that have ended, which say why. `exits` gets the reasons.
+fn own_reasons(mut unclear: BTreeSet<Pid>, exits: &mut BTreeMap<Pid, ExitReason>) {
     for pid in &unclear {
-        // Its exit, which says why, is there or on its way. If it had removed the link there is
-        // none; then this brings one.
+        // It is there or on its way. If the child had removed the link there is none; then this
+        // brings one.
         process::link(*pid);
     }
     while !unclear.is_empty() {
-        let Some(exit) = exit_of(Duration::MAX, |pid| unclear.contains(&pid)) else { break };
-        unclear.remove(&exit.from);
-        reasons.insert(exit.from, exit.reason);
+        let message = process::receive_match(|message| is_exit_of(&unclear, message));
+        note_exit(message, exits).map(|pid| unclear.remove(&pid));
     }
-    reasons
 }
 
-/// Takes the first exit of one of these out of the mailbox.
-fn exit_of(timeout: Duration, is_one: impl Fn(Pid) -> bool) -> Option<Exit> {
-    let message = process::receive_match_timeout(timeout, |message| {
-        message.downcast_ref::<Exit>().is_some_and(|exit| is_one(exit.from))
-    })?;
-    message.downcast().ok()
+fn is_exit_of(pids: &BTreeSet<Pid>, message: &Message) -> bool {
+    message.downcast_ref::<Exit>().is_some_and(|exit| pids.contains(&exit.from))
+}
+
+/// Keeps why a process has ended, as the first of its exits says. Returns which one.
+fn note_exit(message: Message, exits: &mut BTreeMap<Pid, ExitReason>) -> Option<Pid> {
+    let exit = message.downcast::<Exit>().ok()?;
+    exits.entry(exit.from).or_insert(exit.reason);
+    Some(exit.from)
 }
 
 /// As [`stop_all`], for one.
@@ -86,12 +87,12 @@ pub(crate) fn stop_one(pid: Pid, shutdown: Shutdown) -> ExitReason {
     stop_all([(pid, shutdown)]).remove(&pid).expect("it was told to end")
 }
 
-fn tell_to_end(pid: Pid, shutdown: Shutdown) -> (MonitorRef, Ending) {
+fn tell_to_end(pid: Pid, shutdown: Shutdown, now: Instant) -> (MonitorRef, Ending) {
     // A child may have removed the link, and would not be heard of.
     let monitor = process::monitor(pid);
     let (reason, deadline) = match shutdown {
         Shutdown::BrutalKill => (ExitReason::Kill, None),
-        Shutdown::Timeout(time) => (ExitReason::Shutdown, receive::deadline_after(time)),
+        Shutdown::Timeout(time) => (ExitReason::Shutdown, now.checked_add(time)),
         Shutdown::Infinity => (ExitReason::Shutdown, None),
     };
     process::exit(pid, reason);
