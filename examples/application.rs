@@ -11,7 +11,7 @@
 
 use procession::application::{self, Application, Callback, RunError};
 use procession::prelude::*;
-use procession::supervisor::{Child, ChildSpec, Supervisor};
+use procession::supervisor::Child;
 
 /// How many there are of what is sold.
 #[derive(Debug)]

@@ -14,7 +14,6 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use procession::prelude::*;
-use procession::supervisor::{ChildSpec, Supervisor};
 use procession::timer;
 
 /// Who is to be told when.

@@ -20,7 +20,6 @@ use std::error::Error;
 
 use procession::dynamic_supervisor::{DynamicSupervisor, DynamicSupervisorRef};
 use procession::prelude::*;
-use procession::supervisor::{ChildSpec, Restart, Supervised, Supervisor};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Shape {

@@ -13,9 +13,7 @@ use std::error::Error;
 
 use procession::dynamic_supervisor::DynamicSupervisor;
 use procession::prelude::*;
-use procession::supervisor::{
-    ChildSpec, ChildState, Restart, Strategy, Supervisor, SupervisorOf, SupervisorRef,
-};
+use procession::supervisor::{ChildState, Strategy, SupervisorOf};
 
 /// A server that is registered as what it is called.
 #[derive(Debug)]

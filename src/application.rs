@@ -3,7 +3,6 @@
 //! ```
 //! use procession::application::{self, Application};
 //! use procession::prelude::*;
-//! use procession::supervisor::{Supervised, Supervisor};
 //!
 //! # #[derive(Debug)]
 //! # struct Counter(u64);

@@ -3,7 +3,6 @@
 //! ```
 //! use procession::dynamic_supervisor::DynamicSupervisor;
 //! use procession::prelude::*;
-//! use procession::supervisor::{Restart, Supervised};
 //!
 //! # #[derive(Debug)]
 //! # struct Session(u32);

@@ -18,3 +18,4 @@ pub use crate::message::Opaque;
 pub use crate::message::Timeout;
 pub use crate::process;
 pub use crate::receive;
+pub use crate::supervisor::{ChildSpec, Restart, Supervised, Supervisor, SupervisorRef};

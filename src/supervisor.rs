@@ -2,7 +2,6 @@
 //!
 //! ```
 //! use procession::prelude::*;
-//! use procession::supervisor::{Supervised, Supervisor};
 //!
 //! # #[derive(Debug)]
 //! # struct Counter(u64);

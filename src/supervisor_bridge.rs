@@ -6,7 +6,6 @@
 //!
 //! ```
 //! use procession::prelude::*;
-//! use procession::supervisor::Supervisor;
 //! use procession::supervisor_bridge::{BridgeInit, SupervisorBridge};
 //!
 //! /// A subsystem that knows nothing of supervisors.

@@ -86,7 +86,7 @@ impl<C: Child, I: Send + 'static> Child for (C, I) {
 /// ```
 /// use procession::prelude::*;
 /// use procession::proc_lib;
-/// use procession::supervisor::{ChildSpec, Restart, Shutdown};
+/// use procession::supervisor::Shutdown;
 /// use std::time::Duration;
 ///
 /// let spec = ChildSpec::new("printer", || {

@@ -24,7 +24,6 @@ use super::{Child, ChildSpec, ChildType, Policy, Spec, Supervisor, SupervisorErr
 ///
 /// ```
 /// use procession::prelude::*;
-/// use procession::supervisor::{Restart, Supervised, Supervisor};
 ///
 /// # #[derive(Debug)]
 /// # struct Session(u32);

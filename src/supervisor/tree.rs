@@ -19,7 +19,7 @@ use super::{ChildInfo, ChildState, ChildType, SupervisorError, SupervisorRef};
 ///
 /// ```
 /// use procession::prelude::*;
-/// use procession::supervisor::{self, Supervised, Supervisor};
+/// use procession::supervisor;
 ///
 /// # #[derive(Debug)]
 /// # struct Counter;
