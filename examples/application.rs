@@ -86,10 +86,7 @@ impl HandleCall<Buy> for Clerk {
 fn stock() -> Application {
     Application::new("stock").env("items", 10_u32).start(|| {
         let items = application::get_env("stock", "items").unwrap_or(0);
-        let server = ChildSpec::new("stock", move || {
-            Stock::start_link_with(items, StartOptions::new().name("stock"))
-        });
-        Supervisor::one_for_one().child(server).start_link()
+        Supervisor::one_for_one().child(Stock::named_child_spec("stock", items)).start_link()
     })
 }
 
@@ -104,9 +101,7 @@ impl Callback for Shop {
     type Args = ();
 
     fn start((): ()) -> Result<(Pid, Self), StartError> {
-        let clerk = ChildSpec::new("clerk", || {
-            Clerk::start_link_with((), StartOptions::new().name("clerk"))
-        });
+        let clerk = Clerk::named_child_spec("clerk", ());
         let top = Supervisor::one_for_one().child(clerk).start_link()?;
         Ok((top.child_pid(), Shop))
     }

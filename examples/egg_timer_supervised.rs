@@ -136,12 +136,8 @@ impl HandleCall<Request> for EggTimer {
 fn main() -> Result<(), Box<dyn Error>> {
     env_logger::init(); // Without RUST_LOG it shows errors.
     let kitchen = Supervisor::rest_for_one()
-        .child(ChildSpec::new("table", || {
-            Table::start_link_with((), StartOptions::new().name("table"))
-        }))
-        .child(ChildSpec::new("egg timer", || {
-            EggTimer::start_link_with((), StartOptions::new().name("egg_timer"))
-        }))
+        .child(Table::named_child_spec("table", ()))
+        .child(EggTimer::named_child_spec("egg_timer", ()))
         .start_link()?;
 
     let egg_timer = ServerRef::<EggTimer>::named("egg_timer");

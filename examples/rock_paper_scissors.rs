@@ -181,12 +181,8 @@ fn print_stories(names: [&str; 2]) {
 
 fn main() -> Result<(), Box<dyn Error>> {
     env_logger::init(); // Without RUST_LOG it shows errors.
-    let games = ChildSpec::new("games", || {
-        DynamicSupervisor::new().start_link_with(StartOptions::new().name("games"))
-    });
-    let room = ChildSpec::new("waiting room", || {
-        WaitingRoom::start_link_with((), StartOptions::new().name("waiting_room"))
-    });
+    let games = DynamicSupervisor::new().named_child_spec("games");
+    let room = WaitingRoom::named_child_spec("waiting_room", ());
     let club = Supervisor::rest_for_one().child(games).child(room).start_link()?;
 
     println!("a game:");

@@ -57,7 +57,7 @@ impl HandleCall<Cue> for Character {
 
 /// What it takes to put a character on stage.
 fn character(name: &'static str) -> ChildSpec<ServerRef<Character>> {
-    ChildSpec::new(name, move || Character::start_link_with(name, StartOptions::new().name(name)))
+    Character::named_child_spec(name, name)
 }
 
 fn say(name: &str, line: &'static str) -> Result<(), CallError> {

@@ -118,6 +118,12 @@ impl DynamicSupervisor {
     pub fn child_spec(self, id: impl Into<String>) -> ChildSpec<DynamicSupervisorRef> {
         ChildSpec::new(id, move || self.clone().start_link()).child_type(ChildType::Supervisor)
     }
+
+    /// As [`child_spec`](Self::child_spec), registered as `name`, which is its id, too.
+    pub fn named_child_spec(self, name: impl Into<String>) -> ChildSpec<DynamicSupervisorRef> {
+        ChildSpec::named(name, move |options| self.clone().start_link_with(options))
+            .child_type(ChildType::Supervisor)
+    }
 }
 
 /// A dynamic supervisor, by pid or name.

@@ -245,6 +245,12 @@ impl Supervisor {
     pub fn child_spec(self, id: impl Into<String>) -> ChildSpec<SupervisorRef> {
         ChildSpec::new(id, move || self.clone().start_link()).child_type(ChildType::Supervisor)
     }
+
+    /// As [`child_spec`](Self::child_spec), registered as `name`, which is its id, too.
+    pub fn named_child_spec(self, name: impl Into<String>) -> ChildSpec<SupervisorRef> {
+        ChildSpec::named(name, move |options| self.clone().start_link_with(options))
+            .child_type(ChildType::Supervisor)
+    }
 }
 
 impl Policy {
@@ -305,6 +311,15 @@ pub trait Supervise: Sized + 'static {
         Self::Args: Clone + Sync,
     {
         ChildSpec::new(type_name::<Self>(), move || Self::start_link(args.clone()))
+            .child_type(ChildType::Supervisor)
+    }
+
+    /// As [`child_spec`](Self::child_spec), registered as `name`, which is its id, too.
+    fn named_child_spec(name: impl Into<String>, args: Self::Args) -> ChildSpec<SupervisorRef>
+    where
+        Self::Args: Clone + Sync,
+    {
+        ChildSpec::named(name, move |options| Self::start_link_with(args.clone(), options))
             .child_type(ChildType::Supervisor)
     }
 }

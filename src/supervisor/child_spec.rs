@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::gen_server::{GenServer, ServerRef, StartError};
+use crate::gen_server::{GenServer, ServerRef, StartError, StartOptions};
 use crate::id::Pid;
 use crate::process;
 use crate::process::unwind::{Guarded, drop_caught};
@@ -158,6 +158,17 @@ impl<C: Child> ChildSpec<C> {
     }
 }
 
+impl<C: Child> ChildSpec<C> {
+    /// A child that is registered as what it is called.
+    pub(crate) fn named(
+        name: impl Into<String>,
+        start: impl Fn(StartOptions) -> Result<C, StartError> + Send + Sync + 'static,
+    ) -> ChildSpec<C> {
+        let name = name.into();
+        ChildSpec::new(name.clone(), move || start(StartOptions::new().name(&*name)))
+    }
+}
+
 impl<C: Child, A> ChildSpec<C, A> {
     /// What children are made of that `start` starts, each with what it is given: for
     /// [`Supervisor::simple_one_for_one`](super::Supervisor::simple_one_for_one).
@@ -301,6 +312,15 @@ pub trait Supervised: GenServer {
         args: impl Fn() -> Self::Args + Send + Sync + 'static,
     ) -> ChildSpec<ServerRef<Self>> {
         ChildSpec::new(type_name::<Self>(), move || Self::start_link(args()))
+    }
+
+    /// As [`child_spec`](Self::child_spec), for a server that is registered as `name`, which is its
+    /// id, too.
+    fn named_child_spec(name: impl Into<String>, args: Self::Args) -> ChildSpec<ServerRef<Self>>
+    where
+        Self::Args: Clone + Sync,
+    {
+        ChildSpec::named(name, move |options| Self::start_link_with(args.clone(), options))
     }
 
     /// What servers are made of that are all started with arguments of their own: for

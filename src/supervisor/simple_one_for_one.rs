@@ -123,6 +123,12 @@ impl<C: Child, A: Clone + Send + Sync + 'static> SimpleOneForOne<C, A> {
     pub fn child_spec(self, id: impl Into<String>) -> ChildSpec<SimpleRef<C, A>> {
         ChildSpec::new(id, move || self.clone().start_link()).child_type(ChildType::Supervisor)
     }
+
+    /// As [`child_spec`](Self::child_spec), registered as `name`, which is its id, too.
+    pub fn named_child_spec(self, name: impl Into<String>) -> ChildSpec<SimpleRef<C, A>> {
+        ChildSpec::named(name, move |options| self.clone().start_link_with(options))
+            .child_type(ChildType::Supervisor)
+    }
 }
 
 impl<C: Child, A: Clone + Send + Sync + 'static> From<ChildSpec<C, A>> for Template {

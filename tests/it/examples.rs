@@ -657,7 +657,7 @@ mod egg_timer_supervised {
              \u{20}       context: child terminated\n\
              \u{20}       reason: panicked: we broke something, \
              at examples/egg_timer_supervised.rs:#:#\n\
-             \u{20}       child: egg timer (<#.#.#>)\n",
+             \u{20}       child: egg_timer (<#.#.#>)\n",
         );
     }
 }

@@ -3,7 +3,8 @@
 use procession::dynamic_supervisor::DynamicSupervisor;
 use procession::prelude::*;
 use procession::supervisor::{
-    self, ChildSpec, ChildState, ChildType, Restart, Supervised, Supervisor, SupervisorError,
+    self, ChildSpec, ChildState, ChildType, Restart, Supervise, Supervised, Supervisor,
+    SupervisorError, SupervisorInit,
 };
 
 use crate::kid::*;
@@ -29,10 +30,7 @@ fn a_tree_shows_names_pids_and_restarts_below_all_kinds_of_supervisors() {
     let top = Supervisor::one_for_one()
         .child(kid("a"))
         .child(inner.child_spec("inner"))
-        .child(ChildSpec::new("b", move || {
-            let options = StartOptions::new().name("supervisor_tree::b");
-            Kid::start_link_with(("b", witness), options)
-        }))
+        .child(Kid::named_child_spec("supervisor_tree::b", ("b", witness)).id("b"))
         .start_link_with(StartOptions::new().name("supervisor_tree::top"))
         .unwrap();
     top.start_child(crowd).unwrap().start_child(kid("e")).unwrap();
@@ -100,6 +98,40 @@ fn a_child_that_looks_while_it_starts_is_told_so() {
             assert_eq!(seen, Err(SupervisorError::Call(itself)));
         }
         after patience() => panic!("it was not started"),
+    }
+    top.stop().unwrap();
+}
+
+#[test]
+fn children_can_be_registered_as_what_they_are_called() {
+    struct Described;
+
+    impl Supervise for Described {
+        type Args = Pid;
+
+        fn init(witness: Pid) -> SupervisorInit {
+            let kid = Kid::named_child_spec("supervisor_tree::kid", ("kid", witness));
+            Ok(Some(Supervisor::one_for_one().child(kid)))
+        }
+    }
+
+    let alike = Supervisor::simple_one_for_one(Kid::child_template());
+    let top = Supervisor::one_for_one()
+        .child(Supervisor::one_for_one().named_child_spec("supervisor_tree::plain"))
+        .child(alike.named_child_spec("supervisor_tree::alike"))
+        .child(DynamicSupervisor::new().named_child_spec("supervisor_tree::crowd"))
+        .child(Described::named_child_spec("supervisor_tree::described", process::self_pid()))
+        .start_link()
+        .unwrap();
+    let expected = "supervisor <pid>
+    supervisor_tree::plain <pid>
+    supervisor_tree::alike <pid>
+    supervisor_tree::crowd <pid>
+    supervisor_tree::described <pid>
+        supervisor_tree::kid <pid>";
+    assert_eq!(masked(&supervisor::tree(&top).unwrap().to_string()), expected);
+    for name in ["plain", "alike", "crowd", "described", "kid"] {
+        assert!(process::whereis(&format!("supervisor_tree::{name}")).is_some(), "{name}");
     }
     top.stop().unwrap();
 }
