@@ -1016,14 +1016,14 @@ mod a_run {
         let _world = world();
         let me = process::self_pid();
         let runner = Runner::new([telling("a")]).before_stop(move || {
-            process::send(me, Ended("before"));
+            process::send(me, Said(format!("{:?} run", running())));
             panic!("which is of no consequence");
         });
         let run = begin(runner);
         assert_eq!(said(), "a");
         application::terminate().unwrap();
         assert_eq!(outcome(run), Ok(()));
-        assert_eq!((ended(), ended()), ("before", "a"));
+        assert_eq!((said(), ended()), (r#"["a"] run"#.to_owned(), "a"));
     }
 
     // OTP: application_SUITE:shutdown_application_call, shutdown_deadlock
@@ -1074,7 +1074,9 @@ mod a_run {
 mod signals {
     use std::env;
     use std::io::{BufRead, BufReader};
-    use std::process::{Child as Program, ChildStdout, Command, Stdio};
+    use std::process::{ChildStdout, Command, Stdio};
+
+    use procession::timer;
 
     use super::*;
 
@@ -1097,8 +1099,8 @@ mod signals {
         .shutdown(Shutdown::Infinity)
     }
 
-    fn signal(program: &Program, signal: &str) {
-        let kill = format!("kill -{signal} {}", program.id());
+    fn signal(program: u32, signal: &str) {
+        let kill = format!("kill -{signal} {program}");
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
@@ -1124,11 +1126,14 @@ mod signals {
                 .spawn()
                 .unwrap();
             let mut output = BufReader::new(program.stdout.take().unwrap());
+            let id = program.id();
+            let too_late = timer::apply_after(patience(), move || signal(id, "KILL"));
             wait_for("started", &mut output);
-            signal(&program, first);
+            signal(id, first);
             wait_for("stopping", &mut output);
-            signal(&program, second);
+            signal(id, second);
             assert_eq!(program.wait().unwrap().code(), Some(1));
+            timer::cancel(too_late);
         }
     }
 }
