@@ -55,7 +55,7 @@
 //! | `which_applications`, `loaded_applications` | the same |
 //! | `get_key`, `get_all_key` | [`info`] |
 //! | `get_supervisor`, `get_application` | the same |
-//! | `get_env`, `set_env`, `unset_env`, `get_all_env` | the same |
+//! | `get_env`, `set_env`, `unset_env`, `get_all_env` | the same, with the application's name |
 //! | `application_controller:config_change` | [`config_change`] |
 //! | `init:stop` | [`terminate`] |
 //! | booting a release | [`run`], [`Runner`] |
@@ -69,11 +69,13 @@
 //! - Applications that depend on one another are an error at once, where OTP waits for ever.
 //! - A start phase has no arguments, an application no `maxT`, and nothing is distributed: there is
 //!   no `permit`, `takeover`, or start type.
+//! - A phase is only gone through by the callback of its own application, not by those that include
+//!   it.
 //! - There is no group leader: a process belongs to an application if that's master is among its
 //!   [ancestors](crate::process::Info::ancestors), of which there are sixteen at most.
-//! - The environment is typed where it is read. It can be set and read at all times, also while the
-//!   applications are being stopped; what else is to change something then is
-//!   [`ApplicationError::Terminating`].
+//! - The environment is typed where it is read, and set value by value. It can be set and read at
+//!   all times, also while the applications are being stopped; what else is to change something
+//!   then is [`ApplicationError::Terminating`].
 //! - If a master is killed, [`Callback::stop`] runs while its thread unwinds: it cannot wait.
 //!
 //! OTP: [`application`](https://www.erlang.org/doc/apps/kernel/application.html).
@@ -81,18 +83,21 @@
 mod controller;
 mod ensure;
 mod env;
+mod killed;
 mod master;
 mod run;
 
 use std::error::Error;
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::exit::CallError;
-use crate::exit::{Detail, ExitReason};
+use crate::exit::{CallError, Detail, ExitReason};
 use crate::gen_server::{ServerRef, StartError};
 use crate::id::Pid;
+use crate::process;
+use crate::process::unwind::{drop_caught, drop_each_caught};
 use crate::supervisor::Child;
 
 pub use ensure::{Mode, ensure_all_started, ensure_all_started_as};
@@ -100,7 +105,8 @@ pub use env::{
     EnvChange, EnvSnapshot, env_snapshot, get_all_env, get_env, set_env, set_persistent_env,
     unset_env,
 };
-pub use run::{Killed, RunError, Runner, run};
+pub use killed::Killed;
+pub use run::{RunError, Runner, run};
 
 use controller::{ask, controller};
 use master::{ConfigChange, Hooks, Master};
@@ -114,6 +120,7 @@ pub struct Application {
     includes: Vec<Application>,
     /// `None` if there is nothing to be started.
     boot: Option<Boot>,
+    has_callback: bool,
 }
 
 /// Starts the tree, and returns its top and what is to be called later, if there is something.
@@ -146,7 +153,8 @@ impl Application {
     /// has no processes: it is there for its environment, and to be depended on.
     pub fn new(name: impl Into<String>) -> Application {
         let info = ApplicationInfo { name: name.into(), ..ApplicationInfo::default() };
-        Application { info, env: Vec::new(), includes: Vec::new(), boot: None }
+        let (env, includes) = (Vec::new(), Vec::new());
+        Application { info, env, includes, boot: None, has_callback: false }
     }
 
     /// Says what it is.
@@ -196,8 +204,8 @@ impl Application {
         self
     }
 
-    /// Adds a phase to its start, to be gone through after those that were added before: see
-    /// [`Callback::start_phase`].
+    /// Adds a phase to its start, to be gone through after those that were added before, by
+    /// [`Callback::start_phase`]. Those of included applications are not gone through.
     pub fn phase(mut self, name: impl Into<String>) -> Application {
         self.info.phases.push(name.into());
         self
@@ -215,6 +223,7 @@ impl Application {
 
     /// Has `C` start its tree with `args`, and do what there is to do when it is stopped.
     pub fn callback<C: Callback>(mut self, args: C::Args) -> Application {
+        self.has_callback = true;
         self.boot = Some(Arc::new(move || {
             let (pid, callback) = C::start(args.clone())?;
             Ok((pid, Some(Box::new(callback) as Box<dyn Hooks>)))
@@ -225,6 +234,27 @@ impl Application {
     /// What it says.
     pub fn info(&self) -> &ApplicationInfo {
         &self.info
+    }
+}
+
+impl Application {
+    /// Says what is wrong with it, or with one that it includes.
+    fn check(&self) -> Result<(), ApplicationError> {
+        if self.info.name.is_empty() {
+            return Err(ApplicationError::NoName);
+        }
+        if !self.info.phases.is_empty() && !self.has_callback {
+            return Err(ApplicationError::NoCallback(self.info.name.clone()));
+        }
+        self.includes.iter().try_for_each(Application::check)
+    }
+}
+
+impl Drop for Application {
+    fn drop(&mut self) {
+        // What it keeps of the program's is no reason for the controller to fail.
+        drop_caught(self.boot.take());
+        drop_each_caught(mem::take(&mut self.env));
     }
 }
 
@@ -263,10 +293,10 @@ pub trait Callback: Sized + 'static {
         Ok(())
     }
 
-    /// Called before the tree is stopped by [`stop`] or [`terminate`].
+    /// Called before the tree is stopped, or when it has ended by itself.
     fn prep_stop(&mut self) {}
 
-    /// Called when the tree is stopped, or has ended by itself.
+    /// Called when the tree, and all that its processes have spawned, is gone.
     fn stop(&mut self) {}
 
     /// Called by [`config_change`](fn@config_change) if something has changed.
@@ -316,6 +346,8 @@ impl RestartType {
 pub enum ApplicationError {
     /// An application has no name.
     NoName,
+    /// This application has phases, but no [`Callback`] to go through them.
+    NoCallback(String),
     /// This application is loaded.
     AlreadyLoaded(String),
     /// This application is not loaded.
@@ -356,6 +388,9 @@ impl fmt::Display for ApplicationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoName => f.write_str("an application needs a name"),
+            Self::NoCallback(name) => {
+                write!(f, "application {name} has phases, but no callback to go through them")
+            }
             Self::AlreadyLoaded(name) => write!(f, "application {name} is already loaded"),
             Self::NotLoaded(name) => write!(f, "application {name} is not loaded"),
             Self::Running(name) => write!(f, "application {name} is running"),
@@ -385,6 +420,7 @@ impl Error for ApplicationError {
         match self {
             Self::Call(error) => Some(error),
             Self::NoName
+            | Self::NoCallback(_)
             | Self::AlreadyLoaded(_)
             | Self::NotLoaded(_)
             | Self::Running(_)
@@ -412,9 +448,10 @@ impl From<CallError> for ApplicationError {
 ///
 /// # Errors
 ///
-/// [`ApplicationError::AlreadyLoaded`], [`ApplicationError::NoName`].
+/// [`ApplicationError::AlreadyLoaded`], [`ApplicationError::NoName`],
+/// [`ApplicationError::NoCallback`]. Then nothing was loaded.
 pub fn load(application: Application) -> Result<(), ApplicationError> {
-    ask(controller::Load(Box::new(application)))?
+    ask(controller::Load(Box::new(application)))?.map(drop)
 }
 
 /// Forgets an application, and its environment.
@@ -429,6 +466,8 @@ pub fn unload(name: &str) -> Result<(), ApplicationError> {
 }
 
 /// Starts an application that is loaded, as [`RestartType::Temporary`], and waits until it runs.
+/// One that is being started already is waited for; one that is being stopped is started after
+/// that.
 ///
 /// OTP: [`application:start/1`](https://www.erlang.org/doc/apps/kernel/application.html#start/1).
 ///
@@ -448,7 +487,11 @@ pub fn start(name: &str) -> Result<(), ApplicationError> {
 ///
 /// As [`start`](fn@start).
 pub fn start_as(name: &str, restart: RestartType) -> Result<(), ApplicationError> {
-    ask(controller::Start(name.to_owned(), restart))?
+    if get_application(process::self_pid()).as_deref() == Some(name) {
+        // One that is still being started cannot be waited for here.
+        return Err(ApplicationError::AlreadyStarted(name.to_owned()));
+    }
+    ask(controller::Start(name.to_owned(), restart))?.map(drop)
 }
 
 /// As [`start`](fn@start), but one that was started is no error.
@@ -485,8 +528,22 @@ pub fn stop(name: &str) -> Result<(), ApplicationError> {
     ask(controller::Stop(name.to_owned()))?
 }
 
-/// Has all applications stopped, the last that was started first, and does not wait for it. [`run`]
-/// returns when they are.
+/// Stops all applications, the last that was started first, and waits until they are stopped.
+/// Returns what had to be killed.
+///
+/// # Errors
+///
+/// [`ApplicationError::NoController`], [`ApplicationError::Call`] if there is no answer.
+pub fn stop_all() -> Result<Vec<Killed>, ApplicationError> {
+    let controller = controller()?;
+    let settings = controller::RunSettings::default();
+    let end = controller.send_request(controller::AwaitEnd { settings, is_starting: false });
+    controller.cast(controller::Terminate);
+    Ok(end.receive_response(Duration::MAX).expect("it waits for ever")??.killed)
+}
+
+/// Has all applications stopped, as [`stop_all`], and does not wait for it. [`run`] returns when
+/// they are.
 ///
 /// OTP: [`init:stop/0`](https://www.erlang.org/doc/apps/erts/init.html#stop/0).
 ///

@@ -41,11 +41,8 @@ fn world() -> World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        for running in application::which_applications().unwrap() {
-            application::stop(&running.name).unwrap();
-        }
+        application::stop_all().unwrap();
         for loaded in application::loaded_applications().unwrap() {
-            _ = application::stop(&loaded.name); // One that has ended by itself.
             application::unload(&loaded.name).unwrap();
         }
     }
@@ -91,39 +88,6 @@ fn ended() -> &'static str {
     receive! {
         Ended(name) => name,
         after patience() => panic!("nothing has ended"),
-    }
-}
-
-/// Sees to it that all applications are stopped before it goes on.
-struct EndOfAll {
-    handler: HandlerId,
-    stopped: mpsc::Receiver<()>,
-}
-
-impl EndOfAll {
-    /// When `first` is stopped, which was started before the others.
-    fn of(first: &'static str) -> EndOfAll {
-        let (tell, stopped) = mpsc::channel();
-        let handler = report::add_handler(move |report| {
-            if let Report::Application(it) = report
-                && (&*it.application, &it.event) == (first, &ApplicationEvent::Stopped)
-            {
-                _ = tell.send(()); // Nobody may be there any more.
-            }
-        });
-        EndOfAll { handler, stopped }
-    }
-
-    /// What is asked of the controller after that is asked when it is all over.
-    #[track_caller]
-    fn wait(&self) {
-        self.stopped.recv_timeout(patience()).unwrap();
-    }
-}
-
-impl Drop for EndOfAll {
-    fn drop(&mut self) {
-        report::remove_handler(self.handler);
     }
 }
 
@@ -193,6 +157,15 @@ mod loading {
     }
 
     #[test]
+    fn needs_a_callback_for_phases() {
+        let _world = world();
+        let included = Application::new("a").includes(app("b").phase("go"));
+        let no_callback = Err(ApplicationError::NoCallback("b".to_owned()));
+        assert_eq!(application::load(included), no_callback);
+        assert_eq!(application::loaded_applications(), Ok(vec![]));
+    }
+
+    #[test]
     fn needs_a_name() {
         let _world = world();
         let refused = application::load(Application::new(""));
@@ -210,6 +183,7 @@ mod loading {
             .depends_on("b")
             .optionally_depends_on("c")
             .phase("go")
+            .callback::<Talking>(process::self_pid())
             .includes(Application::new("d"));
         application::load(spec.clone()).unwrap();
         let info = application::info("a").unwrap().unwrap();
@@ -381,10 +355,9 @@ mod starting {
         let failing = Application::new("failing")
             .start(|| Err::<Pid, _>(StartError::Failed(ExitReason::new("no disk"))));
         application::load(failing).unwrap();
-        let end = EndOfAll::of("other");
         start_error(application::start_as("failing", RestartType::Permanent));
         assert_eq!(ended(), "other");
-        end.wait();
+        assert_eq!(application::stop_all(), Ok(vec![]));
         assert_eq!(running(), [""; 0]);
     }
 
@@ -593,7 +566,7 @@ mod a_callback {
         application::load(talking()).unwrap();
         application::start("talking").unwrap();
         end_top("talking", ExitReason::Shutdown);
-        assert_eq!(said(), "stop");
+        assert_eq!((said(), said()), ("prep_stop".to_owned(), "stop".to_owned()));
     }
 
     // OTP: application_SUITE:otp_16504
@@ -684,12 +657,11 @@ mod an_end {
         let _world = world();
         load_and_start(&[("a", RestartType::Temporary), ("b", restart)]);
         load_and_start(&[("d", RestartType::Temporary)]);
-        let end = EndOfAll::of("a");
         end_top("b", reason);
         assert_eq!(ended(), "b");
         if is_grave {
             assert_eq!((ended(), ended()), ("d", "a"));
-            end.wait();
+            assert_eq!(application::stop_all(), Ok(vec![]));
         }
         running()
     }

@@ -10,20 +10,22 @@ use crate::call::ReplyTo;
 use crate::exit::ExitReason;
 use crate::gen_server::{
     CallResult, Caller, CastResult, GenServer, HandleCall, HandleCast, InitResult, ServerRef,
-    StartError, StartOptions, noreply, ready, reply,
+    StartError, StartOptions, noreply, ready, reply, stop,
 };
-use crate::id::{Pid, TimerRef};
-use crate::message::{Exit, Message, Timeout};
+use crate::id::{MonitorRef, Pid, TimerRef};
+use crate::message::{Down, Exit, Message, Timeout};
 use crate::process;
 use crate::process::printed::printed;
+use crate::process::unwind::Guarded;
 use crate::report::{ApplicationEvent, ApplicationReport, Kind, Report, is_wanted, submit};
 use crate::timer;
 
+use super::killed::{Killed, Witness};
 use super::master::{self, Master};
 use super::{Application, ApplicationError, ApplicationInfo, RestartType, env};
 
 /// The name that it is registered as.
-const NAME: &str = "application_controller";
+pub(super) const NAME: &str = "application_controller";
 
 /// The controller, which is started if there is none.
 pub(super) fn controller() -> Result<ServerRef<Controller>, ApplicationError> {
@@ -47,7 +49,12 @@ where
 }
 
 type Answer<T> = Result<T, ApplicationError>;
-type Client = ReplyTo<Answer<()>>;
+/// Who wants an application to run, and whether that was started for it alone.
+type Client = ReplyTo<Answer<IsOwn>>;
+pub(super) type IsOwn = bool;
+
+/// How long starts that are under way may go on when all are to be stopped.
+const START_GRACE: Duration = Duration::from_secs(2);
 
 /// The state of the controller.
 #[derive(Debug, Default)]
@@ -55,13 +62,21 @@ pub(super) struct Controller {
     applications: BTreeMap<String, Known>,
     /// Those that run, in the order in which they were started.
     running: Vec<String>,
-    /// Why all are being stopped, if they are.
-    ending: Option<Ending>,
     /// Who waits for the end of all.
-    waiting: Vec<ReplyTo<Cause>>,
-    /// For how long they may take.
-    shutdown_timeout: Option<Duration>,
-    before_stop: Option<BeforeStop>,
+    runs: Vec<Run>,
+    /// How far that is, if all are being stopped.
+    ending: Option<Ending>,
+}
+
+/// A process that waits until all are stopped.
+#[derive(Debug)]
+struct Run {
+    client: ReplyTo<Answer<End>>,
+    process: Pid,
+    monitor: MonitorRef,
+    settings: RunSettings,
+    /// Whether it starts applications, one after the other.
+    is_starting: bool,
 }
 
 /// An application that is loaded.
@@ -79,6 +94,8 @@ enum Phase {
         master: Pid,
         restart: RestartType,
         clients: Vec<Client>,
+        /// Who has come later.
+        joined: Vec<Client>,
     },
     /// Without a master and a top if it has no processes.
     Running {
@@ -89,7 +106,9 @@ enum Phase {
     Stopping {
         master: Pid,
         restart: RestartType,
-        clients: Vec<Client>,
+        clients: Vec<ReplyTo<Answer<()>>>,
+        /// Who wants it to run after that.
+        again: Vec<(RestartType, Client)>,
     },
     /// It has ended by itself, and was not stopped since.
     Ended,
@@ -98,18 +117,26 @@ enum Phase {
 #[derive(Debug)]
 struct Ending {
     cause: Cause,
-    step: EndingStep,
-    /// After which what is left is killed.
+    step: Step,
+    /// After which what the step waits for is killed.
     timer: Option<TimerRef>,
+    limit: Option<Duration>,
+    /// What is still to be done before the first is stopped.
+    before: Vec<Work>,
+    witness: Witness,
+    /// Whether the controller ends, too.
+    is_last: bool,
 }
 
+/// What the end of all waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum EndingStep {
-    /// What is to be done first is being done by this process.
+enum Step {
+    /// That this process does what is to be done before the first is stopped.
     Before(Pid),
-    InOrder,
-    /// It has taken too long.
-    Killing,
+    /// That nothing is being started any more.
+    Starts,
+    /// That one is stopped after the other.
+    Stops,
 }
 
 /// Why all applications are stopped.
@@ -123,12 +150,33 @@ pub(super) enum Cause {
     },
 }
 
-/// What is to be done before all applications are stopped.
-pub(super) struct BeforeStop(pub(super) Box<dyn FnOnce() + Send>);
+/// How it was when all were stopped.
+#[derive(Clone, Debug)]
+pub(super) struct End {
+    pub(super) cause: Cause,
+    pub(super) killed: Vec<Killed>,
+}
 
-impl fmt::Debug for BeforeStop {
+/// What a run says of the end that it waits for.
+#[derive(Debug, Default)]
+pub(super) struct RunSettings {
+    /// How long each step may take.
+    pub(super) shutdown_timeout: Option<Duration>,
+    pub(super) before_stop: Option<Work>,
+}
+
+/// What is to be done before all applications are stopped.
+pub(super) struct Work(Guarded<Box<dyn FnOnce() + Send>>);
+
+impl Work {
+    pub(super) fn new(work: impl FnOnce() + Send + 'static) -> Work {
+        Work(Guarded::new(Box::new(work)))
+    }
+}
+
+impl fmt::Debug for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BeforeStop")
+        f.write_str("Work")
     }
 }
 
@@ -156,9 +204,13 @@ impl GenServer for Controller {
 
     fn handle_info(&mut self, message: Message) -> CastResult<Controller> {
         let message = match message.downcast::<Exit>() {
-            Ok(Exit { from, reason, .. }) => {
-                self.process_ended(from, reason);
-                return noreply();
+            Ok(exit) => return self.exited(exit),
+            Err(message) => message,
+        };
+        let message = match message.downcast::<Down>() {
+            Ok(down) => {
+                self.run_ended(down.monitor);
+                return self.go_on();
             }
             Err(message) => message,
         };
@@ -179,34 +231,39 @@ impl Controller {
         if self.ending.is_some() { Err(ApplicationError::Terminating) } else { Ok(()) }
     }
 
-    fn load(&mut self, application: Application) -> Answer<()> {
+    /// Loads an application and those that it includes, and says which were not loaded before.
+    fn load(&mut self, application: Application) -> Answer<Vec<String>> {
         self.unless_ending()?;
+        application.check()?;
+        let name = &application.info.name;
+        if self.applications.contains_key(name) {
+            return Err(ApplicationError::AlreadyLoaded(name.clone()));
+        }
+        let mut loaded = Vec::new();
+        self.add(application, &mut loaded);
+        Ok(loaded)
+    }
+
+    fn add(&mut self, mut application: Application, loaded: &mut Vec<String>) {
         let name = application.info.name.clone();
-        if name.is_empty() {
-            return Err(ApplicationError::NoName);
-        }
-        if self.applications.contains_key(&name) {
-            return Err(ApplicationError::AlreadyLoaded(name));
-        }
-        env::load(&name, application.env.clone());
-        for included in application.includes.clone() {
-            match self.load(included) {
-                Ok(()) | Err(ApplicationError::AlreadyLoaded(_)) => {}
-                Err(error) => return Err(error),
+        env::load(&name, mem::take(&mut application.env));
+        loaded.push(name.clone());
+        let includes = mem::take(&mut application.includes);
+        self.applications.insert(name, Known { application, phase: Phase::Loaded });
+        for included in includes {
+            if !self.applications.contains_key(&included.info.name) {
+                self.add(included, loaded);
             }
         }
-        self.applications.insert(name, Known { application, phase: Phase::Loaded });
-        Ok(())
     }
 
     fn unload(&mut self, name: &str) -> Answer<()> {
         self.unless_ending()?;
         match self.known(name)?.phase {
-            Phase::Loaded => {}
-            Phase::Starting { .. }
-            | Phase::Running { .. }
-            | Phase::Stopping { .. }
-            | Phase::Ended => return Err(ApplicationError::Running(name.to_owned())),
+            Phase::Loaded | Phase::Ended => {}
+            Phase::Starting { .. } | Phase::Running { .. } | Phase::Stopping { .. } => {
+                return Err(ApplicationError::Running(name.to_owned()));
+            }
         }
         self.applications.remove(name);
         env::unload(name);
@@ -219,25 +276,33 @@ impl Controller {
         name: &str,
         restart: RestartType,
         client: impl FnOnce() -> Client,
-    ) -> Option<Answer<()>> {
+    ) -> Option<Answer<IsOwn>> {
         if let Err(error) = self.unless_ending().and_then(|()| self.can_start(name)) {
             return Some(Err(error));
         }
         let known = self.applications.get_mut(name)?;
-        if let Phase::Starting { clients, .. } = &mut known.phase {
-            clients.push(client());
-            return None;
+        match &mut known.phase {
+            Phase::Starting { joined, .. } => {
+                joined.push(client());
+                return None;
+            }
+            Phase::Stopping { again, .. } => {
+                again.push((restart, client()));
+                return None;
+            }
+            Phase::Loaded | Phase::Running { .. } | Phase::Ended => {}
         }
         if known.application.boot.is_none() {
             known.phase = Phase::Running { master: None, top: None, restart };
             self.runs(name, restart);
-            return Some(Ok(()));
+            return Some(Ok(true));
         }
         let this = ServerRef::from_pid(process::self_pid());
         match Master::start_link((known.application.clone(), this)) {
             Ok(master) => {
                 let master = master.pid().expect("a server that was just started");
-                known.phase = Phase::Starting { master, restart, clients: vec![client()] };
+                let (clients, joined) = (vec![client()], Vec::new());
+                known.phase = Phase::Starting { master, restart, clients, joined };
                 None
             }
             Err(error) => {
@@ -250,8 +315,8 @@ impl Controller {
     fn can_start(&self, name: &str) -> Answer<()> {
         let known = self.known(name)?;
         match known.phase {
-            Phase::Starting { .. } => return Ok(()),
-            Phase::Running { .. } | Phase::Stopping { .. } | Phase::Ended => {
+            Phase::Starting { .. } | Phase::Stopping { .. } => return Ok(()),
+            Phase::Running { .. } | Phase::Ended => {
                 return Err(ApplicationError::AlreadyStarted(name.to_owned()));
             }
             Phase::Loaded => {}
@@ -278,16 +343,21 @@ impl Controller {
     /// The tree of an application is there.
     fn started(&mut self, name: &str, top: Pid) {
         let Some(known) = self.applications.get_mut(name) else { return };
-        let Phase::Starting { master, restart, clients } = &mut known.phase else { return };
-        let (master, restart, clients) = (*master, *restart, mem::take(clients));
+        let Phase::Starting { master, restart, clients, joined } = &mut known.phase else { return };
+        let (master, restart) = (*master, *restart);
+        let (clients, joined) = (mem::take(clients), mem::take(joined));
         known.phase = Phase::Running { master: Some(master), top: Some(top), restart };
         self.runs(name, restart);
-        clients.into_iter().for_each(|client| client.reply(Ok(())));
-        self.go_on_ending();
+        clients.into_iter().for_each(|client| client.reply(Ok(true)));
+        joined.into_iter().for_each(|client| client.reply(Ok(false)));
     }
 
     /// Stops an application, or says why not. `None` if the client is told later.
-    fn stop(&mut self, name: &str, client: impl FnOnce() -> Client) -> Option<Answer<()>> {
+    fn stop(
+        &mut self,
+        name: &str,
+        client: impl FnOnce() -> ReplyTo<Answer<()>>,
+    ) -> Option<Answer<()>> {
         if let Err(error) = self.unless_ending() {
             return Some(Err(error));
         }
@@ -315,13 +385,13 @@ impl Controller {
     }
 
     /// Has an application that runs stopped; one without processes is stopped by that.
-    fn begin_to_stop(&mut self, name: &str, clients: Vec<Client>) {
+    fn begin_to_stop(&mut self, name: &str, clients: Vec<ReplyTo<Answer<()>>>) {
         let Some(known) = self.applications.get_mut(name) else { return };
         let Phase::Running { master, restart, .. } = known.phase else { return };
         self.running.retain(|other| other != name);
         match master {
             Some(master) => {
-                known.phase = Phase::Stopping { master, restart, clients };
+                known.phase = Phase::Stopping { master, restart, clients, again: Vec::new() };
                 ServerRef::<Master>::from_pid(master).cast(master::Stop);
             }
             None => {
@@ -331,32 +401,43 @@ impl Controller {
         }
     }
 
-    /// A master has ended, or the process that does what is to be done before all are stopped.
-    fn process_ended(&mut self, pid: Pid, reason: ExitReason) {
-        if let Some(ending) = &mut self.ending
-            && ending.step == EndingStep::Before(pid)
-        {
-            ending.step = EndingStep::InOrder;
-            return self.go_on_ending();
+    fn exited(&mut self, Exit { from, reason, .. }: Exit) -> CastResult<Controller> {
+        let mut applications = self.applications.iter();
+        let known = applications.find(|(_, known)| known.phase.master() == Some(from));
+        if let Some(name) = known.map(|(name, _)| name.clone()) {
+            self.master_ended(name, reason);
+        } else if self.ending.as_ref().is_some_and(|ending| ending.step == Step::Before(from)) {
+            self.next_before();
+        } else if reason == ExitReason::Shutdown {
+            // The whole program is shut down.
+            self.begin_ending(Cause::Told);
+            if let Some(ending) = &mut self.ending {
+                ending.is_last = true;
+            }
         }
-        let mut applications = self.applications.iter_mut();
-        let Some((name, known)) = applications.find(|(_, known)| known.phase.master() == Some(pid))
-        else {
-            return;
-        };
-        let name = name.clone();
+        self.go_on()
+    }
+
+    fn master_ended(&mut self, name: String, reason: ExitReason) {
+        let Some(known) = self.applications.get_mut(&name) else { return };
         match mem::replace(&mut known.phase, Phase::Loaded) {
-            Phase::Stopping { restart, clients, .. } => {
+            Phase::Stopping { restart, clients, again, .. } => {
                 let killed = reason == ExitReason::Killed;
                 let event = ApplicationEvent::Stopped;
                 let event = if killed { ApplicationEvent::Exited(reason) } else { event };
                 report(&name, restart, event);
                 clients.into_iter().for_each(|client| client.reply(Ok(())));
+                for (restart, client) in again {
+                    if let Some(answer) = self.start(&name, restart, || client) {
+                        client.reply(answer);
+                    }
+                }
             }
-            Phase::Starting { restart, clients, .. } => {
+            Phase::Starting { restart, clients, joined, .. } => {
                 let application = name.clone();
                 let error = ApplicationError::Start { application, reason: reason.clone() };
-                clients.into_iter().for_each(|client| client.reply(Err(error.clone())));
+                let clients = clients.into_iter().chain(joined);
+                clients.for_each(|client| client.reply(Err(error.clone())));
                 self.ended(name, restart, reason);
             }
             Phase::Running { restart, .. } => {
@@ -366,7 +447,6 @@ impl Controller {
             }
             Phase::Loaded | Phase::Ended => {}
         }
-        self.go_on_ending();
     }
 
     /// An application has ended by itself, or could not be started.
@@ -377,70 +457,125 @@ impl Controller {
         }
     }
 
+    /// Whoever has run applications has ended without waiting for them to be stopped.
+    fn run_ended(&mut self, monitor: MonitorRef) {
+        let place = self.runs.iter().position(|run| run.monitor == monitor);
+        if let Some(run) = place.map(|place| self.runs.remove(place)) {
+            drop(run);
+            self.begin_ending(Cause::Told);
+        }
+    }
+
     fn begin_ending(&mut self, cause: Cause) {
         if self.ending.is_some() {
             return;
         }
-        let timer = self.shutdown_timeout.take();
-        let timer = timer.map(|timeout| timer::start_timer(timeout, process::self_pid(), ()));
-        let mut step = EndingStep::InOrder;
-        if let Some(BeforeStop(work)) = self.before_stop.take() {
-            match process::spawn_link(work) {
-                Ok(pid) => step = EndingStep::Before(pid),
-                Err(error) => log::error!("nothing is done before applications stop: {error}"),
+        let settings = self.runs.iter_mut().map(|run| &mut run.settings);
+        let before = settings.filter_map(|settings| settings.before_stop.take()).collect();
+        let limit = self.runs.iter().filter_map(|run| run.settings.shutdown_timeout).min();
+        self.ending = Some(Ending {
+            cause,
+            step: Step::Starts,
+            timer: None,
+            limit,
+            before,
+            witness: Witness::new(),
+            is_last: false,
+        });
+        self.next_before();
+    }
+
+    /// Does the next thing that is to be done before the first application is stopped.
+    fn next_before(&mut self) {
+        let Some(ending) = &mut self.ending else { return };
+        let step = match ending.before.pop() {
+            None => Step::Starts,
+            Some(Work(work)) => match process::spawn_link(work.into_inner()) {
+                Ok(pid) => Step::Before(pid),
+                Err(error) => {
+                    log::error!("nothing is done before applications stop: {error}");
+                    Step::Starts
+                }
+            },
+        };
+        self.enter(step);
+    }
+
+    /// Lets the end of all wait for something else, and no longer than that may take.
+    fn enter(&mut self, step: Step) {
+        let Some(ending) = &mut self.ending else { return };
+        ending.timer.take().map(timer::cancel);
+        let limit = match step {
+            Step::Before(_) | Step::Stops => ending.limit,
+            Step::Starts => Some(ending.limit.unwrap_or(START_GRACE).min(START_GRACE)),
+        };
+        ending.timer = limit.map(|limit| timer::start_timer(limit, process::self_pid(), ()));
+        ending.step = step;
+    }
+
+    /// Goes on with the end of all, if they are being stopped, as far as that goes without waiting.
+    fn go_on(&mut self) -> CastResult<Controller> {
+        while let Some(step) = self.ending.as_ref().map(|ending| ending.step) {
+            let is_waiting = match step {
+                Step::Before(_) => true,
+                Step::Starts => self.is_starting(),
+                Step::Stops => self.is_stopping(),
+            };
+            if is_waiting {
+                break;
+            }
+            match self.running.last().cloned() {
+                // Those that were being stopped come first.
+                _ if self.is_stopping() => self.enter(Step::Stops),
+                Some(name) => {
+                    self.enter(Step::Stops);
+                    self.begin_to_stop(&name, Vec::new());
+                }
+                None => return self.all_stopped(),
             }
         }
-        self.ending = Some(Ending { cause, step, timer });
+        noreply()
     }
 
-    /// Stops the next application, when the one before is stopped; when all are, those who wait are
-    /// told.
-    fn go_on_ending(&mut self) {
-        let Some(ending) = &self.ending else { return };
-        if matches!(ending.step, EndingStep::Before(_)) {
-            return;
-        }
-        let is_killing = ending.step == EndingStep::Killing;
-        while !self.is_changing() {
-            let Some(name) = self.running.last().cloned() else { return self.all_stopped() };
-            self.begin_to_stop(&name, Vec::new());
-            if is_killing {
-                self.kill_masters();
-            }
-        }
+    fn is_starting(&self) -> bool {
+        let mut phases = self.applications.values().map(|known| &known.phase);
+        phases.any(|phase| matches!(phase, Phase::Starting { .. }))
+            || self.runs.iter().any(|run| run.is_starting)
     }
 
-    fn is_changing(&self) -> bool {
-        self.applications
-            .values()
-            .any(|known| matches!(known.phase, Phase::Starting { .. } | Phase::Stopping { .. }))
+    fn is_stopping(&self) -> bool {
+        let mut phases = self.applications.values().map(|known| &known.phase);
+        phases.any(|phase| matches!(phase, Phase::Stopping { .. }))
     }
 
-    fn all_stopped(&mut self) {
-        let Some(Ending { cause, timer, .. }) = self.ending.take() else { return };
-        timer.map(timer::cancel);
+    fn all_stopped(&mut self) -> CastResult<Controller> {
+        let Some(ending) = self.ending.take() else { return noreply() };
+        ending.timer.map(timer::cancel);
         for known in self.applications.values_mut() {
             known.phase = Phase::Loaded; // Those that have ended can be started again.
         }
-        mem::take(&mut self.waiting).into_iter().for_each(|client| client.reply(cause.clone()));
+        let end = End { cause: ending.cause, killed: ending.witness.killed() };
+        for run in mem::take(&mut self.runs) {
+            process::demonitor_flush(run.monitor);
+            run.client.reply(Ok(end.clone()));
+        }
+        if ending.is_last { stop(ExitReason::Shutdown) } else { noreply() }
     }
 
-    /// The time is over that all may take to stop.
+    /// The time is over that a step may take: what it waits for is killed.
     fn overdue(&mut self, timer: TimerRef) {
-        let ending = self.ending.as_mut().filter(|ending| ending.timer == Some(timer));
-        let Some(ending) = ending else { return };
-        ending.step = EndingStep::Killing;
-        self.kill_masters();
-        self.go_on_ending();
-    }
-
-    /// Kills what keeps the next application from being stopped.
-    fn kill_masters(&self) {
+        let Some(ending) = self.ending.as_ref().filter(|it| it.timer == Some(timer)) else {
+            return;
+        };
+        if let Step::Before(pid) = ending.step {
+            ending.witness.add(Killed::BeforeStop);
+            process::exit(pid, ExitReason::Kill);
+        }
         for known in self.applications.values() {
-            if let Phase::Starting { master, .. } | Phase::Stopping { master, .. } = known.phase {
-                process::exit(master, ExitReason::Kill);
-                let left = master::below(master);
-                left.into_iter().for_each(|pid| process::exit(pid, ExitReason::Kill));
+            match (ending.step, &known.phase) {
+                (Step::Starts, Phase::Starting { master, .. })
+                | (Step::Stops, Phase::Stopping { master, .. }) => master::kill(*master),
+                _ => {}
             }
         }
     }
@@ -481,11 +616,19 @@ pub(super) struct GetSupervisor(pub(super) String);
 /// The masters of the applications that run, in the order in which they were started.
 #[derive(Debug)]
 pub(super) struct Masters;
-/// Say why all were stopped, when they are.
+/// Say how it was when all are stopped. The client starts some first, if it says so, and says when
+/// it is through with that.
 #[derive(Debug)]
 pub(super) struct AwaitEnd {
-    pub(super) shutdown_timeout: Option<Duration>,
-    pub(super) before_stop: Option<BeforeStop>,
+    pub(super) settings: RunSettings,
+    pub(super) is_starting: bool,
+}
+/// From a client that waits for the end: it does not start any more. All are to be stopped if that
+/// has failed.
+#[derive(Debug)]
+pub(super) struct Begun {
+    pub(super) process: Pid,
+    pub(super) has_failed: bool,
 }
 /// From a master: the tree is there.
 #[derive(Debug)]
@@ -516,7 +659,7 @@ macro_rules! answers {
 }
 
 answers! {
-    Load(application) => Load: Answer<()>, |this| this.load(*application);
+    Load(application) => Load: Answer<Vec<String>>, |this| this.load(*application);
     Unload(name) => Unload: Answer<()>, |this| this.unload(&name);
     WhichApplications => WhichApplications: Vec<ApplicationInfo>, |this| {
         let running = this.running.iter().rev().filter_map(|name| this.applications.get(name));
@@ -539,7 +682,7 @@ answers! {
 }
 
 impl HandleCall<Start> for Controller {
-    type Reply = Answer<()>;
+    type Reply = Answer<IsOwn>;
 
     fn handle_call(
         &mut self,
@@ -569,31 +712,45 @@ impl HandleCall<Stop> for Controller {
 }
 
 impl HandleCall<AwaitEnd> for Controller {
-    type Reply = Cause;
+    type Reply = Answer<End>;
 
     fn handle_call(
         &mut self,
-        AwaitEnd { shutdown_timeout, before_stop }: AwaitEnd,
-        caller: &Caller<Cause>,
-    ) -> CallResult<Self, Cause> {
-        self.waiting.push(caller.defer());
-        self.shutdown_timeout = shutdown_timeout;
-        self.before_stop = before_stop;
+        AwaitEnd { settings, is_starting }: AwaitEnd,
+        caller: &Caller<Self::Reply>,
+    ) -> CallResult<Self, Self::Reply> {
+        if is_starting && let Err(error) = self.unless_ending() {
+            return reply(Err(error));
+        }
+        let process = caller.pid();
+        let (client, monitor) = (caller.defer(), process::monitor(process));
+        self.runs.push(Run { client, process, monitor, settings, is_starting });
         noreply()
+    }
+}
+
+impl HandleCast<Begun> for Controller {
+    fn handle_cast(&mut self, Begun { process, has_failed }: Begun) -> CastResult<Self> {
+        for run in self.runs.iter_mut().filter(|run| run.process == process) {
+            run.is_starting = false;
+        }
+        if has_failed {
+            self.begin_ending(Cause::Told);
+        }
+        self.go_on()
     }
 }
 
 impl HandleCast<Started> for Controller {
     fn handle_cast(&mut self, Started { application, top }: Started) -> CastResult<Self> {
         self.started(&application, top);
-        noreply()
+        self.go_on()
     }
 }
 
 impl HandleCast<Terminate> for Controller {
     fn handle_cast(&mut self, Terminate: Terminate) -> CastResult<Self> {
         self.begin_ending(Cause::Told);
-        self.go_on_ending();
-        noreply()
+        self.go_on()
     }
 }

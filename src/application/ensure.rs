@@ -67,9 +67,11 @@ pub fn ensure_all_started_as(
             Response::TimedOut | Response::NoRequest => break,
         };
         match answer.unwrap_or_else(|error| Err(error.into())) {
-            Ok(()) => {
+            Ok(is_own) => {
                 plan.runs(&name);
-                started.push(name);
+                if is_own {
+                    started.push(name);
+                }
             }
             Err(ApplicationError::AlreadyStarted(_)) => plan.runs(&name),
             Err(error) => outcome = outcome.and(Err(error)),

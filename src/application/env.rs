@@ -3,10 +3,12 @@
 use std::any::type_name;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::mem;
 
 use parking_lot::Mutex;
 
 use crate::exit::Detail;
+use crate::process::unwind::drop_each_caught;
 
 #[derive(Clone, Debug, Default)]
 struct Environment {
@@ -113,16 +115,16 @@ pub(super) fn load(application: &str, env: Vec<(String, Detail)>) {
         let values = env.into_iter().chain(persistent);
         values.map(|(key, value)| environment.values.insert(key, value)).collect()
     };
-    drop(replaced);
+    drop_each_caught(replaced);
 }
 
 /// Removes all but what is persistent, which is there again when the application is loaded.
 pub(super) fn unload(application: &str) {
     let removed = {
         let mut environments = ENVIRONMENTS.lock();
-        environments.get_mut(application).map(|environment| std::mem::take(&mut environment.values))
+        environments.get_mut(application).map(|environment| mem::take(&mut environment.values))
     };
-    drop(removed);
+    drop_each_caught(removed.unwrap_or_default().into_values());
 }
 
 /// All environments, as they are at one moment: see [`config_change`](super::config_change).

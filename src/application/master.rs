@@ -13,31 +13,46 @@ use crate::gen_server::{
 use crate::id::Pid;
 use crate::message::{Exit, Message};
 use crate::process;
+use crate::process::unwind::Guarded;
 use crate::report;
 use crate::supervisor::Shutdown;
 use crate::supervisor::failures::reason_of;
 use crate::supervisor::shutdown::{stop_all, stop_one};
 
-use super::controller::{Controller, Started};
+use super::controller::{self, Controller, Started};
 use super::{Application, Callback, EnvChange};
 
 /// The masters, and whose they are. Not kept by the controller, so that what that waits for can
 /// ask.
 static MASTERS: Mutex<BTreeMap<Pid, String>> = Mutex::new(BTreeMap::new());
 
-/// The application whose master is among the ancestors of a process, or is that process.
+/// The application whose master is that process, or the first one among its ancestors.
 pub(super) fn application_of(pid: Pid) -> Option<String> {
-    let info = process::info(pid)?;
-    let masters = MASTERS.lock();
-    let line = [pid].into_iter().chain(info.ancestors.iter().copied());
-    line.filter_map(|pid| masters.get(&pid)).next().cloned()
+    let master = master_of(pid)?;
+    MASTERS.lock().get(&master).cloned()
 }
 
-/// The processes that are alive and have `master` among their ancestors.
-pub(super) fn below(master: Pid) -> Vec<Pid> {
-    let is_below =
-        |pid: &Pid| process::info(*pid).is_some_and(|info| info.ancestors.contains(&master));
+/// The master that a process is, or is below of. Between the two there is no controller, which may
+/// have been started from within a tree, and is below nobody.
+fn master_of(pid: Pid) -> Option<Pid> {
+    let (info, controller) = (process::info(pid)?, process::whereis(controller::NAME));
+    let masters = MASTERS.lock();
+    let line = [pid].into_iter().chain(info.ancestors.iter().copied());
+    let mut line = line.take_while(|pid| Some(*pid) != controller);
+    line.find(|pid| masters.contains_key(pid))
+}
+
+/// The processes below a master that are alive.
+fn below(master: Pid) -> Vec<Pid> {
+    let is_below = |pid: &Pid| *pid != master && master_of(*pid) == Some(master);
     process::processes().into_iter().filter(is_below).collect()
+}
+
+/// Kills a master, and all below it.
+pub(super) fn kill(master: Pid) {
+    let below = below(master);
+    process::exit(master, ExitReason::Kill);
+    below.into_iter().for_each(|pid| process::exit(pid, ExitReason::Kill));
 }
 
 /// A [`Callback`] of any type.
@@ -83,7 +98,7 @@ struct ToStop(Option<Box<dyn Hooks>>);
 impl ToStop {
     fn stop(&mut self) {
         if let Some(mut hooks) = self.0.take() {
-            caught("stop", || hooks.stop());
+            caught("stop", move || hooks.stop());
         }
     }
 }
@@ -134,6 +149,9 @@ impl GenServer for Master {
     }
 
     fn terminate(&mut self, _: &ExitReason) {
+        if let Some(callback) = &mut self.callback.0 {
+            caught("prep_stop", || callback.prep_stop());
+        }
         if let Some(top) = self.top.take() {
             stop_one(top, Shutdown::Infinity);
         }
@@ -161,12 +179,14 @@ pub(super) struct Boot;
 impl HandleContinue<Boot> for Master {
     fn handle_continue(&mut self, Boot: Boot) -> CastResult<Master> {
         let boot = self.application.boot.clone().expect("an application with a tree");
-        let (top, mut callback) = boot().map_err(reason_of)?;
+        let (top, callback) = boot().map_err(reason_of)?;
+        let mut callback = Guarded::new(callback);
+        process::link(top); // As a start function may have forgotten.
         self.top = Some(top);
         for phase in &self.application.info.phases {
-            callback.as_mut().map_or(Ok(()), |it| it.start_phase(phase))?;
+            callback.get_mut().as_mut().map_or(Ok(()), |it| it.start_phase(phase))?;
         }
-        self.callback = ToStop(callback);
+        self.callback = ToStop(callback.into_inner());
         self.controller.cast(Started { application: self.application.info.name.clone(), top });
         noreply()
     }
@@ -178,9 +198,6 @@ pub(super) struct Stop;
 
 impl HandleCast<Stop> for Master {
     fn handle_cast(&mut self, Stop: Stop) -> CastResult<Master> {
-        if let Some(callback) = &mut self.callback.0 {
-            caught("prep_stop", || callback.prep_stop());
-        }
         stop(ExitReason::Normal)
     }
 }

@@ -2,27 +2,27 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use crate::exit::ExitReason;
-use crate::message::Object;
-use crate::report::{self, ApplicationEvent, Context, HandlerId, Report};
+use crate::process;
 
-use super::controller::{AwaitEnd, BeforeStop, Cause, controller};
-use super::{
-    Application, ApplicationError, Mode, RestartType, ensure_all_started_as, load, terminate,
-    unload,
+use super::controller::{
+    AwaitEnd, Begun, Cause, End, Load, RunSettings, WhichApplications, Work, ask, controller,
 };
+use super::killed::Killed;
+use super::{Application, ApplicationError, Mode, RestartType, ensure_all_started_as, unload};
 
 /// Starts applications, waits until they are to stop, and stops them.
 ///
 /// It returns when all are stopped, the last that was started first: when the program gets `SIGINT`
-/// or `SIGTERM`, when [`terminate`] is called, or when one of them has ended. A second signal,
-/// while they are being stopped, ends the program at once. Signals are listened to on Unix, if the
-/// crate has its feature `signals`, as it has by default.
+/// or `SIGTERM`, when [`terminate`](super::terminate) is called, or when one of them has ended. One
+/// that is still being started then has two seconds for that, until it is killed. A second signal,
+/// while they are being stopped, ends the program at once with the exit code 1, as any signal does
+/// that comes after `run` has returned. Signals are listened to on Unix, if the crate has its
+/// feature `signals`, as it has by default.
+///
+/// If the process that runs them ends before that, all are stopped, too.
 ///
 /// All are started as [`RestartType::Permanent`]; a [`Runner`] says otherwise.
 ///
@@ -40,6 +40,7 @@ use super::{
 /// - [`RunError::Start`] if one could not be loaded or started: then those before it were stopped.
 /// - [`RunError::Ended`] if one has ended by itself.
 /// - [`RunError::Killed`] if something did not stop in its time.
+/// - [`RunError::Controller`] if nobody knows of the applications any more.
 pub fn run(applications: impl IntoIterator<Item = Application>) -> Result<(), RunError> {
     Runner::new(applications).run()
 }
@@ -50,8 +51,7 @@ pub struct Runner {
     applications: Vec<Application>,
     restart: RestartType,
     mode: Mode,
-    shutdown_timeout: Option<Duration>,
-    before_stop: Option<BeforeStop>,
+    settings: RunSettings,
 }
 
 impl fmt::Debug for Runner {
@@ -67,8 +67,7 @@ impl Runner {
             applications: applications.into_iter().collect(),
             restart: RestartType::Permanent,
             mode: Mode::Serial,
-            shutdown_timeout: None,
-            before_stop: None,
+            settings: RunSettings::default(),
         }
     }
 
@@ -84,12 +83,12 @@ impl Runner {
         self
     }
 
-    /// Sets how long all together may take to stop, until what is left is killed. Default: as long
-    /// as it takes.
+    /// Sets how long each application may take to stop, until what is left of it is killed; and
+    /// what is done [before that](Self::before_stop). Default: as long as it takes.
     ///
     /// OTP: [`shutdown_timeout`](https://www.erlang.org/doc/apps/kernel/kernel_app.html#shutdown_timeout).
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Runner {
-        self.shutdown_timeout = Some(timeout);
+        self.settings.shutdown_timeout = Some(timeout);
         self
     }
 
@@ -97,7 +96,7 @@ impl Runner {
     ///
     /// OTP: [`shutdown_func`](https://www.erlang.org/doc/apps/kernel/kernel_app.html#shutdown_func).
     pub fn before_stop(mut self, work: impl FnOnce() + Send + 'static) -> Runner {
-        self.before_stop = Some(BeforeStop(Box::new(work)));
+        self.settings.before_stop = Some(Work::new(work));
         self
     }
 
@@ -107,49 +106,58 @@ impl Runner {
     ///
     /// As [`run`](fn@run).
     pub fn run(self) -> Result<(), RunError> {
-        let Runner { applications, restart, mode, shutdown_timeout, before_stop } = self;
-        let killed = Witness::new();
-        let controller = controller().map_err(RunError::Start)?;
-        let end = controller.send_request(AwaitEnd { shutdown_timeout, before_stop });
+        let Runner { applications, restart, mode, settings } = self;
+        let controller = controller().map_err(RunError::Controller)?;
+        let request = AwaitEnd { settings, is_starting: true };
+        let mut end = controller.send_request(request);
+        // It answers at once if it cannot be waited for.
+        _ = controller.call(WhichApplications);
+        if let Some(Ok(Err(error))) = end.wait_response(Duration::ZERO) {
+            return Err(RunError::Start(error));
+        }
         let _until_the_end = signals::listen();
         let mut loaded = Vec::new();
         let started = start(applications, &mut loaded, restart, mode);
-        if started.is_err() {
-            terminate().map_err(RunError::Start)?;
-        }
-        let cause = end.receive_response(Duration::MAX);
+        let process = process::self_pid();
+        controller.cast(Begun { process, has_failed: started.is_err() });
+        let end = end.receive_response(Duration::MAX).expect("it waits for ever");
         for name in loaded {
             _ = unload(&name); // It may have been unloaded before.
         }
-        let cause = cause.expect("it waits for ever").map_err(ApplicationError::from);
-        match (cause.map_err(RunError::Start)?, started) {
-            // It was told to stop before it had begun.
-            (Cause::Told, Err(ApplicationError::Terminating)) | (Cause::Told, Ok(())) => {}
-            (Cause::Told, Err(error)) => return Err(RunError::Start(error)),
-            (Cause::Ended { .. }, Err(error @ ApplicationError::Start { .. })) => {
-                return Err(RunError::Start(error));
-            }
-            (Cause::Ended { application, reason }, _) => {
-                return Err(RunError::Ended { application, reason });
-            }
-        }
-        killed.verdict()
+        let end = end.unwrap_or_else(|error| Err(error.into()));
+        verdict(started, end.map_err(RunError::Controller)?)
     }
 }
 
-/// Loads and starts applications; `loaded` gets the names of those that it has loaded.
+/// How a run was, by how its start and its end were.
+fn verdict(started: Result<(), ApplicationError>, end: End) -> Result<(), RunError> {
+    match (started, end.cause) {
+        (Err(error @ ApplicationError::Start { .. }), _) => Err(RunError::Start(error)),
+        (_, Cause::Ended { application, reason }) => Err(RunError::Ended { application, reason }),
+        // It may have been told to stop before it had begun.
+        (Ok(()) | Err(ApplicationError::Terminating), Cause::Told) if end.killed.is_empty() => {
+            Ok(())
+        }
+        (Ok(()) | Err(ApplicationError::Terminating), Cause::Told) => {
+            Err(RunError::Killed(end.killed))
+        }
+        (Err(error), Cause::Told) => Err(RunError::Start(error)),
+    }
+}
+
+/// Loads and starts applications; `loaded` gets the names of those that were loaded, included ones
+/// too.
 fn start(
     applications: Vec<Application>,
     loaded: &mut Vec<String>,
     restart: RestartType,
     mode: Mode,
 ) -> Result<(), ApplicationError> {
+    let names: Vec<_> = applications.iter().map(|it| it.info().name.clone()).collect();
     for application in applications {
-        let name = application.info().name.clone();
-        load(application)?;
-        loaded.push(name);
+        loaded.extend(ask(Load(Box::new(application)))??);
     }
-    ensure_all_started_as(loaded.iter(), restart, mode).map(drop)
+    ensure_all_started_as(names, restart, mode).map(drop)
 }
 
 /// Error returned from [`run`](fn@run). A `main` that returns it ends with the exit code 1.
@@ -167,36 +175,14 @@ pub enum RunError {
     },
     /// All were stopped, but these did not end in their time, and were killed.
     Killed(Vec<Killed>),
-}
-
-/// What had to be killed.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Killed {
-    /// A child of a supervisor.
-    Child {
-        /// The supervisor, by its name if it has one.
-        supervisor: Object,
-        /// What it calls the child.
-        id: String,
-    },
-    /// A whole application.
-    Application(String),
-}
-
-impl fmt::Display for Killed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Killed::Child { supervisor, id } => write!(f, "child {id:?} of {supervisor}"),
-            Killed::Application(name) => write!(f, "application {name}"),
-        }
-    }
+    /// The application controller could not be started, or has ended.
+    Controller(ApplicationError),
 }
 
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Start(error) => fmt::Display::fmt(error, f),
+            Self::Start(error) | Self::Controller(error) => fmt::Display::fmt(error, f),
             Self::Ended { application, reason } => {
                 write!(f, "application {application} has ended: {reason}")
             }
@@ -211,56 +197,9 @@ impl fmt::Display for RunError {
 impl Error for RunError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Start(error) => Some(error),
+            Self::Start(error) | Self::Controller(error) => Some(error),
             Self::Ended { .. } | Self::Killed(_) => None,
         }
-    }
-}
-
-/// Sees what has to be killed.
-struct Witness {
-    killed: Arc<Mutex<Vec<Killed>>>,
-    handler: HandlerId,
-}
-
-impl Witness {
-    fn new() -> Witness {
-        let killed = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&killed);
-        let handler = report::add_handler(move |report| seen.lock().extend(killed_in(report)));
-        Witness { killed, handler }
-    }
-
-    fn verdict(&self) -> Result<(), RunError> {
-        let killed = self.killed.lock().clone();
-        if killed.is_empty() { Ok(()) } else { Err(RunError::Killed(killed)) }
-    }
-}
-
-impl Drop for Witness {
-    fn drop(&mut self) {
-        report::remove_handler(self.handler);
-    }
-}
-
-fn killed_in(report: &Report) -> Option<Killed> {
-    match report {
-        Report::Supervisor(report)
-            if report.context == Context::ShutdownError && report.reason == ExitReason::Killed =>
-        {
-            let supervisor = report.supervisor.clone();
-            Some(Killed::Child { supervisor, id: report.child.id.clone() })
-        }
-        Report::Application(report)
-            if report.event == ApplicationEvent::Exited(ExitReason::Killed) =>
-        {
-            Some(Killed::Application(report.application.clone()))
-        }
-        Report::Supervisor(_)
-        | Report::Application(_)
-        | Report::Server(_)
-        | Report::Crash(_)
-        | Report::Progress(_) => None,
     }
 }
 
@@ -276,7 +215,7 @@ mod signals {
     use signal_hook::flag;
     use signal_hook::iterator::{Handle, Signals};
 
-    use super::terminate;
+    use super::super::terminate;
     use crate::exit::ExitReason;
     use crate::process;
 
@@ -315,8 +254,9 @@ mod signals {
     }
 
     fn try_to_listen() -> Result<Listener, ExitReason> {
-        let is_last = is_last()?;
+        // In this order: a signal that comes in between is not lost.
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        let is_last = is_last()?;
         let handle = signals.handle();
         process::spawn(move || {
             for _ in signals.forever() {
@@ -337,6 +277,10 @@ mod signals {
 
 #[cfg(not(all(unix, feature = "signals")))]
 mod signals {
-    /// Nothing is listened to.
-    pub(super) fn listen() {}
+    /// What is listened to: nothing.
+    pub(super) struct Listener;
+
+    pub(super) fn listen() -> Listener {
+        Listener
+    }
 }
