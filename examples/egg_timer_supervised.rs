@@ -101,7 +101,7 @@ impl GenServer for EggTimer {
     fn init((): ()) -> InitResult<Self> {
         let table = ServerRef::<Table>::named("table");
         let pending = table.call(Pending)?;
-        println!("an egg timer starts; pending: {:?}", pending.keys().collect::<Vec<_>>());
+        println!("an egg timer starts");
         for (egg, alarm) in pending {
             timer::send_at(alarm.due, process::self_pid(), Ring(egg));
         }
@@ -143,10 +143,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let egg_timer = ServerRef::<EggTimer>::named("egg_timer");
     let start = Instant::now();
     let due = |ms| start + Duration::from_millis(ms);
-    for (egg, ms) in [("hen's egg", 200), ("quail egg", 100)] {
+    let schedule = |egg, ms| {
         let alarm = Alarm { due: due(ms), customer: process::self_pid() };
-        egg_timer.call(Request::Schedule(egg, alarm))?;
-    }
+        egg_timer.call(Request::Schedule(egg, alarm))
+    };
+    schedule("hen's egg", 200)?;
+    schedule("quail egg", 100)?;
 
     println!("breaking something");
     let monitor = process::monitor(&egg_timer);
@@ -157,7 +159,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("no answer from the last one: {error}");
     }
 
-    for ms in [100, 200] {
+    // An alarm that was set before the crash and rang late would ring after this one.
+    schedule("goose egg", 220)?;
+    for ms in [100, 200, 220] {
         receive! { Done(egg) => println!("the {egg} is done: {}", on_time(due(ms))) }
     }
     kitchen.stop()?;
