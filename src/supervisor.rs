@@ -44,6 +44,11 @@
 //! children and ends itself, with [`ExitReason::Shutdown`], and its own supervisor is to do
 //! something about it.
 //!
+//! Processes that are linked to a child hear of its end before those that monitor it. So when a
+//! monitor has told of a crash, the supervisor knows, and answers what it is asked next when the
+//! new child is there; a call to the child's name in between finds nobody. Who watches from
+//! elsewhere may hear of the new child before it hears of the old one's end.
+//!
 //! [`Supervisor`] describes one in place. To have it described anew whenever it is started, also
 //! when it is restarted by its own supervisor, implement [`Supervise`].
 //!

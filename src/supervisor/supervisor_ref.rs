@@ -155,7 +155,8 @@ impl<K> SupervisorOf<K> {
     }
 
     /// Stops the supervisor with [`ExitReason::Normal`], and waits until it is gone, and its
-    /// children before it.
+    /// children before it. A caller that is linked to it and traps exits finds its
+    /// [`Exit`](crate::Exit) in the mailbox.
     ///
     /// # Errors
     ///
@@ -223,7 +224,8 @@ impl SupervisorOf<Supervisor> {
         self.ask(TerminateChild(id.into()))?
     }
 
-    /// Starts a child that does not run, and returns its process.
+    /// Starts a child that does not run, and returns its process: for a reference to the server,
+    /// there is [`ServerRef::from_pid`].
     ///
     /// OTP: [`supervisor:restart_child/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#restart_child/2).
     ///
