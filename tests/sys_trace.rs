@@ -135,9 +135,9 @@ mod trace {
         let (server, _, pid) = start(StartOptions::new().name("sys_trace::named").debug(debug));
         server.cast(Add(1));
         assert_eq!(sum(&server), 1);
+        server.stop().unwrap(); // The reply is traced when it was given.
         assert_eq!(traced("sys_trace::named").len(), 4);
         assert!(traced(&pid).is_empty());
-        server.stop().unwrap();
     }
 
     #[test]
@@ -152,6 +152,7 @@ mod trace {
             format!("got call Sum from {me}"),
             format!("sent a u64 to {me}"),
         ];
+        sys.trace_off().unwrap(); // The reply is traced when it was given.
         assert_eq!(traced(&pid), expected);
     }
 }
