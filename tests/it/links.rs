@@ -374,7 +374,7 @@ mod chain {
 
             // The signal is a message for the one in the middle, and goes no further.
             wait_until(|| links_of(trapper) == [above]);
-            assert_eq!(process::info(trapper).unwrap().message_queue_len, 1);
+            wait_until(|| process::info(trapper).unwrap().message_queue_len == 1);
             assert!(process::is_alive(above));
             assert_eq!(exit_and_wait(trapper, ExitReason::Kill), ExitReason::Killed);
             assert_eq!(down_reason(above_monitor), ExitReason::Killed);
