@@ -67,10 +67,12 @@ pub mod gen_server;
 pub mod supervisor;
 pub mod supervisor_bridge;
 pub mod dynamic_supervisor;
+#[expect(dead_code, reason = "its first service is on its way")]
+mod directory;
 pub mod application;
 pub mod prelude;
 
 pub use exit::{CallError, Detail, ExitReason, Panic};
 pub use id::{Alias, MonitorRef, Node, Pid, TimerRef};
-pub use message::{Down, Exit, Message, Object, Opaque, TaggedDown, Timeout};
+pub use message::{Down, Exit, Message, Object, Opaque, Registrar, TaggedDown, Timeout, Via};
 pub use process::shutdown::shutdown;

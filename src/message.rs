@@ -1,5 +1,7 @@
 //! Messages: values of any type on their way to a mailbox.
 
+mod via;
+
 use std::any::{Any, TypeId, type_name};
 use std::fmt;
 use std::mem;
@@ -10,6 +12,8 @@ use smallbox::{SmallBox, smallbox};
 
 use crate::exit::ExitReason;
 use crate::id::{MonitorRef, Pid, TimerRef};
+
+pub use via::{Registrar, Via};
 
 /// A message of any type, as a receiver sees it.
 ///
@@ -418,6 +422,8 @@ pub enum Object {
     Pid(Pid),
     /// Whoever has this name when it is looked up.
     Name(Arc<str>),
+    /// The same, for a name that a registrar keeps.
+    Via(Via),
 }
 
 impl fmt::Display for Object {
@@ -425,6 +431,7 @@ impl fmt::Display for Object {
         match self {
             Object::Pid(pid) => fmt::Display::fmt(pid, f),
             Object::Name(name) => f.write_str(name),
+            Object::Via(via) => fmt::Display::fmt(via, f),
         }
     }
 }
@@ -444,6 +451,12 @@ impl From<&str> for Object {
 impl From<Arc<str>> for Object {
     fn from(name: Arc<str>) -> Object {
         Object::Name(name)
+    }
+}
+
+impl From<Via> for Object {
+    fn from(via: Via) -> Object {
+        Object::Via(via)
     }
 }
 

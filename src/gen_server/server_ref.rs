@@ -91,6 +91,12 @@ impl<S: GenServer> ServerRef<S> {
         ServerRef { to: Destination::Name(name.into()), server: PhantomData }
     }
 
+    /// The server at an address of any kind: a name that a [registrar](crate::Registrar) keeps, for
+    /// instance, looked up at the time of each use.
+    pub fn at(address: impl Into<Destination>) -> ServerRef<S> {
+        ServerRef { to: address.into(), server: PhantomData }
+    }
+
     /// The process: as it was given, or whoever has the name now.
     pub fn pid(&self) -> Option<Pid> {
         self.to.pid()

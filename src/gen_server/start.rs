@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::exit::ExitReason;
 use crate::id::MonitorRef;
 use crate::id::Pid;
+use crate::message::Via;
 use crate::proc_lib;
 use crate::proc_lib::{Started, start_process};
 use crate::process;
@@ -35,7 +36,7 @@ use super::serve::{Server, Settings};
 #[derive(Debug, Default)]
 #[must_use]
 pub struct StartOptions {
-    name: Option<String>,
+    name: Option<ServerName>,
     init_timeout: Option<Duration>,
     builder: Builder,
     debug: DebugOptions,
@@ -48,8 +49,9 @@ impl StartOptions {
         StartOptions::default()
     }
 
-    /// Registers the server as `name` before `init` runs.
-    pub fn name(mut self, name: impl Into<String>) -> StartOptions {
+    /// Registers the server as `name` before `init` runs: a local name, or one that a
+    /// [registrar](crate::Registrar) keeps.
+    pub fn name(mut self, name: impl Into<ServerName>) -> StartOptions {
         self.name = Some(name.into());
         self
     }
@@ -86,6 +88,54 @@ impl StartOptions {
     pub fn spawn_options(mut self, builder: Builder) -> StartOptions {
         self.builder = builder;
         self
+    }
+}
+
+/// What a server is registered as.
+///
+/// OTP: [`server_name()`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#t:server_name/0).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ServerName {
+    /// A name that the runtime keeps.
+    Local(String),
+    /// A name that a registrar keeps.
+    Via(Via),
+}
+
+impl<S: Into<String>> From<S> for ServerName {
+    fn from(name: S) -> ServerName {
+        ServerName::Local(name.into())
+    }
+}
+
+impl From<Via> for ServerName {
+    fn from(name: Via) -> ServerName {
+        ServerName::Via(name)
+    }
+}
+
+impl ServerName {
+    /// Gives the name to the caller.
+    fn register(&self) -> Result<(), Refusal> {
+        let me = process::self_pid();
+        match self {
+            ServerName::Local(name) => process::register(name, me).map_err(Refusal::Name),
+            ServerName::Via(name) => match process::catch(|| (name.register(me), name.pid())) {
+                Ok((true, _)) => Ok(()),
+                Ok((false, Some(holder))) => Err(Refusal::AlreadyStarted(holder)),
+                Ok((false, None)) => Err(Refusal::Failed(ExitReason::new("the name is refused"))),
+                Err(reason) => Err(Refusal::Failed(reason)),
+            },
+        }
+    }
+
+    /// Takes it back. Somebody else may have done so, which is as good.
+    fn unregister(&self) {
+        match self {
+            ServerName::Local(name) => _ = process::unregister(name),
+            ServerName::Via(name) => _ = process::catch(|| name.unregister()),
+        }
     }
 }
 
@@ -146,6 +196,7 @@ impl Error for StartError {
 #[derive(Debug)]
 enum Refusal {
     Ignored,
+    AlreadyStarted(Pid),
     Name(RegisterError),
     Failed(ExitReason),
 }
@@ -219,6 +270,7 @@ impl From<Refusal> for StartError {
                 StartError::AlreadyStarted(holder)
             }
             Refusal::Name(error) => StartError::Name(error),
+            Refusal::AlreadyStarted(holder) => StartError::AlreadyStarted(holder),
             Refusal::Failed(reason) => StartError::Failed(reason),
         }
     }
@@ -227,15 +279,13 @@ impl From<Refusal> for StartError {
 /// The life of a server's process.
 fn be_started<S: GenServer>(
     args: S::Args,
-    name: Option<String>,
+    name: Option<ServerName>,
     settings: Settings,
     starter: Starter,
 ) -> ExitReason {
-    if let Some(name) = &name
-        && let Err(error) = process::register(name, process::self_pid())
-    {
+    if let Some(refusal) = name.as_ref().and_then(|name| name.register().err()) {
         drop_caught(args); // While the starter is known to wait for this.
-        starter.give_up(Err(Refusal::Name(error)));
+        starter.give_up(Err(refusal));
         return ExitReason::Normal;
     }
     let outcome = process::catch(|| S::init(args));
@@ -245,10 +295,9 @@ fn be_started<S: GenServer>(
             Server::new(state, wait, settings).run()
         }
         Err((refusal, reason)) => {
-            // Whoever hears of it may start another one under the name. Somebody else may have
-            // unregistered it, which is as good.
+            // Whoever hears of it may start another one under the name.
             if let Some(name) = &name {
-                _ = process::unregister(name);
+                name.unregister();
             }
             starter.give_up(Err(refusal));
             reason
@@ -342,12 +391,17 @@ pub fn enter_loop<S: GenServer>(start: InitResult<S>, options: StartOptions) -> 
 }
 
 /// What there is to know of the process that is to become a server, if it can.
-fn enterer(pid: Pid, name: Option<String>) -> Result<Info, EnterLoopError> {
+fn enterer(pid: Pid, name: Option<ServerName>) -> Result<Info, EnterLoopError> {
     let info = process::info(pid).filter(|info| info.initial_call.is_some());
     let info = info.ok_or(EnterLoopError::NotStartedByProcLib)?;
-    match name.filter(|name| info.name.as_deref() != Some(name)) {
-        Some(name) => Err(EnterLoopError::NotRegistered(name)),
-        None => Ok(info),
+    match name {
+        Some(ServerName::Local(name)) if info.name.as_deref() != Some(&*name) => {
+            Err(EnterLoopError::NotRegistered(name))
+        }
+        Some(ServerName::Via(name)) if name.pid() != Some(pid) => {
+            Err(EnterLoopError::NotRegisteredVia(name))
+        }
+        Some(ServerName::Local(_) | ServerName::Via(_)) | None => Ok(info),
     }
 }
 
@@ -359,6 +413,8 @@ pub enum EnterLoopError {
     NotStartedByProcLib,
     /// It is not registered under this name.
     NotRegistered(String),
+    /// The registrar does not know it by this name.
+    NotRegisteredVia(Via),
 }
 
 impl fmt::Display for EnterLoopError {
@@ -367,6 +423,9 @@ impl fmt::Display for EnterLoopError {
             Self::NotStartedByProcLib => f.write_str("the process was not started by proc_lib"),
             Self::NotRegistered(name) => {
                 write!(f, "the process is not registered as {name:?}")
+            }
+            Self::NotRegisteredVia(name) => {
+                write!(f, "the process is not registered as {name}")
             }
         }
     }

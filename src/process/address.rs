@@ -6,7 +6,7 @@ use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use crate::id::{Alias, Pid};
-use crate::message::{Message, Object};
+use crate::message::{Message, Object, Via};
 
 use super::current::{Process, current_if_any};
 use super::mailbox::{Orphans, Signal};
@@ -142,6 +142,8 @@ pub enum Destination {
     Alias(Alias),
     /// Whoever has this name at the time.
     Name(Arc<str>),
+    /// Whoever has this name at the time, which a registrar keeps.
+    Via(Via),
 }
 
 impl Destination {
@@ -151,6 +153,7 @@ impl Destination {
             Destination::Pid(pid) => Some(*pid),
             Destination::Alias(alias) => Some(alias.owner),
             Destination::Name(name) => whereis(name),
+            Destination::Via(via) => via.pid(),
         }
     }
 
@@ -159,7 +162,7 @@ impl Destination {
         match self {
             Destination::Pid(pid) => Some(*pid),
             Destination::Alias(alias) => Some(alias.owner),
-            Destination::Name(_) => None,
+            Destination::Name(_) | Destination::Via(_) => None,
         }
     }
 
@@ -169,6 +172,9 @@ impl Destination {
         let signal = match self {
             Destination::Alias(alias) => Signal::Aliased(alias.id, message),
             Destination::Pid(_) | Destination::Name(_) => Signal::Message(message),
+            Destination::Via(via) => {
+                return via.send(message).map_err(|it| Orphans::from(Signal::Message(it)));
+            }
         };
         match self.pid() {
             Some(pid) => try_deliver(pid, signal),
@@ -201,6 +207,12 @@ impl From<Arc<str>> for Destination {
     }
 }
 
+impl From<Via> for Destination {
+    fn from(via: Via) -> Destination {
+        Destination::Via(via)
+    }
+}
+
 impl Destination {
     /// Sends a message that is dropped if nobody is there.
     pub(crate) fn send(&self, message: Message) {
@@ -218,6 +230,7 @@ impl Destination {
             Destination::Pid(pid) => Object::Pid(*pid),
             Destination::Alias(alias) => Object::Pid(alias.owner),
             Destination::Name(name) => Object::Name(Arc::clone(name)),
+            Destination::Via(via) => Object::Via(via.clone()),
         }
     }
 }
@@ -227,6 +240,7 @@ pub(crate) fn pid_of(object: &Object) -> Option<Pid> {
     match object {
         Object::Pid(pid) => Some(*pid),
         Object::Name(name) => whereis(name),
+        Object::Via(via) => via.pid(),
     }
 }
 

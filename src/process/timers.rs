@@ -298,9 +298,23 @@ fn arm_again(timer: TimerRef, due: Instant) {
     wake_thread_for(deadline, state);
 }
 
+/// Sends a message, and returns what is to be dropped. A registrar, which is code of the program's,
+/// does that in a process of its own.
+fn send(to: &Destination, message: Message) -> Option<Orphans> {
+    let Destination::Via(via) = to else { return to.try_send(message).err() };
+    let via = via.clone();
+    apply(Box::new(move || drop(via.send(message))));
+    None
+}
+
 fn act_once(action: Action) {
     match action {
-        Action::Send { to, message } => drop_aside(to.try_send(message).err()),
+        Action::Send { to, message } => drop_aside(send(&to, message)),
+        Action::Exit { to: Object::Via(via), from, reason } => apply(Box::new(move || {
+            if let Some(pid) = via.pid() {
+                lifecycle::signal_exit(from, pid, reason);
+            }
+        })),
         Action::Exit { to, from, reason } => {
             if let Some(pid) = pid_of(&to) {
                 // If it is killed, this may run its exit; if it is gone, the reason is dropped.
@@ -318,9 +332,9 @@ fn act_once(action: Action) {
 fn act_repeatedly(timer: TimerRef, tick: Tick, due: Instant) -> Option<Tick> {
     match tick {
         Tick::Send { to, message, mut make } => {
-            let orphans = to.try_send(message);
+            let orphans = send(&to, message);
             land();
-            drop_aside(orphans.err());
+            drop_aside(orphans);
             match unwind::catch_value(&mut make) {
                 Ok(message) => Some(Tick::Send { to, message, make }),
                 Err(payload) => {

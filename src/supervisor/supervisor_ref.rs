@@ -111,6 +111,12 @@ impl<K> SupervisorOf<K> {
         SupervisorOf::new(ServerRef::named(name))
     }
 
+    /// The supervisor at an address of any kind: a name that a [registrar](crate::Registrar) keeps,
+    /// for instance, looked up at the time of each use.
+    pub fn at(address: impl Into<Destination>) -> SupervisorOf<K> {
+        SupervisorOf::new(ServerRef::at(address))
+    }
+
     /// The process: as it was given, or whoever has the name now.
     pub fn pid(&self) -> Option<Pid> {
         self.server.pid()

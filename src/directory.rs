@@ -1,0 +1,94 @@
+//! What a service shares with those who read it: found by its type and a name, while the process
+//! that has published it is alive. So reading asks nobody, and waits for nobody.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use once_cell::sync::Lazy;
+use parking_lot::RwLock;
+
+use crate::id::Pid;
+use crate::process;
+
+type Key = (TypeId, Arc<str>);
+
+struct Entry {
+    owner: Pid,
+    shared: Arc<dyn Any + Send + Sync>,
+}
+
+static ENTRIES: Lazy<RwLock<HashMap<Key, Entry>>> = Lazy::new(RwLock::default);
+
+/// What keeps something published; dropped, it is not any more.
+#[derive(Debug)]
+pub(crate) struct Publication {
+    key: Key,
+    owner: Pid,
+}
+
+/// Lets others find `shared` as `name`, for as long as the caller is alive and the result is kept.
+/// It takes the place of what was published before under that name.
+pub(crate) fn publish<T: Any + Send + Sync>(name: &str, shared: Arc<T>) -> Publication {
+    let (owner, key) = (process::self_pid(), (TypeId::of::<T>(), Arc::from(name)));
+    let replaced = ENTRIES.write().insert(Key::clone(&key), Entry { owner, shared });
+    drop(replaced); // Where no lock is held.
+    Publication { key, owner }
+}
+
+/// What is published as `name` by a process that is alive.
+pub(crate) fn find<T: Any + Send + Sync>(name: &str) -> Option<Arc<T>> {
+    let key = (TypeId::of::<T>(), Arc::from(name));
+    let shared = {
+        let entries = ENTRIES.read();
+        let entry = entries.get(&key)?;
+        if !process::is_alive(entry.owner) {
+            return None;
+        }
+        Arc::clone(&entry.shared)
+    };
+    shared.downcast().ok()
+}
+
+impl Drop for Publication {
+    fn drop(&mut self) {
+        let removed = {
+            let mut entries = ENTRIES.write();
+            let is_own = entries.get(&self.key).is_some_and(|entry| entry.owner == self.owner);
+            if is_own { entries.remove(&self.key) } else { None }
+        };
+        drop(removed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_published_is_found_by_its_type_and_name_until_it_is_dropped() {
+        let publication = publish("directory::one", Arc::new(1_u32));
+        assert_eq!(find::<u32>("directory::one"), Some(Arc::new(1)));
+        assert_eq!(find::<u64>("directory::one"), None);
+        assert_eq!(find::<u32>("directory::two"), None);
+        drop(publication);
+        assert_eq!(find::<u32>("directory::one"), None);
+    }
+
+    #[test]
+    fn what_is_published_again_stays_when_the_first_is_dropped() {
+        let (first, monitor) = process::spawn_monitor(|| {
+            let publication = publish("directory::again", Arc::new(1_u32));
+            std::mem::forget(publication);
+        })
+        .unwrap();
+        let down = process::receive_match(|it| {
+            it.downcast_ref::<crate::Down>().is_some_and(|down| down.monitor == monitor)
+        });
+        drop((first, down));
+        assert_eq!(find::<u32>("directory::again"), None, "its owner is gone");
+        let again = publish("directory::again", Arc::new(2_u32));
+        assert_eq!(find::<u32>("directory::again"), Some(Arc::new(2)));
+        drop(again);
+    }
+}

@@ -1,0 +1,206 @@
+//! Names that others than the runtime keep.
+
+use std::any::Any;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use crate::id::Pid;
+
+use super::Message;
+
+/// Something that keeps names for processes: OTP's `via` module.
+///
+/// With one, a server is started under a name and found by it wherever a name can be given:
+/// [`Via::new`] makes the name.
+///
+/// Its functions are called by whoever uses the name, and [`register_name`](Self::register_name) by
+/// the new process itself. It is up to the registrar to forget a name when its process ends.
+///
+/// OTP: [`{via, Module, Name}`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#t:server_name/0).
+///
+/// ```
+/// use parking_lot::Mutex;
+/// use procession::prelude::*;
+/// use procession::{Registrar, Via};
+///
+/// /// Seats in a room, each for one process.
+/// #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// struct Room;
+///
+/// static SEATS: Mutex<[Option<Pid>; 10]> = Mutex::new([None; 10]);
+///
+/// impl Registrar for Room {
+///     type Name = usize;
+///
+///     fn register_name(&self, seat: &usize, pid: Pid) -> bool {
+///         let taken = self.whereis_name(seat).is_some();
+///         if !taken {
+///             SEATS.lock()[*seat] = Some(pid);
+///         }
+///         !taken
+///     }
+///
+///     fn unregister_name(&self, seat: &usize) {
+///         SEATS.lock()[*seat] = None;
+///     }
+///
+///     fn whereis_name(&self, seat: &usize) -> Option<Pid> {
+///         SEATS.lock()[*seat].filter(|pid| process::is_alive(*pid))
+///     }
+///
+///     fn send(&self, seat: &usize, message: Message) -> Result<(), Message> {
+///         match self.whereis_name(seat) {
+///             Some(pid) => Ok(process::send(pid, message)),
+///             None => Err(message),
+///         }
+///     }
+/// }
+///
+/// # #[derive(Debug)]
+/// # struct Guest;
+/// # impl GenServer for Guest {
+/// #     type Args = ();
+/// #     fn init((): ()) -> InitResult<Self> { ready(Guest) }
+/// # }
+/// # impl HandleCall<()> for Guest {
+/// #     type Reply = &'static str;
+/// #     fn handle_call(&mut self, (): (), _: &Caller<&'static str>) -> CallResult<Self, &'static str> {
+/// #         reply("cheers")
+/// #     }
+/// # }
+/// let seat = Via::new(Room, 3);
+/// let guest = Guest::start_with((), StartOptions::new().name(seat.clone()))?;
+/// assert_eq!(ServerRef::<Guest>::at(seat.clone()).call(())?, "cheers");
+/// let second = Guest::start_with((), StartOptions::new().name(seat));
+/// assert!(matches!(second, Err(StartError::AlreadyStarted(pid)) if Some(pid) == guest.pid()));
+/// # guest.stop()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Registrar: fmt::Debug + Eq + Hash + Send + Sync + 'static {
+    /// What it calls processes.
+    type Name: fmt::Debug + Eq + Hash + Send + Sync + 'static;
+
+    /// Gives `pid` the name, unless another process has it: then it returns `false`.
+    fn register_name(&self, name: &Self::Name, pid: Pid) -> bool;
+
+    /// Frees the name. Called if the process that has it could not become a server.
+    fn unregister_name(&self, name: &Self::Name);
+
+    /// The process that has the name.
+    fn whereis_name(&self, name: &Self::Name) -> Option<Pid>;
+
+    /// Sends to the name: usually to the process that has it, by [`send`](crate::process::send).
+    ///
+    /// # Errors
+    ///
+    /// The message, if nobody has the name.
+    fn send(&self, name: &Self::Name, message: Message) -> Result<(), Message>;
+}
+
+/// A name that a [`Registrar`] keeps. It is cheap to clone.
+#[derive(Clone)]
+pub struct Via(Arc<dyn Name>);
+
+impl Via {
+    /// The name that `registrar` knows as `name`.
+    pub fn new<R: Registrar>(registrar: R, name: R::Name) -> Via {
+        Via(Arc::new(Named { registrar, name }))
+    }
+
+    /// The process that has the name now.
+    pub fn pid(&self) -> Option<Pid> {
+        self.0.whereis()
+    }
+
+    /// Gives `pid` the name, unless another process has it: then it returns `false`.
+    pub(crate) fn register(&self, pid: Pid) -> bool {
+        self.0.register(pid)
+    }
+
+    pub(crate) fn unregister(&self) {
+        self.0.unregister();
+    }
+
+    pub(crate) fn send(&self, message: Message) -> Result<(), Message> {
+        self.0.send(message)
+    }
+}
+
+impl fmt::Debug for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.print(f)
+    }
+}
+
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.print(f)
+    }
+}
+
+impl PartialEq for Via {
+    fn eq(&self, other: &Via) -> bool {
+        self.0.equals(&*other.0)
+    }
+}
+
+impl Eq for Via {}
+
+impl Hash for Via {
+    fn hash<H: Hasher>(&self, mut state: &mut H) {
+        self.0.hash(&mut state);
+    }
+}
+
+/// What a [`Via`] needs of a registrar and a name whose types it no longer knows.
+trait Name: Send + Sync {
+    fn register(&self, pid: Pid) -> bool;
+    fn unregister(&self);
+    fn whereis(&self) -> Option<Pid>;
+    fn send(&self, message: Message) -> Result<(), Message>;
+    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+    fn hash(&self, state: &mut dyn Hasher);
+    fn equals(&self, other: &dyn Name) -> bool;
+    fn as_any(&self) -> &dyn Any;
+}
+
+struct Named<R: Registrar> {
+    registrar: R,
+    name: R::Name,
+}
+
+impl<R: Registrar> Name for Named<R> {
+    fn register(&self, pid: Pid) -> bool {
+        self.registrar.register_name(&self.name, pid)
+    }
+
+    fn unregister(&self) {
+        self.registrar.unregister_name(&self.name);
+    }
+
+    fn whereis(&self) -> Option<Pid> {
+        self.registrar.whereis_name(&self.name)
+    }
+
+    fn send(&self, message: Message) -> Result<(), Message> {
+        self.registrar.send(&self.name, message)
+    }
+
+    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} of {:?}", self.name, self.registrar)
+    }
+
+    fn hash(&self, mut state: &mut dyn Hasher) {
+        (&self.registrar, &self.name).hash(&mut state);
+    }
+
+    fn equals(&self, other: &dyn Name) -> bool {
+        let other = other.as_any().downcast_ref::<Named<R>>();
+        other.is_some_and(|it| it.registrar == self.registrar && it.name == self.name)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
