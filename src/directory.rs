@@ -64,6 +64,7 @@ impl Drop for Publication {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Down;
 
     #[test]
     fn what_is_published_is_found_by_its_type_and_name_until_it_is_dropped() {
@@ -83,7 +84,7 @@ mod tests {
         })
         .unwrap();
         let down = process::receive_match(|it| {
-            it.downcast_ref::<crate::Down>().is_some_and(|down| down.monitor == monitor)
+            it.downcast_ref::<Down>().is_some_and(|down| down.monitor == monitor)
         });
         drop((first, down));
         assert_eq!(find::<u32>("directory::again"), None, "its owner is gone");

@@ -37,6 +37,8 @@
 //! - [`proc_lib`]: starting processes that say when they are ready; crash reports.
 //! - [`supervisor`]: processes that start others, and start them again when they fail;
 //!   [`dynamic_supervisor`]: for children that come and go; [`supervisor_bridge`].
+//! - [`registry`]: processes under keys of any type; [`partition_supervisor`]: a process for each
+//!   share of the keys; [`Registrar`]: names that others keep.
 //! - [`application`]: supervision trees with a name, an environment and an order, and programs that
 //!   are made of them.
 //! - [`report`]: what the runtime logs of processes that fail, and how to count or ship it.
@@ -67,8 +69,9 @@ pub mod gen_server;
 pub mod supervisor;
 pub mod supervisor_bridge;
 pub mod dynamic_supervisor;
-#[expect(dead_code, reason = "its first service is on its way")]
 mod directory;
+pub mod registry;
+pub mod partition_supervisor;
 pub mod application;
 pub mod prelude;
 

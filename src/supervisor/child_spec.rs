@@ -189,6 +189,26 @@ impl<C: Child, A> ChildSpec<C, A> {
     }
 }
 
+impl<C: Child, A: Clone + Send + Sync + 'static> ChildSpec<C, A> {
+    /// The spec of a child that is made of this, started with `args`; `note` is told of each
+    /// process.
+    pub(crate) fn instance(
+        &self,
+        id: String,
+        args: A,
+        note: impl Fn(Pid) + Send + Sync + 'static,
+    ) -> ChildSpec<C> {
+        let start = Arc::clone(&self.start);
+        let start = move |()| {
+            let child = start(args.clone())?;
+            note(child.child_pid());
+            Ok(child)
+        };
+        let policy = Policy { id, ..self.policy.clone() };
+        ChildSpec { policy, shutdown: self.shutdown, start: Arc::new(start) }
+    }
+}
+
 impl<C, A> ChildSpec<C, A> {
     /// Sets what tells it from its siblings.
     pub fn id(mut self, id: impl Into<String>) -> ChildSpec<C, A> {

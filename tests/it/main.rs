@@ -38,6 +38,8 @@ mod dynamic_supervisor_rules;
 mod simple_one_for_one;
 mod supervisor_tree;
 mod supervisor_bridge;
+mod registry;
+mod partition_supervisor;
 mod requests;
 mod groups;
 mod hibernate;

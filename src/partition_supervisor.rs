@@ -1,0 +1,287 @@
+//! Several processes of one kind instead of one that would be too slow: each has its share of the
+//! keys.
+//!
+//! ```
+//! use procession::partition_supervisor::{PartitionSupervisor, Partitions};
+//! use procession::prelude::*;
+//!
+//! # #[derive(Debug)]
+//! # struct Counter(usize);
+//! # impl GenServer for Counter {
+//! #     type Args = usize;
+//! #     fn init(partition: usize) -> InitResult<Self> { ready(Counter(partition)) }
+//! # }
+//! # impl HandleCall<()> for Counter {
+//! #     type Reply = usize;
+//! #     fn handle_call(&mut self, (): (), _: &Caller<usize>) -> CallResult<Self, usize> {
+//! #         reply(self.0)
+//! #     }
+//! # }
+//! // Each is started with the number of its partition.
+//! PartitionSupervisor::new("counters", Counter::child_template()).partitions(4).start_link()?;
+//!
+//! // Anywhere in the program: the same key leads to the same process.
+//! let counters = Partitions::named("counters");
+//! let counter = ServerRef::<Counter>::at(counters.via(6_u32));
+//! assert_eq!(counter.call(())?, 2);
+//! # counters.supervisor().stop()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | Elixir | here |
+//! |---|---|
+//! | `start_link(child_spec: ..., name: ...)` | [`PartitionSupervisor::start_link`] |
+//! | `with_arguments` | the template, which is given the number of the partition |
+//! | `{:via, PartitionSupervisor, {name, key}}` | [`Partitions::via`] |
+//! | `partitions`, `resize!` | [`Partitions::partitions`], [`Partitions::resize`] |
+//! | `which_children`, `count_children`, `stop` | by [`Partitions::supervisor`] |
+//!
+//! # Differences from OTP
+//!
+//! - Where Elixir raises as there are no partitions, or no such supervisor, nobody is found.
+//! - The ids of the children are the numbers of their partitions as text.
+//!
+//! Elixir: [`PartitionSupervisor`](https://hexdocs.pm/elixir/PartitionSupervisor.html).
+
+use std::any::{Any, type_name};
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::directory;
+use crate::exit::CallError;
+use crate::gen_server::{StartError, StartOptions};
+use crate::id::Pid;
+use crate::message::{Message, Registrar, Via};
+use crate::process;
+use crate::supervisor::serve::Plan;
+use crate::supervisor::{Child, ChildSpec, ChildType, Supervisor, SupervisorError, SupervisorRef};
+
+/// Processes of one kind under a supervisor, to be started.
+#[derive(Debug)]
+#[must_use = "it is to be started"]
+pub struct PartitionSupervisor<C> {
+    name: Arc<str>,
+    template: ChildSpec<C, usize>,
+    partitions: usize,
+    intensity: (usize, Duration),
+}
+
+impl<C> Clone for PartitionSupervisor<C> {
+    fn clone(&self) -> PartitionSupervisor<C> {
+        let PartitionSupervisor { name, template, partitions, intensity } = self;
+        PartitionSupervisor {
+            name: Arc::clone(name),
+            template: template.clone(),
+            partitions: *partitions,
+            intensity: *intensity,
+        }
+    }
+}
+
+impl<C: Child> PartitionSupervisor<C> {
+    /// Each is made by `template`, with the number of its partition. The supervisor is registered
+    /// as `name`.
+    ///
+    /// There are as many as the machine has processors, unless it is [told
+    /// otherwise](Self::partitions); and at most three restarts in any five seconds.
+    pub fn new(name: impl Into<Arc<str>>, template: ChildSpec<C, usize>) -> PartitionSupervisor<C> {
+        let partitions = thread::available_parallelism().map_or(1, usize::from);
+        let intensity = (3, Duration::from_secs(5));
+        PartitionSupervisor { name: name.into(), template, partitions, intensity }
+    }
+
+    /// Sets how many there are.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    pub fn partitions(mut self, partitions: usize) -> PartitionSupervisor<C> {
+        assert!(partitions > 0, "there is at least one partition");
+        self.partitions = partitions;
+        self
+    }
+
+    /// Allows at most `restarts` restarts in any `period`. Default: 3 in 5 s.
+    pub fn intensity(mut self, restarts: usize, period: Duration) -> PartitionSupervisor<C> {
+        self.intensity = (restarts, period);
+        self
+    }
+
+    /// Starts them, linked to the caller.
+    ///
+    /// Elixir: [`PartitionSupervisor.start_link/1`](https://hexdocs.pm/elixir/PartitionSupervisor.html#start_link/1).
+    ///
+    /// # Errors
+    ///
+    /// As [`Supervisor::start_link`]; [`StartError::AlreadyStarted`] if the name is taken.
+    pub fn start_link(self) -> Result<Partitions, StartError> {
+        let partitions = Partitions::named(Arc::clone(&self.name));
+        self.start_supervisor().map(|_| partitions)
+    }
+
+    /// The spec by which another supervisor starts it, called by its name.
+    pub fn child_spec(self) -> ChildSpec<SupervisorRef> {
+        ChildSpec::new(self.name.to_string(), move || self.clone().start_supervisor())
+            .child_type(ChildType::Supervisor)
+    }
+
+    fn start_supervisor(self) -> Result<SupervisorRef, StartError> {
+        let options = StartOptions::new().name(&*self.name);
+        let init = || Ok(Some(Plan::Ordered(self.supervisor())));
+        SupervisorRef::start(type_name::<PartitionSupervisor<C>>(), init, options)
+    }
+
+    /// The children and their supervisor, which is the caller.
+    fn supervisor(self) -> Supervisor {
+        let PartitionSupervisor { name, template, partitions, intensity } = self;
+        let pids = (0..partitions).map(|_| Mutex::new(None)).collect();
+        let shared = Arc::new(Shared { pids, active: Mutex::new(partitions) });
+        // As long as there are the specs, it is found.
+        let publication = Arc::new(directory::publish(&name, Arc::clone(&shared)));
+        let supervisor = Supervisor::one_for_one().intensity(intensity.0, intensity.1);
+        (0..partitions).fold(supervisor, |supervisor, number| {
+            let (shared, publication) = (Arc::clone(&shared), Arc::clone(&publication));
+            let noted = template.instance(number.to_string(), number, move |pid| {
+                _ = &publication;
+                *shared.pids[number].lock() = Some(pid);
+            });
+            supervisor.child(noted)
+        })
+    }
+}
+
+/// What is read without asking.
+#[derive(Debug)]
+struct Shared {
+    pids: Vec<Mutex<Option<Pid>>>,
+    /// How many of them are in use.
+    active: Mutex<usize>,
+}
+
+/// The partitions of a supervisor, by its name: whichever has that when it is used.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Partitions {
+    name: Arc<str>,
+}
+
+impl Partitions {
+    /// Those of the supervisor that is called `name` at the time of each use.
+    pub fn named(name: impl Into<Arc<str>>) -> Partitions {
+        Partitions { name: name.into() }
+    }
+
+    /// Their supervisor.
+    pub fn supervisor(&self) -> SupervisorRef {
+        SupervisorRef::named(Arc::clone(&self.name))
+    }
+
+    fn shared(&self) -> Option<Arc<Shared>> {
+        directory::find(&self.name)
+    }
+
+    /// `key` as a name of the process whose share it is: a number is that of a partition, counted
+    /// over and over; of anything else it is the hash.
+    pub fn via<K: Hash + Any>(&self, key: K) -> Via {
+        Via::new(self.clone(), Share(share(&key)))
+    }
+
+    /// How many partitions there are.
+    ///
+    /// Elixir: [`PartitionSupervisor.partitions/1`](https://hexdocs.pm/elixir/PartitionSupervisor.html#partitions/1).
+    ///
+    /// # Errors
+    ///
+    /// [`SupervisorError::Call`] if there is no such supervisor.
+    pub fn partitions(&self) -> Result<usize, SupervisorError> {
+        let shared = self.shared().ok_or(CallError::NoProc)?;
+        let active = *shared.active.lock();
+        Ok(active)
+    }
+
+    /// Stops partitions, or starts them again, until there are `partitions`. Returns how many there
+    /// were.
+    ///
+    /// Elixir: [`PartitionSupervisor.resize!/2`](https://hexdocs.pm/elixir/PartitionSupervisor.html#resize!/2).
+    ///
+    /// # Errors
+    ///
+    /// - [`SupervisorError::MaxChildren`] if there were never that many.
+    /// - [`SupervisorError::Failed`] if one does not start again.
+    /// - [`SupervisorError::Call`] if there is no such supervisor.
+    pub fn resize(&self, partitions: usize) -> Result<usize, SupervisorError> {
+        let shared = self.shared().ok_or(CallError::NoProc)?;
+        if partitions > shared.pids.len() {
+            return Err(SupervisorError::MaxChildren);
+        }
+        let supervisor = self.supervisor();
+        let before = *shared.active.lock();
+        for number in before..partitions {
+            match supervisor.restart_child(number.to_string()) {
+                Ok(_) | Err(SupervisorError::Running | SupervisorError::Restarting) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        *shared.active.lock() = partitions;
+        for number in partitions..before {
+            supervisor.terminate_child(number.to_string())?;
+        }
+        Ok(before)
+    }
+}
+
+/// A key, as far as it matters to whom it leads.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Share(u64);
+
+impl fmt::Debug for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "share {}", self.0)
+    }
+}
+
+fn share<K: Hash + Any>(key: &K) -> u64 {
+    macro_rules! as_number {
+        ($($signed:ty, $unsigned:ty;)+) => {$(
+            if let Some(number) = (key as &dyn Any).downcast_ref::<$signed>() {
+                return number.unsigned_abs() as u64;
+            }
+            if let Some(number) = (key as &dyn Any).downcast_ref::<$unsigned>() {
+                return *number as u64;
+            }
+        )+};
+    }
+    as_number! { i8, u8; i16, u16; i32, u32; i64, u64; isize, usize; }
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Nobody can register: whose share a key is follows from the key.
+impl Registrar for Partitions {
+    type Name = Share;
+
+    fn register_name(&self, _: &Share, _: Pid) -> bool {
+        false
+    }
+
+    fn unregister_name(&self, _: &Share) {}
+
+    fn whereis_name(&self, Share(share): &Share) -> Option<Pid> {
+        let shared = self.shared()?;
+        let active = u64::try_from(*shared.active.lock()).ok().filter(|active| *active > 0)?;
+        let number = usize::try_from(share % active).ok()?;
+        let pid = *shared.pids[number].lock();
+        pid.filter(|pid| process::is_alive(*pid))
+    }
+
+    fn send(&self, name: &Share, message: Message) -> Result<(), Message> {
+        let Some(pid) = self.whereis_name(name) else { return Err(message) };
+        process::send(pid, message);
+        Ok(())
+    }
+}

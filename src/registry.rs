@@ -1,0 +1,550 @@
+//! Registries: processes under keys of any type, with a value each, looked up without asking
+//! anybody.
+//!
+//! In a unique registry a key has one entry; in a duplicate one any number, of one process or of
+//! several. A process registers itself, and its entries go when it ends.
+//!
+//! ```
+//! use procession::prelude::*;
+//! use procession::registry::Registry;
+//!
+//! # #[derive(Debug)]
+//! # struct Session;
+//! # impl GenServer for Session {
+//! #     type Args = ();
+//! #     fn init((): ()) -> InitResult<Self> { ready(Session) }
+//! # }
+//! # impl HandleCall<()> for Session {
+//! #     type Reply = Pid;
+//! #     fn handle_call(&mut self, (): (), _: &Caller<Pid>) -> CallResult<Self, Pid> {
+//! #         reply(process::self_pid())
+//! #     }
+//! # }
+//! // Sessions by the number of their user.
+//! let sessions = Registry::<u32>::unique("sessions").start_link()?;
+//! let ernie = Session::start_with((), StartOptions::new().name(sessions.via(7)))?;
+//!
+//! // Anywhere in the program:
+//! let sessions = Registry::<u32>::named("sessions");
+//! assert_eq!(ServerRef::<Session>::at(sessions.via(7)).call(())?, ernie.pid().unwrap());
+//! assert_eq!(sessions.lookup(&8)?, []);
+//! # ernie.stop()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A duplicate registry is a place to publish: who is interested in a topic registers under it, and
+//! who has news [dispatches](Registry::dispatch) them.
+//!
+//! ```
+//! use procession::prelude::*;
+//! use procession::registry::Registry;
+//!
+//! let topics = Registry::<&str, ()>::duplicate("topics").start_link()?;
+//! topics.register("weather", ())?;
+//! topics.dispatch(&"weather", |entries| {
+//!     for (pid, ()) in entries {
+//!         process::send(*pid, "rain");
+//!     }
+//! })?;
+//! receive! { news: &str => assert_eq!(news, "rain") }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A registry is a supervisor of its partitions, whose processes are linked to those that have
+//! registered there: they clear up when one of these ends; and when they crash themselves, nobody
+//! goes on in the belief of being registered. What was looked up may have ended since. But a
+//! process that has seen another one's DOWN finds no entry of that any more, and can have its keys.
+//!
+//! | Elixir | here |
+//! |---|---|
+//! | `start_link(keys: :unique)`, `:duplicate` | [`Registry::unique`], [`Registry::duplicate`] |
+//! | `register`, `unregister`, `unregister_match` | the same |
+//! | `lookup`, `keys`, `values`, `count` | the same |
+//! | `match`, `count_match` | [`Registry::lookup_match`], [`Registry::count_match`] |
+//! | `select`, `count_select` | the same |
+//! | `update_value`, `dispatch`, `lock` | the same |
+//! | `meta`, `put_meta`, `delete_meta` | the same |
+//! | `{:via, Registry, {registry, key}}` | [`Registry::via`], [`Registry::via_with`] |
+//! | listeners | [`Start::listener`] |
+//!
+//! # Differences from OTP
+//!
+//! - Keys and values have types; a registry is found by its name and these. Where Elixir matches
+//!   patterns, there are closures.
+//! - An entry of a process that has ended is not seen by anybody, also while it is still there.
+//! - Where Elixir raises for a registry that does not run, there is [`RegistryError::NoRegistry`].
+//! - A key's `Hash` and `Eq` run while a partition is locked: they must not use the registry.
+//!
+//! Elixir: [`Registry`](https://hexdocs.pm/elixir/Registry.html).
+
+mod dispatch;
+mod entries;
+mod lock;
+mod partition;
+mod start;
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::directory;
+use crate::exit::{Detail, ExitReason};
+use crate::id::Pid;
+use crate::message::{Message, Registrar, Via};
+use crate::process;
+
+pub use partition::{Registered, Unregistered};
+pub use start::Start;
+
+use partition::Shared;
+
+/// What can be a key of a registry.
+pub trait Key: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static {}
+
+impl<K: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static> Key for K {}
+
+/// What can be a value in a registry.
+pub trait Value: Clone + fmt::Debug + Send + Sync + 'static {}
+
+impl<V: Clone + fmt::Debug + Send + Sync + 'static> Value for V {}
+
+/// A registry, by its name: whichever has that when it is used. It is as cheap to clone as a name.
+pub struct Registry<K, V = ()> {
+    name: Arc<str>,
+    entries: PhantomData<fn(K) -> V>,
+}
+
+impl<K, V> Clone for Registry<K, V> {
+    fn clone(&self) -> Registry<K, V> {
+        Registry { name: Arc::clone(&self.name), entries: PhantomData }
+    }
+}
+
+impl<K, V> PartialEq for Registry<K, V> {
+    fn eq(&self, other: &Registry<K, V>) -> bool {
+        self.name == other.name
+    }
+}
+
+impl<K, V> Eq for Registry<K, V> {}
+
+impl<K, V> Hash for Registry<K, V> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl<K, V> fmt::Debug for Registry<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Registry").field(&self.name).finish()
+    }
+}
+
+/// Whether a key can have several entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keys {
+    Unique,
+    Duplicate,
+}
+
+/// Error returned from a registry.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// There is no registry of this name with such keys and values.
+    NoRegistry(Arc<str>),
+    /// The key of a unique registry has an entry of this process.
+    AlreadyRegistered(Pid),
+    /// The caller has no entry under the key.
+    NotRegistered,
+    /// A process of a parallel dispatch has ended for this reason.
+    Dispatch(ExitReason),
+    /// The registry is a duplicate one, in which a key does not stand for one process.
+    NotUnique(Arc<str>),
+}
+
+impl fmt::Display for RegistryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRegistry(name) => {
+                write!(f, "there is no registry {name:?} with such keys and values")
+            }
+            Self::AlreadyRegistered(pid) => write!(f, "the key is already registered by {pid}"),
+            Self::NotRegistered => f.write_str("the key is not registered by the caller"),
+            Self::Dispatch(reason) => write!(f, "a dispatch has failed: {reason}"),
+            Self::NotUnique(name) => write!(f, "the keys of registry {name:?} are not unique"),
+        }
+    }
+}
+
+impl Error for RegistryError {}
+
+impl<K: Key, V: Value> Registry<K, V> {
+    /// A registry in which a key has one entry, to be started.
+    pub fn unique(name: impl Into<Arc<str>>) -> Start<K, V> {
+        Start::new(Registry::named(name), Keys::Unique)
+    }
+
+    /// A registry in which a key has any number of entries, to be started.
+    pub fn duplicate(name: impl Into<Arc<str>>) -> Start<K, V> {
+        Start::new(Registry::named(name), Keys::Duplicate)
+    }
+
+    /// The registry that is called `name` at the time of each use.
+    pub fn named(name: impl Into<Arc<str>>) -> Registry<K, V> {
+        Registry { name: name.into(), entries: PhantomData }
+    }
+
+    /// What it is called, which is also the registered name of its supervisor.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn shared(&self) -> Result<Arc<Shared<K, V>>, RegistryError> {
+        directory::find(&self.name).ok_or_else(|| RegistryError::NoRegistry(self.name.clone()))
+    }
+
+    /// As [`shared`](Self::shared), where keys stand for processes.
+    fn unique_shared(&self) -> Result<Arc<Shared<K, V>>, RegistryError> {
+        let shared = self.shared()?;
+        match shared.keys {
+            Keys::Unique => Ok(shared),
+            Keys::Duplicate => Err(RegistryError::NotUnique(self.name.clone())),
+        }
+    }
+
+    /// Registers the caller under `key`, with a value. Its process is linked to the registry's.
+    ///
+    /// Elixir: [`Registry.register/3`](https://hexdocs.pm/elixir/Registry.html#register/3).
+    ///
+    /// # Errors
+    ///
+    /// - [`RegistryError::AlreadyRegistered`] in a unique registry, also if it is by the caller:
+    ///   then the value stays what it was.
+    /// - [`RegistryError::NoRegistry`].
+    pub fn register(&self, key: K, value: V) -> Result<(), RegistryError> {
+        self.shared()?.register(process::self_pid(), key, value)
+    }
+
+    /// Removes the caller's entries under `key`, if there are any.
+    ///
+    /// Elixir: [`Registry.unregister/2`](https://hexdocs.pm/elixir/Registry.html#unregister/2).
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::NoRegistry`].
+    pub fn unregister(&self, key: &K) -> Result<(), RegistryError> {
+        self.unregister_match(key, |_| true)
+    }
+
+    /// Removes those of the caller's entries under `key` whose value is such.
+    ///
+    /// Elixir: [`Registry.unregister_match/4`](https://hexdocs.pm/elixir/Registry.html#unregister_match/4).
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::NoRegistry`].
+    pub fn unregister_match(
+        &self,
+        key: &K,
+        is_such: impl Fn(&V) -> bool,
+    ) -> Result<(), RegistryError> {
+        self.shared()?.unregister(process::self_pid(), key, is_such);
+        Ok(())
+    }
+
+    /// The entries under `key`, the first that was made first.
+    ///
+    /// Elixir: [`Registry.lookup/2`](https://hexdocs.pm/elixir/Registry.html#lookup/2).
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::NoRegistry`].
+    pub fn lookup(&self, key: &K) -> Result<Vec<(Pid, V)>, RegistryError> {
+        self.lookup_match(key, |_, _| true)
+    }
+
+    /// Those entries under `key` that are such.
+    ///
+    /// Elixir: [`Registry.match/4`](https://hexdocs.pm/elixir/Registry.html#match/4).
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::NoRegistry`].
+    pub fn lookup_match(
+        &self,
+        key: &K,
+        is_such: impl Fn(Pid, &V) -> bool,
+    ) -> Result<Vec<(Pid, V)>, RegistryError> {
+        let entries = self.shared()?.lookup(key).into_iter();
+        let such = entries.filter(|entry| is_such(entry.pid, &entry.value));
+        Ok(such.map(|entry| (entry.pid, V::clone(&entry.value))).collect())
+    }
+
+    /// How many entries under `key` are such.
+    ///
+    /// Elixir: [`Registry.count_match/4`](https://hexdocs.pm/elixir/Registry.html#count_match/4).
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::NoRegistry`].
+    pub fn count_match(
+        &self,
+        key: &K,
+        is_such: impl Fn(Pid, &V) -> bool,
+    ) -> Result<usize, RegistryError> {
+        let entries = self.shared()?.lookup(key).into_iter();
+        Ok(entries.filter(|entry| is_such(entry.pid, &entry.value)).count())
+    }
+
+    /// What `choose` makes of the entries, of those that it makes something of. In no particular
+    /// order.
+    ///
+    /// Elixir: [`Registry.select/2`](https://hexdocs.pm/elixir/Registry.html#select/2).
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::NoRegistry`].
+    pub fn select<T>(
+        &self,
+        mut choose: impl FnMut(&K, Pid, &V) -> Option<T>,
+    ) -> Result<Vec<T>, RegistryError> {
+        let entries = self.shared()?.entries().into_iter();
+        Ok(entries.filter_map(|(key, entry)| choose(&key, entry.pid, &entry.value)).collect())
+    }
+
+    /// How many entries are such.
+    ///
+    /// Elixir: [`Registry.count_select/2`](https://hexdocs.pm/elixir/Registry.html#count_select/2).
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::NoRegistry`].
+    pub fn count_select(
+        &self,
+        is_such: impl Fn(&K, Pid, &V) -> bool,
+    ) -> Result<usize, RegistryError> {
+        let entries = self.shared()?.entries().into_iter();
+        Ok(entries.filter(|(key, entry)| is_such(key, entry.pid, &entry.value)).count())
+    }
+
+    /// How many entries there are.
+    ///
+    /// Elixir: [`Registry.count/1`](https://hexdocs.pm/elixir/Registry.html#count/1).
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::NoRegistry`].
+    pub fn count(&self) -> Result<usize, RegistryError> {
+        Ok(self.shared()?.count())
+    }
+
+    /// The keys under which `pid` is registered, each as often as it is. In no particular order.
+    ///
+    /// Elixir: [`Registry.keys/2`](https://hexdocs.pm/elixir/Registry.html#keys/2).
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::NoRegistry`].
+    pub fn keys(&self, pid: Pid) -> Result<Vec<K>, RegistryError> {
+        let keys = self.shared()?.keys_of(pid);
+        Ok(keys.iter().map(|key| K::clone(key)).collect())
+    }
+
+    /// The values of the entries that `pid` has under `key`.
+    ///
+    /// Elixir: [`Registry.values/3`](https://hexdocs.pm/elixir/Registry.html#values/3).
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::NoRegistry`].
+    pub fn values(&self, key: &K, pid: Pid) -> Result<Vec<V>, RegistryError> {
+        let entries = self.lookup_match(key, |other, _| other == pid)?;
+        Ok(entries.into_iter().map(|(_, value)| value).collect())
+    }
+
+    /// Gives the caller's entry under `key` the value that `update` makes of the one that it has.
+    /// Returns both, the new one first.
+    ///
+    /// Elixir: [`Registry.update_value/3`](https://hexdocs.pm/elixir/Registry.html#update_value/3).
+    ///
+    /// # Errors
+    ///
+    /// - [`RegistryError::NotRegistered`] if the caller has no entry there.
+    /// - [`RegistryError::NotUnique`], [`RegistryError::NoRegistry`].
+    pub fn update_value(
+        &self,
+        key: &K,
+        update: impl FnOnce(&V) -> V,
+    ) -> Result<(V, V), RegistryError> {
+        let (new, old) = self.unique_shared()?.update(process::self_pid(), key, update)?;
+        Ok((V::clone(&new), V::clone(&old)))
+    }
+
+    /// Calls `tell` with the entries under `key`, unless there are none.
+    ///
+    /// Elixir: [`Registry.dispatch/4`](https://hexdocs.pm/elixir/Registry.html#dispatch/4).
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::NoRegistry`].
+    pub fn dispatch(&self, key: &K, tell: impl FnOnce(&[(Pid, V)])) -> Result<(), RegistryError> {
+        let entries = self.lookup(key)?;
+        if !entries.is_empty() {
+            tell(&entries);
+        }
+        Ok(())
+    }
+
+    /// As [`dispatch`](Self::dispatch), but by several processes at once, each with some of the
+    /// entries: as many as the registry has partitions. They are linked to the caller, which waits
+    /// until all are through.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::NoRegistry`]; [`RegistryError::Dispatch`] if one has failed, and the caller
+    /// traps exits.
+    pub fn dispatch_parallel(
+        &self,
+        key: &K,
+        tell: impl Fn(&[(Pid, V)]) + Send + Sync + 'static,
+    ) -> Result<(), RegistryError> {
+        let entries = self.lookup(key)?;
+        let share = entries.len().div_ceil(self.shared()?.partitions.len()).max(1);
+        let tell = Arc::new(tell);
+        let work = entries.chunks(share).map(|some| {
+            let (some, tell) = (some.to_vec(), Arc::clone(&tell));
+            move || tell(&some)
+        });
+        dispatch::at_once(work).map_err(RegistryError::Dispatch)
+    }
+
+    /// Runs `work` while no other process does so for the same key. Other uses of the key go on.
+    ///
+    /// A process that has locked a key can do so again.
+    ///
+    /// Elixir: [`Registry.lock/3`](https://hexdocs.pm/elixir/Registry.html#lock/3).
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::NoRegistry`].
+    pub fn lock<T>(&self, key: &K, work: impl FnOnce() -> T) -> Result<T, RegistryError> {
+        let _locked = self.shared()?.lock(key)?;
+        Ok(work())
+    }
+
+    /// What is kept with the registry as `name`; `None` if there is nothing, or nothing of this
+    /// type.
+    ///
+    /// Elixir: [`Registry.meta/2`](https://hexdocs.pm/elixir/Registry.html#meta/2).
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::NoRegistry`].
+    pub fn meta<T: Any + Clone>(&self, name: &str) -> Result<Option<T>, RegistryError> {
+        let meta = self.shared()?.meta.lock().get(name).cloned();
+        Ok(meta.and_then(|meta| meta.downcast_ref::<T>().cloned()))
+    }
+
+    /// Keeps something with the registry.
+    ///
+    /// Elixir: [`Registry.put_meta/3`](https://hexdocs.pm/elixir/Registry.html#put_meta/3).
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::NoRegistry`].
+    pub fn put_meta<T>(&self, name: &str, meta: T) -> Result<(), RegistryError>
+    where
+        T: fmt::Debug + PartialEq + Send + Sync + 'static,
+    {
+        let shared = self.shared()?;
+        let replaced = shared.meta.lock().insert(name.to_owned(), Detail::new(meta));
+        drop(replaced); // Where no lock is held.
+        Ok(())
+    }
+
+    /// Forgets it.
+    ///
+    /// Elixir: [`Registry.delete_meta/2`](https://hexdocs.pm/elixir/Registry.html#delete_meta/2).
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::NoRegistry`].
+    pub fn delete_meta(&self, name: &str) -> Result<(), RegistryError> {
+        let shared = self.shared()?;
+        let removed = shared.meta.lock().remove(name);
+        drop(removed);
+        Ok(())
+    }
+
+    /// `key` as a name under which a server can be started and found. Its value is the default one.
+    ///
+    /// With a duplicate registry, a start fails, and nobody is found.
+    pub fn via(&self, key: K) -> Via
+    where
+        V: Default,
+    {
+        self.via_with(key, V::default())
+    }
+
+    /// As [`via`](Self::via), with a value.
+    pub fn via_with(&self, key: K, value: V) -> Via {
+        Via::new(self.clone(), KeyWithValue { key, value })
+    }
+}
+
+/// A key as a name; the value is what it is registered with, and makes no other name of it.
+#[derive(Clone)]
+pub struct KeyWithValue<K, V> {
+    key: K,
+    value: V,
+}
+
+impl<K: PartialEq, V> PartialEq for KeyWithValue<K, V> {
+    fn eq(&self, other: &KeyWithValue<K, V>) -> bool {
+        self.key == other.key
+    }
+}
+
+impl<K: Eq, V> Eq for KeyWithValue<K, V> {}
+
+impl<K: Hash, V> Hash for KeyWithValue<K, V> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key.hash(state);
+    }
+}
+
+impl<K: fmt::Debug, V> fmt::Debug for KeyWithValue<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.key.fmt(f)
+    }
+}
+
+impl<K: Key, V: Value> Registrar for Registry<K, V> {
+    type Name = KeyWithValue<K, V>;
+
+    /// Only of the calling process, as all registering is.
+    fn register_name(&self, name: &Self::Name, pid: Pid) -> bool {
+        let registered = self
+            .unique_shared()
+            .and_then(|shared| shared.register(pid, name.key.clone(), name.value.clone()));
+        registered.is_ok()
+    }
+
+    fn unregister_name(&self, name: &Self::Name) {
+        _ = self.unregister(&name.key); // A registry that is gone has no entry of it either.
+    }
+
+    fn whereis_name(&self, name: &Self::Name) -> Option<Pid> {
+        Some(self.unique_shared().ok()?.lookup(&name.key).first()?.pid)
+    }
+
+    fn send(&self, name: &Self::Name, message: Message) -> Result<(), Message> {
+        let Some(pid) = self.whereis_name(name) else { return Err(message) };
+        process::send(pid, message);
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! Locks of keys: who has one, and who waits for it. A value, which the server of a partition
+//! keeps.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+use std::mem;
+
+use crate::call::ReplyTo;
+use crate::id::{MonitorRef, Pid};
+
+/// The locks of a partition.
+#[derive(Debug)]
+pub(super) struct Locks<K> {
+    holders: HashMap<K, Holder>,
+    waiting: HashMap<K, VecDeque<Client>>,
+}
+
+/// Who has a lock, and how often.
+#[derive(Debug)]
+struct Holder {
+    client: Client,
+    depth: usize,
+}
+
+/// Who has asked for a lock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Client {
+    pub(super) pid: Pid,
+    /// That tells if it ends.
+    pub(super) monitor: MonitorRef,
+    pub(super) reply_to: ReplyTo<()>,
+}
+
+impl<K> Default for Locks<K> {
+    fn default() -> Locks<K> {
+        Locks { holders: HashMap::new(), waiting: HashMap::new() }
+    }
+}
+
+/// Who is to be told that it has its lock, and whose monitor is not needed any more.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) granted: Option<Client>,
+    pub(super) done: Option<Client>,
+}
+
+impl<K: Clone + Eq + Hash> Locks<K> {
+    /// Gives a lock, now or later.
+    pub(super) fn lock(&mut self, key: K, client: Client) -> Outcome {
+        match self.holders.get_mut(&key) {
+            None => {
+                self.holders.insert(key, Holder { client, depth: 1 });
+                Outcome { granted: Some(client), done: None }
+            }
+            Some(holder) if holder.client.pid == client.pid => {
+                holder.depth += 1;
+                Outcome { granted: Some(client), done: Some(client) }
+            }
+            Some(_) => {
+                self.waiting.entry(key).or_default().push_back(client);
+                Outcome::default()
+            }
+        }
+    }
+
+    /// Takes a lock back, from who has it.
+    pub(super) fn unlock(&mut self, pid: Pid, key: &K) -> Outcome {
+        let Some(holder) = self.holders.get_mut(key).filter(|it| it.client.pid == pid) else {
+            return Outcome::default();
+        };
+        holder.depth -= 1;
+        if holder.depth > 0 {
+            return Outcome::default();
+        }
+        let done = Some(holder.client);
+        self.holders.remove(key);
+        Outcome { granted: self.grant_next(key), done }
+    }
+
+    fn grant_next(&mut self, key: &K) -> Option<Client> {
+        let waiting = self.waiting.get_mut(key)?;
+        let client = waiting.pop_front();
+        if waiting.is_empty() {
+            self.waiting.remove(key);
+        }
+        let client = client?;
+        self.holders.insert(key.clone(), Holder { client, depth: 1 });
+        Some(client)
+    }
+
+    /// Forgets who has ended. Returns who is to be told that it has a lock now.
+    pub(super) fn ended(&mut self, monitor: MonitorRef) -> Option<Client> {
+        let key = self.holders.iter().find(|(_, holder)| holder.client.monitor == monitor);
+        if let Some(key) = key.map(|(key, _)| key.clone()) {
+            self.holders.remove(&key);
+            return self.grant_next(&key);
+        }
+        for (key, mut clients) in mem::take(&mut self.waiting) {
+            clients.retain(|client| client.monitor != monitor);
+            if !clients.is_empty() {
+                self.waiting.insert(key, clients);
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,357 @@
+//! What a registry shares with its users, and the servers that keep it tidy.
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::exit::Detail;
+use crate::gen_server::{
+    CallResult, Caller, CastResult, GenServer, HandleCall, HandleCast, InitResult, ServerRef,
+    noreply, ready,
+};
+use crate::id::Pid;
+use crate::message::{Down, Exit, Message};
+use crate::process;
+
+use super::entries::{Entries, Entry, Removed};
+use super::lock::{Client, Locks, Outcome};
+use super::{Key, Keys, RegistryError, Value};
+
+/// To listeners: a process has registered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Registered<K, V> {
+    /// The registry, by its name.
+    pub registry: Arc<str>,
+    /// Under what.
+    pub key: K,
+    /// Which process.
+    pub pid: Pid,
+    /// With what.
+    pub value: V,
+}
+
+/// To listeners: an entry is gone, as its process has removed it, or has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unregistered<K> {
+    /// The registry, by its name.
+    pub registry: Arc<str>,
+    /// Under what.
+    pub key: K,
+    /// Which process.
+    pub pid: Pid,
+}
+
+/// What is read without asking.
+#[derive(Debug)]
+pub(super) struct Shared<K, V> {
+    pub(super) name: Arc<str>,
+    pub(super) keys: Keys,
+    pub(super) partitions: Vec<Partition<K, V>>,
+    pub(super) listeners: Vec<Arc<str>>,
+    pub(super) meta: Mutex<HashMap<String, Detail>>,
+    hasher: RandomState,
+}
+
+/// Some of the keys.
+#[derive(Debug)]
+pub(super) struct Partition<K, V> {
+    entries: RwLock<Entries<K, V>>,
+    /// Who keeps it tidy.
+    server: Mutex<Option<Pid>>,
+}
+
+impl<K: Key, V: Value> Shared<K, V> {
+    pub(super) fn new(
+        name: Arc<str>,
+        keys: Keys,
+        partitions: usize,
+        listeners: Vec<Arc<str>>,
+        meta: HashMap<String, Detail>,
+    ) -> Shared<K, V> {
+        let partition = || Partition { entries: RwLock::default(), server: Mutex::new(None) };
+        let partitions = (0..partitions).map(|_| partition()).collect();
+        let (meta, hasher) = (Mutex::new(meta), RandomState::new());
+        Shared { name, keys, partitions, listeners, meta, hasher }
+    }
+
+    fn partition(&self, key: &K) -> &Partition<K, V> {
+        let hash = usize::try_from(self.hasher.hash_one(key) >> 32).unwrap_or(0);
+        &self.partitions[hash % self.partitions.len()]
+    }
+
+    /// The server of a partition, if it runs.
+    fn server(&self, partition: &Partition<K, V>) -> Result<Pid, RegistryError> {
+        let server = partition.server.lock().filter(|pid| process::is_alive(*pid));
+        server.ok_or_else(|| RegistryError::NoRegistry(Arc::clone(&self.name)))
+    }
+
+    /// Registers `pid`, which is the caller.
+    pub(super) fn register(&self, pid: Pid, key: K, value: V) -> Result<(), RegistryError> {
+        let partition = self.partition(&key);
+        // First, so that nothing is left there whenever the caller ends.
+        process::link(self.server(partition)?);
+        let (key, value) = (Arc::new(key), Arc::new(value));
+        let entry = Entry { pid, value: Arc::clone(&value) };
+        match partition.add(Arc::clone(&key), entry, self.keys) {
+            Ok(stale) => {
+                drop(stale);
+                self.tell(|| Registered {
+                    registry: Arc::clone(&self.name),
+                    key: K::clone(&key),
+                    pid,
+                    value: V::clone(&value),
+                });
+                Ok(())
+            }
+            Err(holder) => {
+                self.unlink_if_unused(partition, pid);
+                Err(RegistryError::AlreadyRegistered(holder))
+            }
+        }
+    }
+
+    /// Removes the entries of `pid`, which is the caller, under a key, those whose value is such.
+    pub(super) fn unregister(&self, pid: Pid, key: &K, is_such: impl Fn(&V) -> bool) {
+        let partition = self.partition(key);
+        let own = partition.lookup(key).into_iter().filter(|entry| entry.pid == pid);
+        let such: Vec<_> = own.filter(|entry| is_such(&entry.value)).collect();
+        let is_removed =
+            |entry: &Entry<V>| such.iter().any(|it| Arc::ptr_eq(&it.value, &entry.value));
+        let removed = partition.entries.write().remove(pid, key, is_removed);
+        self.tell_removed(&removed);
+        self.unlink_if_unused(partition, pid);
+    }
+
+    fn unlink_if_unused(&self, partition: &Partition<K, V>, pid: Pid) {
+        let is_unused = partition.entries.read().keys_of(pid).is_empty();
+        let server = *partition.server.lock();
+        if let Some(server) = server.filter(|_| is_unused) {
+            process::unlink(server);
+        }
+    }
+
+    /// Changes the value of the caller's entry under a key. Nobody else does.
+    pub(super) fn update(
+        &self,
+        pid: Pid,
+        key: &K,
+        update: impl FnOnce(&V) -> V,
+    ) -> Result<(Arc<V>, Arc<V>), RegistryError> {
+        let partition = self.partition(key);
+        let own = partition.lookup(key).into_iter().find(|entry| entry.pid == pid);
+        let old = own.ok_or(RegistryError::NotRegistered)?.value;
+        let new = Arc::new(update(&old));
+        let mut entries = partition.entries.write();
+        let entry = entries.get_mut(pid, key).ok_or(RegistryError::NotRegistered)?;
+        entry.value = Arc::clone(&new);
+        drop(entries);
+        Ok((new, old))
+    }
+
+    /// The entries under a key of those that are alive.
+    pub(super) fn lookup(&self, key: &K) -> Vec<Entry<V>> {
+        self.partition(key).lookup(key)
+    }
+
+    /// All entries of those that are alive.
+    pub(super) fn entries(&self) -> Vec<(Arc<K>, Entry<V>)> {
+        let mut all = Vec::new();
+        for partition in &self.partitions {
+            let entries = partition.entries.read();
+            let alive = entries.iter().filter(|(_, entry)| process::is_alive(entry.pid));
+            all.extend(alive.map(|(key, entry)| (Arc::clone(key), entry.clone())));
+        }
+        all
+    }
+
+    pub(super) fn count(&self) -> usize {
+        let count = |partition: &Partition<K, V>| {
+            let entries = partition.entries.read();
+            entries.iter().filter(|(_, entry)| process::is_alive(entry.pid)).count()
+        };
+        self.partitions.iter().map(count).sum()
+    }
+
+    pub(super) fn keys_of(&self, pid: Pid) -> Vec<Arc<K>> {
+        if !process::is_alive(pid) {
+            return Vec::new();
+        }
+        let keys = |partition: &Partition<K, V>| partition.entries.read().keys_of(pid).to_vec();
+        self.partitions.iter().flat_map(keys).collect()
+    }
+
+    /// Waits until the caller has the lock of a key.
+    pub(super) fn lock(&self, key: &K) -> Result<Locked<K, V>, RegistryError> {
+        let server = ServerRef::from_pid(self.server(self.partition(key))?);
+        let locked = server.call_timeout(Lock(key.clone()), Duration::MAX);
+        locked.map_err(|_| RegistryError::NoRegistry(Arc::clone(&self.name)))?;
+        Ok(Locked { server, key: key.clone() })
+    }
+
+    fn tell<M: fmt::Debug + Send + 'static>(&self, message: impl Fn() -> M) {
+        for listener in &self.listeners {
+            _ = process::send(listener, message()); // It may not be there now.
+        }
+    }
+
+    fn tell_removed(&self, removed: &[Removed<K, V>]) {
+        for (key, entry) in removed {
+            self.tell(|| Unregistered {
+                registry: Arc::clone(&self.name),
+                key: K::clone(key),
+                pid: entry.pid,
+            });
+        }
+    }
+}
+
+impl<K: Key, V: Value> Partition<K, V> {
+    fn lookup(&self, key: &K) -> Vec<Entry<V>> {
+        let entries = self.entries.read();
+        let alive = entries.get(key).iter().filter(|entry| process::is_alive(entry.pid));
+        alive.cloned().collect()
+    }
+
+    /// Adds an entry. Returns those that it takes the place of, as their processes have ended; or
+    /// who has the key.
+    fn add(&self, key: Arc<K>, entry: Entry<V>, keys: Keys) -> Result<Vec<Removed<K, V>>, Pid> {
+        let mut entries = self.entries.write();
+        let mut stale = Vec::new();
+        if keys == Keys::Unique {
+            let holders: Vec<Pid> = entries.get(&key).iter().map(|entry| entry.pid).collect();
+            for holder in holders {
+                if process::is_alive(holder) {
+                    return Err(holder);
+                }
+                stale.extend(entries.remove(holder, &key, |_| true));
+            }
+        }
+        entries.add(key, entry);
+        Ok(stale)
+    }
+}
+
+/// A lock that is given back when this is dropped.
+pub(super) struct Locked<K: Key, V: Value> {
+    server: ServerRef<Keeper<K, V>>,
+    key: K,
+}
+
+impl<K: Key, V: Value> Drop for Locked<K, V> {
+    fn drop(&mut self) {
+        self.server.cast(Unlock(process::self_pid(), self.key.clone()));
+    }
+}
+
+/// The server of a partition.
+#[derive(Debug)]
+pub(super) struct Keeper<K, V> {
+    shared: Arc<Shared<K, V>>,
+    number: usize,
+    locks: Locks<K>,
+}
+
+impl<K: Key, V: Value> GenServer for Keeper<K, V> {
+    type Args = (Arc<Shared<K, V>>, usize);
+
+    fn init((shared, number): Self::Args) -> InitResult<Keeper<K, V>> {
+        process::set_trap_exit(true);
+        let partition = &shared.partitions[number];
+        // Of one that has crashed: those who had registered there are told by their links.
+        let left = std::mem::take(&mut *partition.entries.write());
+        drop(left);
+        *partition.server.lock() = Some(process::self_pid());
+        ready(Keeper { shared, number, locks: Locks::default() })
+    }
+
+    fn handle_info(&mut self, message: Message) -> CastResult<Keeper<K, V>> {
+        match message.downcast::<Exit>() {
+            Ok(exit) => {
+                let partition = &self.shared.partitions[self.number];
+                let removed = partition.entries.write().remove_all(exit.from);
+                self.shared.tell_removed(&removed);
+            }
+            Err(message) => {
+                if let Ok(down) = message.downcast::<Down>() {
+                    let granted = self.locks.ended(down.monitor);
+                    self.settle(Outcome { granted, done: None });
+                }
+            }
+        }
+        noreply()
+    }
+}
+
+impl<K: Key, V: Value> Keeper<K, V> {
+    fn settle(&self, Outcome { granted, done }: Outcome) {
+        if let Some(client) = granted {
+            client.reply_to.reply(());
+        }
+        if let Some(client) = done {
+            process::demonitor(client.monitor);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Lock<K>(K);
+
+impl<K: Key, V: Value> HandleCall<Lock<K>> for Keeper<K, V> {
+    type Reply = ();
+
+    fn handle_call(&mut self, Lock(key): Lock<K>, caller: &Caller<()>) -> CallResult<Self, ()> {
+        let pid = caller.pid();
+        let client = Client { pid, monitor: process::monitor(pid), reply_to: caller.defer() };
+        let outcome = self.locks.lock(key, client);
+        self.settle(outcome);
+        noreply()
+    }
+}
+
+/// From this process.
+#[derive(Debug)]
+struct Unlock<K>(Pid, K);
+
+impl<K: Key, V: Value> HandleCast<Unlock<K>> for Keeper<K, V> {
+    fn handle_cast(&mut self, Unlock(pid, key): Unlock<K>) -> CastResult<Self> {
+        let outcome = self.locks.unlock(pid, &key);
+        self.settle(outcome);
+        noreply()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Elixir: registry_test "clean up registry on process crash"
+    #[test]
+    fn nothing_is_left_of_processes_that_have_ended() {
+        let registry = super::super::Registry::<u8, u8>::duplicate("partition::clean");
+        let registry = registry.partitions(3).start_link().unwrap();
+        let shared = registry.shared().unwrap();
+        let (pid, monitor) = process::spawn_monitor(move || {
+            (0..20).for_each(|key| registry.register(key % 10, key).unwrap());
+            panic!("on purpose");
+        })
+        .unwrap();
+        drop((
+            pid,
+            process::receive_match(|it| {
+                it.downcast_ref::<Down>().is_some_and(|down| down.monitor == monitor)
+            }),
+        ));
+        assert_eq!(shared.count(), 0);
+        for partition in &shared.partitions {
+            // Its exit came before; the answer says that the server is through with it.
+            let server = partition.server.lock().unwrap();
+            crate::sys::of(server).get_status().unwrap();
+            assert!(partition.entries.read().is_empty());
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Starting a registry.
+
+use std::any::type_name;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::directory;
+use crate::directory::Publication;
+use crate::exit::Detail;
+use crate::gen_server::{GenServer, StartError, StartOptions};
+use crate::supervisor::serve::Plan;
+use crate::supervisor::{Child, ChildSpec, ChildType, Supervisor, SupervisorRef};
+
+use super::partition::{Keeper, Shared};
+use super::{Key, Keys, Registry, Value};
+
+/// A registry to be started.
+#[derive(Clone)]
+#[must_use = "it is to be started"]
+pub struct Start<K, V> {
+    registry: Registry<K, V>,
+    keys: Keys,
+    partitions: usize,
+    listeners: Vec<Arc<str>>,
+    meta: HashMap<String, Detail>,
+}
+
+impl<K, V> fmt::Debug for Start<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Start")
+            .field("registry", &self.registry)
+            .field("keys", &self.keys)
+            .field("partitions", &self.partitions)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<K: Key, V: Value> Start<K, V> {
+    pub(super) fn new(registry: Registry<K, V>, keys: Keys) -> Start<K, V> {
+        Start { registry, keys, partitions: 1, listeners: Vec::new(), meta: HashMap::new() }
+    }
+
+    /// Sets how many partitions it has: how many processes can register at the same time without
+    /// waiting for each other. Default: 1.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    pub fn partitions(mut self, partitions: usize) -> Start<K, V> {
+        assert!(partitions > 0, "a registry has at least one partition");
+        self.partitions = partitions;
+        self
+    }
+
+    /// Has the process that is registered as `name` told of each entry that comes and goes, by
+    /// [`Registered`](super::Registered) and [`Unregistered`](super::Unregistered).
+    pub fn listener(mut self, name: impl Into<Arc<str>>) -> Start<K, V> {
+        self.listeners.push(name.into());
+        self
+    }
+
+    /// Keeps something with the registry from the start: see [`Registry::meta`].
+    pub fn meta<T>(mut self, name: impl Into<String>, meta: T) -> Start<K, V>
+    where
+        T: fmt::Debug + PartialEq + Send + Sync + 'static,
+    {
+        self.meta.insert(name.into(), Detail::new(meta));
+        self
+    }
+
+    /// Starts it, linked to the caller.
+    ///
+    /// Elixir: [`Registry.start_link/1`](https://hexdocs.pm/elixir/Registry.html#start_link/1).
+    ///
+    /// # Errors
+    ///
+    /// As a server: [`StartError::AlreadyStarted`] if the name is taken.
+    pub fn start_link(self) -> Result<Registry<K, V>, StartError> {
+        let registry = self.registry.clone();
+        self.start_supervisor().map(|_| registry)
+    }
+
+    /// The spec by which a supervisor starts it, called by its name.
+    pub fn child_spec(self) -> ChildSpec<SupervisorRef> {
+        let id = self.registry.name.to_string();
+        ChildSpec::new(id, move || self.clone().start_supervisor())
+            .child_type(ChildType::Supervisor)
+    }
+
+    fn start_supervisor(self) -> Result<SupervisorRef, StartError> {
+        let options = StartOptions::new().name(&*self.registry.name);
+        let init = || Ok(Some(Plan::Ordered(self.supervisor())));
+        SupervisorRef::start(type_name::<Registry<K, V>>(), init, options)
+    }
+
+    /// The partitions and their supervisor, which is the caller.
+    fn supervisor(self) -> Supervisor {
+        let Start { registry, keys, partitions, listeners, meta } = self;
+        let shared =
+            Arc::new(Shared::<K, V>::new(registry.name, keys, partitions, listeners, meta));
+        let publication = Arc::new(directory::publish(&shared.name, Arc::clone(&shared)));
+        (0..partitions).fold(Supervisor::one_for_all(), |supervisor, number| {
+            supervisor.child(partition(&shared, number, &publication))
+        })
+    }
+}
+
+/// One partition; as long as there is this spec, the registry is found.
+fn partition<K: Key, V: Value>(
+    shared: &Arc<Shared<K, V>>,
+    number: usize,
+    publication: &Arc<Publication>,
+) -> ChildSpec<impl Child + use<K, V>> {
+    let (shared, publication) = (Arc::clone(shared), Arc::clone(publication));
+    ChildSpec::new(number.to_string(), move || {
+        _ = &publication;
+        Keeper::start_link((Arc::clone(&shared), number))
+    })
+}
