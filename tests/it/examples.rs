@@ -705,6 +705,71 @@ mod rock_paper_scissors {
     }
 }
 
+mod via_registry {
+    use super::*;
+
+    #[test]
+    fn finds_the_next_one_who_plays_the_part() {
+        run("via_registry", &[]).assert_printed_and_logged(
+            "ernie enters\n\
+             bert enters\n\
+             bert: Ernie, where is the banana?\n\
+             there is one bert: true\n\
+             bert is down: \"forgot the lines\"\n\
+             bert enters\n\
+             bert: Where was I?\n\
+             oscar: no such process\n",
+            "[#-#-#T#:#:#Z ERROR procession::gen_server] server <#.#.#> is terminating\n\
+             \u{20}       last message: Die\n\
+             \u{20}       state: Character(\"bert\")\n\
+             \u{20}       reason: \"forgot the lines\"\n\
+             \u{20}       client: <#.#.#>\n\
+             [#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
+             \u{20}       initial call: via_registry::Character\n\
+             \u{20}       reason: \"forgot the lines\"\n\
+             \u{20}       ancestors: [<#.#.#>, <#.#.#>]\n\
+             \u{20}       message queue length: #\n\
+             \u{20}       links: [<#.#.#>]\n\
+             \u{20}       trap_exit: false\n\
+             [#-#-#T#:#:#Z ERROR procession::supervisor] supervisor report of <#.#.#>\n\
+             \u{20}       context: child terminated\n\
+             \u{20}       reason: \"forgot the lines\"\n\
+             \u{20}       child: bert (<#.#.#>)\n",
+        );
+    }
+}
+
+mod chat_room {
+    use super::*;
+
+    #[test]
+    fn is_left_by_who_leaves_and_by_who_crashes() {
+        let ended = run("chat_room", &[]);
+        let expected = "news: ann joins lobby\n\
+                        news: bob joins lobby\n\
+                        news: cleo joins lobby\n\
+                        news: bob joins kitchen\n\
+                        in lobby: ann, bob, cleo\n\
+                        ann in lobby: hello\n\
+                        ann in kitchen: something smells good\n\
+                        cleo in lobby: I am not here\n\
+                        ann has heard [\"lobby/ann: hello\", \"lobby/cleo: I am not here\"]\n\
+                        bob has heard [\"lobby/ann: hello\", \
+                        \"kitchen/ann: something smells good\", \
+                        \"lobby/cleo: I am not here\"]\n\
+                        cleo has heard [\"lobby/ann: hello\"]\n\
+                        ann in kitchen: the soup is slimy\n\
+                        bob is down\n\
+                        in lobby: ann\n\
+                        ann in kitchen: is anybody there?\n\
+                        news: somebody leaves lobby\n\
+                        news: somebody leaves lobby\n\
+                        news: somebody leaves kitchen\n";
+        assert_eq!((ended.code, ended.output.as_str()), (Some(0), expected));
+        assert!(ended.errors.contains("bob faints"), "{}", ended.errors);
+    }
+}
+
 #[cfg(unix)]
 mod application {
     use super::*;
