@@ -39,6 +39,7 @@ mod simple_one_for_one;
 mod supervisor_tree;
 mod supervisor_bridge;
 mod registry;
+mod registry_history;
 mod partition_supervisor;
 mod requests;
 mod groups;
