@@ -24,8 +24,8 @@ impl<V> Clone for Entry<V> {
 #[derive(Debug)]
 pub(super) struct Entries<K, V> {
     by_key: HashMap<Arc<K>, Vec<Entry<V>>>,
-    /// The keys of each process, each as often as it has entries there.
-    by_pid: HashMap<Pid, Vec<Arc<K>>>,
+    /// The keys of each process, and how many entries it has there.
+    by_pid: HashMap<Pid, HashMap<Arc<K>, usize>>,
 }
 
 /// An entry that was removed, and its key.
@@ -46,21 +46,24 @@ impl<K: Eq + Hash, V> Entries<K, V> {
         self.by_key.get_mut(key)?.iter_mut().find(|entry| entry.pid == pid)
     }
 
-    pub(super) fn keys_of(&self, pid: Pid) -> &[Arc<K>] {
-        self.by_pid.get(&pid).map_or(&[], Vec::as_slice)
+    /// The keys of a process, each as often as it has entries there.
+    pub(super) fn keys_of(&self, pid: Pid) -> Vec<Arc<K>> {
+        let keys = self.by_pid.get(&pid).into_iter().flatten();
+        keys.flat_map(|(key, count)| std::iter::repeat_n(key, *count)).cloned().collect()
+    }
+
+    pub(super) fn has_any(&self, pid: Pid) -> bool {
+        self.by_pid.contains_key(&pid)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<K>, &Entry<V>)> {
         self.by_key.iter().flat_map(|(key, entries)| entries.iter().map(move |it| (key, it)))
     }
 
-    /// Adds an entry behind the others of its key. Returns whether it is the first of its process.
-    pub(super) fn add(&mut self, key: Arc<K>, entry: Entry<V>) -> bool {
-        let keys = self.by_pid.entry(entry.pid).or_default();
-        let is_first = keys.is_empty();
-        keys.push(Arc::clone(&key));
+    /// Adds an entry behind the others of its key.
+    pub(super) fn add(&mut self, key: Arc<K>, entry: Entry<V>) {
+        *self.by_pid.entry(entry.pid).or_default().entry(Arc::clone(&key)).or_default() += 1;
         self.by_key.entry(key).or_default().push(entry);
-        is_first
     }
 
     /// Removes those entries of a process under a key that are such.
@@ -70,38 +73,43 @@ impl<K: Eq + Hash, V> Entries<K, V> {
         key: &K,
         is_such: impl Fn(&Entry<V>) -> bool,
     ) -> Vec<Removed<K, V>> {
-        let Some((own, entries)) = self.by_key.get_key_value(key) else { return Vec::new() };
-        let own = Arc::clone(own);
-        let is_removed = |entry: &Entry<V>| entry.pid == pid && is_such(entry);
-        let (removed, kept): (Vec<_>, Vec<_>) =
-            entries.iter().cloned().partition(|entry| is_removed(entry));
-        let removed: Vec<_> = removed.into_iter().map(|entry| (Arc::clone(&own), entry)).collect();
-        if kept.is_empty() {
-            self.by_key.remove(key);
-        } else {
-            self.by_key.insert(own, kept);
-        }
-        self.forget(pid, key, removed.len());
-        removed
-    }
-
-    /// Removes all entries of a process.
-    pub(super) fn remove_all(&mut self, pid: Pid) -> Vec<Removed<K, V>> {
-        let keys = self.keys_of(pid).to_vec();
-        keys.iter().flat_map(|key| self.remove(pid, key, |_| true)).collect()
-    }
-
-    /// Takes note that a process has so many entries less under a key.
-    fn forget(&mut self, pid: Pid, key: &K, count: usize) {
-        let Some(keys) = self.by_pid.get_mut(&pid) else { return };
-        for _ in 0..count {
-            if let Some(place) = keys.iter().position(|other| **other == *key) {
-                keys.swap_remove(place);
+        let removed = self.take(pid, key, is_such);
+        let Some(keys) = self.by_pid.get_mut(&pid) else { return removed };
+        if let Some(count) = keys.get_mut(key) {
+            *count -= removed.len();
+            if *count == 0 {
+                keys.remove(key);
             }
         }
         if keys.is_empty() {
             self.by_pid.remove(&pid);
         }
+        removed
+    }
+
+    /// Removes all entries of a process.
+    pub(super) fn remove_all(&mut self, pid: Pid) -> Vec<Removed<K, V>> {
+        let keys = self.by_pid.remove(&pid).unwrap_or_default();
+        keys.keys().flat_map(|key| self.take(pid, key, |_| true)).collect()
+    }
+
+    /// Takes entries of a process from under a key. The process still has the key then.
+    fn take(
+        &mut self,
+        pid: Pid,
+        key: &K,
+        is_such: impl Fn(&Entry<V>) -> bool,
+    ) -> Vec<Removed<K, V>> {
+        let Some((own, _)) = self.by_key.get_key_value(key) else { return Vec::new() };
+        let own = Arc::clone(own);
+        let Some(entries) = self.by_key.get_mut(key) else { return Vec::new() };
+        let is_taken = |entry: &mut Entry<V>| entry.pid == pid && is_such(entry);
+        let taken = entries.extract_if(.., is_taken);
+        let taken = taken.map(|entry| (Arc::clone(&own), entry)).collect();
+        if entries.is_empty() {
+            self.by_key.remove(key);
+        }
+        taken
     }
 
     /// Whether there is anything, on either side.

@@ -128,7 +128,7 @@ impl<K: Key, V: Value> Shared<K, V> {
     }
 
     fn unlink_if_unused(&self, partition: &Partition<K, V>, pid: Pid) {
-        let is_unused = partition.entries.read().keys_of(pid).is_empty();
+        let is_unused = !partition.entries.read().has_any(pid);
         let server = *partition.server.lock();
         if let Some(server) = server.filter(|_| is_unused) {
             process::unlink(server);
@@ -181,7 +181,7 @@ impl<K: Key, V: Value> Shared<K, V> {
         if !process::is_alive(pid) {
             return Vec::new();
         }
-        let keys = |partition: &Partition<K, V>| partition.entries.read().keys_of(pid).to_vec();
+        let keys = |partition: &Partition<K, V>| partition.entries.read().keys_of(pid);
         self.partitions.iter().flat_map(keys).collect()
     }
 
