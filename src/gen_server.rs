@@ -212,12 +212,7 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
     ///
     /// The reason with which the server is to end.
     fn handle_info(&mut self, message: Message) -> CastResult<Self> {
-        serve::warn(format_args!(
-            "{} ({}) does not handle this message: {}",
-            process::self_pid(),
-            type_name::<Self>(),
-            printed(&message),
-        ));
+        warn_of_unhandled::<Self>(&message);
         noreply()
     }
 
@@ -326,6 +321,16 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
         let (pid, monitor) = start::start_monitored::<Self>(args, options)?;
         Ok((ServerRef::from_pid(pid), monitor))
     }
+}
+
+/// Logs a message that a server of type `S` does not handle.
+pub(crate) fn warn_of_unhandled<S>(message: &Message) {
+    serve::warn(format_args!(
+        "{} ({}) does not handle this message: {}",
+        process::self_pid(),
+        type_name::<S>(),
+        printed(message),
+    ));
 }
 
 /// Handles one type of call.

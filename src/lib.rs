@@ -39,6 +39,7 @@
 //!   [`dynamic_supervisor`]: for children that come and go; [`supervisor_bridge`].
 //! - [`registry`]: processes under keys of any type; [`partition_supervisor`]: a process for each
 //!   share of the keys; [`Registrar`]: names that others keep.
+//! - [`pg`]: groups of processes; [`global`]: names and locks that are for all nodes.
 //! - [`application`]: supervision trees with a name, an environment and an order, and programs that
 //!   are made of them.
 //! - [`report`]: what the runtime logs of processes that fail, and how to count or ship it.
@@ -72,6 +73,8 @@ pub mod dynamic_supervisor;
 mod directory;
 pub mod registry;
 pub mod partition_supervisor;
+pub mod pg;
+pub mod global;
 pub mod application;
 pub mod prelude;
 

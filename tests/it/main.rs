@@ -41,6 +41,8 @@ mod supervisor_bridge;
 mod registry;
 mod registry_history;
 mod partition_supervisor;
+mod pg;
+mod global;
 mod requests;
 mod groups;
 mod hibernate;

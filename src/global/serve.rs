@@ -1,0 +1,188 @@
+//! The process that keeps global names and locks.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::directory;
+use crate::directory::Publication;
+use crate::exit::CallError;
+use crate::gen_server::{
+    CallResult, Caller, CastResult, GenServer, HandleCall, InitResult, ServerRef, StartError,
+    StartOptions, noreply, ready, reply, warn_of_unhandled,
+};
+use crate::id::Pid;
+use crate::message::{Down, Message, Object, TaggedDown, Timeout};
+use crate::process;
+
+use super::locks::{Locks, Resource};
+use super::names::{Directory, Names, Resolve};
+use super::{GlobalError, LockId};
+
+/// What it is registered as, and has published its names as.
+pub(super) const NAME: &str = "global_name_server";
+
+/// Asks the server, which is started if there is none, for as long as it takes.
+pub(super) fn ask<M>(request: M) -> Result<<Server as HandleCall<M>>::Reply, GlobalError>
+where
+    Server: HandleCall<M>,
+    M: fmt::Debug + Send + 'static,
+{
+    Ok(server()?.call_timeout(request, Duration::MAX)?)
+}
+
+/// As [`ask`]; if there is no server, there is nothing to do.
+pub(super) fn ask_if_running<M>(request: M) -> Result<(), GlobalError>
+where
+    Server: HandleCall<M, Reply = ()>,
+    M: fmt::Debug + Send + 'static,
+{
+    match ServerRef::<Server>::named(NAME).call_timeout(request, Duration::MAX) {
+        Ok(()) | Err(CallError::NoProc) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn server() -> Result<ServerRef<Server>, GlobalError> {
+    if let Some(pid) = process::whereis(NAME) {
+        return Ok(ServerRef::from_pid(pid));
+    }
+    match Server::start_with((), StartOptions::new().name(NAME)) {
+        Ok(server) => Ok(server),
+        Err(StartError::AlreadyStarted(pid)) => Ok(ServerRef::from_pid(pid)),
+        Err(error) => Err(GlobalError::NoServer(error.into())),
+    }
+}
+
+/// The state of the server.
+#[derive(Debug)]
+pub(super) struct Server {
+    names: Names,
+    locks: Locks,
+    _publication: Publication,
+}
+
+impl GenServer for Server {
+    type Args = ();
+
+    fn init((): ()) -> InitResult<Server> {
+        let directory = Arc::new(Directory::default());
+        ready(Server {
+            _publication: directory::publish(NAME, Arc::clone(&directory)),
+            names: Names::new(directory),
+            locks: Locks::default(),
+        })
+    }
+
+    fn handle_info(&mut self, message: Message) -> CastResult<Server> {
+        let message = match message.downcast::<Down>() {
+            Ok(Down { monitor, object: Object::Pid(pid), .. }) => {
+                self.names.process_ended(monitor, pid);
+                return noreply();
+            }
+            Ok(_) => return noreply(),
+            Err(message) => message,
+        };
+        let message = match message.downcast::<TaggedDown<Resource>>() {
+            Ok(TaggedDown { tag, down }) => {
+                self.locks.process_ended(down.monitor, &tag);
+                return noreply();
+            }
+            Err(message) => message,
+        };
+        match message.downcast::<Timeout<Resource>>() {
+            Ok(Timeout { timer, value }) => self.locks.overdue(timer, &value),
+            Err(message) => warn_of_unhandled::<Self>(&message),
+        }
+        noreply()
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Register {
+    pub(super) name: Arc<str>,
+    pub(super) pid: Pid,
+    pub(super) resolve: Option<Resolve>,
+}
+
+#[derive(Debug)]
+pub(super) struct ReRegister {
+    pub(super) name: Arc<str>,
+    pub(super) pid: Pid,
+    pub(super) resolve: Option<Resolve>,
+}
+
+#[derive(Debug)]
+pub(super) struct Unregister(pub(super) Arc<str>);
+
+#[derive(Debug)]
+pub(super) struct SetLock {
+    pub(super) id: LockId,
+    /// How long to wait; [`Duration::MAX`] is for ever.
+    pub(super) timeout: Duration,
+}
+
+#[derive(Debug)]
+pub(super) struct DelLock(pub(super) LockId);
+
+impl HandleCall<Register> for Server {
+    type Reply = Result<(), GlobalError>;
+
+    fn handle_call(
+        &mut self,
+        Register { name, pid, resolve }: Register,
+        _: &Caller<Self::Reply>,
+    ) -> CallResult<Self, Self::Reply> {
+        reply(self.names.register(name, pid, resolve))
+    }
+}
+
+impl HandleCall<ReRegister> for Server {
+    type Reply = Result<(), GlobalError>;
+
+    fn handle_call(
+        &mut self,
+        ReRegister { name, pid, resolve }: ReRegister,
+        _: &Caller<Self::Reply>,
+    ) -> CallResult<Self, Self::Reply> {
+        reply(self.names.re_register(name, pid, resolve))
+    }
+}
+
+impl HandleCall<Unregister> for Server {
+    type Reply = ();
+
+    fn handle_call(
+        &mut self,
+        Unregister(name): Unregister,
+        _: &Caller<()>,
+    ) -> CallResult<Self, ()> {
+        self.names.unregister(&name);
+        reply(())
+    }
+}
+
+impl HandleCall<SetLock> for Server {
+    /// Whether it was set in time.
+    type Reply = bool;
+
+    fn handle_call(
+        &mut self,
+        SetLock { id, timeout }: SetLock,
+        caller: &Caller<bool>,
+    ) -> CallResult<Self, bool> {
+        match self.locks.set(id, timeout, caller) {
+            Some(is_set) => reply(is_set),
+            None => noreply(),
+        }
+    }
+}
+
+impl HandleCall<DelLock> for Server {
+    type Reply = ();
+
+    fn handle_call(&mut self, DelLock(id): DelLock, caller: &Caller<()>) -> CallResult<Self, ()> {
+        self.locks.del(&id, caller.pid());
+        reply(())
+    }
+}

@@ -1,0 +1,456 @@
+//! Process groups: processes that can be found by what they have in common.
+//!
+//! ```
+//! use procession::pg::{Change, Scope, Update};
+//! use procession::prelude::*;
+//!
+//! let rooms = Scope::<&str>::start_link("rooms")?;
+//! let (monitor, guests) = rooms.monitor("lobby")?;
+//! assert!(guests.is_empty());
+//!
+//! let me = process::self_pid();
+//! rooms.join("lobby", me)?;
+//! for guest in rooms.get_members("lobby") {
+//!     process::send(guest, "welcome");
+//! }
+//! receive! {
+//!     text: &str => assert_eq!(text, "welcome"),
+//! }
+//!
+//! // Who monitors the group is told of each change.
+//! receive! {
+//!     Update { group: "lobby", change: Change::Join, pids, .. } => assert_eq!(pids, [me]),
+//! }
+//! rooms.demonitor(monitor)?;
+//! rooms.leave("lobby", me)?;
+//! assert!(rooms.get_members("lobby").is_empty());
+//! # process::exit(rooms.pid().unwrap(), ExitReason::Shutdown);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A [`Scope`] is a process that knows which processes are in which groups. A group is there as
+//! long as it has members; it is not made, and an unknown one is the same as an empty one. A
+//! process can be in any number of groups, and in one several times: then it must leave as often as
+//! it has joined. When it ends, it leaves all its groups.
+//!
+//! Groups are called by values of a type of the program's own, a [`Group`]: strings, numbers, or an
+//! enum of all the kinds that there are. Scopes have nothing to do with one another.
+//!
+//! To send something to a group is to send it to each of its [members](Scope::get_members).
+//!
+//! # Order
+//!
+//! Joining and leaving go through the scope's process, one after the other. When [`Scope::join`]
+//! returns, everyone can see the new members, and the [`Update`] was sent to those that monitor
+//! them. Several processes join, or leave, in one step, of which no part is seen without the rest.
+//!
+//! Reading does not go through the process. Who has heard of the end of a process does not find it
+//! in a group any more.
+//!
+//! # When a scope ends
+//!
+//! Its groups are gone with it, and so are the monitors: nobody is told, except by a monitor of the
+//! scope's process. Its members go on. If a supervisor starts it again, it is empty; a [`Scope`] is
+//! only its name, and finds the new one. Who wants to be in a group then has to join again.
+//!
+//! | OTP | here |
+//! |---|---|
+//! | `start_link/0,1`, `start/1` | [`Scope::start_link`], [`Scope::start`], [`Scope::child_spec`] |
+//! | the default scope `pg` | [`Scope::default`] |
+//! | `join`, `leave` | [`Scope::join`], [`Scope::leave`] |
+//! | `get_members`, `get_local_members` | the same |
+//! | `which_groups`, `which_local_groups` | the same |
+//! | `monitor`, `monitor_scope`, `demonitor` | the same |
+//! | `{Ref, join, Group, Pids}` | [`Update`] |
+//!
+//! # Differences from OTP
+//!
+//! - There is one node for now, so all members are local ones.
+//! - The groups of a scope are of one type. To a [`Scope`] of another type it is one that does not
+//!   run when it reads, and [`CallError::WrongServer`] otherwise.
+//! - An [`Update`] about processes that leave names those that were members, where OTP names all
+//!   that were asked to leave. A process that ends leaves a group in one step, where OTP sends a
+//!   message for each time that it had joined.
+//! - [`Scope::join`] of no process does nothing, where OTP makes a group without members.
+//! - Members are read in the order in which they have joined. A process that leaves a group once of
+//!   several times gives up its last place.
+//! - What a scope does not understand it logs and drops; in OTP it ends.
+//! - No scope is started by itself: not even the default one.
+//!
+//! OTP: [`pg`](https://www.erlang.org/doc/apps/kernel/pg.html).
+
+mod serve;
+mod table;
+
+use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::directory;
+use crate::exit::CallError;
+use crate::gen_server::{GenServer, HandleCall, ServerRef, StartError, StartOptions};
+use crate::id::{MonitorRef, Pid};
+use crate::process;
+use crate::supervisor::{Child, ChildSpec};
+
+use serve::{Demonitor, Join, Leave, Monitor, MonitorScope, Server};
+use table::Table;
+
+/// The scope that is meant if no other is, as in OTP.
+const DEFAULT_SCOPE: &str = "pg";
+
+/// What groups can be called by: any type that can be a key, printed, and sent.
+///
+/// Its `Hash` and `Eq` run while others who look for a group wait, so they should do nothing else;
+/// above all not use the scope. If they or its `Clone` panic in the scope's process, that ends.
+pub trait Group: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static {}
+
+impl<G: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static> Group for G {}
+
+/// A scope: a process that knows which processes are in which groups.
+///
+/// This is its name, which is looked up at each use. It is cheap to clone, and keeps nothing alive.
+pub struct Scope<G> {
+    name: Arc<str>,
+    group: PhantomData<fn() -> G>,
+}
+
+/// Identifies one monitor of a group or a scope, as returned by [`Scope::monitor`] and
+/// [`Scope::monitor_scope`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupMonitorRef(MonitorRef);
+
+impl fmt::Debug for GroupMonitorRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// The message by which a process learns of a change in a group that it monitors.
+///
+/// OTP: `{Ref, join, Group, Pids}` and `{Ref, leave, Group, Pids}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update<G> {
+    /// The monitor.
+    pub monitor: GroupMonitorRef,
+    /// The group that has changed.
+    pub group: G,
+    /// What the processes did.
+    pub change: Change,
+    /// The processes, one as often as it did so.
+    pub pids: Vec<Pid>,
+}
+
+/// How the members of a group change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// Processes have become members.
+    Join,
+    /// Members have left, or ended.
+    Leave,
+}
+
+/// Processes that join or leave a group in one step: made from a [`Pid`] or several.
+///
+/// OTP: `PidOrPids`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pids(Vec<Pid>);
+
+impl From<Pid> for Pids {
+    fn from(pid: Pid) -> Pids {
+        Pids(vec![pid])
+    }
+}
+
+impl From<Vec<Pid>> for Pids {
+    fn from(pids: Vec<Pid>) -> Pids {
+        Pids(pids)
+    }
+}
+
+impl From<&[Pid]> for Pids {
+    fn from(pids: &[Pid]) -> Pids {
+        Pids(pids.to_vec())
+    }
+}
+
+impl<const N: usize> From<[Pid; N]> for Pids {
+    fn from(pids: [Pid; N]) -> Pids {
+        Pids(pids.to_vec())
+    }
+}
+
+/// Error returned from [`Scope::leave`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum LeaveError {
+    /// None of the processes is in the group.
+    NotJoined,
+    /// The scope has not answered.
+    Call(CallError),
+}
+
+impl fmt::Display for LeaveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotJoined => f.write_str("not a member of the group"),
+            Self::Call(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+impl Error for LeaveError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Call(error) => Some(error),
+            Self::NotJoined => None,
+        }
+    }
+}
+
+impl From<CallError> for LeaveError {
+    fn from(error: CallError) -> LeaveError {
+        LeaveError::Call(error)
+    }
+}
+
+impl<G> Clone for Scope<G> {
+    fn clone(&self) -> Scope<G> {
+        Scope { name: Arc::clone(&self.name), group: PhantomData }
+    }
+}
+
+impl<G> PartialEq for Scope<G> {
+    fn eq(&self, other: &Scope<G>) -> bool {
+        self.name == other.name
+    }
+}
+
+impl<G> Eq for Scope<G> {}
+
+impl<G> Hash for Scope<G> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl<G> fmt::Debug for Scope<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Scope").field(&self.name).finish()
+    }
+}
+
+/// The scope called `pg`.
+impl<G: Group> Default for Scope<G> {
+    fn default() -> Scope<G> {
+        Scope::named(DEFAULT_SCOPE)
+    }
+}
+
+impl<G: Group> Scope<G> {
+    /// The scope called `name`, whether it runs or not.
+    pub fn named(name: impl Into<Arc<str>>) -> Scope<G> {
+        Scope { name: name.into(), group: PhantomData }
+    }
+
+    /// Starts a scope, registered as `name` and linked to the caller.
+    ///
+    /// OTP: [`pg:start_link/1`](https://www.erlang.org/doc/apps/kernel/pg.html#start_link/1).
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::AlreadyStarted`] if the name is taken: by a scope, as a rule.
+    pub fn start_link(name: impl Into<Arc<str>>) -> Result<Scope<G>, StartError> {
+        let scope = Scope::named(name);
+        Server::<G>::start_link_with(Arc::clone(&scope.name), scope.options())?;
+        Ok(scope)
+    }
+
+    /// As [`start_link`](Self::start_link), without a link.
+    ///
+    /// OTP: [`pg:start/1`](https://www.erlang.org/doc/apps/kernel/pg.html#start/1).
+    ///
+    /// # Errors
+    ///
+    /// As [`start_link`](Self::start_link).
+    pub fn start(name: impl Into<Arc<str>>) -> Result<Scope<G>, StartError> {
+        let scope = Scope::named(name);
+        Server::<G>::start_with(Arc::clone(&scope.name), scope.options())?;
+        Ok(scope)
+    }
+
+    /// The spec by which a supervisor starts a scope called `name`, which is its id, too.
+    ///
+    /// ```
+    /// use procession::pg::Scope;
+    /// use procession::prelude::*;
+    ///
+    /// let top = Supervisor::one_for_one().child(Scope::<u32>::child_spec("floors")).start_link()?;
+    /// Scope::named("floors").join(7_u32, process::self_pid())?;
+    /// # top.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn child_spec(name: impl Into<Arc<str>>) -> ChildSpec {
+        let scope = Scope::<G>::named(name);
+        ChildSpec::new(scope.name().to_owned(), move || {
+            let server = Server::<G>::start_link_with(Arc::clone(&scope.name), scope.options())?;
+            Ok(server.child_pid())
+        })
+    }
+
+    fn options(&self) -> StartOptions {
+        StartOptions::new().name(&*self.name)
+    }
+
+    /// By which it is registered.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its process, if it runs.
+    pub fn pid(&self) -> Option<Pid> {
+        process::whereis(&self.name)
+    }
+
+    /// Makes processes members of `group`, in one step. One that is a member already is one once
+    /// more; one that has ended leaves again at once.
+    ///
+    /// OTP: [`pg:join/3`](https://www.erlang.org/doc/apps/kernel/pg.html#join/3).
+    ///
+    /// # Errors
+    ///
+    /// - [`CallError::NoProc`] if the scope does not run.
+    /// - Others if it ends meanwhile, or cannot be called.
+    pub fn join(&self, group: G, pids: impl Into<Pids>) -> Result<(), CallError> {
+        self.ask(Join { group, pids: pids.into().0 })
+    }
+
+    /// Ends memberships in `group`, in one step: one for each time that a process is named. Those
+    /// that are not members are passed over.
+    ///
+    /// OTP: [`pg:leave/3`](https://www.erlang.org/doc/apps/kernel/pg.html#leave/3).
+    ///
+    /// # Errors
+    ///
+    /// - [`LeaveError::NotJoined`] if none of them is a member.
+    /// - [`LeaveError::Call`] as for [`join`](Self::join).
+    pub fn leave(&self, group: G, pids: impl Into<Pids>) -> Result<(), LeaveError> {
+        let have_left = self.ask(Leave { group, pids: pids.into().0 })?;
+        if have_left { Ok(()) } else { Err(LeaveError::NotJoined) }
+    }
+
+    /// The members of `group` that are alive, in the order in which they have joined; one that has
+    /// joined several times is there as often. Empty if there is no such group, or the scope does
+    /// not run.
+    ///
+    /// This asks nobody, and waits for nobody.
+    ///
+    /// OTP: [`pg:get_members/2`](https://www.erlang.org/doc/apps/kernel/pg.html#get_members/2).
+    pub fn get_members<Q>(&self, group: &Q) -> Vec<Pid>
+    where
+        G: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let mut members = self.table().map_or_else(Vec::new, |table| table.members(group));
+        members.retain(|pid| process::is_alive(*pid));
+        members
+    }
+
+    /// The members of `group` on this node: all of them, as there is no other for now.
+    ///
+    /// OTP: [`pg:get_local_members/2`](https://www.erlang.org/doc/apps/kernel/pg.html#get_local_members/2).
+    pub fn get_local_members<Q>(&self, group: &Q) -> Vec<Pid>
+    where
+        G: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.get_members(group)
+    }
+
+    /// The groups that have members, in no particular order.
+    ///
+    /// This asks nobody, and waits for nobody.
+    ///
+    /// OTP: [`pg:which_groups/1`](https://www.erlang.org/doc/apps/kernel/pg.html#which_groups/1).
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::NoProc`] if the scope does not run.
+    pub fn which_groups(&self) -> Result<Vec<G>, CallError> {
+        let groups = self.table().ok_or(CallError::NoProc)?.groups();
+        Ok(groups.iter().map(|group| G::clone(group)).collect())
+    }
+
+    /// The groups that have members on this node.
+    ///
+    /// # Errors
+    ///
+    /// As [`which_groups`](Self::which_groups).
+    pub fn which_local_groups(&self) -> Result<Vec<G>, CallError> {
+        self.which_groups()
+    }
+
+    /// Asks for an [`Update`] at every change of `group`, and returns its members as they are now.
+    ///
+    /// Each later change comes exactly once. So the members may name one that has ended just now:
+    /// its leave is still to come. A process can have any number of monitors; each has its own
+    /// updates.
+    ///
+    /// OTP: [`pg:monitor/2`](https://www.erlang.org/doc/apps/kernel/pg.html#monitor/2).
+    ///
+    /// # Errors
+    ///
+    /// As [`join`](Self::join).
+    pub fn monitor(&self, group: G) -> Result<(GroupMonitorRef, Vec<Pid>), CallError> {
+        self.ask(Monitor(group))
+    }
+
+    /// As [`monitor`](Self::monitor), for all groups of the scope, those to come as well.
+    ///
+    /// OTP: [`pg:monitor_scope/1`](https://www.erlang.org/doc/apps/kernel/pg.html#monitor_scope/1).
+    ///
+    /// # Errors
+    ///
+    /// As [`join`](Self::join).
+    pub fn monitor_scope(&self) -> Result<(GroupMonitorRef, HashMap<G, Vec<Pid>>), CallError> {
+        self.ask(MonitorScope)
+    }
+
+    /// Ends a monitor, and takes its updates out of the caller's mailbox: none is left, and none
+    /// comes any more. Returns whether the monitor was there.
+    ///
+    /// OTP: [`pg:demonitor/2`](https://www.erlang.org/doc/apps/kernel/pg.html#demonitor/2).
+    ///
+    /// # Errors
+    ///
+    /// As [`join`](Self::join). A monitor ends with its scope; the mailbox is cleared even then.
+    pub fn demonitor(&self, monitor: GroupMonitorRef) -> Result<bool, CallError> {
+        let outcome = self.ask(Demonitor(monitor));
+        let is_of_it = |update: &Update<G>| update.monitor == monitor;
+        while process::receive_match_timeout(Duration::ZERO, |message| {
+            message.downcast_ref().is_some_and(is_of_it)
+        })
+        .is_some()
+        {}
+        outcome
+    }
+
+    /// What the scope has made known, if it runs.
+    fn table(&self) -> Option<Arc<Table<G>>> {
+        directory::find(&self.name)
+    }
+
+    /// Asks the scope, which waits for nobody.
+    fn ask<M>(&self, request: M) -> Result<<Server<G> as HandleCall<M>>::Reply, CallError>
+    where
+        Server<G>: HandleCall<M>,
+        M: fmt::Debug + Send + 'static,
+    {
+        ServerRef::<Server<G>>::named(Arc::clone(&self.name)).call_timeout(request, Duration::MAX)
+    }
+}

@@ -1,0 +1,237 @@
+//! The scope's process: it is told who joins and leaves, sees who ends, and tells who wants to
+//! know.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::directory;
+use crate::directory::Publication;
+use crate::gen_server::{
+    CallResult, Caller, CastResult, GenServer, HandleCall, InitResult, noreply, ready, reply,
+    warn_of_unhandled,
+};
+use crate::id::{MonitorRef, Pid};
+use crate::message::{Down, Message, Object};
+use crate::process;
+
+use super::table::Table;
+use super::{Change, Group, GroupMonitorRef, Update};
+
+/// The state of a scope.
+#[derive(Debug)]
+pub(super) struct Server<G: Group> {
+    table: Arc<Table<G>>,
+    _publication: Publication,
+    members: HashMap<Pid, Member<G>>,
+    /// What each monitor is on: a group, or, if `None`, all of them.
+    monitors: HashMap<MonitorRef, Option<Arc<G>>>,
+    /// The same the other way round, with the processes that are to be told.
+    audiences: HashMap<Option<Arc<G>>, BTreeMap<MonitorRef, Pid>>,
+}
+
+/// A process that is in some group.
+#[derive(Debug)]
+struct Member<G> {
+    monitor: MonitorRef,
+    /// How often it is in which.
+    groups: HashMap<Arc<G>, usize>,
+}
+
+impl<G: Group> GenServer for Server<G> {
+    /// Its name.
+    type Args = Arc<str>;
+
+    fn init(name: Arc<str>) -> InitResult<Server<G>> {
+        let table = Arc::new(Table::default());
+        ready(Server {
+            _publication: directory::publish(&name, Arc::clone(&table)),
+            table,
+            members: HashMap::new(),
+            monitors: HashMap::new(),
+            audiences: HashMap::new(),
+        })
+    }
+
+    fn handle_info(&mut self, message: Message) -> CastResult<Server<G>> {
+        match message.downcast::<Down>() {
+            Ok(Down { monitor, object: Object::Pid(pid), .. }) => self.process_ended(monitor, pid),
+            Ok(_) => {}
+            Err(message) => warn_of_unhandled::<Self>(&message),
+        }
+        noreply()
+    }
+}
+
+impl<G: Group> Server<G> {
+    fn join(&mut self, group: G, pids: &[Pid]) {
+        if pids.is_empty() {
+            return;
+        }
+        let group = self.table.known(&group).unwrap_or_else(|| Arc::new(group));
+        for pid in pids {
+            let member = self.members.entry(*pid).or_insert_with(|| Member {
+                monitor: process::monitor(*pid),
+                groups: HashMap::new(),
+            });
+            *member.groups.entry(Arc::clone(&group)).or_default() += 1;
+        }
+        self.table.add(&group, pids);
+        self.tell(&group, Change::Join, pids);
+    }
+
+    /// Returns whether any of the processes was a member.
+    fn leave(&mut self, group: &G, mut pids: Vec<Pid>) -> bool {
+        let Some(group) = self.table.known(group) else { return false };
+        pids.retain(|pid| self.end_membership(*pid, &group));
+        if pids.is_empty() {
+            return false;
+        }
+        self.table.remove(&group, &pids);
+        self.tell(&group, Change::Leave, &pids);
+        true
+    }
+
+    /// Returns whether there was one.
+    fn end_membership(&mut self, pid: Pid, group: &Arc<G>) -> bool {
+        let Some(member) = self.members.get_mut(&pid) else { return false };
+        let Entry::Occupied(mut times) = member.groups.entry(Arc::clone(group)) else {
+            return false;
+        };
+        *times.get_mut() -= 1;
+        if *times.get() == 0 {
+            times.remove();
+        }
+        if member.groups.is_empty() {
+            process::demonitor_flush(member.monitor);
+            self.members.remove(&pid);
+        }
+        true
+    }
+
+    /// A member has ended, or a process that monitors.
+    fn process_ended(&mut self, monitor: MonitorRef, pid: Pid) {
+        if self.forget(monitor) {
+            return;
+        }
+        let Entry::Occupied(member) = self.members.entry(pid) else { return };
+        if member.get().monitor != monitor {
+            return;
+        }
+        for (group, times) in member.remove().groups {
+            let pids = vec![pid; times];
+            self.table.remove(&group, &pids);
+            self.tell(&group, Change::Leave, &pids);
+        }
+    }
+
+    fn monitor(&mut self, group: Option<Arc<G>>, pid: Pid) -> GroupMonitorRef {
+        let monitor = process::monitor(pid);
+        self.monitors.insert(monitor, group.clone());
+        self.audiences.entry(group).or_default().insert(monitor, pid);
+        GroupMonitorRef(monitor)
+    }
+
+    /// Returns whether there was such a monitor.
+    fn forget(&mut self, monitor: MonitorRef) -> bool {
+        let Some(group) = self.monitors.remove(&monitor) else { return false };
+        if let Entry::Occupied(mut audience) = self.audiences.entry(group) {
+            audience.get_mut().remove(&monitor);
+            if audience.get().is_empty() {
+                audience.remove();
+            }
+        }
+        true
+    }
+
+    fn tell(&self, group: &Arc<G>, change: Change, pids: &[Pid]) {
+        let of_group = self.audiences.get(&Some(Arc::clone(group)));
+        let of_scope = self.audiences.get(&None);
+        for (monitor, pid) in of_group.into_iter().chain(of_scope).flatten() {
+            let monitor = GroupMonitorRef(*monitor);
+            let update = Update { monitor, group: G::clone(group), change, pids: pids.to_vec() };
+            process::send(*pid, update);
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Join<G> {
+    pub(super) group: G,
+    pub(super) pids: Vec<Pid>,
+}
+
+#[derive(Debug)]
+pub(super) struct Leave<G> {
+    pub(super) group: G,
+    pub(super) pids: Vec<Pid>,
+}
+
+#[derive(Debug)]
+pub(super) struct Monitor<G>(pub(super) G);
+
+#[derive(Debug)]
+pub(super) struct MonitorScope;
+
+#[derive(Debug)]
+pub(super) struct Demonitor(pub(super) GroupMonitorRef);
+
+impl<G: Group> HandleCall<Join<G>> for Server<G> {
+    type Reply = ();
+
+    fn handle_call(&mut self, join: Join<G>, _: &Caller<()>) -> CallResult<Self, ()> {
+        self.join(join.group, &join.pids);
+        reply(())
+    }
+}
+
+impl<G: Group> HandleCall<Leave<G>> for Server<G> {
+    type Reply = bool;
+
+    fn handle_call(&mut self, leave: Leave<G>, _: &Caller<bool>) -> CallResult<Self, bool> {
+        reply(self.leave(&leave.group, leave.pids))
+    }
+}
+
+impl<G: Group> HandleCall<Monitor<G>> for Server<G> {
+    type Reply = (GroupMonitorRef, Vec<Pid>);
+
+    fn handle_call(
+        &mut self,
+        Monitor(group): Monitor<G>,
+        caller: &Caller<Self::Reply>,
+    ) -> CallResult<Self, Self::Reply> {
+        let members = self.table.members(&group);
+        reply((self.monitor(Some(Arc::new(group)), caller.pid()), members))
+    }
+}
+
+impl<G: Group> HandleCall<MonitorScope> for Server<G> {
+    type Reply = (GroupMonitorRef, HashMap<G, Vec<Pid>>);
+
+    fn handle_call(
+        &mut self,
+        MonitorScope: MonitorScope,
+        caller: &Caller<Self::Reply>,
+    ) -> CallResult<Self, Self::Reply> {
+        let groups = self.table.all().into_iter();
+        let groups = groups.map(|(group, pids)| (G::clone(&group), pids)).collect();
+        reply((self.monitor(None, caller.pid()), groups))
+    }
+}
+
+impl<G: Group> HandleCall<Demonitor> for Server<G> {
+    type Reply = bool;
+
+    fn handle_call(
+        &mut self,
+        Demonitor(GroupMonitorRef(monitor)): Demonitor,
+        _: &Caller<bool>,
+    ) -> CallResult<Self, bool> {
+        let is_there = self.forget(monitor);
+        if is_there {
+            process::demonitor_flush(monitor);
+        }
+        reply(is_there)
+    }
+}

@@ -1,0 +1,70 @@
+//! The end of the process that keeps global names and locks: a binary of its own, as there is one.
+
+#[path = "it/staging.rs"]
+#[allow(dead_code)]
+mod staging;
+#[path = "it/support.rs"]
+#[allow(dead_code)]
+mod support;
+
+use std::time::Duration;
+
+use procession::global::{self, GlobalError, LockId};
+use procession::prelude::*;
+
+use staging::wait_until;
+use support::*;
+
+const SERVER: &str = "global_name_server";
+
+fn kill_server() {
+    exit_and_wait(process::whereis(SERVER).unwrap(), ExitReason::Kill);
+}
+
+#[test]
+fn the_server_starts_when_it_is_needed_and_all_is_gone_when_it_ends() {
+    // What changes nothing does not start it.
+    assert_eq!(global::whereis_name("a"), None);
+    assert_eq!(global::registered_names(), []);
+    assert_eq!(global::unregister_name("a"), Ok(()));
+    let (one, other) = (LockId::new("it", "one"), LockId::new("it", "other"));
+    assert_eq!(global::del_lock(&one), Ok(()));
+    assert_eq!(process::whereis(SERVER), None);
+
+    let pid = idle();
+    assert_eq!(global::register_name("a", pid), Ok(()));
+    assert_eq!(global::registered_names(), ["a".into()]);
+    assert_eq!(global::set_lock(&one), Ok(()));
+    let (_, waiter) = process::spawn_monitor({
+        let other = other.clone();
+        move || {
+            let unanswered = Err(GlobalError::Call(CallError::Down(ExitReason::Killed)));
+            assert_eq!(global::set_lock(&other), unanswered);
+        }
+    })
+    .unwrap();
+    let server = process::whereis(SERVER).unwrap();
+    wait_until(|| process::info(server).unwrap().monitors.len() == 3);
+    kill_server();
+    assert_eq!(down_reason(waiter), ExitReason::Normal);
+    assert_eq!(global::whereis_name("a"), None);
+    assert_eq!(global::registered_names(), []);
+    assert_eq!(process::whereis(SERVER), None);
+
+    assert_eq!(global::set_lock_timeout(&other, Duration::ZERO), Ok(()));
+    assert_eq!(global::register_name("a", pid), Ok(()));
+
+    // Several need it at the same moment.
+    for round in 0..rounds(500) {
+        kill_server();
+        let racers = (0..3).map(|racer| {
+            let racer = move || {
+                dither(round * racer);
+                global::register_name(format!("racer {racer}"), process::self_pid()).unwrap();
+            };
+            process::spawn_monitor(racer).unwrap().1
+        });
+        let racers: Vec<MonitorRef> = racers.collect();
+        racers.into_iter().for_each(|it| assert_eq!(down_reason(it), ExitReason::Normal));
+    }
+}

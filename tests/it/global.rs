@@ -1,0 +1,517 @@
+//! Global names and locks. What happens when their server ends is in a test of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use procession::global::{self, GlobalError, LockId};
+use procession::prelude::*;
+use procession::process::Builder;
+
+use crate::staging::*;
+use crate::support::*;
+
+fn taken(name: &str, holder: Pid) -> Result<(), GlobalError> {
+    Err(GlobalError::Taken { name: name.into(), holder })
+}
+
+// OTP: global_SUITE:names
+#[test]
+fn the_first_owner_keeps_a_name_until_it_is_taken_away() {
+    let name = "global::names";
+    let (one, other) = (idle(), idle());
+    assert_eq!(global::whereis_name(name), None);
+    assert_eq!(global::register_name(name, one), Ok(()));
+    assert_eq!(global::register_name(name, other), taken(name, one));
+    assert_eq!(global::register_name(name, one), taken(name, one));
+    assert_eq!(global::whereis_name(name), Some(one));
+    assert!(global::registered_names().contains(&name.into()));
+    assert_eq!(process::whereis(name), None, "local names are others");
+
+    assert_eq!(global::unregister_name(name), Ok(()));
+    assert_eq!(global::unregister_name(name), Ok(()), "nobody has it");
+    assert_eq!(global::whereis_name(name), None);
+    assert!(!global::registered_names().contains(&name.into()));
+    assert_eq!(global::register_name(name, other), Ok(()));
+    exit_and_wait(other, ExitReason::Shutdown);
+    process::exit(one, ExitReason::Shutdown);
+}
+
+#[test]
+fn a_process_has_one_name() {
+    let pid = idle();
+    global::register_name("global::one", pid).unwrap();
+    let second = global::register_name("global::two", pid);
+    assert_eq!(second, Err(GlobalError::HasName { pid, name: "global::one".into() }));
+    assert_eq!(global::whereis_name("global::two"), None);
+    global::unregister_name("global::one").unwrap();
+    assert_eq!(global::register_name("global::two", pid), Ok(()));
+    process::exit(pid, ExitReason::Shutdown);
+}
+
+// OTP: global_SUITE:name_exit
+#[test]
+fn who_has_heard_of_the_end_of_a_process_can_have_its_name() {
+    let name = "global::name_exit";
+    for round in 0..rounds(2_000) {
+        let (pid, monitor) = process::spawn_monitor(idle_body).unwrap();
+        assert_eq!(global::register_name(name, pid), Ok(()), "round {round}");
+        process::exit(pid, ExitReason::Shutdown);
+        down_reason(monitor);
+        assert_eq!(global::whereis_name(name), None, "round {round}");
+        assert!(!global::registered_names().contains(&name.into()), "round {round}");
+    }
+}
+
+#[test]
+fn a_process_that_has_ended_gets_no_name() {
+    let name = "global::dead";
+    let (owner, dead) = (idle(), idle());
+    exit_and_wait(dead, ExitReason::Shutdown);
+    assert_eq!(global::register_name(name, dead), Err(GlobalError::NotAlive(dead)));
+    global::register_name(name, owner).unwrap();
+    assert_eq!(global::re_register_name(name, dead), Err(GlobalError::NotAlive(dead)));
+    assert_eq!(global::whereis_name(name), Some(owner));
+    process::exit(owner, ExitReason::Shutdown);
+}
+
+// OTP: global_SUITE:re_register_name
+#[test]
+fn a_name_that_is_given_to_another_stays_with_that_one() {
+    let name = "global::re_register";
+    let (first, second) = (idle(), idle());
+    global::register_name("global::its_own", second).unwrap();
+    assert_eq!(global::re_register_name(name, first), Ok(()), "nobody had it");
+    assert_eq!(global::re_register_name(name, second), Ok(()));
+    assert_eq!(global::whereis_name(name), Some(second));
+    assert_eq!(global::register_name("global::another", first), Ok(()), "it has no name");
+    exit_and_wait(first, ExitReason::Shutdown);
+    assert_eq!(global::register_name(name, first), taken(name, second));
+
+    assert_eq!(global::re_register_name(name, second), Ok(()), "it has it already");
+    assert_eq!(global::whereis_name("global::its_own"), Some(second));
+    exit_and_wait(second, ExitReason::Shutdown);
+    assert_eq!(global::whereis_name(name), None);
+    assert_eq!(global::whereis_name("global::its_own"), None);
+    let third = idle();
+    assert_eq!(global::register_name(name, third), Ok(()));
+    process::exit(third, ExitReason::Shutdown);
+}
+
+#[test]
+fn while_a_name_passes_on_somebody_is_found() {
+    let name = "global::atomic";
+    let pids = [idle(), idle()];
+    global::register_name(name, pids[0]).unwrap();
+    let (writer, monitor) = process::spawn_monitor(move || {
+        for round in 0..rounds(2_000) {
+            global::re_register_name(name, pids[round % 2]).unwrap();
+        }
+    })
+    .unwrap();
+    while process::is_alive(writer) {
+        assert!(global::whereis_name(name).is_some_and(|pid| pids.contains(&pid)));
+    }
+    assert_eq!(down_reason(monitor), ExitReason::Normal);
+    pids.into_iter().for_each(|pid| process::exit(pid, ExitReason::Shutdown));
+}
+
+// OTP: global_SUITE:names
+#[test]
+fn a_message_to_a_name_reaches_its_process_or_comes_back() {
+    in_process(|| {
+        let (name, me) = ("global::send", process::self_pid());
+        let back = global::send(name, String::from("lost")).unwrap_err();
+        assert_eq!((&*back.name, &*back.message), (name, "lost"));
+        global::register_name(name, me).unwrap();
+        assert_eq!(global::send(name, 7_u8), Ok(me));
+        assert_eq!(expect::<u8>(), 7);
+        assert_no_message();
+    });
+}
+
+// OTP: global_SUITE:garbage_messages
+#[test]
+fn what_the_server_does_not_understand_it_drops() {
+    let server = "global_name_server";
+    global::set_lock(&LockId::new("global::garbage", "me")).unwrap();
+    let pid = process::whereis(server);
+    process::send(server, "garbage").unwrap();
+    process::send(
+        server,
+        Timeout { timer: procession::timer::kill_after(FOREVER, idle()), value: () },
+    )
+    .unwrap();
+    let me = process::self_pid();
+    global::register_name("global::garbage", me).unwrap();
+    let monitor = process::monitor(idle());
+    process::send(server, Down { monitor, object: me.into(), reason: ExitReason::Normal }).unwrap();
+    global::del_lock(&LockId::new("global::garbage", "me")).unwrap();
+    assert_eq!(global::whereis_name("global::garbage"), Some(me), "it has not ended");
+    assert_eq!(process::whereis(server), pid);
+}
+
+#[test]
+fn a_function_that_resolves_clashes_is_kept_with_the_name() {
+    let name = "global::resolve";
+    let kept = Arc::new(());
+    let resolve = |kept: &Arc<()>| {
+        let kept = OnDrop({
+            let kept = Arc::clone(kept);
+            move || {
+                _ = &kept;
+                panic!("in its destructor");
+            }
+        });
+        move |_: &str, _: Pid, _: Pid| {
+            _ = &kept;
+            panic!("it is called")
+        }
+    };
+    let (one, other) = (idle(), idle());
+    global::register_name_with(name, one, resolve(&kept)).unwrap();
+    assert_eq!(global::register_name_with(name, other, resolve(&kept)), taken(name, one));
+    assert_eq!(Arc::strong_count(&kept), 2, "the one that is not needed is gone");
+    global::re_register_name_with(name, other, resolve(&kept)).unwrap();
+    assert_eq!(Arc::strong_count(&kept), 2, "so is the one of the first");
+    global::unregister_name(name).unwrap();
+    assert_eq!(Arc::strong_count(&kept), 1);
+    assert_eq!(global::register_name(name, one), Ok(()), "the server goes on");
+    exit_and_wait(one, ExitReason::Shutdown);
+    process::exit(other, ExitReason::Shutdown);
+}
+
+#[derive(Debug)]
+struct Echo;
+
+impl GenServer for Echo {
+    type Args = Result<(), ExitReason>;
+    fn init(outcome: Self::Args) -> InitResult<Echo> {
+        outcome.map_or_else(stop, |()| ready(Echo))
+    }
+}
+
+impl HandleCall<u32> for Echo {
+    type Reply = u32;
+    fn handle_call(&mut self, n: u32, _: &Caller<u32>) -> CallResult<Echo, u32> {
+        reply(n)
+    }
+}
+
+// OTP: gen_server_SUITE:start, call_remote3
+#[test]
+fn a_server_is_started_and_found_under_a_global_name() {
+    let name = global::name("global::server");
+    let options = || StartOptions::new().name(name.clone());
+    assert_eq!(name.to_string(), r#""global::server" of Global"#);
+    let echo = ServerRef::<Echo>::at(name.clone());
+    assert_eq!(echo.call(1), Err(CallError::NoProc));
+
+    let failed = Echo::start_with(Err(ExitReason::new("no")), options());
+    assert!(matches!(failed, Err(StartError::Failed(_))));
+    let server = Echo::start_with(Ok(()), options()).unwrap();
+    let second = Echo::start_with(Ok(()), options());
+    assert!(matches!(second, Err(StartError::AlreadyStarted(pid)) if Some(pid) == server.pid()));
+    assert_eq!(echo.call(2), Ok(2));
+    assert_eq!(echo.pid(), global::whereis_name("global::server"));
+    let monitor = process::monitor(&echo);
+    assert_eq!(echo.stop(), Ok(()));
+    assert_eq!(down_reason(monitor), ExitReason::Normal);
+    assert_eq!(global::whereis_name("global::server"), None);
+}
+
+/// Locks `resource` in a process of its own, which holds it until it ends.
+fn lock_elsewhere(id: &LockId) -> Pid {
+    let (me, id) = (process::self_pid(), id.clone());
+    let pid = process::spawn(move || {
+        global::set_lock(&id).unwrap();
+        process::send(me, Locked);
+        idle_body();
+    });
+    expect::<Locked>();
+    pid.unwrap()
+}
+
+#[derive(Debug)]
+struct Locked;
+
+/// Two requesters of the same.
+fn rivals(resource: &str) -> (LockId, LockId) {
+    let resource = format!("global::{resource}");
+    (LockId::new(&*resource, "one"), LockId::new(resource, process::self_pid()))
+}
+
+#[track_caller]
+fn assert_free(id: &LockId) {
+    assert_eq!(global::set_lock_timeout(id, Duration::ZERO), Ok(()));
+    assert_eq!(global::del_lock(id), Ok(()));
+}
+
+#[track_caller]
+fn assert_locked(id: &LockId) {
+    let refused = global::set_lock_timeout(id, Duration::ZERO);
+    assert_eq!(refused, Err(GlobalError::Locked(id.clone())));
+}
+
+// OTP: global_SUITE:locks
+#[test]
+fn a_lock_keeps_out_other_requesters() {
+    let (one, other) = rivals("locks");
+    assert_eq!(global::set_lock(&one), Ok(()));
+    assert_locked(&other);
+    assert_free(&rivals("unlocked").1);
+    assert_eq!(global::del_lock(&one), Ok(()));
+    assert_free(&other);
+}
+
+// OTP: global_SUITE:locks
+#[test]
+fn who_does_not_hold_a_lock_cannot_give_it_up() {
+    let (one, other) = rivals("del");
+    let holder = lock_elsewhere(&one);
+    assert_eq!(global::del_lock(&other), Ok(()), "for another requester");
+    assert_eq!(global::del_lock(&one), Ok(()), "in another process");
+    assert_eq!(global::del_lock(&LockId::new("global::nothing", "me")), Ok(()));
+    assert_locked(&other);
+    process::exit(holder, ExitReason::Shutdown);
+    assert_eq!(global::set_lock(&other), Ok(()));
+    global::del_lock(&other).unwrap();
+}
+
+#[test]
+fn several_processes_hold_a_lock_for_one_requester() {
+    let (one, other) = rivals("shared");
+    let second = lock_elsewhere(&one);
+    assert_eq!(global::set_lock(&one), Ok(()));
+    assert_eq!(global::set_lock(&one), Ok(()), "again");
+    global::del_lock(&one).unwrap();
+    assert_locked(&other);
+    process::exit(second, ExitReason::Shutdown);
+    assert_eq!(global::set_lock(&other), Ok(()), "it was given up once for both times");
+    global::del_lock(&other).unwrap();
+}
+
+#[test]
+fn nobody_waits_for_a_lock_of_its_own() {
+    let (one, other) = rivals("own");
+    global::set_lock(&one).unwrap();
+    assert_eq!(global::set_lock(&other), Err(GlobalError::Locked(other.clone())));
+    global::del_lock(&one).unwrap();
+    assert_free(&other);
+}
+
+/// Starts a process that waits for a lock, and waits until it does.
+fn wait_elsewhere(id: &LockId, timeout: Duration) -> Pid {
+    let (me, id) = (process::self_pid(), id.clone());
+    let server = process::whereis("global_name_server").unwrap();
+    let monitored = || process::info(server).unwrap().monitors;
+    let pid = process::spawn(move || {
+        process::send(me, global::set_lock_timeout(&id, timeout).map(|()| process::self_pid()));
+        idle_body();
+    })
+    .unwrap();
+    wait_until(|| monitored().iter().any(|object| *object == pid));
+    pid
+}
+
+type Outcome = Result<Pid, GlobalError>;
+
+// OTP: global_SUITE:locks
+#[test]
+fn those_who_wait_get_the_lock_in_the_order_in_which_they_have_asked() {
+    in_process(|| {
+        let (one, other) = rivals("queue");
+        let third = LockId::new(Arc::clone(&one.resource), "third");
+        global::set_lock(&one).unwrap();
+        let first = wait_elsewhere(&other, Duration::MAX);
+        let second = wait_elsewhere(&third, FOREVER);
+        let with_first = wait_elsewhere(&other, FOREVER);
+        assert_no_message();
+        global::del_lock(&one).unwrap();
+        let both = [expect::<Outcome>().unwrap(), expect::<Outcome>().unwrap()];
+        assert!(both.contains(&first) && both.contains(&with_first), "for one requester");
+        assert_locked(&third);
+        assert_no_message();
+        process::exit(first, ExitReason::Shutdown);
+        process::exit(with_first, ExitReason::Shutdown);
+        assert_eq!(expect::<Outcome>(), Ok(second));
+        process::exit(second, ExitReason::Shutdown);
+        assert_eq!(global::set_lock(&one), Ok(()));
+    });
+}
+
+// OTP: global_SUITE:lock_die
+#[test]
+fn when_a_holder_dies_who_waits_gets_the_lock() {
+    let (one, other) = rivals("lock_die");
+    let holder = lock_elsewhere(&one);
+    let dies_first = wait_elsewhere(&other, Duration::MAX);
+    let waiter = wait_elsewhere(&LockId::new(Arc::clone(&one.resource), "third"), Duration::MAX);
+    exit_and_wait(dies_first, ExitReason::Shutdown);
+    process::exit(holder, ExitReason::Kill);
+    assert_eq!(expect::<Outcome>(), Ok(waiter));
+    process::exit(waiter, ExitReason::Shutdown);
+    assert_eq!(global::set_lock(&other), Ok(()));
+    global::del_lock(&other).unwrap();
+}
+
+#[test]
+fn who_has_waited_in_vain_does_not_get_the_lock_later() {
+    let (one, other) = rivals("time_out");
+    let me = process::self_pid();
+    global::set_lock(&one).unwrap();
+    let waiter = process::spawn(move || {
+        let id = LockId::new("global::time_out", "waiter");
+        let outcome = global::set_lock_timeout(&id, Duration::from_millis(1));
+        process::send(me, outcome.map(|()| process::self_pid()));
+        idle_body();
+    });
+    assert!(matches!(expect::<Outcome>(), Err(GlobalError::Locked(_))));
+    global::del_lock(&one).unwrap();
+    assert_free(&other);
+    process::exit(waiter.unwrap(), ExitReason::Shutdown);
+}
+
+#[test]
+fn a_lock_that_comes_just_in_time_is_held_and_one_that_does_not_is_not() {
+    let (one, other) = rivals("just_in_time");
+    let third = LockId::new(Arc::clone(&one.resource), "third");
+    let is_over = Arc::new(AtomicBool::new(false));
+    let (rival, monitor) = {
+        let (one, is_over) = (one.clone(), Arc::clone(&is_over));
+        process::spawn_monitor(move || {
+            for round in 0.. {
+                global::set_lock(&one).unwrap();
+                dither(round);
+                global::del_lock(&one).unwrap();
+                if is_over.load(Ordering::SeqCst) {
+                    return;
+                }
+            }
+        })
+        .unwrap()
+    };
+    for round in 0..rounds(1_000) {
+        let timeout = Duration::from_micros(round as u64 % 64);
+        match global::set_lock_timeout(&other, timeout) {
+            Ok(()) => {
+                assert_locked(&third);
+                assert_eq!(global::del_lock(&other), Ok(()));
+            }
+            Err(error) => assert_eq!(error, GlobalError::Locked(other.clone())),
+        }
+    }
+    is_over.store(true, Ordering::SeqCst);
+    assert_eq!(down_reason(monitor), ExitReason::Normal, "{rival}");
+    assert_free(&third);
+}
+
+#[test]
+fn a_killed_process_holds_its_lock_until_it_has_left_its_code() {
+    let (one, other) = rivals("killed");
+    let id = one.clone();
+    let me = process::self_pid();
+    let (let_go, held) = std::sync::mpsc::channel::<()>();
+    let pid = Builder::new()
+        .kill_grace(FOREVER)
+        .spawn(move || {
+            global::set_lock(&id).unwrap();
+            process::send(me, Locked);
+            _ = held.recv();
+        })
+        .unwrap();
+    expect::<Locked>();
+    process::exit(pid, ExitReason::Kill);
+    assert!(!process::is_alive(pid));
+    assert_locked(&other);
+    drop(let_go);
+    assert_eq!(global::set_lock(&other), Ok(()));
+    global::del_lock(&other).unwrap();
+}
+
+// OTP: global_SUITE:locks
+#[test]
+fn a_transaction_holds_the_lock_while_it_runs() {
+    let (one, other) = rivals("trans");
+    let value = global::trans(&one, || {
+        assert_locked(&other);
+        let aborted = global::trans_timeout(&other, Duration::ZERO, || panic!("it runs"));
+        assert_eq!(aborted, Err(GlobalError::Locked(other.clone())));
+        42
+    });
+    assert_eq!(value, Ok(42));
+    assert_free(&other);
+    assert_eq!(global::trans_timeout(&other, Duration::ZERO, || "mine"), Ok("mine"));
+    assert_free(&one);
+}
+
+// OTP: global_SUITE:locks
+#[test]
+fn a_transaction_that_fails_gives_the_lock_up() {
+    in_process(|| {
+        let (one, other) = rivals("failing");
+        let failed = process::catch(|| global::trans(&one, || panic!("in the middle")));
+        assert_eq!(failed.unwrap_err().as_panic().unwrap().message, "in the middle");
+        assert_free(&other);
+
+        let doomed = process::spawn(move || {
+            _ = global::trans(&one, || process::exit_self(ExitReason::new("enough")));
+        });
+        wait_for_exit(doomed.unwrap());
+        assert_eq!(global::set_lock(&other), Ok(()));
+    });
+}
+
+#[test]
+fn a_transaction_within_another_of_the_same_id_unlocks_for_both() {
+    let (one, other) = rivals("nested");
+    let outcome = global::trans(&one, || {
+        global::trans(&one, || assert_locked(&other)).unwrap();
+        assert_free(&other);
+    });
+    assert_eq!(outcome, Ok(()));
+}
+
+// OTP: global_SUITE:names_and_locks
+#[test]
+fn names_and_locks_have_nothing_to_do_with_each_other() {
+    let (one, other) = rivals("both");
+    let pid = idle();
+    global::register_name("global::both", pid).unwrap();
+    assert_eq!(global::set_lock(&one), Ok(()));
+    global::unregister_name("global::both").unwrap();
+    assert_locked(&other);
+    global::register_name("global::both", pid).unwrap();
+    global::del_lock(&one).unwrap();
+    assert_eq!(global::whereis_name("global::both"), Some(pid));
+    process::exit(pid, ExitReason::Shutdown);
+}
+
+#[test]
+fn of_many_processes_one_at_a_time_has_the_lock() {
+    const PROCESSES: u64 = 8;
+    let count = Arc::new(AtomicU64::new(0));
+    let each = rounds(250) as u64;
+    let spawn = |_| {
+        let count = Arc::clone(&count);
+        let body = move || {
+            let id = LockId::new("global::counter", process::self_pid());
+            for _ in 0..each {
+                // Two steps, between which nobody else may come.
+                let step = || count.store(count.load(Ordering::SeqCst) + 1, Ordering::SeqCst);
+                global::trans(&id, step).unwrap();
+            }
+        };
+        process::spawn_monitor(body).unwrap().1
+    };
+    let monitors: Vec<MonitorRef> = (0..PROCESSES).map(spawn).collect();
+    monitors.into_iter().for_each(|it| assert_eq!(down_reason(it), ExitReason::Normal));
+    assert_eq!(count.load(Ordering::SeqCst), PROCESSES * each);
+}
+
+#[test]
+fn an_error_says_what_is_wrong() {
+    let (one, _) = rivals("error");
+    let text = GlobalError::Locked(one).to_string();
+    assert_eq!(text, r#"cannot lock "global::error" for "one": it is locked for another"#);
+}
