@@ -42,6 +42,8 @@
 //! - [`pg`]: groups of processes; [`global`]: names and locks that are for all nodes.
 //! - [`application`]: supervision trees with a name, an environment and an order, and programs that
 //!   are made of them.
+//! - [`table`]: rows that many processes read and write, which outlive their owner if it has an
+//!   heir.
 //! - [`report`]: what the runtime logs of processes that fail, and how to count or ship it.
 //! - [`timer`]: messages, signals and calls at a later time.
 //! - [`ExitReason`] and [`Message`]: what travels between processes; [`CallError`]: why a call
@@ -75,6 +77,7 @@ pub mod registry;
 pub mod partition_supervisor;
 pub mod pg;
 pub mod global;
+pub mod table;
 pub mod application;
 pub mod prelude;
 

@@ -1,0 +1,202 @@
+//! What is done to the rows of a table, a lock at a time. Each step returns what is to be dropped
+//! to where no lock is held.
+
+use std::borrow::Borrow;
+use std::hash::Hash;
+use std::ops::Bound;
+
+use super::estate::Core;
+use super::rights::Wish;
+use super::rows::{Bounds, Rows, Stored};
+use super::{Key, Kind, Row, TableError};
+
+/// What has come of a change of a value where it is.
+pub(super) enum InPlace<K, V, R> {
+    Changed(R),
+    /// Somebody has the row, which therefore stays as it is.
+    Shared(Row<K, V>),
+}
+
+impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
+    /// Lets `look` see a part.
+    fn read<R>(
+        &self,
+        wish: Wish,
+        index: usize,
+        look: impl FnOnce(&Rows<K, V>) -> R,
+    ) -> Result<R, TableError> {
+        let part = self.granted(wish, || self.shards.read(index), |part| part.rights)?;
+        Ok(look(&part.rows))
+    }
+
+    /// Lets `change` change a part.
+    fn write<R>(
+        &self,
+        index: usize,
+        change: impl FnOnce(&mut Rows<K, V>) -> R,
+    ) -> Result<R, TableError> {
+        let lock = || self.shards.write(index);
+        let mut part = self.granted(Wish::Write, lock, |part| part.rights)?;
+        Ok(change(&mut part.rows))
+    }
+
+    pub(super) fn find<Q>(&self, wish: Wish, key: &Q) -> Result<Option<Row<K, V>>, TableError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+    {
+        let hash = self.shards.hash(key);
+        self.read(wish, self.shards.index(hash), |rows| rows.get(hash, key).cloned())
+    }
+
+    /// Puts a row. Returns the one whose place it has taken.
+    pub(super) fn put(&self, row: Row<K, V>) -> Result<Option<Stored<K, V>>, TableError> {
+        let new = self.shards.stored(row);
+        self.write(self.shards.index(new.hash), |rows| rows.put(new, self.shards.hasher()))
+    }
+
+    /// Puts a row, unless there is one with its key: then it comes back.
+    pub(super) fn put_new(&self, row: Row<K, V>) -> Result<Option<Stored<K, V>>, TableError> {
+        let new = self.shards.stored(row);
+        self.write(self.shards.index(new.hash), |rows| rows.put_new(new, self.shards.hasher()))
+    }
+
+    /// Puts rows, all at once. Returns those whose places they have taken, or, if `only_new` and
+    /// one of the keys is there, nothing.
+    pub(super) fn put_all(
+        &self,
+        rows: Vec<Row<K, V>>,
+        only_new: bool,
+    ) -> Result<Option<Vec<Stored<K, V>>>, TableError> {
+        let new: Vec<_> = rows.into_iter().map(|row| self.shards.stored(row)).collect();
+        let lock = || self.shards.write_all();
+        let mut parts = self.granted(Wish::Write, lock, |parts| parts.any().rights)?;
+        let mut is_there = |it: &Stored<K, V>| {
+            parts.rows(self.shards.index(it.hash)).get(it.hash, it.row.key()).is_some()
+        };
+        if only_new && new.iter().any(&mut is_there) {
+            drop(parts);
+            return Ok(None);
+        }
+        let put =
+            |it: Stored<K, V>| parts.rows(self.shards.index(it.hash)).put(it, self.shards.hasher());
+        Ok(Some(new.into_iter().filter_map(put).collect()))
+    }
+
+    pub(super) fn remove<Q>(&self, key: &Q) -> Result<Option<Stored<K, V>>, TableError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+    {
+        let hash = self.shards.hash(key);
+        self.write(self.shards.index(hash), |rows| rows.remove(hash, key))
+    }
+
+    /// Puts `new` into the place of `old`, which has the same key, if that is still there.
+    pub(super) fn replace(&self, old: &Row<K, V>, new: &Row<K, V>) -> Result<bool, TableError> {
+        let hash = self.shards.hash(old.key());
+        self.write(self.shards.index(hash), |rows| match rows.get_mut(hash, old.key()) {
+            // Nothing is dropped here, as the caller has the old one, too.
+            Some(row) if row.is(old) => {
+                *row = new.clone();
+                true
+            }
+            Some(_) | None => false,
+        })
+    }
+
+    /// Removes `old`, if it is still there.
+    pub(super) fn remove_same(&self, old: &Row<K, V>) -> Result<bool, TableError> {
+        let hash = self.shards.hash(old.key());
+        let removed = self.write(self.shards.index(hash), |rows| {
+            let is_there = rows.get(hash, old.key()).is_some_and(|row| row.is(old));
+            if is_there { rows.remove(hash, old.key()) } else { None }
+        })?;
+        Ok(removed.is_some())
+    }
+
+    /// Changes a value where it is, unless somebody has its row. `None` if there is none.
+    pub(super) fn change_in_place<Q, R>(
+        &self,
+        key: &Q,
+        change: impl FnOnce(&mut V) -> R,
+    ) -> Result<Option<InPlace<K, V, R>>, TableError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+        V: Copy,
+    {
+        let hash = self.shards.hash(key);
+        self.write(self.shards.index(hash), |rows| {
+            let row = rows.get_mut(hash, key)?;
+            Some(match row.value_mut() {
+                Some(value) => InPlace::Changed(change(value)),
+                None => InPlace::Shared(row.clone()),
+            })
+        })
+    }
+
+    /// Leaves the table empty. Returns what was in it.
+    pub(super) fn take_all(&self) -> Result<Vec<Rows<K, V>>, TableError> {
+        let lock = || self.shards.write_all();
+        Ok(self.granted(Wish::Write, lock, |parts| parts.any().rights)?.take())
+    }
+
+    pub(super) fn len(&self) -> Result<usize, TableError> {
+        // Anybody may know; but there must be a table.
+        let sizes = |index| {
+            let part = self.granted(Wish::Know, || self.shards.read(index), |part| part.rights)?;
+            Ok(part.rows.len())
+        };
+        (0..self.shards.count()).map(sizes).sum()
+    }
+
+    /// Looks into a table with an order.
+    pub(super) fn look<R>(&self, look: impl FnOnce(&Rows<K, V>) -> R) -> Result<R, TableError> {
+        let seen = self.read(Wish::Read, 0, look)?;
+        match self.shards.kind {
+            Kind::Ordered => Ok(seen),
+            Kind::Hashed => Err(TableError::NotOrdered),
+        }
+    }
+
+    /// Hands the rows within the bounds, or all of a table without an order, to `each`, which may
+    /// take its time: no lock is held then.
+    pub(super) fn scan<Q>(
+        &self,
+        wish: Wish,
+        (mut from, to): Bounds<'_, Q>,
+        mut each: impl FnMut(Row<K, V>) -> Result<(), TableError>,
+    ) -> Result<(), TableError>
+    where
+        K: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        if self.shards.kind == Kind::Hashed {
+            for index in 0..self.shards.count() {
+                let rows = self.read(wish, index, |rows| rows.some((from, to)))?;
+                rows.into_iter().try_for_each(&mut each)?;
+            }
+            return Ok(());
+        }
+        let mut last: Row<K, V>;
+        while !is_empty((from, to)) {
+            let rows = self.read(wish, 0, |rows| rows.some((from, to)))?;
+            let Some(row) = rows.last() else { break };
+            last = row.clone();
+            rows.into_iter().try_for_each(&mut each)?;
+            from = Bound::Excluded(last.key().borrow());
+        }
+        Ok(())
+    }
+}
+
+/// Whether nothing can be within the bounds.
+pub(super) fn is_empty<Q: Ord + ?Sized>((from, to): Bounds<'_, Q>) -> bool {
+    match (from, to) {
+        (Bound::Included(from), Bound::Included(to)) => from > to,
+        (Bound::Included(from) | Bound::Excluded(from), Bound::Excluded(to))
+        | (Bound::Excluded(from), Bound::Included(to)) => from >= to,
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+    }
+}

@@ -1,0 +1,241 @@
+//! A table, and who owns it.
+//!
+//! Who owns it is changed under one lock, `estate`; the rights in the parts and the registry follow
+//! before it is released. A message is sent, and values are dropped, after that, by whoever has
+//! changed it: so there is one message for one change.
+
+use std::any::{Any, type_name};
+use std::mem;
+use std::sync::{Arc, Weak};
+
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::exit::Detail;
+use crate::id::{Pid, unique};
+use crate::message::Message;
+use crate::process;
+use crate::process::address::deliver;
+use crate::process::current::current;
+use crate::process::lifecycle::do_aside;
+use crate::process::mailbox::Signal;
+use crate::process::unwind::{drop_caught, drop_each_caught};
+
+use super::registry::AnyTable;
+use super::rights::{Rights, Verdict, Wish};
+use super::rows::Rows;
+use super::shards::Shards;
+use super::{Heir, Key, Table, TableError, TableId, TableInfo, TableOptions, Transferred};
+use super::{keeper, registry};
+
+pub(super) struct Core<K, V> {
+    pub(super) id: TableId,
+    pub(super) name: Option<Arc<str>>,
+    pub(super) shards: Shards<K, V>,
+    estate: Mutex<Estate>,
+    this: Weak<Core<K, V>>,
+}
+
+/// Whose the table is, and is to be.
+struct Estate {
+    /// As in all parts. `None` if the table is deleted.
+    rights: Option<Rights>,
+    heir: Option<Heir>,
+}
+
+/// What is left to be done after a change of owner, when no lock is held.
+struct News {
+    to: Pid,
+    from: Pid,
+    data: Detail,
+}
+
+/// What the end of an owner has come to.
+enum Succession<K, V> {
+    Inherited(News),
+    Deleted(Remains<K, V>),
+}
+
+/// What a table leaves behind.
+struct Remains<K, V> {
+    rows: Vec<Rows<K, V>>,
+    heir: Option<Heir>,
+}
+
+impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
+    /// Makes a table of the caller's.
+    pub(super) fn create(options: TableOptions) -> Result<Arc<Core<K, V>>, TableError> {
+        let TableOptions { kind, protection, name, heir } = options;
+        if name.as_deref() == Some("") {
+            return Err(TableError::EmptyName);
+        }
+        let owner = current();
+        owner.pass();
+        keeper::ensure()?;
+        let owner = owner.pid;
+        let rights = Rights { owner, protection };
+        let core = Arc::new_cyclic(|this| Core {
+            id: TableId(unique().get()),
+            name,
+            shards: Shards::new(kind, rights),
+            estate: Mutex::new(Estate { rights: Some(rights), heir }),
+            this: Weak::clone(this),
+        });
+        while let Err(other) = registry::enter(owner, core.name.as_ref(), Arc::clone(&core) as _) {
+            // It may have lost its owner just now, and leave the name.
+            if let Ok(TableInfo { name: Some(name), owner, .. }) = other.info() {
+                return Err(TableError::NameTaken { name, owner });
+            }
+        }
+        keeper::watch(owner);
+        Ok(core)
+    }
+
+    fn no_such_table(&self) -> TableError {
+        TableError::NoSuchTable { name: self.name.clone() }
+    }
+
+    /// What `lock` locks, as soon as the caller may do what it wishes.
+    pub(super) fn granted<G>(
+        &self,
+        wish: Wish,
+        lock: impl Fn() -> G,
+        rights: impl Fn(&G) -> Option<Rights>,
+    ) -> Result<G, TableError> {
+        let caller = current();
+        caller.pass();
+        loop {
+            let locked = lock();
+            let Some(rights) = rights(&locked) else { return Err(self.no_such_table()) };
+            match rights.judge(wish, caller.pid, process::is_alive(rights.owner)) {
+                Verdict::Granted => return Ok(locked),
+                Verdict::Refused(error) => return Err(error),
+                Verdict::OwnerHasEnded => {}
+            }
+            drop(locked);
+            self.settle();
+        }
+    }
+
+    fn granted_estate(&self, wish: Wish) -> Result<(MutexGuard<'_, Estate>, Rights), TableError> {
+        let estate = self.granted(wish, || self.estate.lock(), |estate| estate.rights)?;
+        let rights = estate.rights.ok_or_else(|| self.no_such_table())?;
+        Ok((estate, rights))
+    }
+
+    pub(super) fn set_heir(&self, heir: Option<Heir>) -> Result<(), TableError> {
+        let (mut estate, _) = self.granted_estate(Wish::Own)?;
+        let replaced = mem::replace(&mut estate.heir, heir);
+        drop(estate);
+        drop(replaced); // Where no lock is held.
+        Ok(())
+    }
+
+    pub(super) fn give_away(&self, to: Pid, data: Detail) -> Result<(), TableError> {
+        let (mut estate, rights) = self.granted_estate(Wish::Own)?;
+        let from = rights.owner;
+        if to == from {
+            return Err(TableError::OwnsIt(to));
+        }
+        if !process::is_alive(to) {
+            return Err(TableError::NotAlive(to));
+        }
+        self.pass_on(&mut estate, rights, to);
+        drop(estate);
+        self.tell(News { to, from, data });
+        Ok(())
+    }
+
+    /// Makes `to` the owner.
+    fn pass_on(&self, estate: &mut Estate, rights: Rights, to: Pid) {
+        let rights_of_next = Rights { owner: to, ..rights };
+        estate.rights = Some(rights_of_next);
+        self.shards.set_rights(rights_of_next);
+        registry::hand_over(rights.owner, to, self.id);
+    }
+
+    /// Ends the table. Returns what is left of it, to be dropped.
+    fn close(&self, estate: &mut Estate, rights: Rights) -> Remains<K, V> {
+        estate.rights = None;
+        let remains = Remains { rows: self.shards.close(), heir: estate.heir.take() };
+        registry::remove(rights.owner, self.id, self.name.as_ref());
+        remains
+    }
+
+    /// Ends the table, if the caller may write.
+    pub(super) fn delete(&self) -> Result<(), TableError> {
+        let (mut estate, rights) = self.granted_estate(Wish::Write)?;
+        let remains = self.close(&mut estate, rights);
+        drop(estate);
+        drop(remains); // Where no lock is held.
+        Ok(())
+    }
+
+    /// Tells the new owner, and the keeper whom to watch.
+    fn tell(&self, News { to, from, data }: News) {
+        if let Some(core) = self.this.upgrade() {
+            let transferred = Transferred { table: Table::from(core), from, data };
+            deliver(to, Signal::Message(Message::new(transferred)));
+        }
+        keeper::watch(to);
+    }
+
+    /// What is to be done now if the owner has ended.
+    fn succeed(&self) -> Option<Succession<K, V>> {
+        let mut estate = self.estate.lock();
+        let rights = estate.rights.filter(|rights| !process::is_alive(rights.owner))?;
+        let from = rights.owner;
+        let heir = estate.heir.as_ref().filter(|it| it.pid != from && process::is_alive(it.pid));
+        Some(match heir.cloned() {
+            Some(Heir { pid: to, data }) => {
+                self.pass_on(&mut estate, rights, to);
+                Succession::Inherited(News { to, from, data })
+            }
+            None => Succession::Deleted(self.close(&mut estate, rights)),
+        })
+    }
+}
+
+impl<K: Key, V: Send + Sync + 'static> AnyTable for Core<K, V> {
+    fn id(&self) -> TableId {
+        self.id
+    }
+
+    fn info(&self) -> Result<TableInfo, TableError> {
+        self.settle();
+        let (rights, heir) = {
+            let estate = self.estate.lock();
+            (estate.rights, estate.heir.as_ref().map(|heir| heir.pid))
+        };
+        let Rights { owner, protection } = rights.ok_or_else(|| self.no_such_table())?;
+        Ok(TableInfo {
+            id: self.id,
+            name: self.name.clone(),
+            owner,
+            heir,
+            protection,
+            kind: self.shards.kind,
+            size: self.shards.len(),
+            types: self.types(),
+        })
+    }
+
+    fn types(&self) -> &'static str {
+        type_name::<(K, V)>()
+    }
+
+    fn settle(&self) {
+        match self.succeed() {
+            Some(Succession::Inherited(news)) => self.tell(news),
+            // Not here: neither the keeper nor a reader is to wait for the destructors of others.
+            Some(Succession::Deleted(Remains { rows, heir })) => do_aside(|| {
+                rows.into_iter().for_each(|rows| drop_each_caught(rows.into_stored()));
+                drop_caught(heir);
+            }),
+            None => {}
+        }
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}

@@ -1,0 +1,794 @@
+//! How processes speak of a table, and use it.
+
+use std::any::type_name;
+use std::borrow::{Borrow, Cow};
+use std::fmt;
+use std::hash::Hash;
+use std::ops::{Bound, RangeBounds};
+use std::sync::Arc;
+
+use crate::exit::Detail;
+use crate::id::Pid;
+
+use super::access::{InPlace, is_empty};
+use super::estate::Core;
+use super::registry::{self, AnyTable};
+use super::rights::Wish;
+use super::rows::Bounds;
+use super::{Counter, Heir, Increment, Key, Row, TableError, TableInfo, TableOptions};
+
+/// A table with keys `K` and values `V`: this one, or whichever has a name when it is used.
+///
+/// It is cheap to clone, can be sent, and keeps no table alive: that is as long there as its
+/// [owner](super), and until it is [deleted](Self::delete_table).
+///
+/// Every function returns [`TableError::NoSuchTable`] if there is no table (any more), and
+/// [`TableError::NotOwner`] if the caller may not do what it does: read a private table, write one
+/// that is not public. By name, it also returns [`TableError::OtherTypes`] if the table with the
+/// name is of other types. What was to be put is dropped then. The sections `Errors` say what else
+/// there is.
+///
+/// A process that was killed, or has an exit signal to end of, ends when it uses a table. A thread
+/// of the program's own that was killed panics.
+///
+/// ```
+/// use procession::table::{Table, TableOptions};
+///
+/// let prices = Table::<String, u32>::new_with(TableOptions::new().ordered().name("prices"))?;
+/// prices.insert("tea".to_owned(), 3)?;
+/// prices.insert("coffee".to_owned(), 4)?;
+/// assert_eq!(prices.get("tea")?, Some(3));
+///
+/// // Any process can read it.
+/// let prices = Table::<String, u32>::named("prices");
+/// assert_eq!(prices.first()?.unwrap().key(), "coffee");
+/// assert_eq!(prices.select(|drink, price| (*price < 4).then(|| drink.clone()))?, ["tea"]);
+/// # Ok::<(), procession::table::TableError>(())
+/// ```
+pub struct Table<K, V>(At<K, V>);
+
+enum At<K, V> {
+    Core(Arc<Core<K, V>>),
+    Name(Arc<str>),
+}
+
+impl<K, V> Clone for Table<K, V> {
+    fn clone(&self) -> Table<K, V> {
+        Table(match &self.0 {
+            At::Core(core) => At::Core(Arc::clone(core)),
+            At::Name(name) => At::Name(Arc::clone(name)),
+        })
+    }
+}
+
+impl<K, V> fmt::Debug for Table<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            At::Core(core) => fmt::Debug::fmt(&core.id, f),
+            At::Name(name) => f.debug_tuple("Table").field(name).finish(),
+        }
+    }
+}
+
+impl<K, V> From<Arc<Core<K, V>>> for Table<K, V> {
+    fn from(core: Arc<Core<K, V>>) -> Table<K, V> {
+        Table(At::Core(core))
+    }
+}
+
+/// No bounds.
+fn everywhere<'a, Q: ?Sized>() -> Bounds<'a, Q> {
+    (Bound::Unbounded, Bound::Unbounded)
+}
+
+/// Making, finding and ending tables.
+impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
+    /// Makes a table of the caller's: hashed, protected, without a name and an heir.
+    ///
+    /// OTP: [`ets:new/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#new/2).
+    ///
+    /// # Errors
+    ///
+    /// [`TableError::NoKeeper`] if the process could not be started that watches owners.
+    pub fn new() -> Result<Table<K, V>, TableError> {
+        Self::new_with(TableOptions::new())
+    }
+
+    /// As [`new`](Self::new), with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new); [`TableError::NameTaken`], [`TableError::EmptyName`].
+    pub fn new_with(options: TableOptions) -> Result<Table<K, V>, TableError> {
+        Core::create(options).map(Table::from)
+    }
+
+    /// The table that has the name `name` at the time of each use.
+    pub fn named(name: impl Into<Arc<str>>) -> Table<K, V> {
+        Table(At::Name(name.into()))
+    }
+
+    /// The table that has the name `name` now, which is this one for good: looking the name up
+    /// takes a part of the time of each use.
+    ///
+    /// OTP: [`ets:whereis/1`](https://www.erlang.org/doc/apps/stdlib/ets.html#whereis/1).
+    ///
+    /// # Errors
+    ///
+    /// [`TableError::NoSuchTable`], [`TableError::OtherTypes`].
+    pub fn whereis(name: &str) -> Result<Table<K, V>, TableError> {
+        Self::find(name).map(Table::from)
+    }
+
+    fn find(name: &str) -> Result<Arc<Core<K, V>>, TableError> {
+        let no_such_table = || TableError::NoSuchTable { name: Some(Arc::from(name)) };
+        let table = registry::named(name).ok_or_else(no_such_table)?;
+        let found = table.types();
+        table.into_any().downcast().map_err(|_| {
+            let expected = type_name::<(K, V)>();
+            TableError::OtherTypes { expected, found }
+        })
+    }
+
+    fn core(&self) -> Result<Cow<'_, Arc<Core<K, V>>>, TableError> {
+        match &self.0 {
+            At::Core(core) => Ok(Cow::Borrowed(core)),
+            At::Name(name) => Self::find(name).map(Cow::Owned),
+        }
+    }
+
+    /// Deletes the table, for whoever may write it. Its values are dropped when this returns,
+    /// but for rows that others hold.
+    ///
+    /// OTP: [`ets:delete/1`](https://www.erlang.org/doc/apps/stdlib/ets.html#delete/1).
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn delete_table(&self) -> Result<(), TableError> {
+        self.core()?.delete()
+    }
+
+    /// Gives the table to `to`, which gets a [`Transferred`](super::Transferred) with `data`. Only
+    /// for the owner, which the caller is no more when this returns. Who is the heir stays.
+    ///
+    /// OTP: [`ets:give_away/3`](https://www.erlang.org/doc/apps/stdlib/ets.html#give_away/3).
+    ///
+    /// # Errors
+    ///
+    /// [`TableError::NotAlive`], or [`TableError::OwnsIt`] if `to` is the caller.
+    pub fn give_away<T>(&self, to: Pid, data: T) -> Result<(), TableError>
+    where
+        T: fmt::Debug + PartialEq + Send + Sync + 'static,
+    {
+        self.core()?.give_away(to, Detail::new(data))
+    }
+
+    /// Has `pid` own the table when its owner has ended; it gets a
+    /// [`Transferred`](super::Transferred) with `data`. Only for the owner.
+    ///
+    /// It need not be alive now. If it is not then, or if it is the owner itself, the table is
+    /// deleted.
+    ///
+    /// OTP: [`ets:setopts/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#setopts/2) with
+    /// `heir`.
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn set_heir<T>(&self, pid: Pid, data: T) -> Result<(), TableError>
+    where
+        T: fmt::Debug + PartialEq + Send + Sync + 'static,
+    {
+        self.core()?.set_heir(Some(Heir { pid, data: Detail::new(data) }))
+    }
+
+    /// Has the table deleted when its owner has ended. Only for the owner.
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn clear_heir(&self) -> Result<(), TableError> {
+        self.core()?.set_heir(None)
+    }
+
+    /// Looks at the table, which everybody may.
+    ///
+    /// OTP: [`ets:info/1`](https://www.erlang.org/doc/apps/stdlib/ets.html#info/1).
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn info(&self) -> Result<TableInfo, TableError> {
+        self.core()?.info()
+    }
+
+    /// How many rows it has, which everybody may know.
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn size(&self) -> Result<usize, TableError> {
+        self.core()?.len()
+    }
+}
+
+/// One row.
+impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
+    /// Puts a row, in the place of one with the same key.
+    ///
+    /// OTP: [`ets:insert/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#insert/2).
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn insert(&self, key: K, value: V) -> Result<(), TableError> {
+        self.core()?.put(Row::new(key, value)).map(drop)
+    }
+
+    /// Puts a row, unless there is one with the same key: then it returns `false`, and drops what
+    /// was to be put.
+    ///
+    /// OTP: [`ets:insert_new/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#insert_new/2).
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn insert_new(&self, key: K, value: V) -> Result<bool, TableError> {
+        Ok(self.core()?.put_new(Row::new(key, value))?.is_none())
+    }
+
+    /// The value of a key, cloned.
+    ///
+    /// OTP: [`ets:lookup/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#lookup/2).
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn get<Q>(&self, key: &Q) -> Result<Option<V>, TableError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+        V: Clone,
+    {
+        self.get_with(key, V::clone)
+    }
+
+    /// What `look` makes of the value of a key: a part of it, for instance.
+    ///
+    /// OTP: [`ets:lookup_element/3`](https://www.erlang.org/doc/apps/stdlib/ets.html#lookup_element/3).
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn get_with<Q, R>(
+        &self,
+        key: &Q,
+        look: impl FnOnce(&V) -> R,
+    ) -> Result<Option<R>, TableError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+    {
+        Ok(self.row(key)?.map(|row| look(&row)))
+    }
+
+    /// The row of a key, as it is now.
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn row<Q>(&self, key: &Q) -> Result<Option<Row<K, V>>, TableError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+    {
+        self.core()?.find(Wish::Read, key)
+    }
+
+    /// Whether there is a row with the key.
+    ///
+    /// OTP: [`ets:member/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#member/2).
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn member<Q>(&self, key: &Q) -> Result<bool, TableError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+    {
+        Ok(self.row(key)?.is_some())
+    }
+
+    /// Removes the row of a key. Returns whether there was one.
+    ///
+    /// OTP: [`ets:delete/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#delete/2).
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn delete<Q>(&self, key: &Q) -> Result<bool, TableError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+    {
+        Ok(self.core()?.remove(key)?.is_some())
+    }
+
+    /// Removes the row of a key if `is_it` says so of its value. Returns whether it did. `is_it` is
+    /// called again if the value is replaced meanwhile.
+    ///
+    /// OTP: [`ets:delete_object/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#delete_object/2).
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn delete_if<Q>(
+        &self,
+        key: &Q,
+        mut is_it: impl FnMut(&V) -> bool,
+    ) -> Result<bool, TableError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+    {
+        let core = self.core()?;
+        while let Some(row) = core.find(Wish::Write, key)? {
+            if !is_it(&row) {
+                return Ok(false);
+            }
+            if core.remove_same(&row)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Removes the row of a key, and returns its value. Of several that take it, one gets it.
+    ///
+    /// OTP: [`ets:take/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#take/2).
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn take<Q>(&self, key: &Q) -> Result<Option<V>, TableError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+        V: Clone,
+    {
+        Ok(self.take_row(key)?.map(Row::into_value))
+    }
+
+    /// As [`take`](Self::take), for values that cannot be cloned.
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn take_row<Q>(&self, key: &Q) -> Result<Option<Row<K, V>>, TableError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+    {
+        Ok(self.core()?.remove(key)?.map(|removed| removed.row))
+    }
+
+    /// Replaces the value of a key by what `next` makes of it. Returns the row as it is then, or
+    /// `None` if there is none. `next` is called again if the value is replaced meanwhile.
+    ///
+    /// OTP: [`ets:update_element/3`](https://www.erlang.org/doc/apps/stdlib/ets.html#update_element/3).
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn update<Q>(
+        &self,
+        key: &Q,
+        mut next: impl FnMut(&V) -> V,
+    ) -> Result<Option<Row<K, V>>, TableError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+    {
+        let core = self.core()?;
+        while let Some(old) = core.find(Wish::Write, key)? {
+            let new = Row::new(old.key().clone(), next(&old));
+            if core.replace(&old, &new)? {
+                return Ok(Some(new));
+            }
+        }
+        Ok(None)
+    }
+
+    /// As [`update`](Self::update); a key that is not there is put, as if it were there with
+    /// `default`.
+    ///
+    /// OTP: [`ets:update_element/4`](https://www.erlang.org/doc/apps/stdlib/ets.html#update_element/4).
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn update_or_insert(
+        &self,
+        key: K,
+        default: V,
+        mut next: impl FnMut(&V) -> V,
+    ) -> Result<Row<K, V>, TableError> {
+        let core = self.core()?;
+        loop {
+            let old = core.find(Wish::Write, &key)?;
+            let value = next(old.as_deref().unwrap_or(&default));
+            let new = Row::new(key.clone(), value);
+            let is_done = match &old {
+                Some(old) => core.replace(old, &new)?,
+                None => core.put_new(new.clone())?.is_none(),
+            };
+            if is_done {
+                return Ok(new);
+            }
+        }
+    }
+}
+
+/// Counters.
+impl<K: Key, V: Counter> Table<K, V> {
+    /// Adds `n` to the value of a key, and returns the sum.
+    ///
+    /// OTP: [`ets:update_counter/3`](https://www.erlang.org/doc/apps/stdlib/ets.html#update_counter/3).
+    ///
+    /// # Errors
+    ///
+    /// [`TableError::NoSuchKey`]; [`TableError::Overflow`], and the value stays.
+    pub fn update_counter<Q>(&self, key: &Q, n: i64) -> Result<V, TableError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+    {
+        self.count(key, Increment::by(n))?.ok_or(TableError::NoSuchKey)
+    }
+
+    /// As [`update_counter`](Self::update_counter); a key that is not there is put, as if it were
+    /// there with `default`.
+    ///
+    /// OTP: [`ets:update_counter/4`](https://www.erlang.org/doc/apps/stdlib/ets.html#update_counter/4).
+    ///
+    /// # Errors
+    ///
+    /// [`TableError::Overflow`].
+    pub fn update_counter_or(&self, key: K, n: i64, default: V) -> Result<V, TableError> {
+        self.update_counter_with(key, Increment::by(n).default(default))
+    }
+
+    /// As [`update_counter`](Self::update_counter), with a threshold or a default.
+    ///
+    /// # Errors
+    ///
+    /// As [`update_counter`](Self::update_counter).
+    pub fn update_counter_with(&self, key: K, increment: Increment<V>) -> Result<V, TableError> {
+        loop {
+            if let Some(value) = self.count(&key, increment)? {
+                return Ok(value);
+            }
+            let first = increment.first()?;
+            if self.insert_new(key.clone(), first)? {
+                return Ok(first);
+            }
+        }
+    }
+
+    /// Counts, if the key is there.
+    fn count<Q>(&self, key: &Q, increment: Increment<V>) -> Result<Option<V>, TableError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+    {
+        let core = self.core()?;
+        let in_place = |value: &mut V| {
+            *value = increment.apply(*value)?;
+            Ok(*value)
+        };
+        while let Some(counted) = core.change_in_place(key, in_place)? {
+            match counted {
+                InPlace::Changed(outcome) => return outcome.map(Some),
+                InPlace::Shared(old) => {
+                    let value = increment.apply(*old)?;
+                    if core.replace(&old, &Row::new(old.key().clone(), value))? {
+                        return Ok(Some(value));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Many rows.
+impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
+    /// Puts rows, all at once: nobody sees some and not the others. Of those with the same key the
+    /// last stays.
+    ///
+    /// OTP: [`ets:insert/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#insert/2) of a list.
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn insert_all(&self, rows: impl IntoIterator<Item = (K, V)>) -> Result<(), TableError> {
+        self.put_all(rows, false).map(drop)
+    }
+
+    /// As [`insert_all`](Self::insert_all), unless there is a row with one of the keys: then it
+    /// returns `false`, and puts none.
+    ///
+    /// OTP: [`ets:insert_new/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#insert_new/2) of
+    /// a list.
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn insert_all_new(
+        &self,
+        rows: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<bool, TableError> {
+        self.put_all(rows, true)
+    }
+
+    fn put_all(
+        &self,
+        rows: impl IntoIterator<Item = (K, V)>,
+        only_new: bool,
+    ) -> Result<bool, TableError> {
+        let rows = rows.into_iter().map(|(key, value)| Row::new(key, value)).collect();
+        Ok(self.core()?.put_all(rows, only_new)?.is_some())
+    }
+
+    /// Removes all rows at once.
+    ///
+    /// OTP: [`ets:delete_all_objects/1`](https://www.erlang.org/doc/apps/stdlib/ets.html#delete_all_objects/1).
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn delete_all(&self) -> Result<(), TableError> {
+        self.core()?.take_all().map(drop)
+    }
+
+    fn scan(&self, mut each: impl FnMut(Row<K, V>)) -> Result<(), TableError> {
+        self.core()?.scan(Wish::Read, everywhere::<K>(), |row| {
+            each(row);
+            Ok(())
+        })
+    }
+
+    /// All rows; in order, if the table has one.
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn rows(&self) -> Result<Vec<Row<K, V>>, TableError> {
+        let mut rows = Vec::new();
+        self.scan(|row| rows.push(row))?;
+        Ok(rows)
+    }
+
+    /// All keys; in order, if the table has one.
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn keys(&self) -> Result<Vec<K>, TableError> {
+        self.select(|key, _| Some(key.clone()))
+    }
+
+    /// All values; in the order of their keys, if the table has one.
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn values(&self) -> Result<Vec<V>, TableError>
+    where
+        V: Clone,
+    {
+        self.select(|_, value| Some(value.clone()))
+    }
+
+    /// All keys and values; in order, if the table has one.
+    ///
+    /// OTP: [`ets:tab2list/1`](https://www.erlang.org/doc/apps/stdlib/ets.html#tab2list/1).
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn to_vec(&self) -> Result<Vec<(K, V)>, TableError>
+    where
+        V: Clone,
+    {
+        self.select(|key, value| Some((key.clone(), value.clone())))
+    }
+
+    /// What `pick` makes of the rows, without those of which it makes nothing.
+    ///
+    /// OTP: [`ets:select/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#select/2).
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn select<R>(
+        &self,
+        mut pick: impl FnMut(&K, &V) -> Option<R>,
+    ) -> Result<Vec<R>, TableError> {
+        let mut picked = Vec::new();
+        self.scan(|row| picked.extend(pick(row.key(), &row)))?;
+        Ok(picked)
+    }
+
+    /// How many rows there are of which `is_one` says yes.
+    ///
+    /// OTP: [`ets:select_count/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#select_count/2).
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn select_count(
+        &self,
+        mut is_one: impl FnMut(&K, &V) -> bool,
+    ) -> Result<usize, TableError> {
+        self.fold(0, |count, key, value| count + usize::from(is_one(key, value)))
+    }
+
+    /// Removes the rows of which `is_one` says yes. Returns how many. `is_one` is called again of a
+    /// row whose value is replaced meanwhile.
+    ///
+    /// OTP: [`ets:select_delete/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#select_delete/2).
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn select_delete(
+        &self,
+        mut is_one: impl FnMut(&K, &V) -> bool,
+    ) -> Result<usize, TableError> {
+        let core = self.core()?;
+        let mut count = 0;
+        core.scan(Wish::Write, everywhere::<K>(), |row| {
+            let deleted = self.delete_if(row.key(), |value| is_one(row.key(), value))?;
+            count += usize::from(deleted);
+            Ok(())
+        })?;
+        Ok(count)
+    }
+
+    /// Replaces the values of which `next` makes another. Returns how many. `next` is called again
+    /// of a row whose value is replaced meanwhile.
+    ///
+    /// OTP: [`ets:select_replace/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#select_replace/2).
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn select_replace(
+        &self,
+        mut next: impl FnMut(&K, &V) -> Option<V>,
+    ) -> Result<usize, TableError> {
+        let core = self.core()?;
+        let mut count = 0;
+        core.scan(Wish::Write, everywhere::<K>(), |row| {
+            let mut row = Some(row);
+            while let Some(old) = row {
+                let Some(value) = next(old.key(), &old) else { break };
+                if core.replace(&old, &Row::new(old.key().clone(), value))? {
+                    count += 1;
+                    break;
+                }
+                row = core.find(Wish::Write, old.key())?;
+            }
+            Ok(())
+        })?;
+        Ok(count)
+    }
+
+    /// What `add` makes of `first` and the rows, one after the other; in order, if the table has
+    /// one.
+    ///
+    /// OTP: [`ets:foldl/3`](https://www.erlang.org/doc/apps/stdlib/ets.html#foldl/3).
+    ///
+    /// # Errors
+    ///
+    /// See [`Table`].
+    pub fn fold<A>(&self, first: A, mut add: impl FnMut(A, &K, &V) -> A) -> Result<A, TableError> {
+        let mut sum = Some(first);
+        self.scan(|row| sum = sum.take().map(|sum| add(sum, row.key(), &row)))?;
+        Ok(sum.expect("it is put back each time"))
+    }
+}
+
+/// In order. Each returns [`TableError::NotOrdered`] if the table has none.
+impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
+    /// The row with the least key.
+    ///
+    /// OTP: [`ets:first/1`](https://www.erlang.org/doc/apps/stdlib/ets.html#first/1).
+    ///
+    /// # Errors
+    ///
+    /// [`TableError::NotOrdered`].
+    pub fn first(&self) -> Result<Option<Row<K, V>>, TableError> {
+        self.core()?.look(|rows| rows.first(everywhere::<K>()).cloned())
+    }
+
+    /// The row with the greatest key.
+    ///
+    /// OTP: [`ets:last/1`](https://www.erlang.org/doc/apps/stdlib/ets.html#last/1).
+    ///
+    /// # Errors
+    ///
+    /// [`TableError::NotOrdered`].
+    pub fn last(&self) -> Result<Option<Row<K, V>>, TableError> {
+        self.core()?.look(|rows| rows.last(everywhere::<K>()).cloned())
+    }
+
+    /// The row with the least key that is greater than `key`, which need not be there.
+    ///
+    /// OTP: [`ets:next/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#next/2).
+    ///
+    /// # Errors
+    ///
+    /// [`TableError::NotOrdered`].
+    pub fn next<Q>(&self, key: &Q) -> Result<Option<Row<K, V>>, TableError>
+    where
+        K: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        let bounds = (Bound::Excluded(key), Bound::Unbounded);
+        self.core()?.look(|rows| rows.first(bounds).cloned())
+    }
+
+    /// The row with the greatest key that is less than `key`, which need not be there.
+    ///
+    /// OTP: [`ets:prev/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#prev/2).
+    ///
+    /// # Errors
+    ///
+    /// [`TableError::NotOrdered`].
+    pub fn prev<Q>(&self, key: &Q) -> Result<Option<Row<K, V>>, TableError>
+    where
+        K: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        let bounds = (Bound::Unbounded, Bound::Excluded(key));
+        self.core()?.look(|rows| rows.last(bounds).cloned())
+    }
+
+    /// The rows whose keys are in `range`, in order; none if it begins after its end.
+    ///
+    /// ```
+    /// use procession::table::{Table, TableOptions};
+    ///
+    /// let alarms = Table::<u32, &str>::new_with(TableOptions::new().ordered())?;
+    /// alarms.insert_all([(700, "get up"), (1230, "eat"), (2200, "sleep")])?;
+    /// let morning = alarms.range(..1200)?;
+    /// assert_eq!(morning.len(), 1);
+    /// assert_eq!(morning[0].value(), &"get up");
+    /// # Ok::<(), procession::table::TableError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`TableError::NotOrdered`].
+    pub fn range<Q>(&self, range: impl RangeBounds<Q>) -> Result<Vec<Row<K, V>>, TableError>
+    where
+        K: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        let core = self.core()?;
+        core.look(|_| ())?;
+        let bounds = (range.start_bound(), range.end_bound());
+        let mut rows = Vec::new();
+        if !is_empty(bounds) {
+            core.scan(Wish::Read, bounds, |row| {
+                rows.push(row);
+                Ok(())
+            })?;
+        }
+        Ok(rows)
+    }
+}

@@ -1,0 +1,104 @@
+//! The process that sees the owners of tables end. It decides nothing: it has each table look who
+//! is its owner now, as does who uses the table. So if somebody kills it, what it has missed is
+//! made up for by the next access, and by the next keeper, which is started with the next table.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use crate::exit::ExitReason;
+use crate::gen_server::{
+    CastResult, GenServer, InitResult, StartError, StartOptions, noreply, ready,
+};
+use crate::id::Pid;
+use crate::message::{Down, Message, Object};
+use crate::process;
+use crate::process::address::deliver;
+use crate::process::lifecycle::spawn_detached;
+use crate::process::mailbox::Signal;
+
+use super::TableError;
+use super::registry;
+
+/// The name that it is registered as.
+const NAME: &str = "table_keeper";
+
+/// Starts the keeper, if there is none.
+pub(super) fn ensure() -> Result<(), TableError> {
+    if process::whereis(NAME).is_some() {
+        return Ok(());
+    }
+    // Not by the caller, whose application it would end with.
+    let started = spawn_detached(|| {
+        let options = StartOptions::new().name(NAME);
+        match Keeper::start_with((), options) {
+            Ok(_) | Err(StartError::AlreadyStarted(_)) => {}
+            Err(error) => process::exit_self(ExitReason::from(error)),
+        }
+    });
+    let starter = started.map_err(|error| TableError::NoKeeper(error.into()))?;
+    let reason = end_of(starter);
+    match process::whereis(NAME) {
+        Some(_) => Ok(()),
+        None => Err(TableError::NoKeeper(reason)),
+    }
+}
+
+/// Waits for the end of a process; `NoProc` if it has ended before.
+fn end_of(pid: Pid) -> ExitReason {
+    let monitor = process::monitor(pid);
+    let is_its = |it: &Message| it.downcast_ref().is_some_and(|it: &Down| it.monitor == monitor);
+    // With a time-out it returns, too, if the caller is to end itself.
+    match process::receive_match_timeout(Duration::MAX, is_its).map(Message::downcast::<Down>) {
+        Some(Ok(down)) => down.reason,
+        Some(Err(_)) | None => ExitReason::Killed,
+    }
+}
+
+/// Has the keeper look after `owner`, too. The caller may hold a message that must arrive, so it
+/// does not end here.
+pub(super) fn watch(owner: Pid) {
+    if let Some(keeper) = process::whereis(NAME) {
+        deliver(keeper, Signal::Message(Message::new(Watch(owner))));
+    }
+}
+
+#[derive(Debug)]
+struct Watch(Pid);
+
+#[derive(Debug)]
+struct Keeper {
+    watched: HashSet<Pid>,
+}
+
+impl GenServer for Keeper {
+    type Args = ();
+
+    fn init((): ()) -> InitResult<Keeper> {
+        let mut keeper = Keeper { watched: HashSet::new() };
+        registry::owners().into_iter().for_each(|owner| keeper.watch(owner));
+        ready(keeper)
+    }
+
+    fn handle_info(&mut self, message: Message) -> CastResult<Keeper> {
+        let message = match message.downcast::<Watch>() {
+            Ok(Watch(owner)) => {
+                self.watch(owner);
+                return noreply();
+            }
+            Err(message) => message,
+        };
+        if let Ok(Down { object: Object::Pid(owner), .. }) = message.downcast::<Down>() {
+            self.watched.remove(&owner);
+            registry::owned_by(owner).iter().for_each(|table| table.settle());
+        }
+        noreply()
+    }
+}
+
+impl Keeper {
+    fn watch(&mut self, owner: Pid) {
+        if self.watched.insert(owner) {
+            process::monitor(owner);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! All tables: by their owners, for who sees those end, and by their names.
+
+use std::any::Any;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use once_cell::sync::Lazy;
+use parking_lot::RwLock;
+
+use crate::id::Pid;
+
+use super::{TableError, TableId, TableInfo};
+
+/// A table whose types are not known.
+pub(super) trait AnyTable: Any + Send + Sync {
+    fn id(&self) -> TableId;
+    fn info(&self) -> Result<TableInfo, TableError>;
+    fn types(&self) -> &'static str;
+    /// Hands it over, or deletes it, if its owner has ended.
+    fn settle(&self);
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+/// Locked after all that a table has.
+static TABLES: Lazy<RwLock<Tables>> = Lazy::new(RwLock::default);
+
+#[derive(Default)]
+struct Tables {
+    owned: BTreeMap<(Pid, TableId), Arc<dyn AnyTable>>,
+    named: HashMap<Arc<str>, Arc<dyn AnyTable>>,
+}
+
+/// Enters a new table; or returns the one that has its name.
+pub(super) fn enter(
+    owner: Pid,
+    name: Option<&Arc<str>>,
+    table: Arc<dyn AnyTable>,
+) -> Result<(), Arc<dyn AnyTable>> {
+    let mut tables = TABLES.write();
+    if let Some(name) = name {
+        if let Some(other) = tables.named.get(name) {
+            return Err(Arc::clone(other));
+        }
+        tables.named.insert(Arc::clone(name), Arc::clone(&table));
+    }
+    tables.owned.insert((owner, table.id()), table);
+    Ok(())
+}
+
+/// Enters a table under another owner.
+pub(super) fn hand_over(from: Pid, to: Pid, id: TableId) {
+    let mut tables = TABLES.write();
+    if let Some(table) = tables.owned.remove(&(from, id)) {
+        tables.owned.insert((to, id), table);
+    }
+}
+
+/// Forgets a table, which is the caller's to drop.
+pub(super) fn remove(owner: Pid, id: TableId, name: Option<&Arc<str>>) {
+    let mut tables = TABLES.write();
+    tables.owned.remove(&(owner, id));
+    if let Some(name) = name {
+        tables.named.remove(name);
+    }
+}
+
+pub(super) fn named(name: &str) -> Option<Arc<dyn AnyTable>> {
+    TABLES.read().named.get(name).cloned()
+}
+
+pub(super) fn owned_by(owner: Pid) -> Vec<Arc<dyn AnyTable>> {
+    let (first, last) = ((owner, TableId(0)), (owner, TableId(u64::MAX)));
+    TABLES.read().owned.range(first..=last).map(|(_, table)| Arc::clone(table)).collect()
+}
+
+pub(super) fn all() -> Vec<Arc<dyn AnyTable>> {
+    TABLES.read().owned.values().cloned().collect()
+}
+
+/// Each once.
+pub(super) fn owners() -> Vec<Pid> {
+    let mut owners: Vec<Pid> = TABLES.read().owned.keys().map(|(owner, _)| *owner).collect();
+    owners.dedup();
+    owners
+}

@@ -1,0 +1,194 @@
+//! The rows of one part of a table. What is put, replaced or removed is handed back, to be dropped
+//! where no lock is held.
+
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hash};
+use std::mem;
+use std::ops::Bound;
+
+use hashbrown::HashTable;
+
+use super::{Key, Kind, Row};
+
+/// How many rows of an ordered table are read at once.
+const CHUNK: usize = 256;
+
+pub(super) enum Rows<K, V> {
+    Hashed(HashTable<Row<K, V>>),
+    Ordered(BTreeMap<K, Row<K, V>>),
+}
+
+/// A row, and what it is kept by.
+pub(super) struct Stored<K, V> {
+    pub(super) hash: u64,
+    /// A clone of the key, in an ordered table.
+    pub(super) rank: Option<K>,
+    pub(super) row: Row<K, V>,
+}
+
+/// From where to where.
+pub(super) type Bounds<'a, Q> = (Bound<&'a Q>, Bound<&'a Q>);
+
+impl<K: Key, V> Rows<K, V> {
+    pub(super) fn new(kind: Kind) -> Rows<K, V> {
+        match kind {
+            Kind::Hashed => Rows::Hashed(HashTable::new()),
+            Kind::Ordered => Rows::Ordered(BTreeMap::new()),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Rows::Hashed(rows) => rows.len(),
+            Rows::Ordered(rows) => rows.len(),
+        }
+    }
+
+    pub(super) fn get<Q>(&self, hash: u64, key: &Q) -> Option<&Row<K, V>>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+    {
+        match self {
+            Rows::Hashed(rows) => rows.find(hash, |row| row.key().borrow() == key),
+            Rows::Ordered(rows) => rows.get(key),
+        }
+    }
+
+    pub(super) fn get_mut<Q>(&mut self, hash: u64, key: &Q) -> Option<&mut Row<K, V>>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+    {
+        match self {
+            Rows::Hashed(rows) => rows.find_mut(hash, |row| row.key().borrow() == key),
+            Rows::Ordered(rows) => rows.get_mut(key),
+        }
+    }
+
+    /// Puts a row, and returns the one whose place it has taken.
+    pub(super) fn put(
+        &mut self,
+        mut new: Stored<K, V>,
+        hasher: &RandomState,
+    ) -> Option<Stored<K, V>> {
+        match self.get_mut(new.hash, new.row.key()) {
+            Some(row) => {
+                mem::swap(row, &mut new.row);
+                Some(new)
+            }
+            None => {
+                self.add(new, hasher);
+                None
+            }
+        }
+    }
+
+    /// Puts a row, unless there is one with its key: then it comes back.
+    pub(super) fn put_new(
+        &mut self,
+        new: Stored<K, V>,
+        hasher: &RandomState,
+    ) -> Option<Stored<K, V>> {
+        if self.get(new.hash, new.row.key()).is_some() {
+            return Some(new);
+        }
+        self.add(new, hasher);
+        None
+    }
+
+    fn add(&mut self, new: Stored<K, V>, hasher: &RandomState) {
+        match self {
+            Rows::Hashed(rows) => {
+                rows.insert_unique(new.hash, new.row, |row| hasher.hash_one(row.key()));
+            }
+            Rows::Ordered(rows) => {
+                let rank = new.rank.expect("in an ordered table there is one");
+                rows.insert(rank, new.row);
+            }
+        }
+    }
+
+    pub(super) fn remove<Q>(&mut self, hash: u64, key: &Q) -> Option<Stored<K, V>>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+    {
+        match self {
+            Rows::Hashed(rows) => {
+                let entry = rows.find_entry(hash, |row| row.key().borrow() == key).ok()?;
+                Some(Stored { hash, rank: None, row: entry.remove().0 })
+            }
+            Rows::Ordered(rows) => {
+                let (rank, row) = rows.remove_entry(key)?;
+                Some(Stored { hash, rank: Some(rank), row })
+            }
+        }
+    }
+
+    /// Leaves it empty.
+    pub(super) fn take(&mut self) -> Rows<K, V> {
+        let kind = match self {
+            Rows::Hashed(_) => Kind::Hashed,
+            Rows::Ordered(_) => Kind::Ordered,
+        };
+        mem::replace(self, Rows::new(kind))
+    }
+
+    /// All rows of a part without an order; the first few within the bounds of one with an order.
+    pub(super) fn some<Q>(&self, bounds: Bounds<'_, Q>) -> Vec<Row<K, V>>
+    where
+        K: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        match self {
+            Rows::Hashed(rows) => rows.iter().cloned().collect(),
+            Rows::Ordered(rows) => {
+                rows.range(bounds).take(CHUNK).map(|(_, row)| row.clone()).collect()
+            }
+        }
+    }
+
+    /// The first row within the bounds. `None` if there is no order.
+    pub(super) fn first<Q>(&self, bounds: Bounds<'_, Q>) -> Option<&Row<K, V>>
+    where
+        K: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        match self {
+            Rows::Hashed(_) => None,
+            Rows::Ordered(rows) => rows.range(bounds).next().map(|(_, row)| row),
+        }
+    }
+
+    /// The last row within the bounds. `None` if there is no order.
+    pub(super) fn last<Q>(&self, bounds: Bounds<'_, Q>) -> Option<&Row<K, V>>
+    where
+        K: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        match self {
+            Rows::Hashed(_) => None,
+            Rows::Ordered(rows) => rows.range(bounds).next_back().map(|(_, row)| row),
+        }
+    }
+
+    /// Its rows and keys one by one, each to be dropped by itself.
+    pub(super) fn into_stored(self) -> Box<dyn Iterator<Item = Stored<K, V>> + Send>
+    where
+        V: Send + Sync + 'static,
+    {
+        match self {
+            Rows::Hashed(rows) => {
+                Box::new(rows.into_iter().map(|row| Stored { hash: 0, rank: None, row }))
+            }
+            Rows::Ordered(rows) => Box::new(rows.into_iter().map(|(rank, row)| Stored {
+                hash: 0,
+                rank: Some(rank),
+                row,
+            })),
+        }
+    }
+}

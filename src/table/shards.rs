@@ -1,0 +1,128 @@
+//! The parts of a table, each with its lock.
+//!
+//! In each part is a copy of what says who may use the table. So an access takes one lock, that of
+//! the part it is about, and whoever changes the owner takes all. Therefore nobody writes whose
+//! right has ended, and nothing is put into a table that is deleted.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hash};
+use std::thread;
+
+use crossbeam_utils::CachePadded;
+use once_cell::sync::Lazy;
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::rights::Rights;
+use super::rows::{Rows, Stored};
+use super::{Key, Kind, Row};
+
+/// Into how many parts a hashed table is cut: a power of two, enough for as many processors as
+/// there are to seldom want the same.
+static PARTS: Lazy<usize> = Lazy::new(|| {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    (processors * 4).next_power_of_two()
+});
+
+pub(super) struct Shards<K, V> {
+    pub(super) kind: Kind,
+    hasher: RandomState,
+    parts: Box<[Locked<K, V>]>,
+}
+
+/// A part of a table.
+pub(super) struct Part<K, V> {
+    /// `None` if the table is deleted.
+    pub(super) rights: Option<Rights>,
+    pub(super) rows: Rows<K, V>,
+}
+
+/// Apart from the others in memory, too, as they are used by different processors.
+type Locked<K, V> = CachePadded<RwLock<Part<K, V>>>;
+
+/// All parts of a table.
+pub(super) struct AllParts<'a, K, V>(Vec<RwLockWriteGuard<'a, Part<K, V>>>);
+
+impl<K: Key, V> Shards<K, V> {
+    pub(super) fn new(kind: Kind, rights: Rights) -> Shards<K, V> {
+        let count = match kind {
+            Kind::Hashed => *PARTS,
+            Kind::Ordered => 1,
+        };
+        let part = || Part { rights: Some(rights), rows: Rows::new(kind) };
+        let parts = (0..count).map(|_| CachePadded::new(RwLock::new(part()))).collect();
+        Shards { kind, hasher: RandomState::new(), parts }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.parts.len()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.parts.iter().map(|part| part.read().rows.len()).sum()
+    }
+
+    /// Nothing in a table with an order, which has no use for it.
+    pub(super) fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
+        match self.kind {
+            Kind::Hashed => self.hasher.hash_one(key),
+            Kind::Ordered => 0,
+        }
+    }
+
+    pub(super) fn hasher(&self) -> &RandomState {
+        &self.hasher
+    }
+
+    /// Where keys with this hash are. Not told by the bits that tell rows of one part from each
+    /// other.
+    pub(super) fn index(&self, hash: u64) -> usize {
+        (hash >> 32) as usize & (self.parts.len() - 1)
+    }
+
+    /// What is to be kept of a row, made where no lock is held.
+    pub(super) fn stored(&self, row: Row<K, V>) -> Stored<K, V> {
+        let rank = (self.kind == Kind::Ordered).then(|| row.key().clone());
+        Stored { hash: self.hash(row.key()), rank, row }
+    }
+
+    pub(super) fn read(&self, index: usize) -> RwLockReadGuard<'_, Part<K, V>> {
+        self.parts[index].read()
+    }
+
+    pub(super) fn write(&self, index: usize) -> RwLockWriteGuard<'_, Part<K, V>> {
+        self.parts[index].write()
+    }
+
+    /// Locks all, always in the same order.
+    pub(super) fn write_all(&self) -> AllParts<'_, K, V> {
+        AllParts(self.parts.iter().map(|part| part.write()).collect())
+    }
+
+    /// Changes who may use the table.
+    pub(super) fn set_rights(&self, rights: Rights) {
+        self.write_all().0.iter_mut().for_each(|part| part.rights = Some(rights));
+    }
+
+    /// From here on there is no table. Returns what was in it.
+    pub(super) fn close(&self) -> Vec<Rows<K, V>> {
+        let mut parts = self.write_all();
+        parts.0.iter_mut().for_each(|part| part.rights = None);
+        parts.take()
+    }
+}
+
+impl<K: Key, V> AllParts<'_, K, V> {
+    /// One of them, for what is the same in all.
+    pub(super) fn any(&self) -> &Part<K, V> {
+        &self.0[0]
+    }
+
+    pub(super) fn rows(&mut self, index: usize) -> &mut Rows<K, V> {
+        &mut self.0[index].rows
+    }
+
+    /// Leaves them empty.
+    pub(super) fn take(&mut self) -> Vec<Rows<K, V>> {
+        self.0.iter_mut().map(|part| part.rows.take()).collect()
+    }
+}
