@@ -2,8 +2,8 @@
 //! million keys is like.
 //!
 //! The floor is what a program would do without this crate: a mutexed hash map of channels, to
-//! which threads listen. The gap is what a registry adds: readers of a partition do not wait for each
-//! other, and who has ended is not found; and what a server's mailbox is for.
+//! which threads listen. The gap is what a registry adds: readers of a partition do not wait for
+//! each other, and who has ended is not found; and what a server's mailbox is for.
 //!
 //! `cargo bench --bench registry`
 

@@ -90,14 +90,18 @@ fn print_members(room: &'static str) -> Result<(), RegistryError> {
     Ok(())
 }
 
-/// Prints what the listener was told, of so many comings and goings.
+/// Prints what the listener was told, of so many comings and goings: sorted, as the rooms of one
+/// who crashes are told in no particular order.
 fn print_news(count: usize) {
-    for _ in 0..count {
+    let news = (0..count).map(|_| {
         receive! {
-            Registered::<&str, &str> { key, value, .. } => println!("news: {value} joins {key}"),
-            Unregistered::<&str> { key, .. } => println!("news: somebody leaves {key}"),
+            Registered::<&str, &str> { key, value, .. } => format!("{value} joins {key}"),
+            Unregistered::<&str> { key, .. } => format!("somebody leaves {key}"),
         }
-    }
+    });
+    let mut news: Vec<String> = news.collect();
+    news.sort();
+    println!("news: {}", news.join(", "));
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -67,15 +67,11 @@ use super::Message;
 /// #     type Reply = u8;
 /// #     fn handle_call(&mut self, (): (), _: &Caller<u8>) -> CallResult<Self, u8> {
 /// #         reply(42)
-/// #     type Reply = &'static str;
-/// #     fn handle_call(&mut self, (): (), _: &Caller<&'static str>) -> CallResult<Self, &'static str> {
-/// #         reply("cheers")
 /// #     }
 /// # }
 /// let seat = Via::new(Room, 3);
 /// let guest = Guest::start_with((), StartOptions::new().name(seat.clone()))?;
 /// assert_eq!(ServerRef::<Guest>::at(seat.clone()).call(())?, 42);
-/// assert_eq!(ServerRef::<Guest>::at(seat.clone()).call(())?, "cheers");
 /// let second = Guest::start_with((), StartOptions::new().name(seat));
 /// assert!(matches!(second, Err(StartError::AlreadyStarted(pid)) if Some(pid) == guest.pid()));
 /// # guest.stop()?;

@@ -259,6 +259,8 @@ fn a_lock_keeps_out_other_requesters() {
     let (one, other) = rivals("locks");
     assert_eq!(global::set_lock(&one), Ok(()));
     assert_locked(&other);
+    assert_eq!(global::del_lock(&other), Ok(()), "it is locked for another");
+    assert_locked(&other);
     assert_free(&rivals("unlocked").1);
     assert_eq!(global::del_lock(&one), Ok(()));
     assert_free(&other);
@@ -284,7 +286,9 @@ fn several_processes_hold_a_lock_for_one_requester() {
     let second = lock_elsewhere(&one);
     assert_eq!(global::set_lock(&one), Ok(()));
     assert_eq!(global::set_lock(&one), Ok(()), "again");
+    assert_eq!(times_monitored(process::self_pid()), 1);
     global::del_lock(&one).unwrap();
+    assert_eq!(times_monitored(process::self_pid()), 0);
     assert_locked(&other);
     process::exit(second, ExitReason::Shutdown);
     assert_eq!(global::set_lock(&other), Ok(()), "it was given up once for both times");
@@ -300,17 +304,22 @@ fn nobody_waits_for_a_lock_of_its_own() {
     assert_free(&other);
 }
 
+/// How often the server monitors a process.
+fn times_monitored(pid: Pid) -> usize {
+    let server = process::whereis("global_name_server").unwrap();
+    let monitors = process::info(server).unwrap().monitors;
+    monitors.into_iter().filter(|object| *object == pid).count()
+}
+
 /// Starts a process that waits for a lock, and waits until it does.
 fn wait_elsewhere(id: &LockId, timeout: Duration) -> Pid {
     let (me, id) = (process::self_pid(), id.clone());
-    let server = process::whereis("global_name_server").unwrap();
-    let monitored = || process::info(server).unwrap().monitors;
     let pid = process::spawn(move || {
         process::send(me, global::set_lock_timeout(&id, timeout).map(|()| process::self_pid()));
         idle_body();
     })
     .unwrap();
-    wait_until(|| monitored().iter().any(|object| *object == pid));
+    wait_until(|| times_monitored(pid) == 1);
     pid
 }
 
@@ -326,6 +335,7 @@ fn those_who_wait_get_the_lock_in_the_order_in_which_they_have_asked() {
         let first = wait_elsewhere(&other, Duration::MAX);
         let second = wait_elsewhere(&third, FOREVER);
         let with_first = wait_elsewhere(&other, FOREVER);
+        let last = wait_elsewhere(&LockId::new(&*one.resource, "last"), Duration::MAX);
         assert_no_message();
         global::del_lock(&one).unwrap();
         let both = [expect::<Outcome>().unwrap(), expect::<Outcome>().unwrap()];
@@ -336,7 +346,10 @@ fn those_who_wait_get_the_lock_in_the_order_in_which_they_have_asked() {
         process::exit(with_first, ExitReason::Shutdown);
         assert_eq!(expect::<Outcome>(), Ok(second));
         process::exit(second, ExitReason::Shutdown);
+        assert_eq!(expect::<Outcome>(), Ok(last));
+        process::exit(last, ExitReason::Shutdown);
         assert_eq!(global::set_lock(&one), Ok(()));
+        global::del_lock(&one).unwrap();
     });
 }
 
@@ -366,10 +379,12 @@ fn who_has_waited_in_vain_does_not_get_the_lock_later() {
         process::send(me, outcome.map(|()| process::self_pid()));
         idle_body();
     });
+    let waiter = waiter.unwrap();
     assert!(matches!(expect::<Outcome>(), Err(GlobalError::Locked(_))));
+    assert_eq!(times_monitored(waiter), 0);
     global::del_lock(&one).unwrap();
     assert_free(&other);
-    process::exit(waiter.unwrap(), ExitReason::Shutdown);
+    process::exit(waiter, ExitReason::Shutdown);
 }
 
 #[test]
