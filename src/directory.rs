@@ -11,37 +11,43 @@ use parking_lot::RwLock;
 use crate::id::Pid;
 use crate::process;
 
-type Key = (TypeId, Arc<str>);
-
 struct Entry {
     owner: Pid,
     shared: Arc<dyn Any + Send + Sync>,
 }
 
-static ENTRIES: Lazy<RwLock<HashMap<Key, Entry>>> = Lazy::new(RwLock::default);
+/// By names, for each type.
+static ENTRIES: Lazy<RwLock<HashMap<TypeId, Names>>> = Lazy::new(RwLock::default);
+
+type Names = HashMap<Arc<str>, Entry>;
 
 /// What keeps something published; dropped, it is not any more.
 #[derive(Debug)]
 pub(crate) struct Publication {
-    key: Key,
+    shared: TypeId,
+    name: Arc<str>,
     owner: Pid,
 }
 
 /// Lets others find `shared` as `name`, for as long as the caller is alive and the result is kept.
 /// It takes the place of what was published before under that name.
 pub(crate) fn publish<T: Any + Send + Sync>(name: &str, shared: Arc<T>) -> Publication {
-    let (owner, key) = (process::self_pid(), (TypeId::of::<T>(), Arc::from(name)));
-    let replaced = ENTRIES.write().insert(Key::clone(&key), Entry { owner, shared });
+    let owner = process::self_pid();
+    let it = Publication { shared: TypeId::of::<T>(), name: Arc::from(name), owner };
+    let entry = Entry { owner, shared };
+    let replaced = {
+        let mut entries = ENTRIES.write();
+        entries.entry(it.shared).or_default().insert(Arc::clone(&it.name), entry)
+    };
     drop(replaced); // Where no lock is held.
-    Publication { key, owner }
+    it
 }
 
 /// What is published as `name` by a process that is alive.
 pub(crate) fn find<T: Any + Send + Sync>(name: &str) -> Option<Arc<T>> {
-    let key = (TypeId::of::<T>(), Arc::from(name));
     let shared = {
         let entries = ENTRIES.read();
-        let entry = entries.get(&key)?;
+        let entry = entries.get(&TypeId::of::<T>())?.get(name)?;
         if !process::is_alive(entry.owner) {
             return None;
         }
@@ -54,8 +60,9 @@ impl Drop for Publication {
     fn drop(&mut self) {
         let removed = {
             let mut entries = ENTRIES.write();
-            let is_own = entries.get(&self.key).is_some_and(|entry| entry.owner == self.owner);
-            if is_own { entries.remove(&self.key) } else { None }
+            let Some(names) = entries.get_mut(&self.shared) else { return };
+            let is_own = names.get(&self.name).is_some_and(|entry| entry.owner == self.owner);
+            if is_own { names.remove(&self.name) } else { None }
         };
         drop(removed);
     }

@@ -539,7 +539,7 @@ impl<K: Key, V: Value> Registrar for Registry<K, V> {
     }
 
     fn whereis_name(&self, name: &Self::Name) -> Option<Pid> {
-        Some(self.unique_shared().ok()?.lookup(&name.key).first()?.pid)
+        self.unique_shared().ok()?.holder(&name.key)
     }
 
     fn send(&self, name: &Self::Name, message: Message) -> Result<(), Message> {

@@ -1,6 +1,6 @@
 //! The entries of one partition: by key, and by process.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -63,7 +63,11 @@ impl<K: Eq + Hash, V> Entries<K, V> {
     /// Adds an entry behind the others of its key.
     pub(super) fn add(&mut self, key: Arc<K>, entry: Entry<V>) {
         *self.by_pid.entry(entry.pid).or_default().entry(Arc::clone(&key)).or_default() += 1;
-        self.by_key.entry(key).or_default().push(entry);
+        match self.by_key.entry(key) {
+            hash_map::Entry::Occupied(entries) => entries.into_mut().push(entry),
+            // Most keys have one entry, so there is no room for more at first.
+            hash_map::Entry::Vacant(entries) => _ = entries.insert(vec![entry]),
+        }
     }
 
     /// Removes those entries of a process under a key that are such.

@@ -158,6 +158,12 @@ impl<K: Key, V: Value> Shared<K, V> {
         self.partition(key).lookup(key)
     }
 
+    /// Who has the key, of those that are alive.
+    pub(super) fn holder(&self, key: &K) -> Option<Pid> {
+        let entries = self.partition(key).entries.read();
+        entries.get(key).iter().map(|entry| entry.pid).find(|pid| process::is_alive(*pid))
+    }
+
     /// All entries of those that are alive.
     pub(super) fn entries(&self) -> Vec<(Arc<K>, Entry<V>)> {
         let mut all = Vec::new();
