@@ -767,6 +767,49 @@ mod chat_room {
     }
 }
 
+mod saved_state {
+    use super::*;
+
+    #[test]
+    fn goes_on_with_the_sales_of_the_till_that_has_crashed() {
+        let mut ended = run("saved_state", &[]);
+        ended.errors = ended.errors.replace("#Table", "Table"); // A `#` stands for numbers.
+        ended.assert_printed_and_logged(
+            "till: open, 0 kinds of things sold so far\n\
+             tea: 2 sold\n\
+             coffee: 1 sold\n\
+             till: open, 2 kinds of things sold so far\n\
+             cake: the server ended before it answered: panicked: nobody buys nothing, \
+             at examples/saved_state.rs:#:#\n\
+             sold when there was no till: [(\"coffee\", 1), (\"tea\", 2)]\n\
+             tea: 3 sold\n\
+             a hundred teas: the table is protected: only its owner <#.#.#> may do that\n\
+             after closing time: there is no table \"sales\"\n",
+            "[#-#-#T#:#:#Z ERROR procession::gen_server] \
+             server till (<#.#.#>) is terminating\n\
+             \u{20}       last message: Sell(\"cake\", 0)\n\
+             \u{20}       state: Till { sales: Table<#> }\n\
+             \u{20}       reason: panicked: nobody buys nothing, \
+             at examples/saved_state.rs:#:#\n\
+             \u{20}       client: <#.#.#>\n\
+             [#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
+             \u{20}       initial call: saved_state::Till\n\
+             \u{20}       registered name: till\n\
+             \u{20}       reason: panicked: nobody buys nothing, \
+             at examples/saved_state.rs:#:#\n\
+             \u{20}       ancestors: [<#.#.#>, <#.#.#>]\n\
+             \u{20}       message queue length: #\n\
+             \u{20}       links: [<#.#.#>]\n\
+             \u{20}       trap_exit: false\n\
+             [#-#-#T#:#:#Z ERROR procession::supervisor] supervisor report of <#.#.#>\n\
+             \u{20}       context: child terminated\n\
+             \u{20}       reason: panicked: nobody buys nothing, \
+             at examples/saved_state.rs:#:#\n\
+             \u{20}       child: till (<#.#.#>)\n",
+        );
+    }
+}
+
 #[cfg(unix)]
 mod application {
     use super::*;
