@@ -21,7 +21,6 @@ use parking_lot::Mutex;
 use procession::prelude::*;
 use procession::registry::Registry;
 
-const SERVERS: u32 = 64;
 const CASTS: u32 = 200_000;
 const ROUNDS: usize = 7;
 
@@ -70,63 +69,90 @@ fn timed(threads: u32, deed: impl Fn(u32) + Sync, through: impl Fn()) -> f64 {
     start.elapsed().as_nanos() as f64 / f64::from(CASTS * threads)
 }
 
-/// The median of several rounds, and the least and the most.
-fn median(mut round: impl FnMut() -> f64) -> (f64, f64, f64) {
+/// Of several rounds.
+fn median(mut round: impl FnMut() -> f64) -> Times {
     let mut times: Vec<f64> = (0..ROUNDS).map(|_| round()).collect();
     times.sort_by(f64::total_cmp);
     (times[ROUNDS / 2], times[0], times[ROUNDS - 1])
 }
 
-fn print(what: &str, ours: (f64, f64, f64), floor: (f64, f64, f64)) {
-    println!(
-        "{what}: {:.0} ns ({:.0}..{:.0}); floor {:.0} ns ({:.0}..{:.0}); ratio {:.2}",
-        ours.0,
-        ours.1,
-        ours.2,
-        floor.0,
-        floor.1,
-        floor.2,
-        ours.0 / floor.0
-    );
+/// A median, the least and the most.
+type Times = (f64, f64, f64);
+
+fn print(what: &str, ours: Times, floor: Times) {
+    println!("{what}: {}; floor {}; ratio {:.2}", text(ours), text(floor), ours.0 / floor.0);
 }
 
-fn lookup_and_cast() {
-    let registry = Registry::<u32>::unique("bench").partitions(2).start_link().unwrap();
-    let servers: Vec<_> = (0..SERVERS)
-        .map(|n| Sink::start_with((), StartOptions::new().name(registry.via(n))).unwrap())
-        .collect();
-    let names: Vec<_> = (0..SERVERS).map(|n| ServerRef::<Sink>::at(registry.via(n))).collect();
-    let floor: Mutex<HashMap<u32, Sender<Option<Sender<()>>>>> = Mutex::default();
-    for n in 0..SERVERS {
-        let (sender, receiver) = unbounded::<Option<Sender<()>>>();
-        floor.lock().insert(n, sender);
-        thread::spawn(move || {
-            for message in receiver {
-                message.map(|done| done.send(()));
-            }
-        });
+fn text((median, least, most): Times) -> String {
+    format!("{median:.0} ns ({least:.0}..{most:.0})")
+}
+
+/// Servers by their numbers, and the floor: threads that listen to channels, in a mutexed map.
+struct Bench {
+    names: Vec<ServerRef<Sink>>,
+    pids: Vec<ServerRef<Sink>>,
+    map: Mutex<HashMap<u32, Sender<Option<Sender<()>>>>>,
+}
+
+impl Bench {
+    fn new(registry: &Registry<u32>, servers: u32) -> Bench {
+        let map: Mutex<HashMap<_, _>> = Mutex::default();
+        for n in 0..servers {
+            let (sender, receiver) = unbounded::<Option<Sender<()>>>();
+            map.lock().insert(n, sender);
+            thread::spawn(move || {
+                for message in receiver {
+                    message.map(|done| done.send(()));
+                }
+            });
+        }
+        let start = |n| Sink::start_with((), StartOptions::new().name(registry.via(n))).unwrap();
+        let pids: Vec<_> =
+            (0..servers).map(|n| ServerRef::from_pid(start(n).pid().unwrap())).collect();
+        let names = (0..servers).map(|n| ServerRef::at(registry.via(n))).collect();
+        Bench { names, pids, map }
     }
-    let drained = || {
-        for sender in floor.lock().values() {
+
+    fn handled(&self) {
+        self.pids.iter().for_each(|server| server.call(Through).unwrap());
+    }
+
+    fn drained(&self) {
+        for sender in self.map.lock().values() {
             let (done, is_done) = unbounded();
             sender.send(Some(done)).unwrap();
             is_done.recv().unwrap();
         }
-    };
-    let handled = || servers.iter().for_each(|server| server.call(Through).unwrap());
-    for threads in [1, 2] {
-        let find = |i| _ = black_box(names[(i % SERVERS) as usize].pid());
-        let map = |i| _ = black_box(floor.lock().get(&(i % SERVERS)).cloned());
-        let ours = median(|| timed(threads, find, || {}));
-        print(&format!("lookup, {threads} threads"), ours, median(|| timed(threads, map, || {})));
-        let cast = |i| names[(i % SERVERS) as usize].cast(Tell(i));
-        let send = |i| {
-            let sender = floor.lock().get(&(i % SERVERS)).cloned().unwrap();
-            sender.send(None).unwrap();
+    }
+
+    fn run(&self, threads: u32) {
+        let servers = self.names.len();
+        let of = |i: u32| i as usize % servers;
+        let sender = |i| self.map.lock().get(&(of(i) as u32)).cloned().unwrap();
+        let what = |deed| format!("{deed}, servers: {servers}, threads: {threads}");
+
+        let ours = median(|| timed(threads, |i| _ = black_box(self.names[of(i)].pid()), || {}));
+        let floor = median(|| timed(threads, |i| _ = black_box(sender(i)), || {}));
+        print(&what("lookup"), ours, floor);
+
+        let cast = |to: &[ServerRef<Sink>]| {
+            median(|| timed(threads, |i| to[of(i)].cast(Tell(i)), || self.handled()))
         };
-        let ours = median(|| timed(threads, cast, handled));
-        let floor = median(|| timed(threads, send, drained));
-        print(&format!("lookup and cast, {threads} threads"), ours, floor);
+        let (ours, by_pid) = (cast(&self.names), cast(&self.pids));
+        let floor = median(|| timed(threads, |i| sender(i).send(None).unwrap(), || self.drained()));
+        print(&what("lookup and cast"), ours, floor);
+        println!("    the cast alone, by pid: {}", text(by_pid));
+    }
+}
+
+/// One server is busy all the while. Of many, each has nothing to do most of the time, so a cast
+/// has to wake it.
+fn lookup_and_cast() {
+    let registry = Registry::<u32>::unique("bench").partitions(2).start_link().unwrap();
+    for servers in [1, 64] {
+        let bench = Bench::new(&registry, servers);
+        [1, 2].into_iter().for_each(|threads| bench.run(threads));
+        bench.pids.iter().for_each(|server| server.stop().unwrap());
     }
 }
 
