@@ -4,7 +4,7 @@
 //! before it is released. A message is sent, and values are dropped, after that, by whoever has
 //! changed it: so there is one message for one change.
 
-use std::any::{Any, type_name};
+use std::any::type_name;
 use std::mem;
 use std::sync::{Arc, Weak};
 
@@ -215,12 +215,8 @@ impl<K: Key, V: Send + Sync + 'static> AnyTable for Core<K, V> {
             protection,
             kind: self.shards.kind,
             size: self.shards.len(),
-            types: self.types(),
+            types: type_name::<(K, V)>(),
         })
-    }
-
-    fn types(&self) -> &'static str {
-        type_name::<(K, V)>()
     }
 
     fn settle(&self) {
@@ -233,9 +229,5 @@ impl<K: Key, V: Send + Sync + 'static> AnyTable for Core<K, V> {
             }),
             None => {}
         }
-    }
-
-    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
-        self
     }
 }

@@ -1,6 +1,6 @@
 //! How processes speak of a table, and use it.
 
-use std::any::type_name;
+use std::any::{Any, type_name};
 use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::hash::Hash;
@@ -117,17 +117,21 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     ///
     /// [`TableError::NoSuchTable`], [`TableError::OtherTypes`].
     pub fn whereis(name: &str) -> Result<Table<K, V>, TableError> {
-        Self::find(name).map(Table::from)
+        let core = Self::find(name)?;
+        core.info()?; // Its owner may have ended.
+        Ok(Table::from(core))
     }
 
     fn find(name: &str) -> Result<Arc<Core<K, V>>, TableError> {
         let no_such_table = || TableError::NoSuchTable { name: Some(Arc::from(name)) };
         let table = registry::named(name).ok_or_else(no_such_table)?;
-        let found = table.types();
-        table.into_any().downcast().map_err(|_| {
-            let expected = type_name::<(K, V)>();
-            TableError::OtherTypes { expected, found }
-        })
+        if !(&*table as &dyn Any).is::<Core<K, V>>() {
+            // Unless its owner has ended, and the table with it.
+            let TableInfo { types: found, .. } = table.info()?;
+            return Err(TableError::OtherTypes { expected: type_name::<(K, V)>(), found });
+        }
+        let table: Arc<dyn Any + Send + Sync> = table;
+        Ok(table.downcast().expect("its types have been looked at"))
     }
 
     fn core(&self) -> Result<Cow<'_, Arc<Core<K, V>>>, TableError> {

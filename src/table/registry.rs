@@ -15,10 +15,8 @@ use super::{TableError, TableId, TableInfo};
 pub(super) trait AnyTable: Any + Send + Sync {
     fn id(&self) -> TableId;
     fn info(&self) -> Result<TableInfo, TableError>;
-    fn types(&self) -> &'static str;
     /// Hands it over, or deletes it, if its owner has ended.
     fn settle(&self);
-    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
 /// Locked after all that a table has.

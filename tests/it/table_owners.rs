@@ -64,9 +64,10 @@ fn is_gone_when_its_owner_is() {
 #[test]
 fn is_gone_at_once_when_its_owner_is_killed() {
     let me = process::self_pid();
+    let names = ["table_owners::killed", "table_owners::killed_too"];
     let make = move || {
-        let table = new(TableOptions::new());
-        process::send(me, table);
+        names.iter().for_each(|name| drop(new(TableOptions::new().name(*name))));
+        process::send(me, new(TableOptions::new()));
     };
     let (let_go, held) = std::sync::mpsc::channel::<()>();
     let (owner, monitor) = process::spawn_monitor(move || {
@@ -77,7 +78,11 @@ fn is_gone_at_once_when_its_owner_is_killed() {
     let table = expect::<Numbers>();
     assert_eq!(table.size(), Ok(0));
     process::exit(owner, ExitReason::Kill);
-    assert_eq!(table.size(), Err(gone()), "though its thread has not left");
+    // Its thread has not left, so the keeper has not heard of it.
+    assert_eq!(table.size(), Err(gone()));
+    let no_such_table = |name: &str| Some(TableError::NoSuchTable { name: Some(name.into()) });
+    assert_eq!(Numbers::whereis(names[0]).err(), no_such_table(names[0]));
+    assert_eq!(Table::<u8, u8>::named(names[1]).get(&1).err(), no_such_table(names[1]));
     drop(let_go);
     assert_eq!(down_reason(monitor), ExitReason::Killed);
 }
