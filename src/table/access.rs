@@ -115,6 +115,40 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         Ok(removed.is_some())
     }
 
+    /// Removes a row that was found, if `is_it` says so of it; or else of the one that has taken
+    /// its place by then.
+    pub(super) fn remove_if(
+        &self,
+        mut found: Option<Row<K, V>>,
+        mut is_it: impl FnMut(&Row<K, V>) -> bool,
+    ) -> Result<bool, TableError> {
+        while let Some(row) = found.filter(&mut is_it) {
+            if self.remove_same(&row)? {
+                return Ok(true);
+            }
+            found = self.find(Wish::Write, row.key())?;
+        }
+        Ok(false)
+    }
+
+    /// Puts what `next` makes of a row that was found into its place; or else what it makes of the
+    /// one that has taken its place by then. Returns what it has put.
+    pub(super) fn replace_if(
+        &self,
+        mut found: Option<Row<K, V>>,
+        mut next: impl FnMut(&Row<K, V>) -> Option<V>,
+    ) -> Result<Option<Row<K, V>>, TableError> {
+        while let Some(old) = found {
+            let Some(value) = next(&old) else { break };
+            let new = Row::new(old.key().clone(), value);
+            if self.replace(&old, &new)? {
+                return Ok(Some(new));
+            }
+            found = self.find(Wish::Write, old.key())?;
+        }
+        Ok(None)
+    }
+
     /// Changes a value where it is, unless somebody has its row. `None` if there is none.
     pub(super) fn change_in_place<Q, R>(
         &self,

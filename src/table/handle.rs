@@ -338,15 +338,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         Q: Hash + Ord + ?Sized,
     {
         let core = self.core()?;
-        while let Some(row) = core.find(Wish::Write, key)? {
-            if !is_it(&row) {
-                return Ok(false);
-            }
-            if core.remove_same(&row)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        core.remove_if(core.find(Wish::Write, key)?, |row| is_it(row))
     }
 
     /// Removes the row of a key, and returns its value. Of several that take it, one gets it.
@@ -396,13 +388,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         Q: Hash + Ord + ?Sized,
     {
         let core = self.core()?;
-        while let Some(old) = core.find(Wish::Write, key)? {
-            let new = Row::new(old.key().clone(), next(&old));
-            if core.replace(&old, &new)? {
-                return Ok(Some(new));
-            }
-        }
-        Ok(None)
+        core.replace_if(core.find(Wish::Write, key)?, |row| Some(next(row)))
     }
 
     /// As [`update`](Self::update); a key that is not there is put, as if it were there with
@@ -655,8 +641,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         let core = self.core()?;
         let mut count = 0;
         core.scan(Wish::Write, everywhere::<K>(), |row| {
-            let deleted = self.delete_if(row.key(), |value| is_one(row.key(), value))?;
-            count += usize::from(deleted);
+            count += usize::from(core.remove_if(Some(row), |row| is_one(row.key(), row))?);
             Ok(())
         })?;
         Ok(count)
@@ -677,15 +662,8 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         let core = self.core()?;
         let mut count = 0;
         core.scan(Wish::Write, everywhere::<K>(), |row| {
-            let mut row = Some(row);
-            while let Some(old) = row {
-                let Some(value) = next(old.key(), &old) else { break };
-                if core.replace(&old, &Row::new(old.key().clone(), value))? {
-                    count += 1;
-                    break;
-                }
-                row = core.find(Wish::Write, old.key())?;
-            }
+            let replaced = core.replace_if(Some(row), |row| next(row.key(), row))?;
+            count += usize::from(replaced.is_some());
             Ok(())
         })?;
         Ok(count)

@@ -397,6 +397,36 @@ fn is_found_by_its_name_until_it_is_deleted() {
     assert_eq!(Names::new_with(TableOptions::new().name("")).err(), Some(TableError::EmptyName));
 }
 
+// OTP: ets_SUITE:t_named_select
+#[test]
+fn goes_through_one_table_though_another_gets_its_name() {
+    for options in kinds() {
+        let options = options.name("table::replaced");
+        let by_name = Table::<u32, u32>::named("table::replaced");
+        let make = || {
+            let table: Table<u32, u32> = new(options.clone());
+            table.insert_all((0..9).map(|n| (n, n))).unwrap();
+        };
+        // At the first row somebody deletes the table, and makes another.
+        let met = Cell::new(0);
+        let replace = || {
+            met.set(met.get() + 1);
+            if met.get() == 1 {
+                by_name.delete_table().unwrap();
+                make();
+            }
+            met.get() > 1
+        };
+        make();
+        assert!(by_name.select_delete(|_, _| replace()).is_err());
+        assert_eq!(by_name.size(), Ok(9));
+        met.set(0);
+        assert!(by_name.select_replace(|_, _| replace().then_some(100)).is_err());
+        assert_eq!(by_name.select_count(|key, value| key == value), Ok(9));
+        by_name.delete_table().unwrap();
+    }
+}
+
 // OTP: ets_SUITE:info
 #[test]
 fn says_what_it_is() {
