@@ -88,12 +88,14 @@
 //!
 //! What is done to one key is atomic; so are [`insert_all`](Table::insert_all) and
 //! [`delete_all`](Table::delete_all). A row never changes: an update replaces it, so who reads a
-//! [`Row`] holds nobody up. What goes through the whole table takes some rows at a time: it meets
-//! each row exactly once that is there all the while, and may or may not meet one that comes or
-//! goes.
+//! [`Row`] holds nobody up. What goes through the whole table, or counts its rows, takes some at a
+//! time: it meets each row exactly once that is there all the while, and may or may not meet one
+//! that comes or goes; so of rows that are put at once it may meet some and not the others.
 //!
 //! Closures, and `Clone`, `Drop` and so on of values, run where no lock is held, and may use the
-//! table. `Hash`, `Eq` and `Ord` of keys run under a lock: they must not.
+//! table. `Eq` and `Ord` of keys run under a lock: they must not. They should not panic either:
+//! `insert_all` may then have put some rows and not the others, and what was to be put is dropped
+//! under the lock.
 //!
 //! # Kinds and names
 //!

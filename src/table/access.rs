@@ -52,13 +52,13 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
     /// Puts a row. Returns the one whose place it has taken.
     pub(super) fn put(&self, row: Row<K, V>) -> Result<Option<Stored<K, V>>, TableError> {
         let new = self.shards.stored(row);
-        self.write(self.shards.index(new.hash), |rows| rows.put(new, self.shards.hasher()))
+        self.write(self.shards.index(new.hash), |rows| rows.put(new))
     }
 
     /// Puts a row, unless there is one with its key: then it comes back.
     pub(super) fn put_new(&self, row: Row<K, V>) -> Result<Option<Stored<K, V>>, TableError> {
         let new = self.shards.stored(row);
-        self.write(self.shards.index(new.hash), |rows| rows.put_new(new, self.shards.hasher()))
+        self.write(self.shards.index(new.hash), |rows| rows.put_new(new))
     }
 
     /// Puts rows, all at once. Returns those whose places they have taken, or, if `only_new` and
@@ -78,8 +78,7 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
             drop(parts);
             return Ok(None);
         }
-        let put =
-            |it: Stored<K, V>| parts.rows(self.shards.index(it.hash)).put(it, self.shards.hasher());
+        let put = |it: Stored<K, V>| parts.rows(self.shards.index(it.hash)).put(it);
         Ok(Some(new.into_iter().filter_map(put).collect()))
     }
 

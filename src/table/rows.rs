@@ -3,8 +3,7 @@
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use std::mem;
 use std::ops::Bound;
 
@@ -16,7 +15,8 @@ use super::{Key, Kind, Row};
 const CHUNK: usize = 256;
 
 pub(super) enum Rows<K, V> {
-    Hashed(HashTable<Row<K, V>>),
+    /// With their hashes, so that growing runs no code of keys.
+    Hashed(HashTable<(u64, Row<K, V>)>),
     Ordered(BTreeMap<K, Row<K, V>>),
 }
 
@@ -52,7 +52,9 @@ impl<K: Key, V> Rows<K, V> {
         Q: Hash + Ord + ?Sized,
     {
         match self {
-            Rows::Hashed(rows) => rows.find(hash, |row| row.key().borrow() == key),
+            Rows::Hashed(rows) => {
+                rows.find(hash, |(_, row)| row.key().borrow() == key).map(|(_, row)| row)
+            }
             Rows::Ordered(rows) => rows.get(key),
         }
     }
@@ -63,46 +65,40 @@ impl<K: Key, V> Rows<K, V> {
         Q: Hash + Ord + ?Sized,
     {
         match self {
-            Rows::Hashed(rows) => rows.find_mut(hash, |row| row.key().borrow() == key),
+            Rows::Hashed(rows) => {
+                rows.find_mut(hash, |(_, row)| row.key().borrow() == key).map(|(_, row)| row)
+            }
             Rows::Ordered(rows) => rows.get_mut(key),
         }
     }
 
     /// Puts a row, and returns the one whose place it has taken.
-    pub(super) fn put(
-        &mut self,
-        mut new: Stored<K, V>,
-        hasher: &RandomState,
-    ) -> Option<Stored<K, V>> {
+    pub(super) fn put(&mut self, mut new: Stored<K, V>) -> Option<Stored<K, V>> {
         match self.get_mut(new.hash, new.row.key()) {
             Some(row) => {
                 mem::swap(row, &mut new.row);
                 Some(new)
             }
             None => {
-                self.add(new, hasher);
+                self.add(new);
                 None
             }
         }
     }
 
     /// Puts a row, unless there is one with its key: then it comes back.
-    pub(super) fn put_new(
-        &mut self,
-        new: Stored<K, V>,
-        hasher: &RandomState,
-    ) -> Option<Stored<K, V>> {
+    pub(super) fn put_new(&mut self, new: Stored<K, V>) -> Option<Stored<K, V>> {
         if self.get(new.hash, new.row.key()).is_some() {
             return Some(new);
         }
-        self.add(new, hasher);
+        self.add(new);
         None
     }
 
-    fn add(&mut self, new: Stored<K, V>, hasher: &RandomState) {
+    fn add(&mut self, new: Stored<K, V>) {
         match self {
             Rows::Hashed(rows) => {
-                rows.insert_unique(new.hash, new.row, |row| hasher.hash_one(row.key()));
+                rows.insert_unique(new.hash, (new.hash, new.row), |(hash, _)| *hash);
             }
             Rows::Ordered(rows) => {
                 let rank = new.rank.expect("in an ordered table there is one");
@@ -118,8 +114,9 @@ impl<K: Key, V> Rows<K, V> {
     {
         match self {
             Rows::Hashed(rows) => {
-                let entry = rows.find_entry(hash, |row| row.key().borrow() == key).ok()?;
-                Some(Stored { hash, rank: None, row: entry.remove().0 })
+                let entry = rows.find_entry(hash, |(_, row)| row.key().borrow() == key).ok()?;
+                let ((hash, row), _) = entry.remove();
+                Some(Stored { hash, rank: None, row })
             }
             Rows::Ordered(rows) => {
                 let (rank, row) = rows.remove_entry(key)?;
@@ -144,7 +141,7 @@ impl<K: Key, V> Rows<K, V> {
         Q: Ord + ?Sized,
     {
         match self {
-            Rows::Hashed(rows) => rows.iter().cloned().collect(),
+            Rows::Hashed(rows) => rows.iter().map(|(_, row)| row.clone()).collect(),
             Rows::Ordered(rows) => {
                 rows.range(bounds).take(CHUNK).map(|(_, row)| row.clone()).collect()
             }
@@ -182,7 +179,7 @@ impl<K: Key, V> Rows<K, V> {
     {
         match self {
             Rows::Hashed(rows) => {
-                Box::new(rows.into_iter().map(|row| Stored { hash: 0, rank: None, row }))
+                Box::new(rows.into_iter().map(|(hash, row)| Stored { hash, rank: None, row }))
             }
             Rows::Ordered(rows) => Box::new(rows.into_iter().map(|(rank, row)| Stored {
                 hash: 0,

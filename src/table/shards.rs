@@ -69,10 +69,6 @@ impl<K: Key, V> Shards<K, V> {
         }
     }
 
-    pub(super) fn hasher(&self) -> &RandomState {
-        &self.hasher
-    }
-
     /// Where keys with this hash are. Not told by the bits that tell rows of one part from each
     /// other.
     pub(super) fn index(&self, hash: u64) -> usize {

@@ -1,7 +1,9 @@
 //! Tables: what can be done with rows, and by whom.
 
 use std::cell::Cell;
+use std::cmp;
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -82,6 +84,9 @@ fn puts_what_is_new_only() {
         assert_eq!(names.insert_all_new(rows([4, 3])), Ok(false));
         assert_eq!(names.insert_all_new([]), Ok(true));
         assert_eq!(names.keys().map(sorted), Ok(vec![1, 2, 3]));
+        let twice = [(5, "five".to_owned()), (5, "cinque".to_owned())];
+        assert_eq!(names.insert_all_new(twice), Ok(true), "neither was there before");
+        assert_eq!(names.get(&5), Ok(Some("cinque".to_owned())));
     }
 }
 
@@ -287,6 +292,7 @@ fn try_to_write(table: &Table<u32, u32>) -> Errors {
         table.insert(2, 2).err(),
         table.insert_new(2, 2).err(),
         table.insert_all([(2, 2)]).err(),
+        table.insert_all([]).err(),
         table.insert_all_new([(2, 2)]).err(),
         table.update(&1, |n| *n).err(),
         table.update_or_insert(1, 1, |n| *n).err(),
@@ -592,19 +598,94 @@ fn drops_what_is_said_to_an_heir_where_no_lock_is_held() {
 
 #[test]
 fn ends_a_killed_process_that_uses_it() {
+    fn ends<R>(at: impl FnOnce() -> R + Send + 'static) {
+        let went_on = Arc::new(AtomicUsize::new(0));
+        let shared = Arc::clone(&went_on);
+        let Busy { pid, monitor, let_go } = busy(Builder::new(), move || {
+            at();
+            shared.store(1, Ordering::SeqCst);
+        });
+        process::exit(pid, ExitReason::Kill);
+        drop(let_go);
+        assert_eq!(down_reason(monitor), ExitReason::Killed);
+        assert_eq!(went_on.load(Ordering::SeqCst), 0);
+    }
     let table: Table<u32, u32> = new(TableOptions::new().public());
     let shared = table.clone();
-    let Busy { pid, monitor, let_go } = busy(Builder::new(), move || {
-        _ = shared.insert(1, 1);
-    });
-    process::exit(pid, ExitReason::Kill);
-    drop(let_go);
-    assert_eq!(down_reason(monitor), ExitReason::Killed);
+    ends(move || shared.insert(1, 1));
     assert_eq!(table.size(), Ok(0));
+    ends(Names::new);
+}
+
+/// Its comparison panics if one of the two is zero.
+#[derive(Clone, Debug)]
+struct Touchy(u32);
+
+impl PartialEq for Touchy {
+    fn eq(&self, other: &Touchy) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Touchy {}
+
+impl PartialOrd for Touchy {
+    fn partial_cmp(&self, other: &Touchy) -> Option<cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Touchy {
+    fn cmp(&self, other: &Touchy) -> cmp::Ordering {
+        assert!(self.0 != 0 && other.0 != 0, "it is zero");
+        self.0.cmp(&other.0)
+    }
+}
+
+/// All are compared, as they have the same hash.
+impl Hash for Touchy {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 #[test]
-fn is_not_changed_by_closures_and_comparisons_that_panic() {
+fn can_be_used_when_a_comparison_has_panicked() {
+    for options in kinds() {
+        let table: Table<Touchy, u32> = new(options);
+        table.insert_all([(Touchy(1), 1), (Touchy(2), 2)]).unwrap();
+        let zero = || Touchy(0);
+        assert!(process::catch(|| table.get(&zero())).is_err());
+        assert!(process::catch(|| table.insert(zero(), 0)).is_err());
+        assert!(process::catch(|| table.insert_new(zero(), 0)).is_err());
+        assert!(process::catch(|| table.insert_all_new([(zero(), 0)])).is_err());
+        assert!(process::catch(|| table.update_counter(&zero(), 1)).is_err());
+        assert!(process::catch(|| table.delete(&zero())).is_err());
+        assert_eq!(table.values().map(sorted), Ok(vec![1, 2]));
+        assert!(process::catch(|| table.insert_all([(Touchy(1), 7), (zero(), 0)])).is_err());
+        assert_eq!((table.size(), table.take(&Touchy(2))), (Ok(2), Ok(Some(2))));
+        assert_eq!(table.delete_all(), Ok(()));
+    }
+}
+
+#[test]
+fn does_not_hash_keys_again_when_it_grows() {
+    thread_local! {
+        static HASHED: Cell<u32> = const { Cell::new(0) };
+    }
+    #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+    struct Counted(u32);
+    impl Hash for Counted {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            HASHED.set(HASHED.get() + 1);
+            self.0.hash(state);
+        }
+    }
+    let table: Table<Counted, ()> = new(TableOptions::new());
+    (0..1_000).for_each(|n| table.insert(Counted(n), ()).unwrap());
+    assert_eq!((table.size(), HASHED.get()), (Ok(1_000), 1_000));
+}
+
+#[test]
+fn is_not_changed_by_closures_that_panic() {
     for options in kinds() {
         let table: Table<u32, u32> = new(options);
         table.insert_all([(1, 1), (2, 2)]).unwrap();
