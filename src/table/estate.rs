@@ -184,7 +184,7 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         let mut estate = self.estate.lock();
         let rights = estate.rights.filter(|rights| !process::is_alive(rights.owner))?;
         let from = rights.owner;
-        let heir = estate.heir.as_ref().filter(|it| it.pid != from && process::is_alive(it.pid));
+        let heir = estate.heir.as_ref().filter(|it| process::is_alive(it.pid));
         Some(match heir.cloned() {
             Some(Heir { pid: to, data }) => {
                 self.pass_on(&mut estate, rights, to);

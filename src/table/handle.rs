@@ -495,8 +495,9 @@ impl<K: Key, V: Counter> Table<K, V> {
 
 /// Many rows.
 impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
-    /// Puts rows, all at once: nobody sees some and not the others. Of those with the same key the
-    /// last stays.
+    /// Puts rows, all at once: who finds one of them finds the others. (But see [what goes through
+    /// the whole table](super#reading-and-writing-at-the-same-time).) Of those with the same key
+    /// the last stays.
     ///
     /// OTP: [`ets:insert/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#insert/2) of a list.
     ///

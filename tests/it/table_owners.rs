@@ -205,6 +205,31 @@ fn passes_to_its_heir_each_time_its_owner_ends() {
 }
 
 #[test]
+fn keeps_its_name_and_is_listed_once_when_its_owner_changes() {
+    in_process(|| {
+        let me = process::self_pid();
+        let options = TableOptions::new().name("table_owners::moves").heir(me, ());
+        let (owner, table) = owned_elsewhere(options);
+        let by_name = Numbers::named("table_owners::moves");
+        let id = table.info().unwrap().id;
+        let owners = || -> Vec<Pid> {
+            table::all().iter().filter(|it| it.id == id).map(|it| it.owner).collect()
+        };
+        assert_eq!(owners(), [owner]);
+        end(owner);
+        expect::<Gift>();
+        assert_eq!((owners(), by_name.insert(2, 20)), (vec![me], Ok(())));
+        let next = process::spawn(expect::<()>).unwrap();
+        table.give_away(next, ()).unwrap();
+        assert_eq!((owners(), by_name.get(&2)), (vec![next], Ok(Some(20))));
+        end(next);
+        expect::<Gift>();
+        table.delete_table().unwrap();
+        assert_eq!(owners(), []);
+    });
+}
+
+#[test]
 fn passes_to_its_heir_though_nobody_looks() {
     in_process(|| {
         let me = process::self_pid();
