@@ -96,6 +96,8 @@ use crate::exit::CallError;
 use crate::gen_server::{GenServer, HandleCall, ServerRef, StartError, StartOptions};
 use crate::id::{MonitorRef, Pid};
 use crate::process;
+use crate::process::Mark;
+use crate::process::current::current;
 use crate::supervisor::{Child, ChildSpec};
 
 use serve::{Demonitor, Join, Leave, Monitor, MonitorScope, Server};
@@ -432,11 +434,10 @@ impl<G: Group> Scope<G> {
     pub fn demonitor(&self, monitor: GroupMonitorRef) -> Result<bool, CallError> {
         let outcome = self.ask(Demonitor(monitor));
         let is_of_it = |update: &Update<G>| update.monitor == monitor;
-        while process::receive_match_timeout(Duration::ZERO, |message| {
+        // A caller that has ended has no mailbox any more.
+        while let Ok(Some(_)) = current().receive_since(Mark::START, Duration::ZERO, |message| {
             message.downcast_ref().is_some_and(is_of_it)
-        })
-        .is_some()
-        {}
+        }) {}
         outcome
     }
 

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
 
 use procession::pg::{Change, GroupMonitorRef, LeaveError, Scope, Update};
 use procession::prelude::*;
@@ -571,5 +573,26 @@ fn names_of_groups_are_cloned_and_dropped_where_the_scope_can_be_used() {
         scope.leave(Nosy, [me, me]).unwrap();
         assert_eq!(scope.demonitor(monitor), Ok(true));
         assert!(LOOKS.load(Ordering::SeqCst) > 5);
+    });
+}
+
+#[test]
+fn a_killed_thread_is_told_that_the_scope_has_not_answered() {
+    let scope = scope("killed_thread");
+    let (me, (monitor, _)) = (process::self_pid(), scope.monitor("a").unwrap());
+    let (known, pids) = mpsc::channel();
+    let (let_go, held) = mpsc::channel::<()>();
+    thread::scope(|threads| {
+        threads.spawn(move || {
+            known.send(process::self_pid()).unwrap();
+            _ = held.recv();
+            let ended = Err(CallError::CallerEnded);
+            assert_eq!(scope.join("a", me), ended);
+            assert_eq!(scope.leave("a", me), Err(LeaveError::Call(CallError::CallerEnded)));
+            assert_eq!(scope.demonitor(monitor), Err(CallError::CallerEnded));
+            assert_eq!(scope.get_members("a"), []);
+        });
+        process::exit(pids.recv().unwrap(), ExitReason::Kill);
+        drop(let_go);
     });
 }
