@@ -86,6 +86,10 @@ impl Names {
         if let Some(holder) = self.directory.holder(&name) {
             return Err(GlobalError::Taken { name, holder });
         }
+        if !process::is_alive(pid) {
+            // What it still has here it has lost.
+            return Err(GlobalError::NotAlive(pid));
+        }
         if let Some((own, _)) = self.holders.get(&pid).and_then(|it| it.names.first_key_value()) {
             return Err(GlobalError::HasName { pid, name: Arc::clone(own) });
         }

@@ -75,6 +75,25 @@ fn a_process_that_has_ended_gets_no_name() {
     process::exit(owner, ExitReason::Shutdown);
 }
 
+#[test]
+fn a_killed_process_has_lost_its_name_at_once_and_gets_none() {
+    let (name, successor) = ("global::lost", idle());
+    let Busy { pid, monitor, let_go } = busy(Builder::new().kill_grace(FOREVER), || {});
+    global::register_name(name, pid).unwrap();
+    process::exit(pid, ExitReason::Kill);
+    assert_eq!(global::whereis_name(name), None);
+    assert!(!global::registered_names().contains(&name.into()));
+    let refused = global::register_name("global::not_lost", pid);
+    assert_eq!(refused, Err(GlobalError::NotAlive(pid)));
+    assert_eq!(global::register_name(name, pid), Err(GlobalError::NotAlive(pid)));
+    assert_eq!(global::register_name(name, successor), Ok(()));
+    drop(let_go);
+    assert_eq!(down_reason(monitor), ExitReason::Killed);
+    global::unregister_name("global::nobody").unwrap();
+    assert_eq!(global::whereis_name(name), Some(successor), "it is another's by now");
+    process::exit(successor, ExitReason::Shutdown);
+}
+
 // OTP: global_SUITE:re_register_name
 #[test]
 fn a_name_that_is_given_to_another_stays_with_that_one() {
@@ -96,6 +115,36 @@ fn a_name_that_is_given_to_another_stays_with_that_one() {
     let third = idle();
     assert_eq!(global::register_name(name, third), Ok(()));
     process::exit(third, ExitReason::Shutdown);
+}
+
+#[test]
+fn who_gives_one_of_several_names_away_keeps_the_others() {
+    let (several, other) = (idle(), idle());
+    global::re_register_name("global::kept", several).unwrap();
+    global::re_register_name("global::given", several).unwrap();
+    global::re_register_name("global::given", other).unwrap();
+    assert_eq!(global::whereis_name("global::kept"), Some(several));
+    let second = global::register_name("global::new", several);
+    assert_eq!(second, Err(GlobalError::HasName { pid: several, name: "global::kept".into() }));
+    [several, other].into_iter().for_each(|pid| process::exit(pid, ExitReason::Shutdown));
+}
+
+#[test]
+fn a_process_is_monitored_as_long_as_it_has_a_name() {
+    let (pid, other) = (idle(), idle());
+    for round in 0..2 {
+        global::register_name("global::monitored", pid).unwrap();
+        assert_eq!(times_monitored(pid), 1, "round {round}");
+        global::re_register_name("global::monitored_too", pid).unwrap();
+        assert_eq!(times_monitored(pid), 1, "round {round}: once for all its names");
+        global::unregister_name("global::monitored").unwrap();
+        assert_eq!(times_monitored(pid), 1, "round {round}: it has another");
+        global::re_register_name("global::monitored_too", other).unwrap();
+        assert_eq!(times_monitored(pid), 0, "round {round}");
+    }
+    exit_and_wait(other, ExitReason::Shutdown);
+    wait_until(|| times_monitored(other) == 0);
+    process::exit(pid, ExitReason::Shutdown);
 }
 
 #[test]
@@ -342,9 +391,12 @@ fn those_who_wait_get_the_lock_in_the_order_in_which_they_have_asked() {
         assert!(both.contains(&first) && both.contains(&with_first), "for one requester");
         assert_locked(&third);
         assert_no_message();
-        process::exit(first, ExitReason::Shutdown);
+        exit_and_wait(first, ExitReason::Shutdown);
+        wait_until(|| times_monitored(first) == 0);
+        assert_locked(&one);
+        assert_no_message();
         process::exit(with_first, ExitReason::Shutdown);
-        assert_eq!(expect::<Outcome>(), Ok(second));
+        assert_eq!(expect::<Outcome>(), Ok(second), "both had to end");
         process::exit(second, ExitReason::Shutdown);
         assert_eq!(expect::<Outcome>(), Ok(last));
         process::exit(last, ExitReason::Shutdown);
@@ -385,6 +437,27 @@ fn who_has_waited_in_vain_does_not_get_the_lock_later() {
     global::del_lock(&one).unwrap();
     assert_free(&other);
     process::exit(waiter, ExitReason::Shutdown);
+}
+
+#[test]
+fn who_has_waited_in_vain_leaves_the_others_waiting() {
+    in_process(|| {
+        let (one, other) = rivals("one_of_them");
+        let third = LockId::new(Arc::clone(&one.resource), "third");
+        global::set_lock(&one).unwrap();
+        let stays = wait_elsewhere(&other, FOREVER);
+        let refused = global::set_lock_timeout(&other, Duration::ZERO);
+        assert_eq!(refused, Err(GlobalError::Locked(other.clone())));
+        let me = process::self_pid();
+        let gives_up = process::spawn(move || {
+            process::send(me, global::set_lock_timeout(&third, Duration::from_millis(1)).is_err());
+        });
+        assert!(expect::<bool>(), "{gives_up:?}");
+        assert_no_message();
+        global::del_lock(&one).unwrap();
+        assert_eq!(expect::<Outcome>(), Ok(stays));
+        process::exit(stays, ExitReason::Shutdown);
+    });
 }
 
 #[test]
@@ -469,6 +542,12 @@ fn a_transaction_that_fails_gives_the_lock_up() {
         assert_eq!(failed.unwrap_err().as_panic().unwrap().message, "in the middle");
         assert_free(&other);
 
+        let left = process::catch(|| {
+            global::trans(&one, || process::exit_self(ExitReason::new("enough")))
+        });
+        assert_eq!(left.unwrap_err(), ExitReason::new("enough"));
+        assert_free(&other);
+
         let doomed = process::spawn(move || {
             _ = global::trans(&one, || process::exit_self(ExitReason::new("enough")));
         });
@@ -529,4 +608,24 @@ fn an_error_says_what_is_wrong() {
     let (one, _) = rivals("error");
     let text = GlobalError::Locked(one).to_string();
     assert_eq!(text, r#"cannot lock "global::error" for "one": it is locked for another"#);
+}
+
+#[test]
+fn a_killed_thread_is_told_that_there_is_no_answer() {
+    for round in 0..rounds(500) {
+        let id = LockId::new("global::killed_thread", "it");
+        let outcome = killed_meanwhile(round, move || {
+            global::register_name("global::killed_thread", process::self_pid())?;
+            global::trans(&id, || ())?;
+            global::unregister_name("global::killed_thread")?;
+            global::del_lock(&id)
+        });
+        let is_told = matches!(
+            outcome,
+            Ok(())
+                | Err(GlobalError::Call(_) | GlobalError::NotAlive(_) | GlobalError::NoServer(_))
+        );
+        assert!(is_told, "round {round}: {outcome:?}");
+    }
+    assert_free(&LockId::new("global::killed_thread", "another"));
 }
