@@ -12,13 +12,31 @@ use std::time::Duration;
 use procession::global::{self, GlobalError, LockId};
 use procession::prelude::*;
 
-use staging::wait_until;
+use staging::{FOREVER, wait_until};
 use support::*;
 
 const SERVER: &str = "global_name_server";
 
 fn kill_server() {
     exit_and_wait(process::whereis(SERVER).unwrap(), ExitReason::Kill);
+}
+
+/// `held` is locked by the caller, and given up here.
+fn no_timer_is_left_of_who_waited(held: &LockId, wanted: &LockId) {
+    let timers = || process::system_info().timers;
+    let wait = || {
+        let wanted = wanted.clone();
+        let body = move || global::set_lock_timeout(&wanted, FOREVER).unwrap();
+        process::spawn_monitor(body).unwrap()
+    };
+    assert_eq!(timers(), 0);
+    let ((ends, _), (_, gets_it)) = (wait(), wait());
+    wait_until(|| timers() == 2);
+    exit_and_wait(ends, ExitReason::Shutdown);
+    wait_until(|| timers() == 1);
+    global::del_lock(held).unwrap();
+    assert_eq!(down_reason(gets_it), ExitReason::Normal);
+    assert_eq!(timers(), 0);
 }
 
 #[test]
@@ -34,6 +52,8 @@ fn the_server_starts_when_it_is_needed_and_all_is_gone_when_it_ends() {
     let pid = idle();
     assert_eq!(global::register_name("a", pid), Ok(()));
     assert_eq!(global::registered_names(), ["a".into()]);
+    assert_eq!(global::set_lock(&one), Ok(()));
+    no_timer_is_left_of_who_waited(&one, &other);
     assert_eq!(global::set_lock(&one), Ok(()));
     let (_, waiter) = process::spawn_monitor({
         let other = other.clone();
