@@ -74,6 +74,17 @@ fn the_server_starts_when_it_is_needed_and_all_is_gone_when_it_ends() {
     assert_eq!(global::set_lock_timeout(&other, Duration::ZERO), Ok(()));
     assert_eq!(global::register_name("a", pid), Ok(()));
 
+    // Who held a lock does not notice, and gives up nothing of the next holder's.
+    global::del_lock(&other).unwrap();
+    let value = global::trans(&one, || {
+        kill_server();
+        global::set_lock(&other).unwrap();
+        7
+    });
+    assert_eq!(value, Ok(7));
+    let refused = global::set_lock_timeout(&one, Duration::ZERO);
+    assert_eq!(refused, Err(GlobalError::Locked(one.clone())));
+
     // Several need it at the same moment.
     for round in 0..rounds(500) {
         kill_server();

@@ -8,10 +8,11 @@ use std::thread;
 
 use procession::pg::{Change, GroupMonitorRef, LeaveError, Scope, Update};
 use procession::prelude::*;
+use procession::process::Builder;
 use procession::supervisor::Supervisor;
 use procession::sys;
 
-use crate::staging::wait_until;
+use crate::staging::{Busy, FOREVER, busy, wait_until};
 use crate::support::*;
 
 /// A scope for one test.
@@ -86,10 +87,10 @@ fn members_are_read_in_the_order_in_which_they_have_joined() {
     scope.join("a", [pids[2], pids[0]]).unwrap();
     scope.join("a", pids[3]).unwrap();
     scope.join("a", &pids[2..3]).unwrap();
-    scope.join("a", vec![pids[1]]).unwrap();
-    assert_eq!(scope.get_members("a"), [pids[2], pids[0], pids[3], pids[2], pids[1]]);
+    scope.join("a", vec![pids[1], pids[0]]).unwrap();
+    assert_eq!(scope.get_members("a"), [2, 0, 3, 2, 1, 0].map(|index| pids[index]));
     scope.leave("a", pids[2]).unwrap();
-    assert_eq!(scope.get_members("a"), [pids[2], pids[0], pids[3], pids[1]]);
+    assert_eq!(scope.get_members("a"), [2, 0, 3, 1, 0].map(|index| pids[index]));
     pids.into_iter().for_each(|pid| process::exit(pid, ExitReason::Shutdown));
 }
 
@@ -192,6 +193,64 @@ fn who_has_heard_of_the_end_of_a_process_finds_it_in_no_group() {
         assert_eq!(scope.which_groups(), Ok(vec![]), "round {round}");
     }
 }
+
+#[test]
+fn a_killed_member_is_not_read_any_more_and_leaves_when_it_has_left_its_code() {
+    let (scope, me) = (scope("killed"), process::self_pid());
+    let Busy { pid, monitor: end, let_go } = busy(Builder::new().kill_grace(FOREVER), || {});
+    scope.join("a", [pid, me]).unwrap();
+    scope.join("b", pid).unwrap();
+    let (monitor, _) = scope.monitor("a").unwrap();
+    process::exit(pid, ExitReason::Kill);
+    assert_eq!(scope.get_members("a"), [me]);
+    assert_eq!(scope.which_groups(), Ok(vec!["a"]));
+    let (again, members) = scope.monitor("a").unwrap();
+    assert_eq!(members, [pid, me], "its leave is still to come");
+    scope.join("a", me).unwrap();
+    for monitor in [monitor, again] {
+        assert_eq!(update(monitor), ("a", Change::Join, vec![me]));
+    }
+    drop(let_go);
+    for monitor in [monitor, again] {
+        assert_eq!(update(monitor), ("a", Change::Leave, vec![pid]));
+    }
+    assert_eq!(down_reason(end), ExitReason::Killed);
+}
+
+#[test]
+fn who_is_told_of_a_change_reads_it() {
+    let scope = scope("told");
+    let pid = idle();
+    let (monitor, _) = scope.monitor("a").unwrap();
+    // Those who are told after the first keep the scope busy meanwhile.
+    let others: Vec<GroupMonitorRef> = (0..50).map(|_| scope.monitor("a").unwrap().0).collect();
+    let (writer, done) = {
+        let scope = scope.clone();
+        process::spawn_monitor(move || {
+            for _ in 0..rounds(100) {
+                scope.join("a", pid).unwrap();
+                expect::<Seen>();
+                scope.leave("a", pid).unwrap();
+                expect::<Seen>();
+            }
+        })
+        .unwrap()
+    };
+    for round in 0..rounds(100) {
+        assert_eq!(update(monitor), ("a", Change::Join, vec![pid]));
+        assert_eq!(scope.get_members("a"), [pid], "round {round}");
+        process::send(writer, Seen);
+        assert_eq!(update(monitor), ("a", Change::Leave, vec![pid]));
+        assert_eq!(scope.get_members("a"), [], "round {round}");
+        process::send(writer, Seen);
+        others.iter().for_each(|other| drop((update(*other), update(*other))));
+    }
+    assert_eq!(down_reason(done), ExitReason::Normal);
+    process::exit(pid, ExitReason::Shutdown);
+}
+
+#[derive(Debug)]
+struct Seen;
 
 // OTP: pg_SUITE:leave_exit_race
 #[test]
