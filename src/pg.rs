@@ -108,8 +108,8 @@ const DEFAULT_SCOPE: &str = "pg";
 
 /// What groups can be called by: any type that can be a key, printed, and sent.
 ///
-/// Its `Hash` and `Eq` run while others who look for a group wait, so they should do nothing else;
-/// above all not use the scope. If they or its `Clone` panic in the scope's process, that ends.
+/// It may use the scope, but in the scope's own process only to read. If its `Hash`, `Eq`, `Clone`
+/// or destructor panics in there, the scope ends.
 pub trait Group: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static {}
 
 impl<G: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static> Group for G {}

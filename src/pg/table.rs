@@ -2,8 +2,9 @@
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::collections::hash_map::{Entry, RandomState};
 use std::fmt;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -13,21 +14,29 @@ use crate::process;
 
 use super::Group;
 
-/// The groups of a scope. Under its lock no user code runs but the `Hash` and `Eq` of the keys.
+/// The groups of a scope.
 pub(super) struct Table<G> {
-    groups: RwLock<HashMap<G, Members<G>>>,
+    hasher: RandomState,
+    /// By their hashes, under each of which there is one, as a rule. So neither `Hash` nor `Eq` nor
+    /// any other code of the program runs under the lock.
+    groups: RwLock<HashMap<u64, Vec<Members<G>>>>,
 }
 
 struct Members<G> {
-    /// The key once more, to be cloned where no lock is held.
     group: Arc<G>,
     /// In the order in which they have joined. Never empty.
-    pids: Vec<Pid>,
+    pids: Arc<Vec<Pid>>,
+}
+
+impl<G> Clone for Members<G> {
+    fn clone(&self) -> Members<G> {
+        Members { group: Arc::clone(&self.group), pids: Arc::clone(&self.pids) }
+    }
 }
 
 impl<G> Default for Table<G> {
     fn default() -> Table<G> {
-        Table { groups: RwLock::default() }
+        Table { hasher: RandomState::new(), groups: RwLock::default() }
     }
 }
 
@@ -44,50 +53,71 @@ impl<G: Group> Table<G> {
         G: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        self.groups.read().get(group).map_or_else(Vec::new, |members| members.pids.clone())
+        self.find(group).map_or_else(Vec::new, |members| members.pids.to_vec())
     }
 
     /// The groups that have members that are alive.
     pub(super) fn groups(&self) -> Vec<Arc<G>> {
-        let groups = self.groups.read();
-        let is_there = |it: &&Members<G>| it.pids.iter().any(|pid| process::is_alive(*pid));
-        groups.values().filter(is_there).map(|it| Arc::clone(&it.group)).collect()
+        let is_there = |it: &Members<G>| it.pids.iter().any(|pid| process::is_alive(*pid));
+        self.entries().into_iter().filter(is_there).map(|it| it.group).collect()
     }
 
     /// All groups, and their members as [`members`](Self::members) tells them.
     pub(super) fn all(&self) -> Vec<(Arc<G>, Vec<Pid>)> {
-        let groups = self.groups.read();
-        groups.values().map(|it| (Arc::clone(&it.group), it.pids.clone())).collect()
+        self.entries().into_iter().map(|it| (it.group, it.pids.to_vec())).collect()
     }
 
     /// The group as the table knows it.
     pub(super) fn known(&self, group: &G) -> Option<Arc<G>> {
-        self.groups.read().get(group).map(|members| Arc::clone(&members.group))
+        self.find(group).map(|members| members.group)
     }
 
-    /// Adds processes, of which there is at least one, to a group.
+    fn find<Q>(&self, group: &Q) -> Option<Members<G>>
+    where
+        G: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let hash = self.hasher.hash_one(group);
+        let such = self.groups.read().get(&hash).cloned()?;
+        such.into_iter().find(|members| G::borrow(&members.group) == group)
+    }
+
+    fn entries(&self) -> Vec<Members<G>> {
+        self.groups.read().values().flatten().cloned().collect()
+    }
+
+    /// Adds processes, of which there is at least one, to a group: to a new one, if it is not the
+    /// very one that the table [knows](Self::known).
     pub(super) fn add(&self, group: &Arc<G>, pids: &[Pid]) {
-        if let Some(members) = self.groups.write().get_mut(&**group) {
-            return members.pids.extend(pids);
+        let hash = self.hasher.hash_one(&**group);
+        let mut groups = self.groups.write();
+        let such = groups.entry(hash).or_default();
+        match such.iter_mut().find(|it| Arc::ptr_eq(&it.group, group)) {
+            Some(members) => Arc::make_mut(&mut members.pids).extend(pids),
+            None => such.push(Members { group: Arc::clone(group), pids: Arc::new(pids.to_vec()) }),
         }
-        // Nobody else writes, so it is still not there.
-        let members = Members { group: Arc::clone(group), pids: pids.to_vec() };
-        let key = G::clone(group);
-        self.groups.write().insert(key, members);
     }
 
-    /// Takes processes out of a group, each once: the last time that it is there.
-    pub(super) fn remove(&self, group: &G, pids: &[Pid]) {
-        let emptied = {
-            let mut groups = self.groups.write();
-            let Some(members) = groups.get_mut(group) else { return };
-            for pid in pids {
-                if let Some(last) = members.pids.iter().rposition(|other| other == pid) {
-                    members.pids.remove(last);
-                }
+    /// Takes processes out of a group that the table knows, each once: the last time that it is
+    /// there.
+    pub(super) fn remove(&self, group: &Arc<G>, pids: &[Pid]) {
+        let hash = self.hasher.hash_one(&**group);
+        let mut groups = self.groups.write();
+        let Entry::Occupied(mut such) = groups.entry(hash) else { return };
+        let place = such.get().iter().position(|it| Arc::ptr_eq(&it.group, group));
+        let Some(place) = place else { return };
+        let members = Arc::make_mut(&mut such.get_mut()[place].pids);
+        for pid in pids {
+            if let Some(last) = members.iter().rposition(|other| other == pid) {
+                members.remove(last);
             }
-            if members.pids.is_empty() { groups.remove_entry(group) } else { None }
-        };
-        drop(emptied); // Where no lock is held.
+        }
+        if members.is_empty() {
+            // The caller has the group still, so it is not dropped under the lock.
+            such.get_mut().swap_remove(place);
+            if such.get().is_empty() {
+                such.remove();
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Process groups.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -632,6 +633,58 @@ fn names_of_groups_are_cloned_and_dropped_where_the_scope_can_be_used() {
         scope.leave(Nosy, [me, me]).unwrap();
         assert_eq!(scope.demonitor(monitor), Ok(true));
         assert!(LOOKS.load(Ordering::SeqCst) > 5);
+    });
+}
+
+/// A group whose comparisons can do something else first, each time once.
+#[derive(Clone, Debug, Eq)]
+struct Curious(u8);
+
+thread_local! {
+    static ASIDE: Cell<Option<Box<dyn FnOnce()>>> = const { Cell::new(None) };
+}
+
+impl PartialEq for Curious {
+    fn eq(&self, other: &Curious) -> bool {
+        if let Some(aside) = ASIDE.take() {
+            aside();
+        }
+        self.0 == other.0
+    }
+}
+
+impl Hash for Curious {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+#[test]
+fn while_names_of_groups_are_compared_others_join() {
+    in_process(|| {
+        let scope = Scope::<Curious>::start_link("pg::curious").unwrap();
+        let (me, other) = (process::self_pid(), idle());
+        scope.join(Curious(1), me).unwrap();
+        let joiner = {
+            let scope = scope.clone();
+            process::spawn(move || {
+                expect::<Seen>();
+                scope.join(Curious(2), other).unwrap();
+                scope.join(Curious(1), other).unwrap();
+                process::send(me, "joined");
+            })
+            .unwrap()
+        };
+        ASIDE.set(Some(Box::new(move || {
+            process::send(joiner, Seen);
+            assert_eq!(expect::<&str>(), "joined");
+        })));
+        assert_eq!(scope.get_members(&Curious(1)), [me], "as it was when it was found");
+        assert_eq!(scope.get_members(&Curious(1)), [me, other]);
+        assert_eq!(scope.get_members(&Curious(2)), [other]);
+        assert_eq!(scope.get_members(&Curious(3)), []);
+        scope.leave(Curious(1), [me, other]).unwrap();
+        assert_eq!(scope.which_groups(), Ok(vec![Curious(2)]), "of the same hash");
+        exit_and_wait(other, ExitReason::Shutdown);
+        assert_eq!(scope.which_groups(), Ok(vec![]));
     });
 }
 
