@@ -224,7 +224,7 @@ fn who_is_told_of_a_change_reads_it() {
     let pid = idle();
     let (monitor, _) = scope.monitor("a").unwrap();
     // Those who are told after the first keep the scope busy meanwhile.
-    let others: Vec<GroupMonitorRef> = (0..50).map(|_| scope.monitor("a").unwrap().0).collect();
+    let others: Vec<GroupMonitorRef> = (0..300).map(|_| scope.monitor("a").unwrap().0).collect();
     let (writer, done) = {
         let scope = scope.clone();
         process::spawn_monitor(move || {
@@ -474,6 +474,9 @@ fn a_scope_forgets_the_monitors_of_a_process_that_ends() {
     assert_eq!(monitors(), 1);
     scope.leave("a", process::self_pid()).unwrap();
     assert_eq!(monitors(), 0, "a process in no group is not monitored");
+    scope.join("a", process::self_pid()).unwrap();
+    assert_eq!(monitors(), 1, "once it is in one again");
+    scope.leave("a", process::self_pid()).unwrap();
     let (monitor, _) = scope.monitor("a").unwrap();
     assert_eq!(monitors(), 1);
     scope.demonitor(monitor).unwrap();
