@@ -15,7 +15,8 @@ use super::Message;
 /// [`Via::new`] makes the name.
 ///
 /// Its functions are called by whoever uses the name, and [`register_name`](Self::register_name) by
-/// the new process itself. It is up to the registrar to forget a name when its process ends.
+/// the new process itself. It is up to the registrar to forget a name when its process ends. A
+/// panic in one is that of its caller, except that it fails a start.
 ///
 /// OTP: [`{via, Module, Name}`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#t:server_name/0).
 ///
@@ -34,11 +35,12 @@ use super::Message;
 ///     type Name = usize;
 ///
 ///     fn register_name(&self, seat: &usize, pid: Pid) -> bool {
-///         let taken = self.whereis_name(seat).is_some();
-///         if !taken {
-///             SEATS.lock()[*seat] = Some(pid);
+///         let mut seats = SEATS.lock(); // Two may want it at the same moment.
+///         let is_free = !seats[*seat].is_some_and(process::is_alive);
+///         if is_free {
+///             seats[*seat] = Some(pid);
 ///         }
-///         !taken
+///         is_free
 ///     }
 ///
 ///     fn unregister_name(&self, seat: &usize) {
@@ -99,6 +101,12 @@ pub trait Registrar: fmt::Debug + Eq + Hash + Send + Sync + 'static {
 }
 
 /// A name that a [`Registrar`] keeps. It is cheap to clone.
+///
+/// It can be given wherever the name of a server can: to
+/// [`StartOptions::name`](crate::gen_server::StartOptions::name),
+/// [`ServerRef::at`](crate::gen_server::ServerRef::at), [`send`](crate::process::send),
+/// [`monitor`](crate::process::monitor()) and [timers](crate::timer), for instance. Two are equal
+/// if registrar and name are.
 #[derive(Clone)]
 pub struct Via(Arc<dyn Name>);
 

@@ -12,7 +12,8 @@ use super::current::{Process, current_if_any};
 use super::mailbox::{Orphans, Signal};
 use super::names::{NameError, whereis};
 
-/// What a message can be sent to: a [`Pid`], an [`Alias`], or the name of a process.
+/// What a message can be sent to: a [`Pid`], an [`Alias`], or the name of a process, be it one that
+/// a registrar keeps, a [`Via`].
 ///
 /// Sending to a pid or an alias returns nothing, as it is no error that the process has ended.
 /// Sending to a name returns whether anybody has it.
@@ -34,6 +35,7 @@ mod sealed {
     impl Sealed for crate::id::Alias {}
     impl Sealed for &str {}
     impl Sealed for &std::sync::Arc<str> {}
+    impl Sealed for &crate::message::Via {}
 }
 
 /// Error returned from sending to a name that nobody has. It gives the message back.
@@ -81,7 +83,7 @@ impl<M> Error for SendError<M> {}
 ///
 /// # Errors
 ///
-/// Only for a name: [`SendError`] if nobody has it.
+/// Only for a name: [`SendError`] if nobody has it; for a [`Via`] the [`Message`], given back.
 ///
 /// # Panics
 ///
@@ -129,6 +131,14 @@ impl Address for &Arc<str> {
 
     fn send<M: Any + Send + Debug>(self, message: M) -> Result<(), SendError<M>> {
         (**self).send(message)
+    }
+}
+
+impl Address for &Via {
+    type Sent<M> = Result<(), Message>;
+
+    fn send<M: Any + Send + Debug>(self, message: M) -> Result<(), Message> {
+        Via::send(self, Message::new(message))
     }
 }
 

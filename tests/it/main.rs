@@ -38,6 +38,7 @@ mod dynamic_supervisor_rules;
 mod simple_one_for_one;
 mod supervisor_tree;
 mod supervisor_bridge;
+mod via;
 mod registry;
 mod registry_history;
 mod partition_supervisor;

@@ -1,0 +1,247 @@
+//! Names that a registrar of the program's own keeps: who asks it for what, and when.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use once_cell::sync::Lazy;
+use parking_lot::Mutex;
+use procession::gen_server::{self, EnterLoopError};
+use procession::prelude::*;
+use procession::sys::SysError;
+use procession::{Object, Registrar, Via, proc_lib, sys, timer};
+
+use crate::puppet::*;
+use crate::support::*;
+
+/// A registrar that says what it is asked for.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Desk {
+    witness: Pid,
+    mood: Mood,
+}
+
+/// What it does with who wants a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Mood {
+    Kind,
+    Refusing,
+    Panicking,
+}
+
+/// To the witness: what this process has asked for.
+#[derive(Debug, PartialEq)]
+enum Asked {
+    Register { by: Pid, pid: Pid },
+    Unregister { by: Pid },
+    Send { by: Pid },
+}
+
+static NAMES: Lazy<Mutex<HashMap<&'static str, Pid>>> = Lazy::new(Mutex::default);
+
+impl Registrar for Desk {
+    type Name = &'static str;
+
+    fn register_name(&self, name: &&'static str, pid: Pid) -> bool {
+        process::send(self.witness, Asked::Register { by: process::self_pid(), pid });
+        let mut names = NAMES.lock();
+        let is_free = !names.get(*name).is_some_and(|holder| process::is_alive(*holder));
+        match self.mood {
+            Mood::Kind if is_free => {
+                names.insert(*name, pid);
+                true
+            }
+            Mood::Kind | Mood::Refusing => false,
+            Mood::Panicking => panic!("on purpose"),
+        }
+    }
+
+    fn unregister_name(&self, name: &&'static str) {
+        process::send(self.witness, Asked::Unregister { by: process::self_pid() });
+        NAMES.lock().remove(*name);
+    }
+
+    fn whereis_name(&self, name: &&'static str) -> Option<Pid> {
+        NAMES.lock().get(*name).copied().filter(|pid| process::is_alive(*pid))
+    }
+
+    fn send(&self, name: &&'static str, message: Message) -> Result<(), Message> {
+        process::send(self.witness, Asked::Send { by: process::self_pid() });
+        let Some(pid) = self.whereis_name(name) else { return Err(message) };
+        process::send(pid, message);
+        Ok(())
+    }
+}
+
+/// A name of a registrar whose witness is the caller.
+fn at_desk(mood: Mood, name: &'static str) -> Via {
+    Via::new(Desk { witness: process::self_pid(), mood }, name)
+}
+
+fn named(via: &Via) -> StartOptions {
+    StartOptions::new().name(via.clone())
+}
+
+mod a_start {
+    use super::*;
+
+    // OTP: gen_server_SUITE:start
+    #[test]
+    fn has_the_new_process_registered_by_itself_before_its_init() {
+        in_process(|| {
+            let (me, via) = (process::self_pid(), at_desk(Mood::Kind, "via::start"));
+            let init = script(move || {
+                process::send(me, "init");
+                ready(Puppet::default())
+            });
+            let pid = pid_of(&Puppet::start_with(init, named(&via)).unwrap());
+            let asked = process::receive().downcast::<Asked>().unwrap();
+            assert_eq!(asked, Asked::Register { by: pid, pid });
+            assert_eq!(process::receive().downcast::<&str>().unwrap(), "init");
+            assert_eq!(via.pid(), Some(pid));
+            let init = script(move || unreachable!("init runs without the name"));
+            let second = Puppet::start_with(init, named(&via));
+            assert!(matches!(second, Err(StartError::AlreadyStarted(it)) if it == pid));
+            let Asked::Register { by, pid: other } = expect() else { panic!("not asked") };
+            assert!(by == other && other != pid);
+            assert_no_message();
+            ServerRef::<Puppet>::at(via).stop().unwrap();
+        });
+    }
+
+    // OTP: gen_server_SUITE:start
+    #[test]
+    fn fails_with_a_name_that_nobody_has_and_nobody_gets() {
+        in_process(|| {
+            let via = at_desk(Mood::Refusing, "via::refused");
+            let refused = Puppet::start_with(plain(), named(&via));
+            assert!(matches!(refused, Err(StartError::Failed(_))), "{refused:?}");
+            assert!(matches!(expect(), Asked::Register { .. }));
+            assert_no_message();
+        });
+    }
+
+    #[test]
+    fn fails_if_the_registrar_panics() {
+        in_process(|| {
+            let via = at_desk(Mood::Panicking, "via::panicking");
+            let failed = Puppet::start_with(plain(), named(&via));
+            let Err(StartError::Failed(reason)) = failed else { panic!("{failed:?}") };
+            assert_eq!(reason.as_panic().unwrap().message, "on purpose");
+        });
+    }
+
+    #[test]
+    fn that_fails_gives_the_name_back_in_the_same_process() {
+        in_process(|| {
+            let via = at_desk(Mood::Kind, "via::failed");
+            let init = script(|| stop(ExitReason::new("on purpose")));
+            let failed = Puppet::start_with(init, named(&via));
+            assert!(matches!(failed, Err(StartError::Failed(_))), "{failed:?}");
+            let Asked::Register { by, .. } = expect() else { panic!("not registered") };
+            assert_eq!(expect::<Asked>(), Asked::Unregister { by });
+            assert!(!NAMES.lock().contains_key("via::failed"));
+        });
+    }
+}
+
+// OTP: gen_server_SUITE:start, call_remote1, cast_fast, stop6
+#[test]
+fn that_nobody_has_is_an_error_to_who_waits_and_none_to_others() {
+    in_process(|| {
+        let (me, via) = (process::self_pid(), at_desk(Mood::Kind, "via::nobody"));
+        let nobody = ServerRef::<Puppet>::at(via.clone());
+        assert_eq!(nobody.pid(), None);
+        assert_eq!(nobody.call(ask(|_, _| reply(1_u8))), Err(CallError::NoProc));
+        let request = nobody.send_request(ask(|_, _| reply(1_u8)));
+        assert_eq!(request.receive_response(patience()), Some(Err(CallError::NoProc)));
+        assert_eq!(nobody.stop(), Err(StopError::NoProc));
+        assert_eq!(sys::of(via.clone()).suspend(), Err(SysError::Call(CallError::NoProc)));
+        while process::receive_timeout(Duration::ZERO).is_some() {}
+        nobody.cast(tell(|_| noreply()));
+        nobody.send("lost");
+        let lost = process::send(&via, 1_u8).unwrap_err();
+        assert_eq!(lost.downcast::<u8>().unwrap(), 1);
+        for _ in 0..3 {
+            assert_eq!(expect::<Asked>(), Asked::Send { by: me });
+        }
+        let monitor = process::monitor(via.clone());
+        let down: Down = expect();
+        let reason = ExitReason::NoProc;
+        assert_eq!(down, Down { monitor, object: Object::Via(via), reason });
+        assert_no_message();
+    });
+}
+
+#[test]
+fn is_one_to_ask_tell_and_end_by() {
+    in_process(|| {
+        let via = at_desk(Mood::Kind, "via::found");
+        let server = Puppet::start_with(plain(), named(&via)).unwrap();
+        let found = ServerRef::<Puppet>::at(via.clone());
+        found.cast(tell(|it| {
+            it.note("cast");
+            noreply()
+        }));
+        let notes = sys::of(via.clone()).get_state(|it: &Puppet| it.notes.clone());
+        assert_eq!(notes, Ok(vec!["cast"]));
+        let request = found.send_request(ask(|_, _| reply(2_u8)));
+        assert_eq!(request.receive_response(patience()), Some(Ok(2)));
+        assert!(process::send(&via, 1_u8).is_ok());
+        assert!(expect::<Heard>().0.is::<u8>());
+        let ticks = timer::send_interval(Duration::from_millis(1), via.clone(), "tick");
+        assert!(expect::<Heard>().0.is::<&str>() && expect::<Heard>().0.is::<&str>());
+        timer::cancel(ticks);
+        let monitor = process::monitor(&server);
+        timer::kill_after(Duration::from_millis(1), via);
+        assert_eq!(down_reason(monitor), ExitReason::Killed);
+    });
+}
+
+mod who_becomes_a_server {
+    use super::*;
+
+    fn enter(via: &Via, registers: bool) -> (ServerRef<Puppet>, MonitorRef) {
+        let via = via.clone();
+        let (pid, monitor) = proc_lib::start_monitor(move |starter| {
+            if registers {
+                NAMES.lock().insert("via::enter", process::self_pid());
+            }
+            starter.ack(process::self_pid());
+            gen_server::enter_loop(ready(Puppet::default()), named(&via))
+        });
+        (ServerRef::from_pid(pid.unwrap()), monitor.unwrap())
+    }
+
+    // OTP: gen_server_SUITE:otp_5854, spec_init
+    #[test]
+    fn must_have_the_name_that_it_is_said_to_have() {
+        in_process(|| {
+            let via = at_desk(Mood::Kind, "via::enter");
+            let missing = EnterLoopError::NotRegisteredVia(via.clone());
+            let (_, monitor) = enter(&via, false);
+            let reason = down_reason(monitor);
+            assert_eq!(reason.downcast_ref(), Some(&missing), "{reason}");
+            let (first, monitor) = enter(&via, true);
+            assert_eq!(first.call(ask(|_, _| reply(1_u8))), Ok(1));
+            let (_, second) = enter(&via, false);
+            assert_eq!(down_reason(second).downcast_ref(), Some(&missing), "another has it");
+            first.stop().unwrap();
+            assert_eq!(down_reason(monitor), ExitReason::Normal);
+        });
+    }
+}
+
+// Elixir: supervisor_test "start_link/3 with via", "stop/1"
+#[test]
+fn is_one_to_start_and_stop_a_supervisor_by() {
+    in_process(|| {
+        let via = at_desk(Mood::Kind, "via::supervisor");
+        let start = || Supervisor::one_for_one().start_link_with(named(&via));
+        let pid = start().unwrap().pid().unwrap();
+        let second = start();
+        assert!(matches!(second, Err(StartError::AlreadyStarted(it)) if it == pid));
+        SupervisorRef::at(via.clone()).stop().unwrap();
+        assert!(!process::is_alive(pid));
+        assert_eq!(SupervisorRef::at(via).stop(), Err(StopError::NoProc));
+    });
+}
