@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
-use std::mem;
 
 use crate::call::ReplyTo;
 use crate::id::{MonitorRef, Pid};
@@ -95,12 +94,10 @@ impl<K: Clone + Eq + Hash> Locks<K> {
             self.holders.remove(&key);
             return self.grant_next(&key);
         }
-        for (key, mut clients) in mem::take(&mut self.waiting) {
+        self.waiting.retain(|_, clients| {
             clients.retain(|client| client.monitor != monitor);
-            if !clients.is_empty() {
-                self.waiting.insert(key, clients);
-            }
-        }
+            !clients.is_empty()
+        });
         None
     }
 }
