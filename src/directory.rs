@@ -16,15 +16,15 @@ struct Entry {
     shared: Arc<dyn Any + Send + Sync>,
 }
 
-/// By names, for each type.
-static ENTRIES: Lazy<RwLock<HashMap<TypeId, Names>>> = Lazy::new(RwLock::default);
-
+/// What is published of one type, by name.
 type Names = HashMap<Arc<str>, Entry>;
+
+static ENTRIES: Lazy<RwLock<HashMap<TypeId, Names>>> = Lazy::new(RwLock::default);
 
 /// What keeps something published; dropped, it is not any more.
 #[derive(Debug)]
 pub(crate) struct Publication {
-    shared: TypeId,
+    kind: TypeId,
     name: Arc<str>,
     owner: Pid,
 }
@@ -32,15 +32,11 @@ pub(crate) struct Publication {
 /// Lets others find `shared` as `name`, for as long as the caller is alive and the result is kept.
 /// It takes the place of what was published before under that name.
 pub(crate) fn publish<T: Any + Send + Sync>(name: &str, shared: Arc<T>) -> Publication {
-    let owner = process::self_pid();
-    let it = Publication { shared: TypeId::of::<T>(), name: Arc::from(name), owner };
+    let (kind, name, owner) = (TypeId::of::<T>(), Arc::from(name), process::self_pid());
     let entry = Entry { owner, shared };
-    let replaced = {
-        let mut entries = ENTRIES.write();
-        entries.entry(it.shared).or_default().insert(Arc::clone(&it.name), entry)
-    };
+    let replaced = ENTRIES.write().entry(kind).or_default().insert(Arc::clone(&name), entry);
     drop(replaced); // Where no lock is held.
-    it
+    Publication { kind, name, owner }
 }
 
 /// What is published as `name` by a process that is alive.
@@ -60,7 +56,7 @@ impl Drop for Publication {
     fn drop(&mut self) {
         let removed = {
             let mut entries = ENTRIES.write();
-            let Some(names) = entries.get_mut(&self.shared) else { return };
+            let Some(names) = entries.get_mut(&self.kind) else { return };
             let is_own = names.get(&self.name).is_some_and(|entry| entry.owner == self.owner);
             if is_own { names.remove(&self.name) } else { None }
         };
@@ -85,17 +81,19 @@ mod tests {
 
     #[test]
     fn what_is_published_again_stays_when_the_first_is_dropped() {
-        let (first, monitor) = process::spawn_monitor(|| {
-            let publication = publish("directory::again", Arc::new(1_u32));
-            std::mem::forget(publication);
+        let (give, given) = std::sync::mpsc::channel();
+        let (_, monitor) = process::spawn_monitor(move || {
+            give.send(publish("directory::again", Arc::new(1_u32))).unwrap();
         })
         .unwrap();
+        let first = given.recv().unwrap();
         let down = process::receive_match(|it| {
             it.downcast_ref::<Down>().is_some_and(|down| down.monitor == monitor)
         });
-        drop((first, down));
+        drop(down);
         assert_eq!(find::<u32>("directory::again"), None, "its owner is gone");
         let again = publish("directory::again", Arc::new(2_u32));
+        drop(first);
         assert_eq!(find::<u32>("directory::again"), Some(Arc::new(2)));
         drop(again);
     }

@@ -73,7 +73,10 @@
 //!   patterns, there are closures.
 //! - An entry of a process that has ended is not seen by anybody, also while it is still there.
 //! - Where Elixir raises for a registry that does not run, there is [`RegistryError::NoRegistry`].
-//! - A key's `Hash` and `Eq` run while a partition is locked: they must not use the registry.
+//! - A key's `Hash` and `Eq` run while a partition is locked: they must not use the registry. No
+//!   other code of the program's does.
+//! - [`dispatch_parallel`](Registry::dispatch_parallel) never calls in the caller's own process.
+//! - Listeners are also told of the entries that go with a partition that has crashed.
 //!
 //! Elixir: [`Registry`](https://hexdocs.pm/elixir/Registry.html).
 
@@ -164,6 +167,8 @@ pub enum RegistryError {
     Dispatch(ExitReason),
     /// The registry is a duplicate one, in which a key does not stand for one process.
     NotUnique(Arc<str>),
+    /// The caller has ended: it can neither register nor wait.
+    CallerEnded,
 }
 
 impl fmt::Display for RegistryError {
@@ -176,6 +181,7 @@ impl fmt::Display for RegistryError {
             Self::NotRegistered => f.write_str("the key is not registered by the caller"),
             Self::Dispatch(reason) => write!(f, "a dispatch has failed: {reason}"),
             Self::NotUnique(name) => write!(f, "the keys of registry {name:?} are not unique"),
+            Self::CallerEnded => f.write_str("the caller has ended"),
         }
     }
 }
@@ -224,7 +230,13 @@ impl<K: Key, V: Value> Registry<K, V> {
     ///
     /// - [`RegistryError::AlreadyRegistered`] in a unique registry, also if it is by the caller:
     ///   then the value stays what it was.
-    /// - [`RegistryError::NoRegistry`].
+    /// - [`RegistryError::CallerEnded`] in a thread of the program's own that was killed, and in
+    ///   the destructors of any process that was.
+    /// - [`RegistryError::NoRegistry`], also while its supervisor starts it again after a crash.
+    ///
+    /// # Panics
+    ///
+    /// In a thread of the program's own that is killed meanwhile.
     pub fn register(&self, key: K, value: V) -> Result<(), RegistryError> {
         self.shared()?.register(process::self_pid(), key, value)
     }
@@ -333,6 +345,10 @@ impl<K: Key, V: Value> Registry<K, V> {
 
     /// How many entries there are.
     ///
+    /// One partition is looked at after the other, here and by [`select`](Self::select),
+    /// [`count_select`](Self::count_select) and [`keys`](Self::keys): a process that goes from one
+    /// key to another meanwhile may be seen under both, or under neither.
+    ///
     /// Elixir: [`Registry.count/1`](https://hexdocs.pm/elixir/Registry.html#count/1).
     ///
     /// # Errors
@@ -424,13 +440,16 @@ impl<K: Key, V: Value> Registry<K, V> {
 
     /// Runs `work` while no other process does so for the same key. Other uses of the key go on.
     ///
-    /// A process that has locked a key can do so again.
+    /// A process that has locked a key can do so again. The lock of one that ends is given to the
+    /// next; so it is if a killed one is given up while it still works, and if the registry
+    /// crashes. Who waits is not found out to wait in a circle: then all wait for ever.
     ///
     /// Elixir: [`Registry.lock/3`](https://hexdocs.pm/elixir/Registry.html#lock/3).
     ///
     /// # Errors
     ///
-    /// [`RegistryError::NoRegistry`].
+    /// [`RegistryError::NoRegistry`]; [`RegistryError::CallerEnded`] if the caller cannot wait any
+    /// more.
     pub fn lock<T>(&self, key: &K, work: impl FnOnce() -> T) -> Result<T, RegistryError> {
         let _locked = self.shared()?.lock(key)?;
         Ok(work())

@@ -60,8 +60,16 @@ impl<K: Eq + Hash, V> Entries<K, V> {
         self.by_key.iter().flat_map(|(key, entries)| entries.iter().map(move |it| (key, it)))
     }
 
-    /// Adds an entry behind the others of its key.
-    pub(super) fn add(&mut self, key: Arc<K>, entry: Entry<V>) {
+    /// Everything, with the keys.
+    pub(super) fn into_all(self) -> Vec<Removed<K, V>> {
+        self.iter().map(|(key, entry)| (Arc::clone(key), entry.clone())).collect()
+    }
+
+    /// Adds an entry behind the others of its key. Its process and the others share one key: so
+    /// whoever is given a removed entry has the last one.
+    pub(super) fn add(&mut self, key: &Arc<K>, entry: Entry<V>) {
+        let key = self.by_key.get_key_value(key).map_or(key, |(own, _)| own);
+        let key = Arc::clone(key);
         *self.by_pid.entry(entry.pid).or_default().entry(Arc::clone(&key)).or_default() += 1;
         match self.by_key.entry(key) {
             hash_map::Entry::Occupied(entries) => entries.into_mut().push(entry),

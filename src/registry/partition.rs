@@ -1,14 +1,16 @@
 //! What a registry shares with its users, and the servers that keep it tidy.
 
-use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::BuildHasher;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
+use crate::exit::CallError;
 use crate::exit::Detail;
 use crate::gen_server::{
     CallResult, Caller, CastResult, GenServer, HandleCall, HandleCast, InitResult, ServerRef,
@@ -35,7 +37,8 @@ pub struct Registered<K, V> {
     pub value: V,
 }
 
-/// To listeners: an entry is gone, as its process has removed it, or has ended.
+/// To listeners: an entry is gone, as its process has removed it, or has ended, or as its partition
+/// has crashed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unregistered<K> {
     /// The registry, by its name.
@@ -92,14 +95,18 @@ impl<K: Key, V: Value> Shared<K, V> {
 
     /// Registers `pid`, which is the caller.
     pub(super) fn register(&self, pid: Pid, key: K, value: V) -> Result<(), RegistryError> {
+        if !process::is_alive(pid) {
+            return Err(RegistryError::CallerEnded);
+        }
         let partition = self.partition(&key);
+        let server = self.server(partition)?;
         // First, so that nothing is left there whenever the caller ends.
-        process::link(self.server(partition)?);
+        process::link(server);
         let (key, value) = (Arc::new(key), Arc::new(value));
         let entry = Entry { pid, value: Arc::clone(&value) };
-        match partition.add(Arc::clone(&key), entry, self.keys) {
+        match partition.add(server, &key, entry, self.keys) {
             Ok(stale) => {
-                drop(stale);
+                self.tell_removed(&stale);
                 self.tell(|| Registered {
                     registry: Arc::clone(&self.name),
                     key: K::clone(&key),
@@ -108,9 +115,13 @@ impl<K: Key, V: Value> Shared<K, V> {
                 });
                 Ok(())
             }
-            Err(holder) => {
+            Err(refusal) => {
                 self.unlink_if_unused(partition, pid);
-                Err(RegistryError::AlreadyRegistered(holder))
+                Err(match refusal {
+                    Refusal::Taken(holder) => RegistryError::AlreadyRegistered(holder),
+                    Refusal::CallerEnded => RegistryError::CallerEnded,
+                    Refusal::Restarted => RegistryError::NoRegistry(Arc::clone(&self.name)),
+                })
             }
         }
     }
@@ -118,17 +129,17 @@ impl<K: Key, V: Value> Shared<K, V> {
     /// Removes the entries of `pid`, which is the caller, under a key, those whose value is such.
     pub(super) fn unregister(&self, pid: Pid, key: &K, is_such: impl Fn(&V) -> bool) {
         let partition = self.partition(key);
-        let own = partition.lookup(key).into_iter().filter(|entry| entry.pid == pid);
-        let such: Vec<_> = own.filter(|entry| is_such(&entry.value)).collect();
-        let is_removed =
-            |entry: &Entry<V>| such.iter().any(|it| Arc::ptr_eq(&it.value, &entry.value));
+        let mut such = partition.lookup(key);
+        such.retain(|entry| entry.pid == pid && is_such(&entry.value));
+        let values: HashSet<*const V> = such.iter().map(|it| Arc::as_ptr(&it.value)).collect();
+        let is_removed = |entry: &Entry<V>| values.contains(&Arc::as_ptr(&entry.value));
         let removed = partition.entries.write().remove(pid, key, is_removed);
         self.tell_removed(&removed);
         self.unlink_if_unused(partition, pid);
     }
 
     fn unlink_if_unused(&self, partition: &Partition<K, V>, pid: Pid) {
-        let is_unused = !partition.entries.read().has_any(pid);
+        let is_unused = process::is_alive(pid) && !partition.entries.read().has_any(pid);
         let server = *partition.server.lock();
         if let Some(server) = server.filter(|_| is_unused) {
             process::unlink(server);
@@ -148,8 +159,9 @@ impl<K: Key, V: Value> Shared<K, V> {
         let new = Arc::new(update(&old));
         let mut entries = partition.entries.write();
         let entry = entries.get_mut(pid, key).ok_or(RegistryError::NotRegistered)?;
-        entry.value = Arc::clone(&new);
+        let replaced = mem::replace(&mut entry.value, Arc::clone(&new));
         drop(entries);
+        drop(replaced); // Where no lock is held: `update` may have put it there.
         Ok((new, old))
     }
 
@@ -195,7 +207,11 @@ impl<K: Key, V: Value> Shared<K, V> {
     pub(super) fn lock(&self, key: &K) -> Result<Locked<K, V>, RegistryError> {
         let server = ServerRef::from_pid(self.server(self.partition(key))?);
         let locked = server.call_timeout(Lock(key.clone()), Duration::MAX);
-        locked.map_err(|_| RegistryError::NoRegistry(Arc::clone(&self.name)))?;
+        locked.map_err(|error| {
+            let is_own_end = error == CallError::CallerEnded;
+            let gone = || RegistryError::NoRegistry(Arc::clone(&self.name));
+            if is_own_end { RegistryError::CallerEnded } else { gone() }
+        })?;
         Ok(Locked { server, key: key.clone() })
     }
 
@@ -223,23 +239,48 @@ impl<K: Key, V: Value> Partition<K, V> {
         alive.cloned().collect()
     }
 
-    /// Adds an entry. Returns those that it takes the place of, as their processes have ended; or
-    /// who has the key.
-    fn add(&self, key: Arc<K>, entry: Entry<V>, keys: Keys) -> Result<Vec<Removed<K, V>>, Pid> {
+    /// Adds an entry of a process that is linked to `server`. Returns those that it takes the place
+    /// of, as their processes have ended.
+    fn add(
+        &self,
+        server: Pid,
+        key: &Arc<K>,
+        entry: Entry<V>,
+        keys: Keys,
+    ) -> Result<Vec<Removed<K, V>>, Refusal> {
         let mut entries = self.entries.write();
+        // Under the lock: the server takes it to remove what was there before. So an entry is added
+        // only if somebody will hear of its end.
+        if *self.server.lock() != Some(server) {
+            return Err(Refusal::Restarted);
+        }
+        if !process::is_alive(entry.pid) {
+            return Err(Refusal::CallerEnded);
+        }
         let mut stale = Vec::new();
         if keys == Keys::Unique {
-            let holders: Vec<Pid> = entries.get(&key).iter().map(|entry| entry.pid).collect();
+            let holders: Vec<Pid> = entries.get(key).iter().map(|entry| entry.pid).collect();
             for holder in holders {
                 if process::is_alive(holder) {
-                    return Err(holder);
+                    return Err(Refusal::Taken(holder));
                 }
-                stale.extend(entries.remove(holder, &key, |_| true));
+                stale.extend(entries.remove(holder, key, |_| true));
             }
         }
         entries.add(key, entry);
         Ok(stale)
     }
+}
+
+/// Why an entry is not added.
+#[derive(Debug, PartialEq)]
+enum Refusal {
+    /// This process has the key.
+    Taken(Pid),
+    /// The process of the entry has ended.
+    CallerEnded,
+    /// The partition has another server than the process is linked to.
+    Restarted,
 }
 
 /// A lock that is given back when this is dropped.
@@ -269,14 +310,19 @@ impl<K: Key, V: Value> GenServer for Keeper<K, V> {
         process::set_trap_exit(true);
         let partition = &shared.partitions[number];
         // Of one that has crashed: those who had registered there are told by their links.
-        let left = std::mem::take(&mut *partition.entries.write());
-        drop(left);
-        *partition.server.lock() = Some(process::self_pid());
+        let left = {
+            let mut entries = partition.entries.write();
+            *partition.server.lock() = Some(process::self_pid());
+            mem::take(&mut *entries)
+        };
+        shared.tell_removed(&left.into_all());
         ready(Keeper { shared, number, locks: Locks::default() })
     }
 
     fn handle_info(&mut self, message: Message) -> CastResult<Keeper<K, V>> {
         match message.downcast::<Exit>() {
+            // As a signal of its own making it does not say that a process has ended.
+            Ok(exit) if process::is_alive(exit.from) => {}
             Ok(exit) => {
                 let partition = &self.shared.partitions[self.number];
                 let removed = partition.entries.write().remove_all(exit.from);
@@ -334,6 +380,58 @@ impl<K: Key, V: Value> HandleCast<Unlock<K>> for Keeper<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit::ExitReason;
+
+    /// A registry with one partition.
+    fn shared(name: &str) -> Arc<Shared<u8, ()>> {
+        super::super::Registry::duplicate(name).start_link().unwrap().shared().unwrap()
+    }
+
+    fn add(shared: &Shared<u8, ()>, server: Pid, pid: Pid) -> Result<(), Refusal> {
+        let entry = Entry { pid, value: Arc::new(()) };
+        shared.partitions[0].add(server, &Arc::new(1), entry, shared.keys).map(drop)
+    }
+
+    #[test]
+    fn keys_are_spread_over_the_partitions() {
+        let registry = super::super::Registry::<u8>::unique("partition::spread");
+        let registry = registry.partitions(4).start_link().unwrap();
+        (0..200).for_each(|key| registry.register(key, ()).unwrap());
+        for partition in &registry.shared().unwrap().partitions {
+            assert!(!partition.entries.read().is_empty());
+        }
+    }
+
+    // It is given up while it registers: its link has told of its end before.
+    #[test]
+    fn nothing_is_added_for_a_process_that_has_ended() {
+        let shared = shared("partition::ended");
+        let server = shared.partitions[0].server.lock().unwrap();
+        let (pid, monitor) = process::spawn_monitor(|| {}).unwrap();
+        process::receive_match(|it| {
+            it.downcast_ref().is_some_and(|it: &Down| it.monitor == monitor)
+        });
+        assert_eq!(add(&shared, server, pid), Err(Refusal::CallerEnded));
+        assert!(shared.partitions[0].entries.read().is_empty());
+    }
+
+    // The server crashes between the link and the entry.
+    #[test]
+    fn nothing_is_added_for_a_process_that_is_linked_to_another_server() {
+        let shared = shared("partition::restarted");
+        let server = shared.partitions[0].server.lock().unwrap();
+        let monitor = process::monitor(server);
+        process::exit(server, ExitReason::Kill);
+        process::receive_match(|it| {
+            it.downcast_ref().is_some_and(|it: &Down| it.monitor == monitor)
+        });
+        // It answers when the next one is there.
+        crate::supervisor::SupervisorRef::named("partition::restarted").count_children().unwrap();
+        assert_eq!(add(&shared, server, process::self_pid()), Err(Refusal::Restarted));
+        assert!(shared.partitions[0].entries.read().is_empty());
+        let next = shared.partitions[0].server.lock().unwrap();
+        assert_eq!(add(&shared, next, process::self_pid()), Ok(()));
+    }
 
     // Elixir: registry_test "clean up registry on process crash"
     #[test]

@@ -55,6 +55,12 @@ impl<K: Key, V: Value> Start<K, V> {
 
     /// Has the process that is registered as `name` told of each entry that comes and goes, by
     /// [`Registered`](super::Registered) and [`Unregistered`](super::Unregistered).
+    ///
+    /// A process tells itself what it does, after it has done it, and the registry tells what goes
+    /// with a process. So of one process all is told in order, and of two who have the same key
+    /// one after the other maybe not: the pid says whose entry it was. One that is killed in
+    /// registering may tell nothing of it; that its entry is gone is told all the same. When the
+    /// registry is stopped, nothing is told.
     pub fn listener(mut self, name: impl Into<Arc<str>>) -> Start<K, V> {
         self.listeners.push(name.into());
         self

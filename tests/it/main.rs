@@ -40,6 +40,7 @@ mod supervisor_tree;
 mod supervisor_bridge;
 mod via;
 mod registry;
+mod registry_partitions;
 mod registry_history;
 mod partition_supervisor;
 mod pg;

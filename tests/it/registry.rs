@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use procession::prelude::*;
 use procession::registry::{Registered, Registry, RegistryError, Start, Unregistered};
 
 use crate::support::*;
 
 /// A process that does what it is asked to, in the registry that it is asked to.
-struct Member {
-    pid: Pid,
+pub(crate) struct Member {
+    pub(crate) pid: Pid,
     monitor: MonitorRef,
 }
 
@@ -30,7 +31,7 @@ impl std::fmt::Debug for Do {
 struct Done(Pid);
 
 impl Member {
-    fn spawn() -> Member {
+    pub(crate) fn spawn() -> Member {
         let listener = process::self_pid();
         let (pid, monitor) = process::spawn_monitor(move || {
             loop {
@@ -48,7 +49,7 @@ impl Member {
     }
 
     #[track_caller]
-    fn does(&self, work: impl FnOnce() + Send + 'static) {
+    pub(crate) fn does(&self, work: impl FnOnce() + Send + 'static) {
         process::send(self.pid, Do(Box::new(work)));
         receive! {
             Done(pid) if pid == self.pid => {}
@@ -58,7 +59,7 @@ impl Member {
 
     /// Ends it, and waits for its DOWN.
     #[track_caller]
-    fn ends(self) {
+    pub(crate) fn ends(self) {
         process::send(self.pid, ExitReason::new("registry::end"));
         down_reason(self.monitor);
     }
@@ -247,6 +248,8 @@ mod a_dispatch {
             let me = process::self_pid();
             let mut heard = Vec::new();
             registry.dispatch(&"a", |_| unreachable!("there are no entries")).unwrap();
+            let unheard = registry.dispatch_parallel(&"a", |_| unreachable!("nor here"));
+            assert_eq!(unheard, Ok(()));
             registry.register("a", 1).unwrap();
             registry.register("a", 2).unwrap();
             registry.dispatch(&"a", |entries| heard.extend(entries.to_vec())).unwrap();
@@ -269,6 +272,13 @@ mod a_dispatch {
             };
             assert_eq!(registry.dispatch_parallel(&"a", add), Ok(()));
             assert_eq!(sum.load(Ordering::SeqCst), 5050);
+            let (told, me) = (Arc::new(Mutex::new(BTreeSet::new())), process::self_pid());
+            let note = Arc::clone(&told);
+            let tell = move |_: &[_]| _ = note.lock().insert(process::self_pid());
+            registry.dispatch_parallel(&"a", tell).unwrap();
+            let supervisor = SupervisorRef::named(Arc::clone(registry.name()));
+            assert_eq!(told.lock().len(), supervisor.count_children().unwrap().active);
+            assert!(!told.lock().contains(&me));
             let failed = registry.dispatch_parallel(&"a", |_| panic!("on purpose"));
             let Err(RegistryError::Dispatch(reason)) = failed else { panic!("{failed:?}") };
             assert_eq!(reason.as_panic().unwrap().message, "on purpose");
@@ -340,6 +350,19 @@ fn a_registry_that_does_not_run_is_an_error() {
     assert_eq!(registry.unregister(&1), Err(unknown.clone()));
     assert_eq!(registry.lookup(&1), Err(unknown.clone()));
     assert_eq!(registry.count(), Err(unknown.clone()));
+    assert_eq!(registry.keys(process::self_pid()), Err(unknown.clone()));
+    assert_eq!(registry.values(&1, process::self_pid()), Err(unknown.clone()));
+    assert_eq!(registry.update_value(&1, |_| 2), Err(unknown.clone()));
+    assert_eq!(registry.unregister_match(&1, |_| true), Err(unknown.clone()));
+    assert_eq!(registry.lookup_match(&1, |_, _| true), Err(unknown.clone()));
+    assert_eq!(registry.count_match(&1, |_, _| true), Err(unknown.clone()));
+    assert_eq!(registry.select(|_, _, _| Some(())), Err(unknown.clone()));
+    assert_eq!(registry.count_select(|_, _, _| true), Err(unknown.clone()));
+    assert_eq!(registry.dispatch(&1, |_| ()), Err(unknown.clone()));
+    assert_eq!(registry.dispatch_parallel(&1, |_| ()), Err(unknown.clone()));
+    assert_eq!(registry.meta::<u8>("a"), Err(unknown.clone()));
+    assert_eq!(registry.put_meta("a", 1_u8), Err(unknown.clone()));
+    assert_eq!(registry.delete_meta("a"), Err(unknown.clone()));
     assert_eq!(registry.lock(&1, || ()), Err(unknown.clone()));
     assert_eq!(registry.via(1).pid(), None);
     let other = Registry::<u8, u16>::unique("registry::other type").start_link().unwrap();
@@ -520,6 +543,7 @@ mod a_via_name {
             assert!(matches!(again, Err(StartError::AlreadyStarted(it)) if it == pid));
             let named = ServerRef::<Echo>::at(registry.via(7));
             assert_eq!(named, ServerRef::at(via.clone()), "the value makes no other name of it");
+            assert_ne!(named, ServerRef::at(registry.via(8)));
             assert_eq!(named.call(WhoAreYou), Ok(pid));
             named.send(process::self_pid());
             receive! { it: Pid => assert_eq!(it, pid), after patience() => panic!("no answer") }

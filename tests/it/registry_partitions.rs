@@ -1,0 +1,355 @@
+//! Registries, as their partitions' servers see them: links to who has registered, what listeners
+//! are told, and what becomes of who ends in between.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use procession::prelude::*;
+use procession::registry::{Registered, Registry, RegistryError, Unregistered};
+use procession::sys;
+
+use crate::registry::Member;
+use crate::staging::*;
+use crate::support::*;
+
+/// The servers of a registry's partitions.
+fn servers(name: &'static str) -> Vec<Pid> {
+    let children = SupervisorRef::named(name).which_children().unwrap();
+    children.iter().map(|child| child.state.pid().unwrap()).collect()
+}
+
+fn is_linked_to(pid: Pid) -> bool {
+    process::info(process::self_pid()).unwrap().links.contains(&pid)
+}
+
+/// A unique registry with one partition, of which the caller hears, and the partition's server.
+fn listened(name: &'static str) -> (Registry<&'static str>, Pid) {
+    process::register(name.split(' ').next_back().unwrap(), process::self_pid()).unwrap();
+    let start = Registry::unique(name).listener(name.split(' ').next_back().unwrap());
+    (start.start_link().unwrap(), servers(name)[0])
+}
+
+fn told_registered() -> (&'static str, Pid) {
+    let told: Registered<&'static str, ()> = expect();
+    (told.key, told.pid)
+}
+
+fn told_unregistered() -> (&'static str, Pid) {
+    let told: Unregistered<&'static str> = expect();
+    (told.key, told.pid)
+}
+
+// Elixir: registry_test "starts configured number of partitions"
+#[test]
+fn there_is_a_server_for_each() {
+    for (name, partitions) in [("partitions::one", 1), ("partitions::eight", 8)] {
+        Registry::<u8>::duplicate(name).partitions(partitions).start_link().unwrap();
+        assert_eq!(servers(name).len(), partitions);
+    }
+}
+
+#[test]
+#[should_panic(expected = "at least one partition")]
+fn there_is_at_least_one() {
+    _ = Registry::<u8>::unique("partitions::none").partitions(0);
+}
+
+// Elixir: registry_test "links and unlinks on register/unregister"
+#[test]
+fn are_linked_to_who_is_registered_and_to_nobody_else() {
+    in_process(|| {
+        let name = "partitions::links";
+        let registry = Registry::<u8>::unique(name).start_link().unwrap();
+        let server = servers(name)[0];
+        registry.register(1, ()).unwrap();
+        registry.register(2, ()).unwrap();
+        registry.unregister(&1).unwrap();
+        assert!(is_linked_to(server));
+        registry.unregister(&2).unwrap();
+        assert!(!is_linked_to(server));
+    });
+}
+
+// Elixir: unique_test "doesn't grow ets on already_registered"
+#[test]
+fn keep_nothing_of_who_was_refused() {
+    in_process(|| {
+        let name = "partitions::refused";
+        let registry = Registry::<u8>::unique(name).start_link().unwrap();
+        let (server, me) = (servers(name)[0], process::self_pid());
+        let (holder, there) = (Member::spawn(), registry.clone());
+        holder.does(move || there.register(1, ()).unwrap());
+        let taken = Err(RegistryError::AlreadyRegistered(holder.pid));
+        (0..10).for_each(|_| assert_eq!(registry.register(1, ()), taken));
+        assert!(!is_linked_to(server));
+        assert_eq!((registry.count(), registry.keys(me)), (Ok(1), Ok(vec![])));
+        registry.register(2, ()).unwrap();
+        assert_eq!(registry.register(1, ()), taken);
+        assert!(is_linked_to(server), "it has another key there");
+        holder.ends();
+    });
+}
+
+// Elixir: registry_test "has unique registrations even if partition is delayed"
+#[test]
+fn need_not_have_heard_of_an_end_for_the_key_to_be_free() {
+    in_process(|| {
+        let (registry, server) = listened("partitions late_listener");
+        let me = process::self_pid();
+        let (first, there) = (Member::spawn(), registry.clone());
+        first.does(move || there.register("a", ()).unwrap());
+        let first_pid = first.pid;
+        assert_eq!(told_registered(), ("a", first_pid));
+        sys::of(server).suspend().unwrap();
+        first.ends();
+        assert_eq!((registry.lookup(&"a"), registry.count()), (Ok(vec![]), Ok(0)));
+        assert_eq!(registry.keys(first_pid), Ok(vec![]));
+        assert_eq!(registry.select(|key, _, ()| Some(*key)), Ok(vec![]));
+        assert_eq!(registry.count_select(|_, _, ()| true), Ok(0));
+        assert_eq!(registry.register("a", ()), Ok(()));
+        assert_eq!(registry.lookup(&"a"), Ok(vec![(me, ())]));
+        // The one that is gone is told of by who has taken its place.
+        assert_eq!((told_unregistered(), told_registered()), (("a", first_pid), ("a", me)));
+        sys::of(server).resume().unwrap();
+        sys::of(server).get_status().unwrap();
+        assert_eq!(registry.lookup(&"a"), Ok(vec![(me, ())]));
+        assert_no_message();
+    });
+}
+
+// Elixir: registry_test "allows listeners"
+#[test]
+fn are_not_needed_to_tell_of_what_a_process_does_itself() {
+    in_process(|| {
+        let (registry, server) = listened("partitions own_listener");
+        let me = process::self_pid();
+        sys::of(server).suspend().unwrap();
+        registry.register("a", ()).unwrap();
+        assert_eq!(told_registered(), ("a", me));
+        assert!(registry.register("a", ()).is_err());
+        registry.unregister(&"b").unwrap();
+        registry.unregister(&"a").unwrap();
+        assert_eq!(told_unregistered(), ("a", me));
+        assert_no_message();
+        sys::of(server).resume().unwrap();
+    });
+}
+
+#[test]
+fn tell_of_what_was_lost_in_a_crash() {
+    in_process(|| {
+        process::set_trap_exit(true);
+        let (registry, server) = listened("partitions crash_listener");
+        let me = process::self_pid();
+        registry.register("a", ()).unwrap();
+        assert_eq!(told_registered(), ("a", me));
+        process::exit(server, ExitReason::Kill);
+        assert_eq!(expect::<Exit>().from, server);
+        assert_eq!(told_unregistered(), ("a", me));
+        assert_ne!(servers("partitions crash_listener")[0], server);
+        assert_eq!(registry.lookup(&"a"), Ok(vec![]));
+    });
+}
+
+#[test]
+fn do_not_take_a_signal_for_an_end() {
+    in_process(|| {
+        let name = "partitions::signal";
+        let registry = Registry::<u8>::unique(name).start_link().unwrap();
+        let (server, me) = (servers(name)[0], process::self_pid());
+        registry.register(1, ()).unwrap();
+        process::exit(server, ExitReason::new("not an end"));
+        sys::of(server).get_status().unwrap();
+        assert_eq!(registry.lookup(&1), Ok(vec![(me, ())]));
+    });
+}
+
+#[test]
+fn have_nothing_of_a_thread_that_was_killed() {
+    in_process(|| {
+        let registry = Registry::<u8>::unique("partitions::thread").start_link().unwrap();
+        let (test, there) = (process::self_pid(), registry.clone());
+        let (pid, answers) = std::thread::scope(|scope| {
+            let thread = scope.spawn(move || {
+                let me = process::self_pid();
+                there.register(1, ()).unwrap();
+                process::send(test, me);
+                wait_until(|| !process::is_alive(me));
+                (there.register(2, ()), there.unregister(&1), there.lock(&1, || ()))
+            });
+            let pid: Pid = expect();
+            process::exit(pid, ExitReason::Kill);
+            (pid, thread.join().unwrap())
+        });
+        let ended = Err(RegistryError::CallerEnded);
+        assert_eq!(answers, (ended.clone(), Ok(()), ended));
+        assert_eq!((registry.count(), registry.keys(pid)), (Ok(0), Ok(vec![])));
+        assert_eq!(registry.register(1, ()), Ok(()));
+    });
+}
+
+/// Starts a process that locks the key 1 and does `work`, and waits until it has asked for it.
+fn asks_for_lock(
+    registry: &Registry<u8>,
+    server: Pid,
+    work: impl FnOnce() + Send + 'static,
+) -> (Pid, MonitorRef) {
+    let there = registry.clone();
+    let (pid, monitor) =
+        process::spawn_monitor(move || there.lock(&1, work).expect("a registry")).unwrap();
+    wait_until(|| process::info(pid).unwrap().monitored_by.contains(&server));
+    (pid, monitor)
+}
+
+#[test]
+fn give_a_lock_to_who_waits_when_its_holder_ends() {
+    in_process(|| {
+        let name = "partitions::holder";
+        let registry = Registry::<u8>::unique(name).start_link().unwrap();
+        let server = servers(name)[0];
+        let me = process::self_pid();
+        let body = move || {
+            process::send(me, Begun);
+            idle_body();
+        };
+        let (holder, ended) = asks_for_lock(&registry, server, body);
+        expect::<Begun>();
+        let (_, gone_on) = asks_for_lock(&registry, server, || {});
+        process::exit(holder, ExitReason::Kill);
+        assert_eq!(down_reason(ended), ExitReason::Killed);
+        assert_eq!(down_reason(gone_on), ExitReason::Normal);
+        sys::of(server).get_status().unwrap();
+        let monitors = process::info(server).unwrap().monitors.len();
+        assert_eq!(monitors, 0, "those who have had it are not watched");
+    });
+}
+
+#[test]
+fn keep_a_lock_until_it_is_given_back_as_often_as_it_was_taken() {
+    in_process(|| {
+        let name = "partitions::twice";
+        let registry = Registry::<u8>::unique(name).start_link().unwrap();
+        let server = servers(name)[0];
+        let is_inside = Arc::new(AtomicBool::new(true));
+        let waiting = registry.lock(&1, || {
+            registry.lock(&1, || ()).unwrap();
+            let seen = Arc::clone(&is_inside);
+            let work = move || assert!(!seen.load(Ordering::SeqCst), "two have the lock");
+            let waiting = asks_for_lock(&registry, server, work);
+            (0..1_000).for_each(|_| std::thread::yield_now());
+            is_inside.store(false, Ordering::SeqCst);
+            waiting
+        });
+        assert_eq!(down_reason(waiting.unwrap().1), ExitReason::Normal);
+    });
+}
+
+type Answer = Result<(), RegistryError>;
+
+/// Uses the registry as the process is unwound.
+#[derive(Debug)]
+struct Leaving(Registry<&'static str>, Pid);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        let answers = (self.0.unregister(&"a"), self.0.register("b", ()));
+        process::send(self.1, Opaque::new(answers));
+    }
+}
+
+#[test]
+fn serve_destructors_of_who_panics_or_was_killed() {
+    in_process(|| {
+        let (registry, _) = listened("partitions drop_listener");
+        let me = process::self_pid();
+        for kill in [false, true] {
+            let there = registry.clone();
+            let (pid, monitor) = process::spawn_monitor(move || {
+                let leaving = Leaving(there, me);
+                leaving.0.register("a", ()).unwrap();
+                if kill {
+                    process::receive_match(|_| false)
+                } else {
+                    panic!("on purpose")
+                };
+            })
+            .unwrap();
+            assert_eq!(told_registered(), ("a", pid));
+            process::exit(pid, if kill { ExitReason::Kill } else { ExitReason::Normal });
+            let answers: Opaque<(Answer, Answer)> = expect();
+            let ended = Err(RegistryError::CallerEnded);
+            assert_eq!(answers.into_inner(), (Ok(()), if kill { ended } else { Ok(()) }));
+            if !kill {
+                assert_eq!(told_registered(), ("b", pid));
+                assert_eq!(told_unregistered(), ("a", pid));
+            }
+            down_reason(monitor);
+            assert_eq!(told_unregistered(), (if kill { "a" } else { "b" }, pid));
+            assert_eq!(registry.count(), Ok(0));
+        }
+    });
+}
+
+/// A key or a value that uses a registry when it is dropped.
+#[derive(Clone, Debug)]
+struct Using(u8, &'static str);
+
+impl PartialEq for Using {
+    fn eq(&self, other: &Using) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Using {}
+
+impl Hash for Using {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl Drop for Using {
+    fn drop(&mut self) {
+        Registry::<Using, Using>::named(self.1).count().unwrap();
+    }
+}
+
+#[test]
+fn are_not_locked_while_keys_and_values_are_dropped() {
+    in_process(|| {
+        let name = "partitions::drops";
+        let registry = Registry::<Using, Using>::duplicate(name).start_link().unwrap();
+        let using = move || Using(1, name);
+        registry.register(using(), using()).unwrap();
+        let (other, there) = (Member::spawn(), registry.clone());
+        other.does(move || {
+            there.register(using(), using()).unwrap();
+            there.unregister(&using()).unwrap();
+            there.register(using(), using()).unwrap();
+        });
+        other.ends();
+        sys::of(servers(name)[0]).get_status().unwrap();
+        registry.unregister(&using()).unwrap();
+        assert_eq!(registry.count(), Ok(0));
+    });
+}
+
+#[test]
+fn are_not_locked_while_a_value_is_replaced() {
+    in_process(|| {
+        let name = "partitions::replaced";
+        let registry = Registry::<Using, Using>::unique(name).start_link().unwrap();
+        let using = || Using(1, name);
+        registry.register(using(), using()).unwrap();
+        let update = |value| registry.update_value(&using(), |_| value).unwrap();
+        let (new, old) = registry
+            .update_value(&using(), |_| {
+                drop(update(Using(2, name)));
+                Using(3, name)
+            })
+            .unwrap();
+        assert_eq!((new.0, old.0), (3, 1));
+        registry.unregister(&using()).unwrap();
+    });
+}
