@@ -167,10 +167,8 @@ fn check(records: &[Record], deaths: &HashMap<Pid, (Moment, Moment)>) {
             .iter()
             .any(|hold| hold.by == by && hold.possible.0 < it.ended && it.begun < hold.possible.1)
     };
-    let held_throughout = |it: &Record| {
-        let mut others = holds.iter().filter(|hold| hold.by != it.by);
-        others.find(|hold| hold.sure.0 < it.begun && it.ended < hold.sure.1)
-    };
+    let held_throughout =
+        |it: &Record| holds.iter().find(|hold| hold.sure.0 < it.begun && it.ended < hold.sure.1);
     for it in records.iter().filter(|it| it.ended != NEVER) {
         match it.deed {
             Deed::LookUp(Some(found)) => assert!(may_hold(found, it), "{it:?}: {holds:?}"),
