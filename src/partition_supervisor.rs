@@ -40,6 +40,8 @@
 //!
 //! - Where Elixir raises as there are no partitions, or no such supervisor, nobody is found.
 //! - The ids of the children are the numbers of their partitions as text.
+//! - Its own name is one that the runtime keeps, not one of a registrar.
+//! - A child that is started by the name of a key is refused as if that was taken.
 //!
 //! Elixir: [`PartitionSupervisor`](https://hexdocs.pm/elixir/PartitionSupervisor.html).
 
@@ -60,6 +62,9 @@ use crate::message::{Message, Registrar, Via};
 use crate::process;
 use crate::supervisor::serve::Plan;
 use crate::supervisor::{Child, ChildSpec, ChildType, Supervisor, SupervisorError, SupervisorRef};
+
+/// Where a supervisor keeps what makes it found, in its process dictionary.
+const PUBLICATION: &str = "procession::partition_supervisor";
 
 /// Processes of one kind under a supervisor, to be started.
 #[derive(Debug)]
@@ -141,13 +146,13 @@ impl<C: Child> PartitionSupervisor<C> {
         let PartitionSupervisor { name, template, partitions, intensity } = self;
         let pids = (0..partitions).map(|_| Mutex::new(None)).collect();
         let shared = Arc::new(Shared { pids, active: Mutex::new(partitions) });
-        // As long as there are the specs, it is found.
-        let publication = Arc::new(directory::publish(&name, Arc::clone(&shared)));
+        // It is found as long as its process lives. (The specs do not last: that of a temporary
+        // child is emptied when it has started.)
+        process::dictionary::put(PUBLICATION, directory::publish(&name, Arc::clone(&shared)));
         let supervisor = Supervisor::one_for_one().intensity(intensity.0, intensity.1);
         (0..partitions).fold(supervisor, |supervisor, number| {
-            let (shared, publication) = (Arc::clone(&shared), Arc::clone(&publication));
+            let shared = Arc::clone(&shared);
             let noted = template.instance(number.to_string(), number, move |pid| {
-                _ = &publication;
                 *shared.pids[number].lock() = Some(pid);
             });
             supervisor.child(noted)
@@ -205,6 +210,9 @@ impl Partitions {
 
     /// Stops partitions, or starts them again, until there are `partitions`. Returns how many there
     /// were.
+    ///
+    /// It is for one process at a time to do: two at once may stop what is counted as running, and
+    /// then nobody is found there.
     ///
     /// Elixir: [`PartitionSupervisor.resize!/2`](https://hexdocs.pm/elixir/PartitionSupervisor.html#resize!/2).
     ///
