@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use procession::partition_supervisor::{PartitionSupervisor, Partitions};
 use procession::prelude::*;
-use procession::supervisor::{ChildState, SupervisorError};
+use procession::supervisor::{ChildState, ChildType, SupervisorError};
 
 use crate::support::*;
 
@@ -91,6 +91,17 @@ fn leads_to_the_next_process_when_one_has_crashed() {
     parts.supervisor().stop().unwrap();
 }
 
+#[test]
+fn leads_to_nobody_where_one_has_ended_for_good() {
+    let name = "partition_supervisor::ended";
+    let template = Part::child_template().restart(Restart::Temporary);
+    let parts = PartitionSupervisor::new(name, template).partitions(2).start_link().unwrap();
+    ServerRef::<Part>::at(parts.via(1)).stop().unwrap();
+    assert_eq!(parts.via(1).pid(), None);
+    assert_eq!((ask(&parts, 1), ask(&parts, 0)), (Err(CallError::NoProc), Ok(0)));
+    parts.supervisor().stop().unwrap();
+}
+
 // Elixir: partition_supervisor_test "raises on lookup after resizing to zero"
 #[test]
 fn is_made_smaller_and_larger_again() {
@@ -115,6 +126,11 @@ fn that_is_not_there_is_an_error() {
     assert_eq!(parts.partitions(), Err(SupervisorError::Call(CallError::NoProc)));
     assert_eq!(parts.resize(1), Err(SupervisorError::Call(CallError::NoProc)));
     assert_eq!(ask(&parts, 1), Err(CallError::NoProc));
+    let supervisor = parts.supervisor();
+    let no_proc = SupervisorError::Call(CallError::NoProc);
+    assert_eq!(supervisor.count_children(), Err(no_proc.clone()));
+    assert_eq!(supervisor.which_children().unwrap_err(), no_proc);
+    assert_eq!(supervisor.stop(), Err(StopError::NoProc));
 }
 
 // Elixir: partition_supervisor_test "raises if trying to register through it"
@@ -126,6 +142,33 @@ fn does_not_register_anybody() {
         matches!(refused, Err(StartError::AlreadyStarted(pid)) if Some(pid) == parts.via(1).pid())
     );
     parts.supervisor().stop().unwrap();
+}
+
+// Elixir: partition_supervisor_test "with_arguments", "count_children/1"
+#[test]
+fn starts_what_its_template_makes_of_a_number() {
+    let me = process::self_pid();
+    let template = ChildSpec::template("inner", move |number: usize| {
+        process::send(me, (number, "started"));
+        Supervisor::one_for_one().start_link()
+    });
+    let template = template.child_type(ChildType::Supervisor);
+    let name = "partition_supervisor::arguments";
+    let parts = PartitionSupervisor::new(name, template).partitions(3).start_link().unwrap();
+    for number in 0..3 {
+        assert_eq!(expect::<(usize, &str)>(), (number, "started"));
+    }
+    let counts = parts.supervisor().count_children().unwrap();
+    assert_eq!((counts.active, counts.workers, counts.supervisors), (3, 0, 3));
+    parts.supervisor().stop().unwrap();
+}
+
+// Elixir: partition_supervisor_test "raises without valid partitions"
+#[test]
+#[should_panic(expected = "at least one partition")]
+fn is_not_made_without_partitions() {
+    _ = PartitionSupervisor::new("partition_supervisor::zero", Part::child_template())
+        .partitions(0);
 }
 
 #[test]
