@@ -50,7 +50,6 @@ pub struct Unregistered<K> {
 }
 
 /// What is read without asking.
-#[derive(Debug)]
 pub(super) struct Shared<K, V> {
     pub(super) name: Arc<str>,
     pub(super) keys: Keys,
@@ -60,8 +59,18 @@ pub(super) struct Shared<K, V> {
     hasher: RandomState,
 }
 
+/// Without what is kept in it: that may be much, and showing it is the program's code, which would
+/// run while a partition is locked.
+impl<K, V> fmt::Debug for Shared<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("name", &self.name)
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Some of the keys.
-#[derive(Debug)]
 pub(super) struct Partition<K, V> {
     entries: RwLock<Entries<K, V>>,
     /// Who keeps it tidy.

@@ -4,8 +4,11 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use procession::prelude::*;
+use procession::process::Builder;
 use procession::registry::{Registered, Registry, RegistryError, Unregistered};
 use procession::sys;
 
@@ -153,6 +156,20 @@ fn tell_of_what_was_lost_in_a_crash() {
 }
 
 #[test]
+fn do_not_show_what_is_kept_there() {
+    in_process(|| {
+        let name = "partitions::shown";
+        let registry = Registry::<&str, &str>::unique(name).meta("limit", "in it");
+        let registry = registry.start_link().unwrap();
+        registry.register("a key", "a value").unwrap();
+        let status = format!("{:?}", sys::of(servers(name)[0]).get_status().unwrap());
+        assert!(status.contains(name), "{status}");
+        let is_shown = |kept| status.contains(kept);
+        assert!(!["a key", "a value", "in it"].into_iter().any(is_shown), "{status}");
+    });
+}
+
+#[test]
 fn do_not_take_a_signal_for_an_end() {
     in_process(|| {
         let name = "partitions::signal";
@@ -208,20 +225,22 @@ fn give_a_lock_to_who_waits_when_its_holder_ends() {
         let name = "partitions::holder";
         let registry = Registry::<u8>::unique(name).start_link().unwrap();
         let server = servers(name)[0];
-        let me = process::self_pid();
+        let (me, there) = (process::self_pid(), registry.clone());
+        let (let_go, held) = mpsc::channel::<()>();
+        // It is given up: what would give the lock back does not run.
+        let builder = Builder::new().kill_grace(Duration::from_millis(1));
         let body = move || {
             process::send(me, Begun);
-            idle_body();
+            _ = held.recv();
         };
-        let (holder, ended) = asks_for_lock(&registry, server, body);
+        let (holder, ended) = builder.spawn_monitor(move || drop(there.lock(&1, body))).unwrap();
         expect::<Begun>();
         let (_, gone_on) = asks_for_lock(&registry, server, || {});
         process::exit(holder, ExitReason::Kill);
         assert_eq!(down_reason(ended), ExitReason::Killed);
         assert_eq!(down_reason(gone_on), ExitReason::Normal);
-        sys::of(server).get_status().unwrap();
-        let monitors = process::info(server).unwrap().monitors.len();
-        assert_eq!(monitors, 0, "those who have had it are not watched");
+        drop(let_go);
+        assert_eq!(registry.lock(&1, || 1), Ok(1));
     });
 }
 
@@ -242,6 +261,9 @@ fn keep_a_lock_until_it_is_given_back_as_often_as_it_was_taken() {
             waiting
         });
         assert_eq!(down_reason(waiting.unwrap().1), ExitReason::Normal);
+        sys::of(server).get_status().unwrap();
+        let monitors = process::info(server).unwrap().monitors;
+        assert!(monitors.is_empty(), "those who have had it are still watched: {monitors:?}");
     });
 }
 
