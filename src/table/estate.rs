@@ -16,11 +16,10 @@ use crate::message::Message;
 use crate::process;
 use crate::process::address::deliver;
 use crate::process::current::current;
-use crate::process::lifecycle::do_aside;
 use crate::process::mailbox::Signal;
 use crate::process::unwind::{drop_caught, drop_each_caught};
 
-use super::registry::AnyTable;
+use super::registry::{AnyTable, Clearance};
 use super::rights::{Rights, Verdict, Wish};
 use super::rows::Rows;
 use super::shards::Shards;
@@ -112,7 +111,7 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
                 Verdict::OwnerHasEnded => {}
             }
             drop(locked);
-            self.settle();
+            registry::clear(self.settle());
         }
     }
 
@@ -201,7 +200,7 @@ impl<K: Key, V: Send + Sync + 'static> AnyTable for Core<K, V> {
     }
 
     fn info(&self) -> Result<TableInfo, TableError> {
-        self.settle();
+        registry::clear(self.settle());
         let (rights, heir) = {
             let estate = self.estate.lock();
             (estate.rights, estate.heir.as_ref().map(|heir| heir.pid))
@@ -219,15 +218,16 @@ impl<K: Key, V: Send + Sync + 'static> AnyTable for Core<K, V> {
         })
     }
 
-    fn settle(&self) {
-        match self.succeed() {
-            Some(Succession::Inherited(news)) => self.tell(news),
-            // Not here: neither the keeper nor a reader is to wait for the destructors of others.
-            Some(Succession::Deleted(Remains { rows, heir })) => do_aside(|| {
+    fn settle(&self) -> Option<Clearance> {
+        match self.succeed()? {
+            Succession::Inherited(news) => {
+                self.tell(news);
+                None
+            }
+            Succession::Deleted(Remains { rows, heir }) => Some(Box::new(|| {
                 rows.into_iter().for_each(|rows| drop_each_caught(rows.into_stored()));
                 drop_caught(heir);
-            }),
-            None => {}
+            })),
         }
     }
 }

@@ -70,6 +70,19 @@ impl<K, V> fmt::Debug for Table<K, V> {
     }
 }
 
+/// Whether both are the same table, or the same name.
+impl<K, V> PartialEq for Table<K, V> {
+    fn eq(&self, other: &Table<K, V>) -> bool {
+        match (&self.0, &other.0) {
+            (At::Core(core), At::Core(other)) => core.id == other.id,
+            (At::Name(name), At::Name(other)) => name == other,
+            (At::Core(_), At::Name(_)) | (At::Name(_), At::Core(_)) => false,
+        }
+    }
+}
+
+impl<K, V> Eq for Table<K, V> {}
+
 impl<K, V> From<Arc<Core<K, V>>> for Table<K, V> {
     fn from(core: Arc<Core<K, V>>) -> Table<K, V> {
         Table(At::Core(core))

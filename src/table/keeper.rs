@@ -89,7 +89,8 @@ impl GenServer for Keeper {
         };
         if let Ok(Down { object: Object::Pid(owner), .. }) = message.downcast::<Down>() {
             self.watched.remove(&owner);
-            registry::owned_by(owner).iter().for_each(|table| table.settle());
+            let tables = registry::owned_by(owner);
+            registry::clear(tables.iter().filter_map(|table| table.settle()));
         }
         noreply()
     }

@@ -8,15 +8,28 @@ use once_cell::sync::Lazy;
 use parking_lot::RwLock;
 
 use crate::id::Pid;
+use crate::process::lifecycle::do_aside;
 
 use super::{TableError, TableId, TableInfo};
+
+/// Drops what a table has left behind: that may take its time, and its panics are caught.
+pub(super) type Clearance = Box<dyn FnOnce() + Send>;
 
 /// A table whose types are not known.
 pub(super) trait AnyTable: Any + Send + Sync {
     fn id(&self) -> TableId;
     fn info(&self) -> Result<TableInfo, TableError>;
-    /// Hands it over, or deletes it, if its owner has ended.
-    fn settle(&self);
+    /// Hands it over, or deletes it, if its owner has ended. What that leaves behind is the
+    /// caller's to clear.
+    fn settle(&self) -> Option<Clearance>;
+}
+
+/// Clears what tables have left behind, where nobody waits for the destructors of others.
+pub(super) fn clear(left: impl IntoIterator<Item = Clearance>) {
+    let left: Vec<_> = left.into_iter().collect();
+    if !left.is_empty() {
+        do_aside(|| left.into_iter().for_each(|clear| clear()));
+    }
 }
 
 /// Locked after all that a table has.

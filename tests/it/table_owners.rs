@@ -177,6 +177,34 @@ fn is_not_given_to_the_dead_nor_to_its_owner() {
     assert_no_message();
 }
 
+#[test]
+fn is_freed_by_one_process_with_the_others_of_its_owner() {
+    let me = process::self_pid();
+    let owner = process::spawn(move || {
+        for n in 0..100_u32 {
+            let table: Table<u32, _> = Table::new().unwrap();
+            let tell = move || process::send(me, ("freed by", process::self_pid()));
+            table.insert(n, OnDrop(tell)).unwrap();
+        }
+        expect::<()>();
+    });
+    end(owner.unwrap());
+    let first = expect::<(&str, Pid)>();
+    (1..100).for_each(|_| assert_eq!(expect::<(&str, Pid)>(), first));
+}
+
+#[test]
+fn is_the_same_as_another_handle_of_it() {
+    in_process(|| {
+        let (one, other) = (Numbers::new().unwrap(), Numbers::new().unwrap());
+        assert!(one == one.clone() && one != other);
+        let by_name = Numbers::named("table_owners::same");
+        assert!(by_name == Numbers::named("table_owners::same") && by_name != one);
+        one.delete_table().unwrap();
+        assert!(one == one.clone(), "also when it is gone");
+    });
+}
+
 // OTP: ets_SUITE:heir
 #[test]
 fn passes_to_its_heir_each_time_its_owner_ends() {
