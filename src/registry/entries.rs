@@ -1,8 +1,10 @@
 //! The entries of one partition: by key, and by process.
 
-use std::collections::{HashMap, hash_map};
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use crate::id::Pid;
 
@@ -19,11 +21,14 @@ impl<V> Clone for Entry<V> {
     }
 }
 
+/// What there is under a key: most have one entry.
+type OfKey<V> = SmallVec<[Entry<V>; 1]>;
+
 /// Values and keys are never dropped here, as that may run the program's code: what is removed is
 /// returned.
 #[derive(Debug)]
 pub(super) struct Entries<K, V> {
-    by_key: HashMap<Arc<K>, Vec<Entry<V>>>,
+    by_key: HashMap<Arc<K>, OfKey<V>>,
     /// The keys of each process, and how many entries it has there.
     by_pid: HashMap<Pid, HashMap<Arc<K>, usize>>,
 }
@@ -39,7 +44,7 @@ impl<K, V> Default for Entries<K, V> {
 
 impl<K: Eq + Hash, V> Entries<K, V> {
     pub(super) fn get(&self, key: &K) -> &[Entry<V>] {
-        self.by_key.get(key).map_or(&[], Vec::as_slice)
+        self.by_key.get(key).map_or(&[], OfKey::as_slice)
     }
 
     pub(super) fn get_mut(&mut self, pid: Pid, key: &K) -> Option<&mut Entry<V>> {
@@ -71,11 +76,7 @@ impl<K: Eq + Hash, V> Entries<K, V> {
         let key = self.by_key.get_key_value(key).map_or(key, |(own, _)| own);
         let key = Arc::clone(key);
         *self.by_pid.entry(entry.pid).or_default().entry(Arc::clone(&key)).or_default() += 1;
-        match self.by_key.entry(key) {
-            hash_map::Entry::Occupied(entries) => entries.into_mut().push(entry),
-            // Most keys have one entry, so there is no room for more at first.
-            hash_map::Entry::Vacant(entries) => _ = entries.insert(vec![entry]),
-        }
+        self.by_key.entry(key).or_default().push(entry);
     }
 
     /// Removes those entries of a process under a key that are such.
@@ -115,9 +116,14 @@ impl<K: Eq + Hash, V> Entries<K, V> {
         let Some((own, _)) = self.by_key.get_key_value(key) else { return Vec::new() };
         let own = Arc::clone(own);
         let Some(entries) = self.by_key.get_mut(key) else { return Vec::new() };
-        let is_taken = |entry: &mut Entry<V>| entry.pid == pid && is_such(entry);
-        let taken = entries.extract_if(.., is_taken);
-        let taken = taken.map(|entry| (Arc::clone(&own), entry)).collect();
+        let mut taken = Vec::new();
+        entries.retain(|entry| {
+            let is_taken = entry.pid == pid && is_such(entry);
+            if is_taken {
+                taken.push((Arc::clone(&own), entry.clone()));
+            }
+            !is_taken
+        });
         if entries.is_empty() {
             self.by_key.remove(key);
         }
