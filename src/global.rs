@@ -63,6 +63,8 @@
 //! | `register_name`, `re_register_name` | the same; `_with` a function |
 //! | `unregister_name` | the same |
 //! | `whereis_name`, `registered_names`, `send` | the same |
+//! | `random_exit_name`, `random_notify_name`, `notify_all_name` | the same |
+//! | `global_name_conflict` | [`NameConflict`] |
 //! | `{global, Name}` | [`name`] |
 //! | `set_lock` | [`set_lock`], [`set_lock_timeout`] |
 //! | `del_lock` | the same |
@@ -72,8 +74,8 @@
 //! # Differences from OTP
 //!
 //! - There is one node for now. So nothing takes a list of nodes, and there is no `sync`,
-//!   `disconnect`, `random_exit_name`, or the like. A function that is to resolve a clash of names
-//!   is kept with the name, and never called.
+//!   `disconnect`, or the like. A function that is to resolve a clash of names is kept with the
+//!   name, and never called.
 //! - Names are strings, and so is what is locked; a [`Requester`] is a process or a string.
 //! - A process that has ended cannot be registered; in OTP it can, and its name is free again at
 //!   once.
@@ -86,6 +88,7 @@
 //!
 //! OTP: [`global`](https://www.erlang.org/doc/apps/kernel/global.html).
 
+mod resolve;
 mod locks;
 mod names;
 mod serve;
@@ -103,7 +106,10 @@ use crate::message::{Message, Registrar, Via};
 use crate::process;
 use crate::process::SendError;
 
-use names::{Directory, Resolve};
+pub use resolve::{NameConflict, notify_all_name, random_exit_name, random_notify_name};
+
+use names::Directory;
+use resolve::Resolve;
 use serve::{DelLock, ReRegister, Register, SetLock, Unregister, ask, ask_if_running};
 
 /// What is locked, and for whom.
@@ -261,8 +267,9 @@ pub fn register_name(name: impl Into<Arc<str>>, pid: Pid) -> Result<(), GlobalEr
 }
 
 /// As [`register_name`], with a function that says which of two processes is to keep the name, or
-/// that none is, when two nodes meet on which it was given to different ones. There is one node for
-/// now, so it is kept, and not called.
+/// that none is, when two nodes meet on which it was given to different ones: one of yours, or
+/// [`random_exit_name`], [`random_notify_name`], [`notify_all_name`]. There is one node for now, so
+/// it is kept, and not called.
 ///
 /// OTP: [`global:register_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#register_name/3).
 ///

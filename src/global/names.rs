@@ -1,16 +1,15 @@
 //! Global names: who has which.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
 
 use crate::id::{MonitorRef, Pid};
 use crate::process;
-use crate::process::unwind::drop_caught;
 
 use super::GlobalError;
+use super::resolve::Resolve;
 
 /// The names as everyone can read them; written by the process that keeps them.
 #[derive(Debug, Default)]
@@ -29,32 +28,6 @@ impl Directory {
         let pids = self.pids.read();
         let of_alive = pids.iter().filter(|(_, pid)| process::is_alive(**pid));
         of_alive.map(|(name, _)| Arc::clone(name)).collect()
-    }
-}
-
-/// Says which of two processes is to have a name that both have.
-pub(super) struct Resolve(Option<Box<ResolveFunction>>);
-
-type ResolveFunction = dyn Fn(&str, Pid, Pid) -> Option<Pid> + Send + Sync;
-
-impl Resolve {
-    pub(super) fn new(
-        resolve: impl Fn(&str, Pid, Pid) -> Option<Pid> + Send + Sync + 'static,
-    ) -> Resolve {
-        Resolve(Some(Box::new(resolve)))
-    }
-}
-
-impl fmt::Debug for Resolve {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Resolve")
-    }
-}
-
-impl Drop for Resolve {
-    fn drop(&mut self) {
-        // What the function keeps is no reason for all names to get lost.
-        drop_caught(self.0.take());
     }
 }
 

@@ -16,7 +16,8 @@ use crate::message::{Down, Message, Object, TaggedDown, Timeout};
 use crate::process;
 
 use super::locks::{Locks, Resource};
-use super::names::{Directory, Names, Resolve};
+use super::names::{Directory, Names};
+use super::resolve::Resolve;
 use super::{GlobalError, LockId};
 
 /// What it is registered as, and has published its names as.

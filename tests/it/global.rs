@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use procession::global::{self, GlobalError, LockId};
+use procession::global::{self, GlobalError, LockId, NameConflict};
 use procession::prelude::*;
 use procession::process::Builder;
 
@@ -228,6 +228,30 @@ fn a_function_that_resolves_clashes_is_kept_with_the_name() {
     assert_eq!(global::register_name(name, one), Ok(()), "the server goes on");
     exit_and_wait(one, ExitReason::Shutdown);
     process::exit(other, ExitReason::Shutdown);
+}
+
+// OTP: what these functions do with two processes of one node.
+#[test]
+fn the_functions_that_resolve_clashes_decide_as_in_otp() {
+    in_process(|| {
+        let me = process::self_pid();
+        let conflict = |other| NameConflict { name: "clash".into(), other };
+        let other = idle();
+        assert_eq!(global::random_notify_name("clash", me, other), Some(other));
+        assert_eq!(expect::<NameConflict>(), conflict(other));
+        assert_eq!(global::random_notify_name("clash", other, me), Some(me));
+
+        let tell = move || process::send(me, ("told", expect::<NameConflict>()));
+        let told = process::spawn(tell).unwrap();
+        assert_eq!(global::notify_all_name("clash", me, told), None);
+        assert_eq!(expect::<NameConflict>(), conflict(told));
+        assert_eq!(expect::<(&str, NameConflict)>(), ("told", conflict(me)));
+
+        let monitor = process::monitor(other);
+        assert_eq!(global::random_exit_name("clash", other, me), Some(me));
+        assert_eq!(down_reason(monitor), ExitReason::Killed);
+        global::register_name_with("global::clash", me, global::random_exit_name).unwrap();
+    });
 }
 
 #[derive(Debug)]
