@@ -99,8 +99,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use once_cell::sync::Lazy;
+
 use crate::directory;
 use crate::exit::{CallError, ExitReason};
+use crate::gen_server::ServerName;
 use crate::id::Pid;
 use crate::message::{Message, Registrar, Via};
 use crate::process;
@@ -461,5 +464,6 @@ impl Registrar for Global {
 
 /// What can be read of the names, if the process that keeps them runs.
 fn names() -> Option<Arc<Directory>> {
-    directory::find(serve::NAME)
+    static NAME: Lazy<ServerName> = Lazy::new(|| ServerName::from(serve::NAME));
+    directory::find(&NAME)
 }

@@ -40,7 +40,6 @@
 //!
 //! - Where Elixir raises as there are no partitions, or no such supervisor, nobody is found.
 //! - The ids of the children are the numbers of their partitions as text.
-//! - Its own name is one that the runtime keeps, not one of a registrar.
 //! - A child that is started by the name of a key is refused as if that was taken.
 //!
 //! Elixir: [`PartitionSupervisor`](https://hexdocs.pm/elixir/PartitionSupervisor.html).
@@ -56,21 +55,18 @@ use parking_lot::Mutex;
 
 use crate::directory;
 use crate::exit::CallError;
-use crate::gen_server::{StartError, StartOptions};
+use crate::gen_server::{ServerName, StartError, StartOptions};
 use crate::id::Pid;
 use crate::message::{Message, Registrar, Via};
 use crate::process;
 use crate::supervisor::serve::Plan;
 use crate::supervisor::{Child, ChildSpec, ChildType, Supervisor, SupervisorError, SupervisorRef};
 
-/// Where a supervisor keeps what makes it found, in its process dictionary.
-const PUBLICATION: &str = "procession::partition_supervisor";
-
 /// Processes of one kind under a supervisor, to be started.
 #[derive(Debug)]
 #[must_use = "it is to be started"]
 pub struct PartitionSupervisor<C> {
-    name: Arc<str>,
+    name: ServerName,
     template: ChildSpec<C, usize>,
     partitions: usize,
     intensity: (usize, Duration),
@@ -80,7 +76,7 @@ impl<C> Clone for PartitionSupervisor<C> {
     fn clone(&self) -> PartitionSupervisor<C> {
         let PartitionSupervisor { name, template, partitions, intensity } = self;
         PartitionSupervisor {
-            name: Arc::clone(name),
+            name: name.clone(),
             template: template.clone(),
             partitions: *partitions,
             intensity: *intensity,
@@ -90,11 +86,14 @@ impl<C> Clone for PartitionSupervisor<C> {
 
 impl<C: Child> PartitionSupervisor<C> {
     /// Each is made by `template`, with the number of its partition. The supervisor is registered
-    /// as `name`.
+    /// as `name`, which may be one that a [registrar](crate::Registrar) keeps.
     ///
     /// There are as many as the machine has processors, unless it is [told
     /// otherwise](Self::partitions); and at most three restarts in any five seconds.
-    pub fn new(name: impl Into<Arc<str>>, template: ChildSpec<C, usize>) -> PartitionSupervisor<C> {
+    pub fn new(
+        name: impl Into<ServerName>,
+        template: ChildSpec<C, usize>,
+    ) -> PartitionSupervisor<C> {
         let partitions = thread::available_parallelism().map_or(1, usize::from);
         let intensity = (3, Duration::from_secs(5));
         PartitionSupervisor { name: name.into(), template, partitions, intensity }
@@ -125,7 +124,7 @@ impl<C: Child> PartitionSupervisor<C> {
     ///
     /// As [`Supervisor::start_link`]; [`StartError::AlreadyStarted`] if the name is taken.
     pub fn start_link(self) -> Result<Partitions, StartError> {
-        let partitions = Partitions::named(Arc::clone(&self.name));
+        let partitions = Partitions::named(self.name.clone());
         self.start_supervisor().map(|_| partitions)
     }
 
@@ -136,7 +135,7 @@ impl<C: Child> PartitionSupervisor<C> {
     }
 
     fn start_supervisor(self) -> Result<SupervisorRef, StartError> {
-        let options = StartOptions::new().name(&*self.name);
+        let options = StartOptions::new().name(self.name.clone());
         let init = || Ok(Some(Plan::Ordered(self.supervisor())));
         SupervisorRef::start(type_name::<PartitionSupervisor<C>>(), init, options)
     }
@@ -146,9 +145,7 @@ impl<C: Child> PartitionSupervisor<C> {
         let PartitionSupervisor { name, template, partitions, intensity } = self;
         let pids = (0..partitions).map(|_| Mutex::new(None)).collect();
         let shared = Arc::new(Shared { pids, active: Mutex::new(partitions) });
-        // It is found as long as its process lives. (The specs do not last: that of a temporary
-        // child is emptied when it has started.)
-        process::dictionary::put(PUBLICATION, directory::publish(&name, Arc::clone(&shared)));
+        directory::publish_for_life(name, Arc::clone(&shared));
         let supervisor = Supervisor::one_for_one().intensity(intensity.0, intensity.1);
         (0..partitions).fold(supervisor, |supervisor, number| {
             let shared = Arc::clone(&shared);
@@ -171,18 +168,21 @@ struct Shared {
 /// The partitions of a supervisor, by its name: whichever has that when it is used.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Partitions {
-    name: Arc<str>,
+    name: ServerName,
 }
 
 impl Partitions {
     /// Those of the supervisor that is called `name` at the time of each use.
-    pub fn named(name: impl Into<Arc<str>>) -> Partitions {
+    pub fn named(name: impl Into<ServerName>) -> Partitions {
         Partitions { name: name.into() }
     }
 
     /// Their supervisor.
     pub fn supervisor(&self) -> SupervisorRef {
-        SupervisorRef::named(Arc::clone(&self.name))
+        match &self.name {
+            ServerName::Local(name) => SupervisorRef::named(Arc::clone(name)),
+            ServerName::Via(name) => SupervisorRef::at(name.clone()),
+        }
     }
 
     fn shared(&self) -> Option<Arc<Shared>> {
@@ -236,7 +236,11 @@ impl Partitions {
         }
         *shared.active.lock() = partitions;
         for number in partitions..before {
-            supervisor.terminate_child(number.to_string())?;
+            match supervisor.terminate_child(number.to_string()) {
+                // A temporary one may have ended for good.
+                Ok(()) | Err(SupervisorError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(before)
     }

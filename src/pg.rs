@@ -93,7 +93,7 @@ use std::time::Duration;
 
 use crate::directory;
 use crate::exit::CallError;
-use crate::gen_server::{GenServer, HandleCall, ServerRef, StartError, StartOptions};
+use crate::gen_server::{GenServer, HandleCall, ServerName, ServerRef, StartError, StartOptions};
 use crate::id::{MonitorRef, Pid};
 use crate::process;
 use crate::process::Mark;
@@ -443,7 +443,7 @@ impl<G: Group> Scope<G> {
 
     /// What the scope has made known, if it runs.
     fn table(&self) -> Option<Arc<Table<G>>> {
-        directory::find(&self.name)
+        directory::find(&ServerName::Local(Arc::clone(&self.name)))
     }
 
     /// Asks the scope, which waits for nobody.

@@ -95,6 +95,7 @@ use std::sync::Arc;
 
 use crate::directory;
 use crate::exit::{Detail, ExitReason};
+use crate::gen_server::ServerName;
 use crate::id::Pid;
 use crate::message::{Message, Registrar, Via};
 use crate::process;
@@ -210,7 +211,8 @@ impl<K: Key, V: Value> Registry<K, V> {
     }
 
     fn shared(&self) -> Result<Arc<Shared<K, V>>, RegistryError> {
-        directory::find(&self.name).ok_or_else(|| RegistryError::NoRegistry(self.name.clone()))
+        let name = ServerName::Local(Arc::clone(&self.name));
+        directory::find(&name).ok_or_else(|| RegistryError::NoRegistry(Arc::clone(&self.name)))
     }
 
     /// As [`shared`](Self::shared), where keys stand for processes.

@@ -3,6 +3,7 @@
 use std::any::type_name;
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exit::ExitReason;
@@ -98,12 +99,12 @@ impl StartOptions {
 #[non_exhaustive]
 pub enum ServerName {
     /// A name that the runtime keeps.
-    Local(String),
+    Local(Arc<str>),
     /// A name that a registrar keeps.
     Via(Via),
 }
 
-impl<S: Into<String>> From<S> for ServerName {
+impl<S: Into<Arc<str>>> From<S> for ServerName {
     fn from(name: S) -> ServerName {
         ServerName::Local(name.into())
     }
@@ -112,6 +113,15 @@ impl<S: Into<String>> From<S> for ServerName {
 impl From<Via> for ServerName {
     fn from(name: Via) -> ServerName {
         ServerName::Via(name)
+    }
+}
+
+impl fmt::Display for ServerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ServerName::Local(name) => f.write_str(name),
+            ServerName::Via(name) => fmt::Display::fmt(name, f),
+        }
     }
 }
 
@@ -412,7 +422,7 @@ pub enum EnterLoopError {
     /// It was not started by [`proc_lib`].
     NotStartedByProcLib,
     /// It is not registered under this name.
-    NotRegistered(String),
+    NotRegistered(Arc<str>),
     /// The registrar does not know it by this name.
     NotRegisteredVia(Via),
 }

@@ -45,7 +45,7 @@ impl<G: Group> GenServer for Server<G> {
     fn init(name: Arc<str>) -> InitResult<Server<G>> {
         let table = Arc::new(Table::default());
         ready(Server {
-            _publication: directory::publish(&name, Arc::clone(&table)),
+            _publication: directory::publish(name, Arc::clone(&table)),
             table,
             members: HashMap::new(),
             monitors: HashMap::new(),

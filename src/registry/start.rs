@@ -6,7 +6,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::directory;
-use crate::directory::Publication;
 use crate::exit::Detail;
 use crate::gen_server::{GenServer, StartError, StartOptions};
 use crate::supervisor::serve::Plan;
@@ -105,22 +104,17 @@ impl<K: Key, V: Value> Start<K, V> {
         let Start { registry, keys, partitions, listeners, meta } = self;
         let shared =
             Arc::new(Shared::<K, V>::new(registry.name, keys, partitions, listeners, meta));
-        let publication = Arc::new(directory::publish(&shared.name, Arc::clone(&shared)));
+        directory::publish_for_life(Arc::clone(&shared.name), Arc::clone(&shared));
         (0..partitions).fold(Supervisor::one_for_all(), |supervisor, number| {
-            supervisor.child(partition(&shared, number, &publication))
+            supervisor.child(partition(&shared, number))
         })
     }
 }
 
-/// One partition; as long as there is this spec, the registry is found.
 fn partition<K: Key, V: Value>(
     shared: &Arc<Shared<K, V>>,
     number: usize,
-    publication: &Arc<Publication>,
 ) -> ChildSpec<impl Child + use<K, V>> {
-    let (shared, publication) = (Arc::clone(shared), Arc::clone(publication));
-    ChildSpec::new(number.to_string(), move || {
-        _ = &publication;
-        Keeper::start_link((Arc::clone(&shared), number))
-    })
+    let shared = Arc::clone(shared);
+    ChildSpec::new(number.to_string(), move || Keeper::start_link((Arc::clone(&shared), number)))
 }

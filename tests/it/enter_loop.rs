@@ -95,7 +95,7 @@ fn needs_the_name_that_it_is_said_to_have() {
     let settings = || StartOptions::new().name("enter_loop::missing");
     let (_, monitor) = become_puppet(plainly(), || {}, settings);
     let reason = down_reason(monitor);
-    let error = EnterLoopError::NotRegistered("enter_loop::missing".to_owned());
+    let error = EnterLoopError::NotRegistered("enter_loop::missing".into());
     assert_eq!(reason.downcast_ref(), Some(&error), "{reason}");
 }
 
@@ -105,7 +105,7 @@ fn needs_the_name_itself() {
     const NAME: &str = "enter_loop::of_another";
     let settings = || StartOptions::new().name(NAME);
     let other = Builder::new().name(NAME).spawn(idle_body).unwrap();
-    let error = EnterLoopError::NotRegistered(NAME.to_owned());
+    let error = EnterLoopError::NotRegistered(NAME.into());
     let prepares: [fn(); 2] =
         [|| {}, || process::register("enter_loop::another", process::self_pid()).unwrap()];
     for prepare in prepares {

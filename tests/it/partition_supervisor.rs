@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use procession::partition_supervisor::{PartitionSupervisor, Partitions};
 use procession::prelude::*;
+use procession::registry::Registry;
 use procession::supervisor::{ChildState, ChildType, SupervisorError};
 
 use crate::support::*;
@@ -99,6 +100,7 @@ fn leads_to_nobody_where_one_has_ended_for_good() {
     ServerRef::<Part>::at(parts.via(1)).stop().unwrap();
     assert_eq!(parts.via(1).pid(), None);
     assert_eq!((ask(&parts, 1), ask(&parts, 0)), (Err(CallError::NoProc), Ok(0)));
+    assert_eq!(parts.resize(1), Ok(2), "there is nobody to be stopped");
     parts.supervisor().stop().unwrap();
 }
 
@@ -131,6 +133,23 @@ fn that_is_not_there_is_an_error() {
     assert_eq!(supervisor.count_children(), Err(no_proc.clone()));
     assert_eq!(supervisor.which_children().unwrap_err(), no_proc);
     assert_eq!(supervisor.stop(), Err(StopError::NoProc));
+}
+
+// Elixir: partition_supervisor_test "stop/1", for names of all kinds
+#[test]
+fn is_found_by_a_name_that_a_registrar_keeps() {
+    let registry = Registry::<u8>::unique("partition_supervisor::names").start_link().unwrap();
+    for name in [registry.via(1), procession::global::name("partition_supervisor::global")] {
+        let parts = PartitionSupervisor::new(name.clone(), Part::child_template()).partitions(2);
+        parts.start_link().unwrap();
+        let parts = Partitions::named(name.clone());
+        assert_eq!((parts.partitions(), ask(&parts, 0), ask(&parts, 3)), (Ok(2), Ok(0), Ok(1)));
+        assert_eq!(parts.supervisor().pid(), name.pid());
+        assert_eq!(parts.supervisor().count_children().unwrap().active, 2);
+        parts.supervisor().stop().unwrap();
+        assert_eq!((name.pid(), ask(&parts, 0)), (None, Err(CallError::NoProc)));
+    }
+    SupervisorRef::named("partition_supervisor::names").stop().unwrap();
 }
 
 // Elixir: partition_supervisor_test "raises if trying to register through it"
