@@ -1,5 +1,6 @@
 //! Global names and locks. What happens when their server ends is in a test of its own.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -175,6 +176,8 @@ fn a_message_to_a_name_reaches_its_process_or_comes_back() {
         global::register_name(name, me).unwrap();
         assert_eq!(global::send(name, 7_u8), Ok(me));
         assert_eq!(expect::<u8>(), 7);
+        assert!(process::send(&global::name(name), 8_u8).is_ok());
+        assert_eq!(expect::<u8>(), 8);
         assert_no_message();
     });
 }
@@ -557,6 +560,20 @@ fn a_transaction_holds_the_lock_while_it_runs() {
     assert_free(&one);
 }
 
+#[test]
+fn a_transaction_waits_for_its_lock_no_longer_than_it_may() {
+    let (one, other) = rivals("trans_timeout");
+    let holder = lock_elsewhere(&one);
+    let (me, id) = (process::self_pid(), other.clone());
+    process::spawn(move || {
+        let aborted = global::trans_timeout(&id, Duration::from_millis(1), || panic!("it runs"));
+        process::send(me, Err::<(), GlobalError>(aborted.unwrap_err()));
+    })
+    .unwrap();
+    assert_eq!(expect::<Result<(), GlobalError>>(), Err(GlobalError::Locked(other)));
+    process::exit(holder, ExitReason::Shutdown);
+}
+
 // OTP: global_SUITE:locks
 #[test]
 fn a_transaction_that_fails_gives_the_lock_up() {
@@ -632,6 +649,14 @@ fn an_error_says_what_is_wrong() {
     let (one, _) = rivals("error");
     let text = GlobalError::Locked(one).to_string();
     assert_eq!(text, r#"cannot lock "global::error" for "one": it is locked for another"#);
+    let pid = process::self_pid();
+    let has_name = GlobalError::HasName { pid, name: "it".into() };
+    assert_eq!(has_name.to_string(), format!(r#"{pid} already has the global name "it""#));
+    assert!(has_name.source().is_none());
+    let unanswered = GlobalError::Call(CallError::NoProc);
+    assert_eq!(unanswered.to_string(), CallError::NoProc.to_string());
+    let source = unanswered.source().and_then(|it| it.downcast_ref());
+    assert_eq!(source, Some(&CallError::NoProc));
 }
 
 #[test]
