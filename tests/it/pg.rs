@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::error::Error;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -639,6 +640,45 @@ fn names_of_groups_are_cloned_and_dropped_where_the_scope_can_be_used() {
     });
 }
 
+/// A group whose name, when it is cloned, counts the members that are read then.
+#[derive(Debug)]
+struct Counting(usize);
+
+impl Clone for Counting {
+    fn clone(&self) -> Counting {
+        Counting(Scope::<Counting>::named("pg::counting").get_members(self).len())
+    }
+}
+
+impl PartialEq for Counting {
+    fn eq(&self, _: &Counting) -> bool {
+        true
+    }
+}
+
+impl Eq for Counting {}
+
+impl Hash for Counting {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+#[test]
+fn a_change_can_be_read_before_the_first_is_told_of_it() {
+    in_process(|| {
+        let scope = Scope::<Counting>::start_link("pg::counting").unwrap();
+        let me = process::self_pid();
+        scope.monitor(Counting(0)).unwrap();
+        let told = || {
+            let update = expect::<Update<Counting>>();
+            (update.change, update.group.0)
+        };
+        scope.join(Counting(0), [me, me, me]).unwrap();
+        assert_eq!(told(), (Change::Join, 3));
+        scope.leave(Counting(0), me).unwrap();
+        assert_eq!(told(), (Change::Leave, 2));
+    });
+}
+
 /// A group whose comparisons can do something else first, each time once.
 #[derive(Clone, Debug, Eq)]
 struct Curious(u8);
@@ -710,4 +750,14 @@ fn a_killed_thread_is_told_that_the_scope_has_not_answered() {
         process::exit(pids.recv().unwrap(), ExitReason::Kill);
         drop(let_go);
     });
+}
+
+#[test]
+fn an_error_says_what_is_wrong() {
+    assert_eq!(LeaveError::NotJoined.to_string(), "not a member of the group");
+    assert!(LeaveError::NotJoined.source().is_none());
+    let unanswered = LeaveError::Call(CallError::NoProc);
+    assert_eq!(unanswered.to_string(), CallError::NoProc.to_string());
+    let source = unanswered.source().and_then(|it| it.downcast_ref());
+    assert_eq!(source, Some(&CallError::NoProc));
 }
