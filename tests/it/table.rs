@@ -131,6 +131,7 @@ fn goes_through_an_ordered_table_in_order() {
     let range = |rows: Result<_, _>| -> Vec<i32> { rows.map(keys).unwrap() };
     assert_eq!(range(numbers.range(3..=8)), [4, 6, 8]);
     assert_eq!(range(numbers.range(4..8)), [4, 6]);
+    assert_eq!(range(numbers.range(4..=4)), [4]);
     assert_eq!(range(numbers.range(3_996..)), [3_996, 3_998]);
     assert_eq!(range(numbers.range(..4)), [0, 2]);
     assert_eq!(range(numbers.range::<i32>(..)).len(), 2_000);
@@ -258,6 +259,39 @@ fn counts() {
     }
 }
 
+thread_local! {
+    static ASIDE: Cell<Option<Box<dyn FnOnce()>>> = const { Cell::new(None) };
+}
+
+/// A key that, when it is cloned, can do something else first, each time once.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Slow;
+
+impl Clone for Slow {
+    fn clone(&self) -> Slow {
+        if let Some(aside) = ASIDE.take() {
+            aside();
+        }
+        Slow
+    }
+}
+
+#[test]
+fn counts_again_if_a_value_is_replaced_meanwhile() {
+    for options in kinds() {
+        let counters: Table<Slow, u32> = new(options);
+        counters.insert(Slow, 0).unwrap();
+        // Somebody reads the row, so another takes its place, with a clone of the key.
+        let row = counters.row(&Slow).unwrap().unwrap();
+        let meddler = counters.clone();
+        ASIDE.set(Some(Box::new(move || {
+            assert_eq!(meddler.update_counter(&Slow, 10), Ok(10));
+        })));
+        assert_eq!(counters.update_counter(&Slow, 1), Ok(11));
+        assert_eq!((counters.get(&Slow), *row), (Ok(Some(11)), 0));
+    }
+}
+
 type Errors = Vec<Option<TableError>>;
 
 fn try_to_read(table: &Table<u32, u32>) -> Errors {
@@ -356,6 +390,26 @@ fn says_who_owns_it_when_it_refuses() {
     let error = elsewhere(move || table.insert(1, 1).unwrap_err());
     let text = format!("the table is protected: only its owner {owner} may do that");
     assert_eq!(error.to_string(), text);
+}
+
+#[test]
+fn calls_no_closure_of_who_may_not_write() {
+    for options in kinds() {
+        let table: Table<u32, u32> = new(options);
+        table.insert(1, 1).unwrap();
+        let errors: Errors = elsewhere(move || {
+            vec![
+                table.update(&1, |_| panic!("called")).err(),
+                table.update_or_insert(1, 1, |_| panic!("called")).err(),
+                table.update_or_insert(2, 1, |_| panic!("called")).err(),
+                table.delete_if(&1, |_| panic!("called")).err(),
+                table.select_replace(|_, _| panic!("called")).err(),
+                table.select_delete(|_, _| panic!("called")).err(),
+            ]
+        });
+        let is_refused = |it: &Option<TableError>| matches!(it, Some(TableError::NotOwner { .. }));
+        assert!(errors.iter().all(is_refused), "{errors:?}");
+    }
 }
 
 #[test]
