@@ -46,5 +46,8 @@ fn the_keeper_is_killed() {
         exit_and_wait(owner.unwrap(), ExitReason::Kill);
         drop(new(TableOptions::new()));
         expect::<Gift>();
+        // It belongs to nobody, also if somebody has had it started.
+        let keeper = process::whereis("table_keeper").unwrap();
+        assert!(!process::info(keeper).unwrap().ancestors.contains(&me));
     });
 }

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use procession::prelude::*;
+use procession::sys;
 use procession::table::{self, Table, TableError, TableOptions, Transferred};
 
 use crate::staging::*;
@@ -368,6 +369,43 @@ fn is_watched_by_a_keeper_that_belongs_to_no_application() {
         let keeper = expect::<Option<Pid>>().unwrap();
         assert!(!process::info(keeper).unwrap().ancestors.contains(&me));
     });
+}
+
+#[test]
+fn is_watched_once_with_the_others_of_its_owner_until_that_ends() {
+    let me = process::self_pid();
+    let owner = process::spawn(move || {
+        (0..3).for_each(|_| drop(new(TableOptions::new())));
+        process::send(me, "made");
+        expect::<()>();
+    })
+    .unwrap();
+    expect::<&str>();
+    // It answers after all that it was told before.
+    let is_known = || {
+        let status = sys::of("table_keeper").get_status().unwrap();
+        status.state.contains(&owner.to_string())
+    };
+    assert!(is_known());
+    let keeper = process::whereis("table_keeper").unwrap();
+    let monitors = process::info(keeper).unwrap().monitors;
+    assert_eq!(monitors.into_iter().filter(|it| *it == owner).count(), 1);
+    end(owner);
+    wait_until(|| !is_known());
+}
+
+#[test]
+fn is_forgotten_when_it_is_gone() {
+    let name: Arc<str> = Arc::from("table_owners::forgotten");
+    let options = || TableOptions::new().name(Arc::clone(&name));
+    // Who lists all tables at the moment has it a little longer.
+    let is_nowhere = || Arc::strong_count(&name) == 1;
+    new(options()).delete_table().unwrap();
+    wait_until(is_nowhere);
+    let (owner, table) = owned_elsewhere(options());
+    drop(table);
+    end(owner);
+    wait_until(is_nowhere);
 }
 
 /// Owns a table while no counter does.
