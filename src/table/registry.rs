@@ -88,9 +88,7 @@ pub(super) fn all() -> Vec<Arc<dyn AnyTable>> {
     TABLES.read().owned.values().cloned().collect()
 }
 
-/// Each once.
+/// Each as often as it owns a table.
 pub(super) fn owners() -> Vec<Pid> {
-    let mut owners: Vec<Pid> = TABLES.read().owned.keys().map(|(owner, _)| *owner).collect();
-    owners.dedup();
-    owners
+    TABLES.read().owned.keys().map(|(owner, _)| *owner).collect()
 }

@@ -358,20 +358,6 @@ fn of_a_thread_of_the_programs_own_ends_with_it() {
 }
 
 #[test]
-fn is_watched_by_a_keeper_that_belongs_to_no_application() {
-    in_process(|| {
-        let me = process::self_pid();
-        let maker = process::spawn(move || {
-            drop(new(TableOptions::new()));
-            process::send(me, process::whereis("table_keeper"));
-        });
-        wait_for_exit(maker.unwrap());
-        let keeper = expect::<Option<Pid>>().unwrap();
-        assert!(!process::info(keeper).unwrap().ancestors.contains(&me));
-    });
-}
-
-#[test]
 fn is_watched_once_with_the_others_of_its_owner_until_that_ends() {
     let me = process::self_pid();
     let owner = process::spawn(move || {
