@@ -155,8 +155,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let monitor = process::monitor(&bert);
     bert.call(Cue::Die)?;
-    receive! { down: Down if down.monitor == monitor => println!("bert is down: {}", down.reason) }
+    let reason = receive! { down: Down if down.monitor == monitor => down.reason };
     show.which_children()?; // The supervisor answers when the next one is there.
+    println!("the last bert is down: {reason}");
     bert.call(Cue::Say("Where was I?"))?;
 
     let oscar = ServerRef::<Character>::at(Via::new(Stage, "oscar"));

@@ -715,8 +715,8 @@ mod via_registry {
              bert enters\n\
              bert: Ernie, where is the banana?\n\
              there is one bert: true\n\
-             bert is down: \"forgot the lines\"\n\
              bert enters\n\
+             the last bert is down: \"forgot the lines\"\n\
              bert: Where was I?\n\
              oscar: no such process\n",
             "[#-#-#T#:#:#Z ERROR procession::gen_server] server <#.#.#> is terminating\n\
