@@ -398,12 +398,14 @@ fn who_has_registered_ends_with_the_registry_unless_it_traps_exits() {
     member.does(move || there.register(1, ()).unwrap());
     registry.register(2, ()).unwrap(); // As a thread of the program's own, this traps exits.
     let partition = child.which_children().unwrap()[0].state.pid().unwrap();
+    let monitor = process::monitor(partition);
     process::exit(partition, ExitReason::Kill);
     assert_eq!(down_reason(member.monitor), ExitReason::Killed);
     receive! {
         exit: Exit if exit.from == partition => assert_eq!(exit.reason, ExitReason::Killed),
         after patience() => panic!("no exit"),
     }
+    down_reason(monitor); // By now its supervisor has been told, too.
     let left = child.which_children().unwrap()[0].state.pid().unwrap();
     assert_ne!(left, partition);
     assert_eq!(registry.count(), Ok(0));
