@@ -131,12 +131,15 @@ impl ServerName {
         let me = process::self_pid();
         match self {
             ServerName::Local(name) => process::register(name, me).map_err(Refusal::Name),
-            ServerName::Via(name) => match process::catch(|| (name.register(me), name.pid())) {
-                Ok((true, _)) => Ok(()),
-                Ok((false, Some(holder))) => Err(Refusal::AlreadyStarted(holder)),
-                Ok((false, None)) => Err(Refusal::Failed(ExitReason::new("the name is refused"))),
-                Err(reason) => Err(Refusal::Failed(reason)),
-            },
+            ServerName::Via(name) => {
+                let register = || if name.register(me) { Ok(()) } else { Err(name.pid()) };
+                match process::catch(register) {
+                    Ok(Ok(())) => Ok(()),
+                    Ok(Err(Some(holder))) => Err(Refusal::AlreadyStarted(holder)),
+                    Ok(Err(None)) => Err(Refusal::Failed(ExitReason::new("the name is refused"))),
+                    Err(reason) => Err(Refusal::Failed(reason)),
+                }
+            }
         }
     }
 

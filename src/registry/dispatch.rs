@@ -31,7 +31,7 @@ where
             outcome = outcome.and(Err(reason));
         }
         process::unlink(pid);
-        process::receive_match_timeout(Duration::ZERO, |message| {
+        process::receive_match_since(since, Duration::ZERO, |message| {
             message.downcast_ref::<Exit>().is_some_and(|exit| exit.from == pid)
         });
     }

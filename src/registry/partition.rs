@@ -390,6 +390,7 @@ impl<K: Key, V: Value> HandleCast<Unlock<K>> for Keeper<K, V> {
 mod tests {
     use super::*;
     use crate::exit::ExitReason;
+    use crate::id::MonitorRef;
 
     /// A registry with one partition.
     fn shared(name: &str) -> Arc<Shared<u8, ()>> {
@@ -399,6 +400,12 @@ mod tests {
     fn add(shared: &Shared<u8, ()>, server: Pid, pid: Pid) -> Result<(), Refusal> {
         let entry = Entry { pid, value: Arc::new(()) };
         shared.partitions[0].add(server, &Arc::new(1), entry, shared.keys).map(drop)
+    }
+
+    fn wait_for_down(monitor: MonitorRef) {
+        process::receive_match(|it| {
+            it.downcast_ref().is_some_and(|it: &Down| it.monitor == monitor)
+        });
     }
 
     #[test]
@@ -417,9 +424,7 @@ mod tests {
         let shared = shared("partition::ended");
         let server = shared.partitions[0].server.lock().unwrap();
         let (pid, monitor) = process::spawn_monitor(|| {}).unwrap();
-        process::receive_match(|it| {
-            it.downcast_ref().is_some_and(|it: &Down| it.monitor == monitor)
-        });
+        wait_for_down(monitor);
         assert_eq!(add(&shared, server, pid), Err(Refusal::CallerEnded));
         assert!(shared.partitions[0].entries.read().is_empty());
     }
@@ -431,9 +436,7 @@ mod tests {
         let server = shared.partitions[0].server.lock().unwrap();
         let monitor = process::monitor(server);
         process::exit(server, ExitReason::Kill);
-        process::receive_match(|it| {
-            it.downcast_ref().is_some_and(|it: &Down| it.monitor == monitor)
-        });
+        wait_for_down(monitor);
         // It answers when the next one is there.
         crate::supervisor::SupervisorRef::named("partition::restarted").count_children().unwrap();
         assert_eq!(add(&shared, server, process::self_pid()), Err(Refusal::Restarted));
@@ -448,17 +451,12 @@ mod tests {
         let registry = super::super::Registry::<u8, u8>::duplicate("partition::clean");
         let registry = registry.partitions(3).start_link().unwrap();
         let shared = registry.shared().unwrap();
-        let (pid, monitor) = process::spawn_monitor(move || {
+        let (_, monitor) = process::spawn_monitor(move || {
             (0..20).for_each(|key| registry.register(key % 10, key).unwrap());
             panic!("on purpose");
         })
         .unwrap();
-        drop((
-            pid,
-            process::receive_match(|it| {
-                it.downcast_ref::<Down>().is_some_and(|down| down.monitor == monitor)
-            }),
-        ));
+        wait_for_down(monitor);
         assert_eq!(shared.count(), 0);
         for partition in &shared.partitions {
             // Its exit came before; the answer says that the server is through with it.
