@@ -51,9 +51,9 @@ fn settings_take_effect_and_change_nothing_else() {
     }
     assert_eq!(process::system_info().threads, 1);
 
-    // Whoever parks at once is woken all the same, as is one who looks out for long.
-    for looks in [0, 1_000, 40] {
-        tuning::set_spin_budget(looks);
+    // A process that parks at once is woken all the same, as is one that backs off for long.
+    for wake_ups in [0, 1_000, u32::MAX, 2] {
+        tuning::set_spin_budget(wake_ups);
         let server = Successor::start(()).unwrap();
         let last = (0..1_000).try_fold(0, |n, _| server.call_timeout(n, patience()));
         assert_eq!(last, Ok(1_000));

@@ -7,10 +7,10 @@ use crate::exit::ExitReason;
 use crate::message::Exit;
 use crate::message::Message;
 
+use super::backoff::{self, WaitFor};
 use super::current::{Ended, Process, current};
 use super::mailbox::{Entry, Envelope, ExitCause, ExitSignal, Held, Mark, Signal};
 use super::monitor;
-use super::patience;
 use super::reply_slot::Awaiting;
 use super::ties::{self, MakeDown, Verdict};
 use super::unwind::{self, drop_caught};
@@ -276,14 +276,13 @@ impl Process {
                 self.check()?;
                 return Ok(awaiting.take());
             }
-            if !timeout.is_zero() && patience::look_out(is_answered) {
-                continue;
-            }
-            let deadline = *deadline.get_or_insert_with(|| deadline_after(timeout));
-            if is_past(deadline) {
+            if timeout.is_zero() || deadline.is_some_and(is_past) {
                 return Ok(None);
             }
-            slot.park_unless(deadline, ready);
+            let set = || *deadline.get_or_insert_with(|| deadline_after(timeout));
+            backoff::wait(WaitFor::Reply, set, is_answered, |deadline| {
+                slot.park_unless(deadline, ready)
+            });
         }
     }
 
@@ -302,9 +301,12 @@ impl Process {
     /// no reason.
     pub(crate) fn wait(self, deadline: Option<Instant>) {
         let has_arrivals = || self.slot.mailbox.has_arrivals();
-        if !patience::look_out(has_arrivals) {
-            self.slot.park_unless(deadline, || has_arrivals() || !self.is_running());
-        }
+        backoff::wait(
+            WaitFor::Message,
+            || deadline,
+            has_arrivals,
+            |deadline| self.slot.park_unless(deadline, || has_arrivals() || !self.is_running()),
+        );
     }
 
     /// Waits for a message with as little memory as can be.

@@ -47,6 +47,8 @@ use crate::exit::ExitReason;
 use crate::id::Pid;
 use crate::message::Message;
 
+use super::backoff::Parked;
+use super::clock;
 use super::dictionary::Dictionary;
 use super::mailbox::{Envelope, Mailbox, Orphans, Signal};
 use super::reply_slot::{Clients, ReplySlot};
@@ -153,6 +155,9 @@ pub(crate) struct Slot {
 pub(crate) struct Wait {
     /// Set while the thread is parked, or about to be.
     parked: AtomicBool,
+    /// When somebody began to wake it, 0 if nobody has. Relaxed: the waker's unpark, which comes
+    /// after the store, publishes it.
+    woken_at: AtomicU64,
     /// Whom the process waits for.
     pub(crate) edge: WaitEdge,
     /// Where the reply to its call is put.
@@ -383,8 +388,12 @@ impl Slot {
 
     #[inline]
     fn unpark_if_parked(&self) {
-        let parked = &self.wait.parked;
+        let Wait { parked, woken_at, .. } = &*self.wait;
         if parked.load(Ordering::Relaxed) && parked.swap(false, Ordering::SeqCst) {
+            // Between the two, so that it is the time of this wake-up: the owner clears it before
+            // it sets `parked`. A waker that is held up here overwrites that of a later one, with a
+            // time from before the later wait, which tells the owner nothing.
+            woken_at.store(clock::now(), Ordering::Relaxed);
             self.unparker.unpark();
         }
     }
@@ -392,17 +401,29 @@ impl Slot {
     /// Parks the slot's own thread until it is woken or `deadline` has come, unless `ready`.
     ///
     /// It may return without cause, so every caller loops.
-    pub(crate) fn park_unless(&self, deadline: Option<Instant>, ready: impl Fn() -> bool) {
+    pub(crate) fn park_unless(
+        &self,
+        deadline: Option<Instant>,
+        ready: impl Fn() -> bool,
+    ) -> Parked {
         let parker = self.parker.lock();
-        self.wait.parked.store(true, Ordering::SeqCst);
+        let Wait { parked, woken_at, .. } = &*self.wait;
+        woken_at.store(0, Ordering::Relaxed);
+        parked.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
-        if !ready() {
+        let is_ready = ready();
+        if !is_ready {
             match deadline {
                 Some(deadline) => parker.park_deadline(deadline),
                 None => parker.park(),
             }
         }
-        self.wait.parked.store(false, Ordering::SeqCst);
+        parked.store(false, Ordering::SeqCst);
+        match woken_at.load(Ordering::Relaxed) {
+            _ if is_ready => Parked::NotNeeded,
+            0 => Parked::Otherwise,
+            stamp => Parked::Woken(stamp),
+        }
     }
 
     /// Whether only destructors are left to run, or nobody lives here at all.
@@ -421,5 +442,126 @@ impl Slot {
 
     pub(crate) fn kill_grace(&self) -> Duration {
         Duration::from_nanos(self.kill_grace.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hint;
+    use std::sync::atomic::AtomicU32;
+    use std::thread;
+
+    use super::*;
+
+    /// Only a failing test waits so long.
+    fn deadline() -> Option<Instant> {
+        Some(Instant::now() + Duration::from_secs(20))
+    }
+
+    /// Parks, and checks that it was woken by then.
+    #[track_caller]
+    fn park(slot: &Slot, ready: impl Fn() -> bool) -> Parked {
+        let deadline = deadline();
+        let parked = slot.park_unless(deadline, ready);
+        assert!(Instant::now() < deadline.unwrap(), "nobody woke it");
+        assert!(!slot.is_parked());
+        parked
+    }
+
+    #[test]
+    fn a_wake_up_between_the_last_look_and_the_park_is_not_lost() {
+        let slot = Slot::new(0);
+        let before = clock::now();
+        let parked = park(&slot, || {
+            slot.wake();
+            false // What it was woken for came just after it looked.
+        });
+        assert!(matches!(parked, Parked::Woken(stamp) if stamp >= before), "{parked:?}");
+    }
+
+    #[test]
+    fn one_that_sees_something_at_the_last_look_does_not_park() {
+        let slot = Slot::new(0);
+        assert_eq!(park(&slot, || true), Parked::NotNeeded);
+    }
+
+    #[test]
+    fn a_wake_up_that_was_not_needed_ends_the_next_park_and_says_nothing() {
+        let slot = Slot::new(0);
+        let parked = park(&slot, || {
+            slot.wake();
+            true
+        });
+        assert_eq!(parked, Parked::NotNeeded);
+        assert_eq!(park(&slot, || false), Parked::Otherwise);
+    }
+
+    #[test]
+    fn one_that_does_not_park_is_not_woken() {
+        let slot = Slot::new(0);
+        slot.wake();
+        assert_eq!(slot.park_unless(Some(Instant::now()), || false), Parked::Otherwise);
+    }
+
+    #[test]
+    fn a_waker_that_is_held_up_before_it_unparks_wakes_all_the_same() {
+        let slot = &Slot::new(0);
+        thread::scope(|scope| {
+            let parked = park(slot, || {
+                // As in `unpark_if_parked`, but the thread has parked before it goes on.
+                assert!(slot.wait.parked.swap(false, Ordering::SeqCst));
+                scope.spawn(|| {
+                    (0..10).for_each(|_| thread::yield_now());
+                    slot.wait.woken_at.store(7, Ordering::Relaxed);
+                    slot.unparker.unpark();
+                });
+                false
+            });
+            assert_eq!(parked, Parked::Woken(7));
+        });
+    }
+
+    #[test]
+    fn a_stamp_that_comes_late_is_of_an_earlier_time() {
+        let slot = Slot::new(0);
+        let late = clock::now();
+        let started = clock::now();
+        let parked = park(&slot, || {
+            slot.wake();
+            slot.wait.woken_at.store(late, Ordering::Relaxed);
+            false
+        });
+        assert!(matches!(parked, Parked::Woken(stamp) if stamp <= started), "{parked:?}");
+    }
+
+    #[test]
+    fn no_wake_up_is_lost_in_a_hundred_thousand_races() {
+        const ROUNDS: u32 = 100_000;
+        let slot = &Slot::new(0);
+        let (told, heard) = (&AtomicU32::new(0), &AtomicU32::new(0));
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                for round in 1..=ROUNDS {
+                    // The waker's store meets each step of its partner's in turn.
+                    (0..round % 64).for_each(|_| hint::spin_loop());
+                    told.store(round, Ordering::Relaxed);
+                    slot.wake();
+                    while heard.load(Ordering::Acquire) < round {
+                        thread::yield_now();
+                    }
+                }
+            });
+            for round in 1..=ROUNDS {
+                let started = clock::now();
+                while told.load(Ordering::Relaxed) < round {
+                    if let Parked::Woken(stamp) =
+                        park(slot, || told.load(Ordering::Relaxed) >= round)
+                    {
+                        assert!((started..=clock::now()).contains(&stamp), "{stamp} {started}");
+                    }
+                }
+                heard.store(round, Ordering::Release);
+            }
+        });
     }
 }

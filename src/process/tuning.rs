@@ -3,31 +3,41 @@
 //! # What a process costs
 //!
 //! A process is a thread of the operating system. Its price is that of a thread, less what is saved
-//! by using threads again, plus a little bookkeeping. On a small virtual machine with two cores, in
-//! round figures (`cargo bench --bench ratios` gives those of yours, each beside its floor):
+//! by using threads again, plus a little bookkeeping. What decides most of it is what the machine
+//! takes for a **wake-up**: from when somebody unparks a parked thread until that thread runs. On
+//! the same core it is a microsecond or two; on another that has gone to sleep it is two to five on
+//! bare metal, and 20 to 75 on virtual machines. `cargo run --release --example compare` prints
+//! that of yours, and what calls and casts cost there; `cargo bench --bench ratios` prints each
+//! cost beside its floor.
 //!
 //! | | |
 //! |---|---|
-//! | spawn a process on a cached thread | 1 µs for its parent, 3 µs to its `Down` |
-//! | spawn a process on a new thread | 10 to 70 µs |
-//! | start and stop a server | 5 µs |
-//! | call a server that runs on another core | 0.9 µs |
-//! | call a server on the same core | 1.8 µs: two switches of threads |
-//! | call a server that was long idle | 10 to 80 µs: its thread has to wake |
-//! | cast | 0.2 µs until it is handled, in a stream of them |
+//! | call a server that has been called lately | a hundredth of a wake-up: neither thread parks |
+//! | call a server on the same core | two switches of threads |
+//! | call a server that was long idle | one wake-up, two if the reply takes longer than that |
+//! | cast | a fraction of a call, in a stream of them; one wake-up to a server that was long idle |
+//! | spawn a process on a cached thread | as a call |
+//! | start and stop a server | three or four calls |
+//! | spawn a process on a new thread | what the system takes for a thread, 10 to 70 µs |
 //! | memory of an idle process | 14 KiB, and about as much again in the kernel |
 //! | processor time of an idle process | none |
 //!
 //! # How waiting works
 //!
-//! To wake a parked thread costs microseconds, or tens of them if its core sleeps. So a process
-//! that waits looks out for a moment first: it spins for less than a microsecond, which finds what
-//! a thread on another core sends, and then yields its core a few times, which lets a thread on the
-//! same core send it. Both have to pay: a process for which they were in vain twice in a row parks
-//! at once, and only tries again now and then. If somebody else wants the core, which shows when a
-//! yield takes long, the process does not yield for a while and spins a little longer instead, as
-//! it would give away milliseconds each time. So the price of being quick is some microseconds of
-//! processor time after the last message; a process that is idle uses none.
+//! A process that waits backs off before it parks: it spins, which finds what a thread on another
+//! core sends, and yields its core, which lets a thread on the same core send it. It does so for
+//! two wake-ups, which it measures itself. That is long enough to be still awake when a partner
+//! answers that had to be woken, so two processes that talk to each other stop parking within a few
+//! messages, whatever a wake-up costs.
+//!
+//! Backing off has to pay: each thread keeps count of whether messages come within that time, also
+//! of those for which it has parked, and one whose messages come later parks at once. If others
+//! want the core for work of their own, which shows when yields take long, the process does not
+//! yield for a while, as it would give away a time slice each time.
+//!
+//! So the price of being quick is two wake-ups of processor time after the last of a row of
+//! messages, for some messages. A process whose messages come milliseconds apart uses as much
+//! processor time as if it always parked, and one that is idle uses none.
 //!
 //! # How many processes fit
 //!
@@ -56,7 +66,7 @@
 //! |---|---|---|
 //! | [`Builder::stack_size`] | 2 MiB | how deep it may recurse; another takes a thread of its own |
 //! | [`Builder::kill_grace`] | 1 s | how long a killed process may take to leave user code |
-//! | [`set_spin_budget`] | 28 | how often a process looks before it yields or parks |
+//! | [`set_spin_budget`] | 2 | for how many wake-ups a process backs off before it parks |
 //! | [`set_max_cached_threads`] | 256 | how many threads wait for their next process |
 //!
 //! [`Builder::stack_size`]: super::Builder::stack_size
@@ -69,18 +79,19 @@
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-static SPIN_BUDGET: AtomicU32 = AtomicU32::new(28);
+static SPIN_BUDGET: AtomicU32 = AtomicU32::new(2);
 
 static MAX_CACHED_THREADS: AtomicUsize = AtomicUsize::new(256);
 
-/// Sets how often a process that waits looks for what it waits for, some dozen nanoseconds apart,
-/// before it yields or parks. Default: 28.
+/// Sets for how many wake-ups a process that waits spins and yields before it parks. Default: 2.
 ///
-/// With 0 it neither spins nor yields, but parks at once: the least processor time, and the longest
-/// waits. More than a few dozen help two threads on two idle cores, and harm as soon as there are
-/// more threads than cores. It takes effect with the next wait of each process.
-pub fn set_spin_budget(looks: u32) {
-    SPIN_BUDGET.store(looks, Ordering::Relaxed);
+/// A wake-up is what it takes a parked thread to run again, as each thread has measured it. With 0
+/// a process parks at once: the least processor time, and the longest waits. With 1 two processes
+/// that have both parked may keep each other parking. With more than 2 a process finds what comes
+/// later, and uses up to as many wake-ups of processor time when nothing comes. It takes effect
+/// with the next wait of each process.
+pub fn set_spin_budget(wake_ups: u32) {
+    SPIN_BUDGET.store(wake_ups, Ordering::Relaxed);
 }
 
 pub(crate) fn spin_budget() -> u32 {

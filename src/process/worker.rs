@@ -13,11 +13,11 @@ use parking_lot::Mutex;
 use crate::exit::ExitReason;
 use crate::id::Pid;
 
+use super::backoff::{self, WaitFor};
 use super::builder::SpawnError;
 use super::current::Process;
 use super::lifecycle;
 use super::limits;
-use super::patience;
 use super::slot::{Profile, Settings, Slot};
 use super::table;
 use super::tuning;
@@ -186,9 +186,12 @@ fn wait_for_job(slot: &'static Slot, idle_time: Option<Duration>) -> Option<Job>
         }
         // Without waiting for the lock, which the spawner is to have.
         let sees_job = || slot.job.try_lock().is_some_and(|job| job.is_some());
-        if !patience::look_out(sees_job) {
-            slot.park_unless(deadline, || slot.job.lock().is_some());
-        }
+        backoff::wait(
+            WaitFor::Job,
+            || deadline,
+            sees_job,
+            |deadline| slot.park_unless(deadline, || slot.job.lock().is_some()),
+        );
     }
 }
 

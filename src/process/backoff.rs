@@ -1,0 +1,229 @@
+//! Adaptive backoff: spin, yield, then park.
+//!
+//! # The problem
+//!
+//! To wake a parked thread costs microseconds on the same core and tens of them on one that has
+//! gone to sleep; a message between two running threads costs a tenth of a microsecond. So a thread
+//! that will be answered soon must not park, one that will not must not burn its core, and which of
+//! the two holds has to be found out on the machine at hand, whose pauses, yields and wake-ups
+//! differ by factors from those of the next. Two threads that both park, moreover, make each other
+//! slow: each is answered only after its partner's wake-up. A policy that backs off for less than a
+//! wake-up takes never leaves that state, and one that learns from its own failed attempts only is
+//! taught by it to attempt nothing.
+//!
+//! # Terms
+//!
+//! - A thread **spins**: it looks, pauses, and looks again. That finds what a thread on another
+//!   core does.
+//! - It **yields** its core to other threads. That finds what a thread on the same core does.
+//! - It **parks** until it is woken. Its **wake-up** is the time from when its waker is about to
+//!   wake it until it runs. Each thread measures its own.
+//! - Its **budget** is how long it spins and yields before it parks: two wake-ups, unless
+//!   [`set_spin_budget`](super::tuning::set_spin_budget) says otherwise.
+//! - A yield is **slow** if it takes more than twice the shortest ever seen: another thread has run
+//!   on this core. It is **long** if it takes over a millisecond: that thread has used up its time
+//!   slice, so it has work of its own.
+//! - A core is **contended** for a while after two long yields among sixteen.
+//!
+//! # The policy
+//!
+//! 1. *Budgets are time, in wake-ups.* A thread that spins for two wake-ups finds what a partner
+//!    does that has just been woken. Its own time is what it measures, since a pair that shares a
+//!    core wakes cheaply and another pair does not.
+//! 2. *What counts is when the message came, not whether an attempt has found it.* A waker notes
+//!    the time before it unparks. A wait that would have been short enough counts as a hit although
+//!    the thread parked, so two threads that have both parked learn in one round that neither needs
+//!    to. The record is a saturating counter, as in a branch predictor: two up for a hit, one down
+//!    for a miss. At zero the thread parks at once, but backs off all the same once in 32 waits.
+//! 3. *Spin where nobody wants the core, yield where somebody does.* After a fast yield the thread
+//!    spins for a microsecond before the next one; after a slow one it yields again. A slow yield
+//!    costs the budget little, as others have used the time. A second counter remembers whether the
+//!    partner was found by slow yields, which means that it shares the core: then yields come
+//!    first.
+//! 4. *Threads that share a core are parted by a park.* A wake-up is the scheduler's one chance to
+//!    place a thread elsewhere, and threads that stay runnable may share a core for a whole
+//!    balancing interval while another idles. So a thread whose partner shares its core parks now
+//!    and then: once in 64 waits, and more seldom, down to once in 512, the longer it is of no use.
+//! 5. *A contended core is not yielded*, for four times as long as a yield took, and for longer
+//!    each time that it happens again: each yield would give away another time slice. Meanwhile the
+//!    thread spins, and after a vain attempt parks at once for 32 waits.
+//! 6. *A thread that is always answered at once yields all the same, every 64th time*, unless its
+//!    core is contended. A pair that never gives up its cores would starve others for whole time
+//!    slices, and look to them like work that never ends.
+//!
+//! On the fast path a wait takes sixteen looks at most and no look at the clock. There are no
+//! shared stores but for the waker's time stamp, which is written when somebody is really woken.
+//!
+//! # Why it converges
+//!
+//! Let both threads of a pair be parked, with their counters at zero. Each is woken after its
+//! partner's wake-up and the partner's work, and knows that time by the stamp. If that is within
+//! its budget, its next wait backs off, and longer than its partner takes to wake up: so it does
+//! not park, its partner is answered at once, and the two stay in the fast mode. A thread that
+//! believes its wake-up to be shorter than it is raises its estimate by a quarter each time it is
+//! woken. The simulation in `policy` starts from all these states, on all kinds of machines.
+//!
+//! What is left: with work of between one and two wake-ups for each message both modes are stable;
+//! they differ by a factor of three at most.
+//!
+//! Absolute constants are few: 16 looks; a spin of 1 µs, which is longer than a cache line takes to
+//! travel; a long yield of 1 ms, which is less than the time slice of any scheduler and more than a
+//! crowd of these threads takes for a turn; 20 µs for the first guess of a wake-up, and 1 and 100
+//! µs for its limits.
+
+mod policy;
+
+use std::hint;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use once_cell::sync::OnceCell;
+
+use super::clock::{self, Nanos};
+use super::tuning;
+
+use policy::{Backoff, Courtesy, GLANCES, Limits, Machine, Step};
+pub(crate) use policy::{Parked, WaitFor};
+
+thread_local! {
+    static BACKOFF: Backoff = const { Backoff::new() };
+}
+
+static MACHINE: OnceCell<Measured> = OnceCell::new();
+
+/// What a yield takes on a slow machine, until a shorter one was seen.
+const FIRST_IDLE_YIELD: Nanos = 5_000;
+
+/// How many yields there are to begin with, so that a short one is likely to be among them.
+const YIELDS_TO_START: u32 = 16;
+
+/// No system call is faster. A clock that is too coarse for yields would have them take no time.
+const MIN_IDLE_YIELD: Nanos = 50;
+
+/// What all threads know of the machine.
+struct Measured {
+    has_one_core: bool,
+    /// The shortest yield ever seen. Relaxed, as nothing else hangs on it.
+    idle_yield: AtomicU64,
+}
+
+/// Waits until `ready`, or for no reason: the calling thread backs off, then parks.
+///
+/// `deadline` is asked for when the clock is first read, and handed to `park`, which is to look
+/// once more before it parks, and may return for no reason too.
+#[inline]
+pub(crate) fn wait(
+    wait_for: WaitFor,
+    deadline: impl FnOnce() -> Option<Instant>,
+    ready: impl Fn() -> bool,
+    park: impl FnOnce(Option<Instant>) -> Parked,
+) {
+    BACKOFF.with(|backoff| {
+        let wake_ups = tuning::spin_budget();
+        if wake_ups == 0 {
+            park(deadline());
+            return;
+        }
+        let measured = MACHINE.get_or_init(Measured::new);
+        if backoff.glances(wait_for, measured.machine())
+            && (0..GLANCES).any(|_| pause_and_look(&ready))
+        {
+            let owed = backoff.found_by_glance(wait_for);
+            return pay(owed, backoff, measured);
+        }
+        let deadline = deadline();
+        let limits = Limits { wake_ups, deadline: deadline.map(clock::at) };
+        let machine = measured.machine();
+        let mut wait = backoff.begin(wait_for, limits, machine, clock::now());
+        let mut step = wait.first(machine);
+        loop {
+            step = match step {
+                Step::Spin { until } => {
+                    let (found, now) = spin(until, &ready);
+                    wait.spun(found, now)
+                }
+                Step::Yield => {
+                    let now = yield_from(wait.now(), measured);
+                    wait.yielded(ready(), measured.machine(), now)
+                }
+                Step::Park => {
+                    let parked = park(deadline);
+                    return wait.parked(parked, measured.machine(), clock::now());
+                }
+                Step::Done(owed) => return pay(owed, backoff, measured),
+            };
+        }
+    });
+}
+
+fn pause_and_look(ready: impl Fn() -> bool) -> bool {
+    hint::spin_loop();
+    ready()
+}
+
+/// Spins until `ready` or the time has come, and says which, and what time it is.
+fn spin(until: Nanos, ready: impl Fn() -> bool) -> (bool, Nanos) {
+    const LOOKS_PER_TIME: u32 = 8;
+    loop {
+        let found = (0..LOOKS_PER_TIME).any(|_| pause_and_look(&ready));
+        let now = clock::now();
+        if found || now >= until {
+            return (found, now);
+        }
+    }
+}
+
+/// Yields, and returns the time.
+fn yield_from(before: Nanos, measured: &Measured) -> Nanos {
+    thread::yield_now();
+    let now = clock::now();
+    measured.learn_yield(now - before);
+    now
+}
+
+/// Yields if the thread owes that to others.
+#[inline]
+fn pay(owed: Courtesy, backoff: &Backoff, measured: &Measured) {
+    if owed == Courtesy::Yield {
+        yield_out_of_courtesy(backoff, measured);
+    }
+}
+
+#[cold]
+fn yield_out_of_courtesy(backoff: &Backoff, measured: &Measured) {
+    let before = clock::now();
+    if backoff.pays(before) {
+        let now = yield_from(before, measured);
+        backoff.yielded_out_of_courtesy(now - before, measured.machine(), now);
+    }
+}
+
+impl Measured {
+    /// Looks at the machine: once, as it costs tens of microseconds.
+    fn new() -> Measured {
+        let has_one_core = thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
+        let measured = Measured { has_one_core, idle_yield: AtomicU64::new(FIRST_IDLE_YIELD) };
+        let mut now = clock::now();
+        for _ in 0..YIELDS_TO_START {
+            let before = now;
+            now = yield_from(before, &measured);
+            if now - before > FIRST_IDLE_YIELD {
+                break; // Others have work to do, and each yield might take a time slice.
+            }
+        }
+        measured
+    }
+
+    fn machine(&self) -> Machine {
+        let idle_yield = self.idle_yield.load(Ordering::Relaxed);
+        Machine { has_one_core: self.has_one_core, idle_yield }
+    }
+
+    fn learn_yield(&self, took: Nanos) {
+        let took = took.max(MIN_IDLE_YIELD);
+        if took < self.idle_yield.load(Ordering::Relaxed) {
+            self.idle_yield.fetch_min(took, Ordering::Relaxed);
+        }
+    }
+}

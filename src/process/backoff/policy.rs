@@ -1,0 +1,496 @@
+//! The policy as a value: what a thread does next, given what it has seen and the time.
+
+use std::cell::Cell;
+
+use super::super::clock::Nanos;
+
+/// How often a thread looks before it reads the clock.
+pub(super) const GLANCES: u32 = 16;
+
+/// How long a thread spins between two yields, or two looks at what the policy says.
+const SPIN: Nanos = 1_000;
+
+/// A yield that takes longer has given away a time slice.
+const LONG_YIELD: Nanos = 1_000_000;
+
+/// Among how many yields there must be a second long one: a single one may be an accident.
+const LONG_YIELDS_AMONG: u32 = 16;
+
+/// The longest time for which a core is taken to be contended.
+const MAX_CONTENTION: Nanos = 1_000_000_000;
+
+/// How many waits park at once after a vain attempt on a contended core.
+const WAITS_WITHOUT_ATTEMPT: u32 = 32;
+
+/// Every so many waits a thread without confidence backs off all the same.
+const ATTEMPT_INTERVAL: u32 = 32;
+
+/// How many finds in a row go by without a yield.
+const FINDS_PER_YIELD: u32 = 64;
+
+/// How many waits beside a partner on the same core there are to a parting park.
+const MIN_PARTING: u32 = 64;
+const MAX_PARTING: u32 = 512;
+
+/// What a thread takes its wake-up for at first, and its limits.
+const FIRST_WAKE_UP: Nanos = 20_000;
+const MIN_WAKE_UP: Nanos = 1_000;
+const MAX_WAKE_UP: Nanos = 100_000;
+
+/// A counter that goes up and down within limits.
+#[derive(Debug)]
+struct Saturating<const MAX: u32>(Cell<u32>);
+
+impl<const MAX: u32> Saturating<MAX> {
+    const fn new(value: u32) -> Saturating<MAX> {
+        Saturating(Cell::new(value))
+    }
+
+    fn get(&self) -> u32 {
+        self.0.get()
+    }
+
+    fn add(&self, up: u32) {
+        self.0.set((self.0.get() + up).min(MAX));
+    }
+
+    fn subtract(&self, down: u32) {
+        self.0.set(self.0.get().saturating_sub(down));
+    }
+}
+
+/// What is known of the machine.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Machine {
+    /// Whether all threads of the program share one core.
+    pub(super) has_one_core: bool,
+    /// How long a yield takes if no other thread wants the core.
+    pub(super) idle_yield: Nanos,
+}
+
+impl Machine {
+    fn is_slow(self, yielded: Nanos) -> bool {
+        yielded > 2 * self.idle_yield
+    }
+
+    /// Where yields take as long as wake-ups, a partner is not to be given up because it, and its
+    /// partner, just yield.
+    fn least_wake_up(self) -> Nanos {
+        2 * self.idle_yield
+    }
+
+    /// What a slow yield takes of the budget.
+    fn price_of_slow(self) -> Nanos {
+        3 * self.idle_yield
+    }
+}
+
+/// What a thread waits for. Each has a history of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WaitFor {
+    /// Anything in the mailbox.
+    Message,
+    /// The reply to a call.
+    Reply,
+    /// The next process to run, in a cached thread.
+    Job,
+}
+
+/// How long a wait may back off.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// The budget, in wake-ups.
+    pub(super) wake_ups: u32,
+    pub(super) deadline: Option<Nanos>,
+}
+
+/// What a thread does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Looks and pauses, until it finds what it waits for or this time has come.
+    Spin {
+        until: Nanos,
+    },
+    /// Yields its core once, then looks.
+    Yield,
+    Park,
+    /// It has found what it waits for.
+    Done(Courtesy),
+}
+
+/// What a thread that has found what it waits for owes to others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Courtesy {
+    Nothing,
+    /// A yield.
+    Yield,
+}
+
+/// How a park has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parked {
+    /// What was waited for came before the thread parked.
+    NotNeeded,
+    /// Somebody began to wake the thread at this time.
+    Woken(Nanos),
+    /// The deadline came, or nothing did.
+    Otherwise,
+}
+
+/// What a thread has learnt.
+#[derive(Debug)]
+pub(super) struct Backoff {
+    wake_up: Cell<Nanos>,
+    /// How long the last yield took, if it was slow; else 0.
+    slow_yield: Cell<Nanos>,
+    contention: Contention,
+    /// How often it found something without a yield since the last yield.
+    finds: Cell<u32>,
+    histories: [History; 3],
+}
+
+/// Others who want the thread's core for work of their own.
+#[derive(Debug)]
+struct Contention {
+    until: Cell<Nanos>,
+    length: Cell<Nanos>,
+    /// How many yields there were since the last long one.
+    since_long: Cell<u32>,
+}
+
+impl Contention {
+    const fn new() -> Contention {
+        Contention {
+            until: Cell::new(0),
+            length: Cell::new(0),
+            since_long: Cell::new(LONG_YIELDS_AMONG),
+        }
+    }
+
+    fn is_on(&self, now: Nanos) -> bool {
+        now < self.until.get()
+    }
+
+    /// Takes note of a yield that ended now.
+    fn learn(&self, yielded: Nanos, now: Nanos) {
+        let since_long = self.since_long.get() + 1;
+        if yielded <= LONG_YIELD {
+            self.since_long.set(since_long.min(LONG_YIELDS_AMONG));
+            return;
+        }
+        self.since_long.set(0);
+        if since_long < LONG_YIELDS_AMONG {
+            self.begin(yielded, now);
+        }
+    }
+
+    fn begin(&self, long_yield: Nanos, now: Nanos) {
+        let last = self.length.get();
+        let is_back = now < self.until.get().saturating_add(last);
+        let length = if is_back { last.max(long_yield) } else { long_yield };
+        let length = length.saturating_mul(4).min(MAX_CONTENTION);
+        self.length.set(length);
+        self.until.set(now.saturating_add(length));
+    }
+}
+
+/// What a thread has learnt of one kind of waits.
+#[derive(Debug)]
+struct History {
+    /// Whether to back off at all: it does not park at once unless this is zero.
+    confidence: Saturating<8>,
+    /// Whether the partner runs on the same core: from [`SAME_CORE`] on it is taken to.
+    same_core: Saturating<4>,
+    /// How many waits have parked at once since the last attempt, for want of confidence.
+    unattempted: Cell<u32>,
+    /// How many waits are to park at once, as an attempt on a contended core was vain.
+    suspended: Cell<u32>,
+    /// How many waits there were since the last parting park, and how many there are to be.
+    unparted: Cell<u32>,
+    parting: Cell<u32>,
+    /// How long the last wait that parked would have had to back off instead.
+    last: Cell<Nanos>,
+}
+
+const SAME_CORE: u32 = 2;
+
+impl Backoff {
+    pub(super) const fn new() -> Backoff {
+        Backoff {
+            wake_up: Cell::new(FIRST_WAKE_UP),
+            slow_yield: Cell::new(0),
+            contention: Contention::new(),
+            finds: Cell::new(0),
+            histories: [const { History::new() }; 3],
+        }
+    }
+
+    fn history(&self, wait_for: WaitFor) -> &History {
+        &self.histories[wait_for as usize]
+    }
+
+    /// Whether a wait begins with some looks, before it reads the clock.
+    #[inline]
+    pub(super) fn glances(&self, wait_for: WaitFor, machine: Machine) -> bool {
+        let history = self.history(wait_for);
+        history.confidence.get() > 0 && !history.shares_core() && !machine.has_one_core
+    }
+
+    /// What was waited for was found by these looks.
+    #[inline]
+    pub(super) fn found_by_glance(&self, wait_for: WaitFor) -> Courtesy {
+        let history = self.history(wait_for);
+        history.confidence.add(2);
+        history.same_core.subtract(1);
+        self.count_find()
+    }
+
+    fn count_find(&self) -> Courtesy {
+        let finds = self.finds.get() + 1;
+        self.finds.set(finds);
+        if finds < FINDS_PER_YIELD { Courtesy::Nothing } else { Courtesy::Yield }
+    }
+
+    /// Whether a yield that is [owed](Courtesy) is to be paid: not on a contended core, as that
+    /// would give away a time slice.
+    pub(super) fn pays(&self, now: Nanos) -> bool {
+        self.finds.set(0);
+        !self.contention.is_on(now)
+    }
+
+    /// The yield that was [owed](Courtesy) took this long.
+    pub(super) fn yielded_out_of_courtesy(&self, took: Nanos, machine: Machine, now: Nanos) {
+        self.learn_yield(took, machine, now);
+    }
+
+    /// Begins a wait.
+    pub(super) fn begin(
+        &self,
+        wait_for: WaitFor,
+        Limits { wake_ups, deadline }: Limits,
+        machine: Machine,
+        now: Nanos,
+    ) -> Wait<'_> {
+        let wake_up = self.wake_up.get().max(machine.least_wake_up());
+        let budget = wake_up.saturating_mul(wake_ups.into());
+        let limit = deadline.map_or(budget, |deadline| budget.min(deadline.saturating_sub(now)));
+        let (thread, history) = (self, self.history(wait_for));
+        let spins_only = self.contention.is_on(now);
+        Wait { thread, history, started: now, now, budget, limit, spent: 0, spins_only }
+    }
+
+    /// Takes note of how long a yield took, and says of what kind it was.
+    fn learn_yield(&self, took: Nanos, machine: Machine, now: Nanos) -> Yielded {
+        self.finds.set(0);
+        let is_slow = machine.is_slow(took);
+        self.slow_yield.set(if is_slow { took } else { 0 });
+        self.contention.learn(took, now);
+        if took > LONG_YIELD {
+            Yielded::Long
+        } else if is_slow {
+            Yielded::Slow
+        } else {
+            Yielded::Fast
+        }
+    }
+
+    /// Takes note of how long it took to wake up, which moves the estimate by a quarter at most.
+    fn learn_wake_up(&self, took: Nanos) {
+        let wake_up = self.wake_up.get();
+        let learnt = took.clamp(wake_up - wake_up / 8, wake_up + wake_up / 4);
+        self.wake_up.set(learnt.clamp(MIN_WAKE_UP, MAX_WAKE_UP));
+    }
+}
+
+impl History {
+    const fn new() -> History {
+        History {
+            confidence: Saturating::new(1),
+            same_core: Saturating::new(0),
+            unattempted: Cell::new(0),
+            suspended: Cell::new(0),
+            unparted: Cell::new(0),
+            parting: Cell::new(MIN_PARTING),
+            last: Cell::new(0),
+        }
+    }
+
+    fn shares_core(&self) -> bool {
+        self.same_core.get() >= SAME_CORE
+    }
+
+    /// Whether it is time for a wait without confidence to back off all the same.
+    fn attempts(&self, budget: Nanos) -> bool {
+        let unattempted = self.unattempted.get() + 1;
+        let is_due = unattempted >= ATTEMPT_INTERVAL;
+        self.unattempted.set(if is_due { 0 } else { unattempted });
+        is_due && self.last.get() <= budget.saturating_mul(ATTEMPT_INTERVAL.into())
+    }
+
+    /// Whether it is time for two threads on one core to be parted.
+    fn parts(&self) -> bool {
+        let unparted = self.unparted.get() + 1;
+        let is_due = unparted >= self.parting.get();
+        self.unparted.set(if is_due { 0 } else { unparted });
+        if is_due {
+            self.parting.set((2 * self.parting.get()).min(MAX_PARTING));
+        }
+        is_due
+    }
+
+    /// The partner runs on another core.
+    fn found_apart(&self) {
+        self.confidence.add(2);
+        self.same_core.subtract(1);
+        self.unparted.set(0);
+        self.parting.set(MIN_PARTING);
+    }
+
+    /// The partner runs on this core.
+    fn found_together(&self) {
+        self.confidence.add(2);
+        self.same_core.add(1);
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Yielded {
+    Fast,
+    Slow,
+    Long,
+}
+
+/// A wait that did not end by a glance.
+pub(super) struct Wait<'a> {
+    thread: &'a Backoff,
+    history: &'a History,
+    started: Nanos,
+    /// The last time that it was told.
+    now: Nanos,
+    budget: Nanos,
+    /// The budget, or the time to the deadline if that is less.
+    limit: Nanos,
+    spent: Nanos,
+    /// Whether its core is contended.
+    spins_only: bool,
+}
+
+impl Wait<'_> {
+    /// The last time that it was told.
+    pub(super) fn now(&self) -> Nanos {
+        self.now
+    }
+
+    /// What to do first.
+    pub(super) fn first(&self, machine: Machine) -> Step {
+        let history = self.history;
+        if history.confidence.get() == 0 && !history.attempts(self.budget) {
+            Step::Park
+        } else if self.spins_only {
+            self.spin_on_contended(machine)
+        } else if history.shares_core() && !machine.has_one_core && history.parts() {
+            Step::Park
+        } else if history.shares_core() || machine.has_one_core {
+            self.unless_spent(Step::Yield)
+        } else {
+            self.unless_spent(self.spin_for(SPIN))
+        }
+    }
+
+    fn spin_on_contended(&self, machine: Machine) -> Step {
+        let suspended = self.history.suspended.get();
+        self.history.suspended.set(suspended.saturating_sub(1));
+        if machine.has_one_core || suspended > 0 {
+            return Step::Park;
+        }
+        self.unless_spent(self.spin_for(self.limit))
+    }
+
+    fn spin_for(&self, time: Nanos) -> Step {
+        Step::Spin { until: self.now.saturating_add(time) }
+    }
+
+    fn unless_spent(&self, step: Step) -> Step {
+        if self.spent < self.limit { step } else { Step::Park }
+    }
+
+    /// A spin has ended.
+    pub(super) fn spun(&mut self, found: bool, now: Nanos) -> Step {
+        self.spent += now.saturating_sub(self.now);
+        self.now = now;
+        match (found, self.spins_only) {
+            (true, true) => {
+                self.history.found_apart();
+                self.history.same_core.subtract(u32::MAX);
+                Step::Done(Courtesy::Nothing)
+            }
+            (true, false) => {
+                self.history.found_apart();
+                Step::Done(self.thread.count_find())
+            }
+            (false, true) => {
+                self.history.suspended.set(WAITS_WITHOUT_ATTEMPT);
+                Step::Park
+            }
+            (false, false) => self.unless_spent(Step::Yield),
+        }
+    }
+
+    /// A yield has ended.
+    pub(super) fn yielded(&mut self, found: bool, machine: Machine, now: Nanos) -> Step {
+        let took = now.saturating_sub(self.now);
+        self.now = now;
+        let kind = self.thread.learn_yield(took, machine, now);
+        self.spent += match kind {
+            Yielded::Fast => took,
+            Yielded::Slow | Yielded::Long => machine.price_of_slow(),
+        };
+        match (kind, found) {
+            (Yielded::Fast, true) => {
+                self.history.found_apart();
+                Step::Done(Courtesy::Nothing)
+            }
+            (Yielded::Slow | Yielded::Long, true) => {
+                self.history.found_together();
+                Step::Done(Courtesy::Nothing)
+            }
+            (Yielded::Fast, false) => self.unless_spent(self.spin_for(SPIN)),
+            (Yielded::Slow, false) => self.unless_spent(Step::Yield),
+            (Yielded::Long, false) => Step::Park,
+        }
+    }
+
+    /// A park has ended.
+    pub(super) fn parked(self, parked: Parked, machine: Machine, now: Nanos) {
+        let came = match parked {
+            // A stamp from before is that of a waker that was held up since.
+            Parked::Woken(stamp) if stamp >= self.started => {
+                self.thread.learn_wake_up(now.saturating_sub(stamp));
+                stamp
+            }
+            Parked::NotNeeded => self.now,
+            // What has not come by its deadline might have come soon after it.
+            Parked::Woken(_) | Parked::Otherwise if now - self.started < self.budget => return,
+            Parked::Woken(_) | Parked::Otherwise => now,
+        };
+        let last = came.saturating_sub(self.started);
+        self.history.last.set(last);
+        if last <= self.reach(machine) {
+            self.history.confidence.add(2);
+        } else if !self.thread.contention.is_on(now) {
+            self.history.confidence.subtract(1);
+        }
+    }
+
+    /// Within what time a message would have been found by backing off: the budget, which lasts
+    /// longer if yields are slow, as those cost less than they take.
+    fn reach(&self, machine: Machine) -> Nanos {
+        let slow = self.thread.slow_yield.get();
+        self.budget.max(self.budget.saturating_mul(slow) / machine.price_of_slow())
+    }
+}
+
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
