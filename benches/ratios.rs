@@ -44,6 +44,10 @@ mod crowds;
 mod harness;
 #[path = "ratios/messages.rs"]
 mod messages;
+#[path = "ratios/rates.rs"]
+mod rates;
+#[path = "ratios/recovery.rs"]
+mod recovery;
 #[path = "ratios/starts.rs"]
 mod starts;
 #[path = "ratios/waiting.rs"]
@@ -75,18 +79,35 @@ const fn bar(name: &'static str, target: f64, cores: Cores, measure: fn(&Bar)) -
     Measurement { name, target: Some(target), cores, measure }
 }
 
-const fn note(name: &'static str, measure: fn(&Bar)) -> Measurement {
-    Measurement { name, target: None, cores: Cores::Any, measure }
-}
-
 const MEASUREMENTS: &[Measurement] = &[
-    bar("call_idle", 1.4, Cores::Two, calls::idle),
-    bar("call_one_core", 1.2, Cores::One, calls::one_core),
-    note("call_unpinned", calls::unpinned),
-    bar("call_busy2", 1.4, Cores::Two, calls::beside_two_loops),
-    bar("call_busy4", 1.4, Cores::Two, calls::beside_four_loops),
-    bar("call_chain", 1.3, Cores::Any, calls::chain),
-    bar("call_8_callers", 1.3, Cores::Any, calls::eight_callers),
+    bar("call_spin", 3.5, Cores::Two, calls::spin),
+    bar("call_unpinned_worst", 3.0, Cores::Any, calls::unpinned_worst),
+    bar("call_after_start", 20.0, Cores::Any, recovery::after_a_start),
+    bar("call_after_pause", 20.0, Cores::Any, recovery::after_a_pause),
+    bar("call_after_slow_handlers", 20.0, Cores::Any, recovery::after_slow_handlers),
+    bar("call_after_busy1", 1000.0, Cores::Any, recovery::after_one_loop),
+    bar("call_after_busy2", 1000.0, Cores::Any, recovery::after_two_loops),
+    bar("call_one_core", 1.4, Cores::One, calls::one_core),
+    bar("call_park", 1.0, Cores::Any, calls::parking),
+    bar("call_park_chain", 1.0, Cores::Any, calls::parking_chain),
+    bar("call_park_8", 1.0, Cores::Any, calls::parking_8),
+    bar("call_park_64", 1.0, Cores::Any, calls::parking_64),
+    bar("call_park_16_pairs", 1.0, Cores::Any, calls::parking_16_pairs),
+    bar("call_park_busy1", 1.0, Cores::Any, calls::parking_busy1),
+    bar("call_park_busy2", 1.0, Cores::Any, calls::parking_busy2),
+    bar("call_park_busy4", 1.3, Cores::Any, calls::parking_busy4),
+    bar("call_park_chain_busy4", 1.3, Cores::Any, calls::parking_chain_busy4),
+    bar("call_park_8_busy2", 1.0, Cores::Any, calls::parking_8_busy2),
+    bar("call_park_64_busy4", 1.3, Cores::Any, calls::parking_64_busy4),
+    bar("call_park_16_pairs_busy4", 1.3, Cores::Any, calls::parking_16_pairs_busy4),
+    bar("call_chain_yield", 1.4, Cores::Any, calls::chain),
+    bar("call_8_yield", 1.4, Cores::Any, calls::by_8),
+    bar("call_64_yield", 1.4, Cores::Any, calls::by_64),
+    bar("cpu_every_20us", 2.0, Cores::Any, rates::every_20_us),
+    bar("cpu_every_50us", 2.0, Cores::Any, rates::every_50_us),
+    bar("cpu_every_100us", 2.0, Cores::Any, rates::every_100_us),
+    bar("cpu_every_1ms", 2.0, Cores::Any, rates::every_1_ms),
+    bar("cpu_every_5ms", 3.0, Cores::Any, rates::every_5_ms),
     bar("call_queued", 1.2, Cores::Two, calls::queued),
     bar("cast_1", 2.0, Cores::Any, messages::cast_by_one),
     bar("cast_2", 2.0, Cores::Any, messages::cast_by_two),

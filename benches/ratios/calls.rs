@@ -1,103 +1,146 @@
 //! Calls: a request to a server, and its reply.
 
-use std::array;
-use std::hint::black_box;
+use std::hint::{black_box, spin_loop};
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, Thread};
+use std::time::Duration;
 
 use crossbeam_channel::bounded;
+use crossbeam_utils::CachePadded;
 use procession::gen_server::OwnedServer;
 use procession::prelude::*;
+use procession::process::tuning;
 
-use crate::harness::{Bar, Slice, beside_busy_loops, cores, in_thread, in_turns, pin_to, report};
-use crate::waiting::queue;
+use crate::harness::{Bar, Slice, beside_busy_loops, cores, in_thread, in_turns, median, pin_to};
+use crate::waiting::{Waiting, queue};
 
 const SLICE: Slice = Slice::of_millis(10, 20);
 
 /// Beside busy threads, which get time slices of milliseconds.
 const BUSY_SLICE: Slice = Slice::of_millis(40, 60);
 
-const CALLERS: usize = 8;
+/// What a careful user writes by hand for two threads that have a core each.
+const SPIN: Waiting = Waiting::Spin(Duration::from_micros(100));
+
+/// What serves many threads on few cores, while nobody else wants them.
+const YIELD: Waiting = Waiting::Yield(64);
 
 /// Where a client and its server run.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Places {
-    client: Option<usize>,
-    server: Option<usize>,
+    pub(crate) client: Option<usize>,
+    pub(crate) server: Option<usize>,
 }
 
 impl Places {
-    /// Each on a core of its own.
+    /// Each on a core of its own; where the scheduler likes if there is only one.
     pub(crate) fn apart() -> Places {
-        let cores = cores();
-        Places { client: Some(cores[0]), server: Some(cores[1]) }
+        match cores()[..] {
+            [client, server, ..] => Places { client: Some(client), server: Some(server) },
+            _ => Places::default(),
+        }
     }
 }
 
-pub(crate) fn idle(bar: &Bar) {
+pub(crate) fn spin(bar: &Bar) {
     let places = Places::apart();
-    bar.compare(40, || call(places, SLICE), || queue_pair(places, SLICE));
+    bar.compare(40, || call(places, SLICE), || spin_pair(places, SLICE));
+}
+
+/// The worst of all pairs, each of which is new, where the scheduler puts them.
+pub(crate) fn unpinned_worst(bar: &Bar) {
+    const LATER: Slice = Slice::of_millis(30, 20);
+    let [ours, floor] = in_turns(
+        bar.slices(20),
+        [&mut || call(Places::default(), LATER), &mut || queue_pair(Places::apart(), LATER)],
+    );
+    bar.judge_worst(&ours, median(&floor));
 }
 
 pub(crate) fn one_core(bar: &Bar) {
-    let places = Places::default();
-    bar.compare(40, || call(places, SLICE), || park_pair(places, SLICE));
+    bar.compare(40, || call(Places::default(), SLICE), || yield_pair(SLICE));
 }
 
-pub(crate) fn unpinned(bar: &Bar) {
-    let places = Places::default();
-    bar.compare(20, || call(places, SLICE), || queue_pair(places, SLICE));
+pub(crate) fn parking(bar: &Bar) {
+    against_parking(bar, 20, || call(Places::default(), SLICE));
 }
 
-pub(crate) fn beside_two_loops(bar: &Bar) {
-    beside_busy_loops(2, || busy(bar));
+pub(crate) fn parking_chain(bar: &Bar) {
+    against_parking(bar, 20, call_chain);
 }
 
-pub(crate) fn beside_four_loops(bar: &Bar) {
-    beside_busy_loops(4, || busy(bar));
+pub(crate) fn parking_8(bar: &Bar) {
+    against_parking(bar, 20, || call_by_many(8));
 }
 
-/// Two bars: against the same waiting, and against parking at once.
-fn busy(bar: &Bar) {
-    let places = Places::apart();
-    let [ours, floor, parking] = in_turns(
-        bar.slices(20),
-        [&mut || call(places, BUSY_SLICE), &mut || queue_pair(places, BUSY_SLICE), &mut || {
-            park_pair(places, BUSY_SLICE)
-        }],
-    );
-    bar.judge(&ours, &floor);
-    report(&format!("{}_park", bar.name), bar.target.and(Some(1.0)), &ours, &parking);
-    report(&format!("{}_floor_park", bar.name), None, &floor, &parking);
-    busy_unpinned(bar);
+pub(crate) fn parking_64(bar: &Bar) {
+    against_parking(bar, 20, || call_by_many(64));
 }
 
-/// The same where the scheduler puts them: together, or apart, which costs ten times as much, and
-/// there they may stay. So a slice is made of several pairs.
-fn busy_unpinned(bar: &Bar) {
+pub(crate) fn parking_16_pairs(bar: &Bar) {
+    against_parking(bar, 20, || call_in_pairs(16));
+}
+
+pub(crate) fn parking_busy1(bar: &Bar) {
+    beside_busy_loops(1, || against_parking(bar, 20, call_busy));
+}
+
+pub(crate) fn parking_busy2(bar: &Bar) {
+    beside_busy_loops(2, || against_parking(bar, 20, call_busy));
+}
+
+pub(crate) fn parking_busy4(bar: &Bar) {
+    beside_busy_loops(4, || against_parking(bar, 20, call_busy));
+}
+
+pub(crate) fn parking_chain_busy4(bar: &Bar) {
+    beside_busy_loops(4, || against_parking(bar, 20, call_chain));
+}
+
+pub(crate) fn parking_8_busy2(bar: &Bar) {
+    beside_busy_loops(2, || against_parking(bar, 20, || call_by_many(8)));
+}
+
+pub(crate) fn parking_64_busy4(bar: &Bar) {
+    beside_busy_loops(4, || against_parking(bar, 20, || call_by_many(64)));
+}
+
+pub(crate) fn parking_16_pairs_busy4(bar: &Bar) {
+    beside_busy_loops(4, || against_parking(bar, 20, || call_in_pairs(16)));
+}
+
+/// Against the same when everybody parks at once.
+fn against_parking(bar: &Bar, slices: usize, call: impl Fn() -> f64) {
+    bar.compare(slices, &call, || parking_at_once(&call));
+}
+
+/// Runs `body` while every wait parks at once.
+pub(crate) fn parking_at_once<T>(body: impl FnOnce() -> T) -> T {
+    const DEFAULT: u32 = 2;
+    tuning::set_spin_budget(0);
+    let value = body();
+    tuning::set_spin_budget(DEFAULT);
+    value
+}
+
+/// Several pairs, as the scheduler may put one together or apart, and there it may stay.
+fn call_busy() -> f64 {
     const PAIRS: u32 = 5;
-    let places = Places::default();
-    let mean = |pair: &dyn Fn() -> f64| (0..PAIRS).map(|_| pair()).sum::<f64>() / f64::from(PAIRS);
-    let [ours, floor, parking] = in_turns(
-        bar.slices(8),
-        [
-            &mut || mean(&|| call(places, BUSY_SLICE)),
-            &mut || mean(&|| queue_pair(places, BUSY_SLICE)),
-            &mut || mean(&|| park_pair(places, BUSY_SLICE)),
-        ],
-    );
-    report(&format!("{}_unpinned", bar.name), None, &ours, &floor);
-    report(&format!("{}_unpinned_park", bar.name), None, &ours, &parking);
-    report(&format!("{}_unpinned_floor_park", bar.name), None, &floor, &parking);
+    let calls = (0..PAIRS).map(|_| call(Places::default(), BUSY_SLICE));
+    calls.sum::<f64>() / f64::from(PAIRS)
 }
 
 pub(crate) fn chain(bar: &Bar) {
     bar.compare(40, call_chain, queue_chain);
 }
 
-pub(crate) fn eight_callers(bar: &Bar) {
-    bar.compare(40, call_by_many, queue_by_many);
+pub(crate) fn by_8(bar: &Bar) {
+    bar.compare(40, || call_by_many(8), || queue_by_many(8));
+}
+
+pub(crate) fn by_64(bar: &Bar) {
+    bar.compare(40, || call_by_many(64), || queue_by_many(64));
 }
 
 pub(crate) fn queued(bar: &Bar) {
@@ -127,29 +170,37 @@ fn call_with_queued(queued: usize, places: Places) -> f64 {
     })
 }
 
-fn call_chain() -> f64 {
+pub(crate) fn call_chain() -> f64 {
     let last = start(None, None);
     let first = start(None, Some(&last));
     in_thread(|| SLICE.mean(|| _ = black_box(first.call(black_box(1)).unwrap())))
 }
 
-fn call_by_many() -> f64 {
+pub(crate) fn call_by_many(callers: usize) -> f64 {
     let server = start(None, None);
-    by_many(array::from_fn(|_| || _ = black_box(server.call(black_box(1)).unwrap())))
+    by_many((0..callers).map(|_| || _ = black_box(server.call(black_box(1)).unwrap())).collect())
+}
+
+/// As many servers as callers, each of which has one for itself.
+fn call_in_pairs(pairs: usize) -> f64 {
+    let servers: Vec<_> = (0..pairs).map(|_| start(None, None)).collect();
+    let call = |server: &'_ OwnedServer<Echo>| _ = black_box(server.call(black_box(1)).unwrap());
+    by_many(servers.iter().map(|server| move || call(server)).collect())
 }
 
 /// Mean wall time of a round, when each of `rounds` is repeated by a thread of its own.
-fn by_many<R: FnMut() + Send>(rounds: [R; CALLERS]) -> f64 {
-    let all_there = Barrier::new(CALLERS);
+fn by_many<R: FnMut() + Send>(rounds: Vec<R>) -> f64 {
+    let all_there = Barrier::new(rounds.len());
     let all_there = &all_there;
     let per_nano: f64 = thread::scope(|scope| {
-        let callers = rounds.map(|round| {
+        let start = |round| {
             scope.spawn(move || {
                 all_there.wait();
                 SLICE.mean(round).recip()
             })
-        });
-        callers.map(|caller| caller.join().unwrap()).iter().sum()
+        };
+        let callers: Vec<_> = rounds.into_iter().map(start).collect();
+        callers.into_iter().map(|caller| caller.join().unwrap()).sum()
     });
     per_nano.recip()
 }
@@ -180,17 +231,61 @@ impl HandleCall<u64> for Echo {
     }
 }
 
-fn start(core: Option<usize>, next: Option<&ServerRef<Echo>>) -> OwnedServer<Echo> {
+pub(crate) fn start(core: Option<usize>, next: Option<&ServerRef<Echo>>) -> OwnedServer<Echo> {
     Echo::start((core, next.cloned())).unwrap().owned()
 }
 
-/// What ends a thread that answers on a bare queue.
+/// What ends a thread that answers.
 const END: u64 = u64::MAX;
+
+/// Two threads that spin on a cache line each.
+pub(crate) fn spin_pair(places: Places, slice: Slice) -> f64 {
+    bare_pair(places, slice, spin_loop)
+}
+
+/// Two threads that yield until they are answered.
+fn yield_pair(slice: Slice) -> f64 {
+    bare_pair(Places::default(), slice, thread::yield_now)
+}
+
+/// Two threads that take turns by two words, and do `idle` while it is not theirs.
+fn bare_pair(places: Places, slice: Slice, idle: fn()) -> f64 {
+    let (request, reply) = <(CachePadded<AtomicU64>, CachePadded<AtomicU64>)>::default();
+    let await_change = |word: &AtomicU64, old| {
+        loop {
+            match word.load(Ordering::Acquire) {
+                value if value == old => idle(),
+                value => break value,
+            }
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            pin_to(places.server);
+            let mut last = 0;
+            while last != END {
+                last = await_change(&request, last);
+                reply.store(last, Ordering::Release);
+            }
+        });
+        let client = scope.spawn(|| {
+            pin_to(places.client);
+            let mut last = 0;
+            let mean = slice.mean(|| {
+                request.store(last + 1, Ordering::Release);
+                last = await_change(&reply, last);
+            });
+            request.store(END, Ordering::Release);
+            mean
+        });
+        client.join().unwrap()
+    })
+}
 
 /// Two threads and two bare queues.
 fn queue_pair(places: Places, slice: Slice) -> f64 {
-    let (request, mut requests) = queue();
-    let (reply, mut replies) = queue();
+    let (request, mut requests) = queue(SPIN);
+    let (reply, mut replies) = queue(SPIN);
     thread::scope(|scope| {
         scope.spawn(move || {
             pin_to(places.server);
@@ -216,10 +311,10 @@ fn queue_pair(places: Places, slice: Slice) -> f64 {
 
 /// Three threads: the second asks the third before it answers.
 fn queue_chain() -> f64 {
-    let (first, mut first_requests) = queue();
-    let (last, mut last_requests) = queue();
-    let (inner_reply, mut inner_replies) = queue();
-    let (reply, mut replies) = queue();
+    let (first, mut first_requests) = queue(YIELD);
+    let (last, mut last_requests) = queue(YIELD);
+    let (inner_reply, mut inner_replies) = queue(YIELD);
+    let (reply, mut replies) = queue(YIELD);
     thread::scope(|scope| {
         scope.spawn(move || {
             loop {
@@ -251,12 +346,12 @@ fn queue_chain() -> f64 {
     })
 }
 
-/// One thread that answers eight; a request is the number of who asks.
-fn queue_by_many() -> f64 {
-    let (request, mut requests) = queue();
+/// One thread that answers many; a request is the number of its sender.
+fn queue_by_many(callers: usize) -> f64 {
+    let (request, mut requests) = queue(YIELD);
     let mut answers = Vec::new();
-    let rounds = array::from_fn::<_, CALLERS, _>(|caller| {
-        let (reply, mut replies) = queue();
+    let rounds = (0..callers).map(|caller| {
+        let (reply, mut replies) = queue(YIELD);
         answers.push(reply);
         let request = request.clone();
         move || {
@@ -264,6 +359,7 @@ fn queue_by_many() -> f64 {
             black_box::<usize>(replies.pop());
         }
     });
+    let rounds: Vec<_> = rounds.collect();
     thread::scope(|scope| {
         scope.spawn(move || {
             loop {
@@ -275,14 +371,9 @@ fn queue_by_many() -> f64 {
             }
         });
         let mean = by_many(rounds);
-        request.push(CALLERS);
+        request.push(callers);
         mean
     })
-}
-
-/// Two threads that park and unpark each other, the least that the standard library offers.
-fn park_pair(places: Places, slice: Slice) -> f64 {
-    with_park_answerer(places, |ask| slice.mean(ask))
 }
 
 /// Calls `body`, in a thread of its own, with a function that asks a thread that parks, and parks

@@ -43,6 +43,13 @@ impl Bar {
         );
     }
 
+    /// As [`judge`](Bar::judge), but by the worst of ours, against one figure.
+    pub(crate) fn judge_worst(&self, ours: &[f64], floor: f64) {
+        let ratios: Vec<f64> = ours.iter().map(|ours| ours / floor).collect();
+        print_bar(self.name, self.target, &ratios, most(&ratios));
+        println!("note {} ours {} floor {}", self.name, rounded(median(ours)), rounded(floor));
+    }
+
     pub(crate) fn skip(&self, why: &str) {
         println!("skip {}: {why}", self.name);
     }
@@ -51,18 +58,25 @@ impl Bar {
 /// Prints a bar's line, or a note if there is no target.
 pub(crate) fn report(name: &str, target: Option<f64>, ours: &[f64], floor: &[f64]) {
     let ratios: Vec<f64> = ours.iter().zip(floor).map(|(ours, floor)| ours / floor).collect();
+    print_bar(name, target, &ratios, median(&ratios));
+}
+
+/// Prints all ratios of a bar as the one that is judged, and their spread.
+fn print_bar(name: &str, target: Option<f64>, ratios: &[f64], judged: f64) {
     let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = ratios.iter().copied().fold(0.0, f64::max);
-    let ratio = median(&ratios);
-    let figures =
-        format!("{name} ratio {} spread {}..{}", rounded(ratio), rounded(least), rounded(most));
+    let [ratio, least, most] = [judged, least, most(ratios)].map(rounded);
+    let figures = format!("{name} ratio {ratio} spread {least}..{most}");
     match target {
         Some(target) => {
-            let verdict = if ratio <= target { "ok" } else { "short" };
+            let verdict = if judged <= target { "ok" } else { "short" };
             println!("bar {figures} target {target:?} {verdict}");
         }
         None => println!("note {figures}"),
     }
+}
+
+fn most(figures: &[f64]) -> f64 {
+    figures.iter().copied().fold(0.0, f64::max)
 }
 
 /// As many digits as are worth reading.
