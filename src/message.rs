@@ -170,8 +170,7 @@ pub(crate) trait Request: Any + Send + fmt::Debug {
     fn bounce(&self);
 
     /// Lets `server` handle it, if that is of the type that the request is for, else answers that
-    /// it is a `found`. `step`, which is of a type that goes with the server's, says how the server
-    /// is to go on.
+    /// it is a `found`. `step`, which is `gen_server`'s, says how the server is to go on.
     fn deliver(&mut self, server: &mut dyn Any, found: &'static str, step: &mut dyn Any);
 }
 
@@ -268,10 +267,10 @@ impl Message {
         Message(smallbox!(Asked(request)))
     }
 
-    /// The message, on its way out of the mailbox into hands that may send it on.
-    pub(crate) fn leaving(mut self) -> Message {
+    /// The message is on its way out of the mailbox into hands that may send it on.
+    #[inline]
+    pub(crate) fn leave(&mut self) {
         self.0.leave();
-        self
     }
 
     /// Tells the client, if the message is a request of one, that no process has got it.
@@ -301,7 +300,7 @@ impl Message {
         F: FnOnce(T) -> (bool, T),
     {
         let lent = if TypeId::of::<T>() == TypeId::of::<Message>() {
-            cast::<Message, T>(mem::replace(self, Message::taken()))
+            cast::<Message, T>(self.take())
         } else {
             let place = self.place_of::<T>();
             match place.and_then(Option::take) {
@@ -319,14 +318,20 @@ impl Message {
 
     /// Takes the value out of a message that a probe for `T` has let pass.
     #[doc(hidden)]
-    pub fn open<T: Any>(mut self) -> T {
+    pub fn open<T: Any>(&mut self) -> T {
         match self.place_of::<T>().and_then(Option::take) {
             Some(value) => value,
-            None => cast::<Message, T>(self),
+            None => cast::<Message, T>(self.take()),
         }
     }
 
-    /// What is in the place of a whole message while a probe has it.
+    /// Takes a message that was lent.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Message {
+        mem::replace(self, Message::taken())
+    }
+
+    /// What is left in the place of a whole message that was taken.
     fn taken() -> Message {
         Message(smallbox!(Value::<()>(None)))
     }

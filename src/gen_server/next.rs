@@ -1,10 +1,13 @@
 //! What callbacks return.
 
+use std::any::Any;
 use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::exit::ExitReason;
 
+use super::request::Step;
 use super::{GenServer, HandleContinue};
 
 /// What `init` returns: see [`ready`], [`ignore`], [`init_error`] and [`stop`].
@@ -25,7 +28,7 @@ pub enum NoReply {}
 #[derive(Debug)]
 pub struct Init<S> {
     pub(crate) outcome: InitOutcome<S>,
-    pub(crate) wait: Wait<S>,
+    pub(crate) wait: Wait,
 }
 
 #[derive(Debug)]
@@ -41,42 +44,46 @@ pub struct Next<S, R> {
     pub(crate) reply: Option<R>,
     /// Why it ends, if it does.
     pub(crate) stop: Option<ExitReason>,
-    pub(crate) wait: Wait<S>,
+    pub(crate) wait: Wait,
+    server: PhantomData<fn(S)>,
 }
 
 /// What a server waits for.
-pub(crate) enum Wait<S> {
+pub(crate) enum Wait {
     Message,
     /// A message, or for this long.
     Timeout(Duration),
     /// A message, however long that takes.
     Hibernate,
     /// Nothing: first this is to be done.
-    Continue(Continue<S>),
+    Continue(Box<dyn Continuation>),
 }
 
 /// A continuation, with its message in it, as which it prints.
-pub(crate) type Continue<S> = Box<dyn Continuation<S>>;
-
-pub(crate) trait Continuation<S>: fmt::Debug {
-    fn go_on(self: Box<Self>, server: &mut S) -> CastResult<S>;
+pub(crate) trait Continuation: fmt::Debug {
+    /// Has `server`, which is of the type that has returned it, handle the message.
+    fn go_on(self: Box<Self>, server: &mut dyn Any, step: &mut Step);
 }
 
-struct ContinueWith<M>(M);
+struct ContinueWith<S, M> {
+    message: M,
+    server: PhantomData<fn(S)>,
+}
 
-impl<M: fmt::Debug> fmt::Debug for ContinueWith<M> {
+impl<S, M: fmt::Debug> fmt::Debug for ContinueWith<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Continue").field(&self.0).finish()
+        f.debug_tuple("Continue").field(&self.message).finish()
     }
 }
 
-impl<S: HandleContinue<M>, M: fmt::Debug> Continuation<S> for ContinueWith<M> {
-    fn go_on(self: Box<Self>, server: &mut S) -> CastResult<S> {
-        server.handle_continue(self.0)
+impl<S: HandleContinue<M>, M: fmt::Debug> Continuation for ContinueWith<S, M> {
+    fn go_on(self: Box<Self>, server: &mut dyn Any, step: &mut Step) {
+        let server: &mut S = server.downcast_mut().expect("the server that it was returned by");
+        step.after_cast(server.handle_continue(self.message));
     }
 }
 
-impl<S> fmt::Debug for Wait<S> {
+impl fmt::Debug for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Wait::Message => f.write_str("Message"),
@@ -117,7 +124,7 @@ pub fn init_error<S>(reason: impl Into<ExitReason>) -> InitResult<S> {
 ///
 /// OTP: `{reply, Reply, State}`.
 pub fn reply<S, R>(reply: R) -> CallResult<S, R> {
-    Ok(Next { reply: Some(reply), stop: None, wait: Wait::Message })
+    Ok(Next { reply: Some(reply), stop: None, wait: Wait::Message, server: PhantomData })
 }
 
 /// From any callback: go on. From `handle_call`, the reply must have been
@@ -126,7 +133,7 @@ pub fn reply<S, R>(reply: R) -> CallResult<S, R> {
 ///
 /// OTP: `{noreply, State}`.
 pub fn noreply<S, R>() -> CallResult<S, R> {
-    Ok(Next { reply: None, stop: None, wait: Wait::Message })
+    Ok(Next { reply: None, stop: None, wait: Wait::Message, server: PhantomData })
 }
 
 /// From any callback: end the server with `reason`. The same as an `Err`.
@@ -145,7 +152,8 @@ pub fn stop<T>(reason: impl Into<ExitReason>) -> Result<T, ExitReason> {
 ///
 /// OTP: `{stop, Reason, Reply, State}`.
 pub fn stop_with_reply<S, R>(reason: impl Into<ExitReason>, reply: R) -> CallResult<S, R> {
-    Ok(Next { reply: Some(reply), stop: Some(reason.into()), wait: Wait::Message })
+    let stop = Some(reason.into());
+    Ok(Next { reply: Some(reply), stop, wait: Wait::Message, server: PhantomData })
 }
 
 /// What can be added to a callback's result: `noreply().timeout(duration)`.
@@ -183,7 +191,7 @@ impl<S: GenServer> Then<S> for InitResult<S> {
     where
         S: HandleContinue<M>,
     {
-        self.map(|init| Init { wait: continue_with(message), ..init })
+        self.map(|init| Init { wait: continue_with::<S, M>(message), ..init })
     }
 }
 
@@ -200,10 +208,10 @@ impl<S: GenServer, R> Then<S> for CallResult<S, R> {
     where
         S: HandleContinue<M>,
     {
-        self.map(|next| Next { wait: continue_with(message), ..next })
+        self.map(|next| Next { wait: continue_with::<S, M>(message), ..next })
     }
 }
 
-fn continue_with<S: HandleContinue<M>, M: fmt::Debug + 'static>(message: M) -> Wait<S> {
-    Wait::Continue(Box::new(ContinueWith(message)))
+fn continue_with<S: HandleContinue<M>, M: fmt::Debug + 'static>(message: M) -> Wait {
+    Wait::Continue(Box::new(ContinueWith::<S, M> { message, server: PhantomData }))
 }

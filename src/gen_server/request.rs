@@ -17,7 +17,7 @@ use crate::process::unwind::drop_caught;
 
 use super::next::{CallResult, CastResult, Next, Wait};
 use super::serve::warn;
-use super::{GenServer, HandleCall, HandleCast};
+use super::{HandleCall, HandleCast};
 
 pub(crate) fn call_message<S, M>(message: M, reply_to: ReplyTo<S::Reply>) -> Message
 where
@@ -51,16 +51,12 @@ where
     Message::request(Cast::<S, M> { message: Some(message), server: PhantomData })
 }
 
-/// Lets `server` handle `request`, if it is of the type that the request is for.
-pub(crate) fn deliver<S: GenServer>(request: &mut dyn Request, server: &mut S) -> Step<S> {
-    let mut step = Step::unchanged();
-    request.deliver(server, type_name::<S>(), &mut step);
-    step
-}
-
 /// How a server goes on after a callback, now that a reply has been sent.
-pub(crate) struct Step<S> {
-    pub(crate) wait: Wait<S>,
+///
+/// The server keeps it, and what runs a callback changes it there: to return it through all the
+/// layers in between would take longer than most callbacks.
+pub(crate) struct Step {
+    pub(crate) wait: Wait,
     pub(crate) stop: Option<Box<Stop>>,
     /// Whether the client gets a reply now.
     pub(crate) replied: bool,
@@ -75,23 +71,32 @@ pub(crate) struct Stop {
     pub(crate) farewell: Option<Box<dyn FnOnce()>>,
 }
 
-impl<S> Step<S> {
-    /// Nothing was handled.
-    fn unchanged() -> Step<S> {
-        Step { wait: Wait::Message, stop: None, replied: false, answered: None }
+impl Step {
+    /// Waits as `init` has said.
+    pub(crate) fn first(wait: Wait) -> Step {
+        Step { wait, stop: None, replied: false, answered: None }
     }
 
-    /// Goes on waiting.
-    pub(crate) fn wait_for(wait: Wait<S>) -> Step<S> {
-        Step { wait, ..Step::unchanged() }
+    /// Forgets the last one: unless a callback says otherwise, the next message is waited for.
+    #[inline]
+    pub(crate) fn begin(&mut self) {
+        self.wait = Wait::Message;
+        self.replied = false;
+        self.answered = None;
     }
 
-    fn stop_with(stop: Stop) -> Step<S> {
-        Step { stop: Some(Box::new(stop)), ..Step::unchanged() }
+    pub(crate) fn stop(&mut self, reason: ExitReason) {
+        self.stop = Some(Box::new(Stop { reason, farewell: None }));
     }
 
-    pub(crate) fn stop(reason: ExitReason) -> Step<S> {
-        Step::stop_with(Stop { reason, farewell: None })
+    /// Goes on as a callback says that has nobody to reply to.
+    #[inline]
+    pub(crate) fn after_cast<S>(&mut self, result: CastResult<S>) {
+        match result {
+            Ok(Next { stop: None, wait: Wait::Message, .. }) => {}
+            Ok(Next { stop: None, wait, .. }) => self.wait = wait,
+            Ok(Next { stop: Some(reason), .. }) | Err(reason) => self.stop(reason),
+        }
     }
 }
 
@@ -154,32 +159,37 @@ where
         };
         let caller = Caller::new(self.reply_to);
         let result = server.handle_call(message, &caller);
-        set_step(step, self.after(result, &caller));
+        self.after(result, &caller, step_of(step));
     }
 }
 
 impl<S: HandleCall<M>, M> Call<S, M> {
-    fn after(&mut self, result: CallResult<S, S::Reply>, caller: &Caller<S::Reply>) -> Step<S> {
+    #[inline]
+    fn after(
+        &mut self,
+        result: CallResult<S, S::Reply>,
+        caller: &Caller<S::Reply>,
+        step: &mut Step,
+    ) {
         let reply_to = self.reply_to;
         match result {
-            Err(reason) => Step::stop(reason),
+            Err(reason) => step.stop(reason),
             Ok(Next { reply, stop: Some(reason), .. }) => {
                 let farewell = reply.map(|reply| reply_later(reply_to, reply));
-                Step::stop_with(Stop { reason, farewell })
+                step.stop = Some(Box::new(Stop { reason, farewell }));
             }
-            Ok(Next { reply, stop: None, wait }) => {
-                let mut answered = None;
-                let replied = reply.is_some();
+            Ok(Next { reply, stop: None, wait, .. }) => {
+                step.replied = reply.is_some();
                 match (reply, reply_to.slot()) {
                     (Some(reply), Some(client)) => {
                         self.content = Content::Answered(reply);
-                        answered = Some(client);
+                        step.answered = Some(client);
                     }
                     (Some(reply), None) => reply_to.reply(reply),
                     (None, _) if caller.is_deferred() => {}
                     (None, _) => reply_to.refuse(CallError::NoReply),
                 }
-                Step { wait, stop: None, replied, answered }
+                step.wait = wait;
             }
         }
     }
@@ -233,17 +243,10 @@ where
             return warn(format_args!("a {found} has dropped a cast for a {expected}: {message}"));
         };
         let message = self.message.take().expect("a request is delivered once");
-        set_step(step, after_cast(server.handle_cast(message)));
+        step_of(step).after_cast(server.handle_cast(message));
     }
 }
 
-pub(crate) fn after_cast<S>(result: CastResult<S>) -> Step<S> {
-    match result {
-        Ok(Next { stop: Some(reason), .. }) | Err(reason) => Step::stop(reason),
-        Ok(Next { stop: None, wait, .. }) => Step::wait_for(wait),
-    }
-}
-
-fn set_step<S: 'static>(place: &mut dyn Any, step: Step<S>) {
-    *place.downcast_mut::<Step<S>>().expect("the step of the same server") = step;
+fn step_of(place: &mut dyn Any) -> &mut Step {
+    place.downcast_mut().expect("a server's step")
 }

@@ -1,5 +1,6 @@
 //! The loop of a running server.
 
+use std::any::type_name;
 use std::fmt;
 use std::mem;
 use std::ops::ControlFlow;
@@ -16,13 +17,14 @@ use crate::process::current::current;
 use crate::process::lifecycle;
 use crate::process::printed::{printed, printed_up_to};
 use crate::process::receive;
+use crate::process::receive::Senders;
 use crate::report;
 use crate::report::{Client, Kind, Report, ServerReport, log_caught};
 use crate::sys;
 use crate::sys::{DebugOptions, Event, Incoming, System, exit_of};
 
 use super::next::Wait;
-use super::request::{Step, Stop, after_cast, deliver};
+use super::request::{Step, Stop};
 use super::{GenServer, TimedOut};
 
 /// Where warnings go.
@@ -35,7 +37,8 @@ const SHOWN: usize = 1000;
 pub(crate) struct Server<S> {
     /// `None` while `code_change` has it, and if that has lost it.
     state: Option<S>,
-    wait: Wait<S>,
+    /// What has come of the last message.
+    step: Step,
     settings: Settings,
     handled: Handled,
 }
@@ -56,117 +59,121 @@ struct Handled {
 }
 
 impl<S: GenServer> Server<S> {
-    pub(crate) fn new(state: S, wait: Wait<S>, settings: Settings) -> Server<S> {
-        Server { state: Some(state), wait, settings, handled: Handled::default() }
+    pub(crate) fn new(state: S, wait: Wait, settings: Settings) -> Server<S> {
+        let (step, handled) = (Step::first(wait), Handled::default());
+        Server { state: Some(state), step, settings, handled }
     }
 
     pub(crate) fn run(self) -> ExitReason {
         lifecycle::end_with(self, Server::serve)
     }
 
+    /// Serves until a callback ends the server, be it by a panic.
     fn serve(&mut self) -> ExitReason {
-        loop {
-            match self.step() {
-                Step { stop: None, wait, .. } => self.wait = wait,
-                Step { stop: Some(stop), .. } => return self.terminate(*stop),
+        // Once for all messages. The exit of the process itself passes through.
+        let stop = process::catch(|| {
+            loop {
+                match self.step.stop.take() {
+                    Some(stop) => break *stop,
+                    None => self.go_on(),
+                }
             }
+        });
+        self.terminate(stop.unwrap_or_else(|reason| Stop { reason, farewell: None }))
+    }
+
+    /// Waits for what is to come next, and handles it.
+    fn go_on(&mut self) {
+        match self.step.wait {
+            Wait::Message => self.next(),
+            Wait::Timeout(duration) => receive::next_within(duration, |it| self.handle(it))
+                .unwrap_or_else(|| self.handle(&mut Message::new(TimedOut))),
+            Wait::Hibernate => {
+                process::hibernate();
+                receive::next(Senders::Unknown, |message| self.handle(message));
+            }
+            Wait::Continue(_) => self.carry_on(),
         }
     }
 
-    fn step(&mut self) -> Step<S> {
-        let message = match &self.wait {
-            Wait::Message => self.next(),
-            Wait::Timeout(duration) => receive::next_within(*duration),
-            Wait::Hibernate => {
-                process::hibernate();
-                Some(receive::next())
-            }
-            Wait::Continue(_) => return self.go_on(),
-        };
-        self.handle(message.unwrap_or_else(|| Message::new(TimedOut)))
-    }
-
-    fn next(&self) -> Option<Message> {
+    fn next(&mut self) {
         if let Some(idle_time) = self.settings.hibernate_after {
-            let message = receive::next_within(idle_time);
-            if message.is_some() {
-                return message;
+            if receive::next_within(idle_time, |it| self.handle(it)).is_some() {
+                return;
             }
             process::hibernate();
         }
-        Some(receive::next())
+        let senders = if self.handled.client.is_none() { Senders::GoOn } else { Senders::Unknown };
+        receive::next(senders, |message| self.handle(message));
     }
 
-    fn go_on(&mut self) -> Step<S> {
-        let Wait::Continue(go_on) = mem::replace(&mut self.wait, Wait::Message) else {
+    fn carry_on(&mut self) {
+        let Wait::Continue(go_on) = mem::replace(&mut self.step.wait, Wait::Message) else {
             unreachable!("it was looked at");
         };
-        self.handled = Handled::of(&go_on, None);
+        self.handled.note(&go_on, None);
         if self.is_debugged() {
             self.show(&Event::Other(&go_on));
         }
-        let step = self.guard(|state| after_cast(go_on.go_on(state)));
+        self.step.begin();
+        go_on.go_on(state_of::<S>(&mut self.state), &mut self.step);
         if self.is_debugged() {
-            self.show_outcome(&step, None);
+            self.show_outcome(None);
         }
-        step
     }
 
-    fn handle(&mut self, mut message: Message) -> Step<S> {
+    fn handle(&mut self, message: &mut Message) {
         if let Some(request) = message.as_request() {
             let client = request.client();
-            self.handled = Handled::of(request, client);
+            self.handled.note(request, client);
             let mut reply = None;
             if self.is_debugged() {
                 self.show_request(request);
                 reply = client.zip(request.reply_type());
             }
-            let mut step = self.guard(|state| deliver(request, state));
-            if let Some(client) = step.answered.take() {
-                put_reply(client, message);
+            self.step.begin();
+            let state = state_of::<S>(&mut self.state);
+            request.deliver(state, type_name::<S>(), &mut self.step);
+            if let Some(client) = self.step.answered {
+                put_reply(client, message.take());
             }
-            // When the client has it: who debugs may take time.
+            // When the client has it: to show it may take time.
             if self.is_debugged() {
-                self.show_outcome(&step, reply);
+                self.show_outcome(reply);
             }
-            return step;
+        } else if message.is::<sys::Request>() {
+            self.obey(message.take());
+        } else if let Some(exit) = exit_of(self.settings.parent, message) {
+            self.handled.note(exit, None);
+            self.step.stop(exit.reason.clone());
+        } else {
+            self.handle_info(message.take());
         }
-        if message.is::<sys::Request>() {
-            return self.obey(message);
-        }
-        if let Some(exit) = exit_of(self.settings.parent, &message) {
-            self.handled = Handled::of(exit, None);
-            return Step::stop(exit.reason.clone());
-        }
-        self.handled = Handled::of(&message, None);
+    }
+
+    fn handle_info(&mut self, message: Message) {
+        self.handled.note(&message, None);
         if self.is_debugged() {
             let (kind, message) = (sys::Kind::Info, Incoming::message(&message));
             self.show(&Event::In { kind, message, from: None });
         }
-        let step = self.guard(|state| after_cast(state.handle_info(message)));
+        self.step.begin();
+        let result = state_of(&mut self.state).handle_info(message);
+        self.step.after_cast(result);
         if self.is_debugged() {
-            self.show_outcome(&step, None);
+            self.show_outcome(None);
         }
-        step
     }
 
     /// Handles a system message, and waits again for what it was waiting for.
     #[cold]
     #[inline(never)] // What it takes of the stack is not taken by every server.
-    fn obey(&mut self, message: Message) -> Step<S> {
+    fn obey(&mut self, message: Message) {
         self.handled = Handled::default();
         let request = message.downcast().expect("it was looked at");
-        match process::catch(|| sys::handle(request, self)) {
-            Ok(ControlFlow::Continue(())) => {
-                Step::wait_for(mem::replace(&mut self.wait, Wait::Message))
-            }
-            Ok(ControlFlow::Break(reason)) | Err(reason) => Step::stop(reason),
+        if let ControlFlow::Break(reason) = sys::handle(request, self) {
+            self.step.stop(reason);
         }
-    }
-
-    /// Runs a callback; its panic or exit ends the server.
-    fn guard(&mut self, callback: impl FnOnce(&mut S) -> Step<S>) -> Step<S> {
-        process::catch(|| callback(self.state())).unwrap_or_else(Step::stop)
     }
 
     /// Whether anybody wants to see the events.
@@ -195,12 +202,12 @@ impl<S: GenServer> Server<S> {
     /// Shows what has come of a message: the reply to a client, of some type, or the new state.
     #[cold]
     #[inline(never)]
-    fn show_outcome(&mut self, step: &Step<S>, reply: Option<(Pid, &'static str)>) {
-        if step.stop.is_some() {
+    fn show_outcome(&mut self, reply: Option<(Pid, &'static str)>) {
+        if self.step.stop.is_some() {
             return;
         }
         let Some(state) = &self.state else { return };
-        let event = match reply.filter(|_| step.replied) {
+        let event = match reply.filter(|_| self.step.replied) {
             Some((to, reply)) => Event::Out { reply, to },
             None => Event::State(&Status(state)),
         };
@@ -252,7 +259,7 @@ impl<S: GenServer> System for Server<S> {
     type State = S;
 
     fn state(&mut self) -> &mut S {
-        self.state.as_mut().expect("a server whose state is lost has ended")
+        state_of(&mut self.state)
     }
 
     fn debug(&mut self) -> &mut DebugOptions {
@@ -283,10 +290,19 @@ impl<S: GenServer> System for Server<S> {
 
 impl Handled {
     /// Keeps what a report would say of the message, if reports are written at all.
-    fn of(message: &dyn fmt::Debug, client: Option<Pid>) -> Handled {
-        let text = report::is_wanted(Kind::Server).then(|| printed_up_to(SHOWN, message));
-        Handled { text, client }
+    #[inline]
+    fn note(&mut self, message: &dyn fmt::Debug, client: Option<Pid>) {
+        self.client = client;
+        if report::is_wanted(Kind::Server) {
+            self.text = Some(printed_up_to(SHOWN, message));
+        } else {
+            self.text = None;
+        }
     }
+}
+
+fn state_of<S>(state: &mut Option<S>) -> &mut S {
+    state.as_mut().expect("a server whose state is lost has ended")
 }
 
 /// Prints a server as its `format_status` wants it.

@@ -33,7 +33,8 @@ use super::serve::{Server, Settings};
 /// let options = StartOptions::new().name("calculator").init_timeout(Duration::from_secs(1));
 /// ```
 ///
-/// OTP: the options of [`gen_server:start_link/4`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#start_link/4).
+/// OTP: the options of
+/// [`gen_server:start_link/4`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#start_link/4).
 #[derive(Debug, Default)]
 #[must_use]
 pub struct StartOptions {
@@ -322,7 +323,7 @@ fn be_started<S: GenServer>(
 /// its process ends.
 fn beginning<S>(
     outcome: Result<InitResult<S>, ExitReason>,
-) -> Result<(S, Wait<S>), (Refusal, ExitReason)> {
+) -> Result<(S, Wait), (Refusal, ExitReason)> {
     let Init { outcome, wait } = match outcome {
         Ok(Ok(init)) => init,
         Ok(Err(reason)) | Err(reason) => return Err((Refusal::Failed(reason.clone()), reason)),
@@ -346,7 +347,8 @@ fn beginning<S>(
 /// The process ends with an [`EnterLoopError`] if it was not started by
 /// [`proc_lib`], or has not the name that the options say.
 ///
-/// OTP: [`gen_server:enter_loop/5`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#enter_loop/5).
+/// OTP:
+/// [`gen_server:enter_loop/5`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#enter_loop/5).
 ///
 /// ```
 /// use procession::gen_server;

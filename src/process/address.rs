@@ -9,7 +9,7 @@ use crate::id::{Alias, Pid};
 use crate::message::{Message, Object, Via};
 
 use super::current::{Process, current_if_any};
-use super::mailbox::{Orphans, Signal};
+use super::mailbox::{Orphans, Signal, Special};
 use super::names::{NameError, whereis};
 
 /// What a message can be sent to: a [`Pid`], an [`Alias`], or the name of a process, be it one that
@@ -108,7 +108,7 @@ impl Address for Alias {
     type Sent<M> = ();
 
     fn send<M: Any + Send + Debug>(self, message: M) {
-        deliver(self.owner, Signal::Aliased(self.id, Message::new(message)));
+        deliver(self.owner, Special::Aliased(self.id, Message::new(message)).into());
     }
 }
 
@@ -180,7 +180,7 @@ impl Destination {
     /// dropped.
     pub(crate) fn try_send(&self, message: Message) -> Result<(), Orphans> {
         let signal = match self {
-            Destination::Alias(alias) => Signal::Aliased(alias.id, message),
+            Destination::Alias(alias) => Special::Aliased(alias.id, message).into(),
             Destination::Pid(_) | Destination::Name(_) => Signal::Message(message),
             Destination::Via(via) => {
                 return via.send(message).map_err(|it| Orphans::from(Signal::Message(it)));

@@ -34,7 +34,7 @@ use super::builder::Builder;
 use super::crash;
 use super::current::{Process, current, set_current};
 use super::dictionary;
-use super::mailbox::{ExitCause, ExitSignal, Signal};
+use super::mailbox::{ExitCause, ExitSignal, Special};
 use super::monitor;
 use super::names;
 use super::reply_slot::ServerDown;
@@ -131,7 +131,7 @@ fn announce(process: Process) {
     for (id, watcher) in ties.watchers {
         let monitor = MonitorRef { id, owner: watcher.pid };
         let down = Down { monitor, object: watcher.object, reason: reason.clone() };
-        deliver(watcher.pid, Signal::Down(Box::new(down)));
+        deliver(watcher.pid, Special::Down(down).into());
     }
     tell_clients(process, &reason);
     // Now that everybody knows, what is the user's may take its time.
@@ -154,7 +154,7 @@ fn tell_clients(process: Process, reason: &ExitReason) {
 /// Sends the exit signal of a link.
 pub(crate) fn signal_link(from: Pid, to: Pid, id: LinkId, reason: ExitReason) {
     let signal = ExitSignal { from, reason, cause: ExitCause::Link(id) };
-    deliver(to, Signal::Exit(Box::new(signal)));
+    deliver(to, Special::Exit(signal).into());
 }
 
 /// Sends the exit signal of a call of [`exit`](super::exit).
@@ -163,7 +163,7 @@ pub(crate) fn signal_exit(from: Pid, to: Pid, reason: ExitReason) {
         kill(Process::of(to));
     } else {
         let signal = ExitSignal { from, reason, cause: ExitCause::Request };
-        deliver(to, Signal::Exit(Box::new(signal)));
+        deliver(to, Special::Exit(signal).into());
     }
 }
 

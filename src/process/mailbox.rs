@@ -19,7 +19,7 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 use std::thread;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, MutexGuard};
 
@@ -31,19 +31,46 @@ use super::unwind::drop_each_caught;
 
 /// What goes through a channel: a signal, and to which of the slot's processes it is addressed.
 #[derive(Debug)]
+#[repr(C)] // The signal lies at its start, whole pieces of which are moved at once.
 pub(crate) struct Envelope {
-    pub(crate) generation: NonZeroU64,
     pub(crate) signal: Signal,
+    pub(crate) generation: NonZeroU64,
+}
+
+impl Envelope {
+    /// What it holds, if that is a plain message for `generation`.
+    #[inline(always)]
+    pub(crate) fn message_for(&mut self, generation: NonZeroU64) -> Option<&mut Message> {
+        match &mut self.signal {
+            Signal::Message(message) if self.generation == generation => Some(message),
+            Signal::Message(_) | Signal::Special(_) => None,
+        }
+    }
 }
 
 /// Everything that one process can send another.
+///
+/// No larger than a message, which most are, and laid out as one: it is moved fastest in the pieces
+/// in which it was written.
 #[derive(Debug)]
 pub(crate) enum Signal {
     Message(Message),
+    Special(Box<Special>),
+}
+
+/// Every signal but a plain message.
+#[derive(Debug)]
+pub(crate) enum Special {
     /// A message to the alias with this number.
     Aliased(NonZeroU64, Message),
-    Exit(Box<ExitSignal>),
-    Down(Box<Down>),
+    Exit(ExitSignal),
+    Down(Down),
+}
+
+impl From<Special> for Signal {
+    fn from(special: Special) -> Signal {
+        Signal::Special(Box::new(special))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -136,13 +163,19 @@ impl Mailbox {
         self.sender.send(envelope).expect("the receiver is in the same slot");
     }
 
-    /// Takes the oldest envelope out of the channel. For the owner, who counts them.
+    /// Takes the oldest envelope out of the channel. For the owner, who is to
+    /// [count](Mailbox::count_taken) it.
     #[inline(always)]
-    pub(crate) fn take(&self) -> Option<(Mark, Envelope)> {
-        let envelope = self.receiver.try_recv().ok()?;
+    pub(crate) fn take(&self) -> Result<Envelope, TryRecvError> {
+        self.receiver.try_recv()
+    }
+
+    /// Counts an envelope that was taken, and returns its place.
+    #[inline(always)]
+    pub(crate) fn count_taken(&self) -> Mark {
         let place = self.arrived.taken.load(Ordering::Relaxed);
         self.arrived.taken.store(place + 1, Ordering::Relaxed);
-        Some((Mark(place), envelope))
+        Mark(place)
     }
 
     /// Takes everything out of the channel and the queue. For a slot that is not running.
@@ -207,7 +240,12 @@ impl Mailbox {
     }
 
     /// Takes the oldest message out of the queue.
+    #[inline(always)]
     pub(crate) fn pop(&self) -> Option<Message> {
+        if self.is_queue_empty() { None } else { self.pop_queued() }
+    }
+
+    fn pop_queued(&self) -> Option<Message> {
         let entry = self.arrived.queue.lock().pop_front()?;
         self.count_queued(|queued| queued - 1);
         Some(entry.message)
@@ -223,10 +261,14 @@ impl Mailbox {
         CheckedOut { entries: mem::take(&mut *self.arrived.queue.lock()), mailbox: self }
     }
 
-    /// Lends a message to its owner that has just come out of the channel.
-    #[inline(always)]
-    pub(crate) fn hold(&self, entry: Entry) -> Held<'_> {
-        Held { entry: Some(entry), mailbox: self }
+    /// Queues a message that was not selected: before what has arrived later, if the selection was
+    /// a receive point itself.
+    fn put_back(&self, place: Mark, message: Message) {
+        let mut queue = self.arrived.queue.lock();
+        let index = queue.partition_point(|other| other.place < place);
+        queue.insert(index, Entry { place, monitor: None, message });
+        drop(queue);
+        self.count_queued(|queued| queued + 1);
     }
 
     /// Only the owner writes it, so it takes no more than this.
@@ -250,44 +292,37 @@ impl Open<'_> {
     }
 }
 
-/// A message in its owner's hands; unless it is taken, it goes to its place in the queue.
+/// A message that was just taken out of the channel, where it lies; unless it is selected, it goes
+/// to its place in the queue.
 #[derive(Debug)]
 pub(crate) struct Held<'a> {
-    entry: Option<Entry>,
-    mailbox: &'a Mailbox,
+    pub(crate) message: &'a mut Message,
+    pub(crate) place: Mark,
+    pub(crate) mailbox: &'a Mailbox,
 }
 
 impl Held<'_> {
     /// Takes the message if it is at or after `since` and `select` chooses it.
     #[inline(always)]
     pub(crate) fn select<R>(
-        mut self,
+        self,
         since: Mark,
         select: impl FnOnce(&mut Message) -> Option<R>,
     ) -> Option<(R, Message)> {
-        let entry = self.entry.as_mut().filter(|entry| entry.place >= since)?;
-        let choice = select(&mut entry.message)?;
-        self.entry.take().map(|entry| (choice, entry.message))
-    }
-
-    #[inline(always)]
-    pub(crate) fn into_message(mut self) -> Message {
-        self.entry.take().expect("it is only taken when this is gone").message
+        if self.place < since {
+            return None;
+        }
+        let choice = select(self.message)?;
+        Some((choice, self.message.take()))
     }
 }
 
 impl Drop for Held<'_> {
+    #[inline(always)]
     fn drop(&mut self) {
-        // A guard of `receive!` that panicked took the message it was looking at with it.
-        if let Some(entry) = self.entry.take()
-            && !entry.message.is_lent()
-        {
-            let mut queue = self.mailbox.arrived.queue.lock();
-            // Before what has arrived later, if `select` was a receive point itself.
-            let index = queue.partition_point(|other| other.place < entry.place);
-            queue.insert(index, entry);
-            drop(queue);
-            self.mailbox.count_queued(|queued| queued + 1);
+        // It was selected; or a guard of `receive!` that panicked took it with it.
+        if !self.message.is_lent() {
+            self.mailbox.put_back(self.place, self.message.take());
         }
     }
 }
@@ -309,6 +344,12 @@ impl From<Signal> for Orphans {
 }
 
 impl Signal {
+    /// Whether it is not to wait behind the messages in the queue.
+    #[inline]
+    pub(crate) fn is_urgent(&self) -> bool {
+        matches!(self, Signal::Special(special) if matches!(**special, Special::Exit(_)))
+    }
+
     /// Tells the client, if this is a request of one, that no process has got it.
     pub(crate) fn bounce(&mut self) {
         if let Signal::Message(message) = self {
@@ -386,5 +427,19 @@ impl Drop for CheckedOut<'_> {
         let mut queue = self.mailbox.arrived.queue.lock();
         self.entries.append(&mut queue);
         mem::swap(&mut *queue, &mut self.entries);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::offset_of;
+
+    use super::*;
+
+    #[test]
+    fn an_envelope_is_a_message_and_a_word() {
+        assert_eq!(size_of::<Signal>(), size_of::<Message>());
+        assert_eq!(size_of::<Result<Envelope, TryRecvError>>(), size_of::<Message>() + 8);
+        assert_eq!(offset_of!(Envelope, signal), 0);
     }
 }

@@ -10,13 +10,14 @@ use crate::message::{Down, Message, Object, TaggedDown};
 
 use super::address::{deliver, pid_of};
 use super::current::{Process, current};
-use super::mailbox::{Mark, Signal};
+use super::mailbox::{Mark, Special};
 use super::ties::{AliasMode, MakeDown, Monitor, Watcher};
 use super::unwind::drop_caught;
 
 /// What to monitor with beyond the plain [`monitor`].
 ///
-/// OTP: the options of [`erlang:monitor/3`](https://www.erlang.org/doc/apps/erts/erlang.html#monitor/3).
+/// OTP: the options of
+/// [`erlang:monitor/3`](https://www.erlang.org/doc/apps/erts/erlang.html#monitor/3).
 ///
 /// ```
 /// use procession::prelude::*;
@@ -148,7 +149,7 @@ pub(crate) fn find_and_set(
         }
     } else {
         let down = Down { monitor, object, reason: ExitReason::NoProc };
-        deliver(owner.pid, Signal::Down(Box::new(down)));
+        deliver(owner.pid, Special::Down(down).into());
     }
     (monitor, found)
 }

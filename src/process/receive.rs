@@ -9,7 +9,7 @@ use crate::message::Message;
 
 use super::backoff::{self, WaitFor};
 use super::current::{Ended, Process, current};
-use super::mailbox::{Entry, Envelope, ExitCause, ExitSignal, Held, Mark, Signal};
+use super::mailbox::{Entry, Envelope, ExitCause, ExitSignal, Held, Mark, Signal, Special};
 use super::monitor;
 use super::reply_slot::Awaiting;
 use super::ties::{self, MakeDown, Verdict};
@@ -27,6 +27,15 @@ pub(crate) fn time_left(deadline: Option<Instant>) -> Duration {
 
 fn is_past(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| Instant::now() >= deadline)
+}
+
+/// What the sender of the last message does next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Senders {
+    /// It may wait for an answer.
+    Unknown,
+    /// It waits for nothing, so it may send more at once.
+    GoOn,
 }
 
 /// What sorting makes of one envelope.
@@ -60,8 +69,8 @@ impl Process {
         let mut tags = Vec::new();
         let mut doom = None;
         for _ in 0..arrived {
-            let Some((place, envelope)) = mailbox.take() else { break };
-            match self.admit(place, envelope) {
+            let Ok(envelope) = mailbox.take() else { break };
+            match self.admit(mailbox.count_taken(), envelope) {
                 Sorted::Queue(entry, tag) => {
                     queue.push(entry);
                     tags.extend(tag);
@@ -84,27 +93,13 @@ impl Process {
         unwind::drop_each_caught(tags);
     }
 
-    /// Sorts the envelope at `place`, and returns the message, if it is one.
-    #[inline(always)]
-    fn let_in(self, place: Mark, envelope: Envelope) -> Option<Held<'static>> {
-        match envelope {
-            // Said here too, as it is what most envelopes are.
-            Envelope { generation, signal: Signal::Message(message) }
-                if generation == self.pid.generation() =>
-            {
-                Some(self.slot.mailbox.hold(entry(place, message)))
-            }
-            envelope => self.act_on(self.admit(place, envelope)),
-        }
-    }
-
-    /// Does what sorting has found, and returns the message, if there is one.
-    fn act_on(self, sorted: Sorted) -> Option<Held<'static>> {
-        match sorted {
+    /// Sorts the envelope that was just taken.
+    fn let_in(self, envelope: Envelope) {
+        let mailbox = &self.slot.mailbox;
+        match self.admit(mailbox.count_taken(), envelope) {
             Sorted::Queue(entry, tag) => {
-                let held = self.slot.mailbox.hold(entry);
+                mailbox.open().push(entry);
                 drop_caught(tag);
-                return Some(held);
             }
             Sorted::Drop(signal) => drop_caught(signal),
             Sorted::Bounce(mut signal) => {
@@ -113,26 +108,6 @@ impl Process {
             }
             Sorted::Die(reason) => self.doom(reason),
         }
-        None
-    }
-
-    /// Sorts what has arrived. What is a single message and finds the queue empty, the usual case
-    /// of a process that waits, is returned instead of queued.
-    #[inline(always)]
-    fn sort_or_hold(self) -> Option<Held<'static>> {
-        let mailbox = &self.slot.mailbox;
-        if !mailbox.is_queue_empty() {
-            self.sort();
-            return None;
-        }
-        let (place, envelope) = mailbox.take()?;
-        let single = self.let_in(place, envelope);
-        if !mailbox.has_arrivals() {
-            return single;
-        }
-        drop(single); // Into the queue.
-        self.sort();
-        None
     }
 
     fn admit(self, place: Mark, Envelope { generation, signal }: Envelope) -> Sorted {
@@ -141,7 +116,13 @@ impl Process {
         }
         match signal {
             Signal::Message(message) => Sorted::Queue(entry(place, message), None),
-            Signal::Aliased(alias, message) => {
+            Signal::Special(special) => self.admit_special(place, *special),
+        }
+    }
+
+    fn admit_special(self, place: Mark, special: Special) -> Sorted {
+        match special {
+            Special::Aliased(alias, message) => {
                 let (admitted, ended) = self.slot.ties.lock().admit_aliased(alias);
                 let tag = ended.and_then(|monitor| monitor::forget(alias, monitor));
                 if admitted {
@@ -150,29 +131,29 @@ impl Process {
                     Sorted::Drop(Signal::Message(message))
                 }
             }
-            Signal::Exit(signal) => self.admit_exit(place, signal),
-            Signal::Down(down) => {
+            Special::Exit(signal) => self.admit_exit(place, signal),
+            Special::Down(down) => {
                 let id = down.monitor.id;
                 let fired = self.slot.ties.lock().remove_fired(id);
-                let Some(fired) = fired else { return Sorted::Drop(Signal::Down(down)) };
+                let Some(fired) = fired else { return Sorted::Drop(Special::Down(down).into()) };
                 let message = match fired.tag {
-                    Some(tag) => tag(*down),
-                    None => Message::new(*down),
+                    Some(tag) => tag(down),
+                    None => Message::new(down),
                 };
                 Sorted::Queue(Entry { place, monitor: Some(id), message }, None)
             }
         }
     }
 
-    fn admit_exit(self, place: Mark, signal: Box<ExitSignal>) -> Sorted {
+    fn admit_exit(self, place: Mark, signal: ExitSignal) -> Sorted {
         let active = match signal.cause {
             ExitCause::Link(id) => self.slot.ties.lock().remove_link(signal.from, id),
             ExitCause::Request => true,
         };
         match ties::judge(self.pid, self.traps_exits(), active, &signal) {
-            Verdict::Drop => Sorted::Drop(Signal::Exit(signal)),
+            Verdict::Drop => Sorted::Drop(Special::Exit(signal).into()),
             Verdict::Deliver => {
-                let ExitSignal { from, reason, .. } = *signal;
+                let ExitSignal { from, reason, .. } = signal;
                 Sorted::Queue(entry(place, Message::new(Exit { from, reason })), None)
             }
             Verdict::Die(reason) => Sorted::Die(reason),
@@ -182,6 +163,7 @@ impl Process {
     /// Waits for the first message at or after `since` that `select` chooses, and takes it.
     ///
     /// Each message is looked at once. `None` if the deadline came first.
+    #[inline(always)]
     pub(crate) fn select<R>(
         self,
         mut since: Mark,
@@ -194,13 +176,14 @@ impl Process {
             // What is queued comes first anyway, unless there is an exit signal.
             let puts_off = is_first_look && !mailbox.is_queue_empty() && !self.slot.is_urgent();
             is_first_look = false;
-            let held = if puts_off { None } else { self.sort_or_hold() };
-            self.check()?;
-            let seen = mailbox.sorted();
-            let found = match held {
-                Some(held) => held.select(since, &mut select),
-                None if mailbox.is_queue_empty() => None,
-                None => mailbox.check_out().select(since, &mut select),
+            let mut seen = since;
+            let found = if mailbox.is_queue_empty() {
+                self.select_arrival(since, &mut seen, &mut select)?
+            } else {
+                if !puts_off {
+                    self.sort();
+                }
+                self.select_queued(since, &mut seen, &mut select)?
             };
             if found.is_some() {
                 mailbox.count_received();
@@ -213,12 +196,60 @@ impl Process {
             if is_past(deadline) {
                 return Ok(None);
             }
-            self.wait(deadline);
+            self.wait(Senders::Unknown, deadline);
         }
     }
 
-    /// Waits for the oldest message, and takes it. `None` if the deadline came first.
-    fn next(self, deadline: Option<Instant>) -> Result<Option<Message>, Ended> {
+    /// Selects from what has arrived while the queue is empty, and says up to where it has `seen`
+    /// everything. A single message, the usual case of a process that waits, need not be queued.
+    #[inline(always)]
+    fn select_arrival<R>(
+        self,
+        since: Mark,
+        seen: &mut Mark,
+        select: &mut impl FnMut(&mut Message) -> Option<R>,
+    ) -> Result<Option<(R, Message)>, Ended> {
+        let mailbox = &self.slot.mailbox;
+        let mut taken = mailbox.take();
+        if let Ok(envelope) = &mut taken
+            && let Some(message) = envelope.message_for(self.pid.generation())
+            && !mailbox.has_arrivals()
+        {
+            let held = Held { message, place: mailbox.count_taken(), mailbox };
+            self.check()?;
+            *seen = mailbox.sorted();
+            return Ok(held.select(since, select));
+        }
+        if let Ok(envelope) = taken {
+            self.let_in(envelope);
+            self.sort();
+        }
+        self.select_queued(since, seen, select)
+    }
+
+    /// Selects from the queue, and says up to where it has `seen` everything.
+    fn select_queued<R>(
+        self,
+        since: Mark,
+        seen: &mut Mark,
+        select: &mut impl FnMut(&mut Message) -> Option<R>,
+    ) -> Result<Option<(R, Message)>, Ended> {
+        let mailbox = &self.slot.mailbox;
+        self.check()?;
+        *seen = mailbox.sorted();
+        let is_empty = mailbox.is_queue_empty();
+        Ok(if is_empty { None } else { mailbox.check_out().select(since, select) })
+    }
+
+    /// Waits for the oldest message, and lends it to `handle`, where it lies: to move it takes
+    /// longer than most else. What is left of it is dropped. `None` if the deadline came first.
+    #[inline(always)]
+    fn next<R>(
+        self,
+        senders: Senders,
+        deadline: Option<Instant>,
+        handle: impl FnOnce(&mut Message) -> R,
+    ) -> Result<Option<R>, Ended> {
         let mailbox = &self.slot.mailbox;
         loop {
             // Nothing else need be sorted before its turn comes: the channel is left to the
@@ -227,30 +258,32 @@ impl Process {
                 self.sort();
             }
             self.check()?;
-            let mut oldest = if mailbox.is_queue_empty() { None } else { mailbox.pop() };
-            if oldest.is_none()
-                && let Some((place, envelope)) = mailbox.take()
-            {
-                let held = self.let_in(place, envelope);
-                self.check()?;
-                oldest = match held {
-                    Some(held) => Some(held.into_message()),
-                    // It was of no use. What others push meanwhile must not keep the caller here.
-                    None => {
-                        self.sort();
-                        self.check()?;
-                        if mailbox.is_queue_empty() { None } else { mailbox.pop() }
-                    }
-                };
+            let mut queued = mailbox.pop();
+            if queued.is_none() {
+                let mut taken = mailbox.take();
+                if let Ok(envelope) = &mut taken
+                    && let Some(message) = envelope.message_for(self.pid.generation())
+                {
+                    mailbox.count_taken();
+                    mailbox.count_received();
+                    return Ok(Some(handle(message)));
+                }
+                if let Ok(envelope) = taken {
+                    self.let_in(envelope);
+                    // What others push meanwhile must not keep the caller here.
+                    self.sort();
+                    self.check()?;
+                    queued = mailbox.pop();
+                }
             }
-            if oldest.is_some() {
+            if let Some(message) = &mut queued {
                 mailbox.count_received();
-                return Ok(oldest);
+                return Ok(Some(handle(message)));
             }
             if is_past(deadline) {
                 return Ok(None);
             }
-            self.wait(deadline);
+            self.wait(senders, deadline);
         }
     }
 
@@ -299,10 +332,15 @@ impl Process {
 
     /// Waits until something has arrived, the process was killed, or the deadline has come; or for
     /// no reason.
-    pub(crate) fn wait(self, deadline: Option<Instant>) {
-        let has_arrivals = || self.slot.mailbox.has_arrivals();
+    fn wait(self, senders: Senders, deadline: Option<Instant>) {
+        let mailbox = &self.slot.mailbox;
+        let wait_for = match senders {
+            Senders::Unknown => WaitFor::Message,
+            Senders::GoOn => WaitFor::Stream { taken: mailbox.sorted().0 },
+        };
+        let has_arrivals = || mailbox.has_arrivals();
         backoff::wait(
-            WaitFor::Message,
+            wait_for,
             || deadline,
             has_arrivals,
             |deadline| self.slot.park_unless(deadline, || has_arrivals() || !self.is_running()),
@@ -348,14 +386,15 @@ fn entry(place: Mark, message: Message) -> Entry {
 ///
 /// In a thread of the program's own that was killed.
 pub fn receive() -> Message {
-    next().leaving()
+    next(Senders::Unknown, take_out)
 }
 
-/// As [`receive`], for a server, which answers requests itself.
-pub(crate) fn next() -> Message {
+/// As [`receive`], for a server, which answers requests itself, and is lent the message.
+#[inline(always)]
+pub(crate) fn next<R>(senders: Senders, handle: impl FnOnce(&mut Message) -> R) -> R {
     let process = current();
-    match process.next(None) {
-        Ok(Some(message)) => message,
+    match process.next(senders, None, handle) {
+        Ok(Some(result)) => result,
         Ok(None) => unreachable!("there is no deadline"),
         Err(Ended) => process.refuse_receive(),
     }
@@ -369,13 +408,16 @@ pub(crate) fn next() -> Message {
 ///
 /// As [`receive`].
 pub fn receive_timeout(timeout: Duration) -> Option<Message> {
-    next_within(timeout).map(Message::leaving)
+    next_within(timeout, take_out)
 }
 
-/// As [`receive_timeout`], for a server, which answers requests itself.
-pub(crate) fn next_within(timeout: Duration) -> Option<Message> {
+/// As [`receive_timeout`], for a server, which answers requests itself, and is lent the message.
+pub(crate) fn next_within<R>(
+    timeout: Duration,
+    handle: impl FnOnce(&mut Message) -> R,
+) -> Option<R> {
     let process = current();
-    process.next(deadline_after(timeout)).unwrap_or_else(|Ended| {
+    process.next(Senders::Unknown, deadline_after(timeout), handle).unwrap_or_else(|Ended| {
         process.refuse_gone();
         None
     })
@@ -393,7 +435,7 @@ pub(crate) fn next_within(timeout: Duration) -> Option<Message> {
 pub fn receive_match(matches: impl FnMut(&Message) -> bool) -> Message {
     let process = current();
     match process.select(Mark::START, None, deciding(matches)) {
-        Ok(Some(((), message))) => message.leaving(),
+        Ok(Some(((), mut message))) => take_out(&mut message),
         Ok(None) => unreachable!("there is no deadline"),
         Err(Ended) => process.refuse_receive(),
     }
@@ -430,7 +472,13 @@ pub fn receive_match_since(
         process.refuse_gone();
         None
     });
-    found.map(Message::leaving)
+    found.map(|mut message| take_out(&mut message))
+}
+
+/// Takes a message out of the mailbox into hands that may send it on.
+fn take_out(message: &mut Message) -> Message {
+    message.leave();
+    message.take()
 }
 
 fn deciding(mut matches: impl FnMut(&Message) -> bool) -> impl FnMut(&mut Message) -> Option<()> {
@@ -449,11 +497,16 @@ pub fn mark() -> Mark {
 pub fn select_arm(
     since: Mark,
     timeout: Option<Duration>,
-    select: impl FnMut(&mut Message) -> Option<(usize, usize)>,
+    mut select: impl FnMut(&mut Message) -> Option<(usize, usize)>,
 ) -> Option<((usize, usize), Message)> {
     let process = current();
-    match process.select(since, timeout.and_then(deadline_after), select) {
-        Ok(found) => found.map(|(arm, message)| (arm, message.leaving())),
+    let select_out = |message: &mut Message| {
+        let arm = select(message)?;
+        message.leave();
+        Some(arm)
+    };
+    match process.select(since, timeout.and_then(deadline_after), select_out) {
+        Ok(found) => found,
         Err(Ended) if timeout.is_some() => {
             process.refuse_gone();
             None
@@ -675,7 +728,7 @@ macro_rules! receive {
             )*
             ::core::option::Option::None
         }) {
-            ::core::option::Option::Some(((arm, tries), message)) => {
+            ::core::option::Option::Some(((arm, tries), mut message)) => {
                 let mut tried = 0_usize;
                 $(
                     if arm == $n {

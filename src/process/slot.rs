@@ -326,7 +326,7 @@ impl Slot {
             orphans.bounce();
             return Err(orphans);
         }
-        let is_urgent = matches!(signal, Signal::Exit(_));
+        let is_urgent = signal.is_urgent();
         self.mailbox.push(Envelope { generation, signal });
         if is_urgent {
             // Not a store: that of one sender must not hide the push of another.

@@ -10,6 +10,9 @@ pub(super) const GLANCES: u32 = 16;
 /// How long a thread spins between two yields, or two looks at what the policy says.
 const SPIN: Nanos = 1_000;
 
+/// How long a receiver of a stream does not look, so that messages gather.
+pub(super) const GATHERING: Nanos = 1_000;
+
 /// A yield that takes longer has given away a time slice.
 const LONG_YIELD: Nanos = 1_000_000;
 
@@ -28,9 +31,9 @@ const ATTEMPT_INTERVAL: u32 = 32;
 /// How many finds in a row go by without a yield.
 const FINDS_PER_YIELD: u32 = 64;
 
-/// How many waits beside a partner on the same core there are to a parting park.
-const MIN_PARTING: u32 = 64;
-const MAX_PARTING: u32 = 512;
+/// A stream is worth gathering if so many messages come in the meantime: the transfers of cache
+/// lines between the two cores are shared by as many.
+const GATHERED: u64 = 8;
 
 /// What a thread takes its wake-up for at first, and its limits.
 const FIRST_WAKE_UP: Nanos = 20_000;
@@ -56,6 +59,39 @@ impl<const MAX: u32> Saturating<MAX> {
 
     fn subtract(&self, down: u32) {
         self.0.set(self.0.get().saturating_sub(down));
+    }
+}
+
+/// Something that is done once in a number of waits, and more and more seldom, for as long as it
+/// is of no use.
+#[derive(Debug)]
+struct Seldom {
+    waits: Cell<u32>,
+    interval: Cell<u32>,
+}
+
+impl Seldom {
+    const FIRST: u32 = 64;
+    const LAST: u32 = 512;
+
+    const fn new() -> Seldom {
+        Seldom { waits: Cell::new(0), interval: Cell::new(Seldom::FIRST) }
+    }
+
+    fn is_due(&self) -> bool {
+        let (waits, interval) = (self.waits.get() + 1, self.interval.get());
+        let is_due = waits >= interval;
+        self.waits.set(if is_due { 0 } else { waits });
+        if is_due {
+            self.interval.set((2 * interval).min(Seldom::LAST));
+        }
+        is_due
+    }
+
+    /// It was of use.
+    fn reset(&self) {
+        self.waits.set(0);
+        self.interval.set(Seldom::FIRST);
     }
 }
 
@@ -85,11 +121,14 @@ impl Machine {
     }
 }
 
-/// What a thread waits for. Each has a history of its own.
+/// What a thread waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WaitFor {
     /// Anything in the mailbox.
     Message,
+    /// The same, after a message whose sender waits for nothing, so that others may be right behind
+    /// it. So many were taken so far.
+    Stream { taken: u64 },
     /// The reply to a call.
     Reply,
     /// The next process to run, in a cached thread.
@@ -146,7 +185,17 @@ pub(super) struct Backoff {
     contention: Contention,
     /// How often it found something without a yield since the last yield.
     finds: Cell<u32>,
+    gathering: Gathering,
     histories: [History; 3],
+}
+
+/// Whether a receiver that is faster than its senders lets messages gather.
+#[derive(Debug)]
+struct Gathering {
+    is_on: Cell<bool>,
+    /// How many messages had been taken when this was last asked.
+    taken: Cell<u64>,
+    trial: Seldom,
 }
 
 /// Others who want the thread's core for work of their own.
@@ -205,9 +254,7 @@ struct History {
     unattempted: Cell<u32>,
     /// How many waits are to park at once, as an attempt on a contended core was vain.
     suspended: Cell<u32>,
-    /// How many waits there were since the last parting park, and how many there are to be.
-    unparted: Cell<u32>,
-    parting: Cell<u32>,
+    parting: Seldom,
     /// How long the last wait that parked would have had to back off instead.
     last: Cell<Nanos>,
 }
@@ -221,12 +268,42 @@ impl Backoff {
             slow_yield: Cell::new(0),
             contention: Contention::new(),
             finds: Cell::new(0),
+            gathering: Gathering {
+                is_on: Cell::new(false),
+                taken: Cell::new(0),
+                trial: Seldom::new(),
+            },
             histories: [const { History::new() }; 3],
         }
     }
 
     fn history(&self, wait_for: WaitFor) -> &History {
-        &self.histories[wait_for as usize]
+        match wait_for {
+            WaitFor::Message | WaitFor::Stream { .. } => &self.histories[0],
+            WaitFor::Reply => &self.histories[1],
+            WaitFor::Job => &self.histories[2],
+        }
+    }
+
+    /// Whether a wait begins without a look, [for a while](GATHERING).
+    #[inline]
+    pub(super) fn gathers(&self, wait_for: WaitFor, machine: Machine) -> bool {
+        match wait_for {
+            WaitFor::Stream { taken } => self.gathers_stream(taken, machine),
+            WaitFor::Message | WaitFor::Reply | WaitFor::Job => false,
+        }
+    }
+
+    fn gathers_stream(&self, taken: u64, machine: Machine) -> bool {
+        let Gathering { is_on, taken: last, trial } = &self.gathering;
+        let came = taken.saturating_sub(last.replace(taken));
+        let is_apart = !machine.has_one_core && !self.histories[0].shares_core();
+        let pays = is_on.get() && came >= GATHERED;
+        if pays {
+            trial.reset();
+        }
+        is_on.set(is_apart && (pays || trial.is_due()));
+        is_on.get()
     }
 
     /// Whether a wait begins with some looks, before it reads the clock.
@@ -309,8 +386,7 @@ impl History {
             same_core: Saturating::new(0),
             unattempted: Cell::new(0),
             suspended: Cell::new(0),
-            unparted: Cell::new(0),
-            parting: Cell::new(MIN_PARTING),
+            parting: Seldom::new(),
             last: Cell::new(0),
         }
     }
@@ -327,23 +403,11 @@ impl History {
         is_due && self.last.get() <= budget.saturating_mul(ATTEMPT_INTERVAL.into())
     }
 
-    /// Whether it is time for two threads on one core to be parted.
-    fn parts(&self) -> bool {
-        let unparted = self.unparted.get() + 1;
-        let is_due = unparted >= self.parting.get();
-        self.unparted.set(if is_due { 0 } else { unparted });
-        if is_due {
-            self.parting.set((2 * self.parting.get()).min(MAX_PARTING));
-        }
-        is_due
-    }
-
     /// The partner runs on another core.
     fn found_apart(&self) {
         self.confidence.add(2);
         self.same_core.subtract(1);
-        self.unparted.set(0);
-        self.parting.set(MIN_PARTING);
+        self.parting.reset();
     }
 
     /// The partner runs on this core.
@@ -388,7 +452,7 @@ impl Wait<'_> {
             Step::Park
         } else if self.spins_only {
             self.spin_on_contended(machine)
-        } else if history.shares_core() && !machine.has_one_core && history.parts() {
+        } else if history.shares_core() && !machine.has_one_core && history.parting.is_due() {
             Step::Park
         } else if history.shares_core() || machine.has_one_core {
             self.unless_spent(Step::Yield)

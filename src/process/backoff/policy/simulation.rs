@@ -111,6 +111,10 @@ struct Thread<'a> {
     version: u32,
 }
 
+fn inbox_of(wait_for: WaitFor) -> usize {
+    usize::from(wait_for == WaitFor::Reply)
+}
+
 #[derive(Default)]
 struct Core {
     running: Option<usize>,
@@ -295,7 +299,7 @@ impl<'a> Simulation<'a> {
     /// When the thread sees the next thing that it waits for.
     fn seen_at(&self, index: usize) -> Option<Nanos> {
         let thread = &self.threads[index];
-        thread.inbox[thread.waits_for as usize].front().map(|(time, _)| *time)
+        thread.inbox[inbox_of(thread.waits_for)].front().map(|(time, _)| *time)
     }
 
     /// Takes what it has waited for.
@@ -303,7 +307,7 @@ impl<'a> Simulation<'a> {
         let thread = &mut self.threads[index];
         thread.doing = Doing::Next;
         thread.wait = None;
-        match thread.inbox[thread.waits_for as usize].pop_front() {
+        match thread.inbox[inbox_of(thread.waits_for)].pop_front() {
             Some((_, from)) if thread.waits_for == WaitFor::Message => thread.client = from,
             Some(_) => {}
             // What was seen at a courtesy yield is still there, so this is a park without cause.
@@ -342,7 +346,7 @@ impl<'a> Simulation<'a> {
     fn park(&mut self, index: usize) {
         let (now, machine) = (self.now, self.machine());
         let thread = &mut self.threads[index];
-        if !thread.inbox[thread.waits_for as usize].is_empty() {
+        if !thread.inbox[inbox_of(thread.waits_for)].is_empty() {
             thread.wait.take().expect("it waits").parked(Parked::NotNeeded, machine, now);
             return self.receive(index);
         }
@@ -355,7 +359,7 @@ impl<'a> Simulation<'a> {
 
     fn send(&mut self, from: usize, to: usize, what: WaitFor) {
         let seen = self.now + self.model.cache_line;
-        self.threads[to].inbox[what as usize].push_back((seen, from));
+        self.threads[to].inbox[inbox_of(what)].push_back((seen, from));
         let mut price = self.model.pause;
         let waits = self.threads[to].waits_for == what;
         match self.threads[to].doing {

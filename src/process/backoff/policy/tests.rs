@@ -286,3 +286,46 @@ fn every_64th_find_owes_a_yield_unless_the_core_is_contended() {
     assert!(!backoff.pays(3_000_001));
     assert_eq!(finds([&glance, &glance]), 64);
 }
+
+/// Which of the next `count` waits after messages that nobody is waiting for are to gather, when
+/// so many messages come before each.
+fn gathering(backoff: &Backoff, taken: &mut u64, count: u32, come: u64) -> Vec<u32> {
+    let gathers = |_: &u32| {
+        *taken += come;
+        backoff.gathers(WaitFor::Stream { taken: *taken }, MACHINE)
+    };
+    (1..=count).filter(gathers).collect()
+}
+
+#[test]
+fn a_receiver_lets_messages_gather_once_in_64_waits_and_more_seldom_if_few_come() {
+    let (backoff, mut taken) = (Backoff::new(), 0);
+    let tries = gathering(&backoff, &mut taken, 2_000, GATHERED - 1);
+    assert_eq!(tries, [64, 64 + 128, 64 + 128 + 256, 960, 960 + 512, 960 + 1_024]);
+}
+
+#[test]
+fn a_receiver_for_which_eight_messages_gather_goes_on_so_until_fewer_do() {
+    let (backoff, mut taken) = (Backoff::new(), 0);
+    assert_eq!(gathering(&backoff, &mut taken, 63, GATHERED), []);
+    assert_eq!(gathering(&backoff, &mut taken, 100, GATHERED), Vec::from_iter(1..=100));
+    assert_eq!(gathering(&backoff, &mut taken, 63, GATHERED - 1), []);
+    assert_eq!(gathering(&backoff, &mut taken, 1, 1), [1]);
+}
+
+#[test]
+fn nobody_lets_messages_gather_beside_a_partner_on_the_same_core() {
+    let backoff = Backoff::new();
+    backoff.history(WaitFor::Message).same_core.add(SAME_CORE);
+    assert_eq!(gathering(&backoff, &mut 0, 200, GATHERED), []);
+    let one_core = |taken| Backoff::new().gathers(WaitFor::Stream { taken }, ONE_CORE);
+    assert!(!(1..200).any(|wait| one_core(wait * GATHERED)));
+}
+
+#[test]
+fn only_after_messages_that_nobody_waits_for_do_others_gather() {
+    let backoff = Backoff::new();
+    for other in [WaitFor::Message, WaitFor::Reply, WaitFor::Job] {
+        assert!(!(0..1_000).any(|_| backoff.gathers(other, MACHINE)));
+    }
+}
