@@ -48,6 +48,8 @@ mod messages;
 mod rates;
 #[path = "ratios/recovery.rs"]
 mod recovery;
+#[path = "ratios/shared.rs"]
+mod shared;
 #[path = "ratios/starts.rs"]
 mod starts;
 #[path = "ratios/waiting.rs"]
@@ -118,6 +120,11 @@ const MEASUREMENTS: &[Measurement] = &[
     bar("vs_beam_cast", 0.6, Cores::Two, beam::against_cast),
     bar("vs_beam_spawn", 0.6, Cores::Two, beam::against_spawn),
     bar("name_cast", 1.3, Cores::Any, messages::cast_by_name),
+    bar("registry_whereis", 1.5, Cores::Any, shared::whereis_by_one),
+    bar("registry_whereis_2", 1.5, Cores::Any, shared::whereis_by_two),
+    bar("registry_lookup", 1.5, Cores::Any, shared::lookup),
+    bar("table_get", 1.5, Cores::Any, shared::get_by_one),
+    bar("table_get_2", 1.5, Cores::Any, shared::get_by_two),
     bar("timer_1m", 3.0, Cores::Any, messages::timer_beside_a_million),
     bar("idle_cpu", 0.001, Cores::Any, crowds::idle_cpu),
     bar("rss_10k", 1.5, Cores::Any, crowds::memory),

@@ -2,10 +2,11 @@
 //! that has published it is alive. So reading asks nobody, and waits for nobody.
 
 use std::any::{Any, TypeId};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use once_cell::sync::Lazy;
+use once_cell::sync::{Lazy, OnceCell};
 use parking_lot::RwLock;
 
 use crate::gen_server::ServerName;
@@ -53,15 +54,52 @@ where
 
 /// What is published as `name` by a process that is alive.
 pub(crate) fn find<T: Any + Send + Sync>(name: &ServerName) -> Option<Arc<T>> {
-    let shared = {
+    find_with_owner(name).map(|(_, shared)| shared)
+}
+
+fn find_with_owner<T: Any + Send + Sync>(name: &ServerName) -> Option<(Pid, Arc<T>)> {
+    let (owner, shared) = {
         let entries = ENTRIES.read();
         let entry = entries.get(&TypeId::of::<T>())?.get(name)?;
         if !process::is_alive(entry.owner) {
             return None;
         }
-        Arc::clone(&entry.shared)
+        (entry.owner, Arc::clone(&entry.shared))
     };
-    shared.downcast().ok()
+    Some((owner, shared.downcast().ok()?))
+}
+
+/// What was found, by somebody who asks again and again: it is looked up once, and used as long as
+/// its owner is alive. What takes its place after that is looked up each time.
+#[derive(Debug)]
+pub(crate) struct Remembered<T>(OnceCell<(Pid, Arc<T>)>);
+
+impl<T: Any + Send + Sync> Remembered<T> {
+    pub(crate) const fn new() -> Remembered<T> {
+        Remembered(OnceCell::new())
+    }
+
+    /// As [`find`], always with the same name.
+    #[inline]
+    pub(crate) fn find(&self, name: impl FnOnce() -> ServerName) -> Option<Cow<'_, Arc<T>>> {
+        match self.0.get() {
+            Some((owner, shared)) if process::is_alive(*owner) => Some(Cow::Borrowed(shared)),
+            _ => self.find_again(&name()),
+        }
+    }
+
+    #[cold]
+    fn find_again(&self, name: &ServerName) -> Option<Cow<'_, Arc<T>>> {
+        let (owner, shared) = find_with_owner(name)?;
+        _ = self.0.set((owner, Arc::clone(&shared))); // It may remember one that has ended.
+        Some(Cow::Owned(shared))
+    }
+}
+
+impl<T> Clone for Remembered<T> {
+    fn clone(&self) -> Remembered<T> {
+        Remembered(self.0.clone())
+    }
 }
 
 impl Drop for Publication {
@@ -93,6 +131,42 @@ mod tests {
         assert_eq!(find_named::<u32>("directory::two"), None);
         drop(publication);
         assert_eq!(find_named::<u32>("directory::one"), None);
+    }
+
+    /// Publishes in a process that ends when something is sent to it.
+    fn published_elsewhere(name: &'static str, value: u32) -> (Pid, crate::id::MonitorRef) {
+        let (tell, told) = std::sync::mpsc::channel();
+        let spawned = process::spawn_monitor(move || {
+            let _publication = publish(name, Arc::new(value));
+            tell.send(()).unwrap();
+            process::receive();
+        });
+        told.recv().unwrap();
+        spawned.unwrap()
+    }
+
+    fn end((pid, monitor): (Pid, crate::id::MonitorRef)) {
+        process::send(pid, ());
+        process::receive_match(|it| {
+            it.downcast_ref::<Down>().is_some_and(|down| down.monitor == monitor)
+        });
+    }
+
+    #[test]
+    fn what_is_remembered_is_not_found_when_its_owner_has_ended_but_what_has_taken_its_place() {
+        const NAME: &str = "directory::remembered";
+        let remembered = Remembered::<u32>::new();
+        let found = || remembered.find(|| NAME.into()).map(|it| **it);
+        assert_eq!(found(), None);
+        let first = published_elsewhere(NAME, 1);
+        assert_eq!(found(), Some(1));
+        assert_eq!(remembered.clone().find(|| unreachable!()).map(|it| **it), Some(1));
+        end(first);
+        assert_eq!(found(), None);
+        let second = published_elsewhere(NAME, 2);
+        assert_eq!(found(), Some(2));
+        end(second);
+        assert_eq!(found(), None);
     }
 
     #[test]

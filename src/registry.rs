@@ -87,13 +87,13 @@ mod partition;
 mod start;
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::directory;
+use crate::directory::Remembered;
 use crate::exit::{Detail, ExitReason};
 use crate::gen_server::ServerName;
 use crate::id::Pid;
@@ -118,12 +118,12 @@ impl<V: Clone + fmt::Debug + Send + Sync + 'static> Value for V {}
 /// A registry, by its name: whichever has that when it is used. It is as cheap to clone as a name.
 pub struct Registry<K, V = ()> {
     name: Arc<str>,
-    entries: PhantomData<fn(K) -> V>,
+    found: Remembered<Shared<K, V>>,
 }
 
 impl<K, V> Clone for Registry<K, V> {
     fn clone(&self) -> Registry<K, V> {
-        Registry { name: Arc::clone(&self.name), entries: PhantomData }
+        Registry { name: Arc::clone(&self.name), found: self.found.clone() }
     }
 }
 
@@ -202,7 +202,7 @@ impl<K: Key, V: Value> Registry<K, V> {
 
     /// The registry that is called `name` at the time of each use.
     pub fn named(name: impl Into<Arc<str>>) -> Registry<K, V> {
-        Registry { name: name.into(), entries: PhantomData }
+        Registry { name: name.into(), found: Remembered::new() }
     }
 
     /// What it is called, which is also the registered name of its supervisor.
@@ -210,13 +210,16 @@ impl<K: Key, V: Value> Registry<K, V> {
         &self.name
     }
 
-    fn shared(&self) -> Result<Arc<Shared<K, V>>, RegistryError> {
-        let name = ServerName::Local(Arc::clone(&self.name));
-        directory::find(&name).ok_or_else(|| RegistryError::NoRegistry(Arc::clone(&self.name)))
+    #[inline]
+    fn shared(&self) -> Result<Cow<'_, Arc<Shared<K, V>>>, RegistryError> {
+        let found = self.found.find(|| ServerName::Local(Arc::clone(&self.name)));
+        let open = found.filter(|shared| !shared.is_closed());
+        open.ok_or_else(|| RegistryError::NoRegistry(Arc::clone(&self.name)))
     }
 
     /// As [`shared`](Self::shared), where keys stand for processes.
-    fn unique_shared(&self) -> Result<Arc<Shared<K, V>>, RegistryError> {
+    #[inline]
+    fn unique_shared(&self) -> Result<Cow<'_, Arc<Shared<K, V>>>, RegistryError> {
         let shared = self.shared()?;
         match shared.keys {
             Keys::Unique => Ok(shared),
@@ -256,7 +259,8 @@ impl<K: Key, V: Value> Registry<K, V> {
 
     /// Removes those of the caller's entries under `key` whose value is such.
     ///
-    /// Elixir: [`Registry.unregister_match/4`](https://hexdocs.pm/elixir/Registry.html#unregister_match/4).
+    /// Elixir:
+    /// [`Registry.unregister_match/4`](https://hexdocs.pm/elixir/Registry.html#unregister_match/4).
     ///
     /// # Errors
     ///
@@ -482,8 +486,15 @@ impl<K: Key, V: Value> Registry<K, V> {
         T: fmt::Debug + PartialEq + Send + Sync + 'static,
     {
         let shared = self.shared()?;
-        let replaced = shared.meta.lock().insert(name.to_owned(), Detail::new(meta));
-        drop(replaced); // Where no lock is held.
+        let meta = Detail::new(meta);
+        let mut all = shared.meta.lock();
+        if shared.is_closed() {
+            drop(all); // What is dropped now is dropped where no lock is held.
+            return Err(RegistryError::NoRegistry(Arc::clone(&self.name)));
+        }
+        let replaced = all.insert(name.to_owned(), meta);
+        drop(all);
+        drop(replaced);
         Ok(())
     }
 

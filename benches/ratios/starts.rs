@@ -6,7 +6,7 @@ use std::time::Instant;
 use procession::prelude::*;
 
 use crate::calls::Echo;
-use crate::harness::{Bar, mean_of, nanos};
+use crate::harness::{Bar, Slice, mean_of, nanos};
 
 const STARTS: u32 = 200;
 
@@ -61,11 +61,7 @@ pub(crate) fn to_the_end(bar: &Bar) {
 
 /// Starts and stops servers, one after the other.
 pub(crate) fn start_and_stop() -> f64 {
-    mean_of(STARTS, || {
-        for _ in 0..STARTS {
-            Echo::start((None, None)).unwrap().stop().unwrap();
-        }
-    })
+    Slice::of_millis(10, 20).mean(|| Echo::start((None, None)).unwrap().stop().unwrap())
 }
 
 /// Has some threads wait for a process, more than one as each takes a moment to come back.

@@ -1,9 +1,12 @@
 //! The entries of one partition: by key, and by process.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hash};
+use std::mem;
 use std::sync::Arc;
 
+use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use crate::id::Pid;
@@ -21,14 +24,20 @@ impl<V> Clone for Entry<V> {
     }
 }
 
-/// What there is under a key: most have one entry.
-type OfKey<V> = SmallVec<[Entry<V>; 1]>;
+/// A key with its hash, and what there is under it: most have one entry.
+#[derive(Debug)]
+struct OfKey<K, V> {
+    hash: u64,
+    key: Arc<K>,
+    entries: SmallVec<[Entry<V>; 1]>,
+}
 
 /// Values and keys are never dropped here, as that may run the program's code: what is removed is
 /// returned.
 #[derive(Debug)]
 pub(super) struct Entries<K, V> {
-    by_key: HashMap<Arc<K>, OfKey<V>>,
+    hasher: RandomState,
+    by_key: HashTable<OfKey<K, V>>,
     /// The keys of each process, and how many entries it has there.
     by_pid: HashMap<Pid, HashMap<Arc<K>, usize>>,
 }
@@ -36,19 +45,33 @@ pub(super) struct Entries<K, V> {
 /// An entry that was removed, and its key.
 pub(super) type Removed<K, V> = (Arc<K>, Entry<V>);
 
-impl<K, V> Default for Entries<K, V> {
-    fn default() -> Entries<K, V> {
-        Entries { by_key: HashMap::new(), by_pid: HashMap::new() }
-    }
-}
-
 impl<K: Eq + Hash, V> Entries<K, V> {
-    pub(super) fn get(&self, key: &K) -> &[Entry<V>] {
-        self.by_key.get(key).map_or(&[], OfKey::as_slice)
+    /// No entries, whose keys have the hashes of `hasher`.
+    pub(super) fn new(hasher: RandomState) -> Entries<K, V> {
+        let (by_key, by_pid) = (HashTable::new(), HashMap::new());
+        Entries { hasher, by_key, by_pid }
+    }
+
+    pub(super) fn hash(&self, key: &K) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    fn of_key(&self, hash: u64, key: &K) -> Option<&OfKey<K, V>> {
+        self.by_key.find(hash, |it| *it.key == *key)
+    }
+
+    fn of_key_mut(&mut self, key: &K) -> Option<&mut OfKey<K, V>> {
+        self.by_key.find_mut(self.hasher.hash_one(key), |it| *it.key == *key)
+    }
+
+    /// The entries of a key with this hash.
+    #[inline]
+    pub(super) fn get(&self, hash: u64, key: &K) -> &[Entry<V>] {
+        self.of_key(hash, key).map_or(&[], |it| it.entries.as_slice())
     }
 
     pub(super) fn get_mut(&mut self, pid: Pid, key: &K) -> Option<&mut Entry<V>> {
-        self.by_key.get_mut(key)?.iter_mut().find(|entry| entry.pid == pid)
+        self.of_key_mut(key)?.entries.iter_mut().find(|entry| entry.pid == pid)
     }
 
     /// The keys of a process, each as often as it has entries there.
@@ -62,7 +85,13 @@ impl<K: Eq + Hash, V> Entries<K, V> {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<K>, &Entry<V>)> {
-        self.by_key.iter().flat_map(|(key, entries)| entries.iter().map(move |it| (key, it)))
+        self.by_key.iter().flat_map(|of| of.entries.iter().map(move |it| (&of.key, it)))
+    }
+
+    /// Takes everything out.
+    pub(super) fn take_all(&mut self) -> Entries<K, V> {
+        let hasher = self.hasher.clone();
+        mem::replace(self, Entries::new(hasher))
     }
 
     /// Everything, with the keys.
@@ -73,10 +102,20 @@ impl<K: Eq + Hash, V> Entries<K, V> {
     /// Adds an entry behind the others of its key. Its process and the others share one key: so
     /// whoever is given a removed entry has the last one.
     pub(super) fn add(&mut self, key: &Arc<K>, entry: Entry<V>) {
-        let key = self.by_key.get_key_value(key).map_or(key, |(own, _)| own);
-        let key = Arc::clone(key);
-        *self.by_pid.entry(entry.pid).or_default().entry(Arc::clone(&key)).or_default() += 1;
-        self.by_key.entry(key).or_default().push(entry);
+        let hash = self.hasher.hash_one(&**key);
+        let pid = entry.pid;
+        let key = match self.by_key.find_mut(hash, |it| it.key == *key) {
+            Some(of_key) => {
+                of_key.entries.push(entry);
+                Arc::clone(&of_key.key)
+            }
+            None => {
+                let of_key = OfKey { hash, key: Arc::clone(key), entries: [entry].into() };
+                self.by_key.insert_unique(hash, of_key, |it| it.hash);
+                Arc::clone(key)
+            }
+        };
+        *self.by_pid.entry(pid).or_default().entry(key).or_default() += 1;
     }
 
     /// Removes those entries of a process under a key that are such.
@@ -113,19 +152,21 @@ impl<K: Eq + Hash, V> Entries<K, V> {
         key: &K,
         is_such: impl Fn(&Entry<V>) -> bool,
     ) -> Vec<Removed<K, V>> {
-        let Some((own, _)) = self.by_key.get_key_value(key) else { return Vec::new() };
-        let own = Arc::clone(own);
-        let Some(entries) = self.by_key.get_mut(key) else { return Vec::new() };
+        let hash = self.hasher.hash_one(key);
+        let Ok(mut occupied) = self.by_key.find_entry(hash, |it| *it.key == *key) else {
+            return Vec::new();
+        };
+        let OfKey { key, entries, .. } = occupied.get_mut();
         let mut taken = Vec::new();
         entries.retain(|entry| {
             let is_taken = entry.pid == pid && is_such(entry);
             if is_taken {
-                taken.push((Arc::clone(&own), entry.clone()));
+                taken.push((Arc::clone(key), entry.clone()));
             }
             !is_taken
         });
         if entries.is_empty() {
-            self.by_key.remove(key);
+            occupied.remove();
         }
         taken
     }

@@ -6,9 +6,11 @@ use std::fmt;
 use std::hash::BuildHasher;
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
+use smallvec::SmallVec;
 
 use crate::exit::CallError;
 use crate::exit::Detail;
@@ -19,6 +21,7 @@ use crate::gen_server::{
 use crate::id::Pid;
 use crate::message::{Down, Exit, Message};
 use crate::process;
+use crate::process::unwind::drop_each_caught;
 
 use super::entries::{Entries, Entry, Removed};
 use super::lock::{Client, Locks, Outcome};
@@ -57,6 +60,9 @@ pub(super) struct Shared<K, V> {
     pub(super) listeners: Vec<Arc<str>>,
     pub(super) meta: Mutex<HashMap<String, Detail>>,
     hasher: RandomState,
+    /// Whether the registry has ended. Set before what is in it is dropped, each part under its
+    /// lock; so whoever adds something under that lock sees it, or what was added is dropped.
+    is_closed: AtomicBool,
 }
 
 /// Without what is kept in it: that may be much, and showing it is the program's code, which would
@@ -69,6 +75,9 @@ impl<K, V> fmt::Debug for Shared<K, V> {
             .finish_non_exhaustive()
     }
 }
+
+/// The entries that were found under a key: most have one.
+type Found<V> = SmallVec<[Entry<V>; 1]>;
 
 /// Some of the keys.
 pub(super) struct Partition<K, V> {
@@ -85,15 +94,41 @@ impl<K: Key, V: Value> Shared<K, V> {
         listeners: Vec<Arc<str>>,
         meta: HashMap<String, Detail>,
     ) -> Shared<K, V> {
-        let partition = || Partition { entries: RwLock::default(), server: Mutex::new(None) };
-        let partitions = (0..partitions).map(|_| partition()).collect();
         let (meta, hasher) = (Mutex::new(meta), RandomState::new());
-        Shared { name, keys, partitions, listeners, meta, hasher }
+        let partition = || Partition {
+            entries: RwLock::new(Entries::new(hasher.clone())),
+            server: Mutex::new(None),
+        };
+        let partitions = (0..partitions).map(|_| partition()).collect();
+        let is_closed = AtomicBool::new(false);
+        Shared { name, keys, partitions, listeners, meta, hasher, is_closed }
     }
 
     fn partition(&self, key: &K) -> &Partition<K, V> {
-        let hash = usize::try_from(self.hasher.hash_one(key) >> 32).unwrap_or(0);
-        &self.partitions[hash % self.partitions.len()]
+        self.partition_of(self.hasher.hash_one(key))
+    }
+
+    /// Where keys with this hash are.
+    #[inline]
+    fn partition_of(&self, hash: u64) -> &Partition<K, V> {
+        let number = usize::try_from(hash >> 32).unwrap_or(0) % self.partitions.len();
+        &self.partitions[number]
+    }
+
+    /// The registry has ended: drops what is in it, as others may know of it for longer.
+    pub(super) fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
+        for partition in &self.partitions {
+            let left = partition.entries.write().take_all();
+            drop_each_caught(left.into_all());
+        }
+        let meta = mem::take(&mut *self.meta.lock());
+        drop_each_caught(meta.into_values());
+    }
+
+    #[inline]
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::SeqCst)
     }
 
     /// The server of a partition, if it runs.
@@ -113,7 +148,7 @@ impl<K: Key, V: Value> Shared<K, V> {
         process::link(server);
         let (key, value) = (Arc::new(key), Arc::new(value));
         let entry = Entry { pid, value: Arc::clone(&value) };
-        match partition.add(server, &key, entry, self.keys) {
+        match partition.add(self, server, &key, entry) {
             Ok(stale) => {
                 self.tell_removed(&stale);
                 self.tell(|| Registered {
@@ -138,7 +173,7 @@ impl<K: Key, V: Value> Shared<K, V> {
     /// Removes the entries of `pid`, which is the caller, under a key, those whose value is such.
     pub(super) fn unregister(&self, pid: Pid, key: &K, is_such: impl Fn(&V) -> bool) {
         let partition = self.partition(key);
-        let mut such = partition.lookup(key);
+        let mut such = self.lookup(key);
         such.retain(|entry| entry.pid == pid && is_such(&entry.value));
         let values: HashSet<*const V> = such.iter().map(|it| Arc::as_ptr(&it.value)).collect();
         let is_removed = |entry: &Entry<V>| values.contains(&Arc::as_ptr(&entry.value));
@@ -163,7 +198,7 @@ impl<K: Key, V: Value> Shared<K, V> {
         update: impl FnOnce(&V) -> V,
     ) -> Result<(Arc<V>, Arc<V>), RegistryError> {
         let partition = self.partition(key);
-        let own = partition.lookup(key).into_iter().find(|entry| entry.pid == pid);
+        let own = self.lookup(key).into_iter().find(|entry| entry.pid == pid);
         let old = own.ok_or(RegistryError::NotRegistered)?.value;
         let new = Arc::new(update(&old));
         let mut entries = partition.entries.write();
@@ -175,14 +210,20 @@ impl<K: Key, V: Value> Shared<K, V> {
     }
 
     /// The entries under a key of those that are alive.
-    pub(super) fn lookup(&self, key: &K) -> Vec<Entry<V>> {
-        self.partition(key).lookup(key)
+    #[inline]
+    pub(super) fn lookup(&self, key: &K) -> Found<V> {
+        let hash = self.hasher.hash_one(key);
+        let entries = self.partition_of(hash).entries.read();
+        let alive = entries.get(hash, key).iter().filter(|entry| process::is_alive(entry.pid));
+        alive.cloned().collect()
     }
 
     /// Who has the key, of those that are alive.
+    #[inline]
     pub(super) fn holder(&self, key: &K) -> Option<Pid> {
-        let entries = self.partition(key).entries.read();
-        entries.get(key).iter().map(|entry| entry.pid).find(|pid| process::is_alive(*pid))
+        let hash = self.hasher.hash_one(key);
+        let entries = self.partition_of(hash).entries.read();
+        entries.get(hash, key).iter().map(|entry| entry.pid).find(|pid| process::is_alive(*pid))
     }
 
     /// All entries of those that are alive.
@@ -242,33 +283,28 @@ impl<K: Key, V: Value> Shared<K, V> {
 }
 
 impl<K: Key, V: Value> Partition<K, V> {
-    fn lookup(&self, key: &K) -> Vec<Entry<V>> {
-        let entries = self.entries.read();
-        let alive = entries.get(key).iter().filter(|entry| process::is_alive(entry.pid));
-        alive.cloned().collect()
-    }
-
     /// Adds an entry of a process that is linked to `server`. Returns those that it takes the place
     /// of, as their processes have ended.
     fn add(
         &self,
+        shared: &Shared<K, V>,
         server: Pid,
         key: &Arc<K>,
         entry: Entry<V>,
-        keys: Keys,
     ) -> Result<Vec<Removed<K, V>>, Refusal> {
         let mut entries = self.entries.write();
         // Under the lock: the server takes it to remove what was there before. So an entry is added
         // only if somebody will hear of its end.
-        if *self.server.lock() != Some(server) {
+        if *self.server.lock() != Some(server) || shared.is_closed() {
             return Err(Refusal::Restarted);
         }
         if !process::is_alive(entry.pid) {
             return Err(Refusal::CallerEnded);
         }
         let mut stale = Vec::new();
-        if keys == Keys::Unique {
-            let holders: Vec<Pid> = entries.get(key).iter().map(|entry| entry.pid).collect();
+        if shared.keys == Keys::Unique {
+            let found = entries.get(entries.hash(key), key);
+            let holders: Vec<Pid> = found.iter().map(|entry| entry.pid).collect();
             for holder in holders {
                 if process::is_alive(holder) {
                     return Err(Refusal::Taken(holder));
@@ -288,7 +324,7 @@ enum Refusal {
     Taken(Pid),
     /// The process of the entry has ended.
     CallerEnded,
-    /// The partition has another server than the process is linked to.
+    /// The partition has another server than the process is linked to, or the registry has ended.
     Restarted,
 }
 
@@ -322,7 +358,7 @@ impl<K: Key, V: Value> GenServer for Keeper<K, V> {
         let left = {
             let mut entries = partition.entries.write();
             *partition.server.lock() = Some(process::self_pid());
-            mem::take(&mut *entries)
+            entries.take_all()
         };
         shared.tell_removed(&left.into_all());
         ready(Keeper { shared, number, locks: Locks::default() })
@@ -394,12 +430,13 @@ mod tests {
 
     /// A registry with one partition.
     fn shared(name: &str) -> Arc<Shared<u8, ()>> {
-        super::super::Registry::duplicate(name).start_link().unwrap().shared().unwrap()
+        let registry = super::super::Registry::duplicate(name).start_link().unwrap();
+        registry.shared().unwrap().into_owned()
     }
 
     fn add(shared: &Shared<u8, ()>, server: Pid, pid: Pid) -> Result<(), Refusal> {
         let entry = Entry { pid, value: Arc::new(()) };
-        shared.partitions[0].add(server, &Arc::new(1), entry, shared.keys).map(drop)
+        shared.partitions[0].add(shared, server, &Arc::new(1), entry).map(drop)
     }
 
     fn wait_for_down(monitor: MonitorRef) {
@@ -445,12 +482,23 @@ mod tests {
         assert_eq!(add(&shared, next, process::self_pid()), Ok(()));
     }
 
+    // Its supervisor ends between the look at the server and the entry.
+    #[test]
+    fn nothing_is_added_to_a_registry_that_has_ended() {
+        let shared = shared("partition::closed");
+        let server = shared.partitions[0].server.lock().unwrap();
+        assert_eq!(add(&shared, server, process::self_pid()), Ok(()));
+        shared.close();
+        assert!(shared.partitions[0].entries.read().is_empty());
+        assert_eq!(add(&shared, server, process::self_pid()), Err(Refusal::Restarted));
+    }
+
     // Elixir: registry_test "clean up registry on process crash"
     #[test]
     fn nothing_is_left_of_processes_that_have_ended() {
         let registry = super::super::Registry::<u8, u8>::duplicate("partition::clean");
         let registry = registry.partitions(3).start_link().unwrap();
-        let shared = registry.shared().unwrap();
+        let shared = registry.shared().unwrap().into_owned();
         let (_, monitor) = process::spawn_monitor(move || {
             (0..20).for_each(|key| registry.register(key % 10, key).unwrap());
             panic!("on purpose");

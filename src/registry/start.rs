@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::directory;
 use crate::exit::Detail;
 use crate::gen_server::{GenServer, StartError, StartOptions};
+use crate::process;
 use crate::supervisor::serve::Plan;
 use crate::supervisor::{Child, ChildSpec, ChildType, Supervisor, SupervisorRef};
 
@@ -105,9 +106,23 @@ impl<K: Key, V: Value> Start<K, V> {
         let shared =
             Arc::new(Shared::<K, V>::new(registry.name, keys, partitions, listeners, meta));
         directory::publish_for_life(Arc::clone(&shared.name), Arc::clone(&shared));
+        process::dictionary::put(CLOSES, ClosedWhenDropped(Arc::clone(&shared)));
         (0..partitions).fold(Supervisor::one_for_all(), |supervisor, number| {
             supervisor.child(partition(&shared, number))
         })
+    }
+}
+
+/// Where the supervisor keeps what closes the registry when it ends, in its dictionary.
+const CLOSES: &str = "procession::registry";
+
+/// Those who have found the registry remember it for longer than there is any.
+#[derive(Debug)]
+struct ClosedWhenDropped<K: Key, V: Value>(Arc<Shared<K, V>>);
+
+impl<K: Key, V: Value> Drop for ClosedWhenDropped<K, V> {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

@@ -173,6 +173,48 @@ mod a_unique_registry {
     }
 }
 
+#[test]
+fn a_registry_that_has_ended_keeps_nothing_though_others_still_know_of_it() {
+    const NAME: &str = "registry::kept";
+    in_process(|| {
+        process::set_trap_exit(true);
+        let value = Arc::new(0_u8);
+        let start = Registry::<u8, Arc<u8>>::duplicate(NAME).meta("meta", Arc::clone(&value));
+        let registry = start.start_link().unwrap();
+        registry.register(1, Arc::clone(&value)).unwrap();
+        assert_eq!(registry.lookup(&1).unwrap().len(), 1);
+        exit_and_wait(process::whereis(NAME).unwrap(), ExitReason::Kill);
+        assert_eq!(Arc::strong_count(&value), 1);
+        assert_eq!(registry.count(), Err(RegistryError::NoRegistry(NAME.into())));
+    });
+}
+
+/// Looks for itself when it is dropped, and tells what it finds.
+#[derive(Debug)]
+struct Probe(Registry<u8, Arc<Probe>>, std::sync::mpsc::Sender<RegistryError>);
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.1.send(self.0.lookup(&1).unwrap_err()).unwrap();
+        self.1.send(self.0.count().unwrap_err()).unwrap();
+    }
+}
+
+#[test]
+fn a_registry_that_is_ending_is_not_there_for_the_destructors_of_its_values() {
+    const NAME: &str = "registry::ending";
+    in_process(|| {
+        process::set_trap_exit(true);
+        let registry = Registry::<u8, Arc<Probe>>::duplicate(NAME).start_link().unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        registry.register(1, Arc::new(Probe(registry.clone(), tell))).unwrap();
+        assert_eq!(registry.lookup(&1).unwrap().len(), 1);
+        exit_and_wait(process::whereis(NAME).unwrap(), ExitReason::Shutdown);
+        let gone = RegistryError::NoRegistry(NAME.into());
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), [gone.clone(), gone]);
+    });
+}
+
 mod a_duplicate_registry {
     use super::*;
 
