@@ -299,20 +299,15 @@ impl Message {
         T: Any + Send + fmt::Debug,
         F: FnOnce(T) -> (bool, T),
     {
-        let lent = if TypeId::of::<T>() == TypeId::of::<Message>() {
-            cast::<Message, T>(self.take())
-        } else {
-            let place = self.place_of::<T>();
-            match place.and_then(Option::take) {
-                Some(value) => value,
-                None => return false,
-            }
-        };
-        let (passed, value) = test(lent);
-        match self.place_of::<T>() {
-            Some(place) => *place = Some(value),
-            None => *self = cast::<T, Message>(value),
+        if TypeId::of::<T>() == TypeId::of::<Message>() {
+            let (passed, message) = test(cast::<Message, T>(self.take()));
+            *self = cast::<T, Message>(message);
+            return passed;
         }
+        let Some(place) = self.place_of::<T>() else { return false };
+        let Some(value) = place.take() else { return false };
+        let (passed, value) = test(value);
+        *place = Some(value);
         passed
     }
 

@@ -52,12 +52,11 @@
 //!    slices, and look to them like work that never ends.
 //! 7. *A receiver that is faster than its senders lets messages gather.* At the heels of a sender
 //!    each look takes the channel's cache lines from it, and both run at the pace of those
-//!    transfers. So a server whose last message was none of those that are answered does not look
-//!    for a microsecond, once in a while; and if eight messages or more have come by then, it goes
-//!    on so.
+//!    transfers. So a server that has just handled a cast does not look for a microsecond, once in
+//!    a while; and if eight messages or more have come by then, it goes on so.
 //!
-//! On the fast path a wait takes sixteen looks at most and no look at the clock. There are no
-//! shared stores but for the waker's time stamp, which is written when somebody is really woken.
+//! On the fast path a wait takes sixteen looks at most and no look at the clock. It stores nothing
+//! that others read; the waker's time stamp is written when somebody is really woken.
 //!
 //! # Why it converges
 //!
@@ -69,21 +68,24 @@
 //! woken. The simulation in `policy` starts from all these states, on all kinds of machines.
 //!
 //! What is left: with work of between one and two wake-ups for each message both modes are stable;
-//! they differ by a factor of three at most.
+//! they differ by a factor of three at most. The shortest yield ever seen is never forgotten: on a
+//! machine that becomes slower by more than a factor of two, yields are taken to be slow from then
+//! on, which costs a partner on another core a yield for each message.
 //!
-//! Absolute constants are few: 16 looks; a spin of 1 µs, which is longer than a cache line takes to
-//! travel; a long yield of 1 ms, which is less than the time slice of any scheduler and more than a
-//! crowd of these threads takes for a turn; 20 µs for the first guess of a wake-up, and 1 and 100
-//! µs for its limits.
+//! Absolute times are few: a spin of 1 µs, which is longer than a cache line takes to travel; a
+//! long yield of 1 ms, which is less than the time slice of any scheduler and more than a crowd of
+//! these threads takes for a turn; 20 µs for the first guess of a wake-up, and 1 and 100 µs for its
+//! limits; 1 s for the longest contention, and 10 ms for the longest budget. The counts, of looks,
+//! waits and finds, stand at the head of `policy`, each with what it is for.
 
 mod policy;
 
 use std::hint;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use once_cell::sync::OnceCell;
+use once_cell::sync::Lazy;
 
 use super::clock::{self, Nanos};
 use super::tuning;
@@ -95,10 +97,13 @@ thread_local! {
     static BACKOFF: Backoff = const { Backoff::new() };
 }
 
-static MACHINE: OnceCell<Measured> = OnceCell::new();
+static MACHINE: Lazy<Measured> = Lazy::new(Measured::new);
 
 /// What a yield takes on a slow machine, until a shorter one was seen.
 const FIRST_IDLE_YIELD: Nanos = 5_000;
+
+/// How long it is to the next look at whether there is but one core.
+const NEXT_LOOK: Nanos = 100_000_000;
 
 /// How many yields there are to begin with, so that a short one is likely to be among them.
 const YIELDS_TO_START: u32 = 16;
@@ -106,10 +111,12 @@ const YIELDS_TO_START: u32 = 16;
 /// No system call is faster. A clock that is too coarse for yields would have them take no time.
 const MIN_IDLE_YIELD: Nanos = 50;
 
-/// What all threads know of the machine.
+/// What all threads know of the machine. Relaxed, as nothing else hangs on it.
 struct Measured {
-    has_one_core: bool,
-    /// The shortest yield ever seen. Relaxed, as nothing else hangs on it.
+    has_one_core: AtomicBool,
+    /// When to look at that again, if it is so.
+    next_look: AtomicU64,
+    /// The shortest yield ever seen.
     idle_yield: AtomicU64,
 }
 
@@ -130,7 +137,7 @@ pub(crate) fn wait(
             park(deadline());
             return;
         }
-        let measured = MACHINE.get_or_init(Measured::new);
+        let measured = &*MACHINE;
         if backoff.gathers(wait_for, measured.machine()) {
             spin(clock::now() + GATHERING, || false);
         }
@@ -142,8 +149,10 @@ pub(crate) fn wait(
         }
         let deadline = deadline();
         let limits = Limits { wake_ups, deadline: deadline.map(clock::at) };
+        let now = clock::now();
+        measured.look_again(now);
         let machine = measured.machine();
-        let mut wait = backoff.begin(wait_for, limits, machine, clock::now());
+        let mut wait = backoff.begin(wait_for, limits, machine, now);
         let mut step = wait.first(machine);
         loop {
             step = match step {
@@ -186,7 +195,7 @@ fn spin(until: Nanos, ready: impl Fn() -> bool) -> (bool, Nanos) {
 fn yield_from(before: Nanos, measured: &Measured) -> Nanos {
     thread::yield_now();
     let now = clock::now();
-    measured.learn_yield(now - before);
+    measured.learn_yield(now.saturating_sub(before));
     now
 }
 
@@ -203,20 +212,28 @@ fn yield_out_of_courtesy(backoff: &Backoff, measured: &Measured) {
     let before = clock::now();
     if backoff.pays(before) {
         let now = yield_from(before, measured);
-        backoff.yielded_out_of_courtesy(now - before, measured.machine(), now);
+        let took = now.saturating_sub(before);
+        backoff.yielded_out_of_courtesy(took, measured.machine(), now);
     }
+}
+
+fn sees_one_core() -> bool {
+    thread::available_parallelism().is_ok_and(|cores| cores.get() == 1)
 }
 
 impl Measured {
     /// Looks at the machine: once, as it costs tens of microseconds.
     fn new() -> Measured {
-        let has_one_core = thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
-        let measured = Measured { has_one_core, idle_yield: AtomicU64::new(FIRST_IDLE_YIELD) };
         let mut now = clock::now();
+        let measured = Measured {
+            has_one_core: AtomicBool::new(sees_one_core()),
+            next_look: AtomicU64::new(now + NEXT_LOOK),
+            idle_yield: AtomicU64::new(FIRST_IDLE_YIELD),
+        };
         for _ in 0..YIELDS_TO_START {
             let before = now;
             now = yield_from(before, &measured);
-            if now - before > FIRST_IDLE_YIELD {
+            if now.saturating_sub(before) > FIRST_IDLE_YIELD {
                 break; // Others have work to do, and each yield might take a time slice.
             }
         }
@@ -225,7 +242,17 @@ impl Measured {
 
     fn machine(&self) -> Machine {
         let idle_yield = self.idle_yield.load(Ordering::Relaxed);
-        Machine { has_one_core: self.has_one_core, idle_yield }
+        Machine { has_one_core: self.has_one_core.load(Ordering::Relaxed), idle_yield }
+    }
+
+    /// What a thread sees that is pinned to a core does not hold for others: the first that sees
+    /// more cores speaks for all.
+    fn look_again(&self, now: Nanos) {
+        if self.has_one_core.load(Ordering::Relaxed) && now > self.next_look.load(Ordering::Relaxed)
+        {
+            self.next_look.store(now + NEXT_LOOK, Ordering::Relaxed);
+            self.has_one_core.store(sees_one_core(), Ordering::Relaxed);
+        }
     }
 
     fn learn_yield(&self, took: Nanos) {
@@ -233,5 +260,56 @@ impl Measured {
         if took < self.idle_yield.load(Ordering::Relaxed) {
             self.idle_yield.fetch_min(took, Ordering::Relaxed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// In a thread that has not learnt anything, waits for what is there at look number `there_at`,
+    /// and returns how often it has looked, and whether it has parked.
+    fn wait_for(there_at: u32, deadline: Option<Instant>) -> (u32, bool) {
+        let in_thread = move || {
+            let looks = Cell::new(0);
+            let ready = || {
+                looks.set(looks.get() + 1);
+                looks.get() >= there_at
+            };
+            let mut parked = false;
+            wait(
+                WaitFor::Message,
+                || deadline,
+                ready,
+                |until| {
+                    assert_eq!(until, deadline);
+                    parked = true;
+                    Parked::Otherwise
+                },
+            );
+            (looks.get(), parked)
+        };
+        thread::scope(|scope| scope.spawn(in_thread).join().unwrap())
+    }
+
+    #[test]
+    fn what_is_there_in_time_is_found_without_a_park() {
+        assert_eq!(wait_for(1, None), (1, false));
+        // Later than the first looks; a crowd can make any number of yields take long.
+        assert!((0..100).any(|_| !wait_for(GLANCES + 20, None).1));
+    }
+
+    #[test]
+    fn what_is_not_there_in_time_is_parked_for() {
+        let (looks, parked) = wait_for(u32::MAX, None);
+        assert!(parked && looks > GLANCES, "{looks}");
+    }
+
+    #[test]
+    fn at_its_deadline_it_parks() {
+        let (looks, parked) = wait_for(u32::MAX, Some(Instant::now()));
+        assert!(parked && looks <= GLANCES, "{looks}");
     }
 }

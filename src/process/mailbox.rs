@@ -263,7 +263,11 @@ impl Mailbox {
 
     /// Queues a message that was not selected: before what has arrived later, if the selection was
     /// a receive point itself.
-    fn put_back(&self, place: Mark, message: Message) {
+    fn put_back(&self, place: Mark, message: &mut Message) {
+        if message.is_lent() {
+            return; // A guard of `receive!` that panicked took it with it.
+        }
+        let message = message.take();
         let mut queue = self.arrived.queue.lock();
         let index = queue.partition_point(|other| other.place < place);
         queue.insert(index, Entry { place, monitor: None, message });
@@ -296,33 +300,39 @@ impl Open<'_> {
 /// to its place in the queue.
 #[derive(Debug)]
 pub(crate) struct Held<'a> {
-    pub(crate) message: &'a mut Message,
-    pub(crate) place: Mark,
-    pub(crate) mailbox: &'a Mailbox,
+    /// `None` once it is selected.
+    message: Option<&'a mut Message>,
+    place: Mark,
+    mailbox: &'a Mailbox,
 }
 
-impl Held<'_> {
+impl<'a> Held<'a> {
+    #[inline(always)]
+    pub(crate) fn new(message: &'a mut Message, place: Mark, mailbox: &'a Mailbox) -> Held<'a> {
+        Held { message: Some(message), place, mailbox }
+    }
+
     /// Takes the message if it is at or after `since` and `select` chooses it.
     #[inline(always)]
     pub(crate) fn select<R>(
-        self,
+        mut self,
         since: Mark,
         select: impl FnOnce(&mut Message) -> Option<R>,
     ) -> Option<(R, Message)> {
         if self.place < since {
             return None;
         }
-        let choice = select(self.message)?;
-        Some((choice, self.message.take()))
+        let choice = select(self.message.as_mut()?)?;
+        let message = self.message.take()?;
+        Some((choice, message.take()))
     }
 }
 
 impl Drop for Held<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        // It was selected; or a guard of `receive!` that panicked took it with it.
-        if !self.message.is_lent() {
-            self.mailbox.put_back(self.place, self.message.take());
+        if let Some(message) = self.message.take() {
+            self.mailbox.put_back(self.place, message);
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::exit::ExitReason;
 use crate::message::Exit;
 use crate::message::Message;
 
-use super::backoff::{self, WaitFor};
+use super::backoff::{self, Parked, WaitFor};
 use super::current::{Ended, Process, current};
 use super::mailbox::{Entry, Envelope, ExitCause, ExitSignal, Held, Mark, Signal, Special};
 use super::monitor;
@@ -215,7 +215,7 @@ impl Process {
             && let Some(message) = envelope.message_for(self.pid.generation())
             && !mailbox.has_arrivals()
         {
-            let held = Held { message, place: mailbox.count_taken(), mailbox };
+            let held = Held::new(message, mailbox.count_taken(), mailbox);
             self.check()?;
             *seen = mailbox.sorted();
             return Ok(held.select(since, select));
@@ -264,6 +264,7 @@ impl Process {
                 if let Ok(envelope) = &mut taken
                     && let Some(message) = envelope.message_for(self.pid.generation())
                 {
+                    // A kill since the check is as one that comes while the message is handled.
                     mailbox.count_taken();
                     mailbox.count_received();
                     return Ok(Some(handle(message)));
@@ -297,10 +298,11 @@ impl Process {
     ) -> Result<Option<Message>, Ended> {
         let slot = self.slot;
         let is_answered = || slot.wait.reply.is_answered();
-        let ready = || is_answered() || slot.mailbox.has_arrivals() || !self.is_running();
+        let ready = || is_answered() || slot.is_called_off(self.pid.generation());
         // Taken when it is first needed: most replies come sooner than a clock is read.
         let mut deadline = None;
         loop {
+            slot.is_urgent(); // Whatever has arrived is sorted next.
             self.sort();
             self.check()?;
             if is_answered() {
@@ -313,8 +315,11 @@ impl Process {
                 return Ok(None);
             }
             let set = || *deadline.get_or_insert_with(|| deadline_after(timeout));
-            backoff::wait(WaitFor::Reply, set, is_answered, |deadline| {
-                slot.park_unless(deadline, ready)
+            backoff::wait(WaitFor::Reply, set, ready, |deadline| {
+                // What arrives is sorted meanwhile, as to drop it may run code of the user's.
+                let parked = slot.park_unless(deadline, || ready() || slot.mailbox.has_arrivals());
+                // Another message says nothing of when replies come.
+                if is_answered() { parked } else { Parked::Otherwise }
             });
         }
     }
@@ -338,12 +343,12 @@ impl Process {
             Senders::Unknown => WaitFor::Message,
             Senders::GoOn => WaitFor::Stream { taken: mailbox.sorted().0 },
         };
-        let has_arrivals = || mailbox.has_arrivals();
+        let ready = || mailbox.has_arrivals() || !self.is_running();
         backoff::wait(
             wait_for,
             || deadline,
-            has_arrivals,
-            |deadline| self.slot.park_unless(deadline, || has_arrivals() || !self.is_running()),
+            ready,
+            |deadline| self.slot.park_unless(deadline, ready),
         );
     }
 

@@ -88,7 +88,8 @@ static MAX_CACHED_THREADS: AtomicUsize = AtomicUsize::new(256);
 /// A wake-up is what it takes a parked thread to run again, as each thread has measured it. With 0
 /// a process parks at once: the least processor time, and the longest waits. With 1 two processes
 /// that have both parked may keep each other parking. With more than 2 a process finds what comes
-/// later, and uses up to as many wake-ups of processor time when nothing comes. It takes effect
+/// later, and uses up to as many wake-ups of processor time when nothing comes, ten milliseconds at
+/// most. Timeouts, exit signals and kills end that as they end a park. It takes effect
 /// with the next wait of each process.
 pub fn set_spin_budget(wake_ups: u32) {
     SPIN_BUDGET.store(wake_ups, Ordering::Relaxed);

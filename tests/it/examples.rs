@@ -366,6 +366,42 @@ mod clock {
     }
 }
 
+mod compare {
+    use super::*;
+
+    /// What is printed of calls, or of casts, with a space between two columns.
+    fn table(what: &str) -> String {
+        const COLUMNS: &str = "each p50 p99 max";
+        let row = |name: &str| format!("{name} # # # # # # # #\n");
+        let head = format!("\na {what}, ns # caller # callers\n{COLUMNS} {COLUMNS}\n");
+        [
+            head,
+            row("procession"),
+            row("crossbeam, a channel per call"),
+            row("crossbeam, a kept channel"),
+            row("crossbeam, kept, with a spin"),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn prints_what_calls_and_casts_cost() {
+        let Ended { code, output, errors } = run("compare", &["1"]);
+        assert_eq!((code, &*errors), (Some(0), ""));
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n";
+        let machine = "a yield takes # ns\na parked thread runs # to # ns after it was woken\n";
+        let expected = [machine, &table("call"), &table("cast")].concat();
+        let printed: String = output.lines().map(words).collect();
+        assert!(fits(&printed, &expected), "it printed\n{output}");
+    }
+
+    #[test]
+    fn refuses_an_argument_that_is_no_number() {
+        let expected = "Error: \"\\\"long\\\" milliseconds: invalid digit found in string\"\n";
+        run("compare", &["long"]).assert_failed(1, expected);
+    }
+}
+
 mod ring {
     use super::*;
 

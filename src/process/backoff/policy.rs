@@ -40,6 +40,9 @@ const FIRST_WAKE_UP: Nanos = 20_000;
 const MIN_WAKE_UP: Nanos = 1_000;
 const MAX_WAKE_UP: Nanos = 100_000;
 
+/// No budget is longer, however many wake-ups it is to be.
+const MAX_BUDGET: Nanos = 10_000_000;
+
 /// A counter that goes up and down within limits.
 #[derive(Debug)]
 struct Saturating<const MAX: u32>(Cell<u32>);
@@ -109,8 +112,8 @@ impl Machine {
         yielded > 2 * self.idle_yield
     }
 
-    /// Where yields take as long as wake-ups, a partner is not to be given up because it, and its
-    /// partner, just yield.
+    /// A budget is four yields at least, where a wake-up takes no longer than a yield: partners
+    /// that just yield, all of them, are not to be late for each other.
     fn least_wake_up(self) -> Nanos {
         2 * self.idle_yield
     }
@@ -180,7 +183,7 @@ pub(crate) enum Parked {
 #[derive(Debug)]
 pub(super) struct Backoff {
     wake_up: Cell<Nanos>,
-    /// How long the last yield took, if it was slow; else 0.
+    /// How long the last yield took, if it was slow but not long; else 0.
     slow_yield: Cell<Nanos>,
     contention: Contention,
     /// How often it found something without a yield since the last yield.
@@ -349,18 +352,19 @@ impl Backoff {
         now: Nanos,
     ) -> Wait<'_> {
         let wake_up = self.wake_up.get().max(machine.least_wake_up());
-        let budget = wake_up.saturating_mul(wake_ups.into());
-        let limit = deadline.map_or(budget, |deadline| budget.min(deadline.saturating_sub(now)));
+        let budget = wake_up.saturating_mul(wake_ups.into()).min(MAX_BUDGET);
+        let deadline = deadline.unwrap_or(Nanos::MAX);
         let (thread, history) = (self, self.history(wait_for));
         let spins_only = self.contention.is_on(now);
-        Wait { thread, history, started: now, now, budget, limit, spent: 0, spins_only }
+        Wait { thread, history, started: now, now, budget, deadline, spent: 0, spins_only }
     }
 
     /// Takes note of how long a yield took, and says of what kind it was.
     fn learn_yield(&self, took: Nanos, machine: Machine, now: Nanos) -> Yielded {
         self.finds.set(0);
         let is_slow = machine.is_slow(took);
-        self.slow_yield.set(if is_slow { took } else { 0 });
+        // A long one ends an attempt, so it does not lengthen any.
+        self.slow_yield.set(if is_slow && took <= LONG_YIELD { took } else { 0 });
         self.contention.learn(took, now);
         if took > LONG_YIELD {
             Yielded::Long
@@ -432,8 +436,8 @@ pub(super) struct Wait<'a> {
     /// The last time that it was told.
     now: Nanos,
     budget: Nanos,
-    /// The budget, or the time to the deadline if that is less.
-    limit: Nanos,
+    deadline: Nanos,
+    /// How much of the budget: less than has passed, if yields were slow.
     spent: Nanos,
     /// Whether its core is contended.
     spins_only: bool,
@@ -467,15 +471,16 @@ impl Wait<'_> {
         if machine.has_one_core || suspended > 0 {
             return Step::Park;
         }
-        self.unless_spent(self.spin_for(self.limit))
+        self.unless_spent(self.spin_for(self.budget))
     }
 
     fn spin_for(&self, time: Nanos) -> Step {
-        Step::Spin { until: self.now.saturating_add(time) }
+        Step::Spin { until: self.now.saturating_add(time).min(self.deadline) }
     }
 
     fn unless_spent(&self, step: Step) -> Step {
-        if self.spent < self.limit { step } else { Step::Park }
+        let is_over = self.spent >= self.budget || self.now >= self.deadline;
+        if is_over { Step::Park } else { step }
     }
 
     /// A spin has ended.
@@ -493,7 +498,10 @@ impl Wait<'_> {
                 Step::Done(self.thread.count_find())
             }
             (false, true) => {
-                self.history.suspended.set(WAITS_WITHOUT_ATTEMPT);
+                // One that was cut short says nothing.
+                if self.spent >= self.budget {
+                    self.history.suspended.set(WAITS_WITHOUT_ATTEMPT);
+                }
                 Step::Park
             }
             (false, false) => self.unless_spent(Step::Yield),
@@ -534,7 +542,11 @@ impl Wait<'_> {
             }
             Parked::NotNeeded => self.now,
             // What has not come by its deadline might have come soon after it.
-            Parked::Woken(_) | Parked::Otherwise if now - self.started < self.budget => return,
+            Parked::Woken(_) | Parked::Otherwise
+                if now.saturating_sub(self.started) < self.budget =>
+            {
+                return;
+            }
             Parked::Woken(_) | Parked::Otherwise => now,
         };
         let last = came.saturating_sub(self.started);

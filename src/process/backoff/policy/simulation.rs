@@ -575,6 +575,12 @@ fn a_chain_on_two_cores_stops_parking() {
 }
 
 #[test]
+fn a_chain_on_one_core_stops_parking() {
+    let rounds = most_rounds(&models(1, false), chain);
+    assert!(rounds <= 32, "{rounds}");
+}
+
+#[test]
 fn a_chain_on_four_cores_stops_parking() {
     let rounds = most_rounds(&models(4, false), chain);
     assert!(rounds <= 18, "{rounds}");

@@ -148,6 +148,12 @@ fn it_does_not_back_off_beyond_its_deadline() {
     assert!(matches!(wait.first(MACHINE), Step::Spin { .. }));
     assert_eq!(wait.spun(false, 501), Step::Park);
     assert_eq!(begin(1, 2).first(MACHINE), Step::Park);
+
+    // Though slow yields have cost its budget little.
+    let mut wait = begin(100_001, 1);
+    assert_eq!(wait.spun(false, 1_001), Step::Yield);
+    assert_eq!(yield_for(&mut wait, 60_000, false), Step::Yield);
+    assert_eq!(yield_for(&mut wait, 60_000, false), Step::Park);
 }
 
 #[test]
@@ -253,6 +259,34 @@ fn a_vain_attempt_on_a_contended_core_is_the_last_for_32_waits() {
     let parks = (0..).take_while(|_| begin(&backoff, 2).first(MACHINE) == Step::Park).count();
     assert_eq!(parks, 32);
     assert_eq!(begin(&backoff, 2).first(ONE_CORE), Step::Park);
+}
+
+#[test]
+fn an_attempt_on_a_contended_core_that_a_deadline_cuts_short_is_not_vain() {
+    let backoff = Backoff::new();
+    backoff.contention.begin(LONG_YIELD + 1, 1);
+    let limits = Limits { deadline: Some(1_002), ..LIMITS };
+    let mut wait = backoff.begin(WaitFor::Message, limits, MACHINE, 2);
+    assert_eq!(wait.first(MACHINE), Step::Spin { until: 1_002 });
+    assert_eq!(wait.spun(false, 1_002), Step::Park);
+    assert!(matches!(begin(&backoff, 3).first(MACHINE), Step::Spin { .. }));
+}
+
+#[test]
+fn no_budget_is_longer_than_ten_milliseconds() {
+    let backoff = Backoff::new();
+    backoff.contention.begin(1_000 * LONG_YIELD, 1);
+    let limits = Limits { wake_ups: u32::MAX, ..LIMITS };
+    let wait = backoff.begin(WaitFor::Message, limits, MACHINE, 2);
+    assert_eq!(wait.first(MACHINE), Step::Spin { until: 10_000_002 });
+}
+
+#[test]
+fn a_long_yield_does_not_make_a_late_message_count_as_found() {
+    let backoff = Backoff::new();
+    yield_for(&mut begin(&backoff, 1), 3_000_000, false);
+    park_for(&backoff, 1, BUDGET + 1, FIRST_WAKE_UP);
+    assert_eq!(confidence(&backoff), 0);
 }
 
 #[test]
