@@ -1,22 +1,27 @@
 //! What a call and a cast cost on this machine, beside what a careful user writes by hand.
 //!
 //! ```sh
-//! cargo run --release --example compare
+//! cargo run --release --example compare          # 200 ms for each server
+//! cargo run --release --example compare -- 1000  # so many
 //! ```
 //!
 //! One server adds numbers; one or eight plain threads call it, or cast to it, wherever the
 //! scheduler puts them. Each figure comes from ten servers with threads of their own, as where
-//! those happen to start decides a lot. The same is done with channels of crossbeam's: once with a
-//! new reply channel for each call; once with one that each caller keeps; and once with one that is
-//! kept and looked at for 50 µs before its caller blocks, as the server looks at its requests.
+//! those happen to start decides a lot. The same is done with channels of crossbeam's: with a new
+//! reply channel for each call; with one that each caller keeps; and with one that is kept and
+//! looked at for 50 µs before its caller blocks, as the server looks at its requests.
 //!
 //! A call is timed alone. A cast is timed in batches of a thousand, until the last has been
-//! handled.
+//! handled. The columns: `each` is the time that passed by the number of calls of all callers;
+//! `p50`, `p99` and `max` are what single calls took. With eight callers look at `max`, too: a
+//! low `p50` beside a high `max` means that some are served while the others wait.
 
 #![allow(clippy::disallowed_macros, reason = "its output is a table")]
 #![allow(clippy::disallowed_methods, reason = "it measures plain threads")]
 
+use std::env;
 use std::hint::{black_box, spin_loop};
+use std::marker::PhantomData;
 use std::sync::Barrier;
 use std::sync::mpsc;
 use std::thread;
@@ -29,26 +34,36 @@ use procession::prelude::*;
 /// How many servers there are for each figure.
 const SERVERS: usize = 10;
 
-/// How long the callers of one server go on, after a start that does not count.
-const TIME: Duration = Duration::from_millis(200);
-const START: Duration = Duration::from_millis(20);
-
 /// How many casts are timed together.
 const BATCH: u64 = 1_000;
 
 /// How long who spins by hand looks before it blocks.
 const SPIN: Duration = Duration::from_micros(50);
 
-fn main() {
+fn main() -> Result<(), String> {
+    let millis = match env::args().nth(1) {
+        Some(text) => text.parse().map_err(|error| format!("{text:?} milliseconds: {error}"))?,
+        None => 200,
+    };
     print_machine();
     for (what, work) in [("call", Work::Calls), ("cast", Work::Casts)] {
-        println!("\n{:32}{:>10}{:>30}", format!("a {what}, ns"), "1 caller", "8 callers");
-        println!("{:32}{:>10}{:>10}{:>10}{1:>10}{2:>10}{3:>10}", "", "p50", "p99", "max");
-        row::<OwnedServer<Adder>>("procession", work);
-        row::<ByHand<NewChannel>>("crossbeam, a channel per call", work);
-        row::<ByHand<KeptChannel>>("crossbeam, a kept channel", work);
-        row::<ByHand<SpinningChannel>>("crossbeam, kept, with a spin", work);
+        let plan = Plan { work, time: Duration::from_millis(millis) };
+        println!("\n{:30}{:>40}{:>40}", format!("a {what}, ns"), "1 caller", "8 callers");
+        let columns = ["each", "p50", "p99", "max"].map(|it| format!("{it:>10}")).concat();
+        println!("{:30}{columns}{columns}", "");
+        row::<OwnedServer<Adder>>("procession", plan);
+        row::<ByHand<NewChannel>>("crossbeam, a channel per call", plan);
+        row::<ByHand<KeptChannel>>("crossbeam, a kept channel", plan);
+        row::<ByHand<SpinningChannel>>("crossbeam, kept, with a spin", plan);
     }
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+struct Plan {
+    work: Work,
+    /// How long the callers of one server go on. As much as a tenth before that does not count.
+    time: Duration,
 }
 
 #[derive(Clone, Copy)]
@@ -72,19 +87,21 @@ trait Client: Send + 'static {
 }
 
 /// Prints how long it takes one caller, and eight.
-fn row<S: Server>(name: &str, work: Work) {
-    print!("{name:32}");
+fn row<S: Server>(name: &str, plan: Plan) {
+    print!("{name:30}");
     for callers in [1, 8] {
-        let mut times: Vec<u64> = (0..SERVERS).flat_map(|_| measure::<S>(callers, work)).collect();
+        let mut times: Vec<u64> = (0..SERVERS).flat_map(|_| measure::<S>(callers, plan)).collect();
         times.sort_unstable();
         let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
-        print!("{:>10}{:>10}{:>10}", at(0.5), at(0.99), at(1.0));
+        let parts = if let Work::Casts = plan.work { BATCH } else { 1 };
+        let each = plan.time.as_nanos() as u64 * SERVERS as u64 / (times.len() as u64 * parts);
+        print!("{each:>10}{:>10}{:>10}{:>10}", at(0.5), at(0.99), at(1.0));
     }
     println!();
 }
 
 /// The nanoseconds of each call, or of the casts of each batch, of so many callers.
-fn measure<S: Server>(callers: usize, work: Work) -> Vec<u64> {
+fn measure<S: Server>(callers: usize, Plan { work, time }: Plan) -> Vec<u64> {
     let server = S::start();
     let all_there = Barrier::new(callers);
     thread::scope(|scope| {
@@ -94,8 +111,8 @@ fn measure<S: Server>(callers: usize, work: Work) -> Vec<u64> {
             scope.spawn(move || {
                 all_there.wait();
                 match work {
-                    Work::Calls => timed(|| _ = black_box(client.call(black_box(1))), 1),
-                    Work::Casts => timed(|| cast_batch(&mut client), BATCH),
+                    Work::Calls => timed(time, || _ = black_box(client.call(black_box(1))), 1),
+                    Work::Casts => timed(time, || cast_batch(&mut client), BATCH),
                 }
             })
         };
@@ -109,15 +126,16 @@ fn cast_batch(client: &mut impl Client) {
     black_box(client.call(1));
 }
 
-/// Repeats `round`, and returns the nanoseconds that each took, divided by `parts`.
-fn timed(mut round: impl FnMut(), parts: u64) -> Vec<u64> {
+/// Repeats `round`, at least once, and returns the nanoseconds that each took, divided by `parts`.
+fn timed(time: Duration, mut round: impl FnMut(), parts: u64) -> Vec<u64> {
+    let warm_up = time / 10;
     let start = Instant::now();
     let mut before = start;
     let mut times = Vec::new();
-    while before - start < START + TIME {
+    while times.is_empty() || before - start < warm_up + time {
         round();
         let now = Instant::now();
-        if now - start > START {
+        if now - start > warm_up {
             times.push((now - before).as_nanos() as u64 / parts);
         }
         before = now;
@@ -182,7 +200,7 @@ impl Client for ServerRef<Adder> {
 /// A thread that takes requests from a channel until there are no clients.
 struct ByHand<R> {
     requests: Sender<Request>,
-    reply: std::marker::PhantomData<fn() -> R>,
+    reply: PhantomData<fn() -> R>,
 }
 
 enum Request {
@@ -261,7 +279,7 @@ impl<R: Replies> Server for ByHand<R> {
                 }
             }
         });
-        ByHand { requests, reply: std::marker::PhantomData }
+        ByHand { requests, reply: PhantomData }
     }
 
     fn client(&self) -> Handle<R> {
@@ -302,15 +320,14 @@ fn receive<T>(receiver: &Receiver<T>, spins: bool) -> Option<T> {
     receiver.recv().ok()
 }
 
-/// Prints what decides the figures: how long a thread takes to wake up, and to yield.
+/// Prints what decides the figures: how long a thread takes to yield, and to wake up.
 fn print_machine() {
     let mut yields = times(1_000, thread::yield_now);
+    yields.sort_unstable();
     let mut wake_ups = wake_ups();
-    println!(
-        "a yield takes {} ns; a parked thread runs {} µs after it was woken",
-        median(&mut yields),
-        median(&mut wake_ups) / 1_000,
-    );
+    wake_ups.sort_unstable();
+    println!("a yield takes {} ns", yields[500]);
+    println!("a parked thread runs {} to {} ns after it was woken", wake_ups[10], wake_ups[90]);
 }
 
 fn times(count: usize, mut body: impl FnMut()) -> Vec<u64> {
@@ -341,9 +358,4 @@ fn wake_ups() -> Vec<u64> {
             (told.recv().expect("it wakes") - start).as_nanos() as u64
         })
         .collect()
-}
-
-fn median(figures: &mut [u64]) -> u64 {
-    figures.sort_unstable();
-    figures[figures.len() / 2]
 }

@@ -8,12 +8,14 @@
 //! ```
 //!
 //! Each figure is the median of the runs, each of which is a process of its own. The runs of the
-//! peers take turns, so that what else the machine does meanwhile is shared by all of them.
+//! peers take turns, so that what else the machine does meanwhile is shared by all of them. What a
+//! yield and a wake-up take is printed with them, as these decide most.
 //!
 //! To add a peer, implement [`peer::Peer`] in a module of [`peers`] and list it there.
 
 mod arguments;
 mod subject;
+mod machine;
 mod meter;
 mod peer;
 mod work;

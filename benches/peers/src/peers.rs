@@ -34,11 +34,17 @@ pub(crate) const OURS: Entry =
     entry::<procession::Procession>("procession", "procession", || of_crate("procession"));
 
 /// All of them, ours first.
-pub(crate) const ALL: [Entry; 10] = [
+pub(crate) const ALL: [Entry; 12] = [
     OURS,
     entry::<threads::Mpsc>("mpsc", "threads, std mpsc", || Ok(String::new())),
     entry::<threads::Crossbeam>("crossbeam", "threads, crossbeam", || {
         of_crate("crossbeam-channel")
+    }),
+    entry::<threads::CrossbeamKept>("crossbeam-kept", "the same, reply channel kept", || {
+        Ok(String::new())
+    }),
+    entry::<threads::CrossbeamSpin>("crossbeam-spin", "the same, and a spin of 50 µs", || {
+        Ok(String::new())
     }),
     entry::<spawned_threads::Spawned>("spawned-threads", "spawned, threads", || {
         of_crate("spawned-concurrency")

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::thread;
 
 use crate::arguments::Arguments;
+use crate::machine;
 use crate::peers::{Entry, OURS};
 use crate::runs::Figures;
 use crate::subject::Subject;
@@ -42,6 +43,7 @@ fn print_plain(text: &mut String, arguments: &Arguments, figures: &Figures) {
     }
 }
 
+/// The table, and below it what its columns say.
 fn print_markdown(text: &mut String, arguments: &Arguments, figures: &Figures) {
     let mut line = |first: &str, cells: Vec<String>| {
         writeln!(text, "| {first} | {} |", cells.join(" | ")).expect("a string takes it all");
@@ -58,6 +60,11 @@ fn print_markdown(text: &mut String, arguments: &Arguments, figures: &Figures) {
         });
         line(&full_name(*peer), cells.collect());
     }
+    for subject in subjects {
+        write!(text, "\n- **{}**: {}.", subject.title(), subject.explanation())
+            .expect("a string takes it all");
+    }
+    text.push('\n');
 }
 
 fn full_name(peer: Entry) -> String {
@@ -124,11 +131,12 @@ fn circumstances(arguments: &Arguments) -> String {
     let model = model.unwrap_or("").trim_start_matches([' ', '\t', ':']);
     let cores = thread::available_parallelism().map_or(0, Into::into);
     format!(
-        "{}, {cores} cores of {model}, Linux {}.\n\
+        "{}, {cores} cores of {model}, Linux {}.\n{}\n\
          Medians of {} runs in nanoseconds, memory in KB; the least and the most;\n\
          the ratio to procession's (above 1: procession is faster, or smaller).",
         date.unwrap_or_default(),
         kernel.trim(),
+        machine::describe(),
         arguments.rounds,
     )
 }

@@ -1,8 +1,11 @@
-//! What a program would do without any library: a thread with a channel, and a new channel for each
-//! reply. Once with the channels of the standard library, once with crossbeam's.
+//! What a program would do without any library: a thread with a channel, and a channel for replies.
+//! With the channels of the standard library and with crossbeam's, of which a reply channel is new
+//! for each call, or kept, or kept and looked at for a while before its thread blocks.
 
+use std::hint;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use crate::peer::{Done, Peer, block_on};
 use crate::work::Job;
@@ -10,8 +13,17 @@ use crate::work::Job;
 /// Threads with the channels of the standard library.
 pub(crate) type Mpsc = Threads<StdChannels>;
 
-/// Threads with the channels of crossbeam; a reply through a `bounded(1)`.
-pub(crate) type Crossbeam = Threads<CrossbeamChannels>;
+/// Threads with the channels of crossbeam; a reply through a new `bounded(1)`.
+pub(crate) type Crossbeam = Threads<CrossbeamChannels<New>>;
+
+/// The same with a channel for replies that each caller keeps.
+pub(crate) type CrossbeamKept = Threads<CrossbeamChannels<Kept>>;
+
+/// The same; and whoever receives spins for [`SPIN`] before it blocks.
+pub(crate) type CrossbeamSpin = Threads<CrossbeamChannels<KeptWithSpin>>;
+
+/// Longer than it takes to wake a thread.
+const SPIN: Duration = Duration::from_micros(50);
 
 pub(crate) struct Threads<C>(C);
 
@@ -21,7 +33,7 @@ pub(crate) trait Channels: Sized + 'static {
     type Receiver<T: Send + 'static>: Send + 'static;
 
     fn mailbox<T: Send + 'static>() -> (Self::Sender<T>, Self::Receiver<T>);
-    fn reply<T: Send + 'static>() -> (Self::Sender<T>, Self::Receiver<T>);
+    fn reply() -> (Self::Sender<u64>, Self::Receiver<u64>);
     fn send<T: Send + 'static>(sender: &Self::Sender<T>, value: T);
     /// `None` if there are no senders.
     fn receive<T: Send + 'static>(receiver: &Self::Receiver<T>) -> Option<T>;
@@ -37,7 +49,7 @@ impl Channels for StdChannels {
         mpsc::channel()
     }
 
-    fn reply<T: Send + 'static>() -> (Self::Sender<T>, Self::Receiver<T>) {
+    fn reply() -> (Self::Sender<u64>, Self::Receiver<u64>) {
         mpsc::channel()
     }
 
@@ -50,9 +62,39 @@ impl Channels for StdChannels {
     }
 }
 
-pub(crate) struct CrossbeamChannels;
+pub(crate) struct CrossbeamChannels<W>(W);
 
-impl Channels for CrossbeamChannels {
+type ReplyChannel = (crossbeam_channel::Sender<u64>, crossbeam_channel::Receiver<u64>);
+
+/// How replies come.
+pub(crate) trait Way: 'static {
+    const SPIN: Duration = Duration::ZERO;
+
+    fn reply() -> ReplyChannel {
+        thread_local! {
+            static KEPT: ReplyChannel = crossbeam_channel::bounded(1);
+        }
+        KEPT.with(Clone::clone)
+    }
+}
+
+pub(crate) struct New;
+pub(crate) struct Kept;
+pub(crate) struct KeptWithSpin;
+
+impl Way for New {
+    fn reply() -> ReplyChannel {
+        crossbeam_channel::bounded(1)
+    }
+}
+
+impl Way for Kept {}
+
+impl Way for KeptWithSpin {
+    const SPIN: Duration = SPIN;
+}
+
+impl<W: Way> Channels for CrossbeamChannels<W> {
     type Sender<T: Send + 'static> = crossbeam_channel::Sender<T>;
     type Receiver<T: Send + 'static> = crossbeam_channel::Receiver<T>;
 
@@ -60,8 +102,8 @@ impl Channels for CrossbeamChannels {
         crossbeam_channel::unbounded()
     }
 
-    fn reply<T: Send + 'static>() -> (Self::Sender<T>, Self::Receiver<T>) {
-        crossbeam_channel::bounded(1)
+    fn reply() -> (Self::Sender<u64>, Self::Receiver<u64>) {
+        W::reply()
     }
 
     fn send<T: Send + 'static>(sender: &Self::Sender<T>, value: T) {
@@ -69,6 +111,18 @@ impl Channels for CrossbeamChannels {
     }
 
     fn receive<T: Send + 'static>(receiver: &Self::Receiver<T>) -> Option<T> {
+        const LOOKS_PER_TIME: u32 = 16;
+        if !W::SPIN.is_zero() {
+            let start = Instant::now();
+            while start.elapsed() < W::SPIN {
+                for _ in 0..LOOKS_PER_TIME {
+                    if let Ok(value) = receiver.try_recv() {
+                        return Some(value);
+                    }
+                    hint::spin_loop();
+                }
+            }
+        }
         receiver.recv().ok()
     }
 }
