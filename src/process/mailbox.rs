@@ -312,19 +312,20 @@ impl<'a> Held<'a> {
         Held { message: Some(message), place, mailbox }
     }
 
-    /// Takes the message if it is at or after `since` and `select` chooses it.
+    /// Takes the message to `place` if it is at or after `since` and `select` chooses it.
     #[inline(always)]
     pub(crate) fn select<R>(
         mut self,
         since: Mark,
+        place: &mut Option<Message>,
         select: impl FnOnce(&mut Message) -> Option<R>,
-    ) -> Option<(R, Message)> {
+    ) -> Option<R> {
         if self.place < since {
             return None;
         }
         let choice = select(self.message.as_mut()?)?;
-        let message = self.message.take()?;
-        Some((choice, message.take()))
+        *place = self.message.take().map(Message::take);
+        Some(choice)
     }
 }
 

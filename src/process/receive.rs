@@ -160,7 +160,8 @@ impl Process {
         }
     }
 
-    /// Waits for the first message at or after `since` that `select` chooses, and takes it.
+    /// Waits for the first message at or after `since` that `select` chooses, and takes it to
+    /// `place`, at once, as to move it takes longer than most else.
     ///
     /// Each message is looked at once. `None` if the deadline came first.
     #[inline(always)]
@@ -168,8 +169,9 @@ impl Process {
         self,
         mut since: Mark,
         deadline: Option<Instant>,
+        place: &mut Option<Message>,
         mut select: impl FnMut(&mut Message) -> Option<R>,
-    ) -> Result<Option<(R, Message)>, Ended> {
+    ) -> Result<Option<R>, Ended> {
         let mailbox = &self.slot.mailbox;
         let mut is_first_look = true;
         loop {
@@ -178,12 +180,12 @@ impl Process {
             is_first_look = false;
             let mut seen = since;
             let found = if mailbox.is_queue_empty() {
-                self.select_arrival(since, &mut seen, &mut select)?
+                self.select_arrival(since, &mut seen, place, &mut select)?
             } else {
                 if !puts_off {
                     self.sort();
                 }
-                self.select_queued(since, &mut seen, &mut select)?
+                self.select_queued(since, &mut seen, place, &mut select)?
             };
             if found.is_some() {
                 mailbox.count_received();
@@ -207,8 +209,9 @@ impl Process {
         self,
         since: Mark,
         seen: &mut Mark,
+        place: &mut Option<Message>,
         select: &mut impl FnMut(&mut Message) -> Option<R>,
-    ) -> Result<Option<(R, Message)>, Ended> {
+    ) -> Result<Option<R>, Ended> {
         let mailbox = &self.slot.mailbox;
         let mut taken = mailbox.take();
         if let Ok(envelope) = &mut taken
@@ -218,13 +221,13 @@ impl Process {
             let held = Held::new(message, mailbox.count_taken(), mailbox);
             self.check()?;
             *seen = mailbox.sorted();
-            return Ok(held.select(since, select));
+            return Ok(held.select(since, place, select));
         }
         if let Ok(envelope) = taken {
             self.let_in(envelope);
             self.sort();
         }
-        self.select_queued(since, seen, select)
+        self.select_queued(since, seen, place, select)
     }
 
     /// Selects from the queue, and says up to where it has `seen` everything.
@@ -232,13 +235,18 @@ impl Process {
         self,
         since: Mark,
         seen: &mut Mark,
+        place: &mut Option<Message>,
         select: &mut impl FnMut(&mut Message) -> Option<R>,
-    ) -> Result<Option<(R, Message)>, Ended> {
+    ) -> Result<Option<R>, Ended> {
         let mailbox = &self.slot.mailbox;
         self.check()?;
         *seen = mailbox.sorted();
         let is_empty = mailbox.is_queue_empty();
-        Ok(if is_empty { None } else { mailbox.check_out().select(since, select) })
+        let found = if is_empty { None } else { mailbox.check_out().select(since, select) };
+        Ok(found.map(|(choice, message)| {
+            *place = Some(message);
+            choice
+        }))
     }
 
     /// Waits for the oldest message, and lends it to `handle`, where it lies: to move it takes
@@ -331,8 +339,9 @@ impl Process {
         timeout: Duration,
         matches: impl FnMut(&Message) -> bool,
     ) -> Result<Option<Message>, Ended> {
-        let found = self.select(mark, deadline_after(timeout), deciding(matches))?;
-        Ok(found.map(|((), message)| message))
+        let mut place = None;
+        self.select(mark, deadline_after(timeout), &mut place, deciding(matches))?;
+        Ok(place)
     }
 
     /// Waits until something has arrived, the process was killed, or the deadline has come; or for
@@ -439,9 +448,9 @@ pub(crate) fn next_within<R>(
 /// As [`receive`].
 pub fn receive_match(matches: impl FnMut(&Message) -> bool) -> Message {
     let process = current();
-    match process.select(Mark::START, None, deciding(matches)) {
-        Ok(Some(((), mut message))) => take_out(&mut message),
-        Ok(None) => unreachable!("there is no deadline"),
+    let mut place = None;
+    match process.select(Mark::START, None, &mut place, deciding(matches)) {
+        Ok(_) => take_out(&mut place.expect("there is no deadline")),
         Err(Ended) => process.refuse_receive(),
     }
 }
@@ -497,20 +506,21 @@ pub fn mark() -> Mark {
     current().slot.mailbox.mark()
 }
 
-/// The search behind [`receive!`](crate::receive).
+/// The search behind [`receive!`](crate::receive), which takes the message to `place`.
 #[doc(hidden)]
 pub fn select_arm(
     since: Mark,
     timeout: Option<Duration>,
+    place: &mut Option<Message>,
     mut select: impl FnMut(&mut Message) -> Option<(usize, usize)>,
-) -> Option<((usize, usize), Message)> {
+) -> Option<(usize, usize)> {
     let process = current();
     let select_out = |message: &mut Message| {
         let arm = select(message)?;
         message.leave();
         Some(arm)
     };
-    match process.select(since, timeout.and_then(deadline_after), select_out) {
+    match process.select(since, timeout.and_then(deadline_after), place, select_out) {
         Ok(found) => found,
         Err(Ended) if timeout.is_some() => {
             process.refuse_gone();
@@ -706,8 +716,9 @@ macro_rules! receive {
     // that the second match takes the same one without asking again.
     (@emit [$mark:expr] [$timeout:expr]
         [$({[$n:expr] [$($pattern:tt)+] [$($type:tt)+] [$guard:expr] [$body:expr]})*]
-        [$after:expr]) => {
-        match $crate::process::select_arm($mark, $timeout, |message: &mut $crate::Message| {
+        [$after:expr]) => {{
+        let mut place = ::core::option::Option::None;
+        match $crate::process::select_arm($mark, $timeout, &mut place, |message| {
             $(
                 let mut tries = 0_usize;
                 #[allow(unused_mut, reason = "a pattern may borrow what it is lent, or not")]
@@ -733,7 +744,8 @@ macro_rules! receive {
             )*
             ::core::option::Option::None
         }) {
-            ::core::option::Option::Some(((arm, tries), mut message)) => {
+            ::core::option::Option::Some((arm, tries)) => {
+                let message = place.as_mut().expect("an arm was chosen for it");
                 let mut tried = 0_usize;
                 $(
                     if arm == $n {
@@ -757,7 +769,7 @@ macro_rules! receive {
             }
             ::core::option::Option::None => $after,
         }
-    };
+    }};
 
     (@ $($rest:tt)*) => {
         ::core::compile_error!(
