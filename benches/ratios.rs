@@ -1,15 +1,18 @@
 //! How much each thing costs in terms of its floor, and whether that is within a target.
 //!
 //! The floor is the least that a program without this crate would do for the same end: two threads
-//! that park and unpark each other, a bare crossbeam channel, a thread of the standard library, a
-//! heap. For calls there is a second one, two bare queues whose receivers wait with the same care
-//! as processes should: what a call costs above that is not waiting. Erlang's `gen_server` stands
-//! in for the floor where it is installed.
+//! that spin, yield, or park and unpark each other, a bare crossbeam channel, a thread of the
+//! standard library, a map in a lock, a heap. No floor waits as processes do: it spins for a fixed
+//! time, yields a fixed number of times, or parks at once; so it cannot fall into a trap together
+//! with what it judges. Erlang's `gen_server` stands in for the floor where it is installed.
 //!
 //! Ours and the floor run in turns, in many short slices, so that what else the machine does hits
 //! both. A slice of calls or casts starts with threads of its own, as where the scheduler happens
 //! to put them decides a lot. A line for each bar gives the median of the ratios of all pairs of
-//! slices, and their minimum and maximum:
+//! slices, and their minimum and maximum. Bars of what must never be slow (`call_unpinned_worst`,
+//! `call_after_*`) give the worst ratio instead of the median; those of recovery count wake-ups of
+//! a thread that has been parked on another core. Bars `call_park_*` and `cpu_*` compare with this
+//! crate when it parks at once.
 //!
 //! ```text
 //! bar <name> ratio <median> spread <min>..<max> target <t> ok|short
@@ -17,15 +20,13 @@
 //! ```
 //!
 //! The notes are not judged; their figures are nanoseconds, or bytes of memory. Each bar is
-//! measured by a program of its own, pinned by `taskset` to one core or two where that matters:
-//! calls that are judged alone or beside busy loops have client and server on a core each, or both
-//! on one, and what they cost where the scheduler puts them is a note. A `skip` says what the
-//! machine lacks.
+//! measured by a program of its own, pinned by `taskset` to one core or two where that matters. A
+//! `skip` says what the machine lacks.
 //!
 //! ```sh
-//! cargo bench --bench ratios                      # everything
+//! cargo bench --bench ratios                      # everything, in about ten minutes
 //! cargo bench --bench ratios -- --quick           # fewer slices
-//! cargo bench --bench ratios -- call_idle cast_1  # these only
+//! cargo bench --bench ratios -- call_spin cast_1  # these only
 //! ```
 
 #![allow(
@@ -116,7 +117,10 @@ const MEASUREMENTS: &[Measurement] = &[
     bar("send_receive", 2.0, Cores::Any, messages::send_receive),
     bar("spawn_caller", 0.15, Cores::Any, starts::callers_side),
     bar("spawn_exit", 0.3, Cores::Any, starts::to_the_end),
-    bar("vs_beam_call", 0.6, Cores::Two, beam::against_call),
+    bar("vs_beam_call", 0.6, Cores::Any, beam::against_call),
+    bar("vs_beam_8", 1.3, Cores::Any, beam::against_8_callers),
+    bar("vs_beam_64", 1.3, Cores::Any, beam::against_64_callers),
+    bar("vs_beam_chain", 1.3, Cores::Any, beam::against_chain),
     bar("vs_beam_cast", 0.6, Cores::Two, beam::against_cast),
     bar("vs_beam_spawn", 0.6, Cores::Two, beam::against_spawn),
     bar("name_cast", 1.3, Cores::Any, messages::cast_by_name),
