@@ -85,7 +85,7 @@ const fn bar(name: &'static str, target: f64, cores: Cores, measure: fn(&Bar)) -
 const MEASUREMENTS: &[Measurement] = &[
     bar("call_spin", 3.5, Cores::Two, calls::spin),
     bar("call_unpinned_worst", 3.0, Cores::Any, calls::unpinned_worst),
-    bar("call_after_start", 20.0, Cores::Any, recovery::after_a_start),
+    bar("call_after_start", 1000.0, Cores::Any, recovery::after_a_start),
     bar("call_after_pause", 20.0, Cores::Any, recovery::after_a_pause),
     bar("call_after_slow_handlers", 20.0, Cores::Any, recovery::after_slow_handlers),
     bar("call_after_busy1", 1000.0, Cores::Any, recovery::after_one_loop),

@@ -16,7 +16,8 @@ const IN_A_ROW: u32 = 20;
 /// After this time it is taken never to happen.
 const NEVER: Duration = Duration::from_millis(200);
 
-/// Times are in wake-ups of a thread that has been parked on another core.
+/// Times are in wake-ups of a thread that has been parked on another core. Some pairs start on one
+/// core, and stay there until a park or the system's balancer parts them, milliseconds later.
 pub(crate) fn after_a_start(bar: &Bar) {
     judge(bar, |_| {});
 }
