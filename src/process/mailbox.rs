@@ -4,9 +4,8 @@
 //! the order sent. A process *sorts* what it takes out of the channel: it acts on the signals, and
 //! queues the messages. It sorts all that has arrived if there is an exit signal among it, which is
 //! not to wait behind messages; else a process that takes the oldest message, as servers do, leaves
-//! the others in the channel. Only the
-//! process itself sorts and receives; the queue has a lock because an abandoned process's queue is
-//! emptied by others.
+//! the others in the channel. Only the process itself sorts and receives; the queue has a lock
+//! because an abandoned process's queue is emptied by others.
 //!
 //! The queue is *checked out* while patterns and guards of the user run on it, so that no lock is
 //! held then. What arrives in the meantime (when such code is a receive point itself) comes after

@@ -458,6 +458,7 @@ mod tests {
     use std::sync::atomic::AtomicU32;
     use std::thread;
 
+    use super::super::mailbox::{ExitCause, ExitSignal, Special};
     use super::*;
 
     const ROUNDS: u32 = 100_000;
@@ -475,6 +476,25 @@ mod tests {
         assert!(Instant::now() < deadline.unwrap(), "nobody woke it");
         assert!(!slot.is_parked());
         parked
+    }
+
+    #[test]
+    fn an_exit_signal_and_a_kill_call_off_whatever_the_owner_waits_for() {
+        let slot = Slot::new(0);
+        let settings = Settings { trap_exit: false, foreign: false, kill_grace: Duration::ZERO };
+        let pid = slot.begin(Profile::new(Arc::from([])), settings);
+        let generation = pid.generation();
+        slot.deliver(generation, Signal::Message(Message::new(1))).unwrap();
+        assert!(!slot.is_called_off(generation));
+
+        let (reason, cause) = (ExitReason::Shutdown, ExitCause::Request);
+        let signal = Special::Exit(ExitSignal { from: pid, reason, cause });
+        slot.deliver(generation, signal.into()).unwrap();
+        assert!(slot.is_called_off(generation));
+        assert!(slot.is_urgent() && !slot.is_called_off(generation));
+
+        assert!(slot.mark_exiting(generation));
+        assert!(slot.is_called_off(generation));
     }
 
     #[test]
