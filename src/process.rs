@@ -48,7 +48,11 @@
 //! time were over, [`sleep`] returns, and a receive without a time-out, which could never return,
 //! aborts the program with a message.
 //!
-//! Whoever learns of the end of a process finds its name free and the values of its body dropped.
+//! Whoever learns of the end of a process finds its name free, the values of its body dropped, and
+//! the children gone that end with it: those that it has started with a link and that do not trap
+//! exits, unless it ends as `Normal`, and the [`proc_lib`](crate::proc_lib) processes among them
+//! that do, which follow their parent by themselves. So what has ended can be started again, with
+//! all that belongs to it.
 //!
 //! # Links and monitors
 //!
@@ -95,6 +99,10 @@
 //!   behind. So a name can be taken while the destructors of its last owner still run; who must not
 //!   overlap waits for the `Down`. A message sent just when a process is left behind may arrive
 //!   after its `Down`.
+//! - **The end of a process waits for its children** (see above), which in OTP are gone when its exit
+//!   signals have come: here they may be busy. One that does not end within its
+//!   [grace](Builder::kill_grace) from the end of its parent is left behind, too, with the reason of
+//!   its parent; one of `proc_lib`'s that traps exits is not waited for any longer, and goes on.
 //! - **A message sent just when its receiver ends** is dropped, but in a rare case not at once: if
 //!   a new process has taken the place of the old one between two steps of the sender, the message
 //!   is dropped when that process next comes to a receive point.
@@ -137,6 +145,7 @@ pub(crate) mod timer_queue;
 pub(crate) mod timers;
 pub(crate) mod info;
 pub(crate) mod crash;
+pub(crate) mod children;
 pub(crate) mod lifecycle;
 pub(crate) mod builder;
 pub(crate) mod shutdown;

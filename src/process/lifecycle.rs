@@ -6,18 +6,21 @@
 //! 2. Messages that were not received are dropped.
 //! 3. The process is not alive any more: whoever changes its slot's phase runs what follows.
 //! 4. Its name is released, its timers are removed, its table of ties is closed.
-//! 5. Linked processes get exit signals, then watchers their DOWNs, then waiting clients an error.
-//! 6. The slot is free when the thread has left it.
+//! 5. Linked children get exit signals, and are waited for (see [`children`](super::children)).
+//! 6. Other linked processes get theirs, then watchers their DOWNs, then waiting clients an error.
+//! 7. The slot is free when the thread has left it.
 //!
-//! So whoever hears of an exit finds the name free and the values of the body dropped.
+//! So whoever hears of an exit finds the name free, the values of the body dropped, and nothing
+//! left of the children that go with it.
 //!
 //! # Kill
 //!
 //! A thread cannot be stopped from outside. A killed process is not alive from that moment, and
-//! unwinds at its next call into the runtime, usually at once as it is woken; 4 and 5 follow when
+//! unwinds at its next call into the runtime, usually at once as it is woken; 4 to 6 follow when
 //! it has left user code. If that takes longer than its grace, it is abandoned: somebody else does
-//! 4 and 5, and the thread is left behind.
+//! 4 to 6, and the thread is left behind.
 
+use std::num::NonZeroU64;
 use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,6 +34,7 @@ use crate::report::log_caught;
 
 use super::address::deliver;
 use super::builder::Builder;
+use super::children::{self, Children};
 use super::crash;
 use super::current::{Process, current, set_current};
 use super::dictionary;
@@ -38,6 +42,7 @@ use super::mailbox::{ExitCause, ExitSignal, Special};
 use super::monitor;
 use super::names;
 use super::reply_slot::ServerDown;
+use super::slot::Slot;
 use super::table;
 use super::ties::{self, Closed, Tied};
 use super::timers;
@@ -115,7 +120,7 @@ fn end(process: Process, outcome: Outcome) -> bool {
     slot.leave(pid.generation())
 }
 
-/// Steps 4 and 5: lets the world know that `process` has ended.
+/// Steps 4 to 6: lets the world know that `process` has ended.
 fn announce(process: Process) {
     let pid = process.pid;
     let reason = process.settle(ExitReason::Killed);
@@ -125,7 +130,10 @@ fn announce(process: Process) {
     let ties = process.slot.ties.lock().close();
     let tags: Vec<_> =
         ties.monitors.into_iter().map(|(id, entry)| monitor::forget(id, entry)).collect();
-    for (peer, id) in ties.links {
+    let mut links = ties.links;
+    let children = Children::signal(pid, &reason, &mut links);
+    await_gone(process, children);
+    for (peer, id) in links {
         signal_link(pid, peer, id, reason.clone());
     }
     for (id, watcher) in ties.watchers {
@@ -134,9 +142,23 @@ fn announce(process: Process) {
         deliver(watcher.pid, Special::Down(down).into());
     }
     tell_clients(process, &reason);
+    children::told(process);
     // Now that everybody knows, what is the user's may take its time.
     timers.into_iter().for_each(timers::discard);
     unwind::drop_each_caught(tags);
+}
+
+/// Waits for the children that `process` takes with it. A thread of the program's own does not, as
+/// it is ending, or another one tells its end.
+fn await_gone(process: Process, children: Children) {
+    if children.is_empty() {
+        return;
+    }
+    if process.is_foreign() {
+        do_aside(|| children.wait());
+    } else {
+        children.wait();
+    }
 }
 
 /// Lets those know that wait for a reply of `process`.
@@ -204,22 +226,35 @@ impl Drop for Telling {
     }
 }
 
-/// Abandons `target`, if it is still not out of user code.
-pub(crate) fn abandon_aside(target: Process) {
+/// Abandons `target`, which was killed, if it is still not out of user code.
+pub(crate) fn abandon_killed(target: Process) {
+    abandon_aside(target, "was killed".to_owned(), |slot, generation| slot.take(generation));
+}
+
+/// Abandons `target`, which is to end with its parent, for `reason`, if it is still not out of user
+/// code.
+pub(crate) fn abandon_orphan(target: Process, parent: Pid, reason: &ExitReason) {
+    let cause = format!("was to end with its parent {parent}");
+    abandon_aside(target, cause, |slot, generation| slot.seize_for(generation, reason));
+}
+
+/// Abandons `target` if `claim` can claim its exit.
+fn abandon_aside(target: Process, cause: String, claim: impl FnOnce(&Slot, NonZeroU64) -> bool) {
+    let Process { slot, pid } = target;
     // Counted first, as its thread may come back and count itself out at any moment.
     ABANDONED.fetch_add(1, Ordering::Relaxed);
-    if !target.slot.take(target.pid.generation()) {
+    if !claim(slot, pid.generation()) {
         ABANDONED.fetch_sub(1, Ordering::Relaxed);
         return;
     }
-    let (pid, grace) = (target.pid, target.slot.kill_grace());
+    let grace = slot.kill_grace();
     let telling = Telling(target);
     do_aside(move || {
         drop(telling);
         log_caught(|| {
             log::warn!(
                 target: "procession::abandoned",
-                "process {pid} was killed and has not left its code after {grace:?}: its thread is \
+                "process {pid} {cause} and has not left its code after {grace:?}: its thread is \
                  left behind",
             );
         });

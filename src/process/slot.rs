@@ -14,7 +14,9 @@
 //!                |          v
 //!                +------> Taken ----- its exit is told ----> Abandoned
 //!              foreign      |                                    |
-//!              thread       | the thread leaves                  | the thread leaves
+//!              thread, or   | the thread leaves                  | the thread leaves
+//!              orphan whose |                                    |
+//!              grace is over|                                    |
 //!                           v                                    v
 //!                          Left ----- its exit is told -------> Free
 //! ```
@@ -52,7 +54,7 @@ use super::clock;
 use super::dictionary::Dictionary;
 use super::mailbox::{Envelope, Mailbox, Orphans, Signal};
 use super::reply_slot::{Clients, ReplySlot};
-use super::ties::Ties;
+use super::ties::{Ties, Untold};
 use super::unwind::drop_caught;
 use super::wait_edge::WaitEdge;
 use super::worker::Job;
@@ -128,6 +130,8 @@ pub(crate) struct Slot {
     pub(crate) job: Mutex<Option<Job>>,
     /// The links and monitors of the process, closed when it ends.
     pub(crate) ties: Mutex<Ties>,
+    /// Who waits until the end of the process has been told.
+    pub(crate) untold: Mutex<Untold>,
     /// Why the process is ending, once that is settled; the first reason stays.
     pub(crate) verdict: Mutex<Option<ExitReason>>,
     /// Set when the process has an exit signal to die of. Written by its own thread.
@@ -204,6 +208,7 @@ impl Slot {
             parker: Mutex::new(parker),
             job: Mutex::new(None),
             ties: Mutex::new(Ties::closed()),
+            untold: Mutex::default(),
             verdict: Mutex::new(None),
             doomed: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
@@ -251,6 +256,7 @@ impl Slot {
         self.mailbox.reset();
         *self.profile.lock() = profile;
         *self.ties.lock() = Ties::open(pid);
+        *self.untold.lock() = Untold::of(pid);
 
         let _sweep = self.sweep.lock();
         let given = self.state.change(pid.generation(), Phase::Free, Phase::Running);
@@ -277,6 +283,19 @@ impl Slot {
     /// Claims the exit of a foreign thread, which has no grace.
     pub(crate) fn seize(&self, generation: NonZeroU64) -> bool {
         self.state.change(generation, Phase::Running, Phase::Taken)
+    }
+
+    /// Claims the exit of a process whose grace is over, though it was not killed: it has an exit
+    /// signal to die of, for `reason`.
+    pub(crate) fn seize_for(&self, generation: NonZeroU64, reason: &ExitReason) -> bool {
+        let reason = reason.clone();
+        // Under the lock: its own thread, once it sees that it is not alive, settles a reason.
+        let mut verdict = self.verdict.lock();
+        let seized = self.seize(generation);
+        if seized && verdict.is_none() {
+            *verdict = Some(reason);
+        }
+        seized
     }
 
     /// Says that an exit that was taken has been told. True if that has freed the slot.

@@ -9,10 +9,12 @@
 //! signal that was already on its way, nor can a link made since.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt;
 use std::mem;
 use std::num::NonZeroU64;
 
+use crossbeam_channel::Sender;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::exit::ExitReason;
@@ -202,6 +204,30 @@ fn lock_both<'a>(a: End<'a>, b: End<'a>) -> (Locked<'a>, Option<Locked<'a>>) {
     } else {
         let ties_b = b.ties.lock();
         (a.ties.lock(), Some(ties_b))
+    }
+}
+
+/// Kept by a process until its end has been told, so that its parent can wait for that.
+#[derive(Debug, Default)]
+pub(crate) struct Untold {
+    /// Whose end it is; `None` once that has been told.
+    pid: Option<Pid>,
+    /// Dropped then.
+    parent: Option<Sender<Infallible>>,
+}
+
+impl Untold {
+    pub(crate) fn of(pid: Pid) -> Untold {
+        Untold { pid: Some(pid), parent: None }
+    }
+
+    /// Says what is to be dropped when the end of `pid` has been told. False if it has.
+    pub(crate) fn set_parent(&mut self, pid: Pid, parent: Sender<Infallible>) -> bool {
+        let is_untold = self.pid == Some(pid);
+        if is_untold {
+            self.parent = Some(parent);
+        }
+        is_untold
     }
 }
 

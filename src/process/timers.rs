@@ -322,7 +322,7 @@ fn act_once(action: Action) {
             }
         }
         Action::Apply(function) => apply(function),
-        Action::Abandon(pid) => lifecycle::abandon_aside(Process::of(pid)),
+        Action::Abandon(pid) => lifecycle::abandon_killed(Process::of(pid)),
         Action::Repeat(_) => unreachable!("handled by the caller"),
     }
 }

@@ -65,7 +65,7 @@
 //! | | default | effect |
 //! |---|---|---|
 //! | [`Builder::stack_size`] | 2 MiB | how deep it may recurse; another takes a thread of its own |
-//! | [`Builder::kill_grace`] | 1 s | how long a killed process may take to leave user code |
+//! | [`Builder::kill_grace`] | 1 s | how long it may take to leave user code, once killed |
 //! | [`set_spin_budget`] | 2 | for how many wake-ups a process backs off before it parks |
 //! | [`set_max_cached_threads`] | 256 | how many threads wait for their next process |
 //!

@@ -367,8 +367,8 @@ mod call {
             for number in 0..20_000_u32 {
                 process::send(me, number);
             }
-            // A call that looked at each of them could not be faster than a receive that does. What a
-            // call costs besides differs by factors with the way in which its two threads wait.
+            // A call that looked at each of them could not be faster than a receive that does. What
+            // a call costs besides differs by factors with the way in which its two threads wait.
             let look =
                 || assert!(process::receive_match_timeout(Duration::ZERO, |_| false).is_none());
             let (call, look) = (cost(|| server.answers()), cost(look));

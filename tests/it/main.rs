@@ -12,6 +12,7 @@ mod foreign;
 mod monitors;
 mod aliases;
 mod names;
+mod orphans;
 mod messages;
 mod receive_macro;
 mod timers;

@@ -1,0 +1,351 @@
+//! What becomes of the linked children of a process that ends, and who hears when of its end.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use procession::prelude::*;
+use procession::proc_lib;
+use procession::process::Builder;
+use procession::supervisor::{ChildSpec, Shutdown, Supervisor, SupervisorRef};
+
+use crate::kid::*;
+use crate::staging::*;
+use crate::support::*;
+
+fn reason() -> ExitReason {
+    ExitReason::new("orphans::reason")
+}
+
+/// To the test: this child runs.
+#[derive(Debug)]
+struct Runs(Pid);
+
+/// To the test: the values of this child's body have been dropped.
+#[derive(Debug, PartialEq)]
+struct Gone(Pid);
+
+/// A body that says that it runs, then does `body`, and says in its destructors that it is gone.
+fn told(test: Pid, body: impl FnOnce() + Send + 'static) -> impl FnOnce() + Send + 'static {
+    move || {
+        let me = process::self_pid();
+        let _gone = OnDrop(|| process::send(test, Gone(me)));
+        process::send(test, Runs(me));
+        body();
+    }
+}
+
+/// Starts a process that starts children, and then waits to be told to end. Returns the children,
+/// when they run.
+#[track_caller]
+fn parent_of(children: Vec<(Builder, Box<dyn FnOnce() + Send>)>) -> (Pid, MonitorRef, Vec<Pid>) {
+    let (test, number) = (process::self_pid(), children.len());
+    let (parent, monitor) = process::spawn_monitor(move || {
+        let start = |(builder, body): (Builder, Box<dyn FnOnce() + Send>)| {
+            builder.link().spawn(told(test, body)).unwrap()
+        };
+        let children: Vec<Pid> = children.into_iter().map(start).collect();
+        process::send(test, children);
+        idle_body();
+    })
+    .unwrap();
+    (0..number).for_each(|_| _ = expect::<Runs>());
+    (parent, monitor, expect())
+}
+
+/// A body that is busy where the runtime cannot reach it, until the sender is dropped.
+fn held() -> (mpsc::Sender<()>, impl FnOnce() + Send + 'static) {
+    let (let_go, held) = mpsc::channel();
+    (let_go, move || {
+        _ = held.recv();
+        process::checkpoint();
+    })
+}
+
+mod the_end_of_a_parent {
+    use super::*;
+
+    #[test]
+    fn is_told_when_those_that_it_ends_are_gone() {
+        for round in 0..rounds(300) {
+            let (let_go, busy) = held();
+            let grace = || Builder::new().kill_grace(FOREVER);
+            let (parent, monitor, children) =
+                parent_of(vec![(grace(), Box::new(busy)), (grace(), Box::new(idle_body))]);
+            process::exit(parent, if round % 2 == 0 { reason() } else { ExitReason::Kill });
+            wait_until(|| !process::is_alive(parent));
+            assert_eq!(expect::<Gone>(), Gone(children[1]));
+            drop(let_go);
+
+            receive! {
+                Gone(child) => assert_eq!(child, children[0]),
+                down: Down if down.monitor == monitor => panic!("it was told too early"),
+                after patience() => panic!("the child is not gone"),
+            }
+            down_reason(monitor);
+        }
+    }
+
+    #[test]
+    fn comes_to_its_links_too_when_its_children_are_gone() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            let (let_go, busy) = held();
+            let test = process::self_pid();
+            let parent = process::spawn_link(move || {
+                let builder = Builder::new().link().kill_grace(FOREVER);
+                builder.spawn(told(test, busy)).unwrap();
+                idle_body();
+            })
+            .unwrap();
+            let Runs(child) = expect();
+            process::exit(parent, reason());
+            wait_until(|| !process::is_alive(parent));
+            drop(let_go);
+
+            let next = || process::receive_timeout(patience()).unwrap();
+            assert_eq!(next().downcast::<Gone>().unwrap(), Gone(child));
+            assert_eq!(next().downcast::<Exit>().unwrap().from, parent);
+        });
+    }
+
+    #[test]
+    fn waits_for_the_children_of_its_children() {
+        let (let_go, busy) = held();
+        let test = process::self_pid();
+        let (parent, monitor, _) = parent_of(vec![(
+            Builder::new(),
+            Box::new(move || {
+                let builder = Builder::new().link().kill_grace(FOREVER);
+                builder.spawn(told(test, busy)).unwrap();
+                idle_body();
+            }),
+        )]);
+        let Runs(grandchild) = expect();
+        process::exit(parent, reason());
+        wait_until(|| !process::is_alive(parent));
+        _ = expect::<Gone>();
+        drop(let_go);
+        receive! {
+            Gone(it) => assert_eq!(it, grandchild),
+            down: Down if down.monitor == monitor => panic!("it was told too early"),
+            after patience() => panic!("the grandchild is not gone"),
+        }
+        assert_eq!(down_reason(monitor), reason());
+    }
+
+    #[test]
+    fn does_not_wait_longer_than_the_grace_of_one_that_is_busy() {
+        const NAME: &str = "orphans::busy";
+        let (let_go, busy) = held();
+        let builder = Builder::new().name(NAME).kill_grace(Duration::from_millis(1));
+        let (parent, monitor, children) = parent_of(vec![(builder, Box::new(busy))]);
+        let child = process::monitor(children[0]);
+        process::exit(parent, reason());
+
+        // The child is abandoned, and hears nothing of what was to end it...
+        assert_eq!(down_reason(monitor), reason());
+        // ...but who watches it has heard before.
+        let down = process::receive_match_timeout(Duration::ZERO, |message| {
+            message.downcast_ref::<Down>().is_some_and(|down| down.monitor == child)
+        });
+        assert_eq!(down.unwrap().downcast::<Down>().unwrap().reason, reason());
+        assert!(!process::is_alive(children[0]));
+        let heir = Builder::new().name(NAME).spawn(idle_body).unwrap();
+
+        drop(let_go);
+        assert_eq!(expect::<Gone>(), Gone(children[0]));
+        assert_eq!(process::whereis(NAME), Some(heir));
+        process::exit(heir, ExitReason::Shutdown);
+    }
+
+    #[test]
+    fn waits_for_one_that_was_killed_itself_as_long_as_that_has_grace() {
+        let (let_go, busy) = held();
+        let builder = Builder::new().kill_grace(Duration::from_millis(1));
+        let (parent, monitor, children) = parent_of(vec![(builder, Box::new(busy))]);
+        process::exit(children[0], ExitReason::Kill);
+        process::exit(parent, reason());
+        assert_eq!(down_reason(monitor), reason());
+        assert!(!process::is_alive(children[0]));
+        drop(let_go);
+        assert_eq!(expect::<Gone>(), Gone(children[0]));
+    }
+
+    #[test]
+    fn is_told_when_servers_that_end_with_it_have_terminated() {
+        for _ in 0..rounds(300) {
+            let test = process::self_pid();
+            let (parent, monitor) = process::spawn_monitor(move || {
+                Kid::start_link(("orphan", test)).unwrap();
+                idle_body();
+            })
+            .unwrap();
+            started("orphan");
+            process::exit(parent, ExitReason::Kill);
+            receive! {
+                Stopped(_, reason) => assert_eq!(reason, ExitReason::Killed),
+                down: Down if down.monitor == monitor => panic!("it was told too early"),
+                after patience() => panic!("the server has not terminated"),
+            }
+            down_reason(monitor);
+        }
+    }
+
+    #[test]
+    fn does_not_wait_longer_than_the_grace_of_one_that_traps_exits_and_goes_on() {
+        let test = process::self_pid();
+        let (parent, monitor) = process::spawn_monitor(move || {
+            let builder = Builder::new().link().kill_grace(Duration::from_millis(1));
+            let options = proc_lib::StartOptions::new().spawn_options(builder);
+            let child = proc_lib::start_with(options, |starter: proc_lib::Starter<Pid>| {
+                process::set_trap_exit(true);
+                starter.ack(process::self_pid());
+                idle_body();
+            });
+            process::send(test, child.unwrap());
+            idle_body();
+        })
+        .unwrap();
+        let child: Pid = expect();
+        process::exit(parent, reason());
+        assert_eq!(down_reason(monitor), reason());
+        assert!(process::is_alive(child));
+        assert_eq!(exit_and_wait(child, ExitReason::Kill), ExitReason::Killed);
+    }
+
+    #[test]
+    fn does_not_wait_for_a_plain_process_that_traps_exits() {
+        let builder = Builder::new().trap_exit(true).kill_grace(FOREVER);
+        let (parent, monitor, children) = parent_of(vec![(builder, Box::new(idle_body))]);
+        process::exit(parent, reason());
+        assert_eq!(down_reason(monitor), reason());
+        assert_eq!(exit_and_wait(children[0], ExitReason::Kill), ExitReason::Killed);
+    }
+
+    #[test]
+    fn that_is_normal_does_not_wait_for_those_that_go_on() {
+        let (test, (let_go, busy)) = (process::self_pid(), held());
+        let (_, monitor) = process::spawn_monitor(move || {
+            Builder::new().link().kill_grace(FOREVER).spawn(told(test, busy)).unwrap();
+        })
+        .unwrap();
+        let Runs(child) = expect();
+        assert_eq!(down_reason(monitor), ExitReason::Normal);
+        drop(let_go);
+        assert_eq!(expect::<Gone>(), Gone(child));
+    }
+
+    #[test]
+    fn does_not_wait_for_one_that_has_left_it() {
+        let (let_go, busy) = held();
+        let body = move || {
+            process::unlink(process::info(process::self_pid()).unwrap().parent().unwrap());
+            process::send(process::whereis("orphans::left").unwrap(), ());
+            busy();
+        };
+        let test = idle_until_told("orphans::left");
+        let (parent, monitor, _) =
+            parent_of(vec![(Builder::new().kill_grace(FOREVER), Box::new(body))]);
+        down_reason(test);
+        process::exit(parent, reason());
+        assert_eq!(down_reason(monitor), reason());
+        drop(let_go);
+        _ = expect::<Gone>();
+    }
+
+    /// A process that ends at the first message, and a monitor of it.
+    fn idle_until_told(name: &str) -> MonitorRef {
+        Builder::new().name(name).spawn_monitor(|| drop(process::receive())).unwrap().1
+    }
+}
+
+/// A child of a supervisor with the name `name` that does not trap exits and is busy until the
+/// test lets it go.
+fn busy_child(name: &'static str, grace: Duration) -> (ChildSpec<Pid>, mpsc::Sender<()>) {
+    let (let_go, held) = mpsc::channel();
+    let (test, held) = (process::self_pid(), Arc::new(Mutex::new(Some(held))));
+    let spec = ChildSpec::new(name, move || {
+        let held = held.lock().take();
+        let builder = Builder::new().link().name(name).kill_grace(grace);
+        let options = proc_lib::StartOptions::new().spawn_options(builder);
+        let start = move |starter: proc_lib::Starter<Pid>| {
+            starter.ack(process::self_pid());
+            told(test, move || {
+                // Only the first of its lives is busy.
+                held.map(|held| held.recv());
+                idle_body();
+            })();
+        };
+        Ok(proc_lib::start_with(options, start)?)
+    });
+    (spec, let_go)
+}
+
+#[track_caller]
+fn only_child(supervisor: &SupervisorRef) -> Pid {
+    supervisor.which_children().unwrap()[0].state.pid().unwrap()
+}
+
+mod a_tree {
+    use super::*;
+
+    // In OTP 25 a busy child is gone at once.
+    #[test]
+    fn whose_middle_is_killed_comes_back_though_a_child_is_busy_and_has_a_name() {
+        let graces = [Duration::from_millis(1), FOREVER];
+        for (name, grace) in ["orphans::abandoned", "orphans::late"].into_iter().zip(graces) {
+            let (child, let_go) = busy_child(name, grace);
+            let middle = Supervisor::one_for_one().child(child);
+            let top = Supervisor::one_for_one().child(middle.child_spec("middle"));
+            let top = top.start_link().unwrap();
+            let Runs(old) = expect();
+            let middle = only_child(&top);
+            process::exit(middle, ExitReason::Kill);
+            if grace == FOREVER {
+                wait_until(|| !process::is_alive(middle));
+                drop(let_go);
+            }
+
+            let Runs(new) = expect();
+            assert_ne!(old, new);
+            assert_eq!(process::whereis(name), Some(new));
+            top.stop().unwrap();
+        }
+    }
+
+    #[test]
+    fn whose_middle_is_killed_comes_back_with_its_names_each_time() {
+        const NAME: &str = "orphans::idle";
+        for _ in 0..rounds(300) {
+            let (child, let_go) = busy_child(NAME, FOREVER);
+            let middle = Supervisor::one_for_one().child(child);
+            let top = Supervisor::one_for_one().child(middle.child_spec("middle"));
+            let top = top.start_link().unwrap();
+            _ = expect::<Runs>();
+            drop(let_go);
+            process::exit(only_child(&top), ExitReason::Kill);
+            _ = expect::<Runs>();
+            top.stop().unwrap();
+        }
+    }
+
+    #[test]
+    fn that_was_stopped_has_left_nothing_behind() {
+        const NAME: &str = "orphans::leaf";
+        for shutdown in [Shutdown::BrutalKill, Shutdown::Timeout(Duration::from_millis(1))] {
+            let (child, let_go) = busy_child(NAME, Duration::from_millis(1));
+            let middle = Supervisor::one_for_one().child(child).child_spec("middle");
+            let tree = Supervisor::one_for_one().child(middle.shutdown(shutdown));
+            let top = tree.start_link().unwrap();
+            let Runs(leaf) = expect();
+            top.stop().unwrap();
+            assert!(!process::is_alive(leaf));
+            assert_eq!(process::whereis(NAME), None);
+            drop(let_go);
+            assert_eq!(expect::<Gone>(), Gone(leaf));
+        }
+    }
+}
