@@ -179,10 +179,10 @@ pub(crate) fn forget(monitor: NonZeroU64, entry: Monitor) -> Option<MakeDown> {
 /// Removes a monitor of the caller's, and returns whether it was still there to remove.
 ///
 /// After `true` no [`Down`] of it exists, nor will come. `false` says that the message is in the
-/// mailbox already, where it stays (see [`demonitor_flush`]), or that there is nothing to remove:
-/// it was received, the monitor was ended by the reply that came through its alias, it was on the
-/// caller itself, or it is another process's, which is left alone. Exit signals that have arrived
-/// are judged first.
+/// mailbox already, as an earlier receive has come across it; it stays there (see
+/// [`demonitor_flush`]). Or that there is nothing to remove: it was received, the monitor was ended
+/// by the reply that came through its alias, it was on the caller itself, or it is another
+/// process's, which is left alone. Exit signals that have arrived are judged before this returns.
 ///
 /// OTP: [`erlang:demonitor/2`](https://www.erlang.org/doc/apps/erts/erlang.html#demonitor/2) with
 /// `info`.
@@ -192,20 +192,21 @@ pub(crate) fn forget(monitor: NonZeroU64, entry: Monitor) -> Option<MakeDown> {
 /// As [`monitor`].
 pub fn demonitor(monitor: MonitorRef) -> bool {
     let owner = current();
-    owner.judge_arrived();
+    owner.pass();
     let removed = {
         let mut ties = owner.slot.ties.lock();
-        if !ties.is_of(monitor.owner) {
-            return false;
+        let is_own = ties.is_of(monitor.owner);
+        if is_own {
+            ties.end_alias_of(monitor.id);
         }
-        ties.end_alias_of(monitor.id);
-        ties.monitors.remove(&monitor.id)
+        is_own.then(|| ties.monitors.remove(&monitor.id)).flatten()
     };
-    // From here on a DOWN in transit is dropped when it is sorted.
     let active = removed.is_some();
     if let Some(entry) = removed {
         drop_caught(forget(monitor.id, entry));
     }
+    // Only now, so that a DOWN that has not been seen yet is dropped.
+    owner.judge_arrived();
     active
 }
 
@@ -279,10 +280,11 @@ pub fn alias_with(mode: AliasMode) -> Alias {
     alias
 }
 
-/// Ends an alias of the caller's: what comes through it from now on is dropped.
+/// Ends an alias of the caller's: what comes through it is dropped.
 ///
-/// Returns whether it was active. A monitor made together with it stays. What has arrived before is
-/// sorted first and stays in the mailbox.
+/// Returns whether it was active. A monitor made together with it stays. So does what an earlier
+/// receive has come across; what it has not is dropped. Exit signals that have arrived are judged
+/// before this returns.
 ///
 /// OTP: [`erlang:unalias/1`](https://www.erlang.org/doc/apps/erts/erlang.html#unalias/1).
 ///
@@ -291,7 +293,11 @@ pub fn alias_with(mode: AliasMode) -> Alias {
 /// As [`alias`].
 pub fn unalias(alias: Alias) -> bool {
     let owner = current();
+    owner.pass();
+    let active = {
+        let mut ties = owner.slot.ties.lock();
+        ties.is_of(alias.owner) && ties.aliases.remove(&alias.id).is_some()
+    };
     owner.judge_arrived();
-    let mut ties = owner.slot.ties.lock();
-    ties.is_of(alias.owner) && ties.aliases.remove(&alias.id).is_some()
+    active
 }

@@ -343,13 +343,22 @@ mod demonitor {
         });
     }
 
-    // OTP: monitor_SUITE:local_remove_monitor
+    // OTP 25, run.
     #[test]
-    fn finds_the_noproc_of_a_monitor_just_made() {
+    fn of_who_had_ended_already_comes_in_time_if_nothing_was_received_in_between() {
         in_process(|| {
-            let monitor = process::monitor("monitors::noproc_just_made");
-            assert!(!process::demonitor(monitor));
-            assert_eq!(down_reason(monitor), ExitReason::NoProc);
+            let pid = idle();
+            exit_and_wait(pid, reason());
+            for object in [Object::from(pid), Object::from("monitors::nobody_to_demonitor")] {
+                let monitor = process::monitor(object.clone());
+                assert!(process::demonitor(monitor));
+                assert_no_message();
+
+                let monitor = process::monitor(object);
+                look();
+                assert!(!process::demonitor(monitor));
+                assert_eq!(down_reason(monitor), ExitReason::NoProc);
+            }
         });
     }
 
@@ -411,11 +420,16 @@ mod demonitor_flush {
     }
 
     #[test]
-    fn removes_the_noproc_of_a_monitor_just_made() {
+    fn removes_the_noproc_of_who_had_ended_already() {
         in_process(|| {
-            let monitor = process::monitor("monitors::flushed_noproc");
-            assert!(!process::demonitor_flush(monitor));
-            assert_no_message();
+            for has_looked in [false, true] {
+                let monitor = process::monitor("monitors::flushed_noproc");
+                if has_looked {
+                    look();
+                }
+                assert_eq!(process::demonitor_flush(monitor), !has_looked);
+                assert_no_message();
+            }
         });
     }
 

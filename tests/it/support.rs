@@ -71,6 +71,11 @@ pub(crate) fn assert_no_message() {
     }
 }
 
+/// Receives nothing, but comes across all that has arrived.
+pub(crate) fn look() {
+    assert!(process::receive_match_timeout(Duration::ZERO, |_| false).is_none());
+}
+
 /// A process that does nothing until it is told to end.
 pub(crate) fn idle() -> Pid {
     process::spawn(idle_body).unwrap()
