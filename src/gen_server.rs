@@ -297,7 +297,7 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
         start::start::<Self>(args, options, true).map(ServerRef::from_pid)
     }
 
-    /// As [`start`](Self::start), and monitors the server.
+    /// As [`start`](Self::start), and monitors the server, whose parent is the caller.
     ///
     /// OTP: [`gen_server:start_monitor/3`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#start_monitor/3).
     ///

@@ -65,9 +65,11 @@
 //!
 //! Any thread that uses this module becomes a process, `main` included, and has its own pid and
 //! mailbox. Since its stack is not the runtime's to unwind, such a process always traps exits and
-//! cannot [`exit_self`]. If it is killed, its links and monitors hear `Killed` at once; calls that
-//! can fail then return their error, others panic with a plain message. When the thread ends, they
-//! hear `Normal`. In destructors of thread-locals that run after that, sending still works.
+//! cannot [`exit_self`]. Unless it has [asked for them](set_trap_exit) it does not get those that
+//! are `Normal`, as they would end nobody: what it starts and stops leaves nothing in its mailbox.
+//! If it is killed, its links and monitors hear `Killed` at once; calls that can fail then return
+//! their error, others panic with a plain message. When the thread ends, they hear `Normal`. In
+//! destructors of thread-locals that run after that, sending still works.
 //!
 //! When `main` returns, the program ends, as in any Rust program, without waiting for other
 //! threads; [`shutdown`](crate::shutdown) ends all processes first.
@@ -99,10 +101,10 @@
 //!   behind. So a name can be taken while the destructors of its last owner still run; who must not
 //!   overlap waits for the `Down`. A message sent just when a process is left behind may arrive
 //!   after its `Down`.
-//! - **The end of a process waits for its children** (see above), which in OTP are gone when its exit
-//!   signals have come: here they may be busy. One that does not end within its
-//!   [grace](Builder::kill_grace) from the end of its parent is left behind, too, with the reason of
-//!   its parent; one of `proc_lib`'s that traps exits is not waited for any longer, and goes on.
+//! - **The end of a process waits for its children** (see above), which in OTP are gone when its
+//!   exit signals have come: here they may be busy. One that does not end within its
+//!   [grace](Builder::kill_grace) from the end of its parent is left behind, too, with the reason
+//!   of its parent; one of `proc_lib`'s that traps exits is not waited for any longer, and goes on.
 //! - **A message sent just when its receiver ends** is dropped, but in a rare case not at once: if
 //!   a new process has taken the place of the old one between two steps of the sender, the message
 //!   is dropped when that process next comes to a receive point.
@@ -193,14 +195,16 @@ pub fn self_pid() -> Pid {
 /// # Panics
 ///
 /// If it is `false` in a thread of the program's own: that always traps exits, as its stack is not
-/// ours to unwind.
+/// ours to unwind. (`true` makes a difference there, too: it gets those that are `Normal`.)
 pub fn set_trap_exit(trap_exit: bool) -> bool {
     let process = current::current();
     process.judge_arrived();
     if !trap_exit && process.is_foreign() {
         panic!("{}, a thread of the program's own, cannot stop trapping exits", process.pid);
     }
-    process.slot.trap_exit.swap(trap_exit, Ordering::Relaxed)
+    let did = process.traps_exits();
+    process.slot.trap_exit.store(trap_exit, Ordering::Relaxed);
+    did
 }
 
 /// Sets how long the caller may take to leave user code when it is killed.

@@ -74,7 +74,8 @@ pub(crate) fn stop(
         return Err(StopError::CallingSelf(target));
     }
     let since = caller.slot.mailbox.mark();
-    let monitor = monitor::set(caller, Some(target), to.object(), MonitorOptions::new());
+    let (monitor, found) =
+        monitor::find_and_set(caller, Some(target), to.object(), MonitorOptions::new());
     let is_end = |message: &Message| {
         message.downcast_ref::<Down>().is_some_and(|down| down.monitor == monitor)
     };
@@ -91,8 +92,8 @@ pub(crate) fn stop(
         .map_err(|Ended| StopError::CallerEnded)?
         .map(|message| message.downcast::<Down>());
     match down {
+        Some(Ok(_)) if !found => Err(StopError::NoProc),
         Some(Ok(down)) if down.reason == reason => Ok(()),
-        Some(Ok(Down { reason: ExitReason::NoProc, .. })) => Err(StopError::NoProc),
         Some(Ok(down)) => Err(StopError::Down(down.reason)),
         Some(Err(_)) => unreachable!("only a DOWN was asked for"),
         None => {

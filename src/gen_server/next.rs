@@ -147,8 +147,8 @@ pub fn stop<T>(reason: impl Into<ExitReason>) -> Result<T, ExitReason> {
     Err(reason.into())
 }
 
-/// From `handle_call`: end the server with `reason`; when `terminate` has run, the client gets
-/// `reply`.
+/// From `handle_call`: end the server with `reason`; when it has ended, its name is free and its
+/// state dropped, the client gets `reply`.
 ///
 /// OTP: `{stop, Reason, Reply, State}`.
 pub fn stop_with_reply<S, R>(reason: impl Into<ExitReason>, reply: R) -> CallResult<S, R> {

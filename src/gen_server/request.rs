@@ -13,6 +13,7 @@ use crate::id::Pid;
 use crate::message::Message;
 use crate::message::Request;
 use crate::process::printed::printed;
+use crate::process::ties::Farewell;
 use crate::process::unwind::drop_caught;
 
 use super::next::{CallResult, CastResult, Next, Wait};
@@ -67,8 +68,8 @@ pub(crate) struct Step {
 /// The end of a server.
 pub(crate) struct Stop {
     pub(crate) reason: ExitReason,
-    /// Sends the reply that is due when `terminate` has run.
-    pub(crate) farewell: Option<Box<dyn FnOnce()>>,
+    /// Sends the reply that is due at the end.
+    pub(crate) farewell: Option<Farewell>,
 }
 
 impl Step {
@@ -195,7 +196,7 @@ impl<S: HandleCall<M>, M> Call<S, M> {
     }
 }
 
-fn reply_later<R: Send + 'static>(reply_to: ReplyTo<R>, reply: R) -> Box<dyn FnOnce()> {
+fn reply_later<R: Send + 'static>(reply_to: ReplyTo<R>, reply: R) -> Farewell {
     Box::new(move || reply_to.reply(reply))
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct Server<S> {
 
 /// How a server runs.
 pub(crate) struct Settings {
-    /// Whose exit ends the server; nobody's if it was started without a link.
+    /// Whose exit ends the server: its starter's, unless it was started without link and monitor.
     pub(crate) parent: Option<Pid>,
     pub(crate) debug: DebugOptions,
     pub(crate) hibernate_after: Option<Duration>,
@@ -228,7 +228,8 @@ impl<S: GenServer> Server<S> {
             reporting(current(), report);
         }
         if let Some(farewell) = farewell {
-            farewell();
+            // When the name is free, and the state dropped: the client may start the next one.
+            current().slot.untold.lock().set_farewell(farewell);
         }
         reason
     }

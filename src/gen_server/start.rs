@@ -221,7 +221,9 @@ pub(crate) fn start<S: GenServer>(
     options: StartOptions,
     link: bool,
 ) -> Result<Pid, StartError> {
-    let started = start_server::<S>(args, options, link);
+    let builder = if link { options.builder.link() } else { options.builder };
+    let has_parent = builder.is_linked();
+    let started = start_server::<S>(args, StartOptions { builder, ..options }, has_parent);
     started.forget();
     let (pid, _) = outcome(started)?;
     Ok(pid)
@@ -232,20 +234,18 @@ pub(crate) fn start_monitored<S: GenServer>(
     args: S::Args,
     options: StartOptions,
 ) -> Result<(Pid, MonitorRef), StartError> {
-    outcome(start_server::<S>(args, options, false))
+    outcome(start_server::<S>(args, options, true))
 }
 
 fn start_server<S: GenServer>(
     args: S::Args,
     options: StartOptions,
-    link: bool,
+    has_parent: bool,
 ) -> Started<Result<(), Refusal>> {
     let StartOptions { name, init_timeout, builder, debug, hibernate_after } = options;
-    let builder = if link { builder.link() } else { builder };
-    let linked = builder.is_linked();
     let start_options = proc_lib::StartOptions { timeout: init_timeout, builder };
     start_process(start_options, type_name::<S>(), move |starter: Starter| {
-        let parent = linked.then_some(starter.pid());
+        let parent = has_parent.then_some(starter.pid());
         let settings = Settings { parent, debug, hibernate_after };
         be_started::<S>(args, name, settings, starter)
     })

@@ -167,7 +167,9 @@ pub fn start_monitor_with<T: Send + 'static>(
 ) -> (Result<T, StartError>, Option<MonitorRef>) {
     let Started { outcome, process, down, .. } = start_user_process(options, body);
     if let Some(down) = down {
-        process::send(process::self_pid(), down);
+        // As the DOWN that it was, for who removes the monitor.
+        let (mailbox, monitor) = (&current().slot.mailbox, down.monitor.id);
+        mailbox.requeue_down(monitor, Message::new(down));
     }
     (outcome, process.map(|(_, monitor)| monitor))
 }

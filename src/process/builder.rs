@@ -135,8 +135,8 @@ impl Builder {
         self
     }
 
-    /// Sets how long the process may take to leave user code when it is killed, or when it is linked
-    /// and its parent has ended. Default: 1 s.
+    /// Sets how long the process may take to leave user code when it is killed, or when it is
+    /// linked and its parent has ended. Default: 1 s.
     ///
     /// After that its links and monitors are told without waiting longer, and its thread is left
     /// behind.

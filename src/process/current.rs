@@ -15,7 +15,7 @@ use crate::id::Pid;
 use super::lifecycle;
 use super::slot::Slot;
 use super::table;
-use super::ties::End;
+use super::ties::{End, TrapExit};
 use super::unwind;
 use super::worker;
 
@@ -125,8 +125,18 @@ impl Process {
         self.slot.foreign.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn trap_exit(self) -> TrapExit {
+        if self.slot.trap_exit.load(Ordering::Relaxed) {
+            TrapExit::Yes
+        } else if self.is_foreign() {
+            TrapExit::Unasked
+        } else {
+            TrapExit::No
+        }
+    }
+
     pub(crate) fn traps_exits(self) -> bool {
-        self.slot.trap_exit.load(Ordering::Relaxed)
+        self.trap_exit() != TrapExit::No
     }
 
     /// Says whether the caller, who is this process, may go on; if it must end, it ends here.

@@ -7,7 +7,8 @@
 //! 3. The process is not alive any more: whoever changes its slot's phase runs what follows.
 //! 4. Its name is released, its timers are removed, its table of ties is closed.
 //! 5. Linked children get exit signals, and are waited for (see [`children`](super::children)).
-//! 6. Other linked processes get theirs, then watchers their DOWNs, then waiting clients an error.
+//! 6. The last reply is sent; other linked processes get their exit signals, then watchers their
+//!    DOWNs, then waiting clients an error.
 //! 7. The slot is free when the thread has left it.
 //!
 //! So whoever hears of an exit finds the name free, the values of the body dropped, and nothing
@@ -133,6 +134,8 @@ fn announce(process: Process) {
     let mut links = ties.links;
     let children = Children::signal(pid, &reason, &mut links);
     await_gone(process, children);
+    let farewell = process.slot.untold.lock().take_farewell();
+    farewell.into_iter().for_each(|farewell| farewell());
     for (peer, id) in links {
         signal_link(pid, peer, id, reason.clone());
     }

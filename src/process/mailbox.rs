@@ -238,6 +238,12 @@ impl Mailbox {
         Open { entries: self.arrived.queue.lock(), mailbox: self }
     }
 
+    /// Queues again the DOWN of `monitor`, which the owner has taken out.
+    pub(crate) fn requeue_down(&self, monitor: NonZeroU64, message: Message) {
+        let place = Mark(self.sorted().0 - 1); // The last that was sorted, perhaps its own.
+        self.open().push(Entry { place, monitor: Some(monitor), message });
+    }
+
     /// Takes the oldest message out of the queue.
     #[inline(always)]
     pub(crate) fn pop(&self) -> Option<Message> {

@@ -150,7 +150,7 @@ impl Process {
             ExitCause::Link(id) => self.slot.ties.lock().remove_link(signal.from, id),
             ExitCause::Request => true,
         };
-        match ties::judge(self.pid, self.traps_exits(), active, &signal) {
+        match ties::judge(self.pid, self.trap_exit(), active, &signal) {
             Verdict::Drop => Sorted::Drop(Special::Exit(signal).into()),
             Verdict::Deliver => {
                 let ExitSignal { from, reason, .. } = signal;

@@ -140,6 +140,7 @@ pub(crate) struct Slot {
     pub(crate) leaving: AtomicBool,
     /// Set while the process writes a report of its end.
     pub(crate) reporting: AtomicBool,
+    /// Whether it has been asked to trap exits.
     pub(crate) trap_exit: AtomicBool,
     /// Set while it waits in [`hibernate`](super::hibernate).
     pub(crate) hibernates: AtomicBool,

@@ -207,18 +207,37 @@ fn lock_both<'a>(a: End<'a>, b: End<'a>) -> (Locked<'a>, Option<Locked<'a>>) {
     }
 }
 
-/// Kept by a process until its end has been told, so that its parent can wait for that.
-#[derive(Debug, Default)]
+/// Kept by a process until its end has been told.
+#[derive(Default)]
 pub(crate) struct Untold {
     /// Whose end it is; `None` once that has been told.
     pid: Option<Pid>,
-    /// Dropped then.
+    /// Dropped then, for the parent, which waits for that.
     parent: Option<Sender<Infallible>>,
+    /// Sends the last reply, before the exit signals.
+    farewell: Option<Farewell>,
+}
+
+/// Sends the last reply of a process.
+pub(crate) type Farewell = Box<dyn FnOnce() + Send>;
+
+impl fmt::Debug for Untold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Untold").field("pid", &self.pid).finish_non_exhaustive()
+    }
 }
 
 impl Untold {
     pub(crate) fn of(pid: Pid) -> Untold {
-        Untold { pid: Some(pid), parent: None }
+        Untold { pid: Some(pid), ..Untold::default() }
+    }
+
+    pub(crate) fn set_farewell(&mut self, farewell: Farewell) {
+        self.farewell = Some(farewell);
+    }
+
+    pub(crate) fn take_farewell(&mut self) -> Option<Farewell> {
+        self.farewell.take()
     }
 
     /// Says what is to be dropped when the end of `pid` has been told. False if it has.
@@ -229,6 +248,16 @@ impl Untold {
         }
         is_untold
     }
+}
+
+/// Whether a process traps exits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TrapExit {
+    No,
+    /// It is a thread of the program's own, which cannot be ended, and has not asked for the
+    /// signals: it gets those that would end another process.
+    Unasked,
+    Yes,
 }
 
 /// What an exit signal does to the process that receives it.
@@ -245,12 +274,13 @@ pub(crate) enum Verdict {
 /// never comes as a signal: see [`lifecycle::kill`](super::lifecycle::kill).)
 ///
 /// [Receiving exit signals]: https://www.erlang.org/doc/system/ref_man_processes.html#receiving-exit-signals
-pub(crate) fn judge(owner: Pid, trap_exit: bool, active: bool, signal: &ExitSignal) -> Verdict {
-    match (signal.cause, &signal.reason) {
-        (ExitCause::Link(_), _) if !active => Verdict::Drop,
-        (_, _) if trap_exit => Verdict::Deliver,
-        (_, ExitReason::Normal) if signal.from != owner => Verdict::Drop,
-        (_, reason) => Verdict::Die(reason.clone()),
+pub(crate) fn judge(owner: Pid, trap_exit: TrapExit, active: bool, signal: &ExitSignal) -> Verdict {
+    match (signal.cause, &signal.reason, trap_exit) {
+        (ExitCause::Link(_), _, _) if !active => Verdict::Drop,
+        (_, _, TrapExit::Yes) => Verdict::Deliver,
+        (_, ExitReason::Normal, _) if signal.from != owner => Verdict::Drop,
+        (_, _, TrapExit::Unasked) => Verdict::Deliver,
+        (_, reason, TrapExit::No) => Verdict::Die(reason.clone()),
     }
 }
 
@@ -263,7 +293,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(trap_exit: bool, link: Option<bool>, reason: ExitReason, expected: Verdict) {
+    fn check(trap_exit: TrapExit, link: Option<bool>, reason: ExitReason, expected: Verdict) {
         let cause = link.map_or(ExitCause::Request, |_| ExitCause::Link(LinkId::new()));
         let signal = ExitSignal { from: pid(2), reason, cause };
         assert_eq!(judge(pid(1), trap_exit, link.unwrap_or(false), &signal), expected);
@@ -272,26 +302,32 @@ mod tests {
     #[test]
     fn exit_signal_truth_table() {
         use ExitReason::{Kill, Killed, Normal, Shutdown};
+        use TrapExit::{No, Unasked, Yes};
         let (broken, standing, request) = (Some(false), Some(true), None);
 
-        check(false, standing, Normal, Verdict::Drop);
-        check(false, standing, Shutdown, Verdict::Die(Shutdown));
-        check(false, standing, Kill, Verdict::Die(Kill)); // A link does not make it `Killed`...
-        check(true, standing, Kill, Verdict::Deliver); // ...and it can be trapped.
-        check(true, standing, Normal, Verdict::Deliver);
-        check(false, request, Normal, Verdict::Drop);
-        check(false, request, Killed, Verdict::Die(Killed));
-        check(true, request, Normal, Verdict::Deliver);
-        check(true, request, Killed, Verdict::Deliver);
-        check(false, broken, Shutdown, Verdict::Drop);
-        check(true, broken, Shutdown, Verdict::Drop);
+        check(No, standing, Normal, Verdict::Drop);
+        check(No, standing, Shutdown, Verdict::Die(Shutdown));
+        check(No, standing, Kill, Verdict::Die(Kill)); // A link does not make it `Killed`...
+        check(Yes, standing, Kill, Verdict::Deliver); // ...and it can be trapped.
+        check(Yes, standing, Normal, Verdict::Deliver);
+        check(Unasked, standing, Kill, Verdict::Deliver);
+        check(Unasked, standing, Normal, Verdict::Drop);
+        check(No, request, Normal, Verdict::Drop);
+        check(No, request, Killed, Verdict::Die(Killed));
+        check(Yes, request, Normal, Verdict::Deliver);
+        check(Yes, request, Killed, Verdict::Deliver);
+        check(Unasked, request, Normal, Verdict::Drop);
+        check(Unasked, request, Killed, Verdict::Deliver);
+        for trap_exit in [No, Unasked, Yes] {
+            check(trap_exit, broken, Shutdown, Verdict::Drop);
+        }
     }
 
     #[test]
     fn an_exit_request_to_oneself_counts_even_if_normal() {
         let signal =
             ExitSignal { from: pid(1), reason: ExitReason::Normal, cause: ExitCause::Request };
-        assert_eq!(judge(pid(1), false, false, &signal), Verdict::Die(ExitReason::Normal));
+        assert_eq!(judge(pid(1), TrapExit::No, false, &signal), Verdict::Die(ExitReason::Normal));
     }
 
     #[test]

@@ -215,7 +215,7 @@ pub(crate) fn hand_over(process: Process, body: Body) {
 /// Makes the calling thread, which is not ours, a process.
 pub(crate) fn begin_foreign() -> Process {
     let slot = bare_slot();
-    let settings = Settings { trap_exit: true, foreign: true, kill_grace: Duration::ZERO };
+    let settings = Settings { trap_exit: false, foreign: true, kill_grace: Duration::ZERO };
     let pid = slot.begin(Profile::new(std::sync::Arc::from([])), settings);
     Process { slot, pid }
 }

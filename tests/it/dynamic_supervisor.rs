@@ -14,6 +14,7 @@ use procession::supervisor::{
 
 use crate::kid::*;
 use crate::staging::*;
+use crate::supervising::expect_normal_exit;
 use crate::support::*;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -26,10 +27,7 @@ fn patient() -> DynamicSupervisorRef {
 fn stop(supervisor: &DynamicSupervisorRef) {
     let pid = supervisor.pid().unwrap();
     assert_eq!(supervisor.stop(), Ok(()));
-    receive! {
-        exit: Exit if exit.from == pid => assert_eq!(exit.reason, ExitReason::Normal),
-        after patience() => panic!("no exit"),
-    }
+    expect_normal_exit(pid);
 }
 
 /// The processes of the children that run.

@@ -15,6 +15,7 @@ use procession::supervisor::{
 
 use crate::kid::*;
 use crate::staging::*;
+use crate::supervising::expect_normal_exit;
 use crate::support::*;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -36,8 +37,9 @@ fn end_of(supervisor: &DynamicSupervisorRef) -> ExitReason {
 
 #[track_caller]
 fn stop(supervisor: &DynamicSupervisorRef) {
+    let pid = supervisor.pid().unwrap();
     assert_eq!(supervisor.stop(), Ok(()));
-    assert_eq!(end_of(supervisor), ExitReason::Normal);
+    expect_normal_exit(pid);
 }
 
 /// How many children there are, and how many of them run.

@@ -98,6 +98,31 @@ mod a_thread {
     }
 
     #[test]
+    fn keeps_nothing_of_normal_ends_for_which_it_has_not_asked() {
+        thread(|| {
+            let worker = || Builder::new().link().spawn_monitor(|| {}).unwrap().1;
+            for _ in 0..100 {
+                assert_eq!(down_reason(worker()), ExitReason::Normal);
+                process::exit(process::self_pid(), ExitReason::Normal);
+                assert_eq!(expect::<Exit>().from, process::self_pid());
+            }
+            assert_no_message();
+            assert_eq!(process::info(process::self_pid()).unwrap().message_queue_len, 0);
+
+            // What would end another process is something to know of.
+            let (pid, monitor) = Builder::new().link().spawn_monitor(idle_body).unwrap();
+            process::exit(pid, ExitReason::Shutdown);
+            down_reason(monitor);
+            assert_eq!(expect::<Exit>(), Exit { from: pid, reason: ExitReason::Shutdown });
+
+            assert!(process::set_trap_exit(true));
+            assert_eq!(down_reason(worker()), ExitReason::Normal);
+            assert_eq!(expect::<Exit>().reason, ExitReason::Normal);
+        })
+        .join();
+    }
+
+    #[test]
     fn can_do_what_a_process_can() {
         let me = process::self_pid();
         let worker = thread(move || {

@@ -457,6 +457,21 @@ mod name_is_free {
     }
 
     #[test]
+    fn when_the_last_reply_comes_and_its_state_is_dropped() {
+        repeat("gen_server_start::name_is_free::reply", |server| {
+            process::unlink(pid_of(server));
+            let client = process::self_pid();
+            let farewell = server.ask(move |it, _| {
+                it.on_drop = Some(OnDrop(Box::new(move || process::send(client, "dropped"))));
+                stop_with_reply(reason(), "farewell")
+            });
+            assert_eq!(farewell, Ok("farewell"));
+            let dropped = process::receive_timeout(Duration::ZERO).unwrap();
+            assert_eq!(dropped.downcast::<&str>().unwrap(), "dropped");
+        });
+    }
+
+    #[test]
     fn when_a_kill_was_sent() {
         repeat("gen_server_start::name_is_free::kill", |server| {
             process::unlink(pid_of(server));

@@ -93,7 +93,19 @@ mod stop {
         let server = puppet();
         assert_eq!(server.stop(), Ok(()));
         assert_eq!(server.stop(), Err(StopError::NoProc));
-        assert_eq!(server.stop_with(reason(), SHORT), Err(StopError::NoProc));
+        for reason in [reason(), ExitReason::NoProc] {
+            assert_eq!(server.stop_with(reason, SHORT), Err(StopError::NoProc));
+        }
+    }
+
+    #[test]
+    fn of_one_that_ends_as_if_it_were_nobody_fails_with_that_reason() {
+        let server = puppet();
+        server.tell(|it| {
+            it.on_terminate = Some(Box::new(|_| process::exit_self(ExitReason::NoProc)));
+            noreply()
+        });
+        assert_eq!(server.stop(), Err(StopError::Down(ExitReason::NoProc)));
     }
 
     #[test]
@@ -394,8 +406,23 @@ mod the_parent {
         }
     }
 
+    // OTP 25, run.
     #[test]
-    fn is_nobody_for_a_server_without_a_link() {
+    fn is_the_starter_too_that_only_monitors_the_server() {
+        in_process(|| {
+            let me = process::self_pid();
+            let options = StartOptions::new().spawn_options(Builder::new().trap_exit(true));
+            let init = script(move || ready(Puppet::with_witness(me)));
+            let (server, monitor) = Puppet::start_monitor_with(init, options).unwrap();
+            process::exit(pid_of(&server), reason());
+            expect_terminated(reason());
+            assert_eq!(down_reason(monitor), reason());
+            assert_no_message();
+        });
+    }
+
+    #[test]
+    fn is_nobody_for_a_server_without_link_and_monitor() {
         let (starter, server) = parent(false, true);
         links_to(&server, starter);
         process::send(starter, reason());

@@ -259,6 +259,7 @@ fn a_server_that_hibernates_is_stopped_and_ends_with_its_parent() {
         wait_until(|| is_hibernating(pid_of(&server)));
         server
     };
+    process::set_trap_exit(true);
     let server = start();
     assert_eq!(server.stop(), Ok(()));
     assert_eq!(expect::<Terminated>().reason, ExitReason::Normal);

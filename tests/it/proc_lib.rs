@@ -121,6 +121,26 @@ mod a_start {
         assert_no_message();
     }
 
+    // OTP 25, run.
+    #[test]
+    fn with_a_monitor_that_fails_leaves_nothing_when_that_is_flushed() {
+        in_process(|| {
+            let me = process::self_pid();
+            for _ in 0..3 {
+                process::send(me, "before");
+                let (outcome, monitor) =
+                    proc_lib::start_monitor::<()>(|_| process::exit_self(reason()));
+                assert_eq!(failure(outcome), reason());
+                process::send(me, "after");
+                assert!(!process::demonitor_flush(monitor.unwrap()));
+            }
+            for text in ["before", "after"].repeat(3) {
+                assert_eq!(process::receive().downcast::<&str>().unwrap(), text);
+            }
+            assert_no_message();
+        });
+    }
+
     // OTP: proc_lib_SUITE:sync_start_monitor_link_timeout
     #[test]
     fn that_takes_too_long_kills_the_process() {
@@ -297,6 +317,7 @@ mod a_start {
 
     #[test]
     fn can_be_made_while_another_one_is_under_way() {
+        process::set_trap_exit(true);
         let depth = proc_lib::start_link(|starter| {
             let inner = proc_lib::start_link(|starter| {
                 let innermost = proc_lib::start_link(|starter| starter.ack(1));

@@ -45,9 +45,17 @@ pub(crate) fn of_three(strategy: Strategy) -> (SupervisorRef, [Pid; 3]) {
 pub(crate) fn stop_supervisor(supervisor: &SupervisorRef) {
     let pid = supervisor.pid().unwrap();
     assert_eq!(supervisor.stop(), Ok(()));
-    receive! {
-        exit: Exit if exit.from == pid => assert_eq!(exit.reason, ExitReason::Normal),
-        after patience() => panic!("no exit"),
+    expect_normal_exit(pid);
+}
+
+/// Takes the exit message of a linked process that has ended normally, which a thread of the
+/// program's own has only if it has asked to trap exits.
+#[track_caller]
+pub(crate) fn expect_normal_exit(pid: Pid) {
+    let is_exit =
+        |message: &Message| message.downcast_ref::<Exit>().is_some_and(|exit| exit.from == pid);
+    if let Some(exit) = process::receive_match_timeout(Duration::ZERO, is_exit) {
+        assert_eq!(exit.downcast::<Exit>().unwrap().reason, ExitReason::Normal);
     }
 }
 

@@ -13,6 +13,7 @@ use procession::supervisor::{
 };
 
 use crate::kid::*;
+use crate::supervising::expect_normal_exit;
 use crate::support::*;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -34,10 +35,7 @@ fn of_three(strategy: Strategy) -> (SupervisorRef, [Pid; 3]) {
 fn stop(supervisor: &SupervisorRef) {
     let pid = supervisor.pid().unwrap();
     assert_eq!(supervisor.stop(), Ok(()));
-    receive! {
-        exit: Exit if exit.from == pid => assert_eq!(exit.reason, ExitReason::Normal),
-        after patience() => panic!("no exit"),
-    }
+    expect_normal_exit(pid);
 }
 
 /// The reason of the supervisor's end, which is linked to the caller.

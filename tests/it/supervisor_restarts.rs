@@ -818,6 +818,7 @@ mod a_stop {
 
     #[test]
     fn for_any_reason_is_a_shutdown_to_the_children() {
+        process::set_trap_exit(true);
         for reason in [ExitReason::Normal, ExitReason::Shutdown, failure()] {
             let (supervisor, _) = of_three(Strategy::RestForOne);
             let pid = supervisor.pid().unwrap();
