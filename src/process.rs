@@ -100,7 +100,7 @@
 //!   has left its code, or when its [grace](Builder::kill_grace) is over; then its thread is left
 //!   behind. So a name can be taken while the destructors of its last owner still run; who must not
 //!   overlap waits for the `Down`. A message sent just when a process is left behind may arrive
-//!   after its `Down`.
+//!   after its `Down`; what it sends later is dropped, and it finds nobody by name.
 //! - **The end of a process waits for its children** (see above), which in OTP are gone when its
 //!   exit signals have come: here they may be busy. One that does not end within its
 //!   [grace](Builder::kill_grace) from the end of its parent is left behind, too, with the reason

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use crate::id::{Alias, Pid};
 use crate::message::{Message, Object, Via};
 
-use super::current::{Process, current_if_any};
+use super::current::{Process, is_left_behind, may_act};
 use super::mailbox::{Orphans, Signal, Special};
 use super::names::{NameError, whereis};
+use super::unwind::drop_caught;
 
 /// What a message can be sent to: a [`Pid`], an [`Alias`], or the name of a process, be it one that
 /// a registrar keeps, a [`Via`].
@@ -24,6 +25,10 @@ pub trait Address: sealed::Sealed {
     /// Does what [`send`] says.
     #[doc(hidden)]
     fn send<M: Any + Send + Debug>(self, message: M) -> Self::Sent<M>;
+
+    /// What [`send`] does if the end of the caller has been told.
+    #[doc(hidden)]
+    fn refuse<M: Any + Send + Debug>(self, message: M) -> Self::Sent<M>;
 }
 
 /// Everything goes through [`send`], which asks first whether the caller may go on.
@@ -90,10 +95,7 @@ impl<M> Error for SendError<M> {}
 /// In a thread of the program's own that was killed.
 pub fn send<A: Address, M: Any + Send + Debug>(to: A, message: M) -> A::Sent<M> {
     // Not a receive point, except that a process that is to end sends no more.
-    if let Some(process) = current_if_any() {
-        process.pass();
-    }
-    to.send(message)
+    if may_act() { to.send(message) } else { to.refuse(message) }
 }
 
 impl Address for Pid {
@@ -102,6 +104,10 @@ impl Address for Pid {
     fn send<M: Any + Send + Debug>(self, message: M) {
         deliver(self, Signal::Message(Message::new(message)));
     }
+
+    fn refuse<M: Any + Send + Debug>(self, message: M) {
+        drop_caught(message);
+    }
 }
 
 impl Address for Alias {
@@ -109,6 +115,10 @@ impl Address for Alias {
 
     fn send<M: Any + Send + Debug>(self, message: M) {
         deliver(self.owner, Special::Aliased(self.id, Message::new(message)).into());
+    }
+
+    fn refuse<M: Any + Send + Debug>(self, message: M) {
+        drop_caught(message);
     }
 }
 
@@ -121,8 +131,12 @@ impl Address for &str {
                 pid.send(message);
                 Ok(())
             }
-            None => Err(SendError { name: Arc::from(self), message }),
+            None => self.refuse(message),
         }
+    }
+
+    fn refuse<M: Any + Send + Debug>(self, message: M) -> Result<(), SendError<M>> {
+        Err(SendError { name: Arc::from(self), message })
     }
 }
 
@@ -132,6 +146,10 @@ impl Address for &Arc<str> {
     fn send<M: Any + Send + Debug>(self, message: M) -> Result<(), SendError<M>> {
         (**self).send(message)
     }
+
+    fn refuse<M: Any + Send + Debug>(self, message: M) -> Result<(), SendError<M>> {
+        (**self).refuse(message)
+    }
 }
 
 impl Address for &Via {
@@ -139,6 +157,10 @@ impl Address for &Via {
 
     fn send<M: Any + Send + Debug>(self, message: M) -> Result<(), Message> {
         Via::send(self, Message::new(message))
+    }
+
+    fn refuse<M: Any + Send + Debug>(self, message: M) -> Result<(), Message> {
+        Err(Message::new(message))
     }
 }
 
@@ -163,7 +185,13 @@ impl Destination {
             Destination::Pid(pid) => Some(*pid),
             Destination::Alias(alias) => Some(alias.owner),
             Destination::Name(name) => whereis(name),
-            Destination::Via(via) => via.pid(),
+            Destination::Via(via) => {
+                if is_left_behind() {
+                    None
+                } else {
+                    via.pid()
+                }
+            }
         }
     }
 
@@ -226,10 +254,9 @@ impl From<Via> for Destination {
 impl Destination {
     /// Sends a message that is dropped if nobody is there.
     pub(crate) fn send(&self, message: Message) {
-        if let Some(process) = current_if_any() {
-            process.pass();
-        }
-        if let Err(orphans) = self.try_send(message) {
+        if !may_act() {
+            drop_caught(message);
+        } else if let Err(orphans) = self.try_send(message) {
             orphans.drop_caught();
         }
     }

@@ -63,6 +63,18 @@ pub(crate) fn current() -> Process {
     CURRENT.get().unwrap_or_else(adopt)
 }
 
+/// Whether what the caller does may be noticed by others: see [`Process::may_act`].
+#[inline]
+pub(crate) fn may_act() -> bool {
+    current_if_any().is_none_or(Process::may_act)
+}
+
+/// Whether the caller was left behind, so that it is to find nobody by name any more.
+#[inline]
+pub(crate) fn is_left_behind() -> bool {
+    current_if_any().is_some_and(Process::is_left_behind)
+}
+
 /// Returns the calling process, if the thread is one already.
 #[inline]
 pub(crate) fn current_if_any() -> Option<Process> {
@@ -174,20 +186,34 @@ impl Process {
     /// For a call that does not block and cannot fail: a destructor may still make it.
     #[inline]
     pub(crate) fn pass(self) {
-        if !self.is_running() || self.slot.doomed.load(Ordering::Relaxed) {
-            self.pass_at_the_end();
-        }
+        _ = self.may_act();
+    }
+
+    /// As [`pass`](Self::pass), for a call that others notice. False if the process was left
+    /// behind: what it does now that its end has been told must not touch what others have by then.
+    #[inline]
+    pub(crate) fn may_act(self) -> bool {
+        let goes_on = self.is_running() && !self.slot.doomed.load(Ordering::Relaxed);
+        goes_on || self.may_act_at_the_end()
     }
 
     #[cold]
-    fn pass_at_the_end(self) {
-        if self.slot.reporting.load(Ordering::Relaxed) {
-            return; // What the report has to say goes out, whatever else comes.
+    fn may_act_at_the_end(self) -> bool {
+        if !self.slot.reporting.load(Ordering::Relaxed) {
+            // What a report has to say goes out, whatever else comes.
+            match self.standing() {
+                Standing::Live | Standing::Unwinding => {}
+                Standing::Gone => self.refuse_gone(),
+            }
         }
-        match self.standing() {
-            Standing::Live | Standing::Unwinding => {}
-            Standing::Gone => self.refuse_gone(),
-        }
+        !self.is_left_behind()
+    }
+
+    /// Whether somebody else tells, or has told, the end of this process. A thread of the program's
+    /// own has an end of its own, and may still send.
+    #[inline]
+    fn is_left_behind(self) -> bool {
+        self.slot.is_left_behind(self.pid.generation()) && !self.is_foreign()
     }
 
     /// Panics with a plain message, unless a panic here would abort the program.

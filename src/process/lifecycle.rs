@@ -202,7 +202,7 @@ fn kill(target: Process) {
             tell(target);
         }
     } else if slot.mark_exiting(pid.generation()) {
-        names::release(pid);
+        names::release_of_killed(pid);
         slot.wake();
         timers::start_grace(pid, slot.kill_grace());
     }
@@ -306,7 +306,9 @@ pub(crate) fn spawn_detached(
 /// In a thread of the program's own that was killed.
 pub fn exit(pid: Pid, reason: impl Into<ExitReason>) {
     let process = current();
-    process.pass();
+    if !process.may_act() {
+        return drop_caught(reason);
+    }
     signal_exit(process.pid, pid, reason.into());
     if pid == process.pid {
         process.judge_arrived();

@@ -13,13 +13,15 @@ use parking_lot::Mutex;
 
 use crate::id::Pid;
 
-use super::current::{Process, current};
+use super::current::{Process, current, is_left_behind};
 
 /// Both directions, as a process has at most one name.
 #[derive(Default)]
 struct Names {
     pids: HashMap<Arc<str>, Pid>,
     names: HashMap<Pid, Arc<str>>,
+    /// The names that killed processes had which have not ended yet: others may have them now.
+    lost: HashMap<Pid, Arc<str>>,
 }
 
 static NAMES: Lazy<Mutex<Names>> = Lazy::new(Mutex::default);
@@ -48,10 +50,10 @@ impl Names {
         Ok(())
     }
 
-    fn release(&mut self, pid: Pid) {
-        if let Some(name) = self.names.remove(&pid) {
-            self.pids.remove(&name);
-        }
+    fn release(&mut self, pid: Pid) -> Option<Arc<str>> {
+        let name = self.names.remove(&pid)?;
+        self.pids.remove(&name);
+        Some(name)
     }
 }
 
@@ -120,7 +122,7 @@ impl Error for NameError {}
 /// - [`RegisterError::Taken`] if a process has the name.
 /// - [`RegisterError::HasName`] if `pid` has another name.
 /// - [`RegisterError::NotAlive`] if `pid` has ended, or if the caller has: a thread of the
-///   program's own that was killed.
+///   program's own that was killed, or a process that was left behind.
 /// - [`RegisterError::Empty`] if `name` is empty.
 pub fn register(name: &str, pid: Pid) -> Result<(), RegisterError> {
     judge_first_if_own(Some(pid)).map_err(RegisterError::NotAlive)?;
@@ -144,18 +146,19 @@ pub(crate) fn give(name: &str, pid: Pid) -> Result<(), RegisterError> {
 ///
 /// # Errors
 ///
-/// [`NameError`] if nobody has the name, or if the caller has ended: a thread of the program's own
-/// that was killed.
+/// [`NameError`] if nobody has the name, or if the caller has ended; also if the caller was killed
+/// and had the name itself, as that has freed it, whoever has it now.
 pub fn unregister(name: &str) -> Result<(), NameError> {
-    judge_first_if_own(whereis(name)).map_err(|_| NameError { name: Arc::from(name) })?;
+    let error = || NameError { name: Arc::from(name) };
+    judge_first_if_own(whereis(name)).map_err(|_| error())?;
+    let caller = current().pid;
     let mut names = NAMES.lock();
-    match names.holder(name) {
-        Some(holder) => {
-            names.release(holder);
-            Ok(())
-        }
-        None => Err(NameError { name: Arc::from(name) }),
+    if names.lost.get(&caller).is_some_and(|lost| **lost == *name) {
+        return Err(error()); // The caller was killed, and the name is another's now.
     }
+    let holder = names.holder(name).ok_or_else(error)?;
+    names.release(holder);
+    Ok(())
 }
 
 /// Judges what has arrived, if the caller changes its own name. An error if its process has ended.
@@ -164,7 +167,7 @@ fn judge_first_if_own(pid: Option<Pid>) -> Result<(), Pid> {
     if pid == Some(process.pid) {
         process.sort();
     }
-    if process.is_gone() { Err(process.pid) } else { Ok(()) }
+    if process.is_gone() || is_left_behind() { Err(process.pid) } else { Ok(()) }
 }
 
 /// Returns the process registered as `name`.
@@ -174,7 +177,7 @@ fn judge_first_if_own(pid: Option<Pid>) -> Result<(), Pid> {
 ///
 /// OTP: [`erlang:whereis/1`](https://www.erlang.org/doc/apps/erts/erlang.html#whereis/1).
 pub fn whereis(name: &str) -> Option<Pid> {
-    NAMES.lock().holder(name)
+    if is_left_behind() { None } else { NAMES.lock().holder(name) }
 }
 
 /// Returns the names that processes have, in no particular order.
@@ -191,7 +194,18 @@ pub(crate) fn name_of(pid: Pid) -> Option<Arc<str>> {
     NAMES.lock().names.get(&pid).cloned()
 }
 
-/// Frees the name of a process that is not alive any more.
+/// Frees the name of a process that has ended.
 pub(crate) fn release(pid: Pid) {
-    NAMES.lock().release(pid);
+    let mut names = NAMES.lock();
+    names.release(pid);
+    names.lost.remove(&pid);
+}
+
+/// Frees the name of a process that was killed, which will end.
+pub(crate) fn release_of_killed(pid: Pid) {
+    let mut names = NAMES.lock();
+    // If there is one: else the process may have ended by now.
+    if let Some(name) = names.release(pid) {
+        names.lost.insert(pid, name);
+    }
 }

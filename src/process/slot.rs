@@ -246,6 +246,13 @@ impl Slot {
         self.state.load() == pack(generation, Phase::Exiting)
     }
 
+    /// Whether somebody else than the process's thread tells, or has told, its exit.
+    #[inline]
+    pub(crate) fn is_left_behind(&self, generation: NonZeroU64) -> bool {
+        let state = self.state.load();
+        state == pack(generation, Phase::Taken) || state == pack(generation, Phase::Abandoned)
+    }
+
     /// Gives the free slot to a new process, which is alive from here on.
     pub(crate) fn begin(&self, profile: Profile, settings: Settings) -> Pid {
         let pid = Pid::local(self.index, self.state.generation());

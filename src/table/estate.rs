@@ -101,10 +101,11 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         rights: impl Fn(&G) -> Option<Rights>,
     ) -> Result<G, TableError> {
         let caller = current();
-        caller.pass();
+        let may_act = caller.may_act();
         loop {
             let locked = lock();
-            let Some(rights) = rights(&locked) else { return Err(self.no_such_table()) };
+            let rights = rights(&locked).filter(|_| may_act || wish == Wish::Know);
+            let Some(rights) = rights else { return Err(self.no_such_table()) };
             match rights.judge(wish, caller.pid, process::is_alive(rights.owner)) {
                 Verdict::Granted => return Ok(locked),
                 Verdict::Refused(error) => return Err(error),
