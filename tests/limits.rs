@@ -2,12 +2,22 @@
 
 #![allow(clippy::disallowed_methods, reason = "starts threads of the program's own")]
 
+use std::env;
+use std::fs;
+use std::process::Command;
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use procession::prelude::*;
-use procession::process::SpawnError;
+use procession::process::{Builder, SpawnError, tuning};
+
+#[path = "it/support.rs"]
+#[allow(dead_code, reason = "this binary needs few of them")]
+mod support;
+
+use support::*;
 
 /// Where a machine with raised limits is taken at its word.
 const ENOUGH: usize = 20_000;
@@ -34,6 +44,35 @@ fn fill() -> (Vec<Pid>, Option<SpawnError>) {
     (pids, None)
 }
 
+/// Plays `scene` in a program of its own, which has all the room there is: this one, running the
+/// calling test only.
+#[track_caller]
+fn play_alone(scene: fn()) {
+    const IS_ALONE: &str = "PROCESSION_TEST_IS_ALONE";
+    static TURN: Mutex<()> = Mutex::new(());
+    if env::var_os(IS_ALONE).is_some() {
+        return scene();
+    }
+    let _turn = TURN.lock();
+    let thread = thread::current();
+    let test = thread.name().expect("a test's thread has its name");
+    let mut program = Command::new(env::current_exe().unwrap());
+    program.args(["--exact", test, "--nocapture"]).env(IS_ALONE, "1");
+    let output = program.output().unwrap();
+    let written = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{}\n{written}{errors}", output.status);
+    assert!(written.contains("1 passed"), "{test} is no test:\n{written}");
+}
+
+/// How many memory maps the program may still take; `None` if there is no limit to speak of.
+fn maps_left() -> Option<usize> {
+    let limit = fs::read_to_string("/proc/sys/vm/max_map_count").ok()?;
+    let limit: usize = limit.trim().parse().ok()?;
+    let used = fs::read_to_string("/proc/self/maps").ok()?.lines().count();
+    Some(limit - used).filter(|_| limit < 4 * ENOUGH)
+}
+
 /// The last thing a thread does is after its DOWN.
 fn wait_until_threads_have_left() {
     loop {
@@ -57,9 +96,11 @@ impl OwnThreads {
         let start = |_| {
             let end = Arc::clone(&end);
             let builder = thread::Builder::new().stack_size(64 * 1024);
-            builder.spawn(move || _ = end.wait()).unwrap()
+            let wait_twice = move || _ = (end.wait(), end.wait());
+            builder.spawn(wait_twice).unwrap()
         };
         let threads = (0..count).map(start).collect();
+        end.wait(); // All of them have taken their maps.
         OwnThreads { end, threads }
     }
 
@@ -71,6 +112,10 @@ impl OwnThreads {
 
 #[test]
 fn a_machine_that_is_full_refuses_and_goes_on() {
+    play_alone(fill_twice);
+}
+
+fn fill_twice() {
     let mut sizes = Vec::new();
     // The second time the program has threads of its own, which are counted too.
     for own in [0, 2_000] {
@@ -112,4 +157,178 @@ fn a_machine_that_is_full_refuses_and_goes_on() {
     }
     // The second time there was as much room as the first, but for threads in their last moments.
     assert!(sizes[1] >= sizes[0] * 9 / 10, "{sizes:?}");
+}
+
+mod a_program_that_takes_maps_of_its_own {
+    use super::*;
+
+    /// Takes all but about so many.
+    fn take_all_but(rest: usize) -> Vec<OwnThreads> {
+        let mut own = Vec::new();
+        while let Some(left) = maps_left().filter(|left| *left > rest + 4) {
+            own.push(OwnThreads::start((left - rest) / 4));
+        }
+        own
+    }
+
+    #[track_caller]
+    fn assert_refused() {
+        match fill() {
+            (_, Some(SpawnError::Limit(limit))) => assert_eq!(limit.name, "vm.max_map_count"),
+            (_, other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn after_the_runtime_has_counted_them_is_refused_processes_and_goes_on() {
+        play_alone(|| {
+            if maps_left().is_none() {
+                return;
+            }
+            let first = process::spawn(answer).unwrap();
+            let own = take_all_but(600);
+            assert_refused();
+
+            // As soon as there is room again, there are processes again.
+            own.into_iter().for_each(OwnThreads::join);
+            let pid = process::spawn(answer).unwrap();
+            for pid in [first, pid] {
+                process::send(pid, Ping(process::self_pid()));
+                expect::<Pong>();
+            }
+        });
+    }
+
+    #[test]
+    fn between_one_process_and_the_next_is_refused_the_next() {
+        play_alone(|| {
+            if maps_left().is_none() {
+                return;
+            }
+            let mut own = take_all_but(20_000);
+            let mut pids = Vec::new();
+            loop {
+                match process::spawn(answer) {
+                    Ok(pid) => pids.push(pid),
+                    Err(SpawnError::Limit(_)) => break,
+                    Err(other) => panic!("{other}"),
+                }
+                own.push(OwnThreads::start(1 + pids.len() % 3));
+            }
+            // Those threads went on to take what there was until the next refusal.
+            assert!(pids.len() > 100, "only {} processes", pids.len());
+            process::send(pids[0], Ping(process::self_pid()));
+            expect::<Pong>();
+        });
+    }
+}
+
+/// A place that was free for a process is free for the one that follows it.
+mod a_full_machine_has_room {
+    use super::*;
+
+    const SUPERVISORS: usize = 10;
+    const WATCHERS: usize = 300;
+
+    #[derive(Debug)]
+    struct Worker;
+
+    impl GenServer for Worker {
+        type Args = ();
+
+        fn init((): ()) -> InitResult<Worker> {
+            ready(Worker)
+        }
+    }
+
+    fn fill_with_idle() {
+        while let Ok(_pid) = process::spawn(answer) {}
+    }
+
+    fn child_of(supervisor: &SupervisorRef) -> Pid {
+        let children = supervisor.which_children().unwrap();
+        let [child] = &children[..] else { panic!("{children:?}") };
+        child.state.pid().expect("it runs")
+    }
+
+    /// Takes two memory maps, those of a large stack that is kept for another such thread. With or
+    /// without them there is room for less than half a thread when no more can be had.
+    fn take_half_a_thread() {
+        thread::Builder::new().stack_size(32 << 20).spawn(|| {}).unwrap().join().unwrap();
+    }
+
+    /// Lets the children of a few supervisors crash, again and again. Much is told of the end of
+    /// each, but to its supervisor first.
+    fn crash_children() {
+        if maps_left().is_none() {
+            return;
+        }
+        // Not one of them may have to try twice.
+        let (crashes, hour) = (rounds(20), Duration::from_secs(3_600));
+        let supervisors: Vec<_> = (0..SUPERVISORS)
+            .map(|_| {
+                let supervisor = Supervisor::one_for_one().intensity(crashes, hour);
+                supervisor.child(Worker::child_spec(())).start_link().unwrap()
+            })
+            .collect();
+        fill_with_idle();
+        for _ in 0..crashes {
+            // One at a time, as several that end give back enough for some of them.
+            for supervisor in &supervisors {
+                let child = child_of(supervisor);
+                let monitors = [(); WATCHERS].map(|()| process::monitor(child));
+                process::exit(child, ExitReason::new("crashed"));
+                for monitor in monitors {
+                    down_reason(monitor);
+                }
+                assert_ne!(child_of(supervisor), child);
+            }
+        }
+    }
+
+    #[test]
+    fn for_a_child_that_is_started_again() {
+        play_alone(crash_children);
+    }
+
+    #[test]
+    fn for_a_child_that_is_started_again_where_no_threads_are_kept() {
+        play_alone(|| {
+            tuning::set_max_cached_threads(0);
+            crash_children();
+        });
+    }
+
+    #[test]
+    fn for_a_child_that_is_started_again_where_little_else_is_left() {
+        play_alone(|| {
+            tuning::set_max_cached_threads(0);
+            take_half_a_thread();
+            crash_children();
+        });
+    }
+
+    #[test]
+    fn for_a_successor_whatever_threads_the_two_run_on() {
+        play_alone(|| {
+            if maps_left().is_none() {
+                return;
+            }
+            let kinds: [fn() -> Builder; 3] = [
+                Builder::new,
+                || Builder::new().dedicated(),
+                || Builder::new().stack_size(64 * 1024),
+            ];
+            let mut last = process::spawn_monitor(answer).unwrap();
+            fill_with_idle();
+            // Each kind follows each.
+            let order = [0, 0, 1, 1, 2, 2, 0, 2, 1];
+            for kind in (0..rounds(30)).flat_map(|_| order) {
+                let (pid, monitor) = last;
+                process::exit(pid, ExitReason::new("crashed"));
+                down_reason(monitor);
+                last = kinds[kind]().spawn_monitor(answer).unwrap();
+            }
+        });
+    }
 }

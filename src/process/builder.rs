@@ -255,7 +255,7 @@ impl Builder {
         unwind::install_hook();
         // Now, as there is nobody to tell when it is needed to kill a process.
         timers::start_service()?;
-        let slot = worker::claim(&self.thread)?;
+        let slot = worker::claim(&self.thread, parent)?;
         let settings =
             Settings { trap_exit: self.trap_exit, foreign: false, kill_grace: self.kill_grace };
         let ancestors = parent.map_or_else(|| Arc::from([]), ancestors_of_child);

@@ -104,6 +104,9 @@ fn end(process: Process, outcome: Outcome) -> bool {
     slot.leaving.store(true, Ordering::Relaxed);
     slot.mailbox.drain(pid.generation()).drop_caught();
     dictionary::clear(process);
+    if !process.is_foreign() {
+        worker::begin_return(); // Before anybody hears of the end, and wants the place.
+    }
     if slot.close(pid.generation()) {
         // Dropped last: a destructor may take its time, and nobody shall wait for it.
         let late = slot.mailbox.drain(pid.generation());

@@ -5,9 +5,31 @@
 //! standard library aborts the program. So the runtime counts what is left and refuses before. The
 //! other limits (threads of the machine, of the user, of the control group) make the start of a
 //! thread fail, which is an error as any other.
+//!
+//! # When maps are counted
+//!
+//! To count maps takes a while when there are many, and they are not the runtime's alone. So what a
+//! count has found is put down in a ledger, and every thread is started on that account: it is
+//! charged what it takes, and what the rest of the program may have taken since. That shows, at
+//! little cost, in the size of the program: each page it has grown by may be a map of its own. Maps
+//! are counted anew when the ledger has no room left but the reserve; when half of the threads have
+//! been started that the last count had room for; and when that is older than a second.
+//!
+//! Beyond that only what does not show in the size can go wrong: maps that are split, as a part of
+//! each is protected or unmapped, and maps that are taken while others are given back. The reserve
+//! is for these: for a thousand between two counts, less than a second apart.
+//!
+//! # Places
+//!
+//! A place that was free for a thread is free for the one that follows it. But a thread that ends
+//! may leave its stack, two maps, to be used again by the next one. So as many threads as have
+//! ended may be started with half of the reserve.
 
 use std::fmt;
 use std::fs;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -36,27 +58,148 @@ impl fmt::Display for ThreadLimit {
     }
 }
 
-/// How many threads may be started, at most, before the maps are counted again: others start
-/// threads, too.
+/// How many threads may be started, at most, before the maps are counted again.
 const MAX_GRANT: usize = 512;
 
-/// How many threads may still be started before the maps are counted again.
-static GRANT: Mutex<usize> = Mutex::new(0);
+/// How old a count may be that a thread is started by.
+const MAX_AGE: Duration = Duration::from_secs(1);
 
-/// Says whether there is room for another thread. The caller then starts one.
+/// As Linux has it on most machines. Where pages are larger, the size of a stack explains more
+/// growth than it should.
+const PAGE: usize = 4096;
+
+/// How many pages more than its stack a thread may take while it is started.
+const PAGES_BESIDE_STACK: usize = 8;
+
+/// How many places are remembered: so many threads do not take more than half of the reserve.
+const MAX_PLACES: usize = RESERVE / 2 / MAPS_PER_THREAD;
+
+static LEDGER: Mutex<Ledger> = Mutex::new(Ledger::new());
+
+/// How many of the runtime's threads have not run yet, and so have not taken all their maps.
+static UNBORN: AtomicUsize = AtomicUsize::new(0);
+
+/// How many of the runtime's threads have ended that no other has followed yet.
+static PLACES: AtomicUsize = AtomicUsize::new(0);
+
+/// Has `start` start a thread with such a stack, which says [`begun`] first, and [`ended`] last.
 ///
-/// Counting maps takes a while when there are many, so each count grants several threads, up to
-/// half of what is left. Of the runtime's own threads `unborn` have not run yet.
-pub(crate) fn check(unborn: usize) -> Result<(), ThreadLimit> {
-    let mut grant = GRANT.lock();
-    if *grant == 0 {
-        *grant = match Maps::count(unborn) {
-            Some(maps) => maps.grant().ok_or_else(|| maps.limit())?,
-            None => MAX_GRANT, // Not Linux: no such limit is known.
-        };
+/// # Errors
+///
+/// The limit that leaves no room for it.
+pub(crate) fn start_thread<T>(
+    stack_size: usize,
+    start: impl FnOnce() -> io::Result<T>,
+) -> Result<io::Result<T>, ThreadLimit> {
+    // Kept to the end: what others start meanwhile is not to be taken for the program's own.
+    let mut ledger = LEDGER.lock();
+    let has_size = check(&mut ledger)?;
+    UNBORN.fetch_add(1, Ordering::Relaxed);
+    let thread = start();
+    if thread.is_err() {
+        UNBORN.fetch_sub(1, Ordering::Relaxed);
+        return Ok(thread);
     }
-    *grant -= 1;
-    Ok(())
+    _ = PLACES.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |places| places.checked_sub(1));
+    if let Some(size) = has_size.and_then(|()| program_size()) {
+        ledger.charge_thread(size, stack_size);
+    }
+    Ok(thread)
+}
+
+/// Says that a thread has all its maps.
+pub(crate) fn begun() {
+    UNBORN.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// Says that a thread is at its end.
+pub(crate) fn ended() {
+    let one_more = |places| (places < MAX_PLACES).then_some(places + 1);
+    _ = PLACES.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+}
+
+/// Says whether there is room for another thread. `None` if no limit is known.
+fn check(ledger: &mut Ledger) -> Result<Option<()>, ThreadLimit> {
+    let Some(size) = program_size() else { return Ok(None) };
+    let has_place = PLACES.load(Ordering::Relaxed) > 0;
+    let reserve = if has_place { RESERVE / 2 } else { RESERVE };
+    let now = Instant::now();
+    ledger.charge_program(size);
+    if ledger.has_room(reserve, now) {
+        return Ok(Some(()));
+    }
+    if !ledger.is_exact(now) {
+        let Some(maps) = Maps::count(UNBORN.load(Ordering::Relaxed)) else { return Ok(None) };
+        ledger.set(maps, now);
+    }
+    ledger.grant = ledger.maps.grant(reserve);
+    if ledger.has_room(reserve, now) { Ok(Some(())) } else { Err(ledger.maps.limit()) }
+}
+
+/// What is left of the maps since they were counted.
+#[derive(Debug)]
+struct Ledger {
+    /// As they were counted.
+    maps: Maps,
+    counted: Option<Instant>,
+    /// At least so many are left now.
+    left: usize,
+    /// How many threads may still be started.
+    grant: usize,
+    /// How many pages the program had when that was last looked at.
+    size: usize,
+    /// Whether nothing has changed since the count.
+    is_unchanged: bool,
+}
+
+impl Ledger {
+    const fn new() -> Ledger {
+        let maps = Maps { used: 0, limit: 0 };
+        Ledger { maps, counted: None, left: 0, grant: 0, size: 0, is_unchanged: false }
+    }
+
+    fn set(&mut self, maps: Maps, now: Instant) {
+        self.maps = maps;
+        self.counted = Some(now);
+        self.left = maps.left();
+        self.is_unchanged = true;
+    }
+
+    fn is_young(&self, now: Instant) -> bool {
+        self.counted.is_some_and(|counted| now.saturating_duration_since(counted) < MAX_AGE)
+    }
+
+    fn has_room(&self, reserve: usize, now: Instant) -> bool {
+        self.is_young(now) && self.grant > 0 && self.left >= reserve + MAPS_PER_THREAD
+    }
+
+    /// Whether to count again would find the same.
+    fn is_exact(&self, now: Instant) -> bool {
+        self.is_young(now) && self.is_unchanged
+    }
+
+    /// The program has so many pages now.
+    fn charge_program(&mut self, size: usize) {
+        self.left = self.left.saturating_sub(size.saturating_sub(self.size));
+        self.is_unchanged &= size == self.size;
+        self.size = size;
+    }
+
+    /// A thread with such a stack has been started, and the program has so many pages now.
+    fn charge_thread(&mut self, size: usize, stack_size: usize) {
+        let own = stack_size.div_ceil(PAGE) + PAGES_BESIDE_STACK;
+        self.charge_program(size.saturating_sub(own).max(self.size));
+        self.size = size;
+        self.left = self.left.saturating_sub(MAPS_PER_THREAD);
+        self.grant = self.grant.saturating_sub(1);
+        self.is_unchanged = false;
+    }
+}
+
+/// How many pages the program has, those included that it has not touched.
+fn program_size() -> Option<usize> {
+    let statm = fs::read_to_string("/proc/self/statm").ok()?;
+    statm.split(' ').next()?.parse().ok()
 }
 
 /// The memory maps of the program.
@@ -80,14 +223,15 @@ impl Maps {
         Some(Maps { used: (maps + to_come).max(threads(&status)? * MAPS_PER_THREAD), limit })
     }
 
-    fn room_for_threads(self) -> usize {
-        self.limit.saturating_sub(self.used).saturating_sub(RESERVE) / MAPS_PER_THREAD
+    fn left(self) -> usize {
+        self.limit.saturating_sub(self.used)
     }
 
-    /// How many threads may be started now; `None` if none.
-    fn grant(self) -> Option<usize> {
-        let room = self.room_for_threads();
-        (room > 0).then(|| room.div_ceil(2).min(MAX_GRANT))
+    /// How many threads may be started before the maps are counted again, if so many maps are to be
+    /// kept.
+    fn grant(self, reserve: usize) -> usize {
+        let room = self.left().saturating_sub(reserve) / MAPS_PER_THREAD;
+        room.div_ceil(2).min(MAX_GRANT)
     }
 
     fn limit(self) -> ThreadLimit {
@@ -110,16 +254,88 @@ mod tests {
         assert_eq!(threads("Name:\tit\n"), None);
     }
 
+    /// A ledger of a machine with stock settings on which so many maps are left.
+    fn ledger(left: usize, now: Instant) -> Ledger {
+        let mut ledger = Ledger::new();
+        ledger.charge_program(10_000);
+        ledger.set(Maps { used: 65_530 - left, limit: 65_530 }, now);
+        ledger.grant = ledger.maps.grant(RESERVE);
+        ledger
+    }
+
+    /// How many threads with a stack of 2 MiB it has room for, each of which makes the program grow
+    /// by as much and by `more` pages.
+    fn fill(ledger: &mut Ledger, more: usize, now: Instant) -> usize {
+        let mut started = 0;
+        while ledger.has_room(RESERVE, now) {
+            ledger.charge_thread(ledger.size + 513, 512 * PAGE);
+            ledger.charge_program(ledger.size + more);
+            started += 1;
+        }
+        started
+    }
+
     #[test]
-    fn a_machine_with_stock_settings_has_room_for_fifteen_thousand_threads() {
-        assert!(Maps { used: 100, limit: 65_530 }.room_for_threads() > 15_900);
+    fn half_of_the_room_is_granted_and_no_more_than_so_many_threads() {
+        let now = Instant::now();
+        assert_eq!(fill(&mut ledger(65_000, now), 0, now), MAX_GRANT);
+        assert_eq!(fill(&mut ledger(RESERVE + 400, now), 0, now), 50);
+        assert_eq!(fill(&mut ledger(RESERVE + 4, now), 0, now), 1);
     }
 
     #[test]
     fn no_room_is_left_at_the_limit_nor_beyond_it() {
-        assert_eq!(Maps { used: 65_530, limit: 65_530 }.room_for_threads(), 0);
-        assert_eq!(Maps { used: 70_000, limit: 65_530 }.room_for_threads(), 0);
-        assert_eq!(Maps { used: 64_600, limit: 65_530 }.grant(), None);
+        let now = Instant::now();
+        for left in [RESERVE + 3, RESERVE, 3, 0] {
+            assert_eq!(fill(&mut ledger(left, now), 0, now), 0);
+        }
+        assert_eq!(Maps { used: 70_000, limit: 65_530 }.grant(RESERVE), 0);
+    }
+
+    #[test]
+    fn a_thread_in_the_place_of_another_is_started_with_half_of_the_reserve() {
+        let now = Instant::now();
+        let mut ledger = ledger(RESERVE, now);
+        ledger.grant = ledger.maps.grant(RESERVE / 2);
+        assert!(ledger.has_room(RESERVE / 2, now) && !ledger.has_room(RESERVE, now));
+    }
+
+    #[test]
+    fn each_page_that_the_program_has_grown_by_may_be_a_map() {
+        let now = Instant::now();
+        // What was found is used up, though it was enough for many threads.
+        let mut taken = ledger(10_000, now);
+        taken.charge_program(taken.size + 10_000 - RESERVE);
+        assert!(!taken.has_room(RESERVE, now));
+        // The same little by little, and while threads are started.
+        assert_eq!(fill(&mut ledger(10_000, now), 96, now), 90);
+        let mut taken = ledger(10_000, now);
+        taken.charge_thread(taken.size + 513 + 10_000, 512 * PAGE);
+        assert!(!taken.has_room(RESERVE, now));
+        // What it gives back does not hide what it takes next.
+        let mut taken = ledger(10_000, now);
+        taken.charge_program(taken.size - 5_000);
+        taken.charge_program(taken.size + 10_000);
+        assert!(!taken.has_room(RESERVE, now));
+    }
+
+    #[test]
+    fn a_count_that_is_old_is_not_gone_by() {
+        let now = Instant::now();
+        let later = now + MAX_AGE;
+        let ledger = ledger(65_000, now);
+        assert!(ledger.has_room(RESERVE, now) && ledger.is_exact(now));
+        assert!(!ledger.has_room(RESERVE, later) && !ledger.is_exact(later));
+    }
+
+    #[test]
+    fn a_full_machine_need_not_be_counted_again_until_something_changes() {
+        let now = Instant::now();
+        let mut ledger = ledger(RESERVE, now);
+        ledger.charge_program(ledger.size);
+        assert!(ledger.is_exact(now));
+        ledger.charge_program(ledger.size - 1);
+        assert!(!ledger.is_exact(now));
     }
 
     #[test]

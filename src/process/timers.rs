@@ -4,7 +4,6 @@
 //! it pending has prevented it. A repeating timer stays, so there `cancel` also waits for a tick
 //! that is just being sent; none comes after it returns.
 
-use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,6 +21,7 @@ use super::address::{Destination, pid_of};
 use super::builder::SpawnError;
 use super::current::Process;
 use super::lifecycle;
+use super::limits;
 use super::mailbox::Orphans;
 use super::timer_queue::TimerQueue;
 use super::unwind::{self, drop_caught};
@@ -202,8 +202,7 @@ pub(crate) fn discard(action: Option<Action>) {
 
 /// Starts the thread of the service, unless it runs.
 pub(crate) fn start_service() -> Result<(), SpawnError> {
-    let refused = |error| SpawnError::Thread { stack_size: STACK_SIZE, error };
-    SERVICE.thread.get_or_try_init(|| start_thread().map_err(refused)).map(|_| ())
+    SERVICE.thread.get_or_try_init(start_thread).map(|_| ())
 }
 
 /// How many timers there are.
@@ -212,13 +211,18 @@ pub(crate) fn count() -> usize {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the thread of the timer service")]
-fn start_thread() -> io::Result<TimerThread> {
+fn start_thread() -> Result<TimerThread, SpawnError> {
     let parker = Parker::new();
     let unparker = parker.unparker().clone();
-    let thread = thread::Builder::new()
-        .name("procession-timer".to_owned())
-        .stack_size(STACK_SIZE)
-        .spawn(move || unwind::or_abort(|| run(&parker)))?;
+    let builder =
+        thread::Builder::new().name("procession-timer".to_owned()).stack_size(STACK_SIZE);
+    let run = move || {
+        limits::begun();
+        unwind::or_abort(|| run(&parker))
+    };
+    let thread = limits::start_thread(STACK_SIZE, || builder.spawn(run))
+        .map_err(SpawnError::Limit)?
+        .map_err(|error| SpawnError::Thread { stack_size: STACK_SIZE, error })?;
     Ok(TimerThread { unparker, id: thread.thread().id() })
 }
 

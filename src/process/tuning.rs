@@ -48,6 +48,18 @@
 //! 14 KiB for each that is idle, whatever the size of its stack, of which only what is touched
 //! counts.
 //!
+//! A thousand maps are left to the rest of the program: its own threads, its heap, libraries that
+//! it loads. If they ran out while a thread starts, the standard library would abort the program.
+//! So before each thread it is made sure that they are there. Maps that the program takes itself
+//! are seen when that makes it grow, each page taken for a map; where it does not, as when it
+//! protects or unmaps parts of what it has, up to a thousand of them are borne within a second. One
+//! that takes more in that way while a thread starts, or takes the last ones itself, is not saved.
+//!
+//! A place that was free for a process is free for the one that follows it: whoever has heard of
+//! the end of one, from its link, its monitor or its start, can start another in its place, on a
+//! thread of any kind. A spawn that finds no room waits, if need be, for the threads of processes
+//! that have just ended, and for no other; a second at most, as destructors may hold them up.
+//!
 //! # When to choose threads
 //!
 //! For servers that do blocking work (files, sockets, databases, C libraries), that hold what is

@@ -2,9 +2,15 @@
 //!
 //! Creating a thread is the dearest part of spawning, so a thread whose process has ended waits for
 //! the next one, for a while and up to a number. Waking it is all it then takes.
+//!
+//! A process tells of its end while its thread is still at work. Where there is no room for another
+//! thread, whoever has heard of that and starts the next process waits for the thread to come back,
+//! or to end. That takes no longer than it takes to tell, but for what destructors take that run
+//! then; so there is a limit to it.
 
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::mem;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,6 +31,9 @@ use super::tuning;
 /// How long a finished thread waits for the next process.
 const IDLE_TIME: Duration = Duration::from_secs(10);
 
+/// How long a spawner waits, at most, for threads that are about to be free.
+const RETURN_TIME: Duration = Duration::from_secs(1);
+
 /// The stack of a thread, unless the process asks for another: only what is touched takes memory.
 const STACK_SIZE: usize = 2 * 1024 * 1024;
 
@@ -39,15 +48,20 @@ pub(crate) fn normal(body: impl FnOnce() + Send + 'static) -> Body {
     })
 }
 
-/// A process for a worker that waits.
-pub(crate) struct Job {
-    pub(crate) pid: Pid,
-    pub(crate) body: Body,
+/// What a worker that waits is to do.
+pub(crate) enum Job {
+    /// Run a process.
+    Run { pid: Pid, body: Body },
+    /// End, for a thread of another kind.
+    End,
 }
 
 impl std::fmt::Debug for Job {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Job").field("pid", &self.pid).finish_non_exhaustive()
+        match self {
+            Job::Run { pid, .. } => f.debug_tuple("Run").field(pid).finish(),
+            Job::End => f.write_str("End"),
+        }
     }
 }
 
@@ -60,21 +74,35 @@ pub(crate) enum ThreadKind {
     Own { stack_size: Option<usize>, name: Option<String> },
 }
 
-/// Slots without a process.
+/// Slots without a process, and spawners without a slot.
 struct Pool {
     /// Those with a thread that waits; the last came last.
     idle: Vec<&'static Slot>,
     /// Those without.
     bare: Vec<&'static Slot>,
+    /// Who waits until a thread returns.
+    spawners: Vec<Spawner>,
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool { idle: Vec::new(), bare: Vec::new() });
+/// A process that waits until it can start another.
+struct Spawner {
+    slot: &'static Slot,
+    /// Whether a thread from the cache will do.
+    takes_idle: bool,
+}
+
+static POOL: Mutex<Pool> =
+    Mutex::new(Pool { idle: Vec::new(), bare: Vec::new(), spawners: Vec::new() });
 
 /// How many worker threads there are.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
-/// How many of them have not run yet, and so have not taken all their memory maps.
-static UNBORN: AtomicUsize = AtomicUsize::new(0);
+/// How many of them are about to [return](Return). Raised before anybody hears that a process has
+/// ended, and lowered with the pool locked.
+static RETURNING: AtomicUsize = AtomicUsize::new(0);
+
+/// How many have returned so far.
+static RETURNS: AtomicU64 = AtomicU64::new(0);
 
 pub(crate) fn thread_count() -> usize {
     THREADS.load(Ordering::Relaxed)
@@ -84,25 +112,107 @@ pub(crate) fn cached_count() -> usize {
     POOL.lock().idle.len()
 }
 
-/// Returns a free slot whose thread waits for its job.
+/// Returns a free slot whose thread waits for its job. If there is no room for one, `spawner`, if
+/// it is a process, waits for threads that are about to be free.
 ///
 /// # Errors
 ///
 /// [`SpawnError::Limit`] or [`SpawnError::Thread`] if there is none and no thread can be had.
-pub(crate) fn claim(kind: &ThreadKind) -> Result<&'static Slot, SpawnError> {
-    if *kind == ThreadKind::Cached {
-        let idle = POOL.lock().idle.pop();
-        if let Some(slot) = idle {
-            return Ok(slot);
+pub(crate) fn claim(
+    kind: &ThreadKind,
+    spawner: Option<Process>,
+) -> Result<&'static Slot, SpawnError> {
+    let mut deadline = None;
+    loop {
+        let seen = RETURNS.load(Ordering::SeqCst);
+        if *kind == ThreadKind::Cached {
+            let idle = POOL.lock().idle.pop();
+            if let Some(slot) = idle {
+                return Ok(slot);
+            }
+        }
+        let error = match start_slot(kind) {
+            Ok(slot) => return Ok(slot),
+            Err(error) => error,
+        };
+        let deadline = *deadline.get_or_insert_with(|| Instant::now() + RETURN_TIME);
+        let may_wait = is_for_lack_of_room(&error);
+        let Some(spawner) = spawner.filter(|_| may_wait) else { return Err(error) };
+        if !await_return(spawner, kind, seen, deadline) {
+            return Err(error);
         }
     }
-    limits::check(UNBORN.load(Ordering::Relaxed)).map_err(SpawnError::Limit)?;
+}
+
+fn start_slot(kind: &ThreadKind) -> Result<&'static Slot, SpawnError> {
     let slot = bare_slot();
     let started = start_thread(slot, kind);
     if started.is_err() {
         recycle(slot);
     }
     started.map(|()| slot)
+}
+
+fn is_for_lack_of_room(error: &SpawnError) -> bool {
+    match error {
+        SpawnError::Limit(_) => true,
+        SpawnError::Thread { error, .. } => {
+            matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory)
+        }
+        SpawnError::Name(_) | SpawnError::ShuttingDown | SpawnError::CallerEnded => false,
+    }
+}
+
+/// Waits until a thread has returned since `seen` was read. False if none has, nor is about to.
+fn await_return(spawner: Process, kind: &ThreadKind, seen: u64, deadline: Instant) -> bool {
+    let slot = spawner.slot;
+    let has_returned = || RETURNS.load(Ordering::SeqCst) != seen;
+    let takes_idle = *kind == ThreadKind::Cached;
+    let dismissed = {
+        let mut pool = POOL.lock();
+        // A thread that waits for nothing is no use to who wants one of another kind.
+        let dismissed = if takes_idle || has_returned() { None } else { pool.idle.pop() };
+        if dismissed.is_some() {
+            begin_return();
+        }
+        if RETURNING.load(Ordering::SeqCst) == 0 {
+            return has_returned();
+        }
+        pool.spawners.push(Spawner { slot, takes_idle });
+        dismissed
+    };
+    if let Some(idle) = dismissed {
+        *idle.job.lock() = Some(Job::End);
+        idle.wake();
+    }
+    let is_over = || has_returned() || !spawner.is_running();
+    while !is_over() && Instant::now() < deadline {
+        slot.park_unless(Some(deadline), is_over);
+    }
+    POOL.lock().spawners.retain(|it| !std::ptr::eq(it.slot, slot));
+    has_returned()
+}
+
+/// Says that the calling worker thread is about to [return](Return).
+pub(crate) fn begin_return() {
+    RETURNING.fetch_add(1, Ordering::SeqCst);
+}
+
+/// What a thread does that is free for other processes: it goes to the cache, or ends.
+struct Return(Vec<Spawner>);
+
+impl Return {
+    /// With the pool locked.
+    fn new(pool: &mut Pool) -> Return {
+        RETURNING.fetch_sub(1, Ordering::SeqCst);
+        RETURNS.fetch_add(1, Ordering::SeqCst);
+        Return(mem::take(&mut pool.spawners))
+    }
+
+    /// With the pool unlocked.
+    fn tell(self) {
+        self.0.into_iter().for_each(|spawner| spawner.slot.wake());
+    }
 }
 
 fn bare_slot() -> &'static Slot {
@@ -126,25 +236,36 @@ fn start_thread(slot: &'static Slot, kind: &ThreadKind) -> Result<(), SpawnError
         builder = builder.name(name.clone());
     }
     let cached = *kind == ThreadKind::Cached;
-    THREADS.fetch_add(1, Ordering::Relaxed);
-    UNBORN.fetch_add(1, Ordering::Relaxed);
-    let thread = builder.spawn(move || {
-        UNBORN.fetch_sub(1, Ordering::Relaxed);
+    let run = move || {
+        limits::begun();
         work(slot, cached);
-        THREADS.fetch_sub(1, Ordering::Relaxed);
-    });
-    if thread.is_err() {
-        UNBORN.fetch_sub(1, Ordering::Relaxed);
+        end_thread();
+    };
+    THREADS.fetch_add(1, Ordering::Relaxed);
+    let thread = limits::start_thread(stack_size, || builder.spawn(run));
+    let outcome = match thread {
+        Ok(thread) => thread.map(drop).map_err(refused),
+        Err(limit) => Err(SpawnError::Limit(limit)),
+    };
+    if outcome.is_err() {
         THREADS.fetch_sub(1, Ordering::Relaxed);
     }
-    thread.map(drop).map_err(refused)
+    outcome
+}
+
+/// The last that a worker thread does.
+fn end_thread() {
+    THREADS.fetch_sub(1, Ordering::Relaxed);
+    limits::ended();
+    let returned = Return::new(&mut POOL.lock());
+    returned.tell();
 }
 
 /// Runs the processes of `slot` until the thread is not needed any more.
 fn work(slot: &'static Slot, cached: bool) {
     // The first job is sure to come: the thread was started for it.
     let mut job = wait_for_job(slot, None);
-    while let Some(Job { pid, body }) = job {
+    while let Some(Job::Run { pid, body }) = job {
         let was_abandoned = !lifecycle::run(Process { slot, pid }, body);
         if was_abandoned {
             return; // The slot goes its own way.
@@ -161,20 +282,29 @@ pub(crate) fn recycle(slot: &'static Slot) {
     POOL.lock().bare.push(slot);
 }
 
+/// Puts the slot into the cache, if there is room, or a spawner who waits for it.
 fn enter_cache(slot: &'static Slot) -> bool {
     let mut pool = POOL.lock();
-    let room = pool.idle.len() < tuning::max_cached_threads();
-    if room {
-        pool.idle.push(slot);
+    let is_waited_for = pool.spawners.iter().any(|spawner| spawner.takes_idle);
+    if !is_waited_for && pool.idle.len() >= tuning::max_cached_threads() {
+        return false;
     }
-    room
+    pool.idle.push(slot);
+    let returned = Return::new(&mut pool);
+    drop(pool);
+    returned.tell();
+    true
 }
 
-/// Waits for a job; `None` if none came for `idle_time` and the slot is out of the cache.
+/// Waits for a job; if none came for `idle_time`, the thread is to end, and the slot is out of the
+/// cache. The slot is free then.
 fn wait_for_job(slot: &'static Slot, idle_time: Option<Duration>) -> Option<Job> {
     let mut deadline = idle_time.map(|time| Instant::now() + time);
     loop {
         let job = slot.job.lock().take();
+        if let Some(Job::End) = job {
+            recycle(slot);
+        }
         if job.is_some() {
             return job;
         }
@@ -202,13 +332,14 @@ fn leave_cache(slot: &'static Slot) -> bool {
     if let Some(place) = place {
         pool.idle.remove(place);
         pool.bare.push(slot);
+        begin_return();
     }
     place.is_some()
 }
 
 /// Gives the worker that waits in the slot of `process` its job.
 pub(crate) fn hand_over(process: Process, body: Body) {
-    *process.slot.job.lock() = Some(Job { pid: process.pid, body });
+    *process.slot.job.lock() = Some(Job::Run { pid: process.pid, body });
     process.slot.wake();
 }
 
