@@ -39,11 +39,11 @@ use crate::process::MonitorOptions;
 use crate::process::address::{deliver, try_deliver};
 use crate::process::current::Ended;
 use crate::process::current::Process;
-use crate::process::current::{current, current_if_any};
+use crate::process::current::{current, pass_with};
 use crate::process::mailbox::Signal;
 use crate::process::monitor;
 use crate::process::reply_slot::ServerDown;
-use crate::process::unwind::Guarded;
+use crate::process::unwind::{Guarded, drop_caught};
 use crate::process::wait_edge::Cycle;
 
 /// How long a call waits unless it is told otherwise, as in OTP.
@@ -167,14 +167,11 @@ pub(crate) fn clear_edge(client: Alias) {
 
 /// Puts the reply to a request of `client`'s where it waits for it.
 pub(crate) fn put_reply(client: Alias, reply: Message) {
-    let reply = Guarded::new(reply);
-    if let Some(process) = current_if_any() {
-        process.pass();
-    }
+    let reply = pass_with(reply);
     let slot = Process::of(client.owner).slot;
     // First: no edge stands for a wait that is over.
     slot.wait.edge.clear(client.id);
-    slot.answer(client.id, reply.into_inner());
+    slot.answer(client.id, reply);
 }
 
 impl<R> ReplyTo<R> {
@@ -244,8 +241,9 @@ impl<R: Send + 'static> Pending<R> {
 
     fn post(&self, target: Option<Pid>, make: impl FnOnce(ReplyTo<R>) -> Message) {
         let request = make(self.reply_to());
-        if let Some(target) = target {
-            deliver(target, Signal::Message(request));
+        match target {
+            Some(target) => deliver(target, Signal::Message(request)),
+            None => drop_caught(request),
         }
     }
 
@@ -307,12 +305,13 @@ pub(crate) fn call<R: Send + 'static>(
     make: impl FnOnce(ReplyTo<R>) -> Message,
     open: impl FnOnce(Message) -> Result<R, Message>,
 ) -> Result<R, CallError> {
+    let make = Guarded::new(make); // With the request in it, which may never be sent.
     let (client, target) = parties(to)?;
     let request = unique();
     let server = Process::of(target).slot;
     let slot = &client.slot.wait.reply;
     let Some(awaiting) = slot.expect(target, &server.clients, request) else {
-        return call_by_mailbox(client, target, timeout, make);
+        return call_by_mailbox(client, target, timeout, make.into_inner());
     };
     let _waiting =
         client.wait_for(target, request).map_err(|Cycle(cycle)| CallError::Deadlock(cycle))?;
@@ -321,7 +320,7 @@ pub(crate) fn call<R: Send + 'static>(
         route: Route::ReplySlot,
         reply: PhantomData,
     };
-    if let Err(orphans) = try_deliver(target, Signal::Message(make(reply_to))) {
+    if let Err(orphans) = try_deliver(target, Signal::Message(make.into_inner()(reply_to))) {
         // Its own request, if among them, has bounced, or will be told of by a server that was
         // killed and has still to leave; if not, the server has got it.
         orphans.drop_caught();
@@ -351,8 +350,9 @@ pub(crate) fn call_with_message<R: Send + 'static>(
     timeout: Duration,
     make: impl FnOnce(ReplyTo<R>) -> Message,
 ) -> Result<R, CallError> {
+    let make = Guarded::new(make);
     let (client, target) = parties(to)?;
-    call_by_mailbox(client, target, timeout, make)
+    call_by_mailbox(client, target, timeout, make.into_inner())
 }
 
 /// The caller, who may wait, and whom it calls.
@@ -370,11 +370,12 @@ fn call_by_mailbox<R: Send + 'static>(
     timeout: Duration,
     make: impl FnOnce(ReplyTo<R>) -> Message,
 ) -> Result<R, CallError> {
+    let make = Guarded::new(make);
     let pending = Pending::prepare(client, Object::Pid(target), Some(target));
     let waiting = client.wait_for(target, pending.id());
     let outcome = match &waiting {
         Ok(_) => {
-            pending.post(Some(target), make);
+            pending.post(Some(target), make.into_inner());
             pending.wait(timeout).unwrap_or(Err(CallError::Timeout))
         }
         Err(Cycle(cycle)) => Err(CallError::Deadlock(cycle.clone())),

@@ -11,6 +11,7 @@ use crate::exit::CallError;
 use crate::message::Message;
 use crate::process::Destination;
 use crate::process::current::{Ended, current};
+use crate::process::unwind::Guarded;
 
 /// A request under way, as returned by [`ServerRef::send_request`](super::ServerRef::send_request).
 ///
@@ -51,11 +52,12 @@ pub struct RequestId<R: Send + 'static> {
 
 impl<R: Send + 'static> RequestId<R> {
     pub(crate) fn send(to: &Destination, make: impl FnOnce(ReplyTo<R>) -> Message) -> RequestId<R> {
+        let make = Guarded::new(make); // With the request in it.
         let client = current();
         client.pass();
         // Looked up once: another server may get the name at any moment.
         let target = to.pid();
-        let pending = Pending::send(client, to.object(), target, make);
+        let pending = Pending::send(client, to.object(), target, make.into_inner());
         RequestId { to: to.clone(), pending, answered: false, not_send: PhantomData }
     }
 

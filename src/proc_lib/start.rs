@@ -25,6 +25,7 @@ use crate::process::current::current;
 use crate::process::lifecycle::signal_exit;
 use crate::process::monitor;
 use crate::process::ties;
+use crate::process::unwind::Guarded;
 
 /// How to start a process that acknowledges.
 ///
@@ -215,6 +216,7 @@ pub(crate) fn start_process<T: Send + 'static>(
     initial_call: &'static str,
     body: impl FnOnce(Starter<T>) -> ExitReason + Send + 'static,
 ) -> Started<T> {
+    let body = Guarded::new(body);
     let caller = current();
     let since = caller.slot.mailbox.mark();
     if let Err(Ended) = caller.check() {
@@ -229,7 +231,7 @@ pub(crate) fn start_process<T: Send + 'static>(
             // Before the process runs: if it calls the starter, that call finds the cycle. A
             // process that does not run yet waits for nobody, so there is none here.
             waiting = caller.wait_for(child, start).ok();
-            Box::new(move || body(Starter { pid, start, value: PhantomData }))
+            Box::new(move || body.into_inner()(Starter { pid, start, value: PhantomData }))
         });
     let (pid, monitor) = match spawned {
         Ok((pid, monitor)) => (pid, monitor.expect("it was asked for")),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::id::{Alias, Pid};
 use crate::message::{Message, Object, Via};
 
-use super::current::{Process, is_left_behind, may_act};
+use super::current::{Process, ending, is_left_behind};
 use super::mailbox::{Orphans, Signal, Special};
 use super::names::{NameError, whereis};
 use super::unwind::drop_caught;
@@ -95,7 +95,13 @@ impl<M> Error for SendError<M> {}
 /// In a thread of the program's own that was killed.
 pub fn send<A: Address, M: Any + Send + Debug>(to: A, message: M) -> A::Sent<M> {
     // Not a receive point, except that a process that is to end sends no more.
-    if may_act() { to.send(message) } else { to.refuse(message) }
+    match ending() {
+        None => to.send(message),
+        Some(process) => match process.act_with(message) {
+            Ok(message) => to.send(message),
+            Err(message) => to.refuse(message),
+        },
+    }
 }
 
 impl Address for Pid {
@@ -254,9 +260,14 @@ impl From<Via> for Destination {
 impl Destination {
     /// Sends a message that is dropped if nobody is there.
     pub(crate) fn send(&self, message: Message) {
-        if !may_act() {
-            drop_caught(message);
-        } else if let Err(orphans) = self.try_send(message) {
+        let sent = match ending() {
+            None => self.try_send(message),
+            Some(process) => match process.act_with(message) {
+                Ok(message) => self.try_send(message),
+                Err(message) => Err(Orphans::from(Signal::Message(message))),
+            },
+        };
+        if let Err(orphans) = sent {
             orphans.drop_caught();
         }
     }

@@ -17,7 +17,7 @@ use super::shutdown;
 use super::slot::{Profile, Settings};
 use super::ties;
 use super::timers;
-use super::unwind;
+use super::unwind::{self, Guarded};
 use super::worker::{self, Body, ThreadKind};
 
 /// How many ancestors a process remembers.
@@ -237,12 +237,13 @@ impl Builder {
         monitor: Option<MonitorOptions>,
         make_body: impl FnOnce(Pid) -> Body,
     ) -> Result<(Pid, Option<MonitorRef>), SpawnError> {
+        let make_body = Guarded::new(make_body);
         let parent = current();
         parent.check().map_err(|_| SpawnError::CallerEnded)?;
         if shutdown::is_shutting_down() {
             return Err(SpawnError::ShuttingDown);
         }
-        self.start(Some(parent), monitor, make_body)
+        self.start(Some(parent), monitor, make_body.into_inner())
     }
 
     /// Starts a process, which may belong to nobody.
@@ -252,6 +253,7 @@ impl Builder {
         monitor: Option<MonitorOptions>,
         make_body: impl FnOnce(Pid) -> Body,
     ) -> Result<(Pid, Option<MonitorRef>), SpawnError> {
+        let make_body = Guarded::new(make_body); // With the body in it, which may never run.
         unwind::install_hook();
         // Now, as there is nobody to tell when it is needed to kill a process.
         timers::start_service()?;
@@ -264,7 +266,7 @@ impl Builder {
         let child = Process { slot, pid };
         match self.tie(parent, child, monitor) {
             Ok(monitor) => {
-                worker::hand_over(child, make_body(pid));
+                worker::hand_over(child, make_body.into_inner()(pid));
                 Ok((pid, monitor))
             }
             Err(error) => {

@@ -16,7 +16,7 @@ use super::lifecycle;
 use super::slot::Slot;
 use super::table;
 use super::ties::{End, TrapExit};
-use super::unwind;
+use super::unwind::{self, Guarded};
 use super::worker;
 
 /// A process, found in its slot.
@@ -63,12 +63,6 @@ pub(crate) fn current() -> Process {
     CURRENT.get().unwrap_or_else(adopt)
 }
 
-/// Whether what the caller does may be noticed by others: see [`Process::may_act`].
-#[inline]
-pub(crate) fn may_act() -> bool {
-    current_if_any().is_none_or(Process::may_act)
-}
-
 /// Whether the caller was left behind, so that it is to find nobody by name any more.
 #[inline]
 pub(crate) fn is_left_behind() -> bool {
@@ -79,6 +73,24 @@ pub(crate) fn is_left_behind() -> bool {
 #[inline]
 pub(crate) fn current_if_any() -> Option<Process> {
     CURRENT.get()
+}
+
+/// Ends the caller here, if it is a process that is to end; else gives `value`, which is the user's,
+/// back. A destructor may ask, too.
+#[inline]
+pub(crate) fn pass_with<T>(value: T) -> T {
+    match ending() {
+        Some(process) => match process.act_with(value) {
+            Ok(value) | Err(value) => value,
+        },
+        None => value,
+    }
+}
+
+/// The calling process, if it is to end.
+#[inline]
+pub(crate) fn ending() -> Option<Process> {
+    current_if_any().filter(|process| process.must_end())
 }
 
 pub(crate) fn set_current(process: Option<Process>) {
@@ -154,8 +166,7 @@ impl Process {
     /// Says whether the caller, who is this process, may go on; if it must end, it ends here.
     #[inline]
     pub(crate) fn standing(self) -> Standing {
-        let doomed = self.slot.doomed.load(Ordering::Relaxed);
-        if self.is_running() && !doomed { Standing::Live } else { self.standing_at_the_end() }
+        if self.must_end() { self.standing_at_the_end() } else { Standing::Live }
     }
 
     #[cold]
@@ -186,15 +197,31 @@ impl Process {
     /// For a call that does not block and cannot fail: a destructor may still make it.
     #[inline]
     pub(crate) fn pass(self) {
-        _ = self.may_act();
+        if self.must_end() {
+            self.may_act_at_the_end();
+        }
     }
 
     /// As [`pass`](Self::pass), for a call that others notice. False if the process was left
     /// behind: what it does now that its end has been told must not touch what others have by then.
     #[inline]
     pub(crate) fn may_act(self) -> bool {
-        let goes_on = self.is_running() && !self.slot.doomed.load(Ordering::Relaxed);
-        goes_on || self.may_act_at_the_end()
+        !self.must_end() || self.may_act_at_the_end()
+    }
+
+    #[inline]
+    fn must_end(self) -> bool {
+        !self.is_running() || self.slot.doomed.load(Ordering::Relaxed)
+    }
+
+    /// As [`may_act`](Self::may_act), for a process that is to end and holds a value of the user's.
+    /// That is given back, as an error if the process may not.
+    #[cold]
+    pub(crate) fn act_with<T>(self, value: T) -> Result<T, T> {
+        let value = Guarded::new(value);
+        let may_act = self.may_act_at_the_end();
+        let value = value.into_inner();
+        if may_act { Ok(value) } else { Err(value) }
     }
 
     #[cold]

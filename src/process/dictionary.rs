@@ -65,6 +65,7 @@ pub(crate) fn clear(process: Process) {
 pub fn put<T: Any + Send + fmt::Debug>(key: impl Into<Key>, value: T) -> Option<Message> {
     let (slot, key, value) = (caller().slot, key.into(), Message::new(value));
     if slot.is_left() {
+        drop_caught(value);
         return None;
     }
     slot.dictionary.lock().insert(key, value)

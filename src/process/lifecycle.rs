@@ -47,7 +47,7 @@ use super::slot::Slot;
 use super::table;
 use super::ties::{self, Closed, Tied};
 use super::timers;
-use super::unwind::{self, Outcome, drop_caught};
+use super::unwind::{self, Guarded, Outcome, drop_caught};
 use super::worker;
 
 /// How many threads were left behind and have not come back.
@@ -308,11 +308,12 @@ pub(crate) fn spawn_detached(
 ///
 /// In a thread of the program's own that was killed.
 pub fn exit(pid: Pid, reason: impl Into<ExitReason>) {
+    let reason = Guarded::new(reason.into());
     let process = current();
     if !process.may_act() {
-        return drop_caught(reason);
+        return; // With the reason, whose destructor may panic.
     }
-    signal_exit(process.pid, pid, reason.into());
+    signal_exit(process.pid, pid, reason.into_inner());
     if pid == process.pid {
         process.judge_arrived();
     }
@@ -329,9 +330,10 @@ pub fn exit(pid: Pid, reason: impl Into<ExitReason>) {
 ///
 /// In a thread that is not the runtime's, because its stack is not ours to unwind.
 pub fn exit_self(reason: impl Into<ExitReason>) -> ! {
+    let reason = Guarded::new(reason.into());
     let process = current();
     process.pass();
-    let reason = reason.into();
+    let reason = reason.into_inner();
     if process.is_foreign() {
         panic!("exit_self({reason}) in {}, a thread of the program's own", process.pid);
     }

@@ -214,8 +214,7 @@ pub(crate) fn count() -> usize {
 fn start_thread() -> Result<TimerThread, SpawnError> {
     let parker = Parker::new();
     let unparker = parker.unparker().clone();
-    let builder =
-        thread::Builder::new().name("procession-timer".to_owned()).stack_size(STACK_SIZE);
+    let builder = thread::Builder::new().name("procession-timer".to_owned()).stack_size(STACK_SIZE);
     let run = move || {
         limits::begun();
         unwind::or_abort(|| run(&parker))

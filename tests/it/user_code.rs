@@ -251,6 +251,126 @@ mod reply {
     }
 }
 
+/// What is given to a call of the crate that does not come about is dropped there, and its
+/// destructor is no concern of the caller's.
+mod a_value_that_is_of_no_use {
+    use procession::gen_server::StartOptions;
+    use procession::proc_lib;
+    use procession::process::SpawnError;
+
+    use super::*;
+    use crate::puppet::*;
+
+    /// Asks for nothing, with a value in hand.
+    fn ask_with(bomb: Bomb) -> Ask<()> {
+        ask(move |_, _| {
+            std::mem::forget(bomb);
+            reply(())
+        })
+    }
+
+    /// A server that does not run any more.
+    fn nobody() -> ServerRef<Puppet> {
+        let server = puppet();
+        server.stop().unwrap();
+        server
+    }
+
+    #[test]
+    fn as_nobody_is_called_with_it_is_dropped() {
+        for server in [nobody(), ServerRef::named("user_code::nobody")] {
+            assert_eq!(server.call(ask_with(Bomb)), Err(CallError::NoProc));
+            let request = server.send_request(ask_with(Bomb));
+            assert_eq!(request.receive_response(patience()), Some(Err(CallError::NoProc)));
+            server.tell(|_| noreply());
+        }
+    }
+
+    #[test]
+    fn as_a_call_of_oneself_is_refused_is_dropped() {
+        let server = puppet();
+        let itself = server.clone();
+        let outcome = server.ask(move |_, _| reply(itself.call(ask_with(Bomb))));
+        assert_eq!(outcome, Ok(Err(CallError::CallingSelf(pid_of(&server)))));
+    }
+
+    #[test]
+    fn as_a_call_that_closes_a_cycle_is_refused_is_dropped() {
+        let (a, b) = (puppet(), puppet());
+        let (to_a, to_b) = (a.clone(), b.clone());
+        let cycle = vec![pid_of(&b), pid_of(&a)];
+        let outcome =
+            a.ask(move |_, _| reply(to_b.ask(move |_, _| reply(to_a.call(ask_with(Bomb))))));
+        assert_eq!(outcome, Ok(Ok(Err(CallError::Deadlock(cycle)))));
+    }
+
+    #[test]
+    fn as_a_process_is_not_spawned_is_dropped() {
+        let name = "user_code::taken";
+        process::register(name, process::self_pid()).unwrap();
+        let bomb = Bomb;
+        let body = move || std::mem::forget(bomb);
+        let outcome = Builder::new().name(name).spawn(body);
+        assert!(matches!(outcome, Err(SpawnError::Name(_))), "{outcome:?}");
+
+        let bomb = Bomb;
+        let options = proc_lib::StartOptions::new().spawn_options(Builder::new().name(name));
+        let outcome: Result<(), _> = proc_lib::start_with(options, move |_| std::mem::forget(bomb));
+        assert!(matches!(outcome, Err(proc_lib::StartError::Spawn(_))), "{outcome:?}");
+
+        let bomb = Bomb;
+        let options = StartOptions::new().spawn_options(Builder::new().name(name));
+        let init = script(move || {
+            std::mem::forget(bomb);
+            ready(Puppet::default())
+        });
+        let outcome = Puppet::start_with(init, options);
+        assert!(matches!(outcome, Err(StartError::Spawn(_))), "{outcome:?}");
+    }
+
+    /// Has a process that is killed use the crate with a value in hand. It ends as any other.
+    #[track_caller]
+    fn end_with_bomb(then: impl FnOnce(Pid) + Send + 'static) {
+        let me = process::self_pid();
+        let busy = busy(Builder::new(), move || then(me));
+        process::exit(busy.pid, ExitReason::Kill);
+        drop(busy.let_go);
+        assert_eq!(down_reason(busy.monitor), ExitReason::Killed);
+        assert_no_message();
+    }
+
+    #[test]
+    fn as_the_caller_ends_is_dropped() {
+        end_with_bomb(|to| process::send(to, Bomb));
+        end_with_bomb(|to| {
+            let server = ServerRef::<Puppet>::from_pid(to);
+            server.send(Bomb);
+        });
+        end_with_bomb(|to| _ = ServerRef::<Puppet>::from_pid(to).call(ask_with(Bomb)));
+        end_with_bomb(|to| drop(ServerRef::<Puppet>::from_pid(to).send_request(ask_with(Bomb))));
+        end_with_bomb(|_| {
+            let bomb = Bomb;
+            _ = process::spawn(move || std::mem::forget(bomb));
+        });
+        end_with_bomb(|_| {
+            let bomb = Bomb;
+            _ = proc_lib::start::<()>(move |_| std::mem::forget(bomb));
+        });
+        end_with_bomb(|to| process::exit(to, ExitReason::new(Fuse(Bomb))));
+        end_with_bomb(|_| process::exit_self(ExitReason::new(Fuse(Bomb))));
+    }
+
+    /// Makes a reason of what is in it.
+    #[derive(Debug)]
+    struct Fuse(#[allow(dead_code, reason = "it is there to be dropped")] Bomb);
+
+    impl PartialEq for Fuse {
+        fn eq(&self, _: &Fuse) -> bool {
+            true
+        }
+    }
+}
+
 mod destructors_of_thread_locals {
     use super::*;
 
