@@ -68,8 +68,15 @@
 //! cannot [`exit_self`]. Unless it has [asked for them](set_trap_exit) it does not get those that
 //! are `Normal`, as they would end nobody: what it starts and stops leaves nothing in its mailbox.
 //! If it is killed, its links and monitors hear `Killed` at once; calls that can fail then return
-//! their error, others panic with a plain message. When the thread ends, they hear `Normal`. In
-//! destructors of thread-locals that run after that, sending still works.
+//! their error, others panic with a plain message. When the thread ends, they hear `Normal`, or the
+//! panic that has ended it. In destructors of thread-locals that run after that, sending still
+//! works.
+//!
+//! That a thread has ended by a panic is known from the panic hook. So it is heard as `Normal` if a
+//! hook that was set later does not pass it on, or if it was begun by
+//! [`resume_unwind`](std::panic::resume_unwind), which calls no hook. A panic that is caught is
+//! forgotten when the thread next uses this crate; in one that does not, until it ends, nobody can
+//! tell it from one that has ended the thread.
 //!
 //! When `main` returns, the program ends, as in any Rust program, without waiting for other
 //! threads; [`shutdown`](crate::shutdown) ends all processes first.
@@ -79,10 +86,10 @@
 //! A process that panics writes a [crash report](crate::report) through the [`log`] crate, at level
 //! `error` with the target `procession::crash`, before others hear of its end; so does one of
 //! [`proc_lib`](crate::proc_lib), as all servers are, that ends abnormally in another way. A panic
-//! message is not printed otherwise: the first spawn installs a panic hook that keeps it for the
-//! report, and calls the hook that was there before for panics in threads that run no process. A
-//! killed process whose thread had to be left behind is reported at level `warn` with the target
-//! `procession::abandoned`.
+//! message is not printed otherwise: the first process to begin, be it a thread of the program's
+//! own, installs a panic hook that keeps it for the report, and calls the hook that was there
+//! before for panics in threads that are not the runtime's. A killed process whose thread had to be
+//! left behind is reported at level `warn` with the target `procession::abandoned`.
 //!
 //! What processes cost, how many fit, and what can be set, is in [`tuning`].
 //!

@@ -270,8 +270,64 @@ mod a_panic_in_a_thread_of_the_programs_own {
 
         thread.join().unwrap_err();
         assert_eq!(heard("in a thread that is a process"), 1);
-        assert_eq!(down_reason(monitor), ExitReason::Normal);
+        let reason = down_reason(monitor);
+        let message = format!("{MEANT}in a thread that is a process");
+        assert_eq!(reason.as_panic().unwrap().message, message);
         assert!(logged("in a thread that is a process").is_empty());
+    }
+}
+
+/// Panics in a thread of the program's own that is a process, and returns how its end is heard.
+fn panic_in_own_thread() -> ExitReason {
+    let (pid_sender, pid) = mpsc::channel();
+    let (let_go, held) = mpsc::channel::<()>();
+    let thread = thread::spawn(move || {
+        pid_sender.send(process::self_pid()).unwrap();
+        _ = held.recv();
+        panic!("{MEANT}in a thread of its own");
+    });
+    let monitor = process::monitor(pid.recv().unwrap());
+    drop(let_go);
+    thread.join().unwrap_err();
+    down_reason(monitor)
+}
+
+mod the_end_of_a_thread_of_the_programs_own {
+    use super::*;
+
+    #[test]
+    fn by_a_panic_is_heard_before_any_process_is_spawned() {
+        let scene = || assert!(panic_in_own_thread().as_panic().is_some());
+        play_aside(&[], scene, |_| {});
+    }
+
+    #[test]
+    fn by_a_panic_is_normal_to_who_hears_of_it_if_another_hook_is_in_the_way() {
+        let scene = || {
+            in_process(|| {});
+            let runtimes = panic::take_hook();
+            panic::set_hook(Box::new(|_| {}));
+            assert_eq!(panic_in_own_thread(), ExitReason::Normal);
+
+            // One that passes it on is not.
+            panic::set_hook(Box::new(move |info| runtimes(info)));
+            assert!(panic_in_own_thread().as_panic().is_some());
+        };
+        play_aside(&[], scene, |_| {});
+    }
+
+    #[test]
+    fn can_spawn_the_first_process_while_it_panics() {
+        let scene = || {
+            let (sender, spawned) = mpsc::channel();
+            let thread = thread::spawn(move || {
+                let _guard = OnDrop(|| sender.send(process::spawn(|| {}).is_ok()).unwrap());
+                panic!("{MEANT}before the first process");
+            });
+            thread.join().unwrap_err();
+            assert_eq!(spawned.recv(), Ok(true));
+        };
+        play_aside(&[], scene, |_| {});
     }
 }
 

@@ -5,11 +5,13 @@
 //! watch that ends a foreign thread's process has one.
 
 use std::cell::Cell;
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use once_cell::sync::Lazy;
 
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, Panic};
 use crate::id::Pid;
 
 use super::lifecycle;
@@ -41,8 +43,19 @@ pub(crate) enum Standing {
 #[derive(Debug)]
 pub(crate) struct Ended;
 
+/// What is known of the panics of a thread of the program's own.
+struct Panicked {
+    process: Process,
+    /// What the hook saw, the last one last. Those before it may be caught already, or it may be
+    /// one in a destructor that runs because of them.
+    panics: Vec<Panic>,
+}
+
 thread_local! {
     static CURRENT: Cell<Option<Process>> = const { Cell::new(None) };
+    /// The process of a foreign thread since it has begun to panic; then it is not in `CURRENT`. So
+    /// it is looked at again at the next use of the crate, which costs the others nothing.
+    static PANICKED: Cell<Option<ManuallyDrop<Box<Panicked>>>> = const { Cell::new(None) };
     static WATCH: Watch = const { Watch };
 }
 
@@ -51,10 +64,53 @@ struct Watch;
 
 impl Drop for Watch {
     fn drop(&mut self) {
+        let reason = PANICKED.take().map(|panicked| {
+            let Panicked { process, mut panics } = *ManuallyDrop::into_inner(panicked);
+            CURRENT.set(Some(process));
+            panics.pop().map(|panic| ExitReason::Panic(Arc::new(panic)))
+        });
         if let Some(process) = CURRENT.get() {
-            lifecycle::leave_foreign(process);
+            lifecycle::leave_foreign(process, reason.flatten().unwrap_or(ExitReason::Normal));
         }
     }
+}
+
+/// Keeps what the hook sees of a panic of a foreign thread's, if the thread is a process.
+pub(crate) fn begin_panic(see: impl FnOnce() -> Panic) {
+    let mut panicked = match (PANICKED.take(), CURRENT.take()) {
+        (Some(panicked), _) => panicked,
+        (None, Some(process)) if process.is_foreign() && !is_thread_ending() => {
+            ManuallyDrop::new(Box::new(Panicked { process, panics: Vec::new() }))
+        }
+        (None, process) => return CURRENT.set(process),
+    };
+    panicked.panics.push(see());
+    PANICKED.set(Some(panicked));
+}
+
+/// Forgets the panic with this message, which the runtime has caught.
+#[cold]
+pub(crate) fn panic_caught(message: &str) {
+    if let Some(mut panicked) = PANICKED.take() {
+        panicked.panics.pop_if(|last| last.message == message);
+        PANICKED.set(Some(panicked));
+        _ = process_that_panicked();
+    }
+}
+
+/// The process of a thread that has begun to panic. One that does not panic any more has caught it,
+/// and goes on.
+#[cold]
+fn process_that_panicked() -> Option<Process> {
+    let panicked = PANICKED.take()?;
+    let process = panicked.process;
+    if std::thread::panicking() {
+        PANICKED.set(Some(panicked));
+    } else {
+        drop(ManuallyDrop::into_inner(panicked));
+        CURRENT.set(Some(process));
+    }
+    Some(process)
 }
 
 /// Returns the calling process. A thread that was none becomes one.
@@ -72,11 +128,11 @@ pub(crate) fn is_left_behind() -> bool {
 /// Returns the calling process, if the thread is one already.
 #[inline]
 pub(crate) fn current_if_any() -> Option<Process> {
-    CURRENT.get()
+    CURRENT.get().or_else(process_that_panicked)
 }
 
-/// Ends the caller here, if it is a process that is to end; else gives `value`, which is the user's,
-/// back. A destructor may ask, too.
+/// Ends the caller here, if it is a process that is to end; else gives `value`, which is the
+/// user's, back. A destructor may ask, too.
 #[inline]
 pub(crate) fn pass_with<T>(value: T) -> T {
     match ending() {
@@ -99,11 +155,14 @@ pub(crate) fn set_current(process: Option<Process>) {
 
 #[cold]
 fn adopt() -> Process {
+    if let Some(process) = process_that_panicked() {
+        return process;
+    }
     let process = worker::begin_foreign();
     CURRENT.set(Some(process));
     if is_thread_ending() {
         // Nobody would end it later.
-        lifecycle::leave_foreign(process);
+        lifecycle::leave_foreign(process, ExitReason::Normal);
         return process.departed();
     }
     process

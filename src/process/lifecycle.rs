@@ -75,9 +75,10 @@ pub(crate) fn run(process: Process, body: worker::Body) -> bool {
     freed
 }
 
-/// Ends the process of a foreign thread that is ending.
-pub(crate) fn leave_foreign(process: Process) {
-    if unwind::or_abort(|| end(process, Outcome::Left(ExitReason::Normal))) {
+/// Ends the process of a foreign thread that is ending, by a panic if `reason` is one: the hook has
+/// reported it.
+pub(crate) fn leave_foreign(process: Process, reason: ExitReason) {
+    if unwind::or_abort(|| end(process, Outcome::Left(reason))) {
         worker::recycle(process.slot);
     }
     // What destructors of thread-locals do from here on is not done to the slot's next process.

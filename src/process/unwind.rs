@@ -2,8 +2,13 @@
 //!
 //! An exit unwinds the thread with a private payload, so that destructors run. It does not pass
 //! through the panic hook. A panic of the user's does: the hook, installed when the first process
-//! is spawned, keeps what it sees for the crash report and prints nothing, if the thread runs a
-//! process; on other threads it calls the hook that was there before.
+//! begins, keeps what it sees for the crash report and prints nothing, if the thread is the
+//! runtime's and runs a process; on other threads it calls the hook that was there before.
+//!
+//! A thread of the program's own that is a process may end by a panic, which nobody tells its
+//! process: what catches it is the standard library's. So the hook [keeps](current::begin_panic)
+//! what it sees there, too, until the thread uses the crate outside a panic again: then it was
+//! caught.
 
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -15,6 +20,8 @@ use std::thread;
 
 use crate::exit::{ExitReason, Panic};
 use crate::report::{drop_payload, log_caught};
+
+use super::current;
 
 /// The payload by which a process unwinds to its end.
 struct Unwinding(ExitReason);
@@ -43,7 +50,9 @@ pub(crate) fn run(body: impl FnOnce() -> ExitReason) -> Outcome {
 
 /// Runs user code that is to give the runtime a value.
 pub(crate) fn catch_value<T>(body: impl FnOnce() -> T) -> thread::Result<T> {
-    panic::catch_unwind(AssertUnwindSafe(body))
+    panic::catch_unwind(AssertUnwindSafe(body)).inspect_err(|payload| {
+        current::panic_caught(panic_message(&**payload));
+    })
 }
 
 /// The exit reason that a panic's payload stands for.
@@ -66,7 +75,7 @@ fn panic_message(payload: &(dyn Any + Send)) -> &str {
 
 /// Drops `value`; a panic of its destructor is logged and goes no further.
 pub(crate) fn drop_caught<T>(value: T) {
-    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(value))) {
+    if let Err(payload) = catch_value(|| drop(value)) {
         report_caught("a destructor", payload);
     }
 }
@@ -136,28 +145,34 @@ pub(crate) fn set_in_body(in_body: bool) {
     IN_BODY.set(in_body);
 }
 
-/// Installs the panic hook, once.
+/// Installs the panic hook, once. It cannot be done while the thread panics.
 pub(crate) fn install_hook() {
     static INSTALLED: Once = Once::new();
+    if INSTALLED.is_completed() || thread::panicking() {
+        return;
+    }
     INSTALLED.call_once(|| {
         let previous = panic::take_hook();
-        panic::set_hook(Box::new(
-            move |info| {
-                if IN_BODY.get() { remember(info) } else { previous(info) }
-            },
-        ));
+        panic::set_hook(Box::new(move |info| {
+            if IN_BODY.get() {
+                // Out of reach only in the last moments of a thread, when no process is left to
+                // report on.
+                _ = LAST_SEEN.try_with(|last| last.set(Some(Box::new(see(info)))));
+            } else {
+                current::begin_panic(|| see(info));
+                previous(info);
+            }
+        }));
     });
 }
 
-fn remember(info: &PanicHookInfo<'_>) {
+fn see(info: &PanicHookInfo<'_>) -> Panic {
     let backtrace = Backtrace::capture();
-    let seen = Panic {
+    Panic {
         message: panic_message(info.payload()).to_owned(),
         location: info.location().map(ToString::to_string),
         backtrace: (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string()),
-    };
-    // Out of reach only in the last moments of a thread, when no process is left to report on.
-    _ = LAST_SEEN.try_with(|last| last.set(Some(Box::new(seen))));
+    }
 }
 
 /// What the hook saw of the panic with this message, or just the message.

@@ -27,6 +27,7 @@ use super::limits;
 use super::slot::{Profile, Settings, Slot};
 use super::table;
 use super::tuning;
+use super::unwind;
 
 /// How long a finished thread waits for the next process.
 const IDLE_TIME: Duration = Duration::from_secs(10);
@@ -345,6 +346,7 @@ pub(crate) fn hand_over(process: Process, body: Body) {
 
 /// Makes the calling thread, which is not ours, a process.
 pub(crate) fn begin_foreign() -> Process {
+    unwind::install_hook(); // It sees the panic that the thread may end by.
     let slot = bare_slot();
     let settings = Settings { trap_exit: false, foreign: true, kill_grace: Duration::ZERO };
     let pid = slot.begin(Profile::new(std::sync::Arc::from([])), settings);

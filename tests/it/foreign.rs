@@ -196,12 +196,107 @@ mod the_end_of_a_thread {
     }
 
     #[test]
-    fn is_normal_even_if_it_panics() {
-        // Its panic is the program's own business.
+    fn is_the_panic_that_has_ended_it() {
         let thread = thread(|| panic!("a panic of the program's own"));
         let monitor = process::monitor(thread.pid);
         thread.join_panicked();
-        assert_eq!(down_reason(monitor), ExitReason::Normal);
+
+        let reason = down_reason(monitor);
+        let panic = reason.as_panic().expect("a panic");
+        assert_eq!(panic.message, "a panic of the program's own");
+        assert!(panic.location.as_ref().unwrap().starts_with(file!()), "{panic:?}");
+    }
+
+    #[test]
+    fn by_a_panic_takes_linked_processes_along() {
+        let thread = thread(|| panic!("a panic of the program's own"));
+        let pid = thread.pid;
+        let (_, monitor) = begun(Builder::new(), move || {
+            process::link(pid);
+            idle_body();
+        });
+        wait_until(|| process::info(pid).unwrap().links.len() == 1);
+        thread.join_panicked();
+        assert!(down_reason(monitor).as_panic().is_some());
+    }
+
+    #[test]
+    fn is_the_panic_of_a_scoped_thread() {
+        let (known, pids) = mpsc::channel();
+        let (let_go, held) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            let thread = scope.spawn(move || {
+                known.send(process::self_pid()).unwrap();
+                _ = held.recv();
+                panic!("a panic in a scope");
+            });
+            let monitor = process::monitor(pids.recv().unwrap());
+            drop(let_go);
+            thread.join().unwrap_err();
+            assert_eq!(down_reason(monitor).as_panic().unwrap().message, "a panic in a scope");
+        });
+    }
+
+    #[test]
+    fn is_the_panic_though_destructors_use_the_crate_meanwhile() {
+        let me = process::self_pid();
+        let thread = thread(move || {
+            let _guard = OnDrop(|| {
+                process::send(me, process::self_pid());
+                process::catch(|| panic!("another panic")).unwrap_err();
+            });
+            panic!("the first panic");
+        });
+        let (pid, monitor) = (thread.pid, process::monitor(thread.pid));
+        assert_eq!(thread.join_panicked(), "the first panic");
+        assert_eq!(expect::<Pid>(), pid);
+        assert_eq!(down_reason(monitor).as_panic().unwrap().message, "the first panic");
+    }
+
+    #[test]
+    fn is_normal_after_panics_that_were_caught() {
+        let ends: [fn(); 4] = [
+            || {
+                catch_unwind(|| panic!("a panic that is caught")).unwrap_err();
+                process::self_pid();
+            },
+            || {
+                catch_unwind(|| panic!("a panic that is caught")).unwrap_err();
+                process::whereis("foreign::nobody");
+                process::checkpoint();
+            },
+            || _ = process::catch(|| panic!("a panic that is caught")).unwrap_err(),
+            || {
+                let _guard = OnDrop(|| _ = process::self_pid());
+                catch_unwind(|| panic!("a panic that is caught")).unwrap_err();
+            },
+        ];
+        for end in ends {
+            let thread = thread(end);
+            let monitor = process::monitor(thread.pid);
+            thread.join();
+            assert_eq!(down_reason(monitor), ExitReason::Normal);
+        }
+    }
+
+    #[test]
+    fn is_the_last_panic_after_one_that_was_caught() {
+        let thread = thread(|| {
+            catch_unwind(|| panic!("a panic that is caught")).unwrap_err();
+            panic!("a panic that is not");
+        });
+        let monitor = process::monitor(thread.pid);
+        thread.join_panicked();
+        assert_eq!(down_reason(monitor).as_panic().unwrap().message, "a panic that is not");
+    }
+
+    #[test]
+    fn is_the_kill_of_one_that_panics_as_it_was_killed() {
+        let thread = thread(|| process::send(process::self_pid(), ()));
+        let monitor = process::monitor(thread.pid);
+        process::exit(thread.pid, ExitReason::Kill);
+        thread.join_panicked();
+        assert_eq!(down_reason(monitor), ExitReason::Killed);
     }
 
     #[test]
