@@ -42,7 +42,7 @@ use crate::process::current::Process;
 use crate::process::current::{current, pass_with};
 use crate::process::mailbox::Signal;
 use crate::process::monitor;
-use crate::process::reply_slot::ServerDown;
+use crate::process::reply_slot::{Deadlocked, ServerDown};
 use crate::process::unwind::{Guarded, drop_caught};
 use crate::process::wait_edge::Cycle;
 
@@ -278,7 +278,10 @@ impl<R: Send + 'static> Pending<R> {
             Err(message) => match message.downcast::<Down>() {
                 Ok(_) if !self.found => Err(CallError::NoProc),
                 Ok(down) => Err(CallError::Down(down.reason)),
-                Err(_) => unreachable!("only an answer or a DOWN ends a request"),
+                Err(message) => match message.downcast::<Deadlocked>() {
+                    Ok(deadlocked) => Err(CallError::Deadlock(deadlocked.cycle)),
+                    Err(_) => unreachable!("nothing else ends a request"),
+                },
             },
         }
     }
@@ -289,11 +292,15 @@ impl<R: Send + 'static> Pending<R> {
     }
 }
 
-/// The request with replies of type `R` that `message` ends: by its answer, or by a DOWN.
+/// The request with replies of type `R` that `message` ends: by its answer, by a DOWN, or as it
+/// would never be answered.
 pub(crate) fn ended_request<R: Send + 'static>(message: &Message) -> Option<NonZeroU64> {
-    match message.downcast_ref::<Answer<R>>() {
-        Some(answer) => Some(answer.request),
-        None => message.downcast_ref::<Down>().map(|down| down.monitor.id),
+    if let Some(answer) = message.downcast_ref::<Answer<R>>() {
+        return Some(answer.request);
+    }
+    match message.downcast_ref::<Down>() {
+        Some(down) => Some(down.monitor.id),
+        None => message.downcast_ref::<Deadlocked>().map(|deadlocked| deadlocked.request),
     }
 }
 
@@ -338,7 +345,10 @@ fn open_answer<R: Send + 'static>(reply: Message) -> Result<R, CallError> {
         Ok(answer) => answer.outcome,
         Err(reply) => match reply.downcast::<ServerDown>() {
             Ok(down) => Err(CallError::Down(down.0)),
-            Err(_) => unreachable!("a reply is the request, an answer, or the server's end"),
+            Err(reply) => match reply.downcast::<Deadlocked>() {
+                Ok(deadlocked) => Err(CallError::Deadlock(deadlocked.cycle)),
+                Err(_) => unreachable!("a reply is the request, an answer, or why there is none"),
+            },
         },
     }
 }

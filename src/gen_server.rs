@@ -140,8 +140,9 @@
 //!   its client [`CallError::NoReply`] at once, where OTP lets it time out.
 //! - A call that would wait for ever, since the server waits for the caller, through however many
 //!   others, returns [`CallError::Deadlock`] at once, even if it has a time-out, with which OTP
-//!   would let it time out. Starts and stops count as waits, too; requests whose replies are asked
-//!   for later do not, nor those that a process has received by itself and may have sent on.
+//!   would let it time out. Starts and stops count as waits, too, and so does that of a supervisor
+//!   for the ends of its children; requests whose replies are asked for later do not, nor those
+//!   that a process has received by itself and may have sent on.
 //! - A server that was killed and has not left its code is [`CallError::NoProc`] to a call.
 //! - Callbacks return a `Result`; an `Err` is `{stop, Reason, State}`. There is no
 //!   `bad_return_value`, and no throw to return by. After a callback that failed, `terminate` and

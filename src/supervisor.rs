@@ -77,6 +77,9 @@
 //! - What is wrong with a child spec is mostly ruled out by types. The rest is a [`SpecError`].
 //! - A child that is killed has a [grace](crate::process::Builder::kill_grace) to leave its code,
 //!   as every process here: a supervisor waits for it that much longer at most.
+//! - A child that calls its supervisor while that waits for it to end, directly or through others,
+//!   gets [`CallError::Deadlock`](crate::CallError::Deadlock) at once, where OTP lets both wait
+//!   until the child is killed, or for ever.
 //! - A child of a `simple_one_for_one` supervisor is started with one value, not with a list of
 //!   arguments behind those of the spec. What is asked by id in other supervisors does not exist
 //!   there, and `which_children` says what the template is called, where OTP says `undefined`.

@@ -298,8 +298,10 @@ impl<T: Send + 'static> Starter<T> {
     }
 
     fn send(self, value: T, ends: bool) {
-        // First: no edge stands for a wait that is over.
-        Process::of(self.pid).slot.wait.edge.clear(self.start);
+        // First: no edge stands for a wait that is over. That for the end is not.
+        if !ends {
+            Process::of(self.pid).slot.wait.edge.clear(self.start);
+        }
         process::send(self.pid, Acknowledgement { start: self.start, value, ends });
     }
 }

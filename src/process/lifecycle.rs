@@ -105,16 +105,14 @@ fn end(process: Process, outcome: Outcome) -> bool {
     slot.leaving.store(true, Ordering::Relaxed);
     slot.mailbox.drain(pid.generation()).drop_caught();
     dictionary::clear(process);
-    if !process.is_foreign() {
-        worker::begin_return(); // Before anybody hears of the end, and wants the place.
-    }
     if slot.close(pid.generation()) {
         // Dropped last: a destructor may take its time, and nobody shall wait for it.
         let late = slot.mailbox.drain(pid.generation());
-        announce(process);
+        announce(process, begin_return);
         late.drop_caught();
     } else {
         // Somebody else has told the exit, or is about to. Here is the thread back.
+        begin_return(process);
         let mut late = slot.mailbox.drain(pid.generation());
         late.bounce();
         late.drop_caught();
@@ -125,8 +123,16 @@ fn end(process: Process, outcome: Outcome) -> bool {
     slot.leave(pid.generation())
 }
 
-/// Steps 4 to 6: lets the world know that `process` has ended.
-fn announce(process: Process) {
+/// Says that the thread of `process`, who is the caller, will soon be free for another.
+fn begin_return(process: Process) {
+    if !process.is_foreign() {
+        worker::begin_return();
+    }
+}
+
+/// Steps 4 to 6: lets the world know that `process` has ended. Before anybody hears of it, who may
+/// want the place, does `before`.
+fn announce(process: Process, before: impl FnOnce(Process)) {
     let pid = process.pid;
     let reason = process.settle(ExitReason::Killed);
     // Names first: whoever hears of the exit may register the name again at once.
@@ -138,6 +144,7 @@ fn announce(process: Process) {
     let mut links = ties.links;
     let children = Children::signal(pid, &reason, &mut links);
     await_gone(process, children);
+    before(process);
     let farewell = process.slot.untold.lock().take_farewell();
     farewell.into_iter().for_each(|farewell| farewell());
     for (peer, id) in links {
@@ -216,7 +223,7 @@ fn kill(target: Process) {
 fn tell(target: Process) {
     unwind::or_abort(|| {
         let orphans = target.slot.mailbox.drain(target.pid.generation());
-        announce(target);
+        announce(target, |_| {});
         if target.slot.told(target.pid.generation()) {
             worker::recycle(target.slot);
         }

@@ -32,6 +32,14 @@ use super::unwind::drop_caught;
 #[derive(Debug)]
 pub(crate) struct ServerDown(pub(crate) ExitReason);
 
+/// What comes instead of a reply when the server waits, perhaps through others, for the client.
+#[derive(Debug)]
+pub(crate) struct Deadlocked {
+    pub(crate) request: NonZeroU64,
+    /// Who waits for whom, the client first.
+    pub(crate) cycle: Vec<Pid>,
+}
+
 /// What a process waits for, and what has come of it.
 #[derive(Default)]
 #[repr(C)] // What is changed when a reply is put here stands together.
@@ -113,6 +121,11 @@ impl ReplySlot {
         let unchanged = self.awaited.load(Ordering::SeqCst) == request.get();
         let matches = (index, generation) == (server.index().into(), server.generation().get());
         (unchanged && matches).then_some(request)
+    }
+
+    /// Whether the owner waits for the reply of `request`.
+    pub(crate) fn awaits(&self, request: NonZeroU64) -> bool {
+        self.awaited.load(Ordering::SeqCst) == request.get()
     }
 
     pub(crate) fn is_answered(&self) -> bool {

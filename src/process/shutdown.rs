@@ -15,6 +15,7 @@ use super::monitor::monitor;
 use super::receive::{deadline_after, mark, receive_match_since, time_left};
 use super::slot::Slot;
 use super::table;
+use super::wait_edge::Cause;
 
 /// How many calls of [`shutdown`] are under way.
 static SHUTTING_DOWN: AtomicUsize = AtomicUsize::new(0);
@@ -80,6 +81,8 @@ fn is_ours(pid: Pid, caller: Process) -> bool {
 fn end_all(pids: Vec<Pid>, timeout: Duration) -> Vec<Pid> {
     let since = mark();
     let mut waiting: BTreeMap<_, _> = pids.into_iter().map(|pid| (monitor(pid), pid)).collect();
+    let ends = waiting.iter().map(|(monitor, pid)| (*pid, monitor.id)).collect();
+    let _waiting = current().wait_for_ends(ends, Cause::Signal);
     waiting.values().for_each(|pid| exit(*pid, ExitReason::Shutdown));
     await_downs(&mut waiting, since, timeout);
 

@@ -56,7 +56,7 @@ use super::mailbox::{Envelope, Mailbox, Orphans, Signal};
 use super::reply_slot::{Clients, ReplySlot};
 use super::ties::{Ties, Untold};
 use super::unwind::drop_caught;
-use super::wait_edge::WaitEdge;
+use super::wait_edge::{Ends, WaitEdge};
 use super::worker::Job;
 
 /// What the process of a slot is doing.
@@ -121,6 +121,8 @@ pub(crate) struct Slot {
     sweep: Mutex<()>,
     pub(crate) mailbox: Mailbox,
     pub(crate) wait: CachePadded<Wait>,
+    /// Whose ends it waits for.
+    pub(crate) ends: Ends,
     /// How many processes wait for a reply of this one.
     pub(crate) clients: CachePadded<Clients>,
     /// Only the slot's own thread parks, so it never waits for this lock.
@@ -204,6 +206,7 @@ impl Slot {
             sweep: Mutex::new(()),
             mailbox: Mailbox::new(),
             wait: CachePadded::default(),
+            ends: Ends::default(),
             clients: CachePadded::default(),
             unparker: parker.unparker().clone(),
             parker: Mutex::new(parker),

@@ -134,6 +134,11 @@ impl Ties {
         }
     }
 
+    /// Whether a message sent to the alias would be let in.
+    pub(crate) fn has_alias(&self, alias: NonZeroU64) -> bool {
+        self.aliases.contains_key(&alias)
+    }
+
     /// Judges a message sent to an alias: whether it is let in, and which monitor it ends.
     pub(crate) fn admit_aliased(&mut self, alias: NonZeroU64) -> (bool, Option<Monitor>) {
         match self.aliases.get(&alias) {

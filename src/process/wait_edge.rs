@@ -6,29 +6,91 @@
 //! wait that is over. (One that is over because its target has ended leads nowhere: a walk ends at
 //! a process that is not alive.)
 //!
+//! A process that waits until several have ended, as a supervisor does that stops its children, has
+//! an edge to each of them. Where it has told them to end by an exit signal, there is none to those
+//! that do not trap exits: whatever they wait for, the signal ends them.
+//!
 //! A process that waits can be made to wait for another one before it is through: by the destructor
 //! of something that it drops as it sorts what arrives. The inner wait has no edge then; the outer
 //! one stands, and is as true as before.
 //!
-//! A process about to wait sets its edge, then follows the edges from there. If they lead back to
-//! it, it follows them once more: if the second walk finds the same edges with the same numbers,
-//! which are never used again, all of them stood at one moment between the two. Edges are set and
-//! read in one order for all (SeqCst), so of two processes that close a cycle at the same moment at
-//! least one sees it.
+//! A process about to wait sets its edge, then looks for a way along the edges that leads back to
+//! it. If there is one, it looks at each edge of that way once more: if all stand with the same
+//! numbers, which are never used again, all of them stood at one moment between the two. Edges are
+//! set and read in one order for all (SeqCst), so of two processes that close a cycle at the same
+//! moment at least one sees it. A call, a start or a stop is then refused. A wait for ends cannot
+//! be; so a call is, of those in the cycle, as if it had been the last.
 
+use std::collections::BTreeSet;
+use std::mem;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::id::Pid;
+use parking_lot::Mutex;
 
+use crate::id::{Pid, unique};
+use crate::message::Message;
+
+use super::address::deliver;
 use super::current::Process;
+use super::mailbox::Special;
+use super::reply_slot::Deadlocked;
+
+/// Set in the number of a wait for several, whose edges, each with its own, are kept elsewhere.
+const SEVERAL: u64 = 1 << 63;
+
+/// The edges from one process.
+#[derive(Debug)]
+enum Edges {
+    None,
+    One(Edge),
+    Several(Vec<Edge>),
+}
+
+/// The process at the other end, and the number of the request.
+type Edge = (Pid, NonZeroU64);
+
+/// Whose ends a slot's process waits for.
+#[derive(Debug, Default)]
+pub(crate) struct Ends(Mutex<AwaitedEnds>);
+
+#[derive(Debug, Default)]
+struct AwaitedEnds {
+    /// The number of the wait.
+    number: u64,
+    edges: Vec<Edge>,
+    cause: Cause,
+}
+
+/// Why processes are going to end that are waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// By themselves.
+    #[default]
+    Own,
+    /// They get an exit signal, which ends those that do not trap it.
+    Signal,
+}
+
+impl Ends {
+    /// The edges of the wait with this number.
+    fn read(&self, number: u64) -> Vec<Edge> {
+        let ends = self.0.lock();
+        if ends.number != number {
+            return Vec::new();
+        }
+        let goes_on = |pid: Pid| ends.cause == Cause::Own || Process::of(pid).traps_exits();
+        ends.edges.iter().copied().filter(|(pid, _)| goes_on(*pid)).collect()
+    }
+}
 
 /// The edge from one slot's process to the one it waits for.
 ///
 /// Only the owner sets it, and only when it is clear; anybody may clear it.
 #[derive(Debug, Default)]
 pub(crate) struct WaitEdge {
-    /// The number of the request, 0 if there is no edge.
+    /// The number of the request, with [`SEVERAL`] set if there may be more than one; 0 if there is
+    /// no edge.
     request: AtomicU64,
     target_index: AtomicU64,
     target_generation: AtomicU64,
@@ -52,13 +114,24 @@ impl WaitEdge {
         _ = self.request.compare_exchange(request.get(), 0, Ordering::SeqCst, Ordering::SeqCst);
     }
 
-    fn read(&self) -> Option<(Pid, NonZeroU64)> {
+    fn read(&self) -> Option<Edge> {
         let request = NonZeroU64::new(self.request.load(Ordering::SeqCst))?;
         let index = u32::try_from(self.target_index.load(Ordering::Acquire)).ok()?;
         let generation = NonZeroU64::new(self.target_generation.load(Ordering::Acquire))?;
         // The number is never used again: if it is still there, the target is the one it came with.
         let unchanged = self.request.load(Ordering::SeqCst) == request.get();
         unchanged.then(|| (Pid::local(index, generation), request))
+    }
+
+    /// All edges, of which several are in `ends`.
+    fn read_all(&self, ends: &Ends) -> Edges {
+        let number = self.request.load(Ordering::SeqCst);
+        if number & SEVERAL == 0 {
+            return self.read().map_or(Edges::None, Edges::One);
+        }
+        let edges = ends.read(number);
+        let unchanged = self.request.load(Ordering::SeqCst) == number;
+        if unchanged { Edges::Several(edges) } else { Edges::None }
     }
 }
 
@@ -95,54 +168,167 @@ impl Process {
             return Ok(waiting);
         }
         edge.set(target, request);
-        if edge_of(target).is_none() {
+        if !waits(target) {
             return Ok(waiting); // The usual case: it waits for nobody.
         }
-        match standing_cycle(self.pid, edge_of) {
-            Some(cycle) => Err(Cycle(cycle)),
+        match cycle_through(self.pid, edges_of) {
+            Some(cycle) => {
+                // An exit signal comes first, as to any wait.
+                self.sort();
+                _ = self.check();
+                Err(Cycle(cycle))
+            }
             None => Ok(waiting),
+        }
+    }
+
+    /// Says that the caller, who is this process, waits until all of `ends` have ended; the numbers
+    /// are unique. Calls that would wait for that in turn are refused.
+    pub(crate) fn wait_for_ends(self, ends: Vec<Edge>, cause: Cause) -> Option<Waiting> {
+        let edge = &self.slot.wait.edge;
+        if edge.is_set() {
+            return None;
+        }
+        let request = unique() | const { NonZeroU64::new(SEVERAL).expect("it is not 0") };
+        let number = request.get();
+        let awaited = AwaitedEnds { number, edges: ends.clone(), cause };
+        drop(mem::replace(&mut *self.slot.ends.0.lock(), awaited));
+        edge.request.store(number, Ordering::SeqCst);
+        for end in ends.into_iter().filter(|(pid, _)| waits(*pid)) {
+            if cause == Cause::Own || Process::of(end.0).traps_exits() {
+                let only = |pid| if pid == self.pid { Edges::One(end) } else { edges_of(pid) };
+                break_cycles(self.pid, only);
+            }
+        }
+        Some(Waiting { edge, request })
+    }
+}
+
+/// Refuses a call of each cycle through `start`.
+fn break_cycles(start: Pid, edges_of: impl Fn(Pid) -> Edges) {
+    while let Some(way) = standing_way(start, &edges_of) {
+        let pids: Vec<Pid> = way.iter().map(|(pid, _)| *pid).collect();
+        let refused = (1..way.len()).any(|place| {
+            let mut cycle = pids.clone();
+            cycle.rotate_left(place);
+            refuse_call(way[place], cycle)
+        });
+        if !refused {
+            return; // There is none, or it is over.
         }
     }
 }
 
-/// The process that `pid` waits for, and the number of its request.
-fn edge_of(pid: Pid) -> Option<(Pid, NonZeroU64)> {
+/// Refuses a request, if it is a call, whose client is the first of `cycle`.
+fn refuse_call((client, request): Edge, cycle: Vec<Pid>) -> bool {
+    let slot = Process::of(client).slot;
+    let refusal = Message::new(Deadlocked { request, cycle });
+    if slot.wait.reply.awaits(request) {
+        slot.wait.edge.clear(request);
+        slot.answer(request, refusal);
+        return true;
+    }
+    // A call whose reply comes by the mailbox, through an alias, which stops and starts have none.
+    let is_call = slot.ties.lock().has_alias(request);
+    if is_call {
+        slot.wait.edge.clear(request);
+        deliver(client, Special::Aliased(request, refusal).into());
+    }
+    is_call
+}
+
+/// Whether `pid` waits for anybody.
+fn waits(pid: Pid) -> bool {
+    let process = Process::of(pid);
+    process.slot.wait.edge.request.load(Ordering::SeqCst) != 0 && process.is_running()
+}
+
+/// The processes that `pid` waits for, and the numbers of its requests.
+fn edges_of(pid: Pid) -> Edges {
     let process = Process::of(pid);
     // Read before the process is seen alive, so it is this process's and not its successor's.
-    let edge = process.slot.wait.edge.read();
-    edge.filter(|_| process.is_running())
+    let edges = process.slot.wait.edge.read_all(&process.slot.ends);
+    if process.is_running() { edges } else { Edges::None }
 }
 
-/// The cycle through `start`, if two walks agree that there is one.
-fn standing_cycle(
-    start: Pid,
-    edge_of: impl Fn(Pid) -> Option<(Pid, NonZeroU64)>,
-) -> Option<Vec<Pid>> {
-    let first = walk(start, &edge_of)?;
-    let second = walk(start, &edge_of)?;
-    (first == second).then(|| first.into_iter().map(|(pid, _)| pid).collect())
+/// The processes of a cycle through `start`, if there is one.
+fn cycle_through(start: Pid, edges_of: impl Fn(Pid) -> Edges) -> Option<Vec<Pid>> {
+    let way = standing_way(start, edges_of)?;
+    Some(way.into_iter().map(|(pid, _)| pid).collect())
 }
 
-/// The processes, and the numbers of their requests, on the way from `start` back to it.
-fn walk(
-    start: Pid,
-    edge_of: impl Fn(Pid) -> Option<(Pid, NonZeroU64)>,
-) -> Option<Vec<(Pid, NonZeroU64)>> {
-    let mut steps = Vec::new();
-    let mut at = start;
-    // A cycle that does not go through `start` comes back, sooner or later, to one of the processes
-    // kept here: the one that was reached after so many steps as are a power of two.
-    let mut kept = start;
+/// A way from `start` back to it, all of whose edges stood at one moment, if there is one: the
+/// processes on it, and the numbers of the edges that lead on.
+fn standing_way(start: Pid, edges_of: impl Fn(Pid) -> Edges) -> Option<Vec<Edge>> {
     loop {
-        let (next, request) = edge_of(at)?;
-        steps.push((at, request));
-        if next == start {
-            return Some(steps);
+        let (way, has_forks) = find_way(start, &edges_of)?;
+        let next = |place: usize| way.get(place + 1).map_or(start, |(pid, _)| *pid);
+        let mut steps = way.iter().enumerate();
+        if steps.all(|(place, (pid, number))| has_edge(edges_of(*pid), (next(place), *number))) {
+            return Some(way);
         }
-        if next == kept {
+        if !has_forks {
             return None;
         }
-        if steps.len().is_power_of_two() {
+        // It is gone, but there may be another one.
+    }
+}
+
+fn has_edge(edges: Edges, edge: Edge) -> bool {
+    match edges {
+        Edges::None => false,
+        Edges::One(other) => other == edge,
+        Edges::Several(others) => others.contains(&edge),
+    }
+}
+
+/// A process with several edges on the way, and those that were not followed yet.
+struct Fork {
+    at: Pid,
+    depth: usize,
+    edges: Vec<Edge>,
+}
+
+/// A way from `start` back to it, and whether there are forks on the way.
+fn find_way(start: Pid, edges_of: impl Fn(Pid) -> Edges) -> Option<(Vec<Edge>, bool)> {
+    let mut way = Vec::new();
+    let (mut forks, mut forked) = (Vec::<Fork>::new(), BTreeSet::new());
+    let mut at = start;
+    // A cycle that does not go through `start` comes back, sooner or later, to a fork, or to one of
+    // the processes kept here: the one that was reached after so many steps as are a power of two.
+    let mut kept = start;
+    loop {
+        let mut step = None;
+        match edges_of(at) {
+            Edges::None => {}
+            Edges::One(edge) => step = Some((at, edge)),
+            Edges::Several(edges) => {
+                if forked.insert(at) {
+                    forks.push(Fork { at, depth: way.len(), edges });
+                }
+            }
+        }
+        if let Some((_, (next, _))) = step
+            && next == kept
+            && next != start
+        {
+            step = None;
+        }
+        while step.is_none() {
+            let fork = forks.last_mut()?;
+            way.truncate(fork.depth);
+            step = fork.edges.pop().map(|edge| (fork.at, edge));
+            match step {
+                Some((_, (next, _))) => kept = next,
+                None => _ = forks.pop(),
+            }
+        }
+        let (from, (next, number)) = step?;
+        way.push((from, number));
+        if next == start {
+            return Some((way, !forked.is_empty()));
+        }
+        if way.len().is_power_of_two() {
             kept = next;
         }
         at = next;
@@ -172,7 +358,8 @@ mod tests {
             .map(|((from, to), request)| (pid(*from), (pid(*to), number(request))))
             .collect();
         let expected = expected.map(|pids| pids.iter().map(|it| pid(*it)).collect::<Vec<_>>());
-        assert_eq!(standing_cycle(pid(start), |pid| edges.get(&pid).copied()), expected);
+        let edges_of = |pid| edges.get(&pid).copied().map_or(Edges::None, Edges::One);
+        assert_eq!(cycle_through(pid(start), edges_of), expected);
     }
 
     #[test]
@@ -195,12 +382,59 @@ mod tests {
         let request = Cell::new(1);
         let edges = |from: Pid| {
             if from == pid(1) {
-                return Some((pid(2), number(1)));
+                return Edges::One((pid(2), number(1)));
             }
             request.set(request.get() + 1);
-            Some((pid(1), number(request.get())))
+            Edges::One((pid(1), number(request.get())))
         };
-        assert_eq!(standing_cycle(pid(1), edges), None);
+        assert_eq!(cycle_through(pid(1), edges), None);
+    }
+
+    /// Looks for a cycle where some processes have several edges, each with its own number.
+    #[track_caller]
+    fn check_forks(edges: &[(u32, &[u32])], start: u32, expected: Option<&[u32]>) {
+        let edges_of = |from: Pid| {
+            let found = edges.iter().find(|(at, _)| pid(*at) == from);
+            let edge = |to: &u32| (pid(*to), number(u64::from(from.index() * 100 + to)));
+            match found.map(|(_, to)| *to) {
+                None => Edges::None,
+                Some([to]) => Edges::One(edge(to)),
+                Some(to) => Edges::Several(to.iter().map(edge).collect()),
+            }
+        };
+        let expected = expected.map(|pids| pids.iter().map(|it| pid(*it)).collect::<Vec<_>>());
+        assert_eq!(cycle_through(pid(start), edges_of), expected);
+    }
+
+    #[test]
+    fn finds_the_cycle_through_one_of_several_edges() {
+        check_forks(&[(1, &[]), (2, &[1])], 2, None);
+        check_forks(&[(1, &[2, 3, 4])], 1, None);
+        check_forks(&[(1, &[2, 3, 4]), (3, &[1])], 3, Some(&[3, 1]));
+        check_forks(&[(1, &[2, 3, 4]), (3, &[5]), (5, &[1])], 1, Some(&[1, 3, 5]));
+        // Through a tree, past ways that lead nowhere, and past cycles of others.
+        let tree: &[(u32, &[u32])] = &[(1, &[2, 3]), (2, &[4, 5]), (3, &[6, 7]), (4, &[8])];
+        check_forks(&[tree, &[(8, &[1])]].concat(), 8, Some(&[8, 1, 2, 4]));
+        check_forks(&[tree, &[(7, &[9]), (9, &[9])]].concat(), 1, None);
+        check_forks(&[tree, &[(7, &[3]), (6, &[1])]].concat(), 6, Some(&[6, 1, 3]));
+        check_forks(&[tree, &[(7, &[3]), (5, &[2]), (8, &[4])]].concat(), 1, None);
+        check_forks(&[tree, &[(7, &[9]), (9, &[10]), (10, &[11]), (11, &[9])]].concat(), 1, None);
+    }
+
+    #[test]
+    fn a_way_that_is_gone_does_not_hide_another() {
+        // At the first look there are two ways, at the second the one that was found is gone.
+        let looks = Cell::new(0);
+        let edges_of = |from: Pid| match from.index() {
+            1 => Edges::Several(vec![(pid(2), number(12)), (pid(3), number(13))]),
+            2 => Edges::One((pid(1), number(21))),
+            3 => {
+                looks.set(looks.get() + 1);
+                if looks.get() == 1 { Edges::One((pid(1), number(31))) } else { Edges::None }
+            }
+            _ => Edges::None,
+        };
+        assert_eq!(cycle_through(pid(1), edges_of), Some(vec![pid(1), pid(2)]));
     }
 
     #[test]

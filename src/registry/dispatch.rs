@@ -6,6 +6,8 @@ use crate::exit::ExitReason;
 use crate::message::{Down, Exit};
 use crate::process;
 use crate::process::Builder;
+use crate::process::current::current;
+use crate::process::wait_edge::Cause;
 
 /// Has each piece of work done by a process that is linked to the caller, and waits for all.
 /// Nothing of them is left in the mailbox.
@@ -22,6 +24,8 @@ where
             Err(error) => outcome = outcome.and(Err(ExitReason::from(error))),
         }
     }
+    let ends = workers.iter().map(|(pid, monitor)| (*pid, monitor.id)).collect();
+    let _waiting = current().wait_for_ends(ends, Cause::Own);
     for (pid, monitor) in workers {
         let down = process::receive_match_since(since, Duration::MAX, |message| {
             message.downcast_ref::<Down>().is_some_and(|down| down.monitor == monitor)

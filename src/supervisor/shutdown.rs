@@ -7,7 +7,9 @@ use crate::exit::ExitReason;
 use crate::id::{MonitorRef, Pid};
 use crate::message::{Down, Exit, Message};
 use crate::process;
+use crate::process::current::current;
 use crate::process::receive;
+use crate::process::wait_edge::{Cause, Waiting};
 
 use super::{Policy, Restart, Shutdown};
 
@@ -24,8 +26,13 @@ pub(crate) fn stop_all(
     children: impl IntoIterator<Item = (Pid, Shutdown)>,
 ) -> BTreeMap<Pid, ExitReason> {
     let (since, now) = (process::mark(), Instant::now());
+    // A child may have removed the link, and would not be heard of.
+    let watch = |(pid, shutdown)| (process::monitor(pid), pid, shutdown);
+    let watched: Vec<_> = children.into_iter().map(watch).collect();
+    // Before any of them hears of it: if one then calls the caller, that call finds the cycle.
+    let waiting = wait_for_ends(&watched);
     let mut ending: BTreeMap<MonitorRef, Ending> =
-        children.into_iter().map(|(pid, shutdown)| tell_to_end(pid, shutdown, now)).collect();
+        watched.into_iter().map(|child| tell_to_end(child, now)).collect();
     let pids: BTreeSet<Pid> = ending.values().map(|it| it.pid).collect();
     let mut first = first_deadline(&ending);
     let (mut downs, mut exits) = (BTreeMap::new(), BTreeMap::new());
@@ -47,6 +54,7 @@ pub(crate) fn stop_all(
             Err(message) => _ = note_exit(message, &mut exits),
         }
     }
+    drop(waiting);
     // One that had ended before it was watched.
     let is_unclear = |pid: &Pid| downs[pid] == ExitReason::NoProc && !exits.contains_key(pid);
     let unclear = pids.iter().copied().filter(is_unclear).collect();
@@ -87,9 +95,17 @@ pub(crate) fn stop_one(pid: Pid, shutdown: Shutdown) -> ExitReason {
     stop_all([(pid, shutdown)]).remove(&pid).expect("it was told to end")
 }
 
-fn tell_to_end(pid: Pid, shutdown: Shutdown, now: Instant) -> (MonitorRef, Ending) {
-    // A child may have removed the link, and would not be heard of.
-    let monitor = process::monitor(pid);
+/// Says that the caller waits for those that end in their own time.
+fn wait_for_ends(watched: &[(MonitorRef, Pid, Shutdown)]) -> Option<Waiting> {
+    let are_waited_for = watched.iter().filter(|(.., shutdown)| *shutdown != Shutdown::BrutalKill);
+    let ends = are_waited_for.map(|(monitor, pid, _)| (*pid, monitor.id)).collect();
+    current().wait_for_ends(ends, Cause::Signal)
+}
+
+fn tell_to_end(
+    (monitor, pid, shutdown): (MonitorRef, Pid, Shutdown),
+    now: Instant,
+) -> (MonitorRef, Ending) {
     let (reason, deadline) = match shutdown {
         Shutdown::BrutalKill => (ExitReason::Kill, None),
         Shutdown::Timeout(time) => (ExitReason::Shutdown, now.checked_add(time)),

@@ -364,6 +364,281 @@ mod a_stop {
 }
 
 /// What looks like a cycle and is none.
+/// A supervisor waits for the ends of its children; what would keep one from ending as it waits for
+/// the supervisor is refused.
+mod a_supervisor_that_stops_its_children {
+    use procession::supervisor::{Restart, Shutdown, Supervisor, SupervisorError, SupervisorRef};
+    use procession::sys;
+    use procession::{dynamic_supervisor::DynamicSupervisor, proc_lib};
+
+    use super::*;
+
+    const STOPS: [Shutdown; 2] = [Shutdown::Infinity, Shutdown::Timeout(FOREVER)];
+
+    /// Calls the supervisor of the children, and says how that went.
+    fn call_supervisor(name: &'static str, witness: Pid) {
+        let outcome = SupervisorRef::named(name).which_children().map(drop);
+        process::send(witness, (process::self_pid(), outcome));
+    }
+
+    /// A child that traps exits and does this when it is stopped.
+    fn child(
+        id: &str,
+        shutdown: Shutdown,
+        on_terminate: impl Fn() + Clone + Send + Sync + 'static,
+    ) -> ChildSpec<ServerRef<Puppet>> {
+        let start = move || {
+            let on_terminate = on_terminate.clone();
+            script(move || {
+                process::set_trap_exit(true);
+                let on_terminate: Box<dyn FnOnce(&mut Puppet)> = Box::new(move |_| on_terminate());
+                ready(Puppet { on_terminate: Some(on_terminate), ..Puppet::default() })
+            })
+        };
+        Puppet::child_spec_with(start).id(id).shutdown(shutdown)
+    }
+
+    fn start(supervisor: Supervisor, name: &'static str) -> SupervisorRef {
+        supervisor.start_link_with(StartOptions::new().name(name)).unwrap()
+    }
+
+    /// Stops `supervisor`, whose child is to be refused its call: that closes the cycle.
+    #[track_caller]
+    fn stop_and_expect(supervisor: &SupervisorRef, cycle_of: impl FnOnce(Pid) -> Vec<Pid>) {
+        assert_eq!(supervisor.stop_with(ExitReason::Shutdown, patience()), Ok(()));
+        let (child, outcome) = expect::<(Pid, Result<(), SupervisorError>)>();
+        let error = CallError::Deadlock(cycle_of(child));
+        assert_eq!(outcome, Err(SupervisorError::Call(error)));
+    }
+
+    #[test]
+    fn refuses_a_call_of_a_child_in_terminate() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            let (name, me) = ("deadlock::stops::a_child", process::self_pid());
+            for shutdown in STOPS {
+                let child = child("c", shutdown, move || call_supervisor(name, me));
+                let supervisor = start(Supervisor::one_for_one().child(child), name);
+                let pid = supervisor.pid().unwrap();
+                stop_and_expect(&supervisor, |child| vec![child, pid]);
+            }
+        });
+    }
+
+    #[test]
+    fn refuses_a_call_through_another_server() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            let (name, me) = ("deadlock::stops::through_another", process::self_pid());
+            let between = puppet();
+            let to_between = between.clone();
+            let child = child("c", Shutdown::Infinity, move || {
+                let child = process::self_pid();
+                let called = to_between.ask(move |_, _| {
+                    let outcome = SupervisorRef::named(name).which_children().map(drop);
+                    process::send(me, (child, outcome));
+                    reply(())
+                });
+                assert_eq!(called, Ok(()));
+            });
+            let supervisor = start(Supervisor::one_for_one().child(child), name);
+            let pid = supervisor.pid().unwrap();
+            stop_and_expect(&supervisor, |child| vec![pid_of(&between), pid, child]);
+        });
+    }
+
+    #[test]
+    fn refuses_a_call_of_a_grandchild() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            let (name, me) = ("deadlock::stops::a_grandchild", process::self_pid());
+            let child = child("c", Shutdown::Infinity, move || call_supervisor(name, me));
+            let middle =
+                Supervisor::one_for_one().child(child).named_child_spec("deadlock::middle");
+            let top = start(Supervisor::one_for_one().child(middle), name);
+            let pid = top.pid().unwrap();
+            let middle = process::whereis("deadlock::middle").unwrap();
+            stop_and_expect(&top, |child| vec![child, pid, middle]);
+        });
+    }
+
+    #[test]
+    fn refuses_the_call_of_each_of_many_that_are_stopped_at_once() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            const CHILDREN: usize = 20;
+            let (name, me) = ("deadlock::stops::many", process::self_pid());
+            let options = StartOptions::new().name(name);
+            let supervisor = DynamicSupervisor::new().start_link_with(options).unwrap();
+            let pid = supervisor.pid().unwrap();
+            for _ in 0..CHILDREN {
+                let spec = child("c", Shutdown::Infinity, move || call_supervisor(name, me));
+                supervisor.start_child(spec).unwrap();
+            }
+            assert_eq!(supervisor.stop_with(ExitReason::Shutdown, patience()), Ok(()));
+            for _ in 0..CHILDREN {
+                let (child, outcome) = expect::<(Pid, Result<(), SupervisorError>)>();
+                let error = CallError::Deadlock(vec![child, pid]);
+                assert_eq!(outcome, Err(SupervisorError::Call(error)));
+            }
+        });
+    }
+
+    /// Has `supervisor` stop its child "c" when that waits for the supervisor in a call.
+    fn stop_while_called(supervisor: &SupervisorRef, call: impl FnOnce()) {
+        let pid = supervisor.pid().unwrap();
+        let waits = |number| move || process::info(pid).unwrap().message_queue_len == number;
+        let me = process::self_pid();
+        // It is held by the start of another child.
+        let (let_go, held) = mpsc::channel::<()>();
+        let held = parking_lot::Mutex::new(held);
+        let start = move || {
+            process::send(me, Begun);
+            _ = held.lock().recv();
+            Err::<Pid, _>(StartError::Ignored)
+        };
+        let to = supervisor.clone();
+        let held_spec = ChildSpec::new("held", start).restart(Restart::Temporary);
+        process::spawn(move || _ = to.start_child(held_spec)).unwrap();
+        expect::<Begun>();
+
+        let to = supervisor.clone();
+        let terminate = move || process::send(me, Outcome(Ok(to.terminate_child("c").is_ok())));
+        process::spawn(terminate).unwrap();
+        wait_until(waits(1));
+        call();
+        wait_until(waits(2));
+        drop(let_go);
+    }
+
+    #[test]
+    fn refuses_a_call_that_was_there_before() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            let (name, me) = ("deadlock::stops::called_before", process::self_pid());
+            let child = child("c", Shutdown::Infinity, || {});
+            let supervisor = start(Supervisor::one_for_one().child(child), name);
+            let pid = supervisor.pid().unwrap();
+            // By its reply slot, and by the mailbox.
+            let calls: [fn(&'static str, Pid); 2] = [call_supervisor, |name, witness| {
+                let outcome = sys::of(name).get_status().map(drop);
+                let outcome = outcome.map_err(|error| {
+                    let sys::SysError::Call(error) = error else { panic!("{error}") };
+                    SupervisorError::Call(error)
+                });
+                process::send(witness, (process::self_pid(), outcome));
+            }];
+            for call in calls {
+                let child = child_of(&supervisor);
+                stop_while_called(&supervisor, || {
+                    ServerRef::<Puppet>::from_pid(child).tell(move |_| {
+                        call(name, me);
+                        noreply()
+                    });
+                });
+                let (_, outcome) = expect::<(Pid, Result<(), SupervisorError>)>();
+                let error = CallError::Deadlock(vec![child, pid]);
+                assert_eq!(outcome, Err(SupervisorError::Call(error)));
+                assert_eq!(expect::<Outcome<bool>>(), Outcome(Ok(true)));
+                supervisor.restart_child("c").unwrap();
+            }
+            supervisor.stop_with(ExitReason::Shutdown, patience()).unwrap();
+        });
+    }
+
+    fn child_of(supervisor: &SupervisorRef) -> Pid {
+        {
+            let children = supervisor.which_children().unwrap();
+            let child = children.iter().find(|child| child.id == "c").unwrap();
+            child.state.pid().unwrap()
+        }
+    }
+
+    #[test]
+    fn ends_one_that_does_not_trap_exits_in_its_call() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            let (name, me) = ("deadlock::stops::no_trap", process::self_pid());
+            let child = Puppet::child_spec_with(|| script(|| ready(Puppet::default())));
+            let child = child.id("c").shutdown(Shutdown::Infinity);
+            let supervisor = start(Supervisor::one_for_one().child(child), name);
+            let child = child_of(&supervisor);
+            let monitor = process::monitor(child);
+            stop_while_called(&supervisor, || {
+                ServerRef::<Puppet>::from_pid(child).tell(move |_| {
+                    call_supervisor(name, me);
+                    noreply()
+                });
+            });
+            assert_eq!(down_reason(monitor), ExitReason::Shutdown);
+            assert_eq!(expect::<Outcome<bool>>(), Outcome(Ok(true)));
+            supervisor.stop_with(ExitReason::Shutdown, patience()).unwrap();
+            assert!(
+                process::receive_match_timeout(Duration::ZERO, |message| {
+                    message.is::<(Pid, Result<(), SupervisorError>)>()
+                })
+                .is_none()
+            );
+        });
+    }
+
+    /// A child calls its supervisor at the same moment as that begins to stop it.
+    #[test]
+    fn at_the_moment_of_a_call_leaves_nobody_waiting() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            let (name, me) = ("deadlock::stops::same_moment", process::self_pid());
+            let child = child("c", Shutdown::Infinity, || {});
+            let supervisor = start(Supervisor::one_for_one().child(child), name);
+            let pid = supervisor.pid().unwrap();
+            let (mut answered, mut refused) = (0, 0);
+            for round in 0..rounds(2_000) {
+                let child = child_of(&supervisor);
+                ServerRef::<Puppet>::from_pid(child).tell(move |_| {
+                    dither(round);
+                    call_supervisor(name, me);
+                    noreply()
+                });
+                supervisor.terminate_child("c").unwrap();
+                // It was stopped before it came to that, or has heard of it.
+                let is_outcome = |it: &Message| it.is::<(Pid, Result<(), SupervisorError>)>();
+                if let Some(outcome) = process::receive_match_timeout(Duration::ZERO, is_outcome) {
+                    match outcome.downcast::<(Pid, Result<(), SupervisorError>)>().unwrap().1 {
+                        Ok(()) => answered += 1,
+                        Err(error) => {
+                            let cycle = CallError::Deadlock(vec![child, pid]);
+                            assert_eq!(error, SupervisorError::Call(cycle));
+                            refused += 1;
+                        }
+                    }
+                }
+                supervisor.restart_child("c").unwrap();
+            }
+            assert!(refused > 0, "{answered} answered, {refused} refused");
+            supervisor.stop_with(ExitReason::Shutdown, patience()).unwrap();
+        });
+    }
+
+    #[test]
+    fn whose_start_fails_refuses_calls_of_what_ends() {
+        // The starter waits until the process is gone that has given up.
+        let me = process::self_pid();
+        let starter = process::spawn(move || {
+            let starter = ServerRef::<Puppet>::from_pid(process::self_pid());
+            let started: Result<(), _> = proc_lib::start(move |start| {
+                let _guard = OnDrop(|| process::send(me, starter.ask(|_, _| reply(()))));
+                start.fail((), ExitReason::Shutdown);
+            });
+            process::send(me, started.is_ok());
+        })
+        .unwrap();
+        let outcome = expect::<Result<(), CallError>>();
+        let Err(CallError::Deadlock(cycle)) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(cycle[1..], [starter]);
+        assert!(expect::<bool>());
+    }
+}
+
 mod no_deadlock {
     use super::*;
 
