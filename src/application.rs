@@ -354,11 +354,12 @@ pub enum ApplicationError {
     NotLoaded(String),
     /// This application runs, and cannot be unloaded.
     Running(String),
-    /// This application was started, and not stopped.
+    /// This application runs.
     AlreadyStarted(String),
-    /// This application was not started: the one that is to be stopped, or one that is depended on.
+    /// This application was not started, or was stopped: the one that is to be stopped, or one that
+    /// is depended on.
     NotStarted(String),
-    /// This application, which is depended on, was started, but has ended.
+    /// This application, which is depended on, was started, but has ended by itself.
     NotRunning(String),
     /// These applications depend on one another.
     Circular(Vec<String>),
@@ -454,7 +455,7 @@ pub fn load(application: Application) -> Result<(), ApplicationError> {
     ask(controller::Load(Box::new(application)))?.map(drop)
 }
 
-/// Forgets an application, and its environment.
+/// Forgets an application that does not run, and its environment.
 ///
 /// OTP: [`application:unload/1`](https://www.erlang.org/doc/apps/kernel/application.html#unload/1).
 ///
@@ -467,7 +468,7 @@ pub fn unload(name: &str) -> Result<(), ApplicationError> {
 
 /// Starts an application that is loaded, as [`RestartType::Temporary`], and waits until it runs.
 /// One that is being started already is waited for; one that is being stopped is started after
-/// that.
+/// that; one that has ended by itself is started again.
 ///
 /// OTP: [`application:start/1`](https://www.erlang.org/doc/apps/kernel/application.html#start/1).
 ///
@@ -494,7 +495,7 @@ pub fn start_as(name: &str, restart: RestartType) -> Result<(), ApplicationError
     ask(controller::Start(name.to_owned(), restart))?.map(drop)
 }
 
-/// As [`start`](fn@start), but one that was started is no error.
+/// As [`start`](fn@start), but one that runs is no error.
 ///
 /// OTP: [`application:ensure_started/1`](https://www.erlang.org/doc/apps/kernel/application.html#ensure_started/1).
 ///
@@ -519,11 +520,14 @@ pub fn ensure_started_as(name: &str, restart: RestartType) -> Result<(), Applica
 
 /// Stops an application, and waits until it is stopped. Those that depend on it go on.
 ///
+/// Of one that has ended by itself nothing is left to be stopped: it counts as stopped after that,
+/// and no longer as [ended](ApplicationError::NotRunning).
+///
 /// OTP: [`application:stop/1`](https://www.erlang.org/doc/apps/kernel/application.html#stop/1).
 ///
 /// # Errors
 ///
-/// [`ApplicationError::NotStarted`].
+/// [`ApplicationError::NotStarted`], also while it is being started.
 pub fn stop(name: &str) -> Result<(), ApplicationError> {
     ask(controller::Stop(name.to_owned()))?
 }

@@ -3,6 +3,7 @@
 //! own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -703,16 +704,102 @@ mod an_end {
         assert_eq!(running(), ["a"]);
     }
 
+    // OTP: check_start_cond of application_controller; each case was run
+    #[test]
+    fn leaves_an_application_that_every_start_starts_again() {
+        let _world = world();
+        load_and_start(&[("a", RestartType::Temporary)]);
+        application::load(app("b").depends_on("a")).unwrap();
+        type Started = Result<Vec<String>, ApplicationError>;
+        let starts: [fn() -> Started; 4] = [
+            || application::start("a").map(|()| vec!["a".to_owned()]),
+            || application::ensure_started("a").map(|()| vec!["a".to_owned()]),
+            || application::ensure_all_started(["a"]),
+            || application::ensure_all_started(["b"]),
+        ];
+        for start in starts {
+            end_top("a", ExitReason::Shutdown);
+            assert_eq!((ended(), running()), ("a", vec![]));
+            assert_eq!(application::get_supervisor("a"), Ok(None));
+            let mut started = start().unwrap();
+            assert!(process::is_alive(application::get_supervisor("a").unwrap().unwrap()));
+            started.reverse();
+            assert_eq!(running(), started);
+        }
+    }
+
+    #[test]
+    fn leaves_an_application_that_can_be_started_again_as_what_it_was_not() {
+        let _world = world();
+        load_and_start(&[("a", RestartType::Temporary), ("b", RestartType::Temporary)]);
+        end_top("a", ExitReason::Normal);
+        application::start_as("a", RestartType::Permanent).unwrap();
+        end_top("a", ExitReason::Normal);
+        assert_eq!((ended(), ended(), ended()), ("a", "a", "b"));
+    }
+
+    // OTP: stop_application of application_controller; run
     #[test]
     fn is_no_stop() {
         let _world = world();
         load_and_start(&[("a", RestartType::Temporary)]);
+        application::load(app("b").depends_on("a")).unwrap();
+        application::load(Application::new("library").depends_on("a")).unwrap();
         end_top("a", ExitReason::Shutdown);
-        assert_eq!(running(), [""; 0]);
-        let started = Err(ApplicationError::AlreadyStarted("a".to_owned()));
-        assert_eq!(application::start("a"), started);
+        let not_running = Err(ApplicationError::NotRunning("a".to_owned()));
+        assert_eq!(application::start("b"), not_running);
+        // What has no processes only needs that it was started.
+        assert_eq!(application::start("library"), Ok(()));
+        assert_eq!(running(), ["library"]);
+        application::stop("library").unwrap();
         assert_eq!(application::stop("a"), Ok(()));
+        assert_eq!(application::stop("a"), not_started("a"));
+        assert_eq!(application::start("b"), not_started("a"));
+        assert_eq!(application::start("library"), not_started("a"));
         assert_eq!(application::start("a"), Ok(()));
+    }
+
+    // OTP: run
+    #[test]
+    fn is_no_stop_either_when_the_next_start_fails_or_it_is_loaded_anew() {
+        let _world = world();
+        let fails = Arc::new(AtomicBool::new(false));
+        let (is_to_fail, me) = (Arc::clone(&fails), process::self_pid());
+        let spec = Application::new("a").start(move || {
+            if is_to_fail.load(Ordering::SeqCst) {
+                return Err(StartError::Failed(ExitReason::new("no disk")));
+            }
+            tree("a", me)
+        });
+        application::load(spec.clone()).unwrap();
+        application::load(app("b").depends_on("a")).unwrap();
+        application::start("a").unwrap();
+        end_top("a", ExitReason::Shutdown);
+        fails.store(true, Ordering::SeqCst);
+        assert_eq!(start_error(application::start("a")), ExitReason::new("no disk"));
+        assert_eq!(application::unload("a"), Ok(()));
+        application::load(spec).unwrap();
+        let not_running = Err(ApplicationError::NotRunning("a".to_owned()));
+        assert_eq!(application::start("b"), not_running);
+        assert_eq!(application::stop("a"), Ok(()));
+        assert_eq!(start_error(application::start("a")), ExitReason::new("no disk"));
+        assert_eq!(application::start("b"), not_started("a"));
+        assert_eq!(application::stop("a"), not_started("a"));
+    }
+
+    #[test]
+    fn leaves_an_application_that_is_not_told_of_changes() {
+        let _world = world();
+        application::load(talking()).unwrap();
+        application::start("talking").unwrap();
+        end_top("talking", ExitReason::Shutdown);
+        assert_eq!((said(), said()), ("prep_stop".to_owned(), "stop".to_owned()));
+        let before = application::env_snapshot();
+        application::set_env("talking", "key", 1);
+        assert_eq!(application::config_change(&before), Ok(()));
+        process::send(process::self_pid(), Said("nothing else".to_owned()));
+        assert_eq!(said(), "nothing else");
+        assert_eq!(application::unload("talking"), Ok(()));
     }
 
     #[test]

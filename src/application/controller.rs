@@ -1,7 +1,7 @@
 //! The application controller: the process that knows which applications there are, and how far
 //! each has come. It never waits for one: their masters start and stop them, and tell it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::mem;
 use std::time::Duration;
@@ -62,6 +62,8 @@ pub(super) struct Controller {
     applications: BTreeMap<String, Known>,
     /// Those that run, in the order in which they were started.
     running: Vec<String>,
+    /// Those that have ended by themselves, and were neither started again nor stopped since.
+    ended: BTreeSet<String>,
     /// Who waits for the end of all.
     runs: Vec<Run>,
     /// How far that is, if all are being stopped.
@@ -110,8 +112,6 @@ enum Phase {
         /// Who wants it to run after that.
         again: Vec<(RestartType, Client)>,
     },
-    /// It has ended by itself, and was not stopped since.
-    Ended,
 }
 
 #[derive(Debug)]
@@ -185,7 +185,7 @@ impl Phase {
         match self {
             Phase::Starting { master, .. } | Phase::Stopping { master, .. } => Some(*master),
             Phase::Running { master, .. } => *master,
-            Phase::Loaded | Phase::Ended => None,
+            Phase::Loaded => None,
         }
     }
 
@@ -260,7 +260,7 @@ impl Controller {
     fn unload(&mut self, name: &str) -> Answer<()> {
         self.unless_ending()?;
         match self.known(name)?.phase {
-            Phase::Loaded | Phase::Ended => {}
+            Phase::Loaded => {}
             Phase::Starting { .. } | Phase::Running { .. } | Phase::Stopping { .. } => {
                 return Err(ApplicationError::Running(name.to_owned()));
             }
@@ -290,7 +290,7 @@ impl Controller {
                 again.push((restart, client()));
                 return None;
             }
-            Phase::Loaded | Phase::Running { .. } | Phase::Ended => {}
+            Phase::Loaded | Phase::Running { .. } => {}
         }
         if known.application.boot.is_none() {
             known.phase = Phase::Running { master: None, top: None, restart };
@@ -316,26 +316,33 @@ impl Controller {
         let known = self.known(name)?;
         match known.phase {
             Phase::Starting { .. } | Phase::Stopping { .. } => return Ok(()),
-            Phase::Running { .. } | Phase::Ended => {
+            Phase::Running { .. } => {
                 return Err(ApplicationError::AlreadyStarted(name.to_owned()));
             }
             Phase::Loaded => {}
         }
-        for dependency in &known.application.info.dependencies {
-            match self.applications.get(dependency).map(|known| &known.phase) {
-                Some(Phase::Running { .. }) => {}
-                Some(Phase::Ended) => {
-                    return Err(ApplicationError::NotRunning(dependency.clone()));
-                }
-                Some(Phase::Loaded | Phase::Starting { .. } | Phase::Stopping { .. }) | None => {
-                    return Err(ApplicationError::NotStarted(dependency.clone()));
+        let has_processes = known.application.boot.is_some();
+        let mut dependencies = known.application.info.dependencies.iter();
+        dependencies.try_for_each(|it| self.can_be_depended_on(it, has_processes))
+    }
+
+    /// Refuses what does not run, to an application that is to be started. One without processes
+    /// makes do with what has ended: it only depends on its having been started.
+    fn can_be_depended_on(&self, name: &str, has_processes: bool) -> Answer<()> {
+        match self.applications.get(name).map(|known| &known.phase) {
+            Some(Phase::Running { .. }) => Ok(()),
+            Some(Phase::Loaded | Phase::Starting { .. } | Phase::Stopping { .. }) | None => {
+                match (self.ended.contains(name), has_processes) {
+                    (false, _) => Err(ApplicationError::NotStarted(name.to_owned())),
+                    (true, true) => Err(ApplicationError::NotRunning(name.to_owned())),
+                    (true, false) => Ok(()),
                 }
             }
         }
-        Ok(())
     }
 
     fn runs(&mut self, name: &str, restart: RestartType) {
+        self.ended.remove(name);
         self.running.push(name.to_owned());
         report(name, restart, ApplicationEvent::Started);
     }
@@ -361,23 +368,20 @@ impl Controller {
         if let Err(error) = self.unless_ending() {
             return Some(Err(error));
         }
-        let not_started = Err(ApplicationError::NotStarted(name.to_owned()));
-        let Some(known) = self.applications.get_mut(name) else { return Some(not_started) };
-        match &mut known.phase {
-            Phase::Loaded | Phase::Starting { .. } => Some(not_started),
-            Phase::Ended => {
-                known.phase = Phase::Loaded;
-                Some(Ok(()))
-            }
-            Phase::Stopping { clients, .. } => {
+        let not_started = || Err(ApplicationError::NotStarted(name.to_owned()));
+        match self.applications.get_mut(name).map(|known| &mut known.phase) {
+            // Nothing is left to be stopped, but it counts as stopped from now on.
+            Some(Phase::Loaded) | None if self.ended.remove(name) => Some(Ok(())),
+            Some(Phase::Loaded | Phase::Starting { .. }) | None => Some(not_started()),
+            Some(Phase::Stopping { clients, .. }) => {
                 clients.push(client());
                 None
             }
-            Phase::Running { master: None, .. } => {
+            Some(Phase::Running { master: None, .. }) => {
                 self.begin_to_stop(name, Vec::new());
                 Some(Ok(()))
             }
-            Phase::Running { master: Some(_), .. } => {
+            Some(Phase::Running { master: Some(_), .. }) => {
                 self.begin_to_stop(name, vec![client()]);
                 None
             }
@@ -441,11 +445,11 @@ impl Controller {
                 self.ended(name, restart, reason);
             }
             Phase::Running { restart, .. } => {
-                known.phase = Phase::Ended;
                 self.running.retain(|other| *other != name);
+                self.ended.insert(name.clone());
                 self.ended(name, restart, reason);
             }
-            Phase::Loaded | Phase::Ended => {}
+            Phase::Loaded => {}
         }
     }
 
@@ -551,9 +555,7 @@ impl Controller {
     fn all_stopped(&mut self) -> CastResult<Controller> {
         let Some(ending) = self.ending.take() else { return noreply() };
         ending.timer.map(timer::cancel);
-        for known in self.applications.values_mut() {
-            known.phase = Phase::Loaded; // Those that have ended can be started again.
-        }
+        self.ended.clear(); // They count as stopped, too.
         let end = End { cause: ending.cause, killed: ending.witness.killed() };
         for run in mem::take(&mut self.runs) {
             process::demonitor_flush(run.monitor);
