@@ -43,7 +43,10 @@
 //!
 //! Each running application has a process of its own, its master, to which the top of its tree is
 //! linked. When the top ends by itself, so does the application; its [`RestartType`] says what that
-//! means for the others. What the application's processes have spawned ends with it, linked or not.
+//! means for the others. What its processes have spawned ends with it, linked or not, when
+//! [`Callback::stop`] has returned; so does what that has spawned. An application that has ended by
+//! itself can be started again, by [`start`] and [`ensure_started`], and by [`ensure_all_started`]
+//! also as one that is depended on.
 //!
 //! | OTP | here |
 //! |---|---|
@@ -76,7 +79,12 @@
 //! - The environment is typed where it is read, and set value by value. It can be set and read at
 //!   all times, also while the applications are being stopped; what else is to change something
 //!   then is [`ApplicationError::Terminating`].
-//! - If a master is killed, [`Callback::stop`] runs while its thread unwinds: it cannot wait.
+//! - If a master is killed, [`Callback::prep_stop`] and [`Callback::stop`] run while its thread
+//!   unwinds: they cannot wait, and the tree may still be there. As in OTP, the tree then ends by
+//!   its link to the master, in its own time, while the application does not run any more; and what
+//!   its processes have spawned without a link is left behind, and belongs to no application. Only
+//!   a master that is killed because [its time is over](Runner::shutdown_timeout) takes all of them
+//!   along.
 //!
 //! OTP: [`application`](https://www.erlang.org/doc/apps/kernel/application.html).
 
@@ -293,10 +301,12 @@ pub trait Callback: Sized + 'static {
         Ok(())
     }
 
-    /// Called before the tree is stopped, or when it has ended by itself.
+    /// Called before the tree is stopped, or when it has ended by itself; in any case before
+    /// [`stop`](Self::stop).
     fn prep_stop(&mut self) {}
 
-    /// Called when the tree, and all that its processes have spawned, is gone.
+    /// Called when the tree is gone. What its processes have spawned outside of it is still there,
+    /// and can be talked to: it is killed after that, with what this has spawned.
     fn stop(&mut self) {}
 
     /// Called by [`config_change`](fn@config_change) if something has changed.

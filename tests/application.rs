@@ -580,11 +580,69 @@ mod a_callback {
         let master = process::info(top).unwrap().parent().unwrap();
         let gone = [top, master].map(process::monitor);
         process::exit(master, ExitReason::Kill);
-        assert_eq!(said(), "stop");
+        assert_eq!((said(), said()), ("prep_stop".to_owned(), "stop".to_owned()));
         for monitor in gone {
             assert_eq!(down_reason(monitor), ExitReason::Killed);
         }
         assert_eq!(running(), [""; 0]);
+    }
+
+    /// One whose `stop` asks a process that nobody is linked to, and spawns another one.
+    struct Closing(Pid);
+
+    /// To a process that keeps a journal: write, and say so to the sender.
+    #[derive(Debug)]
+    struct Write(Pid);
+
+    /// To the witness: what `stop` has spawned, and whether the journal was written.
+    #[derive(Debug)]
+    struct Closed {
+        spawned: Pid,
+        is_written: bool,
+    }
+
+    const JOURNAL: &str = "application::journal";
+
+    impl Callback for Closing {
+        type Args = Pid;
+
+        fn start(witness: Pid) -> Result<(Pid, Closing), StartError> {
+            let journal = process::spawn(|| {
+                loop {
+                    receive! { Write(to) => process::send(to, "written") }
+                }
+            })?;
+            process::register(JOURNAL, journal).unwrap();
+            Ok((tree("closing", witness)?.child_pid(), Closing(witness)))
+        }
+
+        fn stop(&mut self) {
+            let is_written = process::send(JOURNAL, Write(process::self_pid())).is_ok()
+                && receive! { "written" => true, after patience() => false };
+            let spawned = process::spawn(|| drop(process::receive())).unwrap();
+            process::send(self.0, Closed { spawned, is_written });
+        }
+    }
+
+    // OTP: terminate/2 of application_master; run
+    #[test]
+    fn that_stops_can_talk_to_what_is_left_and_leaves_nothing() {
+        let _world = world();
+        let closing = Application::new("closing").callback::<Closing>(process::self_pid());
+        application::load(closing).unwrap();
+        let stops: [fn(); 3] = [
+            || application::stop("closing").unwrap(),
+            || end_top("closing", ExitReason::Shutdown),
+            || drop(application::stop_all().unwrap()),
+        ];
+        for stop in stops {
+            application::start("closing").unwrap();
+            let journal = process::whereis(JOURNAL).unwrap();
+            stop();
+            let Closed { spawned, is_written } = receive! { it: Closed => it };
+            assert!(is_written, "the journal was not written");
+            assert!(!process::is_alive(journal) && !process::is_alive(spawned));
+        }
     }
 
     // OTP: application_SUITE:otp_2012

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::mem;
 
 use parking_lot::Mutex;
 
@@ -93,11 +94,23 @@ pub(super) struct Master {
 
 /// Stopped when it is dropped, if not before: also when its master is killed.
 #[derive(Default)]
-struct ToStop(Option<Box<dyn Hooks>>);
+struct ToStop {
+    hooks: Option<Box<dyn Hooks>>,
+    is_prepared: bool,
+}
 
 impl ToStop {
+    fn prepare(&mut self) {
+        if let Some(hooks) = &mut self.hooks
+            && !mem::replace(&mut self.is_prepared, true)
+        {
+            caught("prep_stop", || hooks.prep_stop());
+        }
+    }
+
     fn stop(&mut self) {
-        if let Some(mut hooks) = self.0.take() {
+        self.prepare();
+        if let Some(mut hooks) = self.hooks.take() {
             caught("stop", move || hooks.stop());
         }
     }
@@ -149,12 +162,12 @@ impl GenServer for Master {
     }
 
     fn terminate(&mut self, _: &ExitReason) {
-        if let Some(callback) = &mut self.callback.0 {
-            caught("prep_stop", || callback.prep_stop());
-        }
+        self.callback.prepare();
         if let Some(top) = self.top.take() {
             stop_one(top, Shutdown::Infinity);
         }
+        // Before the rest is killed: it may want to talk to that, or leave something itself.
+        self.callback.stop();
         loop {
             let left = below(process::self_pid());
             if left.is_empty() {
@@ -162,7 +175,6 @@ impl GenServer for Master {
             }
             stop_all(left.into_iter().map(|pid| (pid, Shutdown::BrutalKill)));
         }
-        self.callback.stop();
     }
 }
 
@@ -186,7 +198,7 @@ impl HandleContinue<Boot> for Master {
         for phase in &self.application.info.phases {
             callback.get_mut().as_mut().map_or(Ok(()), |it| it.start_phase(phase))?;
         }
-        self.callback = ToStop(callback.into_inner());
+        self.callback.hooks = callback.into_inner();
         self.controller.cast(Started { application: self.application.info.name.clone(), top });
         noreply()
     }
@@ -214,7 +226,7 @@ impl HandleCall<ConfigChange> for Master {
         ConfigChange(change): ConfigChange,
         _: &Caller<Self::Reply>,
     ) -> CallResult<Master, Self::Reply> {
-        let callback = self.callback.0.as_mut();
+        let callback = self.callback.hooks.as_mut();
         reply(callback.map_or(Ok(()), |it| process::catch(|| it.config_change(&change))))
     }
 }
