@@ -38,7 +38,8 @@
 //! - [`cancel`] and [`read`] answer at once, as they take one lock and ask nobody. So there is no
 //!   `async` form of them, and `{info, false}` is not to use the answer.
 //! - [`cancel`] says how much time was left also where `timer:cancel/1` would just say `ok`.
-//! - The timer service is no process: it cannot be sent anything, nor stopped.
+//! - The timer service is no process: it cannot be sent anything, nor stopped. So the signals of
+//!   [`exit_after`] are from who has started the timer, where OTP's are from its timer server.
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -46,11 +47,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::exit::ExitReason;
-use crate::id::TimerRef;
+use crate::id::{Pid, TimerRef};
 use crate::message::{Message, Object, Timeout};
-use crate::process::Destination;
-use crate::process::self_pid;
+use crate::process::address::pid_of;
 use crate::process::timers::{self, Action, Repeat, Tick, deadline_of};
+use crate::process::{Destination, exit, self_pid};
 
 pub use crate::process::sleep;
 
@@ -134,7 +135,7 @@ pub fn send_interval<M: Any + Send + Debug + Clone>(
     repeat(period, target, Tick::Send { to, message: first, make })
 }
 
-fn repeat(period: Duration, target: Option<crate::id::Pid>, tick: Tick) -> TimerRef {
+fn repeat(period: Duration, target: Option<Pid>, tick: Tick) -> TimerRef {
     assert!(!period.is_zero(), "the period of a repeating timer is zero");
     let due = deadline_of(period);
     let repeat = Box::new(Repeat { period, due, tick });
@@ -176,13 +177,27 @@ pub fn apply_repeatedly(period: Duration, function: impl Fn() + Send + Sync + 's
 
 /// Sends `to` the exit signal `reason`, from the caller, after `duration`.
 ///
+/// The caller gets its own as if it were from somebody else: it ignores `Normal`, unless it traps
+/// exits. Without any time, this is [`exit`](crate::process::exit), as in OTP: then `Normal` ends
+/// the caller.
+///
 /// OTP: [`timer:exit_after/3`](https://www.erlang.org/doc/apps/stdlib/timer.html#exit_after/3).
+///
+/// # Panics
+///
+/// Without any time, as [`exit`](crate::process::exit).
 pub fn exit_after(
     duration: Duration,
     to: impl Into<Object>,
     reason: impl Into<ExitReason>,
 ) -> TimerRef {
     let (to, from, reason) = (to.into(), self_pid(), reason.into());
+    if duration.is_zero() {
+        if let Some(pid) = pid_of(&to) {
+            exit(pid, reason);
+        }
+        return timers::expired();
+    }
     let target = if let Object::Pid(pid) = to { Some(pid) } else { None };
     timers::start(deadline_of(duration), target, |_| Action::Exit { to, from, reason })
 }

@@ -195,10 +195,18 @@ pub(crate) fn signal_link(from: Pid, to: Pid, id: LinkId, reason: ExitReason) {
 
 /// Sends the exit signal of a call of [`exit`](super::exit).
 pub(crate) fn signal_exit(from: Pid, to: Pid, reason: ExitReason) {
-    if reason == ExitReason::Kill {
+    signal_or_kill(to, ExitSignal { from, reason, cause: ExitCause::Request });
+}
+
+/// Sends the exit signal of a timer that `from` has started.
+pub(crate) fn signal_exit_late(from: Pid, to: Pid, reason: ExitReason) {
+    signal_or_kill(to, ExitSignal { from, reason, cause: ExitCause::Timer });
+}
+
+fn signal_or_kill(to: Pid, signal: ExitSignal) {
+    if signal.reason == ExitReason::Kill {
         kill(Process::of(to));
     } else {
-        let signal = ExitSignal { from, reason, cause: ExitCause::Request };
         deliver(to, Special::Exit(signal).into());
     }
 }

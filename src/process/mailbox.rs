@@ -86,6 +86,8 @@ pub(crate) enum ExitCause {
     Link(LinkId),
     /// Somebody called [`exit`](super::exit).
     Request,
+    /// A timer has expired. Like one from somebody else, if the target has started it itself.
+    Timer,
 }
 
 /// A place in the order of arrival: before everything that arrives after it was taken.

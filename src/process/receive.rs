@@ -148,7 +148,7 @@ impl Process {
     fn admit_exit(self, place: Mark, signal: ExitSignal) -> Sorted {
         let active = match signal.cause {
             ExitCause::Link(id) => self.slot.ties.lock().remove_link(signal.from, id),
-            ExitCause::Request => true,
+            ExitCause::Request | ExitCause::Timer => true,
         };
         match ties::judge(self.pid, self.trap_exit(), active, &signal) {
             Verdict::Drop => Sorted::Drop(Special::Exit(signal).into()),

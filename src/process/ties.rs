@@ -283,7 +283,8 @@ pub(crate) fn judge(owner: Pid, trap_exit: TrapExit, active: bool, signal: &Exit
     match (signal.cause, &signal.reason, trap_exit) {
         (ExitCause::Link(_), _, _) if !active => Verdict::Drop,
         (_, _, TrapExit::Yes) => Verdict::Deliver,
-        (_, ExitReason::Normal, _) if signal.from != owner => Verdict::Drop,
+        (ExitCause::Link(_) | ExitCause::Timer, ExitReason::Normal, _) => Verdict::Drop,
+        (ExitCause::Request, ExitReason::Normal, _) if signal.from != owner => Verdict::Drop,
         (_, _, TrapExit::Unasked) => Verdict::Deliver,
         (_, reason, TrapExit::No) => Verdict::Die(reason.clone()),
     }
@@ -333,6 +334,10 @@ mod tests {
         let signal =
             ExitSignal { from: pid(1), reason: ExitReason::Normal, cause: ExitCause::Request };
         assert_eq!(judge(pid(1), TrapExit::No, false, &signal), Verdict::Die(ExitReason::Normal));
+        let late = ExitSignal { cause: ExitCause::Timer, ..signal };
+        assert_eq!(judge(pid(1), TrapExit::No, false, &late), Verdict::Drop);
+        assert_eq!(judge(pid(1), TrapExit::Unasked, false, &late), Verdict::Drop);
+        assert_eq!(judge(pid(1), TrapExit::Yes, false, &late), Verdict::Deliver);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use once_cell::sync::{Lazy, OnceCell};
 use parking_lot::{Condvar, Mutex};
 
 use crate::exit::ExitReason;
-use crate::id::{Pid, TimerRef};
+use crate::id::{Pid, TimerRef, unique};
 use crate::message::{Message, Object};
 use crate::report::log_caught;
 
@@ -123,6 +123,11 @@ pub(crate) fn start(
         cancel(timer);
     }
     timer
+}
+
+/// The reference of a timer that has expired.
+pub(crate) fn expired() -> TimerRef {
+    TimerRef { serial: unique(), index: 0 }
 }
 
 /// Starts the grace of a process that was killed.
@@ -315,13 +320,13 @@ fn act_once(action: Action) {
         Action::Send { to, message } => drop_aside(send(&to, message)),
         Action::Exit { to: Object::Via(via), from, reason } => apply(Box::new(move || {
             if let Some(pid) = via.pid() {
-                lifecycle::signal_exit(from, pid, reason);
+                lifecycle::signal_exit_late(from, pid, reason);
             }
         })),
         Action::Exit { to, from, reason } => {
             if let Some(pid) = pid_of(&to) {
                 // If it is killed, this may run its exit; if it is gone, the reason is dropped.
-                lifecycle::do_aside(move || lifecycle::signal_exit(from, pid, reason));
+                lifecycle::do_aside(move || lifecycle::signal_exit_late(from, pid, reason));
             }
         }
         Action::Apply(function) => apply(function),

@@ -1037,6 +1037,53 @@ mod exit_after {
         assert_eq!(expect::<Exit>(), Exit { from: me, reason: ExitReason::Normal });
     }
 
+    // OTP: run
+    #[test]
+    fn sends_the_caller_what_another_process_would_have_sent() {
+        let me = process::self_pid();
+        process::set_trap_exit(true);
+        timer::exit_after(SHORT, me, ExitReason::Normal);
+        assert_eq!(expect::<Exit>(), Exit { from: me, reason: ExitReason::Normal });
+
+        in_process(move || {
+            let this = process::self_pid();
+            timer::exit_after(SHORT, this, ExitReason::Normal);
+            timer::send_after(SHORT * 2, this, "later");
+            assert_eq!(expect::<&str>(), "later");
+            let_due_timers_act();
+            process::send(me, "it was ignored");
+        });
+        assert_eq!(expect::<&str>(), "it was ignored");
+    }
+
+    // OTP: run
+    #[test]
+    fn with_no_time_does_what_the_caller_would_do_itself() {
+        const NAME: &str = "timers::exit_after::with_no_time";
+        let me = process::self_pid();
+        let starts: [fn() -> TimerRef; 4] = [
+            || timer::exit_after(Duration::ZERO, process::self_pid(), ExitReason::Normal),
+            || timer::exit_after(Duration::ZERO, NAME, ExitReason::Normal),
+            || timer::exit_after(Duration::ZERO, NAME, ExitReason::new("oh")),
+            || timer::kill_after(Duration::ZERO, process::self_pid()),
+        ];
+        let reasons =
+            [ExitReason::Normal, ExitReason::Normal, ExitReason::new("oh"), ExitReason::Killed];
+        for (start, reason) in starts.into_iter().zip(reasons) {
+            let body = move || {
+                process::register(NAME, process::self_pid()).unwrap();
+                start();
+                process::send(me, "it goes on");
+            };
+            let (_, monitor) = process::spawn_monitor(body).unwrap();
+            assert_eq!(down_reason(monitor), reason);
+            assert_none_of("it goes on");
+        }
+        let timer = timer::exit_after(Duration::ZERO, me, ExitReason::Normal);
+        assert_eq!(expect::<Exit>(), Exit { from: me, reason: ExitReason::Normal });
+        assert_eq!(timer::cancel(timer), None);
+    }
+
     // OTP: timer_simple_SUITE:exit_after3
     #[test]
     fn takes_a_name() {
