@@ -19,9 +19,20 @@
 //! on the machine, as a rule less than a millisecond. Timers expire in the order of their
 //! deadlines.
 //!
-//! A timer whose target is a pid or an alias is cancelled when that process ends. A name is looked
-//! up when the timer expires; if nobody has it then, nothing happens. The end of the process that
-//! started a timer does not touch it.
+//! Each timer is there until it has expired, or is cancelled, also because a process has ended:
+//!
+//! | timer | ends with |
+//! |---|---|
+//! | [`send_after`], [`start_timer`] to a pid or an alias | that process |
+//! | [`exit_after`], [`kill_after`] to a pid | that process |
+//! | these four to a name | nobody: who has the name at expiry is meant |
+//! | [`send_interval`] to a pid or an alias | that process |
+//! | [`send_interval`] to a name | who has it when the interval starts |
+//! | [`apply_after`] | nobody |
+//! | [`apply_interval`], [`apply_repeatedly`] | the process that starts it |
+//!
+//! Else the end of the process that has started a timer does not touch it. So a server can start an
+//! interval in its `init`: each of its lives has one.
 //!
 //! # Panics
 //!
@@ -112,7 +123,11 @@ pub fn start_timer_at<T: Any + Send + Debug>(
     })
 }
 
-/// Sends `message` to `to` after each `period`, until it is cancelled or the target has ended.
+/// Sends `message` to `to` after each `period`, until it is cancelled or the target has ended: the
+/// process that has the name at the start, if `to` is one.
+///
+/// To a name, it is sent to whoever has that at the time, as long as that process lives. If nobody
+/// has the name at the start, the interval is over at once.
 ///
 /// The ticks are counted from the start, so they do not drift. The message is cloned between the
 /// ticks, by the thread that serves all timers: its `Clone` should be quick. If it panics, the
@@ -129,17 +144,23 @@ pub fn send_interval<M: Any + Send + Debug + Clone>(
     message: M,
 ) -> TimerRef {
     let to = to.into();
+    let target = to.pid();
     let first = Message::new(message.clone());
     let make = Box::new(move || Message::new(message.clone()));
-    let target = to.fixed_pid();
     repeat(period, target, Tick::Send { to, message: first, make })
 }
 
-fn repeat(period: Duration, target: Option<Pid>, tick: Tick) -> TimerRef {
+/// Starts a repeating timer that ends with the process `life`, or at once if there is none: else
+/// nobody would be left to cancel it.
+fn repeat(period: Duration, life: Option<Pid>, tick: Tick) -> TimerRef {
     assert!(!period.is_zero(), "the period of a repeating timer is zero");
     let due = deadline_of(period);
     let repeat = Box::new(Repeat { period, due, tick });
-    timers::start(due, target, |_| Action::Repeat(repeat))
+    let timer = timers::start(due, life, |_| Action::Repeat(repeat));
+    if life.is_none() {
+        timers::cancel(timer);
+    }
+    timer
 }
 
 /// Runs `function` in a process of its own after `duration`.
@@ -149,7 +170,8 @@ pub fn apply_after(duration: Duration, function: impl FnOnce() + Send + 'static)
     timers::start(deadline_of(duration), None, |_| Action::Apply(Box::new(function)))
 }
 
-/// Runs `function` in a process of its own after each `period`, until it is cancelled.
+/// Runs `function` in a process of its own after each `period`, until it is cancelled or the
+/// calling process has ended.
 ///
 /// If it takes longer than `period`, it runs several times at once.
 ///
@@ -159,7 +181,7 @@ pub fn apply_after(duration: Duration, function: impl FnOnce() + Send + 'static)
 ///
 /// If `period` is zero.
 pub fn apply_interval(period: Duration, function: impl Fn() + Send + Sync + 'static) -> TimerRef {
-    repeat(period, None, Tick::Apply(Arc::new(function)))
+    repeat(period, Some(self_pid()), Tick::Apply(Arc::new(function)))
 }
 
 /// As [`apply_interval`], but never runs `function` again before it has ended.
@@ -172,7 +194,7 @@ pub fn apply_interval(period: Duration, function: impl Fn() + Send + Sync + 'sta
 ///
 /// If `period` is zero.
 pub fn apply_repeatedly(period: Duration, function: impl Fn() + Send + Sync + 'static) -> TimerRef {
-    repeat(period, None, Tick::ApplyInTurn(Arc::new(function)))
+    repeat(period, Some(self_pid()), Tick::ApplyInTurn(Arc::new(function)))
 }
 
 /// Sends `to` the exit signal `reason`, from the caller, after `duration`.

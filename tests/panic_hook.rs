@@ -638,8 +638,11 @@ mod a_panic_on_the_timer_thread_is_caught {
     fn of_a_message_that_can_neither_be_cloned_nor_dropped() {
         check(|| {
             let message = Clones { left: AtomicUsize::new(2), panics_when_dropped: true };
-            // To nobody, so that each tick is dropped too.
-            let interval = timer::send_interval(ONE_MS, "panic_hook::nobody", message);
+            // To nobody, so that each tick is dropped too; but there must be somebody at the start.
+            let name = "panic_hook::nobody";
+            process::register(name, process::self_pid()).unwrap();
+            let interval = timer::send_interval(Duration::from_millis(20), name, message);
+            process::unregister(name).unwrap();
             wait_until(|| timer::read(interval).is_none());
             see_that_timers_work();
         });

@@ -296,7 +296,10 @@ fn put_back(timer: TimerRef, action: Action) {
         *place = action.take();
     }
     drop(state);
-    discard(action); // If the timer was cancelled meanwhile.
+    if action.is_some() {
+        // The timer was cancelled meanwhile.
+        lifecycle::do_aside(|| discard(action));
+    }
 }
 
 fn arm_again(timer: TimerRef, due: Instant) {
@@ -347,7 +350,7 @@ fn act_repeatedly(timer: TimerRef, tick: Tick, due: Instant) -> Option<Tick> {
                 Ok(message) => Some(Tick::Send { to, message, make }),
                 Err(payload) => {
                     unwind::report_caught("cloning the message of an interval", payload);
-                    drop_caught(make);
+                    lifecycle::do_aside(|| drop_caught(make));
                     cancel(timer);
                     None
                 }

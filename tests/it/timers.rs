@@ -12,10 +12,15 @@ use std::sync::{Arc, Weak, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use procession::gen_server::ServerName;
+use procession::global;
 use procession::prelude::*;
-use procession::process::Builder;
+use procession::process::{Builder, Destination};
+use procession::registry::Registry;
+use procession::supervisor::Supervised;
 use procession::timer;
 
+use crate::puppet::{Puppet, plain};
 use crate::staging::{FOREVER, guard, wait_until};
 use crate::support::*;
 
@@ -77,6 +82,20 @@ fn is_dropped(watch: &Weak<()>) -> bool {
 /// A message whose destructor panics, without a word.
 fn explosive() -> impl Any + Send + Debug {
     guard(|| resume_unwind(Box::new("a message with a temper")))
+}
+
+/// The same, for an interval.
+fn explosive_tick() -> impl Any + Send + Debug + Clone {
+    #[derive(Clone, Debug)]
+    struct Explosive;
+
+    impl Drop for Explosive {
+        fn drop(&mut self) {
+            resume_unwind(Box::new("a tick with a temper"));
+        }
+    }
+
+    Explosive
 }
 
 mod send_after {
@@ -661,6 +680,132 @@ mod target {
     }
 }
 
+/// The process that starts a timer, which is not its target.
+mod starter {
+    use super::*;
+
+    /// Starts a timer in a process, and returns both when it is started.
+    fn started_by(start: impl FnOnce() -> TimerRef + Send + 'static) -> (Pid, TimerRef) {
+        let me = process::self_pid();
+        let starter = process::spawn(move || {
+            process::send(me, start());
+            idle_body();
+        });
+        (starter.unwrap(), expect::<TimerRef>())
+    }
+
+    // OTP: timer:apply_interval/4, which monitors the caller; run
+    #[test]
+    fn that_ends_takes_along_what_it_has_applied_again_and_again() {
+        let starts: [fn(Arc<()>) -> TimerRef; 2] = [
+            |used| timer::apply_interval(FOREVER, move || _ = Arc::strong_count(&used)),
+            |used| timer::apply_repeatedly(FOREVER, move || _ = Arc::strong_count(&used)),
+        ];
+        for start in starts {
+            for reason in [ExitReason::Shutdown, ExitReason::Kill] {
+                let used = Arc::new(());
+                let watch = Arc::downgrade(&used);
+                let (starter, timer) = started_by(move || start(used));
+                assert!(timer::read(timer).is_some());
+                exit_and_wait(starter, reason);
+                // When its end is known they are gone.
+                assert_eq!(timer::read(timer), None);
+                wait_until(|| watch.strong_count() == 0);
+            }
+        }
+    }
+
+    #[test]
+    fn that_ends_while_a_function_runs_has_it_applied_no_more() {
+        let me = process::self_pid();
+        let starts: [fn(Pid, Arc<()>) -> TimerRef; 2] = [
+            |me, used| {
+                timer::apply_interval(SHORT, move || {
+                    let _used = &used;
+                    process::send(me, process::self_pid());
+                    expect::<()>();
+                })
+            },
+            |me, used| {
+                timer::apply_repeatedly(SHORT, move || {
+                    let _used = &used;
+                    process::send(me, process::self_pid());
+                    expect::<()>();
+                })
+            },
+        ];
+        for start in starts {
+            let used = Arc::new(());
+            let watch = Arc::downgrade(&used);
+            let (starter, timer) = started_by(move || start(me, used));
+            process::send(expect::<Pid>(), ());
+            exit_and_wait(starter, ExitReason::Shutdown);
+            assert_eq!(timer::read(timer), None);
+            // When those that were started before that have ended, nobody has the function.
+            wait_until(|| {
+                let run = process::receive_match_timeout(Duration::ZERO, |it| it.is::<Pid>());
+                let run = run.and_then(|it| it.downcast::<Pid>().ok());
+                run.into_iter().for_each(|run| process::send(run, ()));
+                watch.strong_count() == 0
+            });
+            assert_no_message();
+        }
+    }
+
+    /// A server that has a function applied again and again while it lives.
+    #[derive(Debug)]
+    struct Ticking;
+
+    impl GenServer for Ticking {
+        type Args = Pid;
+
+        fn init(witness: Pid) -> InitResult<Ticking> {
+            process::send(witness, (process::self_pid(), timer::apply_interval(FOREVER, || {})));
+            ready(Ticking)
+        }
+    }
+
+    #[test]
+    fn that_is_restarted_time_and_again_has_one() {
+        let supervisor = Supervisor::one_for_one()
+            .intensity(1_000, FOREVER)
+            .child(Ticking::child_spec(process::self_pid()))
+            .start_link()
+            .unwrap();
+        let mut timers = Vec::new();
+        for _ in 0..20 {
+            let (life, timer) = expect::<(Pid, TimerRef)>();
+            timers.push(timer);
+            exit_and_wait(life, ExitReason::Kill);
+        }
+        let (_, last) = expect::<(Pid, TimerRef)>();
+        assert!(timer::read(last).is_some());
+        assert!(timers.into_iter().all(|timer| timer::read(timer).is_none()));
+        supervisor.stop().unwrap();
+        assert_eq!(timer::read(last), None);
+    }
+
+    // OTP: run
+    #[test]
+    fn that_ends_leaves_all_other_timers() {
+        let target = idle();
+        let starts: [fn(Pid) -> TimerRef; 6] = [
+            |target| timer::send_after(FOREVER, target, ()),
+            |target| timer::start_timer(FOREVER, target, ()),
+            |target| timer::send_interval(FOREVER, target, ()),
+            |target| timer::exit_after(FOREVER, target, ExitReason::Shutdown),
+            |target| timer::kill_after(FOREVER, target),
+            |_| timer::apply_after(FOREVER, || {}),
+        ];
+        for start in starts {
+            let (starter, timer) = started_by(move || start(target));
+            exit_and_wait(starter, ExitReason::Kill);
+            assert!(timer::cancel(timer).is_some());
+        }
+        exit_and_wait(target, ExitReason::Shutdown);
+    }
+}
+
 mod send_interval {
     use super::*;
 
@@ -714,24 +859,97 @@ mod send_interval {
         assert_eq!(timer::read(timer), None);
     }
 
+    /// A name that is local, one that is global, and one that a registry keeps, and as addresses.
+    fn names(name: &'static str) -> [(ServerName, Destination); 3] {
+        let registry = Registry::<&str, ()>::unique(format!("{name}::registry"));
+        let kept = registry.start_link().unwrap().via(name);
+        let global = global::name(name);
+        [
+            (name.into(), name.into()),
+            (global.clone().into(), global.into()),
+            (kept.clone().into(), kept.into()),
+        ]
+    }
+
+    /// A server with that name.
+    #[track_caller]
+    fn holder(name: &ServerName) -> Pid {
+        let options = StartOptions::new().name(name.clone());
+        Puppet::start_with(plain(), options).unwrap().pid().unwrap()
+    }
+
+    // OTP: timer:send_interval/3, which monitors the name; run
     #[test]
-    fn to_a_name_goes_on_while_nobody_has_it() {
-        let name = "timers::send_interval::name";
+    fn to_a_name_ends_with_who_has_it_at_the_start() {
+        for (name, address) in names("timers::send_interval::ends") {
+            let first = holder(&name);
+            let timer = timer::send_interval(FOREVER, address.clone(), ());
+            assert!(timer::read(timer).is_some());
+            exit_and_wait(first, ExitReason::Kill);
+            assert_eq!(timer::read(timer), None, "{name}");
+
+            let second = holder(&name);
+            assert_eq!(timer::read(timer), None, "{name}");
+            exit_and_wait(second, ExitReason::Shutdown);
+        }
+    }
+
+    // OTP: run
+    #[test]
+    fn to_a_name_goes_to_whoever_has_it_and_goes_on_while_nobody_has_it() {
+        let name = "timers::send_interval::goes_on";
+        let first = idle();
+        process::register(name, first).unwrap();
         let timer = timer::send_interval(SHORT, name, "tick");
+        process::unregister(name).unwrap();
         timer::send_after(SHORT * 2, process::self_pid(), ());
         expect::<()>();
         process::register(name, process::self_pid()).unwrap();
-
         assert_eq!(expect::<&str>(), "tick");
-        timer::cancel(timer);
+
+        exit_and_wait(first, ExitReason::Shutdown);
+        assert_eq!(timer::read(timer), None);
+    }
+
+    // OTP: run
+    #[test]
+    fn to_a_name_that_nobody_has_ends_at_once() {
+        for (name, address) in names("timers::send_interval::nobody") {
+            let (message, watch) = watched_message();
+            let message = message.into_inner();
+            let timer = timer::send_interval(FOREVER, address.clone(), message);
+            assert_eq!(timer::read(timer), None, "{name}");
+            assert!(is_dropped(&watch));
+        }
+        let timer =
+            timer::send_interval(FOREVER, "timers::send_interval::nobody", explosive_tick());
+        assert_eq!(timer::read(timer), None);
+    }
+
+    // The shape of a server whose `init` starts an interval to its own name.
+    #[test]
+    fn to_a_name_is_not_one_more_with_each_life_of_the_server() {
+        for (name, address) in names("timers::send_interval::lives") {
+            let timers: Vec<TimerRef> = (0..20)
+                .map(|_| {
+                    let life = holder(&name);
+                    let timer = timer::send_interval(FOREVER, address.clone(), ());
+                    exit_and_wait(life, ExitReason::Kill);
+                    timer
+                })
+                .collect();
+            assert!(timers.into_iter().all(|timer| timer::read(timer).is_none()));
+        }
     }
 
     #[test]
     fn that_cannot_keep_up_leaves_time_for_other_timers() {
-        let name = "timers::send_interval::nobody";
+        let name = "timers::send_interval::keep_up";
+        process::register(name, process::self_pid()).unwrap();
         let timer = timer::send_interval(Duration::from_nanos(1), name, ());
+        process::unregister(name).unwrap();
         timer::send_after(SHORT, process::self_pid(), "soon");
-        let came = process::receive_timeout(patience() / 4);
+        let came = process::receive_match_timeout(patience() / 4, |it| it.is::<&str>());
         timer::cancel(timer);
         assert!(came.is_some(), "no other timer has expired");
     }
@@ -794,7 +1012,7 @@ mod send_interval {
         timer::cancel(timer);
         let_due_timers_act();
         while process::receive_timeout(Duration::ZERO).is_some() {}
-        assert!(is_dropped(&watch));
+        wait_until(|| is_dropped(&watch));
     }
 }
 
