@@ -149,7 +149,8 @@ impl SupervisorOf<DynamicSupervisor> {
     ///
     /// # Errors
     ///
-    /// [`SupervisorError::NotFound`], [`SupervisorError::Call`].
+    /// [`SupervisorError::NotFound`], also of a child that has ended for good;
+    /// [`SupervisorError::Call`].
     pub fn terminate_child(&self, pid: Pid) -> Result<(), SupervisorError> {
         self.ask(TerminatePid(pid))?
     }

@@ -202,16 +202,20 @@ impl Crowd {
     }
 
     pub(crate) fn terminate(&mut self, pid: Pid) -> Result<(), SupervisorError> {
-        let child = self.children.remove(&pid).ok_or(SupervisorError::NotFound)?;
-        if child.is_running {
+        if !self.has(pid) {
+            return Err(SupervisorError::NotFound);
+        }
+        if let Some(child) = self.children.remove(&pid).filter(|child| child.is_running) {
             let reasons = stop_all([(pid, child.spec.policy.shutdown)]);
             reasons.values().for_each(|reason| child.report_stop(pid, reason));
         }
         Ok(())
     }
 
+    /// Whether a process is a child. If all children are alike, one that has ended may have been.
     pub(crate) fn has(&self, pid: Pid) -> bool {
-        self.children.contains_key(&pid)
+        let may_have_been = || self.template.is_some() && !process::is_alive(pid);
+        self.children.contains_key(&pid) || may_have_been()
     }
 
     pub(crate) fn list(&self) -> Vec<ChildInfo> {

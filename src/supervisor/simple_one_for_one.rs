@@ -163,18 +163,18 @@ impl<C: Child, A: Clone + Send + Sync + 'static> SupervisorOf<SimpleOneForOne<C,
     }
 
     /// Stops the child whose process is `pid`, or was until it failed and could not be restarted
-    /// yet, and forgets it. Returns when it is gone.
+    /// yet, and forgets it. Returns when it is gone; at once if `pid` has ended, whoever that was.
     ///
     /// OTP: [`supervisor:terminate_child/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#terminate_child/2).
     ///
     /// # Errors
     ///
-    /// [`SupervisorError::NotFound`], [`SupervisorError::Call`].
+    /// [`SupervisorError::NotFound`] if `pid` is alive and no child, [`SupervisorError::Call`].
     pub fn terminate_child(&self, pid: Pid) -> Result<(), SupervisorError> {
         self.ask(TerminatePid(pid))?
     }
 
-    /// What the template says, if `pid` is that of a child.
+    /// What the template says, if `pid` is that of a child, or has ended.
     ///
     /// OTP: [`supervisor:get_childspec/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#get_childspec/2).
     ///

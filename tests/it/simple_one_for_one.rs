@@ -63,7 +63,26 @@ fn a_child_is_stopped_by_its_pid_and_forgotten() {
     assert_eq!(kids.terminate_child(ernie), Ok(()));
     assert_eq!(stopped("ernie"), ExitReason::Shutdown);
     assert_eq!(running(&kids), BTreeSet::from([bert]));
-    assert_eq!(kids.terminate_child(ernie), Err(SupervisorError::NotFound));
+    stop(&kids);
+}
+
+// OTP: find_child of supervisor; run
+#[test]
+fn what_has_ended_counts_as_stopped_and_what_lives_and_is_no_child_is_not_found() {
+    let kids = patient(Restart::Temporary);
+    let (ernie, bert) = (add(&kids, "ernie"), add(&kids, "bert"));
+    assert_eq!(kids.terminate_child(ernie), Ok(()));
+    end_and_wait(bert, ExitReason::Normal);
+    let stranger = idle();
+    let policy = kids.get_child_spec(add(&kids, "oscar")).unwrap();
+    assert_eq!(kids.terminate_child(stranger), Err(SupervisorError::NotFound));
+    assert_eq!(kids.get_child_spec(stranger), Err(SupervisorError::NotFound));
+    assert!(process::is_alive(stranger));
+    exit_and_wait(stranger, ExitReason::Shutdown);
+    for gone in [ernie, bert, stranger] {
+        assert_eq!(kids.terminate_child(gone), Ok(()));
+        assert_eq!(kids.get_child_spec(gone).as_ref(), Ok(&policy));
+    }
     stop(&kids);
 }
 
