@@ -51,7 +51,7 @@ use crate::id::Pid;
 use crate::supervisor::crowd::Rules;
 use crate::supervisor::intensity::Intensity;
 use crate::supervisor::serve::{Plan, StartChild, TerminatePid};
-use crate::supervisor::{Child, ChildSpec, ChildType, SupervisorError, SupervisorOf};
+use crate::supervisor::{AutoShutdown, Child, ChildSpec, ChildType, SupervisorError, SupervisorOf};
 
 /// A dynamic supervisor to be started: its flags.
 ///
@@ -110,7 +110,8 @@ impl DynamicSupervisor {
         options: StartOptions,
     ) -> Result<DynamicSupervisorRef, StartError> {
         let DynamicSupervisor { intensity, max_children } = self;
-        let rules = Rules { intensity, max_children, template: None };
+        let auto_shutdown = AutoShutdown::Never;
+        let rules = Rules { intensity, max_children, auto_shutdown, template: None };
         SupervisorOf::start(type_name::<Self>(), || Ok(Some(Plan::Crowd(rules))), options)
     }
 

@@ -12,6 +12,7 @@ use crate::gen_server::StartError;
 use crate::id::Pid;
 use crate::message::{Exit, Message};
 use crate::process;
+use crate::process::unwind::drop_caught;
 use crate::report::Context;
 
 use super::failures::{
@@ -29,8 +30,16 @@ use super::{
 pub(crate) struct Rules {
     pub(crate) intensity: Intensity,
     pub(crate) max_children: usize,
+    pub(crate) auto_shutdown: AutoShutdown,
     /// What all children are made of, if they are all alike.
     pub(crate) template: Option<Template>,
+}
+
+impl Rules {
+    fn check(&self) -> Result<(), SpecError> {
+        self.intensity.checked()?;
+        self.template.as_ref().map_or(Ok(()), |it| it.policy.check(self.auto_shutdown))
+    }
 }
 
 /// Makes the spec of a child of what that is to be started with.
@@ -64,6 +73,7 @@ impl Kind {
 /// The children, and what becomes of them.
 pub(crate) struct Crowd {
     max_children: usize,
+    auto_shutdown: AutoShutdown,
     window: RestartWindow,
     template: Option<Template>,
     /// By the process; one that could not be restarted yet, by its last one.
@@ -96,12 +106,13 @@ impl Member {
 impl Crowd {
     /// Without members.
     pub(crate) fn new(rules: Rules) -> Result<Crowd, SpecError> {
-        let Rules { intensity, max_children, template } = rules;
-        let window = RestartWindow::new(intensity.checked()?);
-        if let Some(template) = &template {
-            template.policy.check(AutoShutdown::Never)?;
+        if let Err(error) = rules.check() {
+            drop_caught(rules); // There is a function of the user's in it.
+            return Err(error);
         }
-        Ok(Crowd { max_children, window, template, children: BTreeMap::new() })
+        let Rules { intensity, max_children, auto_shutdown, template } = rules;
+        let window = RestartWindow::new(intensity);
+        Ok(Crowd { max_children, auto_shutdown, window, template, children: BTreeMap::new() })
     }
 
     /// Does what a message asks for. An error is the supervisor's own end.
@@ -136,7 +147,7 @@ impl Crowd {
 
     /// Starts a child.
     pub(crate) fn add(&mut self, mut spec: Spec) -> Result<Box<dyn Any + Send>, SupervisorError> {
-        spec.policy.check(AutoShutdown::Never).map_err(SupervisorError::Spec)?;
+        spec.policy.check(self.auto_shutdown).map_err(SupervisorError::Spec)?;
         if self.children.len() >= self.max_children {
             return Err(SupervisorError::MaxChildren);
         }
@@ -160,10 +171,22 @@ impl Crowd {
             Restart::Permanent => self.restart(pid),
             Restart::Transient if !reason.is_orderly() => self.restart(pid),
             Restart::Transient | Restart::Temporary => {
+                let is_significant = policy.significant;
                 self.children.remove(&pid);
-                Ok(())
+                if is_significant { self.shut_down_if_due() } else { Ok(()) }
             }
         }
+    }
+
+    /// Says whether a significant child that has ended is the supervisor's own end.
+    fn shut_down_if_due(&self) -> Result<(), ExitReason> {
+        let is_due = match self.auto_shutdown {
+            AutoShutdown::Never => false,
+            AutoShutdown::AnySignificant => true,
+            // If one is significant, all are.
+            AutoShutdown::AllSignificant => self.children.is_empty(),
+        };
+        if is_due { Err(ExitReason::Shutdown) } else { Ok(()) }
     }
 
     /// Starts the child again whose last process was `pid`.

@@ -11,7 +11,10 @@ use crate::id::Pid;
 use super::crowd::{Kind, Rules, Template};
 use super::intensity::Intensity;
 use super::serve::{GetTemplate, Plan, StartChildWith, TerminatePid};
-use super::{Child, ChildSpec, ChildType, Policy, Spec, Supervisor, SupervisorError, SupervisorOf};
+use super::{
+    AutoShutdown, Child, ChildSpec, ChildType, Policy, Spec, Supervisor, SupervisorError,
+    SupervisorOf,
+};
 
 /// A supervisor to be started whose children are all made by one template, each with arguments of
 /// its own, of type `A`: OTP's `simple_one_for_one`.
@@ -52,11 +55,13 @@ use super::{Child, ChildSpec, ChildType, Policy, Spec, Supervisor, SupervisorErr
 pub struct SimpleOneForOne<C, A> {
     template: ChildSpec<C, A>,
     intensity: Intensity,
+    auto_shutdown: AutoShutdown,
 }
 
 impl<C, A> Clone for SimpleOneForOne<C, A> {
     fn clone(&self) -> SimpleOneForOne<C, A> {
-        SimpleOneForOne { template: self.template.clone(), intensity: self.intensity }
+        let (template, auto_shutdown) = (self.template.clone(), self.auto_shutdown);
+        SimpleOneForOne { template, intensity: self.intensity, auto_shutdown }
     }
 }
 
@@ -65,6 +70,7 @@ impl<C, A> fmt::Debug for SimpleOneForOne<C, A> {
         f.debug_struct("SimpleOneForOne")
             .field("template", &self.template)
             .field("intensity", &self.intensity)
+            .field("auto_shutdown", &self.auto_shutdown)
             .finish()
     }
 }
@@ -82,7 +88,8 @@ impl Supervisor {
         C: Child,
         A: Clone + Send + Sync + 'static,
     {
-        SimpleOneForOne { template, intensity: Intensity::OTP }
+        let (intensity, auto_shutdown) = (Intensity::OTP, AutoShutdown::Never);
+        SimpleOneForOne { template, intensity, auto_shutdown }
     }
 }
 
@@ -94,13 +101,20 @@ impl<C: Child, A: Clone + Send + Sync + 'static> SimpleOneForOne<C, A> {
         self
     }
 
+    /// Sets whether it ends when [significant](ChildSpec::significant) children have: either all
+    /// are, or none is. Default: it does not.
+    pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> SimpleOneForOne<C, A> {
+        self.auto_shutdown = auto_shutdown;
+        self
+    }
+
     /// Starts it, linked to the caller.
     ///
     /// # Errors
     ///
     /// [`StartError::Failed`] with a [`SpecError`](super::SpecError) if the period of the intensity
-    /// is zero, or its children are significant: such a supervisor never shuts down by itself. Else
-    /// as a server.
+    /// is zero, or its children are significant, but without an
+    /// [auto-shutdown](Self::auto_shutdown), or permanent. Else as a server.
     pub fn start_link(self) -> Result<SimpleRef<C, A>, StartError> {
         self.start_link_with(StartOptions::new())
     }
@@ -114,6 +128,7 @@ impl<C: Child, A: Clone + Send + Sync + 'static> SimpleOneForOne<C, A> {
         let rules = Rules {
             intensity: self.intensity,
             max_children: usize::MAX,
+            auto_shutdown: self.auto_shutdown,
             template: Some(self.template.into()),
         };
         SupervisorOf::start(type_name::<Self>(), || Ok(Some(Plan::Crowd(rules))), options)

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use procession::dynamic_supervisor::DynamicSupervisorRef;
 use procession::prelude::*;
 use procession::proc_lib;
 use procession::supervisor::{
-    ChildSpec, Restart, Shutdown, SimpleRef, SpecError, Supervised, Supervisor, SupervisorError,
-    SupervisorRef,
+    AutoShutdown, ChildSpec, Restart, Shutdown, SimpleRef, SpecError, Supervised, Supervisor,
+    SupervisorError, SupervisorRef,
 };
 
 use crate::kid::*;
@@ -195,14 +195,123 @@ fn a_stop_kills_only_those_that_do_not_end_in_time() {
     assert_eq!(down_reason(slow), ExitReason::Killed);
 }
 
-// OTP: supervisor_SUITE:significant_simple
-#[test]
-fn children_that_are_significant_are_refused() {
-    let template = Kid::child_template().restart(Restart::Temporary).significant(true);
-    let error = Supervisor::simple_one_for_one(template.id("kid")).start_link().unwrap_err();
-    let StartError::Failed(reason) = error else { panic!("{error}") };
-    let expected = SpecError::SignificantWithoutAutoShutdown(String::from("kid"));
-    assert_eq!(reason, expected.into());
+mod children_that_are_significant {
+    use super::*;
+
+    // OTP: supervisor_SUITE:significant_simple
+    #[test]
+    fn are_refused_if_their_ends_are_of_no_consequence() {
+        use AutoShutdown::{AllSignificant, AnySignificant, Never};
+        let cases = [
+            (Never, Restart::Temporary, SpecError::SignificantWithoutAutoShutdown("kid".into())),
+            (AnySignificant, Restart::Permanent, SpecError::SignificantAndPermanent("kid".into())),
+            (AllSignificant, Restart::Permanent, SpecError::SignificantAndPermanent("kid".into())),
+        ];
+        for (auto_shutdown, restart, expected) in cases {
+            let template = Kid::child_template().restart(restart).significant(true).id("kid");
+            let supervisor = Supervisor::simple_one_for_one(template).auto_shutdown(auto_shutdown);
+            let error = supervisor.start_link().unwrap_err();
+            let StartError::Failed(reason) = error else { panic!("{error}") };
+            assert_eq!(reason, expected.into());
+        }
+    }
+
+    /// Whether a supervisor of two such children lives when one has ended for that reason, and when
+    /// all have ended normally.
+    #[track_caller]
+    fn lives(
+        auto_shutdown: AutoShutdown,
+        restart: Restart,
+        significant: bool,
+        reason: ExitReason,
+    ) -> (bool, bool) {
+        let template = Kid::child_template().restart(restart).significant(significant);
+        let supervisor = Supervisor::simple_one_for_one(template).auto_shutdown(auto_shutdown);
+        let kids = supervisor.intensity(1_000, HOUR).start_link().unwrap();
+        let monitor = process::monitor(&kids);
+        let (ernie, _) = (add(&kids, "ernie"), add(&kids, "bert"));
+        let is_restarted = restart == Restart::Transient && reason == failure();
+        end_and_wait(ernie, reason);
+        if is_restarted {
+            started("ernie");
+        }
+        let Ok(left) = kids.which_children() else {
+            assert_eq!(down_reason(monitor), ExitReason::Shutdown);
+            return (false, false);
+        };
+        for child in left {
+            end_and_wait(child.state.pid().unwrap(), ExitReason::Normal);
+        }
+        if kids.which_children().is_ok() {
+            process::demonitor_flush(monitor);
+            stop(&kids);
+            return (true, true);
+        }
+        assert_eq!(down_reason(monitor), ExitReason::Shutdown);
+        (true, false)
+    }
+
+    // OTP: run, all of these
+    #[test]
+    fn end_their_supervisor_if_it_is_told_so() {
+        use AutoShutdown::{AllSignificant, AnySignificant};
+        for restart in [Restart::Transient, Restart::Temporary] {
+            for (reason, is_end) in
+                [(ExitReason::Normal, true), (failure(), restart == Restart::Temporary)]
+            {
+                let any = lives(AnySignificant, restart, true, reason.clone());
+                assert_eq!(any, (!is_end, false), "{restart:?} {reason}");
+                let all = lives(AllSignificant, restart, true, reason.clone());
+                assert_eq!(all, (true, false), "{restart:?} {reason}");
+                for auto_shutdown in [AnySignificant, AllSignificant] {
+                    let not_significant = lives(auto_shutdown, restart, false, reason.clone());
+                    assert_eq!(not_significant, (true, true), "{restart:?} {reason}");
+                }
+            }
+        }
+    }
+
+    // OTP: run
+    #[test]
+    fn do_not_if_they_are_stopped() {
+        for auto_shutdown in [AutoShutdown::AnySignificant, AutoShutdown::AllSignificant] {
+            let template = Kid::child_template().restart(Restart::Transient).significant(true);
+            let supervisor = Supervisor::simple_one_for_one(template).auto_shutdown(auto_shutdown);
+            let kids = supervisor.start_link().unwrap();
+            assert_eq!(kids.terminate_child(add(&kids, "kid")), Ok(()));
+            assert_eq!(kids.which_children(), Ok(vec![]));
+            stop(&kids);
+        }
+    }
+
+    #[test]
+    fn count_while_they_are_to_be_restarted() {
+        let fails = Arc::new(AtomicBool::new(false));
+        let (is_to_fail, me) = (Arc::clone(&fails), process::self_pid());
+        let start = move |args| {
+            if !is_to_fail.load(Ordering::SeqCst) {
+                return Kid::start_link(args);
+            }
+            process::send(me, "fails");
+            Err(StartError::Failed(failure()))
+        };
+        let template =
+            ChildSpec::template("kid", start).restart(Restart::Transient).significant(true);
+        let kids: Kids = Supervisor::simple_one_for_one(template)
+            .auto_shutdown(AutoShutdown::AllSignificant)
+            .intensity(1_000_000, HOUR)
+            .start_link()
+            .unwrap();
+        let monitor = process::monitor(&kids);
+        let (ernie, bert) = (add(&kids, "ernie"), add(&kids, "bert"));
+        fails.store(true, Ordering::SeqCst);
+        end(ernie, failure());
+        assert_eq!(expect::<&str>(), "fails");
+        end_and_wait(bert, ExitReason::Normal);
+        fails.store(false, Ordering::SeqCst);
+        end(started("ernie"), ExitReason::Normal);
+        assert_eq!(down_reason(monitor), ExitReason::Shutdown);
+    }
 }
 
 #[test]
