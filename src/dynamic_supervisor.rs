@@ -136,11 +136,14 @@ impl SupervisorOf<DynamicSupervisor> {
     ///
     /// # Errors
     ///
+    /// - [`SupervisorError::Spec`] if the child is significant, as such a supervisor never shuts
+    ///   down by itself. Then it was not asked.
     /// - [`SupervisorError::MaxChildren`] if there is no room for it.
     /// - [`SupervisorError::Failed`], [`SupervisorError::AlreadyStarted`],
     ///   [`SupervisorError::Ignored`] if it does not start. Nothing is kept of it.
     /// - [`SupervisorError::Call`] if there is no answer.
     pub fn start_child<C: Child>(&self, spec: ChildSpec<C>) -> Result<C, SupervisorError> {
+        spec.policy().check(AutoShutdown::Never).map_err(SupervisorError::Spec)?;
         let child = self.ask(StartChild(spec.into()))??;
         Ok(*child.downcast().expect("it is what the start function returned"))
     }

@@ -262,7 +262,7 @@ impl Supervisor {
 }
 
 impl Policy {
-    fn check(&self, auto_shutdown: AutoShutdown) -> Result<(), SpecError> {
+    pub(crate) fn check(&self, auto_shutdown: AutoShutdown) -> Result<(), SpecError> {
         match (self.significant, auto_shutdown, self.restart) {
             (false, ..) => Ok(()),
             (true, AutoShutdown::Never, _) => {

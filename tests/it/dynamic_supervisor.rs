@@ -9,7 +9,7 @@ use procession::dynamic_supervisor::{DynamicSupervisor, DynamicSupervisorRef};
 use procession::prelude::*;
 use procession::proc_lib;
 use procession::supervisor::{
-    ChildSpec, ChildState, Restart, Shutdown, Supervisor, SupervisorError,
+    ChildSpec, ChildState, Restart, Shutdown, SpecError, Supervisor, SupervisorError, SupervisorRef,
 };
 
 use crate::kid::*;
@@ -64,6 +64,33 @@ fn has_no_more_children_than_it_may() {
     let none = DynamicSupervisor::new().max_children(0).start_link().unwrap();
     assert_eq!(none.start_child(kid("a")).unwrap_err(), SupervisorError::MaxChildren);
     stop(&none);
+}
+
+// Elixir: DynamicSupervisor.start_child/2, which validates the spec before it asks
+#[test]
+fn is_not_asked_to_start_a_child_whose_spec_is_wrong() {
+    let nobody = DynamicSupervisorRef::named("dynamic_supervisor::nobody");
+    let significant = kid("a").restart(Restart::Temporary).significant(true);
+    let wrong = SpecError::SignificantWithoutAutoShutdown("a".to_owned());
+    let refused = nobody.start_child(significant.clone()).unwrap_err();
+    assert_eq!(refused, SupervisorError::Spec(wrong.clone()));
+
+    let supervisor = patient();
+    let other_kind = SupervisorRef::from_pid(supervisor.pid().unwrap());
+    let refused = other_kind.start_child(significant).unwrap_err();
+    assert_eq!(refused, SupervisorError::Spec(wrong));
+    stop(&supervisor);
+}
+
+// Elixir: DynamicSupervisor.terminate_child/2
+#[test]
+fn knows_nothing_of_a_child_that_has_ended() {
+    let supervisor = patient();
+    let child = supervisor.start_child(kid("a").restart(Restart::Temporary)).unwrap();
+    let pid = child.pid().unwrap();
+    end_and_wait(pid, ExitReason::Normal);
+    assert_eq!(supervisor.terminate_child(pid), Err(SupervisorError::NotFound));
+    stop(&supervisor);
 }
 
 // Elixir: dynamic_supervisor_test "with different returns", "with throw/error/exit"
