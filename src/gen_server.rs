@@ -175,6 +175,7 @@ use crate::id::MonitorRef;
 use crate::message::Message;
 use crate::process;
 use crate::process::printed::printed;
+use crate::process::unwind::drop_caught;
 
 pub use crate::call::{Caller, ReplyTo};
 pub use crate::exit::CallError;
@@ -213,7 +214,7 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
     ///
     /// The reason with which the server is to end.
     fn handle_info(&mut self, message: Message) -> CastResult<Self> {
-        warn_of_unhandled::<Self>(&message);
+        warn_of_unhandled::<Self>(message);
         noreply()
     }
 
@@ -325,13 +326,14 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
 }
 
 /// Logs a message that a server of type `S` does not handle.
-pub(crate) fn warn_of_unhandled<S>(message: &Message) {
+pub(crate) fn warn_of_unhandled<S>(message: Message) {
     serve::warn(format_args!(
         "{} ({}) does not handle this message: {}",
         process::self_pid(),
         type_name::<S>(),
-        printed(message),
+        printed(&message),
     ));
+    drop_caught(message);
 }
 
 /// Handles one type of call.

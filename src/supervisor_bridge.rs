@@ -44,6 +44,7 @@ use crate::gen_server::{
 use crate::id::Pid;
 use crate::message::{Exit, Message};
 use crate::process;
+use crate::process::unwind::drop_caught;
 use crate::supervisor::ChildSpec;
 
 /// What [`SupervisorBridge::init`] returns: the process to be linked to, and the bridge; or `None`
@@ -122,7 +123,11 @@ impl<B: SupervisorBridge> GenServer for Bridge<B> {
     fn handle_info(&mut self, message: Message) -> CastResult<Bridge<B>> {
         match message.downcast::<Exit>() {
             Ok(exit) if exit.from == self.subsystem => Err(exit.reason),
-            Ok(_) | Err(_) => noreply(),
+            Ok(_) => noreply(),
+            Err(message) => {
+                drop_caught(message);
+                noreply()
+            }
         }
     }
 

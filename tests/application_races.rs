@@ -3,6 +3,7 @@
 //! concerns every test, so they run one after another, in a binary of their own.
 
 use std::fmt::Debug;
+use std::mem;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -735,6 +736,30 @@ mod a_destructor_that_panics {
 
 mod the_controller {
     use super::*;
+
+    #[test]
+    fn is_not_harmed_by_what_it_drops() {
+        let _world = world();
+        application::load(app("a")).unwrap();
+        application::load(app("b")).unwrap();
+        application::start("a").unwrap();
+        application::start("b").unwrap();
+        let (before, master) = (controller(), master_of("a"));
+        process::send(before, Bomb);
+        process::send(master, Bomb);
+        process::exit(before, ExitReason::new(Bomb));
+        process::exit(master, ExitReason::new(Bomb));
+        assert_eq!((running().len(), controller(), master_of("a")), (2, before, master));
+
+        let (top, master) = (application::get_supervisor("b").unwrap().unwrap(), master_of("b"));
+        let monitor = process::monitor(master);
+        let unlinked = process::monitor(top);
+        _ = proc_lib::stop_with(top, ExitReason::new(Bomb), Duration::MAX).map_err(mem::forget);
+        for _ in [monitor, unlinked] {
+            mem::forget(expect::<Down>());
+        }
+        assert_eq!((running(), controller()), (vec!["a".to_owned()], before));
+    }
 
     #[test]
     fn ends_when_everything_is_shut_down() {

@@ -16,7 +16,7 @@ use crate::id::{MonitorRef, Pid, TimerRef};
 use crate::message::{Down, Exit, Message, Timeout};
 use crate::process;
 use crate::process::printed::printed;
-use crate::process::unwind::Guarded;
+use crate::process::unwind::{Guarded, drop_caught};
 use crate::report::{ApplicationEvent, ApplicationReport, Kind, Report, is_wanted, submit};
 use crate::timer;
 
@@ -214,8 +214,9 @@ impl GenServer for Controller {
             }
             Err(message) => message,
         };
-        if let Ok(timeout) = message.downcast::<Timeout<()>>() {
-            self.overdue(timeout.timer);
+        match message.downcast::<Timeout<()>>() {
+            Ok(timeout) => self.overdue(timeout.timer),
+            Err(message) => drop_caught(message),
         }
         noreply()
     }

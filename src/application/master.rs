@@ -14,7 +14,7 @@ use crate::gen_server::{
 use crate::id::Pid;
 use crate::message::{Exit, Message};
 use crate::process;
-use crate::process::unwind::Guarded;
+use crate::process::unwind::{Guarded, drop_caught};
 use crate::report;
 use crate::supervisor::Shutdown;
 use crate::supervisor::failures::reason_of;
@@ -157,7 +157,11 @@ impl GenServer for Master {
                 self.top = None;
                 Err(exit.reason)
             }
-            Ok(_) | Err(_) => noreply(),
+            Ok(_) => noreply(),
+            Err(message) => {
+                drop_caught(message);
+                noreply()
+            }
         }
     }
 

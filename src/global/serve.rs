@@ -93,7 +93,7 @@ impl GenServer for Server {
         };
         match message.downcast::<Timeout<Resource>>() {
             Ok(Timeout { timer, value }) => self.locks.overdue(timer, &value),
-            Err(message) => warn_of_unhandled::<Self>(&message),
+            Err(message) => warn_of_unhandled::<Self>(message),
         }
         noreply()
     }

@@ -57,7 +57,7 @@ impl<G: Group> GenServer for Server<G> {
         match message.downcast::<Down>() {
             Ok(Down { monitor, object: Object::Pid(pid), .. }) => self.process_ended(monitor, pid),
             Ok(_) => {}
-            Err(message) => warn_of_unhandled::<Self>(&message),
+            Err(message) => warn_of_unhandled::<Self>(message),
         }
         noreply()
     }

@@ -21,7 +21,7 @@ use crate::gen_server::{
 use crate::id::Pid;
 use crate::message::{Down, Exit, Message};
 use crate::process;
-use crate::process::unwind::drop_each_caught;
+use crate::process::unwind::{drop_caught, drop_each_caught};
 
 use super::entries::{Entries, Entry, Removed};
 use super::lock::{Client, Locks, Outcome};
@@ -373,12 +373,13 @@ impl<K: Key, V: Value> GenServer for Keeper<K, V> {
                 let removed = partition.entries.write().remove_all(exit.from);
                 self.shared.tell_removed(&removed);
             }
-            Err(message) => {
-                if let Ok(down) = message.downcast::<Down>() {
+            Err(message) => match message.downcast::<Down>() {
+                Ok(down) => {
                     let granted = self.locks.ended(down.monitor);
                     self.settle(Outcome { granted, done: None });
                 }
-            }
+                Err(message) => drop_caught(message),
+            },
         }
         noreply()
     }

@@ -123,7 +123,7 @@ impl Crowd {
         };
         match message.downcast::<TryAgain>() {
             Ok(TryAgain(pid)) => self.try_again(pid)?,
-            Err(message) => report_unexpected(&message),
+            Err(message) => report_unexpected(message),
         }
         Ok(())
     }

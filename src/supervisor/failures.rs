@@ -7,6 +7,7 @@ use crate::message::{Message, Object};
 use crate::process;
 use crate::process::names::name_of;
 use crate::process::printed::printed;
+use crate::process::unwind::drop_caught;
 use crate::report::{
     Child, Context, Kind, ProgressReport, Report, SupervisorReport, is_wanted, log_caught, submit,
 };
@@ -53,11 +54,12 @@ pub(crate) fn report_giving_up(policy: &Policy, pid: Option<Pid>) {
     report_failure(Context::Shutdown, &reason, policy, pid);
 }
 
-/// Logs a message that no supervisor knows what to do with.
-pub(crate) fn report_unexpected(message: &Message) {
-    let text = printed(message);
+/// Logs a message that no supervisor knows what to do with, and drops it.
+pub(crate) fn report_unexpected(message: Message) {
+    let text = printed(&message);
     let target = Kind::Supervisor.target();
     log_caught(|| log::error!(target: target, "{} does not expect this message: {text}", me()));
+    drop_caught(message);
 }
 
 /// Why a start failed.

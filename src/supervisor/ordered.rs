@@ -70,7 +70,7 @@ impl Ordered {
         };
         match message.downcast::<TryAgain>() {
             Ok(TryAgain(place)) => self.try_again(place)?,
-            Err(message) => report_unexpected(&message),
+            Err(message) => report_unexpected(message),
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use crate::gen_server::{
 use crate::id::Pid;
 use crate::message::Message;
 use crate::process;
+use crate::process::unwind::Guarded;
 
 use super::crowd::{Crowd, Kind, Rules};
 use super::ordered::Ordered;
@@ -117,10 +118,10 @@ impl Supervising {
 
     fn start_child_with(&mut self, args: StartChildWith) -> Answer<Box<dyn Any + Send>> {
         let StartChildWith { kind, args } = args;
-        let error = self.is_no(kind.name);
+        let (args, error) = (Guarded::new(args), self.is_no(kind.name));
         let Family::Crowd(children) = &mut self.family else { return Err(error) };
         let template = children.template().filter(|template| template.kind == kind);
-        let spec = (template.ok_or(error)?.make)(args);
+        let spec = (template.ok_or(error)?.make)(args.into_inner());
         children.add(spec)
     }
 

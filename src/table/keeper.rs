@@ -15,6 +15,7 @@ use crate::process;
 use crate::process::address::deliver;
 use crate::process::lifecycle::spawn_detached;
 use crate::process::mailbox::Signal;
+use crate::process::unwind::drop_caught;
 
 use super::TableError;
 use super::registry;
@@ -87,10 +88,14 @@ impl GenServer for Keeper {
             }
             Err(message) => message,
         };
-        if let Ok(Down { object: Object::Pid(owner), .. }) = message.downcast::<Down>() {
-            self.watched.remove(&owner);
-            let tables = registry::owned_by(owner);
-            registry::clear(tables.iter().filter_map(|table| table.settle()));
+        match message.downcast::<Down>() {
+            Ok(Down { object: Object::Pid(owner), .. }) => {
+                self.watched.remove(&owner);
+                let tables = registry::owned_by(owner);
+                registry::clear(tables.iter().filter_map(|table| table.settle()));
+            }
+            Ok(_) => {}
+            Err(message) => drop_caught(message),
         }
         noreply()
     }

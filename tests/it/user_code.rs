@@ -18,7 +18,7 @@ use crate::staging::*;
 use crate::support::*;
 
 /// Panics when it is dropped.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Bomb;
 
 impl Drop for Bomb {
@@ -368,6 +368,147 @@ mod a_value_that_is_of_no_use {
         fn eq(&self, _: &Fuse) -> bool {
             true
         }
+    }
+}
+
+mod a_message_that_a_server_does_not_handle {
+    use procession::registry::Registry;
+    use procession::sys;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Plain;
+
+    impl GenServer for Plain {
+        type Args = ();
+
+        fn init((): ()) -> InitResult<Plain> {
+            ready(Plain)
+        }
+    }
+
+    #[test]
+    fn can_panic_in_its_destructor() {
+        let server = Plain::start(()).unwrap();
+        const NAME: &str = "user_code::registry";
+        let _registry = Registry::<u8, ()>::unique(NAME).start_link().unwrap();
+        let top = process::whereis(NAME).unwrap();
+        let is_below =
+            |pid: &Pid| process::info(*pid).is_some_and(|info| info.ancestors.contains(&top));
+        let mut servers: Vec<Pid> = process::processes().into_iter().filter(is_below).collect();
+        assert!(!servers.is_empty());
+        servers.extend([top, server.pid().unwrap()]);
+        for pid in servers {
+            process::send(pid, Bomb);
+            assert!(sys::of(pid).get_status().is_ok());
+        }
+        server.stop().unwrap();
+    }
+}
+
+/// What panics when it is dropped, and is dropped by a process of the runtime's own.
+mod what_a_supervisor_drops {
+    use procession::dynamic_supervisor::DynamicSupervisor;
+    use procession::supervisor::{
+        ChildSpec, SimpleRef, SpecError, Supervisor, SupervisorError, SupervisorRef,
+    };
+
+    use super::*;
+    use crate::supervising::plain;
+
+    fn child() -> ChildSpec<Pid> {
+        plain("child", idle_body)
+    }
+
+    /// Supervisors of each kind with a child.
+    fn supervisors() -> [SupervisorRef; 3] {
+        let ordered = Supervisor::one_for_one().intensity(100, FOREVER).child(child());
+        let dynamic = DynamicSupervisor::new().intensity(100, FOREVER).start_link().unwrap();
+        dynamic.start_child(child()).unwrap();
+        let template = ChildSpec::template("child", |()| {
+            Ok(procession::proc_lib::start_link(|starter: procession::proc_lib::Starter<Pid>| {
+                starter.ack(process::self_pid());
+                idle_body();
+            })?)
+        });
+        let simple = Supervisor::simple_one_for_one(template).intensity(100, FOREVER);
+        let simple = simple.start_link().unwrap();
+        simple.start_child(()).unwrap();
+        let [dynamic, simple] = [dynamic.pid(), simple.pid()];
+        [
+            ordered.start_link().unwrap(),
+            SupervisorRef::from_pid(dynamic.unwrap()),
+            SupervisorRef::from_pid(simple.unwrap()),
+        ]
+    }
+
+    #[track_caller]
+    fn child_of(supervisor: &SupervisorRef) -> Pid {
+        supervisor.which_children().unwrap()[0].state.pid().unwrap()
+    }
+
+    #[test]
+    fn is_a_message_that_it_does_not_expect() {
+        for supervisor in supervisors() {
+            let child = child_of(&supervisor);
+            process::send(supervisor.pid().unwrap(), Bomb);
+            assert_eq!(child_of(&supervisor), child);
+            supervisor.stop().unwrap();
+        }
+    }
+
+    #[test]
+    fn is_the_reason_of_an_exit() {
+        for supervisor in supervisors() {
+            let (child, pid) = (child_of(&supervisor), supervisor.pid().unwrap());
+            in_process(move || process::exit(pid, ExitReason::new(Bomb)));
+            let monitor = process::monitor(child);
+            process::exit(child, ExitReason::new(Bomb));
+            std::mem::forget(expect::<Down>());
+            process::demonitor(monitor);
+            assert_ne!(child_of(&supervisor), child);
+            supervisor.stop().unwrap();
+        }
+    }
+
+    #[test]
+    fn is_the_reason_of_a_failed_start_or_stop() {
+        let supervisor = Supervisor::one_for_one().start_link().unwrap();
+        let dynamic = DynamicSupervisor::new().start_link().unwrap();
+        let failing =
+            || ChildSpec::<Pid>::new("failing", || Err(StartError::Failed(ExitReason::new(Bomb))));
+        std::mem::forget(supervisor.start_child(failing()));
+        std::mem::forget(dynamic.start_child(failing()));
+        assert_eq!(supervisor.which_children(), Ok(vec![]));
+        assert_eq!(dynamic.which_children(), Ok(vec![]));
+        supervisor.stop().unwrap();
+        dynamic.stop().unwrap();
+    }
+
+    #[test]
+    fn is_what_a_child_of_another_type_was_to_be_started_with() {
+        for supervisor in supervisors() {
+            let wrong = SimpleRef::<Pid, Bomb>::from_pid(supervisor.pid().unwrap());
+            let refused = wrong.start_child(Bomb).unwrap_err();
+            assert!(matches!(refused, SupervisorError::Call(CallError::WrongServer { .. })));
+            assert!(process::is_alive(child_of(&supervisor)));
+            supervisor.stop().unwrap();
+        }
+    }
+
+    #[test]
+    fn is_a_template_that_is_refused() {
+        let bomb = Bomb;
+        let template = ChildSpec::<Pid, ()>::template("child", move |()| {
+            let _: &Bomb = &bomb;
+            Err(StartError::Ignored)
+        });
+        let template = template.significant(true);
+        let error = Supervisor::simple_one_for_one(template).start_link().unwrap_err();
+        let StartError::Failed(reason) = error else { panic!("{error}") };
+        let wrong = SpecError::SignificantWithoutAutoShutdown("child".to_owned());
+        assert_eq!(reason, wrong.into());
     }
 }
 
