@@ -1,7 +1,8 @@
 //! Reports: what the runtime has to say about processes that fail.
 //!
-//! A report goes out through the [`log`] crate, formatted as OTP formats it, with a target by which
-//! it can be filtered:
+//! A report goes out through the [`log`] crate, as one record: a line that says what it is about,
+//! and under it, indented, a line for each thing that it has to say. Its target is what it can be
+//! filtered by:
 //!
 //! | report | level | target |
 //! |---|---|---|
@@ -43,6 +44,12 @@
 //! ```
 //!
 //! # Differences from OTP
+//!
+//! The reports are OTP's, and say of the same events, in the same order, what there is to say here;
+//! but they are laid out in a way of their own, which is not to be parsed: a program takes the
+//! values from a handler. A crash report has no sizes of heap and stack and no reductions; of a
+//! panic it has the message, the place and the backtrace. A supervisor's report shows a child by
+//! its process and id, not by its whole spec.
 //!
 //! Handlers see reports only, not what the program logs itself; `log` has one logger for that,
 //! which the program chooses. A handler cannot keep a report from the log: the logger's filters do.
