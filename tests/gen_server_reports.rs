@@ -450,6 +450,7 @@ mod a_report {
     // OTP: gen_server_SUITE:crash
     #[test]
     fn is_not_written_of_an_orderly_end() {
+        process::set_trap_exit(true);
         for which in 0..3 {
             for deed in [StopInOrder(which), ExitInOrder(which)] {
                 let (server, pid) = start(Server::default());

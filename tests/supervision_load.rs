@@ -54,18 +54,7 @@ fn failure() -> ExitReason {
 
 #[track_caller]
 fn stop(supervisor: &SupervisorRef) {
-    let pid = supervisor.pid().unwrap();
     assert_eq!(supervisor.stop(), Ok(()));
-    assert_eq!(exit_reason(pid), ExitReason::Normal);
-}
-
-/// Why a process ended that is linked to the caller.
-#[track_caller]
-fn exit_reason(pid: Pid) -> ExitReason {
-    receive! {
-        exit: Exit if exit.from == pid => exit.reason,
-        after patience() => panic!("no exit within {:?}", patience()),
-    }
 }
 
 /// The process of a child that runs.
