@@ -36,7 +36,8 @@
 //! ```
 //!
 //! Both are kept by a process that is called `global_name_server`. It is started when it is first
-//! needed, and belongs to nobody; if it is killed, all names and locks are gone.
+//! needed, and belongs to nobody: it goes on when the application ends that has needed it first. If
+//! it is killed, all names and locks are gone.
 //!
 //! # Names
 //!

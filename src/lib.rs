@@ -73,6 +73,7 @@ pub mod supervisor;
 pub mod supervisor_bridge;
 pub mod dynamic_supervisor;
 mod directory;
+mod service;
 pub mod registry;
 pub mod partition_supervisor;
 pub mod pg;

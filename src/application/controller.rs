@@ -10,7 +10,7 @@ use crate::call::ReplyTo;
 use crate::exit::ExitReason;
 use crate::gen_server::{
     CallResult, Caller, CastResult, GenServer, HandleCall, HandleCast, InitResult, ServerRef,
-    StartError, StartOptions, noreply, ready, reply, stop,
+    noreply, ready, reply, stop,
 };
 use crate::id::{MonitorRef, Pid, TimerRef};
 use crate::message::{Down, Exit, Message, Timeout};
@@ -18,6 +18,7 @@ use crate::process;
 use crate::process::printed::printed;
 use crate::process::unwind::{Guarded, drop_caught};
 use crate::report::{ApplicationEvent, ApplicationReport, Kind, Report, is_wanted, submit};
+use crate::service;
 use crate::timer;
 
 use super::killed::{Killed, Witness};
@@ -29,14 +30,8 @@ pub(super) const NAME: &str = "application_controller";
 
 /// The controller, which is started if there is none.
 pub(super) fn controller() -> Result<ServerRef<Controller>, ApplicationError> {
-    if let Some(pid) = process::whereis(NAME) {
-        return Ok(ServerRef::from_pid(pid));
-    }
-    match Controller::start_with((), StartOptions::new().name(NAME)) {
-        Ok(controller) => Ok(controller),
-        Err(StartError::AlreadyStarted(pid)) => Ok(ServerRef::from_pid(pid)),
-        Err(error) => Err(ApplicationError::NoController(error.into())),
-    }
+    let pid = service::ensure::<Controller>(NAME).map_err(ApplicationError::NoController)?;
+    Ok(ServerRef::from_pid(pid))
 }
 
 /// Asks the controller, which takes as long as it takes: an application may be slow to start.

@@ -20,7 +20,7 @@ use crate::supervisor::Shutdown;
 use crate::supervisor::failures::reason_of;
 use crate::supervisor::shutdown::{stop_all, stop_one};
 
-use super::controller::{self, Controller, Started};
+use super::controller::{Controller, Started};
 use super::{Application, Callback, EnvChange};
 
 /// The masters, and whose they are. Not kept by the controller, so that what that waits for can
@@ -33,13 +33,11 @@ pub(super) fn application_of(pid: Pid) -> Option<String> {
     MASTERS.lock().get(&master).cloned()
 }
 
-/// The master that a process is, or is below of. Between the two there is no controller, which may
-/// have been started from within a tree, and is below nobody.
+/// The master that a process is, or is below of.
 fn master_of(pid: Pid) -> Option<Pid> {
-    let (info, controller) = (process::info(pid)?, process::whereis(controller::NAME));
+    let info = process::info(pid)?;
     let masters = MASTERS.lock();
-    let line = [pid].into_iter().chain(info.ancestors.iter().copied());
-    let mut line = line.take_while(|pid| Some(*pid) != controller);
+    let mut line = [pid].into_iter().chain(info.ancestors.iter().copied());
     line.find(|pid| masters.contains_key(pid))
 }
 

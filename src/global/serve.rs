@@ -8,12 +8,12 @@ use crate::directory;
 use crate::directory::Publication;
 use crate::exit::CallError;
 use crate::gen_server::{
-    CallResult, Caller, CastResult, GenServer, HandleCall, InitResult, ServerRef, StartError,
-    StartOptions, noreply, ready, reply, warn_of_unhandled,
+    CallResult, Caller, CastResult, GenServer, HandleCall, InitResult, ServerRef, noreply, ready,
+    reply, warn_of_unhandled,
 };
 use crate::id::Pid;
 use crate::message::{Down, Message, Object, TaggedDown, Timeout};
-use crate::process;
+use crate::service;
 
 use super::locks::{Locks, Resource};
 use super::names::{Directory, Names};
@@ -45,14 +45,8 @@ where
 }
 
 fn server() -> Result<ServerRef<Server>, GlobalError> {
-    if let Some(pid) = process::whereis(NAME) {
-        return Ok(ServerRef::from_pid(pid));
-    }
-    match Server::start_with((), StartOptions::new().name(NAME)) {
-        Ok(server) => Ok(server),
-        Err(StartError::AlreadyStarted(pid)) => Ok(ServerRef::from_pid(pid)),
-        Err(error) => Err(GlobalError::NoServer(error.into())),
-    }
+    let pid = service::ensure::<Server>(NAME).map_err(GlobalError::NoServer)?;
+    Ok(ServerRef::from_pid(pid))
 }
 
 /// The state of the server.

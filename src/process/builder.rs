@@ -96,6 +96,7 @@ pub struct Builder {
     kill_grace: Duration,
     thread: ThreadKind,
     initial_call: Option<&'static str>,
+    of_nobody: bool,
 }
 
 impl Default for Builder {
@@ -107,6 +108,7 @@ impl Default for Builder {
             kill_grace: KILL_GRACE,
             thread: ThreadKind::Cached,
             initial_call: None,
+            of_nobody: false,
         }
     }
 }
@@ -175,6 +177,12 @@ impl Builder {
     /// Says what the process is started as, which makes it one of `proc_lib`'s.
     pub(crate) fn initial_call(mut self, initial_call: &'static str) -> Builder {
         self.initial_call = Some(initial_call);
+        self
+    }
+
+    /// Has the process begin without ancestors: it is below nobody who might end all below it.
+    pub(crate) fn of_nobody(mut self) -> Builder {
+        self.of_nobody = true;
         self
     }
 
@@ -260,7 +268,8 @@ impl Builder {
         let slot = worker::claim(&self.thread, parent)?;
         let settings =
             Settings { trap_exit: self.trap_exit, foreign: false, kill_grace: self.kill_grace };
-        let ancestors = parent.map_or_else(|| Arc::from([]), ancestors_of_child);
+        let forebear = parent.filter(|_| !self.of_nobody);
+        let ancestors = forebear.map_or_else(|| Arc::from([]), ancestors_of_child);
         let profile = Profile { initial_call: self.initial_call, ..Profile::new(ancestors) };
         let pid = slot.begin(profile, settings);
         let child = Process { slot, pid };

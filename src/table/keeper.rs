@@ -3,19 +3,15 @@
 //! made up for by the next access, and by the next keeper, which is started with the next table.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
-use crate::exit::ExitReason;
-use crate::gen_server::{
-    CastResult, GenServer, InitResult, StartError, StartOptions, noreply, ready,
-};
+use crate::gen_server::{CastResult, GenServer, InitResult, noreply, ready};
 use crate::id::Pid;
 use crate::message::{Down, Message, Object};
 use crate::process;
 use crate::process::address::deliver;
-use crate::process::lifecycle::spawn_detached;
 use crate::process::mailbox::Signal;
 use crate::process::unwind::drop_caught;
+use crate::service;
 
 use super::TableError;
 use super::registry;
@@ -25,34 +21,7 @@ const NAME: &str = "table_keeper";
 
 /// Starts the keeper, if there is none.
 pub(super) fn ensure() -> Result<(), TableError> {
-    if process::whereis(NAME).is_some() {
-        return Ok(());
-    }
-    // Not by the caller, whose application it would end with.
-    let started = spawn_detached(|| {
-        let options = StartOptions::new().name(NAME);
-        match Keeper::start_with((), options) {
-            Ok(_) | Err(StartError::AlreadyStarted(_)) => {}
-            Err(error) => process::exit_self(ExitReason::from(error)),
-        }
-    });
-    let starter = started.map_err(|error| TableError::NoKeeper(error.into()))?;
-    let reason = end_of(starter);
-    match process::whereis(NAME) {
-        Some(_) => Ok(()),
-        None => Err(TableError::NoKeeper(reason)),
-    }
-}
-
-/// Waits for the end of a process; `NoProc` if it has ended before.
-fn end_of(pid: Pid) -> ExitReason {
-    let monitor = process::monitor(pid);
-    let is_its = |it: &Message| it.downcast_ref().is_some_and(|it: &Down| it.monitor == monitor);
-    // With a time-out it returns, too, if the caller is to end itself.
-    match process::receive_match_timeout(Duration::MAX, is_its).map(Message::downcast::<Down>) {
-        Some(Ok(down)) => down.reason,
-        Some(Err(_)) | None => ExitReason::Killed,
-    }
+    service::ensure::<Keeper>(NAME).map(drop).map_err(TableError::NoKeeper)
 }
 
 /// Has the keeper look after `owner`, too. The caller may hold a message that must arrive, so it
