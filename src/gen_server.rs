@@ -186,7 +186,7 @@ pub use next::{
 };
 pub use request_id::{RequestId, RequestIds, Response};
 pub use server_ref::{OwnedServer, ServerRef};
-pub use start::{EnterLoopError, ServerName, StartError, StartOptions, enter_loop};
+pub use start::{EnterLoopError, NameRefused, ServerName, StartError, StartOptions, enter_loop};
 
 /// A server's state, and what it does apart from handling requests.
 ///

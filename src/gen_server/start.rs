@@ -17,6 +17,7 @@ use crate::process::Builder;
 use crate::process::Info;
 use crate::process::RegisterError;
 use crate::process::SpawnError;
+use crate::process::printed::printed;
 use crate::process::unwind::drop_caught;
 use crate::sys::DebugOptions;
 
@@ -132,15 +133,8 @@ impl ServerName {
         let me = process::self_pid();
         match self {
             ServerName::Local(name) => process::register(name, me).map_err(Refusal::Name),
-            ServerName::Via(name) => {
-                let register = || if name.register(me) { Ok(()) } else { Err(name.pid()) };
-                match process::catch(register) {
-                    Ok(Ok(())) => Ok(()),
-                    Ok(Err(Some(holder))) => Err(Refusal::AlreadyStarted(holder)),
-                    Ok(Err(None)) => Err(Refusal::Failed(ExitReason::new("the name is refused"))),
-                    Err(reason) => Err(Refusal::Failed(reason)),
-                }
-            }
+            ServerName::Via(name) => process::catch(|| register_via(name, me))
+                .unwrap_or_else(|reason| Err(Refusal::Failed(reason))),
         }
     }
 
@@ -153,6 +147,24 @@ impl ServerName {
     }
 }
 
+/// How often a registrar is asked for a name that it refuses and says that nobody has.
+const TRIES: usize = 100;
+
+/// Gives the caller a name. Who has had it when that was refused may have ended before it is known
+/// who it was, and so may the next one: then the name is asked for again. Each time somebody else
+/// has had it, unless the registrar refuses for another reason: so there is an end to it.
+fn register_via(name: &Via, me: Pid) -> Result<(), Refusal> {
+    for _ in 0..TRIES {
+        if name.register(me) {
+            return Ok(());
+        }
+        if let Some(holder) = name.pid() {
+            return Err(Refusal::AlreadyStarted(holder));
+        }
+    }
+    Err(Refusal::Failed(NameRefused { name: printed(name) }.into()))
+}
+
 /// Error returned from starting a server. There is none then (but see
 /// [`CallerEnded`](Self::CallerEnded)), and nothing of the attempt is left in the caller's mailbox.
 ///
@@ -162,13 +174,16 @@ impl ServerName {
 pub enum StartError {
     /// `init` returned [`ignore`](super::ignore).
     Ignored,
-    /// This process has the name already. `init` was not run.
+    /// This process has the name already, or has had it when that was asked for, and has ended
+    /// since. `init` was not run.
     AlreadyStarted(Pid),
     /// The name cannot be had, for another reason than being taken. `init` was not run.
     Name(RegisterError),
     /// `init` took longer than it may.
     Timeout,
-    /// `init` failed with this reason, or the process ended before it was through.
+    /// `init` failed with this reason, or the process ended before it was through. Or `init` was
+    /// not run, as the registrar of the name has panicked, or has refused the name though nobody
+    /// has it: then the reason is a [`NameRefused`].
     Failed(ExitReason),
     /// The process could not be spawned.
     Spawn(SpawnError),
@@ -205,6 +220,22 @@ impl Error for StartError {
         }
     }
 }
+
+/// The reason with which a start [fails](StartError::Failed) if a registrar refuses the name, and
+/// says that nobody has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameRefused {
+    /// The name, with its registrar.
+    pub name: String,
+}
+
+impl fmt::Display for NameRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the name {} is refused, though nobody has it", self.name)
+    }
+}
+
+impl Error for NameRefused {}
 
 /// Why there is to be no server. The process ends next.
 #[derive(Debug)]
@@ -299,12 +330,14 @@ fn be_started<S: GenServer>(
 ) -> ExitReason {
     if let Some(refusal) = name.as_ref().and_then(|name| name.register().err()) {
         drop_caught(args); // While the starter is known to wait for this.
+        drop_caught(name);
         starter.give_up(Err(refusal));
         return ExitReason::Normal;
     }
     let outcome = process::catch(|| S::init(args));
     match beginning(outcome) {
         Ok((state, wait)) => {
+            drop_caught(name);
             starter.ack(Ok(()));
             Server::new(state, wait, settings).run()
         }
@@ -313,6 +346,7 @@ fn be_started<S: GenServer>(
             if let Some(name) = &name {
                 name.unregister();
             }
+            drop_caught(name);
             starter.give_up(Err(refusal));
             reason
         }

@@ -84,6 +84,9 @@ pub trait Registrar: fmt::Debug + Eq + Hash + Send + Sync + 'static {
     type Name: fmt::Debug + Eq + Hash + Send + Sync + 'static;
 
     /// Gives `pid` the name, unless another process has it: then it returns `false`.
+    ///
+    /// A start that is refused asks who has the name. If it is told that nobody has, it asks for
+    /// the name again, as the other may have ended in between; a hundred times at most.
     fn register_name(&self, name: &Self::Name, pid: Pid) -> bool;
 
     /// Frees the name. Called if the process that has it could not become a server.

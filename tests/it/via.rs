@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use once_cell::sync::Lazy;
 use parking_lot::Mutex;
-use procession::gen_server::{self, EnterLoopError};
+use procession::gen_server::{self, EnterLoopError, NameRefused};
 use procession::prelude::*;
+use procession::registry::Registry;
 use procession::sys::SysError;
 use procession::{Object, Registrar, Via, proc_lib, sys, timer};
 
@@ -72,6 +73,89 @@ impl Registrar for Desk {
     }
 }
 
+/// A registrar whose names are had by one process after the other: the first so many that ask are
+/// refused by one that has ended when it is asked for.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Revolving(usize);
+
+/// How often it has refused, and who has the name.
+type Turn = (usize, Option<Pid>);
+
+static TURNS: Lazy<Mutex<HashMap<(usize, &'static str), Turn>>> = Lazy::new(Mutex::default);
+
+impl Registrar for Revolving {
+    type Name = &'static str;
+
+    fn register_name(&self, name: &&'static str, pid: Pid) -> bool {
+        let mut turns = TURNS.lock();
+        let (refused, holder) = turns.entry((self.0, *name)).or_default();
+        if *refused < self.0 {
+            *refused += 1;
+            return false;
+        }
+        if holder.is_some_and(process::is_alive) {
+            return false;
+        }
+        *holder = Some(pid);
+        true
+    }
+
+    fn unregister_name(&self, name: &&'static str) {
+        TURNS.lock().remove(&(self.0, *name));
+    }
+
+    fn whereis_name(&self, name: &&'static str) -> Option<Pid> {
+        TURNS.lock().get(&(self.0, *name))?.1.filter(|pid| process::is_alive(*pid))
+    }
+
+    fn send(&self, name: &&'static str, message: Message) -> Result<(), Message> {
+        let Some(pid) = self.whereis_name(name) else { return Err(message) };
+        process::send(pid, message);
+        Ok(())
+    }
+}
+
+/// How many had a name before this server has got it.
+fn ended_before(server: &ServerRef<Puppet>) -> usize {
+    let turns = TURNS.lock();
+    let of_it = turns.values().find(|(_, holder)| *holder == server.pid());
+    of_it.expect("it has the name").0
+}
+
+/// A registrar, or a name, that panics when it is dropped.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Fragile(Revolving);
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "on purpose");
+    }
+}
+
+impl Registrar for Fragile {
+    type Name = &'static str;
+
+    fn register_name(&self, name: &&'static str, pid: Pid) -> bool {
+        self.0.register_name(name, pid)
+    }
+
+    fn unregister_name(&self, name: &&'static str) {
+        self.0.unregister_name(name);
+    }
+
+    fn whereis_name(&self, name: &&'static str) -> Option<Pid> {
+        self.0.whereis_name(name)
+    }
+
+    fn send(&self, name: &&'static str, message: Message) -> Result<(), Message> {
+        self.0.send(name, message)
+    }
+}
+
+fn bomb(name: &'static str) -> Via {
+    Via::new(Fragile(Revolving(0)), name)
+}
+
 /// A name of a registrar whose witness is the caller.
 fn at_desk(mood: Mood, name: &'static str) -> Via {
     Via::new(Desk { witness: process::self_pid(), mood }, name)
@@ -113,10 +197,52 @@ mod a_start {
     fn fails_with_a_name_that_nobody_has_and_nobody_gets() {
         in_process(|| {
             let via = at_desk(Mood::Refusing, "via::refused");
-            let refused = Puppet::start_with(plain(), named(&via));
-            assert!(matches!(refused, Err(StartError::Failed(_))), "{refused:?}");
-            assert!(matches!(expect(), Asked::Register { .. }));
+            let init = script(|| unreachable!("init runs without the name"));
+            let refused = Puppet::start_with(init, named(&via));
+            let Err(StartError::Failed(reason)) = refused else { panic!("{refused:?}") };
+            let expected = NameRefused { name: via.to_string() };
+            assert_eq!(reason.downcast_ref(), Some(&expected), "{reason}");
+            // It was asked several times, as somebody might have had the name and ended.
+            let mut times = 0;
+            while let Some(asked) = process::receive_timeout(Duration::ZERO) {
+                assert!(matches!(asked.downcast(), Ok(Asked::Register { .. })));
+                times += 1;
+            }
+            assert!((2..=100).contains(&times), "{times}");
+        });
+    }
+
+    #[test]
+    fn is_tried_again_when_the_holder_has_ended_before_it_is_known_who_it_was() {
+        in_process(|| {
+            for ended in 1..5 {
+                let via = Via::new(Revolving(ended), "it");
+                let server = Puppet::start_with(plain(), named(&via)).unwrap();
+                assert_eq!(ended_before(&server), ended);
+                server.stop().unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn that_is_refused_drops_the_name_before_that_is_told() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            let silent = || script(|| ready(Puppet::default()));
+            let name = || Via::new(Revolving(0), "taken");
+            let holder = Puppet::start_with(silent(), named(&name())).unwrap();
+            let refused =
+                Puppet::start_link_with(silent(), StartOptions::new().name(bomb("taken")));
+            assert!(
+                matches!(refused, Err(StartError::AlreadyStarted(pid)) if Some(pid) == holder.pid()),
+                "{refused:?}"
+            );
+            holder.stop().unwrap();
             assert_no_message();
+            let server = Puppet::start_link_with(silent(), StartOptions::new().name(bomb("free")));
+            let pid = server.unwrap().pid().unwrap();
+            ServerRef::<Puppet>::from_pid(pid).stop().unwrap();
+            assert_eq!(expect::<Exit>(), Exit { from: pid, reason: ExitReason::Normal });
         });
     }
 
@@ -244,4 +370,63 @@ fn is_one_to_start_and_stop_a_supervisor_by() {
         assert!(!process::is_alive(pid));
         assert_eq!(SupervisorRef::at(via).stop(), Err(StopError::NoProc));
     });
+}
+
+mod many_starts_at_once {
+    use super::*;
+
+    /// Starts servers by one name, and ends each that has started at once; returns those, and the
+    /// ones that have refused others.
+    fn start_and_end(via: &Via, times: usize) -> (Vec<Pid>, Vec<Pid>) {
+        let (mut started, mut refused_by) = (Vec::new(), Vec::new());
+        for round in 0..times {
+            match Puppet::start_with(plain(), named(via)) {
+                Ok(server) => {
+                    started.push(server.pid().unwrap());
+                    dither(round);
+                    process::exit(server.pid().unwrap(), ExitReason::Kill);
+                }
+                Err(StartError::AlreadyStarted(holder)) => refused_by.push(holder),
+                Err(error) => panic!("round {round}: {error:?}"),
+            }
+        }
+        (started, refused_by)
+    }
+
+    #[track_caller]
+    fn check(via: Via) {
+        let me = process::self_pid();
+        let spawn = |_| {
+            let via = via.clone();
+            let body = move || process::send(me, start_and_end(&via, rounds(1_000)));
+            process::spawn_monitor(body).unwrap().1
+        };
+        let racers: Vec<MonitorRef> = (0..4).map(spawn).collect();
+        racers.into_iter().for_each(|it| assert_eq!(down_reason(it), ExitReason::Normal));
+        let (mut started, mut refused_by) = (Vec::new(), Vec::new());
+        for _ in 0..4 {
+            let (some, others): (Vec<Pid>, Vec<Pid>) = expect();
+            started.extend(some);
+            refused_by.extend(others);
+        }
+        assert!(refused_by.iter().all(|holder| started.contains(holder)), "it never had the name");
+    }
+
+    #[test]
+    fn by_a_global_name_are_refused_by_who_has_it_only() {
+        in_process(|| check(procession::global::name("via::many")));
+    }
+
+    #[test]
+    fn by_a_key_are_refused_by_who_has_it_only() {
+        in_process(|| {
+            let registry = Registry::<u8>::unique("via::many").start_link().unwrap();
+            check(registry.via(1));
+        });
+    }
+
+    #[test]
+    fn by_a_name_of_the_programs_own_are_refused_by_who_has_it_only() {
+        in_process(|| check(Via::new(Revolving(0), "via::many")));
+    }
 }
