@@ -55,6 +55,10 @@
 //! goes on in the belief of being registered. What was looked up may have ended since. But a
 //! process that has seen another one's DOWN finds no entry of that any more, and can have its keys.
 //!
+//! With a partition that crashes its entries go. It is started again, empty: in a duplicate
+//! registry by itself, in a unique one with all others. After too many
+//! [crashes](Start::intensity) the registry ends.
+//!
 //! | Elixir | here |
 //! |---|---|
 //! | `start_link(keys: :unique)`, `:duplicate` | [`Registry::unique`], [`Registry::duplicate`] |
@@ -66,6 +70,7 @@
 //! | `meta`, `put_meta`, `delete_meta` | the same |
 //! | `{:via, Registry, {registry, key}}` | [`Registry::via`], [`Registry::via_with`] |
 //! | listeners | [`Start::listener`] |
+//! | `max_restarts`, `max_seconds` of its supervisor | [`Start::intensity`] |
 //!
 //! # Differences from OTP
 //!
@@ -76,6 +81,8 @@
 //! - A key's `Hash` and `Eq` run while a partition is locked: they must not use the registry. No
 //!   other code of the program's does.
 //! - [`dispatch_parallel`](Registry::dispatch_parallel) never calls in the caller's own process.
+//! - A partition has some of the keys, also in a duplicate registry, where in Elixir it has some of
+//!   the processes. So a partition that crashes takes all entries of its keys, and none of others.
 //! - Listeners are also told of the entries that go with a partition that has crashed.
 //!
 //! Elixir: [`Registry`](https://hexdocs.pm/elixir/Registry.html).
@@ -447,7 +454,7 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// Runs `work` while no other process does so for the same key. Other uses of the key go on.
     ///
     /// A process that has locked a key can do so again. The lock of one that ends is given to the
-    /// next; so it is if a killed one is given up while it still works, and if the registry
+    /// next; so it is if a killed one is given up while it still works, and if the partition
     /// crashes. Who waits is not found out to wait in a circle: then all wait for ever.
     ///
     /// Elixir: [`Registry.lock/3`](https://hexdocs.pm/elixir/Registry.html#lock/3).

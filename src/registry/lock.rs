@@ -6,12 +6,30 @@ use std::hash::Hash;
 
 use crate::call::ReplyTo;
 use crate::id::{MonitorRef, Pid};
+use crate::process::unwind::drop_caught;
+
+/// A key that is locked. It is dropped in a process that others rely on, whatever its destructor
+/// does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct LockKey<K>(Option<K>);
+
+impl<K> LockKey<K> {
+    pub(super) fn new(key: K) -> LockKey<K> {
+        LockKey(Some(key))
+    }
+}
+
+impl<K> Drop for LockKey<K> {
+    fn drop(&mut self) {
+        drop_caught(self.0.take());
+    }
+}
 
 /// The locks of a partition.
 #[derive(Debug)]
 pub(super) struct Locks<K> {
-    holders: HashMap<K, Holder>,
-    waiting: HashMap<K, VecDeque<Client>>,
+    holders: HashMap<LockKey<K>, Holder>,
+    waiting: HashMap<LockKey<K>, VecDeque<Client>>,
 }
 
 /// Who has a lock, and how often.
@@ -45,7 +63,7 @@ pub(super) struct Outcome {
 
 impl<K: Clone + Eq + Hash> Locks<K> {
     /// Gives a lock, now or later.
-    pub(super) fn lock(&mut self, key: K, client: Client) -> Outcome {
+    pub(super) fn lock(&mut self, key: LockKey<K>, client: Client) -> Outcome {
         match self.holders.get_mut(&key) {
             None => {
                 self.holders.insert(key, Holder { client, depth: 1 });
@@ -63,7 +81,7 @@ impl<K: Clone + Eq + Hash> Locks<K> {
     }
 
     /// Takes a lock back, from who has it.
-    pub(super) fn unlock(&mut self, pid: Pid, key: &K) -> Outcome {
+    pub(super) fn unlock(&mut self, pid: Pid, key: &LockKey<K>) -> Outcome {
         let Some(holder) = self.holders.get_mut(key).filter(|it| it.client.pid == pid) else {
             return Outcome::default();
         };
@@ -76,7 +94,7 @@ impl<K: Clone + Eq + Hash> Locks<K> {
         Outcome { granted: self.grant_next(key), done }
     }
 
-    fn grant_next(&mut self, key: &K) -> Option<Client> {
+    fn grant_next(&mut self, key: &LockKey<K>) -> Option<Client> {
         let waiting = self.waiting.get_mut(key)?;
         let client = waiting.pop_front();
         if waiting.is_empty() {

@@ -24,7 +24,7 @@ use crate::process;
 use crate::process::unwind::{drop_caught, drop_each_caught};
 
 use super::entries::{Entries, Entry, Removed};
-use super::lock::{Client, Locks, Outcome};
+use super::lock::{Client, LockKey, Locks, Outcome};
 use super::{Key, Keys, RegistryError, Value};
 
 /// To listeners: a process has registered.
@@ -151,6 +151,7 @@ impl<K: Key, V: Value> Shared<K, V> {
         match partition.add(self, server, &key, entry) {
             Ok(stale) => {
                 self.tell_removed(&stale);
+                drop_each_caught(stale); // They were another's.
                 self.tell(|| Registered {
                     registry: Arc::clone(&self.name),
                     key: K::clone(&key),
@@ -256,13 +257,14 @@ impl<K: Key, V: Value> Shared<K, V> {
     /// Waits until the caller has the lock of a key.
     pub(super) fn lock(&self, key: &K) -> Result<Locked<K, V>, RegistryError> {
         let server = ServerRef::from_pid(self.server(self.partition(key))?);
+        let key = LockKey::new(key.clone());
         let locked = server.call_timeout(Lock(key.clone()), Duration::MAX);
         locked.map_err(|error| {
             let is_own_end = error == CallError::CallerEnded;
             let gone = || RegistryError::NoRegistry(Arc::clone(&self.name));
             if is_own_end { RegistryError::CallerEnded } else { gone() }
         })?;
-        Ok(Locked { server, key: key.clone() })
+        Ok(Locked { server, key })
     }
 
     fn tell<M: fmt::Debug + Send + 'static>(&self, message: impl Fn() -> M) {
@@ -331,7 +333,7 @@ enum Refusal {
 /// A lock that is given back when this is dropped.
 pub(super) struct Locked<K: Key, V: Value> {
     server: ServerRef<Keeper<K, V>>,
-    key: K,
+    key: LockKey<K>,
 }
 
 impl<K: Key, V: Value> Drop for Locked<K, V> {
@@ -360,7 +362,9 @@ impl<K: Key, V: Value> GenServer for Keeper<K, V> {
             *partition.server.lock() = Some(process::self_pid());
             entries.take_all()
         };
-        shared.tell_removed(&left.into_all());
+        let left = left.into_all();
+        shared.tell_removed(&left);
+        drop_each_caught(left);
         ready(Keeper { shared, number, locks: Locks::default() })
     }
 
@@ -372,6 +376,7 @@ impl<K: Key, V: Value> GenServer for Keeper<K, V> {
                 let partition = &self.shared.partitions[self.number];
                 let removed = partition.entries.write().remove_all(exit.from);
                 self.shared.tell_removed(&removed);
+                drop_each_caught(removed);
             }
             Err(message) => match message.downcast::<Down>() {
                 Ok(down) => {
@@ -397,7 +402,7 @@ impl<K: Key, V: Value> Keeper<K, V> {
 }
 
 #[derive(Debug)]
-struct Lock<K>(K);
+struct Lock<K>(LockKey<K>);
 
 impl<K: Key, V: Value> HandleCall<Lock<K>> for Keeper<K, V> {
     type Reply = ();
@@ -413,7 +418,7 @@ impl<K: Key, V: Value> HandleCall<Lock<K>> for Keeper<K, V> {
 
 /// From this process.
 #[derive(Debug)]
-struct Unlock<K>(Pid, K);
+struct Unlock<K>(Pid, LockKey<K>);
 
 impl<K: Key, V: Value> HandleCast<Unlock<K>> for Keeper<K, V> {
     fn handle_cast(&mut self, Unlock(pid, key): Unlock<K>) -> CastResult<Self> {

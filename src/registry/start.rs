@@ -4,13 +4,14 @@ use std::any::type_name;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::directory;
 use crate::exit::Detail;
 use crate::gen_server::{GenServer, StartError, StartOptions};
 use crate::process;
 use crate::supervisor::serve::Plan;
-use crate::supervisor::{Child, ChildSpec, ChildType, Supervisor, SupervisorRef};
+use crate::supervisor::{Child, ChildSpec, ChildType, Strategy, Supervisor, SupervisorRef};
 
 use super::partition::{Keeper, Shared};
 use super::{Key, Keys, Registry, Value};
@@ -22,6 +23,7 @@ pub struct Start<K, V> {
     registry: Registry<K, V>,
     keys: Keys,
     partitions: usize,
+    intensity: (usize, Duration),
     listeners: Vec<Arc<str>>,
     meta: HashMap<String, Detail>,
 }
@@ -38,7 +40,9 @@ impl<K, V> fmt::Debug for Start<K, V> {
 
 impl<K: Key, V: Value> Start<K, V> {
     pub(super) fn new(registry: Registry<K, V>, keys: Keys) -> Start<K, V> {
-        Start { registry, keys, partitions: 1, listeners: Vec::new(), meta: HashMap::new() }
+        let intensity = (3, Duration::from_secs(5));
+        let (listeners, meta) = (Vec::new(), HashMap::new());
+        Start { registry, keys, partitions: 1, intensity, listeners, meta }
     }
 
     /// Sets how many partitions it has: how many processes can register at the same time without
@@ -50,6 +54,13 @@ impl<K: Key, V: Value> Start<K, V> {
     pub fn partitions(mut self, partitions: usize) -> Start<K, V> {
         assert!(partitions > 0, "a registry has at least one partition");
         self.partitions = partitions;
+        self
+    }
+
+    /// Allows at most `restarts` restarts of partitions in any `period`. With the next one the
+    /// registry ends. Default: 3 in 5 s.
+    pub fn intensity(mut self, restarts: usize, period: Duration) -> Start<K, V> {
+        self.intensity = (restarts, period);
         self
     }
 
@@ -81,7 +92,7 @@ impl<K: Key, V: Value> Start<K, V> {
     ///
     /// # Errors
     ///
-    /// As a server: [`StartError::AlreadyStarted`] if the name is taken.
+    /// As [`Supervisor::start_link`]; [`StartError::AlreadyStarted`] if the name is taken.
     pub fn start_link(self) -> Result<Registry<K, V>, StartError> {
         let registry = self.registry.clone();
         self.start_supervisor().map(|_| registry)
@@ -102,14 +113,23 @@ impl<K: Key, V: Value> Start<K, V> {
 
     /// The partitions and their supervisor, which is the caller.
     fn supervisor(self) -> Supervisor {
-        let Start { registry, keys, partitions, listeners, meta } = self;
+        let Start { registry, keys, partitions, intensity, listeners, meta } = self;
         let shared =
             Arc::new(Shared::<K, V>::new(registry.name, keys, partitions, listeners, meta));
         directory::publish_for_life(Arc::clone(&shared.name), Arc::clone(&shared));
         process::dictionary::put(CLOSES, ClosedWhenDropped(Arc::clone(&shared)));
-        (0..partitions).fold(Supervisor::one_for_all(), |supervisor, number| {
-            supervisor.child(partition(&shared, number))
-        })
+        let supervisor = Supervisor::new(strategy(keys)).intensity(intensity.0, intensity.1);
+        (0..partitions)
+            .fold(supervisor, |supervisor, number| supervisor.child(partition(&shared, number)))
+    }
+}
+
+/// What goes with a partition that has crashed: as in Elixir, where of a unique registry alone the
+/// processes of a partition have entries in others.
+fn strategy(keys: Keys) -> Strategy {
+    match keys {
+        Keys::Unique => Strategy::OneForAll,
+        Keys::Duplicate => Strategy::OneForOne,
     }
 }
 

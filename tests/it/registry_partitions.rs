@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use procession::prelude::*;
 use procession::process::Builder;
-use procession::registry::{Registered, Registry, RegistryError, Unregistered};
+use procession::registry::{Registered, Registry, RegistryError, Start, Unregistered};
+use procession::supervisor::SupervisorError;
 use procession::sys;
 
 use crate::registry::Member;
@@ -153,6 +154,204 @@ fn tell_of_what_was_lost_in_a_crash() {
         assert_ne!(servers("partitions crash_listener")[0], server);
         assert_eq!(registry.lookup(&"a"), Ok(vec![]));
     });
+}
+
+/// A registry with four partitions, in which the caller has the keys from 0 to 39, and is told of
+/// what comes and goes; and their servers by their number.
+fn in_four(
+    start: Start<u8, ()>,
+    name: &'static str,
+    listener: &'static str,
+) -> (Registry<u8>, Vec<Pid>) {
+    process::set_trap_exit(true);
+    process::register(listener, process::self_pid()).unwrap();
+    let registry = start.partitions(4).listener(listener).start_link().unwrap();
+    for key in 0..40 {
+        registry.register(key, ()).unwrap();
+        assert_eq!(expect::<Registered<u8, ()>>().key, key);
+    }
+    (registry, servers(name))
+}
+
+fn has(registry: &Registry<u8>, key: u8) -> bool {
+    !registry.lookup(&key).unwrap().is_empty()
+}
+
+// Elixir: registry_test, the supervisor's strategy for duplicate registries
+#[test]
+fn of_a_duplicate_registry_are_restarted_one_by_one() {
+    in_process(|| {
+        let name = "partitions::duplicate";
+        let (registry, before) =
+            in_four(Registry::duplicate(name), name, "partitions::duplicate_listener");
+        for victim in 0..3 {
+            let server = servers(name)[victim];
+            process::exit(server, ExitReason::Kill);
+            assert_eq!(expect::<Exit>().from, server);
+            let others = servers(name); // It answers when the next one is there.
+            for (number, other) in others.iter().enumerate() {
+                assert_eq!(*other != before[number], number <= victim, "{number} of {victim}");
+            }
+            let lost: Vec<u8> = (0..40).filter(|key| !has(&registry, *key)).collect();
+            assert!(!lost.is_empty() && lost.len() < 40, "{lost:?}");
+            let mut told: Vec<u8> = lost.iter().map(|_| expect::<Unregistered<u8>>().key).collect();
+            told.sort_unstable();
+            assert_eq!(told, lost, "the others stay, and of them nothing is told");
+            assert_eq!(registry.count(), Ok(40 - lost.len()));
+            assert_eq!(registry.keys(process::self_pid()).unwrap().len(), 40 - lost.len());
+            for key in lost {
+                registry.register(key, ()).unwrap();
+                assert_eq!(expect::<Registered<u8, ()>>().key, key);
+                assert!(has(&registry, key));
+            }
+            assert_no_message();
+        }
+    });
+}
+
+// Elixir: registry_test, the supervisor's strategy for unique registries
+#[test]
+fn of_a_unique_registry_are_restarted_together() {
+    in_process(|| {
+        let name = "partitions::unique";
+        let (registry, before) =
+            in_four(Registry::unique(name), name, "partitions::unique_listener");
+        process::exit(before[2], ExitReason::Kill);
+        before.iter().for_each(|_| _ = expect::<Exit>());
+        let others = servers(name);
+        assert!(others.iter().all(|server| !before.contains(server)));
+        assert_eq!((registry.count(), has(&registry, 1)), (Ok(0), false));
+        let mut told: Vec<u8> = (0..40).map(|_| expect::<Unregistered<u8>>().key).collect();
+        told.sort_unstable();
+        assert_eq!(told, (0..40).collect::<Vec<_>>());
+        assert_no_message();
+    });
+}
+
+/// Crashes a registry's only partition, and waits until the next one is there.
+fn crash(name: &'static str) -> Result<(), SupervisorError> {
+    exit_and_wait(servers(name)[0], ExitReason::Kill);
+    SupervisorRef::named(name).count_children().map(drop)
+}
+
+// Elixir: max_restarts and max_seconds of Supervisor, which Registry leaves as they are
+#[test]
+fn may_crash_three_times_in_five_seconds() {
+    in_process(|| {
+        for (start, name) in [
+            (Registry::unique as fn(&'static str) -> Start<u8, ()>, "partitions::crash_unique"),
+            (Registry::duplicate, "partitions::crash_duplicate"),
+        ] {
+            let registry = start(name).start_link().unwrap();
+            (0..3).for_each(|time| assert_eq!(crash(name), Ok(()), "{name}: {time}"));
+            assert_eq!(registry.register(1, ()), Ok(()));
+        }
+    });
+}
+
+#[test]
+fn may_crash_as_often_as_they_are_told_to() {
+    in_process(|| {
+        process::set_trap_exit(true);
+        for (restarts, name) in [(0, "partitions::crash_0"), (1, "partitions::crash_1")] {
+            let start = Registry::<u8>::duplicate(name).partitions(2).intensity(restarts, FOREVER);
+            let registry = start.start_link().unwrap();
+            (0..restarts).for_each(|_| assert_eq!(crash(name), Ok(())));
+            registry.register(1, ()).unwrap();
+            let supervisor = process::whereis(name).unwrap();
+            exit_and_wait(servers(name)[0], ExitReason::Kill);
+            while expect::<Exit>().from != supervisor {}
+            let gone = Err(RegistryError::NoRegistry(name.into()));
+            assert_eq!(registry.register(1, ()), gone);
+            while process::receive_timeout(Duration::ZERO).is_some() {}
+        }
+    });
+}
+
+#[test]
+fn do_not_crash_when_a_value_cannot_be_dropped() {
+    in_process(|| {
+        process::set_trap_exit(true);
+        let name = "partitions::bombs";
+        let registry = Registry::<u8, Bomb>::duplicate(name).start_link().unwrap();
+        let server = servers(name)[0];
+        let member = Member::spawn();
+        let there = registry.clone();
+        member.does(move || (0..3).for_each(|key| there.register(key, Bomb(true)).unwrap()));
+        registry.register(9, Bomb(false)).unwrap();
+        member.ends();
+        sys::of(server).get_status().unwrap();
+        assert_eq!((servers(name)[0], registry.count()), (server, Ok(1)));
+        // Nor is the next one kept from coming by what the last has left.
+        let (member, there) = (Member::spawn(), registry.clone());
+        member.does(move || {
+            process::set_trap_exit(true);
+            there.register(1, Bomb(true)).unwrap();
+        });
+        exit_and_wait(server, ExitReason::Kill);
+        let next = servers(name)[0];
+        assert_eq!(registry.count(), Ok(0));
+        sys::of(next).get_status().unwrap();
+        assert_eq!(servers(name)[0], next);
+    });
+}
+
+/// A key that panics when any process but its own drops it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Homely(Pid);
+
+impl Drop for Homely {
+    fn drop(&mut self) {
+        let is_at_home = process::self_pid() == self.0;
+        assert!(is_at_home || std::thread::panicking(), "on purpose");
+    }
+}
+
+#[test]
+fn do_not_crash_when_a_locked_key_cannot_be_dropped() {
+    in_process(|| {
+        let name = "partitions::locked_bomb";
+        let registry = Registry::<Homely>::unique(name).start_link().unwrap();
+        let server = servers(name)[0];
+        let key = Homely(process::self_pid());
+        for _ in 0..3 {
+            assert_eq!(registry.lock(&key, || registry.lock(&key, || 1)), Ok(Ok(1)));
+        }
+        sys::of(server).get_status().unwrap();
+        assert_eq!(servers(name)[0], server);
+    });
+}
+
+#[test]
+fn give_a_key_to_the_next_though_the_last_value_cannot_be_dropped() {
+    in_process(|| {
+        let name = "partitions::stale_bomb";
+        let registry = Registry::<u8, Bomb>::unique(name).start_link().unwrap();
+        let (member, there) = (Member::spawn(), registry.clone());
+        member.does(move || there.register(1, Bomb(true)).unwrap());
+        sys::of(servers(name)[0]).suspend().unwrap();
+        member.ends();
+        let registered = process::catch(|| registry.register(1, Bomb(false)));
+        assert_eq!(registered, Ok(Ok(())), "the value was another's");
+        sys::of(servers(name)[0]).resume().unwrap();
+    });
+}
+
+/// A value that panics when it is dropped, if it is to.
+#[derive(Debug)]
+struct Bomb(bool);
+
+/// A copy does no harm.
+impl Clone for Bomb {
+    fn clone(&self) -> Bomb {
+        Bomb(false)
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(!self.0 || std::thread::panicking(), "on purpose");
+    }
 }
 
 #[test]
