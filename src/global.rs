@@ -50,8 +50,16 @@
 //! A [`LockId`] says what is locked and for whom. As long as something is locked for one requester,
 //! no other can lock it. Several processes can hold it for the same requester; it is free when all
 //! have [given it up](del_lock), or have ended. A process holds a lock once, however often it sets
-//! it: so a [`trans`] within another of the same id unlocks for both. Those who wait get the lock
-//! in the order in which they have asked.
+//! it: so a [`trans`] within another of the same id unlocks for both.
+//!
+//! Requesters get the lock in the order in which they have asked for it, each for all its processes
+//! that wait by then. So while another requester waits, no more processes get the lock for the one
+//! that has it: they have their next turn. Only who holds the lock can set it again at once, and so
+//! can a process for which a holder waits, in a call, for instance: the lock could not be given up
+//! before.
+//!
+//! Who waits for a lock is not found out to wait in a circle: then all wait for as long as they
+//! will.
 //!
 //! A killed process may be in the middle of something, so its locks are free when it has left its
 //! code, at the latest when its [grace](crate::process::Builder::kill_grace) is over. Who hears of
@@ -84,6 +92,11 @@
 //! - Nobody tries again and again to get a lock, after random times: a request waits until the lock
 //!   is free, or for a time. OTP's `Retries` of zero is a time-out of zero; its `infinity` is
 //!   [`set_lock`] and [`trans`].
+//! - Requesters take turns. In OTP a process gets at once what is locked for its own requester, so
+//!   a stream of these keeps out all others. Therefore, while a process holds a lock, it must not
+//!   wait for a *message* of another that is yet to lock the same for the same requester: that may
+//!   be behind a third one, which waits for the first. It can call, start or stop it. And who locks
+//!   several things locks them in one order, as for different requesters.
 //! - Who holds a lock for one requester and asks for it for another is refused at once, where OTP
 //!   has it wait for itself.
 //!
@@ -202,8 +215,8 @@ pub enum GlobalError {
     },
     /// The process has ended.
     NotAlive(Pid),
-    /// It is locked for another requester, and was so all the time that the caller was to wait; or
-    /// the caller itself holds it for the other.
+    /// It was not the requester's turn in all the time that the caller was to wait, as it was
+    /// locked for another, or another was first; or the caller itself holds it for the other.
     Locked(LockId),
     /// The process that keeps names and locks could not be started.
     NoServer(ExitReason),
@@ -363,7 +376,8 @@ pub fn send<M: Any + Send + fmt::Debug>(name: &str, message: M) -> Result<Pid, S
 }
 
 /// Locks what `id` says, for the requester that it says, and waits as long as it is locked for
-/// another. The caller holds the lock until it [gives it up](del_lock) or ends.
+/// another, or another has waited for longer. The caller holds the lock until it
+/// [gives it up](del_lock) or ends.
 ///
 /// OTP: [`global:set_lock/1`](https://www.erlang.org/doc/apps/kernel/global.html#set_lock/1).
 ///
@@ -382,7 +396,7 @@ pub fn set_lock(id: &LockId) -> Result<(), GlobalError> {
 ///
 /// # Errors
 ///
-/// As [`set_lock`]; and [`GlobalError::Locked`] if it is locked for another requester all the time.
+/// As [`set_lock`]; and [`GlobalError::Locked`] if it was not the requester's turn all the time.
 pub fn set_lock_timeout(id: &LockId, timeout: Duration) -> Result<(), GlobalError> {
     let is_set = ask(SetLock { id: id.clone(), timeout })?;
     if is_set { Ok(()) } else { Err(GlobalError::Locked(id.clone())) }

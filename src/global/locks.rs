@@ -8,6 +8,7 @@ use crate::call::{Caller, ReplyTo};
 use crate::id::{MonitorRef, Pid, TimerRef};
 use crate::process;
 use crate::process::MonitorOptions;
+use crate::process::wait_edge::waits_for;
 use crate::timer;
 
 use super::{LockId, Requester};
@@ -29,8 +30,17 @@ struct Lock {
     requester: Requester,
     /// Never empty.
     holders: Vec<Holder>,
-    /// All for other requesters.
-    waiting: VecDeque<Waiter>,
+    /// The one first that comes next. Those after that are all for other requesters, each for its
+    /// own; so is the first, for another than the lock is.
+    waiting: VecDeque<Turn>,
+}
+
+/// The processes that wait for one requester, and get the lock together.
+#[derive(Debug)]
+struct Turn {
+    requester: Requester,
+    /// Never empty.
+    waiters: Vec<Waiter>,
 }
 
 #[derive(Debug)]
@@ -41,7 +51,6 @@ struct Holder {
 
 #[derive(Debug)]
 struct Waiter {
-    requester: Requester,
     holder: Holder,
     timer: Option<TimerRef>,
     client: ReplyTo<bool>,
@@ -63,6 +72,45 @@ impl Lock {
     fn is_held_by(&self, pid: Pid) -> bool {
         self.holders.iter().any(|holder| holder.pid == pid)
     }
+
+    /// Whether a process gets the lock with those who hold it: not before another requester that
+    /// waits, unless a holder waits for the process, as that could not give the lock up before.
+    fn admits(&self, requester: &Requester, pid: Pid) -> bool {
+        let is_waited_for = || self.holders.iter().any(|holder| waits_for(holder.pid, pid));
+        self.requester == *requester && (self.waiting.is_empty() || is_waited_for())
+    }
+
+    fn wait(&mut self, requester: Requester, waiter: Waiter) {
+        match self.waiting.iter_mut().find(|turn| turn.requester == requester) {
+            Some(turn) => turn.waiters.push(waiter),
+            None => self.waiting.push_back(Turn { requester, waiters: vec![waiter] }),
+        }
+    }
+
+    /// Takes out who waits no more.
+    fn remove(&mut self, is_it: impl Fn(&Waiter) -> bool) -> Option<Waiter> {
+        let mut turns = self.waiting.iter_mut();
+        let waiter = turns.find_map(|turn| {
+            let place = turn.waiters.iter().position(&is_it)?;
+            Some(turn.waiters.remove(place))
+        })?;
+        self.waiting.retain(|turn| !turn.waiters.is_empty());
+        Some(waiter)
+    }
+
+    /// Lets those hold it who come next, if the lock is for their requester.
+    fn admit_next(&mut self) {
+        let Some(Turn { requester, waiters }) = self.waiting.pop_front() else { return };
+        if requester != self.requester {
+            self.waiting.push_front(Turn { requester, waiters });
+            return;
+        }
+        for Waiter { holder, timer, client } in waiters {
+            timer.map(timer::cancel);
+            self.holders.push(holder);
+            client.reply(true);
+        }
+    }
 }
 
 impl Locks {
@@ -81,20 +129,18 @@ impl Locks {
                 self.locks.insert(resource, Lock { requester, holders, waiting });
                 Some(true)
             }
-            Some(lock) if lock.requester == requester => {
-                if !lock.is_held_by(pid) {
-                    lock.holders.push(Holder::new(pid, &resource));
-                }
+            // It has it; or cannot give it up while it waits.
+            Some(lock) if lock.is_held_by(pid) => Some(lock.requester == requester),
+            Some(lock) if lock.admits(&requester, pid) => {
+                lock.holders.push(Holder::new(pid, &resource));
                 Some(true)
             }
-            // Who holds it itself cannot give it up while it waits.
-            Some(lock) if timeout.is_zero() || lock.is_held_by(pid) => Some(false),
+            Some(_) if timeout.is_zero() => Some(false),
             Some(lock) => {
                 let holder = Holder::new(pid, &resource);
                 let timer = (timeout < Duration::MAX)
                     .then(|| timer::start_timer(timeout, process::self_pid(), Resource(resource)));
-                let client = caller.defer();
-                lock.waiting.push_back(Waiter { requester, holder, timer, client });
+                lock.wait(requester, Waiter { holder, timer, client: caller.defer() });
                 None
             }
         }
@@ -113,8 +159,7 @@ impl Locks {
     pub(super) fn process_ended(&mut self, monitor: MonitorRef, Resource(resource): &Resource) {
         let Some(lock) = self.locks.get_mut(resource) else { return };
         lock.holders.retain(|holder| holder.monitor != monitor);
-        let gone = lock.waiting.iter().position(|waiter| waiter.holder.monitor == monitor);
-        if let Some(gone) = gone.and_then(|gone| lock.waiting.remove(gone)) {
+        if let Some(gone) = lock.remove(|waiter| waiter.holder.monitor == monitor) {
             gone.timer.map(timer::cancel);
         }
         self.pass_on(resource);
@@ -123,34 +168,23 @@ impl Locks {
     /// A process has waited as long as it can.
     pub(super) fn overdue(&mut self, timer: TimerRef, Resource(resource): &Resource) {
         let Some(lock) = self.locks.get_mut(resource) else { return };
-        let late = lock.waiting.iter().position(|waiter| waiter.timer == Some(timer));
-        if let Some(late) = late.and_then(|late| lock.waiting.remove(late)) {
+        if let Some(late) = lock.remove(|waiter| waiter.timer == Some(timer)) {
             late.holder.demonitor();
             late.client.reply(false);
         }
+        self.pass_on(resource); // Who was behind it may be of the same requester as the holders.
     }
 
-    /// If nobody holds it any more, the requester has it who has waited longest: for all who wait
-    /// for that one.
+    /// Gives the lock to those who come next, if nobody stands between.
     fn pass_on(&mut self, resource: &Arc<str>) {
         let Some(lock) = self.locks.get_mut(resource) else { return };
-        if !lock.holders.is_empty() {
-            return;
+        if lock.holders.is_empty() {
+            let Some(next) = lock.waiting.front() else {
+                self.locks.remove(resource);
+                return;
+            };
+            lock.requester = next.requester.clone();
         }
-        let Some(first) = lock.waiting.front() else {
-            self.locks.remove(resource);
-            return;
-        };
-        lock.requester = first.requester.clone();
-        let (served, waiting) = lock
-            .waiting
-            .drain(..)
-            .partition::<VecDeque<_>, _>(|waiter| waiter.requester == lock.requester);
-        lock.waiting = waiting;
-        for Waiter { holder, timer, client, .. } in served {
-            timer.map(timer::cancel);
-            lock.holders.push(holder);
-            client.reply(true);
-        }
+        lock.admit_next();
     }
 }

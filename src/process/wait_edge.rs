@@ -251,6 +251,29 @@ fn edges_of(pid: Pid) -> Edges {
     if process.is_running() { edges } else { Edges::None }
 }
 
+/// Whether `pid` waits for `target`, or for one that does, and so on.
+pub(crate) fn waits_for(pid: Pid, target: Pid) -> bool {
+    reaches(pid, target, edges_of)
+}
+
+fn reaches(pid: Pid, target: Pid, edges_of: impl Fn(Pid) -> Edges) -> bool {
+    // As if the target, and no other, waited for the process: so the way there is one back.
+    let back = |at| {
+        if at == target {
+            return Edges::One((pid, NonZeroU64::MIN));
+        }
+        match edges_of(at) {
+            Edges::One((next, number)) if next != pid => Edges::One((next, number)),
+            Edges::None | Edges::One(_) => Edges::None,
+            Edges::Several(mut edges) => {
+                edges.retain(|(next, _)| *next != pid);
+                Edges::Several(edges)
+            }
+        }
+    };
+    find_way(pid, back).is_some()
+}
+
 /// The processes of a cycle through `start`, if there is one.
 fn cycle_through(start: Pid, edges_of: impl Fn(Pid) -> Edges) -> Option<Vec<Pid>> {
     let way = standing_way(start, edges_of)?;
@@ -374,6 +397,23 @@ mod tests {
         check(&[(1, 2), (2, 2)], 1, None);
         check(&[(1, 2), (2, 3), (3, 4), (4, 5), (5, 6), (6, 7), (7, 4)], 1, None);
         check(&[(1, 2), (2, 3), (3, 4), (4, 5), (5, 6), (6, 1)], 1, Some(&[1, 2, 3, 4, 5, 6]));
+    }
+
+    #[test]
+    fn a_process_waits_for_those_that_its_edges_lead_to() {
+        let edges = [(1, 2), (2, 3), (4, 5), (5, 4), (6, 4), (7, 1), (7, 6), (7, 7)];
+        let edges_of = |from: Pid| {
+            let to = edges.iter().filter(|edge| pid(edge.0) == from);
+            let to: Vec<_> = to.map(|edge| (pid(edge.1), number(u64::from(edge.0)))).collect();
+            if let [edge] = to[..] { Edges::One(edge) } else { Edges::Several(to) }
+        };
+        for from in 1..8 {
+            for to in (1..8).filter(|to| *to != from) {
+                let waits = [(1, 2), (1, 3), (2, 3), (4, 5), (5, 4), (6, 4), (6, 5)];
+                let expected = from == 7 || waits.contains(&(from, to));
+                assert_eq!(reaches(pid(from), pid(to), edges_of), expected, "{from} {to}");
+            }
+        }
     }
 
     #[test]

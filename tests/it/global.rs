@@ -432,6 +432,157 @@ fn those_who_wait_get_the_lock_in_the_order_in_which_they_have_asked() {
     });
 }
 
+#[test]
+fn a_requester_waits_behind_who_has_waited_before_though_it_holds_the_lock() {
+    in_process(|| {
+        let (one, other) = rivals("turns");
+        let first = lock_elsewhere(&one);
+        assert_free(&one);
+        let waits = wait_elsewhere(&other, FOREVER);
+        assert_locked(&one);
+        let behind = wait_elsewhere(&one, FOREVER);
+        let with_it = wait_elsewhere(&other, FOREVER);
+        let behind_too = wait_elsewhere(&one, FOREVER);
+        assert_no_message();
+        process::exit(first, ExitReason::Shutdown);
+        let both = [expect::<Outcome>().unwrap(), expect::<Outcome>().unwrap()];
+        assert!(both.contains(&waits) && both.contains(&with_it), "all of one requester");
+        assert_no_message();
+        process::exit(waits, ExitReason::Shutdown);
+        process::exit(with_it, ExitReason::Shutdown);
+        let both = [expect::<Outcome>().unwrap(), expect::<Outcome>().unwrap()];
+        assert!(both.contains(&behind) && both.contains(&behind_too));
+        assert_free(&one);
+        process::exit(behind, ExitReason::Shutdown);
+        process::exit(behind_too, ExitReason::Shutdown);
+        assert_eq!(global::set_lock(&other), Ok(()));
+        global::del_lock(&other).unwrap();
+    });
+}
+
+#[test]
+fn who_holds_a_lock_can_set_it_again_though_another_waits() {
+    in_process(|| {
+        let (one, other) = rivals("again");
+        let waits = global::trans(&one, || {
+            let waits = wait_elsewhere(&other, FOREVER);
+            assert_eq!(global::set_lock(&one), Ok(()));
+            assert_eq!(global::set_lock_timeout(&one, Duration::ZERO), Ok(()));
+            assert_no_message();
+            waits
+        });
+        assert_eq!(expect::<Outcome>(), waits);
+        process::exit(waits.unwrap(), ExitReason::Shutdown);
+        assert_eq!(global::set_lock(&one), Ok(()));
+        global::del_lock(&one).unwrap();
+    });
+}
+
+#[test]
+fn who_waits_behind_another_requester_gets_the_lock_when_that_waits_no_more() {
+    in_process(|| {
+        for gives_up in [true, false] {
+            let (one, other) = rivals("waits_no_more");
+            let holder = lock_elsewhere(&one);
+            let (id, me) = (other.clone(), process::self_pid());
+            let between = process::spawn(move || {
+                process::send(me, "begun");
+                let timeout = if gives_up { Duration::from_millis(20) } else { FOREVER };
+                let refused = global::set_lock_timeout(&id, timeout);
+                assert_eq!(refused, Err(GlobalError::Locked(id)));
+                idle_body();
+            });
+            let between = between.unwrap();
+            expect::<&str>();
+            wait_until(|| times_monitored(between) == 1);
+            let behind = wait_elsewhere(&one, FOREVER);
+            if !gives_up {
+                process::exit(between, ExitReason::Shutdown);
+            }
+            assert_eq!(expect::<Outcome>(), Ok(behind), "both hold it");
+            assert_locked(&other);
+            for pid in [between, holder, behind] {
+                process::exit(pid, ExitReason::Shutdown);
+            }
+            assert_eq!(global::set_lock(&other), Ok(()));
+            global::del_lock(&other).unwrap();
+        }
+    });
+}
+
+/// A server that locks something while it is called, itself or by calling another one.
+#[derive(Debug)]
+struct Locker(Option<ServerRef<Locker>>);
+
+impl GenServer for Locker {
+    type Args = Option<ServerRef<Locker>>;
+
+    fn init(next: Self::Args) -> InitResult<Locker> {
+        ready(Locker(next))
+    }
+}
+
+impl HandleCall<LockId> for Locker {
+    type Reply = Result<(), GlobalError>;
+
+    fn handle_call(
+        &mut self,
+        id: LockId,
+        _: &Caller<Self::Reply>,
+    ) -> CallResult<Self, Self::Reply> {
+        match &self.0 {
+            Some(next) => reply(next.call(id).unwrap_or_else(|error| Err(error.into()))),
+            None => reply(global::trans(&id, || ())),
+        }
+    }
+}
+
+// What it waits for cannot come before it has given the lock up.
+#[test]
+fn whom_a_holder_calls_gets_the_lock_for_the_same_requester_though_another_waits() {
+    in_process(|| {
+        let (one, other) = rivals("called");
+        let last = Locker::start_link(None).unwrap();
+        let first = Locker::start_link(Some(last.clone())).unwrap();
+        let waits = global::trans(&one, || {
+            let waits = wait_elsewhere(&other, FOREVER);
+            assert_eq!(last.call(one.clone()), Ok(Ok(())));
+            assert_eq!(first.call(one.clone()), Ok(Ok(())));
+            assert_no_message();
+            waits
+        });
+        assert_eq!(expect::<Outcome>(), waits);
+        process::exit(waits.unwrap(), ExitReason::Shutdown);
+        first.stop().unwrap();
+        last.stop().unwrap();
+    });
+}
+
+#[test]
+fn a_stream_of_holders_for_one_requester_does_not_keep_out_another() {
+    in_process(|| {
+        let (one, other) = rivals("stream");
+        let is_over = Arc::new(AtomicBool::new(false));
+        let spawn = |_| {
+            let (one, is_over) = (one.clone(), Arc::clone(&is_over));
+            let body = move || {
+                while !is_over.load(Ordering::SeqCst) {
+                    let hold = || (0..20).for_each(|_| std::thread::yield_now());
+                    global::trans(&one, hold).unwrap();
+                }
+            };
+            process::spawn_monitor(body).unwrap().1
+        };
+        let stream: Vec<MonitorRef> = (0..8).map(spawn).collect();
+        for _ in 0..rounds(200) {
+            assert_eq!(global::set_lock_timeout(&other, patience()), Ok(()));
+            global::del_lock(&other).unwrap();
+        }
+        is_over.store(true, Ordering::SeqCst);
+        stream.into_iter().for_each(|it| assert_eq!(down_reason(it), ExitReason::Normal));
+    });
+}
+
 // OTP: global_SUITE:lock_die
 #[test]
 fn when_a_holder_dies_who_waits_gets_the_lock() {
