@@ -40,13 +40,17 @@
 //!
 //! - Where Elixir raises as there are no partitions, or no such supervisor, nobody is found.
 //! - The ids of the children are the numbers of their partitions as text.
-//! - A child that is started by the name of a key is refused as if that was taken.
+//! - A temporary child, too, comes back with its partition; in Elixir it is forgotten, and
+//!   `resize!` raises.
+//! - A child that is started by the name of a key is refused where Elixir raises: as if that was
+//!   taken, if somebody is found there.
 //!
 //! Elixir: [`PartitionSupervisor`](https://hexdocs.pm/elixir/PartitionSupervisor.html).
 
 use std::any::{Any, type_name};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZero;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -59,6 +63,7 @@ use crate::gen_server::{ServerName, StartError, StartOptions};
 use crate::id::Pid;
 use crate::message::{Message, Registrar, Via};
 use crate::process;
+use crate::process::unwind::Guarded;
 use crate::supervisor::serve::Plan;
 use crate::supervisor::{Child, ChildSpec, ChildType, Supervisor, SupervisorError, SupervisorRef};
 
@@ -143,26 +148,49 @@ impl<C: Child> PartitionSupervisor<C> {
     /// The children and their supervisor, which is the caller.
     fn supervisor(self) -> Supervisor {
         let PartitionSupervisor { name, template, partitions, intensity } = self;
-        let pids = (0..partitions).map(|_| Mutex::new(None)).collect();
-        let shared = Arc::new(Shared { pids, active: Mutex::new(partitions) });
-        directory::publish_for_life(name, Arc::clone(&shared));
+        let pids: Pids = (0..partitions).map(|_| Mutex::new(None)).collect();
+        let spec = {
+            let (template, pids) = (template, Arc::clone(&pids));
+            move |number: usize| {
+                let pids = Arc::clone(&pids);
+                let note = move |pid| *pids[number].lock() = Some(pid);
+                template.instance(number.to_string(), number, note)
+            }
+        };
         let supervisor = Supervisor::one_for_one().intensity(intensity.0, intensity.1);
-        (0..partitions).fold(supervisor, |supervisor, number| {
-            let shared = Arc::clone(&shared);
-            let noted = template.instance(number.to_string(), number, move |pid| {
-                *shared.pids[number].lock() = Some(pid);
-            });
-            supervisor.child(noted)
-        })
+        let supervisor = (0..partitions).map(&spec).fold(supervisor, Supervisor::child);
+        let start: Box<Start> =
+            Box::new(move |supervisor, number| supervisor.start_child(spec(number)).map(drop));
+        let shared = Shared { pids, active: Mutex::new(partitions), start: Guarded::new(start) };
+        directory::publish_for_life(name, Arc::new(shared));
+        supervisor
     }
 }
 
+/// The process of each partition.
+type Pids = Arc<[Mutex<Option<Pid>>]>;
+
+/// Starts a child that the supervisor has forgotten.
+type Start = dyn Fn(&SupervisorRef, usize) -> Result<(), SupervisorError> + Send + Sync;
+
 /// What is read without asking.
-#[derive(Debug)]
 struct Shared {
-    pids: Vec<Mutex<Option<Pid>>>,
+    pids: Pids,
     /// How many of them are in use.
     active: Mutex<usize>,
+    start: Guarded<Box<Start>>,
+}
+
+impl Shared {
+    /// Has the child of a partition run.
+    fn start(&self, supervisor: &SupervisorRef, number: usize) -> Result<(), SupervisorError> {
+        match supervisor.restart_child(number.to_string()) {
+            Ok(_) | Err(SupervisorError::Running | SupervisorError::Restarting) => Ok(()),
+            // As it is temporary.
+            Err(SupervisorError::NotFound) => (self.start.get())(supervisor, number),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// The partitions of a supervisor, by its name: whichever has that when it is used.
@@ -189,8 +217,8 @@ impl Partitions {
         directory::find(&self.name)
     }
 
-    /// `key` as a name of the process whose share it is: a number is that of a partition, counted
-    /// over and over; of anything else it is the hash.
+    /// `key` as a name of the process whose share it is: a whole number, of any size, is that of a
+    /// partition, counted over and over, without its sign; of anything else it is the hash.
     pub fn via<K: Hash + Any>(&self, key: K) -> Via {
         Via::new(self.clone(), Share(share(&key)))
     }
@@ -211,6 +239,8 @@ impl Partitions {
     /// Stops partitions, or starts them again, until there are `partitions`. Returns how many there
     /// were.
     ///
+    /// In a partition that comes back the child runs, also if it had ended before.
+    ///
     /// It is for one process at a time to do: two at once may stop what is counted as running, and
     /// then nobody is found there.
     ///
@@ -229,10 +259,7 @@ impl Partitions {
         let supervisor = self.supervisor();
         let before = *shared.active.lock();
         for number in before..partitions {
-            match supervisor.restart_child(number.to_string()) {
-                Ok(_) | Err(SupervisorError::Running | SupervisorError::Restarting) => {}
-                Err(error) => return Err(error),
-            }
+            shared.start(&supervisor, number)?;
         }
         *shared.active.lock() = partitions;
         for number in partitions..before {
@@ -248,7 +275,7 @@ impl Partitions {
 
 /// A key, as far as it matters to whom it leads.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Share(u64);
+pub struct Share(u128);
 
 impl fmt::Debug for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -256,21 +283,32 @@ impl fmt::Debug for Share {
     }
 }
 
-fn share<K: Hash + Any>(key: &K) -> u64 {
+fn share<K: Hash + Any>(key: &K) -> u128 {
+    whole_number(key).unwrap_or_else(|| {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        u128::from(hasher.finish())
+    })
+}
+
+/// How large the key is, if it is a whole number.
+fn whole_number(key: &dyn Any) -> Option<u128> {
     macro_rules! as_number {
         ($($signed:ty, $unsigned:ty;)+) => {$(
-            if let Some(number) = (key as &dyn Any).downcast_ref::<$signed>() {
-                return number.unsigned_abs() as u64;
+            let nonzero = key.downcast_ref().map(|number: &NonZero<$signed>| number.get());
+            if let Some(number) = key.downcast_ref().copied().or(nonzero) {
+                let number: $signed = number;
+                return Some(number.unsigned_abs() as u128);
             }
-            if let Some(number) = (key as &dyn Any).downcast_ref::<$unsigned>() {
-                return *number as u64;
+            let nonzero = key.downcast_ref().map(|number: &NonZero<$unsigned>| number.get());
+            if let Some(number) = key.downcast_ref().copied().or(nonzero) {
+                let number: $unsigned = number;
+                return Some(number as u128);
             }
         )+};
     }
-    as_number! { i8, u8; i16, u16; i32, u32; i64, u64; isize, usize; }
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    hasher.finish()
+    as_number! { i8, u8; i16, u16; i32, u32; i64, u64; isize, usize; i128, u128; }
+    None
 }
 
 /// Nobody can register: whose share a key is follows from the key.
@@ -285,7 +323,7 @@ impl Registrar for Partitions {
 
     fn whereis_name(&self, Share(share): &Share) -> Option<Pid> {
         let shared = self.shared()?;
-        let active = u64::try_from(*shared.active.lock()).ok().filter(|active| *active > 0)?;
+        let active = u128::try_from(*shared.active.lock()).ok().filter(|active| *active > 0)?;
         let number = usize::try_from(share % active).ok()?;
         let pid = *shared.pids[number].lock();
         pid.filter(|pid| process::is_alive(*pid))

@@ -88,6 +88,10 @@ impl<T> Guarded<T> {
         Guarded(Some(value))
     }
 
+    pub(crate) fn get(&self) -> &T {
+        self.0.as_ref().expect("it is only taken when this is gone")
+    }
+
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.0.as_mut().expect("it is only taken when this is gone")
     }

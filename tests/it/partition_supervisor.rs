@@ -1,6 +1,7 @@
 //! Partition supervisors: the same key leads to the same process.
 
 use std::collections::BTreeSet;
+use std::num::NonZero;
 
 use procession::partition_supervisor::{PartitionSupervisor, Partitions};
 use procession::prelude::*;
@@ -71,6 +72,16 @@ fn leads_a_number_to_its_partition_and_anything_else_always_to_the_same() {
         assert_eq!(ask(&parts, key), Ok(partition));
     }
     assert_eq!((ask(&parts, 5_u8), ask(&parts, i64::MIN)), (Ok(2), Ok((1_u64 << 63) as usize % 3)));
+    // All that are whole numbers, of any size.
+    for number in 0..30_u32 {
+        let partition = Ok(number as usize % 3);
+        assert_eq!(ask(&parts, u128::from(number)), partition);
+        assert_eq!(ask(&parts, -i128::from(number)), partition);
+        assert_eq!(ask(&parts, NonZero::new(number + 3).unwrap()), partition);
+        assert_eq!(ask(&parts, NonZero::new(-i128::from(number + 3)).unwrap()), partition);
+    }
+    assert_eq!(ask(&parts, u128::MAX), Ok((u128::MAX % 3) as usize));
+    assert_eq!(ask(&parts, i128::MIN), Ok((i128::MIN.unsigned_abs() % 3) as usize));
     let of_words: Vec<_> = (0..100).map(|n| ask(&parts, format!("word {n}")).unwrap()).collect();
     assert_eq!(of_words.iter().collect::<BTreeSet<_>>().len(), 3, "each has its share");
     let again: Vec<_> = (0..100).map(|n| ask(&parts, format!("word {n}")).unwrap()).collect();
@@ -119,6 +130,26 @@ fn is_made_smaller_and_larger_again() {
     assert_eq!(ask(&parts, 2), Ok(2));
     assert_eq!(parts.resize(4), Err(SupervisorError::MaxChildren));
     parts.supervisor().stop().unwrap();
+}
+
+#[test]
+fn has_a_child_of_any_kind_again_when_its_partition_comes_back() {
+    for restart in [Restart::Permanent, Restart::Transient, Restart::Temporary] {
+        let name = "partition_supervisor::come_back";
+        let template = Part::child_template().restart(restart);
+        let parts = PartitionSupervisor::new(name, template).partitions(3).start_link().unwrap();
+        for _ in 0..2 {
+            // One is stopped with its partition, another has ended before.
+            ServerRef::<Part>::at(parts.via(1)).stop().unwrap();
+            assert_eq!(parts.resize(1), Ok(3), "{restart:?}");
+            assert_eq!(parts.resize(3), Ok(1), "{restart:?}");
+            for number in 0..3 {
+                assert_eq!(ask(&parts, number), Ok(number), "{restart:?}");
+            }
+            assert_eq!(parts.supervisor().count_children().unwrap().active, 3);
+        }
+        parts.supervisor().stop().unwrap();
+    }
 }
 
 // Elixir: partition_supervisor_test "raises noproc on unknown partition supervisor"
