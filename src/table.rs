@@ -426,7 +426,7 @@ pub fn all() -> Vec<TableInfo> {
 pub enum TableError {
     /// The table was deleted, as its owner has ended, for instance; or none has this name.
     NoSuchTable {
-        /// The name by which it was looked for.
+        /// The name by which it was looked for; or that it had, if it was not looked for by one.
         name: Option<Arc<str>>,
     },
     /// Only its owner may do this to the table.
