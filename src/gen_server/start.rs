@@ -330,14 +330,12 @@ fn be_started<S: GenServer>(
 ) -> ExitReason {
     if let Some(refusal) = name.as_ref().and_then(|name| name.register().err()) {
         drop_caught(args); // While the starter is known to wait for this.
-        drop_caught(name);
         starter.give_up(Err(refusal));
         return ExitReason::Normal;
     }
     let outcome = process::catch(|| S::init(args));
     match beginning(outcome) {
         Ok((state, wait)) => {
-            drop_caught(name);
             starter.ack(Ok(()));
             Server::new(state, wait, settings).run()
         }
@@ -346,7 +344,6 @@ fn be_started<S: GenServer>(
             if let Some(name) = &name {
                 name.unregister();
             }
-            drop_caught(name);
             starter.give_up(Err(refusal));
             reason
         }

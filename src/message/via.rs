@@ -3,6 +3,8 @@
 use std::any::Any;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::mem;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use crate::id::Pid;
@@ -16,7 +18,8 @@ use super::Message;
 ///
 /// Its functions are called by whoever uses the name, and [`register_name`](Self::register_name) by
 /// the new process itself. It is up to the registrar to forget a name when its process ends. A
-/// panic in one is that of its caller, except that it fails a start.
+/// panic in one is that of its caller, except that it fails a start. One in the destructor of a
+/// registrar or a name is logged, and goes no further.
 ///
 /// OTP: [`{via, Module, Name}`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#t:server_name/0).
 ///
@@ -116,7 +119,7 @@ pub struct Via(Arc<dyn Name>);
 impl Via {
     /// The name that `registrar` knows as `name`.
     pub fn new<R: Registrar>(registrar: R, name: R::Name) -> Via {
-        Via(Arc::new(Named { registrar, name }))
+        Via(Arc::new(Named(Some((registrar, name)))))
     }
 
     /// The process that has the name now.
@@ -176,39 +179,65 @@ trait Name: Send + Sync {
     fn as_any(&self) -> &dyn Any;
 }
 
-struct Named<R: Registrar> {
-    registrar: R,
-    name: R::Name,
+/// `None` only while it is dropped.
+struct Named<R: Registrar>(Option<(R, R::Name)>);
+
+impl<R: Registrar> Named<R> {
+    fn parts(&self) -> (&R, &R::Name) {
+        let (registrar, name) = self.0.as_ref().expect("it is not being dropped");
+        (registrar, name)
+    }
+}
+
+impl<R: Registrar> Drop for Named<R> {
+    fn drop(&mut self) {
+        // Whoever has it last: that may be the runtime, in the middle of what must not fail.
+        let parts = self.0.take();
+        if !is_done(|| drop(parts)) {
+            is_done(|| log::error!("a destructor of a registrar or of its name has panicked"));
+        }
+    }
+}
+
+/// Whether the program's code has not panicked. What a panic has left may panic in turn when it is
+/// dropped, so it is not.
+fn is_done(work: impl FnOnce()) -> bool {
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(mem::forget).is_ok()
 }
 
 impl<R: Registrar> Name for Named<R> {
     fn register(&self, pid: Pid) -> bool {
-        self.registrar.register_name(&self.name, pid)
+        let (registrar, name) = self.parts();
+        registrar.register_name(name, pid)
     }
 
     fn unregister(&self) {
-        self.registrar.unregister_name(&self.name);
+        let (registrar, name) = self.parts();
+        registrar.unregister_name(name);
     }
 
     fn whereis(&self) -> Option<Pid> {
-        self.registrar.whereis_name(&self.name)
+        let (registrar, name) = self.parts();
+        registrar.whereis_name(name)
     }
 
     fn send(&self, message: Message) -> Result<(), Message> {
-        self.registrar.send(&self.name, message)
+        let (registrar, name) = self.parts();
+        registrar.send(name, message)
     }
 
     fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} of {:?}", self.name, self.registrar)
+        let (registrar, name) = self.parts();
+        write!(f, "{name:?} of {registrar:?}")
     }
 
     fn hash(&self, mut state: &mut dyn Hasher) {
-        (&self.registrar, &self.name).hash(&mut state);
+        self.parts().hash(&mut state);
     }
 
     fn equals(&self, other: &dyn Name) -> bool {
         let other = other.as_any().downcast_ref::<Named<R>>();
-        other.is_some_and(|it| it.registrar == self.registrar && it.name == self.name)
+        other.is_some_and(|it| it.parts() == self.parts())
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -152,6 +152,7 @@ impl Registrar for Fragile {
     }
 }
 
+/// A name that panics when it is dropped for the last time.
 fn bomb(name: &'static str) -> Via {
     Via::new(Fragile(Revolving(0)), name)
 }
@@ -221,28 +222,6 @@ mod a_start {
                 assert_eq!(ended_before(&server), ended);
                 server.stop().unwrap();
             }
-        });
-    }
-
-    #[test]
-    fn that_is_refused_drops_the_name_before_that_is_told() {
-        in_process(|| {
-            process::set_trap_exit(true);
-            let silent = || script(|| ready(Puppet::default()));
-            let name = || Via::new(Revolving(0), "taken");
-            let holder = Puppet::start_with(silent(), named(&name())).unwrap();
-            let refused =
-                Puppet::start_link_with(silent(), StartOptions::new().name(bomb("taken")));
-            assert!(
-                matches!(refused, Err(StartError::AlreadyStarted(pid)) if Some(pid) == holder.pid()),
-                "{refused:?}"
-            );
-            holder.stop().unwrap();
-            assert_no_message();
-            let server = Puppet::start_link_with(silent(), StartOptions::new().name(bomb("free")));
-            let pid = server.unwrap().pid().unwrap();
-            ServerRef::<Puppet>::from_pid(pid).stop().unwrap();
-            assert_eq!(expect::<Exit>(), Exit { from: pid, reason: ExitReason::Normal });
         });
     }
 
@@ -370,6 +349,73 @@ fn is_one_to_start_and_stop_a_supervisor_by() {
         assert!(!process::is_alive(pid));
         assert_eq!(SupervisorRef::at(via).stop(), Err(StopError::NoProc));
     });
+}
+
+mod whose_destructor_panics {
+    use super::*;
+
+    /// The holder of a name, which has a witness.
+    fn holder(name: &'static str) -> ServerRef<Puppet> {
+        Puppet::start_with(plain(), named(&Via::new(Revolving(0), name))).unwrap()
+    }
+
+    #[test]
+    fn disturbs_no_server_that_has_it_nor_who_is_refused() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            let server = Puppet::start_link_with(plain(), StartOptions::new().name(bomb("free")));
+            let server = server.unwrap();
+            let pid = pid_of(&server);
+            let refused = Puppet::start_link_with(plain(), StartOptions::new().name(bomb("free")));
+            assert!(
+                matches!(refused, Err(StartError::AlreadyStarted(holder)) if holder == pid),
+                "{refused:?}"
+            );
+            server.stop().unwrap();
+            let Terminated { reason, .. } = expect();
+            assert_eq!(reason, ExitReason::Normal);
+            assert_eq!(expect::<Exit>(), Exit { from: pid, reason: ExitReason::Normal });
+            assert_no_message();
+        });
+    }
+
+    // In there a panic would be one of the runtime.
+    #[test]
+    fn disturbs_no_end_of_a_process() {
+        in_process(|| {
+            let watched = holder("watched");
+            let (_, monitor) = process::spawn_monitor(|| {
+                process::monitor(bomb("watched"));
+                process::monitor(bomb("nobody"));
+            })
+            .unwrap();
+            assert_eq!(down_reason(monitor), ExitReason::Normal);
+            let (_, monitor) = process::spawn_monitor(|| {
+                let monitor = process::monitor(bomb("watched"));
+                assert!(process::demonitor(monitor));
+            })
+            .unwrap();
+            assert_eq!(down_reason(monitor), ExitReason::Normal);
+            watched.stop().unwrap();
+        });
+    }
+
+    #[test]
+    fn disturbs_no_timer() {
+        in_process(|| {
+            let timed = holder("timed");
+            for _ in 0..rounds(50) {
+                let never = timer::send_after(Duration::from_secs(3_600), bomb("timed"), "never");
+                assert!(timer::cancel(never).is_some());
+                timer::send_after(Duration::ZERO, bomb("timed"), "tick");
+                while !expect::<Heard>().0.is::<&str>() {} // Ticks may still come.
+                let ticks = timer::send_interval(Duration::from_micros(10), bomb("timed"), 1_u8);
+                assert!(expect::<Heard>().0.is::<u8>());
+                timer::cancel(ticks);
+            }
+            timed.stop().unwrap();
+        });
+    }
 }
 
 mod many_starts_at_once {
