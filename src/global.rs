@@ -464,6 +464,17 @@ impl Registrar for Global {
         register_name(Arc::clone(name), pid).is_ok()
     }
 
+    fn try_register_name(&self, name: &Arc<str>, pid: Pid) -> Result<(), Option<Pid>> {
+        register_name(Arc::clone(name), pid).map_err(|error| match error {
+            GlobalError::Taken { holder, .. } => Some(holder),
+            GlobalError::HasName { .. }
+            | GlobalError::NotAlive(_)
+            | GlobalError::Locked(_)
+            | GlobalError::NoServer(_)
+            | GlobalError::Call(_) => None,
+        })
+    }
+
     fn unregister_name(&self, name: &Arc<str>) {
         _ = unregister_name(name);
     }

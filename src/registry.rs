@@ -567,10 +567,21 @@ impl<K: Key, V: Value> Registrar for Registry<K, V> {
 
     /// Only of the calling process, as all registering is.
     fn register_name(&self, name: &Self::Name, pid: Pid) -> bool {
+        self.try_register_name(name, pid).is_ok()
+    }
+
+    fn try_register_name(&self, name: &Self::Name, pid: Pid) -> Result<(), Option<Pid>> {
         let registered = self
             .unique_shared()
             .and_then(|shared| shared.register(pid, name.key.clone(), name.value.clone()));
-        registered.is_ok()
+        registered.map_err(|error| match error {
+            RegistryError::AlreadyRegistered(holder) => Some(holder),
+            RegistryError::NoRegistry(_)
+            | RegistryError::NotRegistered
+            | RegistryError::Dispatch(_)
+            | RegistryError::NotUnique(_)
+            | RegistryError::CallerEnded => None,
+        })
     }
 
     fn unregister_name(&self, name: &Self::Name) {

@@ -155,11 +155,10 @@ const TRIES: usize = 100;
 /// has had it, unless the registrar refuses for another reason: so there is an end to it.
 fn register_via(name: &Via, me: Pid) -> Result<(), Refusal> {
     for _ in 0..TRIES {
-        if name.register(me) {
-            return Ok(());
-        }
-        if let Some(holder) = name.pid() {
-            return Err(Refusal::AlreadyStarted(holder));
+        match name.register(me) {
+            Ok(()) => return Ok(()),
+            Err(Some(holder)) => return Err(Refusal::AlreadyStarted(holder)),
+            Err(None) => {}
         }
     }
     Err(Refusal::Failed(NameRefused { name: printed(name) }.into()))

@@ -92,6 +92,19 @@ pub trait Registrar: fmt::Debug + Eq + Hash + Send + Sync + 'static {
     /// the name again, as the other may have ended in between; a hundred times at most.
     fn register_name(&self, name: &Self::Name, pid: Pid) -> bool;
 
+    /// As [`register_name`](Self::register_name), which it calls, and says who has the name if that
+    /// is refused.
+    ///
+    /// This is what a start calls. A registrar that knows who had the name when it was refused can
+    /// say so: nobody has to ask then, which would be later.
+    ///
+    /// # Errors
+    ///
+    /// The process that has the name, if there is one.
+    fn try_register_name(&self, name: &Self::Name, pid: Pid) -> Result<(), Option<Pid>> {
+        if self.register_name(name, pid) { Ok(()) } else { Err(self.whereis_name(name)) }
+    }
+
     /// Frees the name. Called if the process that has it could not become a server.
     fn unregister_name(&self, name: &Self::Name);
 
@@ -127,8 +140,8 @@ impl Via {
         self.0.whereis()
     }
 
-    /// Gives `pid` the name, unless another process has it: then it returns `false`.
-    pub(crate) fn register(&self, pid: Pid) -> bool {
+    /// Gives `pid` the name, unless another process has it: then it says which, if it is known.
+    pub(crate) fn register(&self, pid: Pid) -> Result<(), Option<Pid>> {
         self.0.register(pid)
     }
 
@@ -169,7 +182,7 @@ impl Hash for Via {
 
 /// What a [`Via`] needs of a registrar and a name whose types it no longer knows.
 trait Name: Send + Sync {
-    fn register(&self, pid: Pid) -> bool;
+    fn register(&self, pid: Pid) -> Result<(), Option<Pid>>;
     fn unregister(&self);
     fn whereis(&self) -> Option<Pid>;
     fn send(&self, message: Message) -> Result<(), Message>;
@@ -206,9 +219,9 @@ fn is_done(work: impl FnOnce()) -> bool {
 }
 
 impl<R: Registrar> Name for Named<R> {
-    fn register(&self, pid: Pid) -> bool {
+    fn register(&self, pid: Pid) -> Result<(), Option<Pid>> {
         let (registrar, name) = self.parts();
-        registrar.register_name(name, pid)
+        registrar.try_register_name(name, pid)
     }
 
     fn unregister(&self) {
