@@ -39,7 +39,7 @@ use crate::process::MonitorOptions;
 use crate::process::address::{deliver, try_deliver};
 use crate::process::current::Ended;
 use crate::process::current::Process;
-use crate::process::current::{current, pass_with};
+use crate::process::current::{current, ending};
 use crate::process::mailbox::Signal;
 use crate::process::monitor;
 use crate::process::reply_slot::{Deadlocked, ServerDown};
@@ -117,6 +117,19 @@ impl<R: Send + 'static> ReplyTo<R> {
         self.answer(Ok(reply));
     }
 
+    /// Gives the client its reply, whoever the caller is: the end of the server is being told.
+    pub(crate) fn reply_at_end(self, reply: R) {
+        let answer = Answer { request: self.client.id, outcome: Ok(reply) };
+        self.clear_edge();
+        match self.route {
+            Route::ReplySlot => {
+                let slot = Process::of(self.client.owner).slot;
+                slot.answer(self.client.id, Message::new(answer));
+            }
+            Route::Mailbox => Destination::Alias(self.client).deliver(Message::new(answer)),
+        }
+    }
+
     /// Tells the client that it gets no reply, and why.
     pub(crate) fn refuse(self, error: CallError) {
         self.answer(Err(error));
@@ -167,7 +180,13 @@ pub(crate) fn clear_edge(client: Alias) {
 
 /// Puts the reply to a request of `client`'s where it waits for it.
 pub(crate) fn put_reply(client: Alias, reply: Message) {
-    let reply = pass_with(reply);
+    let reply = match ending() {
+        None => reply,
+        Some(process) => match process.act_with(reply) {
+            Ok(reply) => reply,
+            Err(reply) => return drop_caught(reply),
+        },
+    };
     let slot = Process::of(client.owner).slot;
     // First: no edge stands for a wait that is over.
     slot.wait.edge.clear(client.id);

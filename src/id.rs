@@ -125,10 +125,10 @@ impl fmt::Debug for MonitorRef {
 ///
 /// let alias = process::alias();
 /// process::send(alias, "in time");
+/// assert!(process::receive().is::<&str>());
+///
 /// assert!(process::unalias(alias));
 /// process::send(alias, "too late");
-///
-/// assert!(process::receive().is::<&str>());
 /// assert!(process::receive_timeout(std::time::Duration::ZERO).is_none());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -173,7 +173,7 @@ impl fmt::Debug for TimerRef {
 }
 
 /// Tells one link from an earlier or later one between the same two processes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LinkId(NonZeroU64);
 
 impl LinkId {

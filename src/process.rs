@@ -112,6 +112,8 @@
 //!   exit signals have come: here they may be busy. One that does not end within its
 //!   [grace](Builder::kill_grace) from the end of its parent is left behind, too, with the reason
 //!   of its parent; one of `proc_lib`'s that traps exits is not waited for any longer, and goes on.
+//!   Meanwhile the process is not alive, has no name, and a call of it fails; who monitors or links
+//!   to it is told with the others. The end of a thread of the program's own does not wait.
 //! - **A message sent just when its receiver ends** is dropped, but in a rare case not at once: if
 //!   a new process has taken the place of the old one between two steps of the sender, the message
 //!   is dropped when that process next comes to a receive point.

@@ -155,12 +155,12 @@ pub fn send_interval<M: Any + Send + Debug + Clone>(
 fn repeat(period: Duration, life: Option<Pid>, tick: Tick) -> TimerRef {
     assert!(!period.is_zero(), "the period of a repeating timer is zero");
     let due = deadline_of(period);
-    let repeat = Box::new(Repeat { period, due, tick });
-    let timer = timers::start(due, life, |_| Action::Repeat(repeat));
+    let repeat = Action::Repeat(Box::new(Repeat { period, due, tick }));
     if life.is_none() {
-        timers::cancel(timer);
+        timers::discard(Some(repeat));
+        return timers::expired();
     }
-    timer
+    timers::start(due, life, |_| repeat)
 }
 
 /// Runs `function` in a process of its own after `duration`.

@@ -197,7 +197,7 @@ impl<S: HandleCall<M>, M> Call<S, M> {
 }
 
 fn reply_later<R: Send + 'static>(reply_to: ReplyTo<R>, reply: R) -> Farewell {
-    Box::new(move || reply_to.reply(reply))
+    Box::new(move || reply_to.reply_at_end(reply))
 }
 
 struct Cast<S, M> {

@@ -13,11 +13,12 @@ use crate::message::Message;
 use crate::message::Request;
 use crate::process;
 use crate::process::crash::reporting;
-use crate::process::current::current;
+use crate::process::current::{Process, current};
 use crate::process::lifecycle;
 use crate::process::printed::{printed, printed_up_to};
 use crate::process::receive;
 use crate::process::receive::Senders;
+use crate::process::unwind::drop_caught;
 use crate::report;
 use crate::report::{Client, Kind, Report, ServerReport, log_caught};
 use crate::sys;
@@ -229,7 +230,9 @@ impl<S: GenServer> Server<S> {
         }
         if let Some(farewell) = farewell {
             // When the name is free, and the state dropped: the client may start the next one.
-            current().slot.untold.lock().set_farewell(farewell);
+            let Process { slot, pid } = current();
+            let late = slot.untold.lock().set_farewell(pid, farewell);
+            drop_caught(late); // If it was left behind.
         }
         reason
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::id::{Alias, Pid};
 use crate::message::{Message, Object, Via};
 
-use super::current::{Process, ending, is_left_behind};
+use super::current::{Process, ending, has_told_end};
 use super::mailbox::{Orphans, Signal, Special};
 use super::names::{NameError, whereis};
 use super::unwind::drop_caught;
@@ -192,7 +192,7 @@ impl Destination {
             Destination::Alias(alias) => Some(alias.owner),
             Destination::Name(name) => whereis(name),
             Destination::Via(via) => {
-                if is_left_behind() {
+                if has_told_end() {
                     None
                 } else {
                     via.pid()
@@ -268,6 +268,13 @@ impl Destination {
             },
         };
         if let Err(orphans) = sent {
+            orphans.drop_caught();
+        }
+    }
+
+    /// As [`send`](Self::send), whoever the caller is.
+    pub(crate) fn deliver(&self, message: Message) {
+        if let Err(orphans) = self.try_send(message) {
             orphans.drop_caught();
         }
     }

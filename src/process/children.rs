@@ -8,9 +8,10 @@
 //! processes that trap exits end by themselves when their parent has: they are given as long, and
 //! go on if that is not enough.
 //!
-//! Only a parent waits for a child, so nobody waits in a circle.
+//! Only a parent waits for a child, and a child that is to end waits for nobody; but one that traps
+//! exits may wait for who waits for its parent, until its grace is over.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::mem;
 use std::sync::atomic::Ordering;
@@ -23,6 +24,7 @@ use crate::id::{LinkId, Pid};
 
 use super::current::Process;
 use super::lifecycle;
+use super::unwind::drop_caught;
 
 /// A child whose end is waited for.
 struct Child {
@@ -42,51 +44,58 @@ pub(crate) struct Children {
 }
 
 impl Children {
-    /// Sends their exit signals to those at the other end of `links` that are such children of
-    /// `parent`, and takes them out of `links`.
-    pub(crate) fn signal(
-        parent: Pid,
-        reason: &ExitReason,
-        links: &mut BTreeMap<Pid, LinkId>,
-    ) -> Children {
+    /// Sends their exit signals to the children among those that `parent` is linked to.
+    pub(crate) fn signal(parent: Process, reason: &ExitReason) -> Children {
+        let links = parent.slot.ties.lock().links.clone();
         let mut children = Vec::new();
-        links.retain(|&pid, &mut link| {
+        for (pid, link) in links {
             let process = Process::of(pid);
-            let told = goes_with(parent, reason, process).then(|| watch(process)).flatten();
-            let is_taken = told.is_some();
-            children.extend(told.map(|told| Child { process, link, told }));
-            !is_taken
-        });
-        for child in &children {
-            lifecycle::signal_link(parent, child.process.pid, child.link, reason.clone());
+            let told = goes_with(parent.pid, reason, process).then(|| watch(process)).flatten();
+            if let Some(told) = told {
+                lifecycle::signal_link(parent.pid, pid, link, reason.clone());
+                children.push(Child { process, link, told });
+            }
         }
-        Children { parent, reason: reason.clone(), since: Instant::now(), children }
+        let (parent, reason) = (parent.pid, reason.clone());
+        Children { parent, reason, since: Instant::now(), children }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.children.is_empty()
     }
 
-    /// Waits until they are gone, and abandons those that take longer than they may.
-    pub(crate) fn wait(self) {
-        self.children.iter().for_each(|child| self.wait_for(child));
+    /// The links by which they have got their signals.
+    pub(crate) fn links(&self) -> BTreeSet<LinkId> {
+        self.children.iter().map(|child| child.link).collect()
     }
 
-    fn wait_for(&self, child: &Child) {
-        let grace = child.process.slot.kill_grace();
-        let told = match self.since.checked_add(grace) {
-            Some(deadline) => child.told.recv_deadline(deadline),
-            None => child.told.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        };
-        if told == Err(RecvTimeoutError::Timeout) && child.is_ending() {
-            // If it was killed meanwhile, or is just ending, somebody else tells its end.
-            lifecycle::abandon_orphan(child.process, self.parent, &self.reason);
-            _ = child.told.recv();
-        }
+    /// Waits until they are gone, and abandons those that take longer than they may.
+    pub(crate) fn wait(mut self) {
+        let mut children = mem::take(&mut self.children);
+        children.sort_by_key(|child| child.process.slot.kill_grace());
+        children.retain(|child| {
+            let is_left = !child.is_told_by(self.since) && child.is_ending();
+            if is_left {
+                // If it is just ending, its own thread tells its end.
+                lifecycle::abandon_orphan(child.process, self.parent, &self.reason);
+            }
+            is_left
+        });
+        children.iter().for_each(|child| _ = child.told.recv());
     }
 }
 
 impl Child {
+    /// Waits until its end has been told, for as long as its grace is. False if that was not
+    /// enough.
+    fn is_told_by(&self, since: Instant) -> bool {
+        let told = match since.checked_add(self.process.slot.kill_grace()) {
+            Some(deadline) => self.told.recv_deadline(deadline),
+            None => self.told.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        told != Err(RecvTimeoutError::Timeout)
+    }
+
     /// Whether the signal of its parent ends it: it has not come to judge that, or has and unwinds.
     fn is_ending(&self) -> bool {
         let Process { slot, pid } = self.process;
@@ -115,5 +124,6 @@ fn watch(child: Process) -> Option<Receiver<Infallible>> {
 
 /// Says that the end of `process` has been told.
 pub(crate) fn told(process: Process) {
-    drop(mem::take(&mut *process.slot.untold.lock()));
+    let untold = mem::take(&mut *process.slot.untold.lock());
+    drop_caught(untold); // Where no lock is held: it may have a reply that came too late.
 }

@@ -119,28 +119,22 @@ pub(crate) fn current() -> Process {
     CURRENT.get().unwrap_or_else(adopt)
 }
 
-/// Whether the caller was left behind, so that it is to find nobody by name any more.
+/// Whether the caller was left behind, so that what it does is to reach nobody any more.
 #[inline]
 pub(crate) fn is_left_behind() -> bool {
     current_if_any().is_some_and(Process::is_left_behind)
+}
+
+/// Whether the end of the caller has been told, so that it is to find nobody by name any more.
+#[inline]
+pub(crate) fn has_told_end() -> bool {
+    current_if_any().is_some_and(|it| it.is_left_behind() || it.has_told_end())
 }
 
 /// Returns the calling process, if the thread is one already.
 #[inline]
 pub(crate) fn current_if_any() -> Option<Process> {
     CURRENT.get().or_else(process_that_panicked)
-}
-
-/// Ends the caller here, if it is a process that is to end; else gives `value`, which is the
-/// user's, back. A destructor may ask, too.
-#[inline]
-pub(crate) fn pass_with<T>(value: T) -> T {
-    match ending() {
-        Some(process) => match process.act_with(value) {
-            Ok(value) | Err(value) => value,
-        },
-        None => value,
-    }
 }
 
 /// The calling process, if it is to end.
@@ -300,6 +294,13 @@ impl Process {
     #[inline]
     fn is_left_behind(self) -> bool {
         self.slot.is_left_behind(self.pid.generation()) && !self.is_foreign()
+    }
+
+    /// Whether others know by now that this process has ended, who is in its last destructors.
+    fn has_told_end(self) -> bool {
+        let Process { slot, pid } = self;
+        let has_left = !slot.is_running(pid.generation()) && !slot.is_exiting(pid.generation());
+        has_left && !self.is_foreign() && !slot.untold.lock().is_of(pid)
     }
 
     /// Panics with a plain message, unless a panic here would abort the program.

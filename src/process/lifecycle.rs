@@ -5,10 +5,10 @@
 //! 1. The thread is out of user code; if the process crashed, the report is written.
 //! 2. Messages that were not received are dropped.
 //! 3. The process is not alive any more: whoever changes its slot's phase runs what follows.
-//! 4. Its name is released, its timers are removed, its table of ties is closed.
+//! 4. Its name is released, its timers are removed.
 //! 5. Linked children get exit signals, and are waited for (see [`children`](super::children)).
-//! 6. The last reply is sent; other linked processes get their exit signals, then watchers their
-//!    DOWNs, then waiting clients an error.
+//! 6. The table of its ties is closed. The last reply is sent; other linked processes get their
+//!    exit signals, then watchers their DOWNs, then waiting clients an error.
 //! 7. The slot is free when the thread has left it.
 //!
 //! So whoever hears of an exit finds the name free, the values of the body dropped, and nothing
@@ -138,16 +138,17 @@ fn announce(process: Process, before: impl FnOnce(Process)) {
     // Names first: whoever hears of the exit may register the name again at once.
     names::release(pid);
     let timers = timers::remove_target(pid);
+    // The table is open meanwhile: who links or monitors now is told with the others.
+    let children = Children::signal(process, &reason);
+    let signalled = children.links();
+    await_gone(process, children);
     let ties = process.slot.ties.lock().close();
     let tags: Vec<_> =
         ties.monitors.into_iter().map(|(id, entry)| monitor::forget(id, entry)).collect();
-    let mut links = ties.links;
-    let children = Children::signal(pid, &reason, &mut links);
-    await_gone(process, children);
     before(process);
     let farewell = process.slot.untold.lock().take_farewell();
     farewell.into_iter().for_each(|farewell| farewell());
-    for (peer, id) in links {
+    for (peer, id) in ties.links.into_iter().filter(|(_, id)| !signalled.contains(id)) {
         signal_link(pid, peer, id, reason.clone());
     }
     for (id, watcher) in ties.watchers {
@@ -162,10 +163,11 @@ fn announce(process: Process, before: impl FnOnce(Process)) {
     unwind::drop_each_caught(tags);
 }
 
-/// Waits for the children that `process` takes with it. A thread of the program's own does not, as
-/// it is ending, or another one tells its end.
+/// Waits for the children that `process` takes with it. The end of a thread of the program's own
+/// does not, as it is ending, or another one tells its end. Nor does the timer thread, which does
+/// this if there is no other: all who are to be abandoned need it.
 fn await_gone(process: Process, children: Children) {
-    if children.is_empty() {
+    if children.is_empty() || timers::on_timer_thread() {
         return;
     }
     if process.is_foreign() {
@@ -257,7 +259,10 @@ pub(crate) fn abandon_killed(target: Process) {
 /// code.
 pub(crate) fn abandon_orphan(target: Process, parent: Pid, reason: &ExitReason) {
     let cause = format!("was to end with its parent {parent}");
-    abandon_aside(target, cause, |slot, generation| slot.seize_for(generation, reason));
+    // If it was killed meanwhile: it has had its grace.
+    let claim =
+        |slot: &Slot, generation| slot.seize_for(generation, reason) || slot.take(generation);
+    abandon_aside(target, cause, claim);
 }
 
 /// Abandons `target` if `claim` can claim its exit.

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 use crate::id::Pid;
 
-use super::current::{Process, current, is_left_behind};
+use super::current::{Process, current, has_told_end};
 
 /// Both directions, as a process has at most one name.
 #[derive(Default)]
@@ -43,8 +43,10 @@ impl Names {
         if let Some(own) = self.names.get(&pid) {
             return Err(RegisterError::HasName { pid, name: Arc::clone(own) });
         }
-        if let Some(dead) = self.pids.insert(Arc::clone(&name), pid) {
-            self.names.remove(&dead);
+        if let Some(dead) = self.pids.insert(Arc::clone(&name), pid)
+            && let Some(lost) = self.names.remove(&dead)
+        {
+            self.lost.insert(dead, lost); // Until that has released what it has.
         }
         self.names.insert(pid, name);
         Ok(())
@@ -167,7 +169,7 @@ fn judge_first_if_own(pid: Option<Pid>) -> Result<(), Pid> {
     if pid == Some(process.pid) {
         process.sort();
     }
-    if process.is_gone() || is_left_behind() { Err(process.pid) } else { Ok(()) }
+    if process.is_gone() || has_told_end() { Err(process.pid) } else { Ok(()) }
 }
 
 /// Returns the process registered as `name`.
@@ -177,7 +179,7 @@ fn judge_first_if_own(pid: Option<Pid>) -> Result<(), Pid> {
 ///
 /// OTP: [`erlang:whereis/1`](https://www.erlang.org/doc/apps/erts/erlang.html#whereis/1).
 pub fn whereis(name: &str) -> Option<Pid> {
-    if is_left_behind() { None } else { NAMES.lock().holder(name) }
+    if has_told_end() { None } else { NAMES.lock().holder(name) }
 }
 
 /// Returns the names that processes have, in no particular order.

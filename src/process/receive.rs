@@ -146,11 +146,18 @@ impl Process {
     }
 
     fn admit_exit(self, place: Mark, signal: ExitSignal) -> Sorted {
+        let mut ties = self.slot.ties.lock();
         let active = match signal.cause {
-            ExitCause::Link(id) => self.slot.ties.lock().remove_link(signal.from, id),
+            ExitCause::Link(id) => ties.has_link(signal.from, id),
             ExitCause::Request | ExitCause::Timer => true,
         };
-        match ties::judge(self.pid, self.trap_exit(), active, &signal) {
+        let verdict = ties::judge(self.pid, self.trap_exit(), active, &signal);
+        // The link by which it dies stays: its parent sees by that that it has not gone on.
+        if active && !matches!(verdict, Verdict::Die(_)) && signal.is_of_link() {
+            ties.links.remove(&signal.from);
+        }
+        drop(ties);
+        match verdict {
             Verdict::Drop => Sorted::Drop(Special::Exit(signal).into()),
             Verdict::Deliver => {
                 let ExitSignal { from, reason, .. } = signal;

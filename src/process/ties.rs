@@ -111,13 +111,9 @@ impl Ties {
         self.owner == Some(pid)
     }
 
-    /// Removes the link that an exit signal came over. False if it was not active.
-    pub(crate) fn remove_link(&mut self, peer: Pid, id: LinkId) -> bool {
-        let active = self.links.get(&peer) == Some(&id);
-        if active {
-            self.links.remove(&peer);
-        }
-        active
+    /// Whether the link stands that an exit signal came over.
+    pub(crate) fn has_link(&self, peer: Pid, id: LinkId) -> bool {
+        self.links.get(&peer) == Some(&id)
     }
 
     /// Removes the monitor whose DOWN has come, and the alias that goes with it.
@@ -237,8 +233,21 @@ impl Untold {
         Untold { pid: Some(pid), ..Untold::default() }
     }
 
-    pub(crate) fn set_farewell(&mut self, farewell: Farewell) {
+    pub(crate) fn is_of(&self, pid: Pid) -> bool {
+        self.pid == Some(pid)
+    }
+
+    /// Keeps the last reply of `pid`.
+    ///
+    /// # Errors
+    ///
+    /// Its end is told already: the reply comes back.
+    pub(crate) fn set_farewell(&mut self, pid: Pid, farewell: Farewell) -> Result<(), Farewell> {
+        if !self.is_of(pid) {
+            return Err(farewell);
+        }
         self.farewell = Some(farewell);
+        Ok(())
     }
 
     pub(crate) fn take_farewell(&mut self) -> Option<Farewell> {
@@ -247,7 +256,7 @@ impl Untold {
 
     /// Says what is to be dropped when the end of `pid` has been told. False if it has.
     pub(crate) fn set_parent(&mut self, pid: Pid, parent: Sender<Infallible>) -> bool {
-        let is_untold = self.pid == Some(pid);
+        let is_untold = self.is_of(pid);
         if is_untold {
             self.parent = Some(parent);
         }
@@ -350,7 +359,7 @@ mod tests {
         unlink(end_b, end_a);
         assert!(matches!(link(end_b, end_a), Ok(Tied::Yes)));
 
-        assert!(!a.lock().remove_link(pid(2), first));
+        assert!(!a.lock().has_link(pid(2), first));
         assert_eq!(a.lock().links.len(), 1);
     }
 

@@ -19,7 +19,7 @@ use crate::report::log_caught;
 
 use super::address::{Destination, pid_of};
 use super::builder::SpawnError;
-use super::current::Process;
+use super::current::{Process, is_left_behind};
 use super::lifecycle;
 use super::limits;
 use super::mailbox::Orphans;
@@ -117,6 +117,10 @@ pub(crate) fn start(
     target: Option<Pid>,
     make: impl FnOnce(TimerRef) -> Action,
 ) -> TimerRef {
+    if is_left_behind() {
+        discard(Some(make(expired())));
+        return expired();
+    }
     let timer = insert(deadline, target, make);
     // After it is in: a target that ends later finds it there.
     if target.is_some_and(|target| !Process::of(target).is_running()) {
@@ -170,7 +174,7 @@ pub(crate) fn cancel(timer: TimerRef) -> Option<Instant> {
     deadline
 }
 
-fn on_timer_thread() -> bool {
+pub(crate) fn on_timer_thread() -> bool {
     SERVICE.thread.get().is_some_and(|it| it.id == thread::current().id())
 }
 

@@ -11,6 +11,7 @@ use procession::proc_lib;
 use procession::process::Builder;
 use procession::supervisor::{ChildSpec, Shutdown, Supervisor, SupervisorRef};
 use procession::table::{Table, TableError, TableOptions};
+use procession::timer;
 
 use crate::kid::*;
 use crate::staging::*;
@@ -87,6 +88,44 @@ mod the_end_of_a_parent {
             }
             down_reason(monitor);
         }
+    }
+
+    #[test]
+    fn is_told_then_also_to_who_asks_meanwhile() {
+        let (let_go, busy) = held();
+        let child: Box<dyn FnOnce() + Send> = Box::new(busy);
+        let (parent, _, children) = parent_of(vec![(Builder::new().kill_grace(FOREVER), child)]);
+        process::exit(parent, reason());
+        wait_until(|| !process::is_alive(parent));
+        let late = process::monitor(parent);
+        drop(let_go);
+        receive! {
+            Gone(child) => assert_eq!(child, children[0]),
+            down: Down if down.monitor == late => panic!("it was told too early"),
+            after patience() => panic!("the child is not gone"),
+        }
+        assert_eq!(down_reason(late), reason());
+    }
+
+    #[test]
+    fn comes_after_the_longest_of_the_graces_and_not_after_their_sum() {
+        // Each of these has a busy child of its own, which is abandoned after as long again.
+        let grace = Duration::from_millis(50);
+        let stuck = (0..20).map(|_| {
+            let (let_go, busy) = held();
+            let body = move || {
+                Builder::new().link().kill_grace(grace).spawn(busy).unwrap();
+                idle_body();
+            };
+            (let_go, (Builder::new().kill_grace(grace), Box::new(body) as Box<dyn FnOnce() + Send>))
+        });
+        let (let_go, children): (Vec<_>, Vec<_>) = stuck.unzip();
+        let (parent, monitor, _) = parent_of(children);
+        let since = std::time::Instant::now();
+        process::exit(parent, reason());
+        assert_eq!(down_reason(monitor), reason());
+        assert!(since.elapsed() < grace * 15, "{:?}", since.elapsed());
+        drop(let_go);
     }
 
     #[test]
@@ -414,6 +453,27 @@ mod one_that_was_left_behind {
     }
 
     #[test]
+    fn leaves_it_to_them_also_in_the_last_of_its_destructors() {
+        const NAME: &str = "orphans::last";
+        let (let_go, held) = mpsc::channel::<()>();
+        let (done, is_done) = mpsc::channel();
+        let unregister = guard(move || {
+            _ = held.recv();
+            done.send(process::unregister(NAME).is_ok()).unwrap();
+        });
+        let (_, monitor) = Builder::new()
+            .name(NAME)
+            .spawn_monitor(|| _ = timer::send_after(FOREVER, process::self_pid(), unregister))
+            .unwrap();
+        assert_eq!(down_reason(monitor), ExitReason::Normal);
+        let heir = Builder::new().name(NAME).spawn(idle_body).unwrap();
+        drop(let_go);
+        assert_eq!(is_done.recv(), Ok(false));
+        assert_eq!(process::whereis(NAME), Some(heir));
+        process::exit(heir, ExitReason::Shutdown);
+    }
+
+    #[test]
     fn sends_nothing() {
         const NAME: &str = "orphans::receiver";
         let (value, test) = (Arc::new(()), process::self_pid());
@@ -425,6 +485,8 @@ mod one_that_was_left_behind {
             ServerRef::<Kid>::named(NAME).cast(End(reason()));
             ServerRef::<Kid>::from_pid(test).cast(End(reason()));
             process::exit(test, ExitReason::Shutdown);
+            timer::kill_after(Duration::from_millis(1), NAME);
+            timer::send_after(Duration::ZERO, test, value());
         });
         assert_eq!(process::info(heir).unwrap().message_queue_len, 0);
         assert_eq!(Arc::strong_count(&value), 1);
