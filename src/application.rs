@@ -81,10 +81,11 @@
 //!   then is [`ApplicationError::Terminating`].
 //! - If a master is killed, [`Callback::prep_stop`] and [`Callback::stop`] run while its thread
 //!   unwinds: they cannot wait, and the tree may still be there. As in OTP, the tree then ends by
-//!   its link to the master, in its own time, while the application does not run any more; and what
-//!   its processes have spawned without a link is left behind, and belongs to no application. Only
-//!   a master that is killed because [its time is over](Runner::shutdown_timeout) takes all of them
-//!   along.
+//!   its link to the master. The end of the master is told when that is gone, or after its
+//!   [kill grace](process::Builder::kill_grace): until then the application is listed as running.
+//!   What its processes have spawned without a link is left behind, and belongs to no application.
+//!   Only with a master that is killed because [its time is over](Runner::shutdown_timeout) all
+//!   that is found below it is killed, too.
 //!
 //! OTP: [`application`](https://www.erlang.org/doc/apps/kernel/application.html).
 

@@ -35,23 +35,43 @@ pub(super) fn application_of(pid: Pid) -> Option<String> {
 
 /// The master that a process is, or is below of.
 fn master_of(pid: Pid) -> Option<Pid> {
-    let info = process::info(pid)?;
-    let masters = MASTERS.lock();
-    let mut line = [pid].into_iter().chain(info.ancestors.iter().copied());
-    line.find(|pid| masters.contains_key(pid))
+    first_in_line(pid, is_known)
 }
 
-/// The processes below a master that are alive.
+/// Whether that process is a master, which has not ended.
+fn is_known(pid: Pid) -> bool {
+    MASTERS.lock().contains_key(&pid)
+}
+
+/// The first such process among another and its ancestors.
+fn first_in_line(pid: Pid, is_such: impl Fn(Pid) -> bool) -> Option<Pid> {
+    let info = process::info(pid)?;
+    let mut line = [pid].into_iter().chain(info.ancestors.iter().copied());
+    line.find(|pid| is_such(*pid))
+}
+
+/// The processes below a master that are alive. It may have ended itself.
 fn below(master: Pid) -> Vec<Pid> {
-    let is_below = |pid: &Pid| *pid != master && master_of(*pid) == Some(master);
+    let is_master = |it| it == master || is_known(it);
+    let is_below = |pid: &Pid| *pid != master && first_in_line(*pid, is_master) == Some(master);
     process::processes().into_iter().filter(is_below).collect()
 }
 
-/// Kills a master, and all below it.
+/// How often what a killed master leaves is looked for: what keeps on spawning must not keep the
+/// controller.
+const ROUNDS: usize = 100;
+
+/// Kills a master, and all below it: also what those spawn meanwhile.
 pub(super) fn kill(master: Pid) {
-    let below = below(master);
+    let mut found = below(master);
     process::exit(master, ExitReason::Kill);
-    below.into_iter().for_each(|pid| process::exit(pid, ExitReason::Kill));
+    for _ in 0..ROUNDS {
+        if found.is_empty() {
+            break;
+        }
+        found.into_iter().for_each(|pid| process::exit(pid, ExitReason::Kill));
+        found = below(master);
+    }
 }
 
 /// A [`Callback`] of any type.
