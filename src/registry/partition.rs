@@ -264,7 +264,7 @@ impl<K: Key, V: Value> Shared<K, V> {
             let gone = || RegistryError::NoRegistry(Arc::clone(&self.name));
             if is_own_end { RegistryError::CallerEnded } else { gone() }
         })?;
-        Ok(Locked { server, key })
+        Ok(Locked { server, key: Some(key) })
     }
 
     fn tell<M: fmt::Debug + Send + 'static>(&self, message: impl Fn() -> M) {
@@ -333,12 +333,15 @@ enum Refusal {
 /// A lock that is given back when this is dropped.
 pub(super) struct Locked<K: Key, V: Value> {
     server: ServerRef<Keeper<K, V>>,
-    key: LockKey<K>,
+    /// Taken when this is dropped, where the program's code must not run: not even to clone it.
+    key: Option<LockKey<K>>,
 }
 
 impl<K: Key, V: Value> Drop for Locked<K, V> {
     fn drop(&mut self) {
-        self.server.cast(Unlock(process::self_pid(), self.key.clone()));
+        if let Some(key) = self.key.take() {
+            self.server.cast(Unlock(process::self_pid(), key));
+        }
     }
 }
 

@@ -499,6 +499,27 @@ mod a_lock {
         other.ends();
     }
 
+    /// A key that nobody may clone while the thread panics.
+    #[derive(Debug, PartialEq, Eq, Hash)]
+    struct Fragile;
+
+    impl Clone for Fragile {
+        fn clone(&self) -> Fragile {
+            assert!(!std::thread::panicking(), "a clone");
+            Fragile
+        }
+    }
+
+    #[test]
+    fn is_given_back_by_a_panic_without_a_clone_of_the_key() {
+        let registry = Registry::<Fragile>::unique("registry::fragile").start_link().unwrap();
+        let there = registry.clone();
+        let body = move || _ = there.lock(&Fragile, || panic!("on purpose"));
+        let (_, monitor) = process::spawn_monitor(body).unwrap();
+        assert_eq!(down_reason(monitor).as_panic().unwrap().message, "on purpose");
+        assert_eq!(registry.lock(&Fragile, || 1), Ok(1));
+    }
+
     #[test]
     fn is_given_back_by_who_panics_or_ends() {
         let registry = Registry::<u8>::unique("registry::lock back").start_link().unwrap();
