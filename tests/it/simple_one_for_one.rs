@@ -312,6 +312,25 @@ mod children_that_are_significant {
         end(started("ernie"), ExitReason::Normal);
         assert_eq!(down_reason(monitor), ExitReason::Shutdown);
     }
+
+    // OTP: run
+    #[test]
+    fn do_not_end_it_by_choosing_not_to_start_again() {
+        for auto_shutdown in [AutoShutdown::AnySignificant, AutoShutdown::AllSignificant] {
+            let is_first = AtomicBool::new(true);
+            let start = move |args| {
+                let is_first = is_first.swap(false, Ordering::SeqCst);
+                if is_first { Kid::start_link(args) } else { Err(StartError::Ignored) }
+            };
+            let template =
+                ChildSpec::template("kid", start).restart(Restart::Transient).significant(true);
+            let supervisor = Supervisor::simple_one_for_one(template).auto_shutdown(auto_shutdown);
+            let kids: Kids = supervisor.start_link().unwrap();
+            end_and_wait(add(&kids, "kid"), failure());
+            assert_eq!(kids.which_children(), Ok(vec![]));
+            stop(&kids);
+        }
+    }
 }
 
 #[test]
