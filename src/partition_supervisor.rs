@@ -292,7 +292,11 @@ fn share<K: Hash + Any>(key: &K) -> u128 {
 }
 
 /// How large the key is, if it is a whole number.
-fn whole_number(key: &dyn Any) -> Option<u128> {
+///
+/// Generic, so that it is known for each type without a look at the key.
+#[inline]
+fn whole_number<K: Any>(key: &K) -> Option<u128> {
+    let key: &dyn Any = key;
     macro_rules! as_number {
         ($($signed:ty, $unsigned:ty;)+) => {$(
             let nonzero = key.downcast_ref().map(|number: &NonZero<$signed>| number.get());
@@ -311,6 +315,15 @@ fn whole_number(key: &dyn Any) -> Option<u128> {
     None
 }
 
+/// Which of so many partitions has a share. Few shares take a division of 128 bits.
+#[inline]
+fn number_of(share: u128, partitions: u64) -> Option<usize> {
+    match u64::try_from(share) {
+        Ok(share) => usize::try_from(share % partitions).ok(),
+        Err(_) => usize::try_from(share % u128::from(partitions)).ok(),
+    }
+}
+
 /// Nobody can register: whose share a key is follows from the key.
 impl Registrar for Partitions {
     type Name = Share;
@@ -323,9 +336,8 @@ impl Registrar for Partitions {
 
     fn whereis_name(&self, Share(share): &Share) -> Option<Pid> {
         let shared = self.shared()?;
-        let active = u128::try_from(*shared.active.lock()).ok().filter(|active| *active > 0)?;
-        let number = usize::try_from(share % active).ok()?;
-        let pid = *shared.pids[number].lock();
+        let active = u64::try_from(*shared.active.lock()).ok().filter(|active| *active > 0)?;
+        let pid = *shared.pids[number_of(*share, active)?].lock();
         pid.filter(|pid| process::is_alive(*pid))
     }
 
