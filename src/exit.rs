@@ -5,9 +5,9 @@ mod call_error;
 use std::any::{Any, type_name};
 use std::error::Error;
 use std::fmt;
-use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+
+use crate::caught::Guarded;
 
 pub use call_error::CallError;
 
@@ -120,7 +120,7 @@ impl<E: Error + Send + Sync + 'static> From<E> for ExitReason {
         use ExitReason::{Shutdown, ShutdownWith};
         match (&error as &dyn Any).downcast_ref() {
             Some(CallError::Down(reason @ (Shutdown | ShutdownWith(_)))) => reason.clone(),
-            _ => ExitReason::Other(Detail(Arc::new(ErrorDetail(Contained::new(error))))),
+            _ => ExitReason::Other(Detail(Arc::new(ErrorDetail(Guarded::new(error))))),
         }
     }
 }
@@ -134,7 +134,7 @@ pub struct Detail(Arc<dyn Value>);
 
 impl Detail {
     pub(crate) fn new<T: Any + Send + Sync + fmt::Debug + PartialEq>(value: T) -> Detail {
-        Detail(Arc::new(PlainDetail(Contained::new(value))))
+        Detail(Arc::new(PlainDetail(Guarded::new(value))))
     }
 
     pub(crate) fn type_name(&self) -> &'static str {
@@ -175,7 +175,7 @@ trait Value: Send + Sync {
 }
 
 /// Compared by value.
-struct PlainDetail<T>(Contained<T>);
+struct PlainDetail<T>(Guarded<T>);
 
 impl<T: Any + Send + Sync + fmt::Debug + PartialEq> Value for PlainDetail<T> {
     fn value(&self) -> &dyn Any {
@@ -200,7 +200,7 @@ impl<T: Any + Send + Sync + fmt::Debug + PartialEq> Value for PlainDetail<T> {
 }
 
 /// Compared by type and text, as few errors can be compared by value.
-struct ErrorDetail<E>(Contained<E>);
+struct ErrorDetail<E>(Guarded<E>);
 
 impl<E: Error + Send + Sync + 'static> Value for ErrorDetail<E> {
     fn value(&self) -> &dyn Any {
@@ -224,31 +224,6 @@ impl<E: Error + Send + Sync + 'static> Value for ErrorDetail<E> {
             .value()
             .downcast_ref::<E>()
             .is_some_and(|other| self.0.get().to_string() == other.to_string())
-    }
-}
-
-/// A value of the user's that goes wherever a reason goes. Who happens to drop it last is not to
-/// suffer from a panic of its destructor.
-struct Contained<T>(Option<T>);
-
-impl<T> Contained<T> {
-    fn new(value: T) -> Contained<T> {
-        Contained(Some(value))
-    }
-
-    fn get(&self) -> &T {
-        self.0.as_ref().expect("it is only taken when this is gone")
-    }
-}
-
-impl<T> Drop for Contained<T> {
-    fn drop(&mut self) {
-        let value = self.0.take();
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-            mem::forget(payload); // It is of the user's, too.
-            let log = || log::error!("the destructor of a {} has panicked", type_name::<T>());
-            _ = catch_unwind(log).map_err(mem::forget);
-        }
     }
 }
 

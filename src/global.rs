@@ -119,7 +119,7 @@ use crate::directory;
 use crate::exit::{CallError, ExitReason};
 use crate::gen_server::ServerName;
 use crate::id::Pid;
-use crate::message::{Message, Registrar, Via};
+use crate::message::{Message, NameRefusal, Registrar, Via};
 use crate::process;
 use crate::process::SendError;
 
@@ -464,14 +464,14 @@ impl Registrar for Global {
         register_name(Arc::clone(name), pid).is_ok()
     }
 
-    fn try_register_name(&self, name: &Arc<str>, pid: Pid) -> Result<(), Option<Pid>> {
+    fn try_register_name(&self, name: &Arc<str>, pid: Pid) -> Result<(), NameRefusal> {
         register_name(Arc::clone(name), pid).map_err(|error| match error {
-            GlobalError::Taken { holder, .. } => Some(holder),
+            GlobalError::Taken { holder, .. } => NameRefusal::Taken(holder),
             GlobalError::HasName { .. }
             | GlobalError::NotAlive(_)
             | GlobalError::Locked(_)
             | GlobalError::NoServer(_)
-            | GlobalError::Call(_) => None,
+            | GlobalError::Call(_) => NameRefusal::Failed(error.into()),
         })
     }
 

@@ -59,6 +59,7 @@ compile_error!(
 );
 
 mod id;
+mod caught;
 mod exit;
 mod message;
 pub mod report;
@@ -84,5 +85,7 @@ pub mod prelude;
 
 pub use exit::{CallError, Detail, ExitReason, Panic};
 pub use id::{Alias, MonitorRef, Node, Pid, TimerRef};
-pub use message::{Down, Exit, Message, Object, Opaque, Registrar, TaggedDown, Timeout, Via};
+pub use message::{
+    Down, Exit, Message, NameRefusal, Object, Opaque, Registrar, TaggedDown, Timeout, Via,
+};
 pub use process::shutdown::shutdown;

@@ -13,7 +13,7 @@ use smallbox::{SmallBox, smallbox};
 use crate::exit::ExitReason;
 use crate::id::{MonitorRef, Pid, TimerRef};
 
-pub use via::{Registrar, Via};
+pub use via::{NameRefusal, Registrar, Via};
 
 /// A message of any type, as a receiver sees it.
 ///

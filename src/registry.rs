@@ -104,7 +104,7 @@ use crate::directory::Remembered;
 use crate::exit::{Detail, ExitReason};
 use crate::gen_server::ServerName;
 use crate::id::Pid;
-use crate::message::{Message, Registrar, Via};
+use crate::message::{Message, NameRefusal, Registrar, Via};
 use crate::process;
 
 pub use partition::{Registered, Unregistered};
@@ -454,8 +454,9 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// Runs `work` while no other process does so for the same key. Other uses of the key go on.
     ///
     /// A process that has locked a key can do so again. The lock of one that ends is given to the
-    /// next; so it is if a killed one is given up while it still works, and if the partition
-    /// crashes. Who waits is not found out to wait in a circle: then all wait for ever.
+    /// next; so it is if a killed one is given up while it still works, and if a partition crashes:
+    /// in a duplicate registry that of the key. Who waits is not found out to wait in a circle:
+    /// then all wait for ever.
     ///
     /// Elixir: [`Registry.lock/3`](https://hexdocs.pm/elixir/Registry.html#lock/3).
     ///
@@ -570,17 +571,17 @@ impl<K: Key, V: Value> Registrar for Registry<K, V> {
         self.try_register_name(name, pid).is_ok()
     }
 
-    fn try_register_name(&self, name: &Self::Name, pid: Pid) -> Result<(), Option<Pid>> {
+    fn try_register_name(&self, name: &Self::Name, pid: Pid) -> Result<(), NameRefusal> {
         let registered = self
             .unique_shared()
             .and_then(|shared| shared.register(pid, name.key.clone(), name.value.clone()));
         registered.map_err(|error| match error {
-            RegistryError::AlreadyRegistered(holder) => Some(holder),
+            RegistryError::AlreadyRegistered(holder) => NameRefusal::Taken(holder),
             RegistryError::NoRegistry(_)
             | RegistryError::NotRegistered
             | RegistryError::Dispatch(_)
             | RegistryError::NotUnique(_)
-            | RegistryError::CallerEnded => None,
+            | RegistryError::CallerEnded => NameRefusal::Failed(error.into()),
         })
     }
 

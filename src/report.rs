@@ -54,10 +54,7 @@
 //! Handlers see reports only, not what the program logs itself; `log` has one logger for that,
 //! which the program chooses. A handler cannot keep a report from the log: the logger's filters do.
 
-use std::any::Any;
 use std::fmt;
-use std::mem;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -67,6 +64,8 @@ use parking_lot::Mutex;
 use crate::exit::ExitReason;
 use crate::id::{Pid, unique};
 use crate::message::Object;
+
+pub(crate) use crate::caught::log_caught;
 
 /// What the runtime has to say about a process.
 ///
@@ -500,20 +499,6 @@ pub(crate) fn submit(report: &Report) {
         HANDLERS.lock().iter().map(|(_, handler)| Arc::clone(handler)).collect();
     for handler in handlers {
         log_caught(move || handler(report));
-    }
-}
-
-/// Writes to the log, which is user code: a panic of it goes no further.
-pub(crate) fn log_caught(write: impl FnOnce()) {
-    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(write)) {
-        drop_payload(payload); // Nobody is left to tell.
-    }
-}
-
-/// Drops what a panic has left, which may panic, too: then with what is left of that as it is.
-pub(crate) fn drop_payload(payload: Box<dyn Any + Send>) {
-    if let Err(worse) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        mem::forget(worse);
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::exit::ExitReason;
 use crate::id::MonitorRef;
 use crate::id::Pid;
-use crate::message::Via;
+use crate::message::{NameRefusal, Via};
 use crate::proc_lib;
 use crate::proc_lib::{Started, start_process};
 use crate::process;
@@ -147,18 +147,20 @@ impl ServerName {
     }
 }
 
-/// How often a registrar is asked for a name that it refuses and says that nobody has.
+/// How often a registrar is asked for a name whose holder it says has ended.
 const TRIES: usize = 100;
 
 /// Gives the caller a name. Who has had it when that was refused may have ended before it is known
 /// who it was, and so may the next one: then the name is asked for again. Each time somebody else
-/// has had it, unless the registrar refuses for another reason: so there is an end to it.
+/// has had it, unless the registrar cannot say that it refuses for another reason: so there is an
+/// end to it.
 fn register_via(name: &Via, me: Pid) -> Result<(), Refusal> {
     for _ in 0..TRIES {
         match name.register(me) {
             Ok(()) => return Ok(()),
-            Err(Some(holder)) => return Err(Refusal::AlreadyStarted(holder)),
-            Err(None) => {}
+            Err(NameRefusal::Taken(holder)) => return Err(Refusal::AlreadyStarted(holder)),
+            Err(NameRefusal::Failed(reason)) => return Err(Refusal::Failed(reason)),
+            Err(NameRefusal::HolderEnded) => {}
         }
     }
     Err(Refusal::Failed(NameRefused { name: printed(name) }.into()))
@@ -181,8 +183,8 @@ pub enum StartError {
     /// `init` took longer than it may.
     Timeout,
     /// `init` failed with this reason, or the process ended before it was through. Or `init` was
-    /// not run, as the registrar of the name has panicked, or has refused the name though nobody
-    /// has it: then the reason is a [`NameRefused`].
+    /// not run, as the registrar of the name has panicked, or has refused the name: with a reason
+    /// of its own, or again and again though nobody has it, which is a [`NameRefused`].
     Failed(ExitReason),
     /// The process could not be spawned.
     Spawn(SpawnError),
@@ -220,8 +222,8 @@ impl Error for StartError {
     }
 }
 
-/// The reason with which a start [fails](StartError::Failed) if a registrar refuses the name, and
-/// says that nobody has it.
+/// The reason with which a start [fails](StartError::Failed) if a registrar refuses the name again
+/// and again, and says that nobody has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameRefused {
     /// The name, with its registrar.

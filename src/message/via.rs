@@ -3,10 +3,10 @@
 use std::any::Any;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::mem;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
+use crate::caught::Guarded;
+use crate::exit::ExitReason;
 use crate::id::Pid;
 
 use super::Message;
@@ -92,17 +92,21 @@ pub trait Registrar: fmt::Debug + Eq + Hash + Send + Sync + 'static {
     /// the name again, as the other may have ended in between; a hundred times at most.
     fn register_name(&self, name: &Self::Name, pid: Pid) -> bool;
 
-    /// As [`register_name`](Self::register_name), which it calls, and says who has the name if that
-    /// is refused.
+    /// As [`register_name`](Self::register_name), which it calls, and says why if the name is
+    /// refused.
     ///
     /// This is what a start calls. A registrar that knows who had the name when it was refused can
-    /// say so: nobody has to ask then, which would be later.
+    /// say so: nobody has to ask then, which would be later. And it can say that there is no use in
+    /// asking again.
     ///
     /// # Errors
     ///
-    /// The process that has the name, if there is one.
-    fn try_register_name(&self, name: &Self::Name, pid: Pid) -> Result<(), Option<Pid>> {
-        if self.register_name(name, pid) { Ok(()) } else { Err(self.whereis_name(name)) }
+    /// [`NameRefusal::Taken`], or if nobody has the name now, [`NameRefusal::HolderEnded`].
+    fn try_register_name(&self, name: &Self::Name, pid: Pid) -> Result<(), NameRefusal> {
+        if self.register_name(name, pid) {
+            return Ok(());
+        }
+        Err(self.whereis_name(name).map_or(NameRefusal::HolderEnded, NameRefusal::Taken))
     }
 
     /// Frees the name. Called if the process that has it could not become a server.
@@ -119,6 +123,17 @@ pub trait Registrar: fmt::Debug + Eq + Hash + Send + Sync + 'static {
     fn send(&self, name: &Self::Name, message: Message) -> Result<(), Message>;
 }
 
+/// Why a [`Registrar`] does not give a name to a process.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NameRefusal {
+    /// This process has it.
+    Taken(Pid),
+    /// A process had it that has ended since: a start asks for the name again.
+    HolderEnded,
+    /// It cannot be had, for this reason: a start fails with it.
+    Failed(ExitReason),
+}
+
 /// A name that a [`Registrar`] keeps. It is cheap to clone.
 ///
 /// It can be given wherever the name of a server can: to
@@ -132,7 +147,7 @@ pub struct Via(Arc<dyn Name>);
 impl Via {
     /// The name that `registrar` knows as `name`.
     pub fn new<R: Registrar>(registrar: R, name: R::Name) -> Via {
-        Via(Arc::new(Named(Some((registrar, name)))))
+        Via(Arc::new(Named(Guarded::new((registrar, name)))))
     }
 
     /// The process that has the name now.
@@ -140,8 +155,8 @@ impl Via {
         self.0.whereis()
     }
 
-    /// Gives `pid` the name, unless another process has it: then it says which, if it is known.
-    pub(crate) fn register(&self, pid: Pid) -> Result<(), Option<Pid>> {
+    /// Gives `pid` the name, or says why it does not have it.
+    pub(crate) fn register(&self, pid: Pid) -> Result<(), NameRefusal> {
         self.0.register(pid)
     }
 
@@ -182,7 +197,7 @@ impl Hash for Via {
 
 /// What a [`Via`] needs of a registrar and a name whose types it no longer knows.
 trait Name: Send + Sync {
-    fn register(&self, pid: Pid) -> Result<(), Option<Pid>>;
+    fn register(&self, pid: Pid) -> Result<(), NameRefusal>;
     fn unregister(&self);
     fn whereis(&self) -> Option<Pid>;
     fn send(&self, message: Message) -> Result<(), Message>;
@@ -192,34 +207,18 @@ trait Name: Send + Sync {
     fn as_any(&self) -> &dyn Any;
 }
 
-/// `None` only while it is dropped.
-struct Named<R: Registrar>(Option<(R, R::Name)>);
+/// Whoever drops it last may be the runtime, in the middle of what must not fail.
+struct Named<R: Registrar>(Guarded<(R, R::Name)>);
 
 impl<R: Registrar> Named<R> {
     fn parts(&self) -> (&R, &R::Name) {
-        let (registrar, name) = self.0.as_ref().expect("it is not being dropped");
+        let (registrar, name) = self.0.get();
         (registrar, name)
     }
 }
 
-impl<R: Registrar> Drop for Named<R> {
-    fn drop(&mut self) {
-        // Whoever has it last: that may be the runtime, in the middle of what must not fail.
-        let parts = self.0.take();
-        if !is_done(|| drop(parts)) {
-            is_done(|| log::error!("a destructor of a registrar or of its name has panicked"));
-        }
-    }
-}
-
-/// Whether the program's code has not panicked. What a panic has left may panic in turn when it is
-/// dropped, so it is not.
-fn is_done(work: impl FnOnce()) -> bool {
-    panic::catch_unwind(AssertUnwindSafe(work)).map_err(mem::forget).is_ok()
-}
-
 impl<R: Registrar> Name for Named<R> {
-    fn register(&self, pid: Pid) -> Result<(), Option<Pid>> {
+    fn register(&self, pid: Pid) -> Result<(), NameRefusal> {
         let (registrar, name) = self.parts();
         registrar.try_register_name(name, pid)
     }

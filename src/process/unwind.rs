@@ -13,15 +13,18 @@
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::Cell;
-use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::panic::{self, PanicHookInfo};
 use std::process;
 use std::sync::{Arc, Once};
 use std::thread;
 
+use crate::caught;
+use crate::caught::{Handler, drop_payload, log_caught};
 use crate::exit::{ExitReason, Panic};
-use crate::report::{drop_payload, log_caught};
 
 use super::current;
+
+pub(crate) use crate::caught::{Guarded, catch_value, drop_caught};
 
 /// The payload by which a process unwinds to its end.
 struct Unwinding(ExitReason);
@@ -48,13 +51,6 @@ pub(crate) fn run(body: impl FnOnce() -> ExitReason) -> Outcome {
     }
 }
 
-/// Runs user code that is to give the runtime a value.
-pub(crate) fn catch_value<T>(body: impl FnOnce() -> T) -> thread::Result<T> {
-    panic::catch_unwind(AssertUnwindSafe(body)).inspect_err(|payload| {
-        current::panic_caught(panic_message(&**payload));
-    })
-}
-
 /// The exit reason that a panic's payload stands for.
 pub(crate) fn exit_reason(payload: Box<dyn Any + Send>) -> ExitReason {
     match payload.downcast::<Unwinding>() {
@@ -71,42 +67,6 @@ fn panic_message(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("a payload that is not a message")
-}
-
-/// Drops `value`; a panic of its destructor is logged and goes no further.
-pub(crate) fn drop_caught<T>(value: T) {
-    if let Err(payload) = catch_value(|| drop(value)) {
-        report_caught("a destructor", payload);
-    }
-}
-
-/// A value of the user's whose destructor, should the thread unwind now, does no harm.
-pub(crate) struct Guarded<T>(Option<T>);
-
-impl<T> Guarded<T> {
-    pub(crate) fn new(value: T) -> Guarded<T> {
-        Guarded(Some(value))
-    }
-
-    pub(crate) fn get(&self) -> &T {
-        self.0.as_ref().expect("it is only taken when this is gone")
-    }
-
-    pub(crate) fn get_mut(&mut self) -> &mut T {
-        self.0.as_mut().expect("it is only taken when this is gone")
-    }
-
-    pub(crate) fn into_inner(mut self) -> T {
-        self.0.take().expect("it is only taken when this is gone")
-    }
-}
-
-impl<T> Drop for Guarded<T> {
-    fn drop(&mut self) {
-        if let Some(value) = self.0.take() {
-            drop_caught(value);
-        }
-    }
 }
 
 /// Logs a panic of user code that the runtime called and that must not disturb it.
@@ -156,6 +116,8 @@ pub(crate) fn install_hook() {
         return;
     }
     INSTALLED.call_once(|| {
+        let caught = |payload: &(dyn Any + Send)| current::panic_caught(panic_message(payload));
+        caught::handle_by(Handler { caught, report: report_caught });
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             if IN_BODY.get() {

@@ -6,24 +6,11 @@ use std::hash::Hash;
 
 use crate::call::ReplyTo;
 use crate::id::{MonitorRef, Pid};
-use crate::process::unwind::drop_caught;
+use crate::process::unwind::Guarded;
 
 /// A key that is locked. It is dropped in a process that others rely on, whatever its destructor
 /// does.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct LockKey<K>(Option<K>);
-
-impl<K> LockKey<K> {
-    pub(super) fn new(key: K) -> LockKey<K> {
-        LockKey(Some(key))
-    }
-}
-
-impl<K> Drop for LockKey<K> {
-    fn drop(&mut self) {
-        drop_caught(self.0.take());
-    }
-}
+pub(super) type LockKey<K> = Guarded<K>;
 
 /// The locks of a partition.
 #[derive(Debug)]

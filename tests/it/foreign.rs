@@ -4,7 +4,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::panic::catch_unwind;
+use std::panic::{catch_unwind, panic_any};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use procession::prelude::*;
 use procession::process::{Builder, RegisterError, SpawnError, Status, dictionary};
+use procession::{Registrar, Via};
 
 use crate::staging::*;
 use crate::support::*;
@@ -270,6 +271,49 @@ mod the_end_of_a_thread {
                 let _guard = OnDrop(|| _ = process::self_pid());
                 catch_unwind(|| panic!("a panic that is caught")).unwrap_err();
             },
+        ];
+        for end in ends {
+            let thread = thread(end);
+            let monitor = process::monitor(thread.pid);
+            thread.join();
+            assert_eq!(down_reason(monitor), ExitReason::Normal);
+        }
+    }
+
+    #[test]
+    fn is_normal_after_panics_of_destructors_that_the_runtime_has_called() {
+        /// A name or its registrar.
+        #[derive(Debug, PartialEq, Eq, Hash)]
+        struct Bomb;
+
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("a destructor");
+            }
+        }
+
+        impl Registrar for Bomb {
+            type Name = u8;
+
+            fn register_name(&self, _: &u8, _: Pid) -> bool {
+                false
+            }
+
+            fn unregister_name(&self, _: &u8) {}
+
+            fn whereis_name(&self, _: &u8) -> Option<Pid> {
+                None
+            }
+
+            fn send(&self, _: &u8, message: Message) -> Result<(), Message> {
+                Err(message)
+            }
+        }
+
+        let ends: [fn(); 3] = [
+            || drop(ExitReason::new(Bomb)),
+            || drop(Via::new(Bomb, 1)),
+            || _ = process::catch(|| panic_any(OnDrop(|| panic!("a payload")))).unwrap_err(),
         ];
         for end in ends {
             let thread = thread(end);

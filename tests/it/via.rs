@@ -7,7 +7,7 @@ use once_cell::sync::Lazy;
 use parking_lot::Mutex;
 use procession::gen_server::{self, EnterLoopError, NameRefused};
 use procession::prelude::*;
-use procession::registry::Registry;
+use procession::registry::{Registry, RegistryError};
 use procession::sys::SysError;
 use procession::{Object, Registrar, Via, proc_lib, sys, timer};
 
@@ -223,6 +223,15 @@ mod a_start {
                 server.stop().unwrap();
             }
         });
+    }
+
+    #[test]
+    fn fails_with_the_reason_of_a_registrar_that_refuses_for_good() {
+        let nowhere = Registry::<u8>::named("via::no registry");
+        let refused = Puppet::start_with(plain(), named(&nowhere.via(1)));
+        let Err(StartError::Failed(reason)) = refused else { panic!("{refused:?}") };
+        let expected = RegistryError::NoRegistry("via::no registry".into());
+        assert_eq!(reason.downcast_ref(), Some(&expected), "{reason}");
     }
 
     #[test]
