@@ -51,7 +51,8 @@ impl MonitorOptions {
         self
     }
 
-    /// The reference will be an active [`Alias`] of the caller too, which ends as `mode` says.
+    /// The reference will be an active [`Alias`] of the caller too, which ends as `mode` says. Not
+    /// that of a monitor of oneself.
     pub fn alias(mut self, mode: AliasMode) -> MonitorOptions {
         self.alias = Some(mode);
         self
@@ -129,11 +130,11 @@ pub(crate) fn find_and_set(
             // The owner was killed just now; nobody is left to hear of anything.
             return (monitor, true);
         }
-        if let Some(mode) = options.alias {
-            ties.aliases.insert(monitor.id, mode);
-        }
         if target == Some(owner.pid) {
             return (monitor, true);
+        }
+        if let Some(mode) = options.alias {
+            ties.aliases.insert(monitor.id, mode);
         }
         let entry = Monitor { target, object: object.clone(), tag: options.tag };
         ties.monitors.insert(monitor.id, entry);

@@ -318,16 +318,6 @@ mod monitor_with_demonitor {
             assert_eq!(process::receive().downcast::<Down>().unwrap().monitor, monitor);
         });
     }
-
-    #[test]
-    fn ends_the_alias_of_a_monitor_of_oneself_on_demonitor() {
-        in_process(|| {
-            let (monitor, alias) = monitor_with_alias(process::self_pid(), AliasMode::Demonitor);
-            assert!(lets_in(alias));
-            assert!(!process::demonitor(monitor));
-            assert!(!lets_in(alias));
-        });
-    }
 }
 
 mod monitor_with_reply {
@@ -415,6 +405,18 @@ mod monitor_with_reply {
 
 mod monitor_with_any_alias {
     use super::*;
+
+    #[test]
+    fn makes_none_for_a_monitor_of_oneself() {
+        in_process(|| {
+            for mode in [AliasMode::ExplicitUnalias, AliasMode::Demonitor, AliasMode::Reply] {
+                let (monitor, alias) = monitor_with_alias(process::self_pid(), mode);
+                assert!(!lets_in(alias));
+                assert!(!process::unalias(alias));
+                assert!(!process::demonitor(monitor));
+            }
+        });
+    }
 
     // OTP: monitor_SUITE:down_on_alias_gh5310
     #[test]
