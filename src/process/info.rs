@@ -132,12 +132,13 @@ pub(crate) fn of(process: Process) -> Info {
 }
 
 fn status_of(slot: &Slot) -> Status {
-    if slot.hibernates.load(Ordering::Relaxed) {
-        Status::Hibernating
-    } else if slot.is_parked() {
-        Status::Waiting
-    } else {
+    // A process that was woken up takes the mark away itself, a moment later.
+    if !slot.is_parked() {
         Status::Running
+    } else if slot.hibernates.load(Ordering::Relaxed) {
+        Status::Hibernating
+    } else {
+        Status::Waiting
     }
 }
 
