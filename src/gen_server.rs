@@ -154,6 +154,9 @@
 //! - [`code_change`](GenServer::code_change) takes the state by value, so a panic there loses it,
 //!   and ends the server.
 //! - There is no `send_request/4`: [`RequestIds::add`] adds the request that was sent.
+//! - [`ServerRef::stop_with`] has done what it is to do when the server ends with the reason that
+//!   was asked for, also if somebody else has ended it before it came to the request; in OTP that
+//!   exits the caller.
 //! - Responses carry a [`CallError`]; to whom the request was sent, [`RequestId::destination`]
 //!   says.
 //!

@@ -49,6 +49,8 @@
 //! - [`cancel`] and [`read`] answer at once, as they take one lock and ask nobody. So there is no
 //!   `async` form of them, and `{info, false}` is not to use the answer.
 //! - [`cancel`] says how much time was left also where `timer:cancel/1` would just say `ok`.
+//! - The signal of [`exit_after`] is from the caller, where OTP's is from a process of the timer
+//!   service.
 //! - The timer service is no process: it cannot be sent anything, nor stopped. So the signals of
 //!   [`exit_after`] are from who has started the timer, where OTP's are from its timer server.
 
