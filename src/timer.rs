@@ -202,14 +202,13 @@ pub fn apply_repeatedly(period: Duration, function: impl Fn() + Send + Sync + 's
 /// Sends `to` the exit signal `reason`, from the caller, after `duration`.
 ///
 /// The caller gets its own as if it were from somebody else: it ignores `Normal`, unless it traps
-/// exits. Without any time, this is [`exit`](crate::process::exit), as in OTP: then `Normal` ends
-/// the caller.
+/// exits. Without any time, this is [`exit`], as in OTP: then `Normal` ends the caller.
 ///
 /// OTP: [`timer:exit_after/3`](https://www.erlang.org/doc/apps/stdlib/timer.html#exit_after/3).
 ///
 /// # Panics
 ///
-/// Without any time, as [`exit`](crate::process::exit).
+/// Without any time, as [`exit`].
 pub fn exit_after(
     duration: Duration,
     to: impl Into<Object>,
