@@ -23,8 +23,8 @@ use super::{
 /// all are stopped at once. They are known by their pids.
 ///
 /// One that chooses not to start when it is restarted is forgotten; as in OTP it is not asked then
-/// whether a [significant](ChildSpec::significant) one was the last. OTP keeps it as a child
-/// without a process, which nobody can stop.
+/// whether a [significant](ChildSpec::significant) one was the last. OTP 25 keeps it as a child
+/// without a process; later ones forget it, too.
 ///
 /// It restarts at most once in any five seconds, as OTP's, unless it is
 /// [told otherwise](Self::intensity).
