@@ -68,6 +68,7 @@ fn serve(
 ) -> Result<(usize, i128), ExitReason> {
     let address = listener.local_addr()?;
     let me = process::self_pid();
+    process::set_trap_exit(true); // To hear of those, too, that end as they should.
     let counter = process::spawn_link(count)?;
     let acceptor = process::spawn_link(move || accept(&listener, me))?;
     let work = process::spawn_link(work)?;

@@ -255,6 +255,10 @@ impl<R: Send + 'static> Pending<R> {
         let since = client.slot.mailbox.mark();
         let options = MonitorOptions::new().alias(AliasMode::Reply);
         let (monitor, found) = monitor::find_and_set(client, target, to, options);
+        if target == Some(client.pid) {
+            // A monitor of oneself makes no alias, but whoever asks itself gets its reply.
+            client.slot.ties.lock().aliases.insert(monitor.id, AliasMode::Reply);
+        }
         Pending { monitor, found, since, reply: PhantomData }
     }
 
