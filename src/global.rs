@@ -55,8 +55,9 @@
 //! Requesters get the lock in the order in which they have asked for it, each for all its processes
 //! that wait by then. So while another requester waits, no more processes get the lock for the one
 //! that has it: they have their next turn. Only who holds the lock can set it again at once, and so
-//! can a process for which a holder waits, in a call, for instance: the lock could not be given up
-//! before.
+//! can a process that asks for it while a holder waits for it, in a call, for instance: the lock
+//! could not be given up before. One that had asked before the holder began to wait has its turn as
+//! the others.
 //!
 //! Who waits for a lock is not found out to wait in a circle: then all wait for as long as they
 //! will.
@@ -94,9 +95,10 @@
 //!   [`set_lock`] and [`trans`].
 //! - Requesters take turns. In OTP a process gets at once what is locked for its own requester, so
 //!   a stream of these keeps out all others. Therefore, while a process holds a lock, it must not
-//!   wait for a *message* of another that is yet to lock the same for the same requester: that may
-//!   be behind a third one, which waits for the first. It can call, start or stop it. And who locks
-//!   several things locks them in one order, as for different requesters.
+//!   wait for a *message* of another that is yet to lock the same for the same requester, nor call
+//!   one that waits for it already: that may be behind a third one, which waits for the first. It
+//!   can call, start or stop one that locks it then. And who locks several things locks them in one
+//!   order, as for different requesters.
 //! - Who holds a lock for one requester and asks for it for another is refused at once, where OTP
 //!   has it wait for itself.
 //!
