@@ -89,11 +89,13 @@
 //!
 //! OTP: [`application`](https://www.erlang.org/doc/apps/kernel/application.html).
 
+mod env;
+mod master;
+mod killed;
 mod controller;
 mod ensure;
-mod env;
-mod killed;
-mod master;
+#[cfg(all(unix, feature = "signals"))]
+mod signals;
 mod run;
 
 use std::error::Error;
@@ -106,8 +108,8 @@ use crate::exit::{CallError, Detail, ExitReason};
 use crate::gen_server::{ServerRef, StartError};
 use crate::id::Pid;
 use crate::process;
-use crate::process::unwind::{drop_caught, drop_each_caught};
 use crate::supervisor::Child;
+use crate::user_code::{drop_caught, drop_each_caught};
 
 pub use ensure::{Mode, ensure_all_started, ensure_all_started_as};
 pub use env::{

@@ -14,7 +14,7 @@
 //! to be looked for from the place on that the request was sent at. Either takes the first reply
 //! only, so a second or late one disturbs nobody.
 //!
-//! [reply slot]: crate::process::reply_slot
+//! [reply slot]: crate::runtime::reply_slot
 
 use std::any::type_name;
 use std::cell::Cell;
@@ -36,15 +36,16 @@ use crate::process::AliasMode;
 use crate::process::Destination;
 use crate::process::Mark;
 use crate::process::MonitorOptions;
-use crate::process::address::{deliver, try_deliver};
 use crate::process::current::Ended;
-use crate::process::current::Process;
 use crate::process::current::{current, ending};
-use crate::process::mailbox::Signal;
-use crate::process::monitor;
-use crate::process::reply_slot::{Deadlocked, ServerDown};
-use crate::process::unwind::{Guarded, drop_caught};
-use crate::process::wait_edge::Cycle;
+use crate::process::monitor::forget_request;
+use crate::runtime::address::{deliver, try_deliver};
+use crate::runtime::mailbox::Signal;
+use crate::runtime::monitors;
+use crate::runtime::reply_slot::{Deadlocked, ServerDown};
+use crate::runtime::table::Process;
+use crate::runtime::wait_graph::Cycle;
+use crate::user_code::{Guarded, drop_caught};
 
 /// How long a call waits unless it is told otherwise, as in OTP.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -166,7 +167,7 @@ impl<R: Send + 'static> ReplyTo<R> {
         self.client
     }
 
-    /// The client in whose [reply slot](crate::process::reply_slot) the reply can be
+    /// The client in whose [reply slot](crate::runtime::reply_slot) the reply can be
     /// [put](put_reply) in the message that the request came in, which saves making another.
     pub(crate) fn slot(self) -> Option<Alias> {
         matches!(self.route, Route::ReplySlot).then_some(self.client)
@@ -254,10 +255,10 @@ impl<R: Send + 'static> Pending<R> {
     fn prepare(client: Process, to: Object, target: Option<Pid>) -> Pending<R> {
         let since = client.slot.mailbox.mark();
         let options = MonitorOptions::new().alias(AliasMode::Reply);
-        let (monitor, found) = monitor::find_and_set(client, target, to, options);
+        let (monitor, found) = monitors::find_and_set(client, target, to, options);
         if target == Some(client.pid) {
             // A monitor of oneself makes no alias, but whoever asks itself gets its reply.
-            client.slot.ties.lock().aliases.insert(monitor.id, AliasMode::Reply);
+            client.slot.links.lock().aliases.insert(monitor.id, AliasMode::Reply);
         }
         Pending { monitor, found, since, reply: PhantomData }
     }
@@ -311,7 +312,7 @@ impl<R: Send + 'static> Pending<R> {
 
     /// Makes sure that neither an answer nor a DOWN is left, nor comes any more.
     pub(crate) fn abandon(&self) {
-        monitor::forget_request(self.monitor, self.since, |it| self.is_ended_by(it));
+        forget_request(self.monitor, self.since, |it| self.is_ended_by(it));
     }
 }
 

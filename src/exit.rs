@@ -7,7 +7,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::caught::Guarded;
+use crate::user_code::{Guarded, Panic};
 
 pub use call_error::CallError;
 
@@ -224,45 +224,5 @@ impl<E: Error + Send + Sync + 'static> Value for ErrorDetail<E> {
             .value()
             .downcast_ref::<E>()
             .is_some_and(|other| self.0.get().to_string() == other.to_string())
-    }
-}
-
-/// What a panic said, and where.
-///
-/// Its `Debug` leaves the backtrace out; crash reports show it.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Panic {
-    /// The panic message.
-    pub message: String,
-    /// `file:line:column`. `None` if the runtime's panic hook did not see the panic: after
-    /// `resume_unwind`, or when the program has replaced the hook.
-    pub location: Option<String>,
-    /// The backtrace, if `RUST_BACKTRACE` asks for one.
-    pub backtrace: Option<String>,
-}
-
-impl Panic {
-    pub(crate) fn new(message: String) -> Panic {
-        Panic { message, location: None, backtrace: None }
-    }
-}
-
-impl fmt::Debug for Panic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Panic")
-            .field("message", &self.message)
-            .field("location", &self.location)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for Panic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "panicked: {}", self.message)?;
-        match &self.location {
-            Some(location) => write!(f, ", at {location}"),
-            None => Ok(()),
-        }
     }
 }

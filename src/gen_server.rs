@@ -162,13 +162,13 @@
 //!
 //! OTP: [`gen_server`](https://www.erlang.org/doc/apps/stdlib/gen_server.html).
 
-mod group;
 mod next;
 mod request;
-mod request_id;
 mod serve;
 mod start;
+mod request_id;
 mod server_ref;
+mod group;
 
 use std::any::type_name;
 use std::fmt;
@@ -177,8 +177,7 @@ use crate::exit::ExitReason;
 use crate::id::MonitorRef;
 use crate::message::Message;
 use crate::process;
-use crate::process::printed::printed;
-use crate::process::unwind::drop_caught;
+use crate::user_code::{drop_caught, log_caught, printed};
 
 pub use crate::call::{Caller, ReplyTo};
 pub use crate::exit::CallError;
@@ -190,6 +189,9 @@ pub use next::{
 pub use request_id::{RequestId, RequestIds, Response};
 pub use server_ref::{OwnedServer, ServerRef};
 pub use start::{EnterLoopError, NameRefused, ServerName, StartError, StartOptions, enter_loop};
+
+/// Where warnings go.
+const TARGET: &str = "procession::gen_server";
 
 /// A server's state, and what it does apart from handling requests.
 ///
@@ -330,13 +332,18 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
 
 /// Logs a message that a server of type `S` does not handle.
 pub(crate) fn warn_of_unhandled<S>(message: Message) {
-    serve::warn(format_args!(
+    warn(format_args!(
         "{} ({}) does not handle this message: {}",
         process::self_pid(),
         type_name::<S>(),
         printed(&message),
     ));
     drop_caught(message);
+}
+
+/// Writes what the author of a server should know of.
+pub(crate) fn warn(text: fmt::Arguments<'_>) {
+    log_caught(|| log::warn!(target: TARGET, "{text}"));
 }
 
 /// Handles one type of call.

@@ -59,10 +59,11 @@ compile_error!(
 );
 
 mod id;
-mod caught;
+mod user_code;
 mod exit;
 mod message;
 pub mod report;
+mod runtime;
 pub mod process;
 pub mod timer;
 mod call;
@@ -83,9 +84,10 @@ pub mod table;
 pub mod application;
 pub mod prelude;
 
-pub use exit::{CallError, Detail, ExitReason, Panic};
+pub use exit::{CallError, Detail, ExitReason};
 pub use id::{Alias, MonitorRef, Node, Pid, TimerRef};
 pub use message::{
     Down, Exit, Message, NameRefusal, Object, Opaque, Registrar, TaggedDown, Timeout, Via,
 };
 pub use process::shutdown::shutdown;
+pub use user_code::Panic;

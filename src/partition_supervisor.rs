@@ -63,9 +63,9 @@ use crate::gen_server::{ServerName, StartError, StartOptions};
 use crate::id::Pid;
 use crate::message::{Message, Registrar, Via};
 use crate::process;
-use crate::process::unwind::Guarded;
 use crate::supervisor::serve::Plan;
 use crate::supervisor::{Child, ChildSpec, ChildType, Supervisor, SupervisorError, SupervisorRef};
+use crate::user_code::Guarded;
 
 /// Processes of one kind under a supervisor, to be started.
 #[derive(Debug)]

@@ -79,8 +79,8 @@
 //!
 //! OTP: [`pg`](https://www.erlang.org/doc/apps/kernel/pg.html).
 
-mod serve;
 mod table;
+mod serve;
 
 use std::borrow::Borrow;
 use std::collections::HashMap;

@@ -65,10 +65,10 @@ use std::time::Duration;
 
 use crate::exit::ExitReason;
 use crate::id::{MonitorRef, Pid};
+use crate::process;
 use crate::process::Builder;
 use crate::process::Destination;
 use crate::process::SpawnError;
-use crate::process::info;
 use crate::stop;
 
 pub use crate::stop::StopError;
@@ -126,7 +126,7 @@ pub fn spawn_monitor_with<F: FnOnce() + Send + 'static>(
 ///
 /// OTP: [`proc_lib:initial_call/1`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html#initial_call/1).
 pub fn initial_call(pid: Pid) -> Option<&'static str> {
-    info::info(pid)?.initial_call
+    process::info(pid)?.initial_call
 }
 
 /// Stops the process at `to`, which answers [system messages](crate::sys), with

@@ -133,58 +133,46 @@
 //!   group leaders: output belongs to the program, which has one standard output. Nor ports.
 //! - **`process_info`** is [`info()`], a struct. The [`dictionary`] is seen by its process alone.
 
-pub(crate) mod unwind;
-pub(crate) mod printed;
-pub(crate) mod mailbox;
-pub(crate) mod ties;
-pub mod dictionary;
-pub mod tuning;
-pub(crate) mod clock;
-pub(crate) mod backoff;
-pub(crate) mod reply_slot;
-pub(crate) mod slot;
-pub(crate) mod table;
-pub(crate) mod limits;
 pub(crate) mod current;
-pub(crate) mod wait_edge;
-pub(crate) mod worker;
-pub(crate) mod names;
-pub(crate) mod address;
+pub(crate) mod wait;
+pub(crate) mod register;
+pub(crate) mod send;
 pub(crate) mod monitor;
 pub(crate) mod receive;
-pub(crate) mod timer_queue;
-pub(crate) mod timers;
-pub(crate) mod info;
-pub(crate) mod crash;
-pub(crate) mod children;
-pub(crate) mod lifecycle;
-pub(crate) mod builder;
+mod receive_macro;
+pub(crate) mod exit;
+mod link;
+pub mod dictionary;
+mod info;
+pub mod tuning;
 pub(crate) mod shutdown;
+pub(crate) mod spawn;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::id::Pid;
 
-pub use address::{Address, Destination, SendError, send};
-pub use builder::{Builder, SpawnError, spawn, spawn_link, spawn_monitor};
-pub use info::{
-    Info, Status, SystemInfo, info, is_alive, label, processes, set_label, system_info,
-};
-pub use lifecycle::{catch, exit, exit_self, link, unlink};
-pub use limits::ThreadLimit;
-pub use mailbox::Mark;
-pub use monitor::{
-    MonitorOptions, alias, alias_with, demonitor, demonitor_flush, monitor, monitor_with, unalias,
-};
-pub use names::{NameError, RegisterError, register, registered, unregister, whereis};
-#[doc(hidden)]
-pub use receive::select_arm;
+pub use crate::runtime::address::Destination;
+pub use crate::runtime::limits::ThreadLimit;
+pub use crate::runtime::links::AliasMode;
+pub use crate::runtime::mailbox::Mark;
+pub use crate::runtime::monitors::MonitorOptions;
+pub use crate::runtime::names::{NameError, RegisterError};
+pub use crate::runtime::snapshot::{Info, Status};
+pub use exit::{catch, exit, exit_self};
+pub use info::{SystemInfo, info, is_alive, label, processes, set_label, system_info};
+pub use link::{link, unlink};
+pub use monitor::{alias, alias_with, demonitor, demonitor_flush, monitor, monitor_with, unalias};
 pub use receive::{
     checkpoint, hibernate, mark, receive, receive_match, receive_match_since,
     receive_match_timeout, receive_timeout, sleep,
 };
-pub use ties::AliasMode;
+#[doc(hidden)]
+pub use receive_macro::select_arm;
+pub use register::{register, registered, unregister, whereis};
+pub use send::{Address, SendError, send};
+pub use spawn::{Builder, SpawnError, spawn, spawn_link, spawn_monitor};
 
 /// Returns the pid of the calling process. A thread that was none becomes one.
 ///

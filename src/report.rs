@@ -65,7 +65,7 @@ use crate::exit::ExitReason;
 use crate::id::{Pid, unique};
 use crate::message::Object;
 
-pub(crate) use crate::caught::log_caught;
+pub(crate) use crate::user_code::log_caught;
 
 /// What the runtime has to say about a process.
 ///

@@ -10,12 +10,13 @@ use crate::message::Down;
 use crate::message::Message;
 use crate::process::Destination;
 use crate::process::MonitorOptions;
-use crate::process::address::deliver;
 use crate::process::current::Ended;
 use crate::process::current::current;
-use crate::process::mailbox::Signal;
-use crate::process::monitor;
-use crate::process::wait_edge::Cycle;
+use crate::process::monitor::forget_request;
+use crate::runtime::address::deliver;
+use crate::runtime::mailbox::Signal;
+use crate::runtime::monitors;
+use crate::runtime::wait_graph::Cycle;
 use crate::sys::{Order, Request};
 
 /// Error returned from stopping a server.
@@ -75,14 +76,14 @@ pub(crate) fn stop(
     }
     let since = caller.slot.mailbox.mark();
     let (monitor, found) =
-        monitor::find_and_set(caller, Some(target), to.object(), MonitorOptions::new());
+        monitors::find_and_set(caller, Some(target), to.object(), MonitorOptions::new());
     let is_end = |message: &Message| {
         message.downcast_ref::<Down>().is_some_and(|down| down.monitor == monitor)
     };
     let _waiting = match caller.wait_for(target, monitor.id) {
         Ok(waiting) => waiting,
         Err(Cycle(cycle)) => {
-            monitor::forget_request(monitor, since, is_end);
+            forget_request(monitor, since, is_end);
             return Err(StopError::Deadlock(cycle));
         }
     };
@@ -97,7 +98,7 @@ pub(crate) fn stop(
         Some(Ok(down)) => Err(StopError::Down(down.reason)),
         Some(Err(_)) => unreachable!("only a DOWN was asked for"),
         None => {
-            monitor::forget_request(monitor, since, is_end);
+            forget_request(monitor, since, is_end);
             Err(StopError::Timeout)
         }
     }

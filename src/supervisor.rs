@@ -90,15 +90,17 @@
 //! OTP: [`supervisor`](https://www.erlang.org/doc/apps/stdlib/supervisor.html).
 
 mod child_spec;
+mod child_info;
+mod error;
 mod children;
-pub(crate) mod crowd;
-pub(crate) mod failures;
 pub(crate) mod intensity;
-mod ordered;
-pub(crate) mod serve;
+pub(crate) mod failures;
 pub(crate) mod shutdown;
-mod simple_one_for_one;
+mod ordered;
+pub(crate) mod crowd;
+pub(crate) mod serve;
 mod supervisor_ref;
+mod simple_one_for_one;
 mod tree;
 
 use std::any::type_name;
@@ -109,12 +111,13 @@ use std::time::Duration;
 use crate::exit::ExitReason;
 use crate::gen_server::{StartError, StartOptions};
 
+pub use child_info::{ChildInfo, ChildState, Counts};
 pub use child_spec::{
     Child, ChildSpec, ChildType, Policy, Restart, Shutdown, SpecError, Supervised,
 };
-pub use children::ChildState;
+pub use error::SupervisorError;
 pub use simple_one_for_one::{SimpleOneForOne, SimpleRef};
-pub use supervisor_ref::{ChildInfo, Counts, SupervisorError, SupervisorOf, SupervisorRef};
+pub use supervisor_ref::{SupervisorOf, SupervisorRef};
 pub use tree::{Tree, tree};
 
 use child_spec::{Spec, Started};

@@ -44,8 +44,8 @@ use crate::gen_server::{
 use crate::id::Pid;
 use crate::message::{Exit, Message};
 use crate::process;
-use crate::process::unwind::drop_caught;
 use crate::supervisor::ChildSpec;
+use crate::user_code::drop_caught;
 
 /// What [`SupervisorBridge::init`] returns: the process to be linked to, and the bridge; or `None`
 /// if there is to be none.

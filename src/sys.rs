@@ -142,6 +142,8 @@ use crate::id::Pid;
 use crate::message::Message;
 use crate::process;
 use crate::process::Destination;
+use crate::process::current::current;
+use crate::runtime::dictionary::print_all;
 
 pub use debug::{DebugOptions, Event, Incoming, Kind, Statistics};
 pub(crate) use handle::{Order, exit_of, on_state};
@@ -501,7 +503,7 @@ fn status_of<S: System>(mode: Mode, system: &mut S) -> Status {
         module: type_name::<S::State>(),
         mode,
         parent: system.parent(),
-        dictionary: process::dictionary::print_all(SHOWN),
+        dictionary: print_all(current(), SHOWN),
         debug: system.debug().describe(),
         state: system.print(),
     }

@@ -172,7 +172,7 @@ use crate::exit::{Detail, ExitReason};
 use crate::id::Pid;
 
 pub use counter::{Counter, Increment};
-pub use handle::Table;
+pub use estate::Table;
 
 /// What can be a key: anything that is owned, and can be cloned, hashed and compared.
 pub trait Key: Clone + Hash + Ord + Send + Sync + 'static {}

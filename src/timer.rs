@@ -62,9 +62,11 @@ use std::time::{Duration, Instant};
 use crate::exit::ExitReason;
 use crate::id::{Pid, TimerRef};
 use crate::message::{Message, Object, Timeout};
-use crate::process::address::pid_of;
-use crate::process::timers::{self, Action, Repeat, Tick, deadline_of};
+use crate::process::current::is_left_behind;
+use crate::process::send::pid_of;
 use crate::process::{Destination, exit, self_pid};
+use crate::runtime::timer_thread::start_service;
+use crate::runtime::timers::{self, Action, Repeat, Tick, deadline_of};
 
 pub use crate::process::sleep;
 
@@ -86,7 +88,7 @@ pub fn send_at<M: Any + Send + Debug>(
     message: M,
 ) -> TimerRef {
     let (to, message) = (to.into(), Message::new(message));
-    timers::start(deadline, to.fixed_pid(), |_| Action::Send { to, message })
+    start(deadline, to.fixed_pid(), |_| Action::Send { to, message })
 }
 
 /// Sends a [`Timeout`] with `value` and the timer's reference to `to` after `duration`.
@@ -119,7 +121,7 @@ pub fn start_timer_at<T: Any + Send + Debug>(
     value: T,
 ) -> TimerRef {
     let to = to.into();
-    timers::start(deadline, to.fixed_pid(), |timer| Action::Send {
+    start(deadline, to.fixed_pid(), |timer| Action::Send {
         to,
         message: Message::new(Timeout { timer, value }),
     })
@@ -162,14 +164,28 @@ fn repeat(period: Duration, life: Option<Pid>, tick: Tick) -> TimerRef {
         timers::discard(Some(repeat));
         return timers::expired();
     }
-    timers::start(due, life, |_| repeat)
+    start(due, life, |_| repeat)
+}
+
+/// Starts a timer, unless the end of the caller has been told: then it reaches nobody any more.
+fn start(
+    deadline: Instant,
+    target: Option<Pid>,
+    make: impl FnOnce(TimerRef) -> Action,
+) -> TimerRef {
+    if is_left_behind() {
+        timers::discard(Some(make(timers::expired())));
+        return timers::expired();
+    }
+    start_service().unwrap_or_else(|error| panic!("the timer service cannot start: {error}"));
+    timers::start(deadline, target, make)
 }
 
 /// Runs `function` in a process of its own after `duration`.
 ///
 /// OTP: [`timer:apply_after/2`](https://www.erlang.org/doc/apps/stdlib/timer.html#apply_after/2).
 pub fn apply_after(duration: Duration, function: impl FnOnce() + Send + 'static) -> TimerRef {
-    timers::start(deadline_of(duration), None, |_| Action::Apply(Box::new(function)))
+    start(deadline_of(duration), None, |_| Action::Apply(Box::new(function)))
 }
 
 /// Runs `function` in a process of its own after each `period`, until it is cancelled or the
@@ -222,7 +238,7 @@ pub fn exit_after(
         return timers::expired();
     }
     let target = if let Object::Pid(pid) = to { Some(pid) } else { None };
-    timers::start(deadline_of(duration), target, |_| Action::Exit { to, from, reason })
+    start(deadline_of(duration), target, |_| Action::Exit { to, from, reason })
 }
 
 /// Kills `to` after `duration`.

@@ -15,14 +15,14 @@ use crate::gen_server::{
 use crate::id::{MonitorRef, Pid, TimerRef};
 use crate::message::{Down, Exit, Message, Timeout};
 use crate::process;
-use crate::process::printed::printed;
-use crate::process::unwind::{Guarded, drop_caught};
 use crate::report::{ApplicationEvent, ApplicationReport, Kind, Report, is_wanted, submit};
 use crate::service;
 use crate::timer;
+use crate::user_code::printed;
+use crate::user_code::{Guarded, drop_caught};
 
 use super::killed::{Killed, Witness};
-use super::master::{self, Master};
+use super::master::{self, Master, Started};
 use super::{Application, ApplicationError, ApplicationInfo, RestartType, env};
 
 /// The name that it is registered as.
@@ -209,6 +209,13 @@ impl GenServer for Controller {
             }
             Err(message) => message,
         };
+        let message = match message.downcast::<Started>() {
+            Ok(Started { application, top }) => {
+                self.started(&application, top);
+                return self.go_on();
+            }
+            Err(message) => message,
+        };
         match message.downcast::<Timeout<()>>() {
             Ok(timeout) => self.overdue(timeout.timer),
             Err(message) => drop_caught(message),
@@ -293,8 +300,7 @@ impl Controller {
             self.runs(name, restart);
             return Some(Ok(true));
         }
-        let this = ServerRef::from_pid(process::self_pid());
-        match Master::start_link((known.application.clone(), this)) {
+        match Master::start_link((known.application.clone(), process::self_pid())) {
             Ok(master) => {
                 let master = master.pid().expect("a server that was just started");
                 let (clients, joined) = (vec![client()], Vec::new());
@@ -628,12 +634,6 @@ pub(super) struct Begun {
     pub(super) process: Pid,
     pub(super) has_failed: bool,
 }
-/// From a master: the tree is there.
-#[derive(Debug)]
-pub(super) struct Started {
-    pub(super) application: String,
-    pub(super) top: Pid,
-}
 /// Stop all.
 #[derive(Debug)]
 pub(super) struct Terminate;
@@ -735,13 +735,6 @@ impl HandleCast<Begun> for Controller {
         if has_failed {
             self.begin_ending(Cause::Told);
         }
-        self.go_on()
-    }
-}
-
-impl HandleCast<Started> for Controller {
-    fn handle_cast(&mut self, Started { application, top }: Started) -> CastResult<Self> {
-        self.started(&application, top);
         self.go_on()
     }
 }

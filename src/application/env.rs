@@ -8,7 +8,7 @@ use std::mem;
 use parking_lot::Mutex;
 
 use crate::exit::Detail;
-use crate::process::unwind::drop_each_caught;
+use crate::user_code::drop_each_caught;
 
 #[derive(Clone, Debug, Default)]
 struct Environment {

@@ -9,18 +9,17 @@ use parking_lot::Mutex;
 use crate::exit::ExitReason;
 use crate::gen_server::{
     CallResult, Caller, CastResult, GenServer, HandleCall, HandleCast, HandleContinue, InitResult,
-    ServerRef, Then, noreply, ready, reply, stop,
+    Then, noreply, ready, reply, stop,
 };
 use crate::id::Pid;
 use crate::message::{Exit, Message};
 use crate::process;
-use crate::process::unwind::{Guarded, drop_caught};
 use crate::report;
 use crate::supervisor::Shutdown;
 use crate::supervisor::failures::reason_of;
 use crate::supervisor::shutdown::{stop_all, stop_one};
+use crate::user_code::{Guarded, drop_caught};
 
-use super::controller::{Controller, Started};
 use super::{Application, Callback, EnvChange};
 
 /// The masters, and whose they are. Not kept by the controller, so that what that waits for can
@@ -103,7 +102,8 @@ impl<C: Callback> Hooks for C {
 /// The state of a master.
 pub(super) struct Master {
     application: Application,
-    controller: ServerRef<Controller>,
+    /// The process that is told when the tree has been started.
+    controller: Pid,
     /// The top of the tree, while it runs.
     top: Option<Pid>,
     /// Who is to be told that the application has stopped.
@@ -159,7 +159,7 @@ impl fmt::Debug for Master {
 }
 
 impl GenServer for Master {
-    type Args = (Application, ServerRef<Controller>);
+    type Args = (Application, Pid);
 
     fn init((application, controller): Self::Args) -> InitResult<Master> {
         process::set_trap_exit(true);
@@ -206,6 +206,13 @@ impl Drop for Master {
     }
 }
 
+/// To the controller: the tree has been started.
+#[derive(Debug)]
+pub(super) struct Started {
+    pub(super) application: String,
+    pub(super) top: Pid,
+}
+
 /// To itself: start the tree.
 #[derive(Debug)]
 pub(super) struct Boot;
@@ -221,7 +228,8 @@ impl HandleContinue<Boot> for Master {
             callback.get_mut().as_mut().map_or(Ok(()), |it| it.start_phase(phase))?;
         }
         self.callback.hooks = callback.into_inner();
-        self.controller.cast(Started { application: self.application.info.name.clone(), top });
+        let application = self.application.info.name.clone();
+        process::send(self.controller, Started { application, top });
         noreply()
     }
 }

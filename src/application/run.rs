@@ -11,6 +11,8 @@ use super::controller::{
     AwaitEnd, Begun, Cause, End, Load, RunSettings, WhichApplications, Work, ask, controller,
 };
 use super::killed::Killed;
+#[cfg(all(unix, feature = "signals"))]
+use super::signals;
 use super::{Application, ApplicationError, Mode, RestartType, ensure_all_started_as, unload};
 
 /// Starts applications, waits until they are to stop, and stops them.
@@ -115,6 +117,7 @@ impl Runner {
         if let Some(Ok(Err(error))) = end.wait_response(Duration::ZERO) {
             return Err(RunError::Start(error));
         }
+        #[cfg(all(unix, feature = "signals"))]
         let _until_the_end = signals::listen();
         let mut loaded = Vec::new();
         let started = start(applications, &mut loaded, restart, mode);
@@ -200,87 +203,5 @@ impl Error for RunError {
             Self::Start(error) | Self::Controller(error) => Some(error),
             Self::Ended { .. } | Self::Killed(_) => None,
         }
-    }
-}
-
-/// The signals that ask a program to end.
-#[cfg(all(unix, feature = "signals"))]
-mod signals {
-    use std::io;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    use once_cell::sync::OnceCell;
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    use signal_hook::flag;
-    use signal_hook::iterator::{Handle, Signals};
-
-    use super::super::terminate;
-    use crate::exit::ExitReason;
-    use crate::process;
-
-    /// Whether the next signal ends the program at once: while it stops, and when nobody listens
-    /// any more.
-    static IS_LAST: OnceCell<Arc<AtomicBool>> = OnceCell::new();
-
-    /// Has the program ended by a signal if [`IS_LAST`] says so, and that say so after a signal.
-    fn is_last() -> io::Result<&'static AtomicBool> {
-        let flag = IS_LAST.get_or_try_init(|| {
-            let is_last = Arc::new(AtomicBool::new(false));
-            for signal in [SIGINT, SIGTERM] {
-                flag::register_conditional_shutdown(signal, 1, Arc::clone(&is_last))?;
-                flag::register(signal, Arc::clone(&is_last))?;
-            }
-            Ok::<_, io::Error>(is_last)
-        });
-        Ok(&**flag?)
-    }
-
-    /// What is listened to, until this is dropped.
-    pub(super) struct Listener {
-        handle: Handle,
-        is_last: &'static AtomicBool,
-    }
-
-    /// Has the applications stopped at the first signal.
-    pub(super) fn listen() -> Option<Listener> {
-        match try_to_listen() {
-            Ok(listener) => Some(listener),
-            Err(reason) => {
-                log::warn!("signals are not listened to: {reason}");
-                None
-            }
-        }
-    }
-
-    fn try_to_listen() -> Result<Listener, ExitReason> {
-        // In this order: a signal that comes in between is not lost.
-        let mut signals = Signals::new([SIGINT, SIGTERM])?;
-        let is_last = is_last()?;
-        let handle = signals.handle();
-        process::spawn(move || {
-            for _ in signals.forever() {
-                _ = terminate(); // Nothing runs if there is no controller.
-            }
-        })?;
-        is_last.store(false, Ordering::SeqCst);
-        Ok(Listener { handle, is_last })
-    }
-
-    impl Drop for Listener {
-        fn drop(&mut self) {
-            self.handle.close();
-            self.is_last.store(true, Ordering::SeqCst);
-        }
-    }
-}
-
-#[cfg(not(all(unix, feature = "signals")))]
-mod signals {
-    /// What is listened to: nothing.
-    pub(super) struct Listener;
-
-    pub(super) fn listen() -> Listener {
-        Listener
     }
 }

@@ -6,8 +6,9 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::exit::ExitReason;
+use crate::id::Alias;
+use crate::runtime::links::Farewell;
 
-use super::request::Step;
 use super::{GenServer, HandleContinue};
 
 /// What `init` returns: see [`ready`], [`ignore`], [`init_error`] and [`stop`].
@@ -90,6 +91,55 @@ impl fmt::Debug for Wait {
             Wait::Hibernate => f.write_str("Hibernate"),
             Wait::Timeout(duration) => f.debug_tuple("Timeout").field(duration).finish(),
             Wait::Continue(go_on) => fmt::Debug::fmt(go_on, f),
+        }
+    }
+}
+
+/// How a server goes on after a callback, now that a reply has been sent.
+///
+/// The server keeps it, and what runs a callback changes it there: to return it through all the
+/// layers in between would take longer than most callbacks.
+pub(crate) struct Step {
+    pub(crate) wait: Wait,
+    pub(crate) stop: Option<Box<Stop>>,
+    /// Whether the client gets a reply now.
+    pub(crate) replied: bool,
+    /// The client that is to get the request back, as its reply is in it.
+    pub(crate) answered: Option<Alias>,
+}
+
+/// The end of a server.
+pub(crate) struct Stop {
+    pub(crate) reason: ExitReason,
+    /// Sends the reply that is due at the end.
+    pub(crate) farewell: Option<Farewell>,
+}
+
+impl Step {
+    /// Waits as `init` has said.
+    pub(crate) fn first(wait: Wait) -> Step {
+        Step { wait, stop: None, replied: false, answered: None }
+    }
+
+    /// Forgets the last one: unless a callback says otherwise, the next message is waited for.
+    #[inline]
+    pub(crate) fn begin(&mut self) {
+        self.wait = Wait::Message;
+        self.replied = false;
+        self.answered = None;
+    }
+
+    pub(crate) fn stop(&mut self, reason: ExitReason) {
+        self.stop = Some(Box::new(Stop { reason, farewell: None }));
+    }
+
+    /// Goes on as a callback says that has nobody to reply to.
+    #[inline]
+    pub(crate) fn after_cast<S>(&mut self, result: CastResult<S>) {
+        match result {
+            Ok(Next { stop: None, wait: Wait::Message, .. }) => {}
+            Ok(Next { stop: None, wait, .. }) => self.wait = wait,
+            Ok(Next { stop: Some(reason), .. }) | Err(reason) => self.stop(reason),
         }
     }
 }

@@ -7,18 +7,15 @@ use std::mem;
 
 use crate::call::{Caller, ReplyTo};
 use crate::exit::CallError;
-use crate::exit::ExitReason;
-use crate::id::Alias;
 use crate::id::Pid;
 use crate::message::Message;
 use crate::message::Request;
-use crate::process::printed::printed;
-use crate::process::ties::Farewell;
-use crate::process::unwind::drop_caught;
+use crate::runtime::links::Farewell;
+use crate::user_code::drop_caught;
+use crate::user_code::printed;
 
-use super::next::{CallResult, CastResult, Next, Wait};
-use super::serve::warn;
-use super::{HandleCall, HandleCast};
+use super::next::{CallResult, Next, Step, Stop};
+use super::{HandleCall, HandleCast, warn};
 
 pub(crate) fn call_message<S, M>(message: M, reply_to: ReplyTo<S::Reply>) -> Message
 where
@@ -50,55 +47,6 @@ where
     M: fmt::Debug + Send + 'static,
 {
     Message::request(Cast::<S, M> { message: Some(message), server: PhantomData })
-}
-
-/// How a server goes on after a callback, now that a reply has been sent.
-///
-/// The server keeps it, and what runs a callback changes it there: to return it through all the
-/// layers in between would take longer than most callbacks.
-pub(crate) struct Step {
-    pub(crate) wait: Wait,
-    pub(crate) stop: Option<Box<Stop>>,
-    /// Whether the client gets a reply now.
-    pub(crate) replied: bool,
-    /// The client that is to get the request back, as its reply is in it.
-    pub(crate) answered: Option<Alias>,
-}
-
-/// The end of a server.
-pub(crate) struct Stop {
-    pub(crate) reason: ExitReason,
-    /// Sends the reply that is due at the end.
-    pub(crate) farewell: Option<Farewell>,
-}
-
-impl Step {
-    /// Waits as `init` has said.
-    pub(crate) fn first(wait: Wait) -> Step {
-        Step { wait, stop: None, replied: false, answered: None }
-    }
-
-    /// Forgets the last one: unless a callback says otherwise, the next message is waited for.
-    #[inline]
-    pub(crate) fn begin(&mut self) {
-        self.wait = Wait::Message;
-        self.replied = false;
-        self.answered = None;
-    }
-
-    pub(crate) fn stop(&mut self, reason: ExitReason) {
-        self.stop = Some(Box::new(Stop { reason, farewell: None }));
-    }
-
-    /// Goes on as a callback says that has nobody to reply to.
-    #[inline]
-    pub(crate) fn after_cast<S>(&mut self, result: CastResult<S>) {
-        match result {
-            Ok(Next { stop: None, wait: Wait::Message, .. }) => {}
-            Ok(Next { stop: None, wait, .. }) => self.wait = wait,
-            Ok(Next { stop: Some(reason), .. }) | Err(reason) => self.stop(reason),
-        }
-    }
 }
 
 /// A call on its way to the server, or its reply on the way back in the same box.

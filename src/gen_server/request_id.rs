@@ -11,7 +11,7 @@ use crate::exit::CallError;
 use crate::message::Message;
 use crate::process::Destination;
 use crate::process::current::{Ended, current};
-use crate::process::unwind::Guarded;
+use crate::user_code::Guarded;
 
 /// A request under way, as returned by [`ServerRef::send_request`](super::ServerRef::send_request).
 ///

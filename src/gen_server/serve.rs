@@ -12,24 +12,21 @@ use crate::id::Pid;
 use crate::message::Message;
 use crate::message::Request;
 use crate::process;
-use crate::process::crash::reporting;
-use crate::process::current::{Process, current};
-use crate::process::lifecycle;
-use crate::process::printed::{printed, printed_up_to};
+use crate::process::current::current;
+use crate::process::exit;
 use crate::process::receive;
 use crate::process::receive::Senders;
-use crate::process::unwind::drop_caught;
 use crate::report;
-use crate::report::{Client, Kind, Report, ServerReport, log_caught};
+use crate::report::{Client, Kind, Report, ServerReport};
+use crate::runtime::crash::reporting;
+use crate::runtime::table::Process;
 use crate::sys;
 use crate::sys::{DebugOptions, Event, Incoming, System, exit_of};
+use crate::user_code::drop_caught;
+use crate::user_code::{printed, printed_up_to};
 
-use super::next::Wait;
-use super::request::{Step, Stop};
+use super::next::{Step, Stop, Wait};
 use super::{GenServer, TimedOut};
-
-/// Where warnings go.
-const TARGET: &str = "procession::gen_server";
 
 /// How many bytes of a message a report shows.
 const SHOWN: usize = 1000;
@@ -66,7 +63,7 @@ impl<S: GenServer> Server<S> {
     }
 
     pub(crate) fn run(self) -> ExitReason {
-        lifecycle::end_with(self, Server::serve)
+        exit::end_with(self, Server::serve)
     }
 
     /// Serves until a callback ends the server, be it by a panic.
@@ -316,9 +313,4 @@ impl<S: GenServer> fmt::Debug for Status<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.format_status(f)
     }
-}
-
-/// Writes what the author of a server should know of.
-pub(crate) fn warn(text: fmt::Arguments<'_>) {
-    log_caught(|| log::warn!(target: TARGET, "{text}"));
 }

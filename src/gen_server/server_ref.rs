@@ -16,7 +16,7 @@ use crate::id::Pid;
 use crate::message::{Message, Object};
 use crate::process::Destination;
 use crate::process::current::current;
-use crate::process::lifecycle::signal_exit;
+use crate::runtime::exit::signal_exit;
 use crate::stop::StopError;
 use crate::stop::{order_to_stop, stop};
 

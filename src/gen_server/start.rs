@@ -17,9 +17,9 @@ use crate::process::Builder;
 use crate::process::Info;
 use crate::process::RegisterError;
 use crate::process::SpawnError;
-use crate::process::printed::printed;
-use crate::process::unwind::drop_caught;
 use crate::sys::DebugOptions;
+use crate::user_code::drop_caught;
+use crate::user_code::printed;
 
 use super::GenServer;
 use super::next::{Init, InitOutcome, InitResult, Wait};

@@ -8,7 +8,7 @@ use crate::call::{Caller, ReplyTo};
 use crate::id::{MonitorRef, Pid, TimerRef};
 use crate::process;
 use crate::process::MonitorOptions;
-use crate::process::wait_edge::waits_for;
+use crate::process::wait::waits_for;
 use crate::timer;
 
 use super::{LockId, Requester};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::exit::ExitReason;
 use crate::id::Pid;
 use crate::process;
-use crate::process::unwind::drop_caught;
+use crate::user_code::drop_caught;
 
 /// The message by which a process learns that another one has had its global name on another node.
 ///

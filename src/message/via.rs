@@ -5,9 +5,9 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::caught::Guarded;
 use crate::exit::ExitReason;
 use crate::id::Pid;
+use crate::user_code::Guarded;
 
 use super::Message;
 

@@ -20,12 +20,12 @@ use crate::process::Mark;
 use crate::process::MonitorOptions;
 use crate::process::SpawnError;
 use crate::process::current::Ended;
-use crate::process::current::Process;
 use crate::process::current::current;
-use crate::process::lifecycle::signal_exit;
 use crate::process::monitor;
-use crate::process::ties;
-use crate::process::unwind::Guarded;
+use crate::runtime::exit::signal_exit;
+use crate::runtime::links;
+use crate::runtime::table::Process;
+use crate::user_code::Guarded;
 
 /// How to start a process that acknowledges.
 ///
@@ -383,7 +383,7 @@ impl Starting {
     fn kill(&self) -> Result<Down, StartError> {
         if self.linked {
             self.caller.sort();
-            ties::unlink(self.caller.end(), Process::of(self.pid).end());
+            links::unlink(self.caller.link_end(), Process::of(self.pid).link_end());
         }
         signal_exit(self.caller.pid, self.pid, ExitReason::Kill);
         self.await_end()

@@ -6,27 +6,21 @@
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
+use std::panic::PanicHookInfo;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use once_cell::sync::Lazy;
 
-use crate::exit::{ExitReason, Panic};
-use crate::id::Pid;
-
-use super::lifecycle;
-use super::slot::Slot;
-use super::table;
-use super::ties::{End, TrapExit};
-use super::unwind::{self, Guarded};
-use super::worker;
-
-/// A process, found in its slot.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Process {
-    pub(crate) slot: &'static Slot,
-    pub(crate) pid: Pid,
-}
+use crate::exit::ExitReason;
+use crate::runtime::caller::{caller, set_caller};
+use crate::runtime::exit::end_foreign;
+use crate::runtime::slot::{Profile, Settings, Slot};
+use crate::runtime::table::Process;
+use crate::runtime::threads;
+use crate::runtime::unwind::unwind;
+use crate::user_code::{Guarded, Observer, Panic, install_hook};
 
 /// Whether the calling process may go on.
 #[derive(Debug)]
@@ -52,9 +46,8 @@ struct Panicked {
 }
 
 thread_local! {
-    static CURRENT: Cell<Option<Process>> = const { Cell::new(None) };
-    /// The process of a foreign thread since it has begun to panic; then it is not in `CURRENT`. So
-    /// it is looked at again at the next use of the crate, which costs the others nothing.
+    /// The process of a foreign thread since it has begun to panic; then it is not the `caller`.
+    /// So it is looked at again at the next use of the crate, which costs the others nothing.
     static PANICKED: Cell<Option<ManuallyDrop<Box<Panicked>>>> = const { Cell::new(None) };
     static WATCH: Watch = const { Watch };
 }
@@ -66,31 +59,44 @@ impl Drop for Watch {
     fn drop(&mut self) {
         let reason = PANICKED.take().map(|panicked| {
             let Panicked { process, mut panics } = *ManuallyDrop::into_inner(panicked);
-            CURRENT.set(Some(process));
+            set_caller(Some(process));
             panics.pop().map(|panic| ExitReason::Panic(Arc::new(panic)))
         });
-        if let Some(process) = CURRENT.get() {
-            lifecycle::leave_foreign(process, reason.flatten().unwrap_or(ExitReason::Normal));
+        if let Some(process) = caller() {
+            exit_foreign(process, reason.flatten().unwrap_or(ExitReason::Normal));
         }
     }
 }
 
+/// Ends the process of a foreign thread that is ending.
+fn exit_foreign(process: Process, reason: ExitReason) {
+    end_foreign(process, reason);
+    // What destructors of thread-locals do from here on is not done to the slot's next process.
+    set_caller(Some(process.departed()));
+}
+
+/// Watches for panics that a foreign thread may end by.
+pub(crate) fn watch_panics() {
+    install_hook(Observer { began: panic_began, caught: panic_caught });
+}
+
 /// Keeps what the hook sees of a panic of a foreign thread's, if the thread is a process.
-pub(crate) fn begin_panic(see: impl FnOnce() -> Panic) {
-    let mut panicked = match (PANICKED.take(), CURRENT.take()) {
+fn panic_began(info: &PanicHookInfo<'_>) {
+    let mut panicked = match (PANICKED.take(), caller()) {
         (Some(panicked), _) => panicked,
         (None, Some(process)) if process.is_foreign() && !is_thread_ending() => {
             ManuallyDrop::new(Box::new(Panicked { process, panics: Vec::new() }))
         }
-        (None, process) => return CURRENT.set(process),
+        (None, _) => return,
     };
-    panicked.panics.push(see());
+    set_caller(None);
+    panicked.panics.push(Panic::seen(info));
     PANICKED.set(Some(panicked));
 }
 
 /// Forgets the panic with this message, which the runtime has caught.
 #[cold]
-pub(crate) fn panic_caught(message: &str) {
+fn panic_caught(message: &str) {
     if let Some(mut panicked) = PANICKED.take() {
         panicked.panics.pop_if(|last| last.message == message);
         PANICKED.set(Some(panicked));
@@ -108,7 +114,7 @@ fn process_that_panicked() -> Option<Process> {
         PANICKED.set(Some(panicked));
     } else {
         drop(ManuallyDrop::into_inner(panicked));
-        CURRENT.set(Some(process));
+        set_caller(Some(process));
     }
     Some(process)
 }
@@ -116,7 +122,7 @@ fn process_that_panicked() -> Option<Process> {
 /// Returns the calling process. A thread that was none becomes one.
 #[inline]
 pub(crate) fn current() -> Process {
-    CURRENT.get().unwrap_or_else(adopt)
+    caller().unwrap_or_else(adopt)
 }
 
 /// Whether the caller was left behind, so that what it does is to reach nobody any more.
@@ -134,7 +140,7 @@ pub(crate) fn has_told_end() -> bool {
 /// Returns the calling process, if the thread is one already.
 #[inline]
 pub(crate) fn current_if_any() -> Option<Process> {
-    CURRENT.get().or_else(process_that_panicked)
+    caller().or_else(process_that_panicked)
 }
 
 /// The calling process, if it is to end.
@@ -143,20 +149,20 @@ pub(crate) fn ending() -> Option<Process> {
     current_if_any().filter(|process| process.must_end())
 }
 
-pub(crate) fn set_current(process: Option<Process>) {
-    CURRENT.set(process);
-}
-
 #[cold]
 fn adopt() -> Process {
     if let Some(process) = process_that_panicked() {
         return process;
     }
-    let process = worker::begin_foreign();
-    CURRENT.set(Some(process));
+    watch_panics();
+    let slot = threads::free_slot();
+    let settings = Settings { trap_exit: false, foreign: true, kill_grace: Duration::ZERO };
+    let pid = slot.begin(Profile::new(Arc::from([])), settings);
+    let process = Process { slot, pid };
+    set_caller(Some(process));
     if is_thread_ending() {
         // Nobody would end it later.
-        lifecycle::leave_foreign(process, ExitReason::Normal);
+        exit_foreign(process, ExitReason::Normal);
         return process.departed();
     }
     process
@@ -182,40 +188,6 @@ impl Process {
         Process { slot: &NOWHERE, pid: self.pid }
     }
 
-    /// The process with this pid, alive or not.
-    #[inline]
-    pub(crate) fn of(pid: Pid) -> Process {
-        Process { slot: table::slot_of(pid), pid }
-    }
-
-    /// This process as one end of a link.
-    pub(crate) fn end(self) -> End<'static> {
-        End { pid: self.pid, ties: &self.slot.ties }
-    }
-
-    #[inline]
-    pub(crate) fn is_running(self) -> bool {
-        self.slot.is_running(self.pid.generation())
-    }
-
-    pub(crate) fn is_foreign(self) -> bool {
-        self.slot.foreign.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn trap_exit(self) -> TrapExit {
-        if self.slot.trap_exit.load(Ordering::Relaxed) {
-            TrapExit::Yes
-        } else if self.is_foreign() {
-            TrapExit::Unasked
-        } else {
-            TrapExit::No
-        }
-    }
-
-    pub(crate) fn traps_exits(self) -> bool {
-        self.trap_exit() != TrapExit::No
-    }
-
     /// Says whether the caller, who is this process, may go on; if it must end, it ends here.
     #[inline]
     pub(crate) fn standing(self) -> Standing {
@@ -230,7 +202,7 @@ impl Process {
         if std::thread::panicking() || self.slot.leaving.load(Ordering::Relaxed) {
             return Standing::Unwinding;
         }
-        unwind::unwind(self.settle(ExitReason::Killed))
+        unwind(self.settle(ExitReason::Killed))
     }
 
     /// Whether the caller's process has ended and its thread goes on.
@@ -262,11 +234,6 @@ impl Process {
         !self.must_end() || self.may_act_at_the_end()
     }
 
-    #[inline]
-    fn must_end(self) -> bool {
-        !self.is_running() || self.slot.doomed.load(Ordering::Relaxed)
-    }
-
     /// As [`may_act`](Self::may_act), for a process that is to end and holds a value of the user's.
     /// That is given back, as an error if the process may not.
     #[cold]
@@ -289,37 +256,10 @@ impl Process {
         !self.is_left_behind()
     }
 
-    /// Whether somebody else tells, or has told, the end of this process. A thread of the program's
-    /// own has an end of its own, and may still send.
-    #[inline]
-    fn is_left_behind(self) -> bool {
-        self.slot.is_left_behind(self.pid.generation()) && !self.is_foreign()
-    }
-
-    /// Whether others know by now that this process has ended, who is in its last destructors.
-    fn has_told_end(self) -> bool {
-        let Process { slot, pid } = self;
-        let has_left = !slot.is_running(pid.generation()) && !slot.is_exiting(pid.generation());
-        has_left && !self.is_foreign() && !slot.untold.lock().is_of(pid)
-    }
-
     /// Panics with a plain message, unless a panic here would abort the program.
     pub(crate) fn refuse_gone(self) {
         if !std::thread::panicking() && !is_thread_ending() {
             panic!("process {}, a thread of the program's own, was killed", self.pid);
         }
-    }
-
-    /// Settles why the process ends, unless that is settled, and returns it.
-    pub(crate) fn settle(self, reason: ExitReason) -> ExitReason {
-        let settled = self.slot.verdict.lock().get_or_insert_with(|| reason.clone()).clone();
-        unwind::drop_caught(reason);
-        settled
-    }
-
-    /// Dooms the calling process: from now on every call ends it.
-    pub(crate) fn doom(self, reason: ExitReason) {
-        self.settle(reason);
-        self.slot.doomed.store(true, Ordering::Relaxed);
     }
 }

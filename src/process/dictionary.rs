@@ -21,18 +21,14 @@
 
 use std::any::Any;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
-use std::mem;
 
 use crate::message::Message;
+use crate::runtime::dictionary::CheckedOut;
+use crate::runtime::table::Process;
+use crate::user_code::drop_caught;
 
-use super::current::{Process, current};
-use super::printed::printed_up_to;
-use super::unwind::{drop_caught, drop_each_caught};
-
-/// The values of one process.
-pub(crate) type Dictionary = BTreeMap<Key, Message>;
+use super::current::current;
 
 type Key = Cow<'static, str>;
 
@@ -40,19 +36,6 @@ fn caller() -> Process {
     let process = current();
     process.pass();
     process
-}
-
-/// The keys of the calling process and its values as text, of which each is no longer than `limit`.
-pub(crate) fn print_all(limit: usize) -> Vec<(String, String)> {
-    let dictionary = CheckedOut::new();
-    let print = |(key, value): (&Key, &Message)| (key.to_string(), printed_up_to(limit, value));
-    dictionary.values.iter().map(print).collect()
-}
-
-/// Drops the values of a process that is ending.
-pub(crate) fn clear(process: Process) {
-    let values = mem::take(&mut *process.slot.dictionary.lock());
-    drop_each_caught(values.into_values());
 }
 
 /// Puts `value` under `key` and returns what was there before.
@@ -77,7 +60,7 @@ pub fn put<T: Any + Send + fmt::Debug>(key: impl Into<Key>, value: T) -> Option<
 ///
 /// As [`put`].
 pub fn get<T: Any + Clone>(key: &str) -> Option<T> {
-    CheckedOut::new().values.get(key)?.downcast_ref().cloned()
+    CheckedOut::new(caller()).values.get(key)?.downcast_ref().cloned()
 }
 
 /// Removes what is under `key` and returns it.
@@ -104,33 +87,8 @@ pub fn keys() -> Vec<Key> {
 ///
 /// As [`put`].
 pub fn keys_of<T: Any + PartialEq>(value: &T) -> Vec<Key> {
-    let dictionary = CheckedOut::new();
+    let dictionary = CheckedOut::new(caller());
     let holds = |found: &Message| found.downcast_ref::<T>().is_some_and(|found| found == value);
     let found = dictionary.values.iter().filter(|(_, found)| holds(found));
     found.map(|(key, _)| key.clone()).collect()
-}
-
-/// The dictionary out of its place, so that no lock is held while user code clones or compares.
-struct CheckedOut {
-    process: Process,
-    values: Dictionary,
-}
-
-impl CheckedOut {
-    fn new() -> CheckedOut {
-        let process = caller();
-        let values = mem::take(&mut *process.slot.dictionary.lock());
-        CheckedOut { process, values }
-    }
-}
-
-impl Drop for CheckedOut {
-    fn drop(&mut self) {
-        // What was put in the meantime is newer. Replacing drops values, which is user code.
-        let newer = mem::take(&mut *self.process.slot.dictionary.lock());
-        for (key, value) in newer {
-            drop_caught(self.values.insert(key, value));
-        }
-        *self.process.slot.dictionary.lock() = mem::take(&mut self.values);
-    }
 }

@@ -7,15 +7,15 @@ use std::time::Duration;
 use crate::exit::ExitReason;
 use crate::id::{MonitorRef, Pid};
 use crate::message::Down;
+use crate::runtime::mailbox::Mark;
+use crate::runtime::slot::Slot;
+use crate::runtime::table::{self, Process};
+use crate::runtime::wait_graph::Cause;
 
-use super::current::{Process, current};
-use super::lifecycle::exit;
-use super::mailbox::Mark;
+use super::current::current;
+use super::exit::exit;
 use super::monitor::monitor;
 use super::receive::{deadline_after, mark, receive_match_since, time_left};
-use super::slot::Slot;
-use super::table;
-use super::wait_edge::Cause;
 
 /// How many calls of [`shutdown`] are under way.
 static SHUTTING_DOWN: AtomicUsize = AtomicUsize::new(0);

@@ -7,7 +7,7 @@ use crate::message::{Down, Exit};
 use crate::process;
 use crate::process::Builder;
 use crate::process::current::current;
-use crate::process::wait_edge::Cause;
+use crate::runtime::wait_graph::Cause;
 
 /// Has each piece of work done by a process that is linked to the caller, and waits for all.
 /// Nothing of them is left in the mailbox.

@@ -6,7 +6,7 @@ use std::hash::Hash;
 
 use crate::call::ReplyTo;
 use crate::id::{MonitorRef, Pid};
-use crate::process::unwind::Guarded;
+use crate::user_code::Guarded;
 
 /// A key that is locked. It is dropped in a process that others rely on, whatever its destructor
 /// does.

@@ -21,7 +21,7 @@ use crate::gen_server::{
 use crate::id::Pid;
 use crate::message::{Down, Exit, Message};
 use crate::process;
-use crate::process::unwind::{drop_caught, drop_each_caught};
+use crate::user_code::{drop_caught, drop_each_caught};
 
 use super::entries::{Entries, Entry, Removed};
 use super::lock::{Client, LockKey, Locks, Outcome};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::gen_server::{GenServer, ServerRef, StartError, StartOptions};
 use crate::id::Pid;
 use crate::process;
-use crate::process::unwind::{Guarded, drop_caught};
+use crate::user_code::{Guarded, drop_caught};
 
 /// How long a worker has to end before it is killed, unless it is told otherwise, as in OTP.
 const WORKER_SHUTDOWN: Duration = Duration::from_secs(5);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::id::Pid;
 
+use super::ChildState;
 use super::child_spec::Spec;
 
 /// The place of a child among its siblings: one that was added later comes later.
@@ -18,24 +19,6 @@ pub(crate) struct Child {
     failed: Option<Pid>,
     /// How often it was started again.
     pub(crate) restarts: u64,
-}
-
-/// What has become of a child.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChildState {
-    /// It runs.
-    Running(Pid),
-    /// It could not be started again, and will be tried again.
-    Restarting,
-    /// It has ended, was stopped, or has chosen not to start.
-    Stopped,
-}
-
-impl ChildState {
-    /// The process, if it runs.
-    pub fn pid(self) -> Option<Pid> {
-        if let ChildState::Running(pid) = self { Some(pid) } else { None }
-    }
 }
 
 #[derive(Debug, Default)]

@@ -12,8 +12,8 @@ use crate::gen_server::StartError;
 use crate::id::Pid;
 use crate::message::{Exit, Message};
 use crate::process;
-use crate::process::unwind::drop_caught;
 use crate::report::Context;
+use crate::user_code::drop_caught;
 
 use super::failures::{
     reason_of, report_failure, report_giving_up, report_progress, report_unexpected, start_error,

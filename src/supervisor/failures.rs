@@ -5,12 +5,12 @@ use crate::gen_server::StartError;
 use crate::id::Pid;
 use crate::message::{Message, Object};
 use crate::process;
-use crate::process::names::name_of;
-use crate::process::printed::printed;
-use crate::process::unwind::drop_caught;
 use crate::report::{
     Child, Context, Kind, ProgressReport, Report, SupervisorReport, is_wanted, log_caught, submit,
 };
+use crate::runtime::names::name_of;
+use crate::user_code::drop_caught;
+use crate::user_code::printed;
 
 use super::{Policy, SupervisorError};
 

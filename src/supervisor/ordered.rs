@@ -8,18 +8,18 @@ use crate::gen_server::StartError;
 use crate::id::Pid;
 use crate::message::{Exit, Message};
 use crate::process;
-use crate::process::unwind::Guarded;
 use crate::report::Context;
+use crate::user_code::Guarded;
 
-use super::children::{Child, ChildState, Children, Place};
+use super::children::{Child, Children, Place};
 use super::failures::{
     reason_of, report_failure, report_giving_up, report_progress, report_unexpected, start_error,
 };
 use super::intensity::{Budget, RestartWindow};
 use super::shutdown::{is_expected, stop_one};
 use super::{
-    AutoShutdown, ChildInfo, Counts, FailedToStart, Policy, Restart, Spec, Started, Strategy,
-    Supervisor, SupervisorError,
+    AutoShutdown, ChildInfo, ChildState, Counts, FailedToStart, Policy, Restart, Spec, Started,
+    Strategy, Supervisor, SupervisorError,
 };
 
 /// The children, and what becomes of them.

@@ -11,7 +11,7 @@ use crate::gen_server::{
 use crate::id::Pid;
 use crate::message::Message;
 use crate::process;
-use crate::process::unwind::Guarded;
+use crate::user_code::Guarded;
 
 use super::crowd::{Crowd, Kind, Rules};
 use super::ordered::Ordered;

@@ -9,7 +9,7 @@ use crate::message::{Down, Exit, Message};
 use crate::process;
 use crate::process::current::current;
 use crate::process::receive;
-use crate::process::wait_edge::{Cause, Waiting};
+use crate::runtime::wait_graph::{Cause, Waiting};
 
 use super::{Policy, Restart, Shutdown};
 

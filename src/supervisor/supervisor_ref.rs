@@ -1,25 +1,22 @@
 //! How one speaks of a supervisor, and to it.
 
-use std::error::Error;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::exit::CallError;
 use crate::exit::ExitReason;
 use crate::gen_server::{GenServer, HandleCall, ServerRef, StartError, StartOptions, StopError};
 use crate::id::Pid;
 use crate::message::Object;
-use crate::process;
 use crate::process::Destination;
 
 use super::serve::{
     CallbackModule, CountChildren, DeleteChild, GetChildSpec, Plan, RestartChild, Start,
     StartChild, Supervising, TerminateChild, WhichChildren,
 };
-use super::{Child, ChildSpec, ChildState, ChildType, Policy, SpecError, Supervisor};
+use super::{Child, ChildInfo, ChildSpec, Counts, Policy, Supervisor, SupervisorError};
 
 /// A supervisor whose children have an order, by pid or name.
 pub type SupervisorRef = SupervisorOf<Supervisor>;
@@ -267,121 +264,5 @@ impl SupervisorOf<Supervisor> {
     /// [`SupervisorError::NotFound`], [`SupervisorError::Call`].
     pub fn get_child_spec(&self, id: impl Into<String>) -> Result<Policy, SupervisorError> {
         self.ask(GetChildSpec(id.into()))?
-    }
-}
-
-/// A child, as [`SupervisorOf::which_children`] shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ChildInfo {
-    /// Which it is. Of children without an order, what their specs are called, which plays no role.
-    pub id: String,
-    /// What has become of it.
-    pub state: ChildState,
-    /// What it is.
-    pub child_type: ChildType,
-    /// How often it was started again after it had failed.
-    pub restarts: u64,
-}
-
-impl ChildInfo {
-    pub(crate) fn new(policy: &Policy, state: ChildState, restarts: u64) -> ChildInfo {
-        let Policy { id, child_type, .. } = policy.clone();
-        ChildInfo { id, state, child_type, restarts }
-    }
-}
-
-/// How many children there are, as [`SupervisorOf::count_children`] says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counts {
-    /// Children, whether they run or not; 1 if all are made by one template.
-    pub specs: usize,
-    /// Those that run.
-    pub active: usize,
-    /// Those that are supervisors, whether they run or not.
-    pub supervisors: usize,
-    /// Those that are workers, whether they run or not.
-    pub workers: usize,
-}
-
-impl Counts {
-    pub(crate) fn of(children: impl Iterator<Item = (ChildType, ChildState)>) -> Counts {
-        let mut counts = Counts { specs: 0, active: 0, supervisors: 0, workers: 0 };
-        for (child_type, state) in children {
-            counts.specs += 1;
-            counts.active += usize::from(state.pid().is_some_and(process::is_alive));
-            match child_type {
-                ChildType::Supervisor => counts.supervisors += 1,
-                ChildType::Worker => counts.workers += 1,
-            }
-        }
-        counts
-    }
-}
-
-/// Error returned from what a supervisor is asked.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum SupervisorError {
-    /// There is a child with this id, which runs.
-    AlreadyStarted(Pid),
-    /// There is a child with this id, which does not run.
-    AlreadyPresent,
-    /// The child spec is wrong.
-    Spec(SpecError),
-    /// The child failed to start, for this reason.
-    Failed(ExitReason),
-    /// The child has chosen not to start. Unless it is temporary, the supervisor keeps it.
-    Ignored,
-    /// There are as many children as there may be.
-    MaxChildren,
-    /// There is no such child.
-    NotFound,
-    /// The child runs.
-    Running,
-    /// The child is about to be started again.
-    Restarting,
-    /// There was no answer.
-    Call(CallError),
-}
-
-impl fmt::Display for SupervisorError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AlreadyStarted(pid) => write!(f, "already started as {pid}"),
-            Self::AlreadyPresent => f.write_str("the child is there already, and does not run"),
-            Self::Spec(error) => write!(f, "the child spec is wrong: {error}"),
-            Self::Failed(reason) => write!(f, "the child failed to start: {reason}"),
-            Self::Ignored => f.write_str("the child chose not to start"),
-            Self::MaxChildren => f.write_str("there are as many children as there may be"),
-            Self::NotFound => f.write_str("no such child"),
-            Self::Running => f.write_str("the child runs"),
-            Self::Restarting => f.write_str("the child is being restarted"),
-            Self::Call(error) => fmt::Display::fmt(error, f),
-        }
-    }
-}
-
-impl Error for SupervisorError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Spec(error) => Some(error),
-            Self::Call(error) => Some(error),
-            Self::AlreadyStarted(_)
-            | Self::AlreadyPresent
-            | Self::Failed(_)
-            | Self::Ignored
-            | Self::MaxChildren
-            | Self::NotFound
-            | Self::Running
-            | Self::Restarting => None,
-        }
-    }
-}
-
-impl From<CallError> for SupervisorError {
-    fn from(error: CallError) -> SupervisorError {
-        SupervisorError::Call(error)
     }
 }

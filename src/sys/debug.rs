@@ -13,9 +13,9 @@ use crate::exit::ExitReason;
 use crate::id::Pid;
 use crate::message::{Message, Request};
 use crate::process;
-use crate::process::printed::printed_up_to;
-use crate::process::unwind::{drop_caught, drop_each_caught};
 use crate::report::log_caught;
+use crate::user_code::printed_up_to;
+use crate::user_code::{drop_caught, drop_each_caught};
 
 /// Where traces go.
 const TARGET: &str = "procession::sys";

@@ -13,8 +13,8 @@ use crate::message::Awaited;
 use crate::message::Exit;
 use crate::message::Message;
 use crate::process;
-use crate::process::printed::printed;
-use crate::process::unwind::drop_caught;
+use crate::user_code::drop_caught;
+use crate::user_code::printed;
 
 use super::{DebugOptions, Mode, Status, SysError, status_of};
 

@@ -11,83 +11,11 @@ use crate::exit::Detail;
 use crate::id::Pid;
 
 use super::access::{InPlace, is_empty};
-use super::estate::Core;
+use super::estate::{At, Core};
 use super::registry::{self, AnyTable};
 use super::rights::Wish;
 use super::rows::Bounds;
-use super::{Counter, Heir, Increment, Key, Row, TableError, TableInfo, TableOptions};
-
-/// A table with keys `K` and values `V`: this one, or whichever has a name when it is used.
-///
-/// It is cheap to clone, can be sent, and keeps no table alive: that is as long there as its
-/// [owner](super), and until it is [deleted](Self::delete_table).
-///
-/// Every function returns [`TableError::NoSuchTable`] if there is no table (any more), and
-/// [`TableError::NotOwner`] if the caller may not do what it does: read a private table, write one
-/// that is not public. By name, it also returns [`TableError::OtherTypes`] if the table with the
-/// name is of other types. What was to be put is dropped then. The sections `Errors` say what else
-/// there is.
-///
-/// A process that was killed, or has an exit signal to end of, ends when it uses a table. A thread
-/// of the program's own that was killed panics.
-///
-/// ```
-/// use procession::table::{Table, TableOptions};
-///
-/// let prices = Table::<String, u32>::new_with(TableOptions::new().ordered().name("prices"))?;
-/// prices.insert("tea".to_owned(), 3)?;
-/// prices.insert("coffee".to_owned(), 4)?;
-/// assert_eq!(prices.get("tea")?, Some(3));
-///
-/// // Any process can read it.
-/// let prices = Table::<String, u32>::named("prices");
-/// assert_eq!(prices.first()?.unwrap().key(), "coffee");
-/// assert_eq!(prices.select(|drink, price| (*price < 4).then(|| drink.clone()))?, ["tea"]);
-/// # Ok::<(), procession::table::TableError>(())
-/// ```
-pub struct Table<K, V>(At<K, V>);
-
-enum At<K, V> {
-    Core(Arc<Core<K, V>>),
-    Name(Arc<str>),
-}
-
-impl<K, V> Clone for Table<K, V> {
-    fn clone(&self) -> Table<K, V> {
-        Table(match &self.0 {
-            At::Core(core) => At::Core(Arc::clone(core)),
-            At::Name(name) => At::Name(Arc::clone(name)),
-        })
-    }
-}
-
-impl<K, V> fmt::Debug for Table<K, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            At::Core(core) => fmt::Debug::fmt(&core.id, f),
-            At::Name(name) => f.debug_tuple("Table").field(name).finish(),
-        }
-    }
-}
-
-/// Whether both are the same table, or the same name.
-impl<K, V> PartialEq for Table<K, V> {
-    fn eq(&self, other: &Table<K, V>) -> bool {
-        match (&self.0, &other.0) {
-            (At::Core(core), At::Core(other)) => core.id == other.id,
-            (At::Name(name), At::Name(other)) => name == other,
-            (At::Core(_), At::Name(_)) | (At::Name(_), At::Core(_)) => false,
-        }
-    }
-}
-
-impl<K, V> Eq for Table<K, V> {}
-
-impl<K, V> From<Arc<Core<K, V>>> for Table<K, V> {
-    fn from(core: Arc<Core<K, V>>) -> Table<K, V> {
-        Table(At::Core(core))
-    }
-}
+use super::{Counter, Heir, Increment, Key, Row, Table, TableError, TableInfo, TableOptions};
 
 /// No bounds.
 fn everywhere<'a, Q: ?Sized>() -> Bounds<'a, Q> {

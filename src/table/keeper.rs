@@ -8,10 +8,10 @@ use crate::gen_server::{CastResult, GenServer, InitResult, noreply, ready};
 use crate::id::Pid;
 use crate::message::{Down, Message, Object};
 use crate::process;
-use crate::process::address::deliver;
-use crate::process::mailbox::Signal;
-use crate::process::unwind::drop_caught;
+use crate::runtime::address::deliver;
+use crate::runtime::mailbox::Signal;
 use crate::service;
+use crate::user_code::drop_caught;
 
 use super::TableError;
 use super::registry;

@@ -8,7 +8,7 @@ use once_cell::sync::Lazy;
 use parking_lot::RwLock;
 
 use crate::id::Pid;
-use crate::process::lifecycle::do_aside;
+use crate::runtime::detached::run_detached;
 
 use super::{TableError, TableId, TableInfo};
 
@@ -28,7 +28,7 @@ pub(super) trait AnyTable: Any + Send + Sync {
 pub(super) fn clear(left: impl IntoIterator<Item = Clearance>) {
     let left: Vec<_> = left.into_iter().collect();
     if !left.is_empty() {
-        do_aside(|| left.into_iter().for_each(|clear| clear()));
+        run_detached(|| left.into_iter().for_each(|clear| clear()));
     }
 }
 

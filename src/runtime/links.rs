@@ -1,4 +1,4 @@
-//! What ties a process to others: links, monitors and aliases.
+//! Links, monitors and aliases of a process.
 //!
 //! Each process has one table. The two tables of a link change together, their locks taken in pid
 //! order; a monitor is in its owner's table and in its target's, one after the other. Nothing else
@@ -24,10 +24,11 @@ use crate::message::{Down, Message, Object};
 use super::mailbox::{ExitCause, ExitSignal};
 
 /// How a monitored process's alias ends, for
-/// [`MonitorOptions::alias`](super::MonitorOptions::alias) and [`alias_with`](super::alias_with).
+/// [`MonitorOptions::alias`](super::monitors::MonitorOptions::alias) and
+/// [`alias_with`](crate::process::alias_with).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AliasMode {
-    /// Only by [`unalias`](super::unalias).
+    /// Only by [`unalias`](crate::process::unalias).
     ExplicitUnalias,
     /// Also when the monitor is removed or its DOWN is delivered. Without a monitor, as
     /// `ExplicitUnalias`.
@@ -63,10 +64,11 @@ pub(crate) struct Watcher {
 
 /// The links, monitors and aliases of one process.
 #[derive(Debug)]
-pub(crate) struct Ties {
+pub(crate) struct Links {
     /// Whose they are; `None` once they are closed.
     owner: Option<Pid>,
-    pub(crate) links: BTreeMap<Pid, LinkId>,
+    /// The processes it is linked to.
+    pub(crate) peers: BTreeMap<Pid, LinkId>,
     /// By the process, on others.
     pub(crate) monitors: BTreeMap<NonZeroU64, Monitor>,
     /// By others, on the process.
@@ -80,22 +82,22 @@ pub(crate) struct Closed;
 
 /// What became of an attempt to link.
 #[derive(Debug)]
-pub(crate) enum Tied {
-    Yes,
-    Already,
+pub(crate) enum Linked {
+    New,
+    Existing,
     /// The other has ended. The link is in the caller's table, for the signal that says so.
     NoProc(LinkId),
 }
 
-impl Ties {
-    pub(crate) fn open(owner: Pid) -> Ties {
-        Ties { owner: Some(owner), ..Ties::closed() }
+impl Links {
+    pub(crate) fn open(owner: Pid) -> Links {
+        Links { owner: Some(owner), ..Links::closed() }
     }
 
-    pub(crate) fn closed() -> Ties {
-        Ties {
+    pub(crate) fn closed() -> Links {
+        Links {
             owner: None,
-            links: BTreeMap::new(),
+            peers: BTreeMap::new(),
             monitors: BTreeMap::new(),
             watchers: BTreeMap::new(),
             aliases: BTreeMap::new(),
@@ -103,8 +105,8 @@ impl Ties {
     }
 
     /// Closes the table and returns what was in it.
-    pub(crate) fn close(&mut self) -> Ties {
-        mem::replace(self, Ties::closed())
+    pub(crate) fn close(&mut self) -> Links {
+        mem::replace(self, Links::closed())
     }
 
     pub(crate) fn is_of(&self, pid: Pid) -> bool {
@@ -113,7 +115,7 @@ impl Ties {
 
     /// Whether the link stands that an exit signal came over.
     pub(crate) fn has_link(&self, peer: Pid, id: LinkId) -> bool {
-        self.links.get(&peer) == Some(&id)
+        self.peers.get(&peer) == Some(&id)
     }
 
     /// Removes the monitor whose DOWN has come, and the alias that goes with it.
@@ -152,7 +154,7 @@ impl Ties {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct End<'a> {
     pub(crate) pid: Pid,
-    pub(crate) ties: &'a Mutex<Ties>,
+    pub(crate) links: &'a Mutex<Links>,
 }
 
 /// Links `a` and `b`.
@@ -160,51 +162,51 @@ pub(crate) struct End<'a> {
 /// # Errors
 ///
 /// [`Closed`] if the table of `a` is.
-pub(crate) fn link(a: End<'_>, b: End<'_>) -> Result<Tied, Closed> {
+pub(crate) fn link(a: End<'_>, b: End<'_>) -> Result<Linked, Closed> {
     let id = LinkId::new();
-    let (mut ties_a, ties_b) = lock_both(a, b);
-    if !ties_a.is_of(a.pid) {
+    let (mut links_a, links_b) = lock_both(a, b);
+    if !links_a.is_of(a.pid) {
         return Err(Closed);
     }
-    if ties_a.links.contains_key(&b.pid) {
-        return Ok(Tied::Already);
+    if links_a.peers.contains_key(&b.pid) {
+        return Ok(Linked::Existing);
     }
-    ties_a.links.insert(b.pid, id);
-    match ties_b {
-        Some(mut ties_b) if ties_b.is_of(b.pid) => {
-            ties_b.links.insert(a.pid, id);
-            Ok(Tied::Yes)
+    links_a.peers.insert(b.pid, id);
+    match links_b {
+        Some(mut links_b) if links_b.is_of(b.pid) => {
+            links_b.peers.insert(a.pid, id);
+            Ok(Linked::New)
         }
-        _ => Ok(Tied::NoProc(id)),
+        _ => Ok(Linked::NoProc(id)),
     }
 }
 
 /// Removes the link between `a` and `b`, if there is one.
 pub(crate) fn unlink(a: End<'_>, b: End<'_>) {
-    let (mut ties_a, ties_b) = lock_both(a, b);
-    if ties_a.is_of(a.pid) {
-        ties_a.links.remove(&b.pid);
+    let (mut links_a, links_b) = lock_both(a, b);
+    if links_a.is_of(a.pid) {
+        links_a.peers.remove(&b.pid);
     }
-    if let Some(mut ties_b) = ties_b
-        && ties_b.is_of(b.pid)
+    if let Some(mut links_b) = links_b
+        && links_b.is_of(b.pid)
     {
-        ties_b.links.remove(&a.pid);
+        links_b.peers.remove(&a.pid);
     }
 }
 
-type Locked<'a> = MutexGuard<'a, Ties>;
+type Locked<'a> = MutexGuard<'a, Links>;
 
 /// Locks two tables in the order of the slots. If both are the same, only the first is returned:
 /// of two pids of one slot at least one is of the past.
 fn lock_both<'a>(a: End<'a>, b: End<'a>) -> (Locked<'a>, Option<Locked<'a>>) {
-    if std::ptr::eq(a.ties, b.ties) {
-        (a.ties.lock(), None)
+    if std::ptr::eq(a.links, b.links) {
+        (a.links.lock(), None)
     } else if a.pid < b.pid {
-        let ties_a = a.ties.lock();
-        (ties_a, Some(b.ties.lock()))
+        let links_a = a.links.lock();
+        (links_a, Some(b.links.lock()))
     } else {
-        let ties_b = b.ties.lock();
-        (a.ties.lock(), Some(ties_b))
+        let links_b = b.links.lock();
+        (a.links.lock(), Some(links_b))
     }
 }
 
@@ -285,7 +287,7 @@ pub(crate) enum Verdict {
 /// Judges an exit signal that has reached `owner`; `active` says whether its link still stands.
 ///
 /// An arm for each clause of [Receiving exit signals], in order of precedence. (`Kill` by request
-/// never comes as a signal: see [`lifecycle::kill`](super::lifecycle::kill).)
+/// never comes as a signal: see [`exit::kill`](super::exit::kill).)
 ///
 /// [Receiving exit signals]: https://www.erlang.org/doc/system/ref_man_processes.html#receiving-exit-signals
 pub(crate) fn judge(owner: Pid, trap_exit: TrapExit, active: bool, signal: &ExitSignal) -> Verdict {
@@ -351,26 +353,26 @@ mod tests {
 
     #[test]
     fn two_links_between_the_same_processes_differ() {
-        let (a, b) = (Mutex::new(Ties::open(pid(1))), Mutex::new(Ties::open(pid(2))));
-        let (end_a, end_b) = (End { pid: pid(1), ties: &a }, End { pid: pid(2), ties: &b });
+        let (a, b) = (Mutex::new(Links::open(pid(1))), Mutex::new(Links::open(pid(2))));
+        let (end_a, end_b) = (End { pid: pid(1), links: &a }, End { pid: pid(2), links: &b });
 
-        assert!(matches!(link(end_a, end_b), Ok(Tied::Yes)));
-        let first = a.lock().links[&pid(2)];
+        assert!(matches!(link(end_a, end_b), Ok(Linked::New)));
+        let first = a.lock().peers[&pid(2)];
         unlink(end_b, end_a);
-        assert!(matches!(link(end_b, end_a), Ok(Tied::Yes)));
+        assert!(matches!(link(end_b, end_a), Ok(Linked::New)));
 
         assert!(!a.lock().has_link(pid(2), first));
-        assert_eq!(a.lock().links.len(), 1);
+        assert_eq!(a.lock().peers.len(), 1);
     }
 
     #[test]
     fn a_link_to_an_earlier_process_of_ones_own_slot_is_to_nobody() {
         let own = Pid::local(1, NonZeroU64::MIN.saturating_add(1));
-        let ties = Mutex::new(Ties::open(own));
-        let (me, past) = (End { pid: own, ties: &ties }, End { pid: pid(1), ties: &ties });
+        let links = Mutex::new(Links::open(own));
+        let (me, past) = (End { pid: own, links: &links }, End { pid: pid(1), links: &links });
 
-        assert!(matches!(link(me, past), Ok(Tied::NoProc(_))));
+        assert!(matches!(link(me, past), Ok(Linked::NoProc(_))));
         unlink(me, past);
-        assert!(ties.lock().links.is_empty());
+        assert!(links.lock().peers.is_empty());
     }
 }

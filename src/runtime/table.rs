@@ -1,13 +1,18 @@
-//! The process table: slots in chunks that only ever grow.
+//! The process table: slots in chunks that only ever grow, and the processes in them.
 //!
 //! A chunk is never moved or freed, so looking a slot up takes no lock. The table is as large as
 //! the largest number of processes that were alive at once.
 
+use std::sync::atomic::Ordering;
+
 use once_cell::sync::{Lazy, OnceCell};
 use parking_lot::Mutex;
 
+use crate::exit::ExitReason;
 use crate::id::Pid;
+use crate::user_code::drop_caught;
 
+use super::links::{End, TrapExit};
 use super::slot::Slot;
 
 /// The first chunk has 64 slots, each later one as many as all before it together.
@@ -41,7 +46,7 @@ fn locate(index: u32) -> (usize, u32, u32) {
 
 /// Returns the slot that `pid` lives or lived in.
 #[inline]
-pub(crate) fn slot_of(pid: Pid) -> &'static Slot {
+fn slot_of(pid: Pid) -> &'static Slot {
     slot(pid.index()).expect("a pid is only made for a slot that exists")
 }
 
@@ -70,6 +75,81 @@ pub(crate) fn grow() -> &'static Slot {
 pub(crate) fn slots() -> impl Iterator<Item = &'static Slot> {
     let used = *TABLE.used.lock();
     (0..used).filter_map(slot)
+}
+
+/// A process, found in its slot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Process {
+    pub(crate) slot: &'static Slot,
+    pub(crate) pid: Pid,
+}
+
+impl Process {
+    /// The process with this pid, alive or not.
+    #[inline]
+    pub(crate) fn of(pid: Pid) -> Process {
+        Process { slot: slot_of(pid), pid }
+    }
+
+    /// This process as one end of a link.
+    pub(crate) fn link_end(self) -> End<'static> {
+        End { pid: self.pid, links: &self.slot.links }
+    }
+
+    #[inline]
+    pub(crate) fn is_running(self) -> bool {
+        self.slot.is_running(self.pid.generation())
+    }
+
+    pub(crate) fn is_foreign(self) -> bool {
+        self.slot.foreign.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn trap_exit(self) -> TrapExit {
+        if self.slot.trap_exit.load(Ordering::Relaxed) {
+            TrapExit::Yes
+        } else if self.is_foreign() {
+            TrapExit::Unasked
+        } else {
+            TrapExit::No
+        }
+    }
+
+    pub(crate) fn traps_exits(self) -> bool {
+        self.trap_exit() != TrapExit::No
+    }
+
+    #[inline]
+    pub(crate) fn must_end(self) -> bool {
+        !self.is_running() || self.slot.doomed.load(Ordering::Relaxed)
+    }
+
+    /// Whether somebody else tells, or has told, the end of this process. A thread of the program's
+    /// own has an end of its own, and may still send.
+    #[inline]
+    pub(crate) fn is_left_behind(self) -> bool {
+        self.slot.is_left_behind(self.pid.generation()) && !self.is_foreign()
+    }
+
+    /// Whether others know by now that this process has ended, who is in its last destructors.
+    pub(crate) fn has_told_end(self) -> bool {
+        let Process { slot, pid } = self;
+        let has_left = !slot.is_running(pid.generation()) && !slot.is_exiting(pid.generation());
+        has_left && !self.is_foreign() && !slot.untold.lock().is_of(pid)
+    }
+
+    /// Settles why the process ends, unless that is settled, and returns it.
+    pub(crate) fn settle(self, reason: ExitReason) -> ExitReason {
+        let settled = self.slot.verdict.lock().get_or_insert_with(|| reason.clone()).clone();
+        drop_caught(reason);
+        settled
+    }
+
+    /// Dooms the calling process: from now on every call ends it.
+    pub(crate) fn doom(self, reason: ExitReason) {
+        self.settle(reason);
+        self.slot.doomed.store(true, Ordering::Relaxed);
+    }
 }
 
 #[cfg(test)]

@@ -6,13 +6,13 @@ use std::sync::atomic::Ordering;
 use crate::exit::ExitReason;
 use crate::id::Pid;
 use crate::message::Object;
-use crate::report::{CrashReport, Kind, Neighbour, Report, is_wanted, log_caught, submit};
+use crate::report::{CrashReport, Kind, Neighbour, Report, is_wanted, submit};
+use crate::user_code::{log_caught, printed, printed_up_to};
 
-use super::current::Process;
 use super::dictionary;
-use super::info;
 use super::names;
-use super::printed::{printed, printed_up_to};
+use super::snapshot;
+use super::table::Process;
 
 /// How many messages of the mailbox a report shows.
 const MESSAGES: usize = 10;
@@ -47,7 +47,7 @@ pub(crate) fn reporting(process: Process, write: impl FnOnce()) {
 fn describe(process: Process, reason: &ExitReason) -> CrashReport {
     // So that what has arrived is in the queue.
     process.sort();
-    let info = info::of(process);
+    let info = snapshot::of(process);
     CrashReport {
         pid: process.pid,
         name: info.name,
@@ -60,7 +60,7 @@ fn describe(process: Process, reason: &ExitReason) -> CrashReport {
         messages: messages(process),
         neighbours: neighbours(process.pid, &info.links),
         links: info.links,
-        dictionary: dictionary::print_all(SHOWN),
+        dictionary: dictionary::print_all(process, SHOWN),
         trap_exit: info.trap_exit,
     }
 }
@@ -86,7 +86,10 @@ fn neighbours(pid: Pid, links: &[Pid]) -> Vec<Neighbour> {
         if !seen.insert(next) {
             continue;
         }
-        let Some(info) = info::info(next).filter(|info| !info.trap_exit) else { continue };
+        let Some(info) = snapshot::of_alive(Process::of(next)).filter(|info| !info.trap_exit)
+        else {
+            continue;
+        };
         let Some(initial_call) = info.initial_call else { continue };
         open.extend(info.links.iter().rev());
         let message_queue_len = info.message_queue_len;

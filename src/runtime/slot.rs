@@ -22,7 +22,7 @@
 //! ```
 //!
 //! A process is alive while its slot is `Running`. Whoever moves the slot to `Closing` or `Taken`
-//! runs the exit (see [`lifecycle`](super::lifecycle)). A slot is free again, with the next
+//! runs the exit (see [`exit`](super::exit)). A slot is free again, with the next
 //! generation, when its thread has left it and its exit has been told; where two parties are
 //! involved, the later one frees it. So nobody ever acts for two processes of one slot.
 //!
@@ -36,6 +36,9 @@
 //! discards what is addressed to an earlier generation. The sweep lock keeps a free slot from being
 //! given away in between.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
@@ -48,16 +51,15 @@ use parking_lot::Mutex;
 use crate::exit::ExitReason;
 use crate::id::Pid;
 use crate::message::Message;
+use crate::user_code::drop_caught;
 
 use super::backoff::Parked;
 use super::clock;
-use super::dictionary::Dictionary;
+use super::links::{Links, Untold};
 use super::mailbox::{Envelope, Mailbox, Orphans, Signal};
 use super::reply_slot::{Clients, ReplySlot};
-use super::ties::{Ties, Untold};
-use super::unwind::drop_caught;
-use super::wait_edge::{Ends, WaitEdge};
-use super::worker::Job;
+
+use super::wait_graph::{Ends, WaitEdge};
 
 /// What the process of a slot is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +111,29 @@ const fn pack(generation: NonZeroU64, phase: Phase) -> u64 {
     generation.get() << PHASE_BITS | phase as u64
 }
 
+/// The values of one process.
+pub(crate) type Dictionary = BTreeMap<Cow<'static, str>, Message>;
+
+/// Runs the process with this pid to the end of its exit. True if the slot is free then.
+pub(crate) type Run = Box<dyn FnOnce(Pid) -> bool + Send>;
+
+/// The next task of a thread that waits.
+pub(crate) enum Job {
+    /// Run a process.
+    Run(Pid, Run),
+    /// End, for a thread of another kind.
+    End,
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Job::Run(pid, _) => f.debug_tuple("Run").field(pid).finish(),
+            Job::End => f.write_str("End"),
+        }
+    }
+}
+
 /// What the runtime keeps of the process of one slot. Slots are never freed, only used again.
 #[derive(Debug)]
 pub(crate) struct Slot {
@@ -131,7 +156,7 @@ pub(crate) struct Slot {
     /// The next process for a worker thread that waits in this slot.
     pub(crate) job: Mutex<Option<Job>>,
     /// The links and monitors of the process, closed when it ends.
-    pub(crate) ties: Mutex<Ties>,
+    pub(crate) links: Mutex<Links>,
     /// Who waits until the end of the process has been told.
     pub(crate) untold: Mutex<Untold>,
     /// Why the process is ending, once that is settled; the first reason stays.
@@ -211,7 +236,7 @@ impl Slot {
             unparker: parker.unparker().clone(),
             parker: Mutex::new(parker),
             job: Mutex::new(None),
-            ties: Mutex::new(Ties::closed()),
+            links: Mutex::new(Links::closed()),
             untold: Mutex::default(),
             verdict: Mutex::new(None),
             doomed: AtomicBool::new(false),
@@ -266,7 +291,7 @@ impl Slot {
         self.set_kill_grace(settings.kill_grace);
         self.mailbox.reset();
         *self.profile.lock() = profile;
-        *self.ties.lock() = Ties::open(pid);
+        *self.links.lock() = Links::open(pid);
         *self.untold.lock() = Untold::of(pid);
 
         let _sweep = self.sweep.lock();

@@ -25,8 +25,7 @@ use parking_lot::Mutex;
 use crate::exit::ExitReason;
 use crate::id::Pid;
 use crate::message::Message;
-
-use super::unwind::drop_caught;
+use crate::user_code::drop_caught;
 
 /// What comes instead of a reply when the server ends.
 #[derive(Debug)]

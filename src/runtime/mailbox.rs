@@ -25,8 +25,7 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::exit::ExitReason;
 use crate::id::{LinkId, Pid};
 use crate::message::{Down, Message};
-
-use super::unwind::drop_each_caught;
+use crate::user_code::drop_each_caught;
 
 /// What goes through a channel: a signal, and to which of the slot's processes it is addressed.
 #[derive(Debug)]

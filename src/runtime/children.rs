@@ -21,10 +21,10 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use crate::exit::ExitReason;
 use crate::id::{LinkId, Pid};
+use crate::user_code::drop_caught;
 
-use super::current::Process;
-use super::lifecycle;
-use super::unwind::drop_caught;
+use super::address::signal_link;
+use super::table::Process;
 
 /// A child whose end is waited for.
 struct Child {
@@ -46,13 +46,13 @@ pub(crate) struct Children {
 impl Children {
     /// Sends their exit signals to the children among those that `parent` is linked to.
     pub(crate) fn signal(parent: Process, reason: &ExitReason) -> Children {
-        let links = parent.slot.ties.lock().links.clone();
+        let links = parent.slot.links.lock().peers.clone();
         let mut children = Vec::new();
         for (pid, link) in links {
             let process = Process::of(pid);
             let told = goes_with(parent.pid, reason, process).then(|| watch(process)).flatten();
             if let Some(told) = told {
-                lifecycle::signal_link(parent.pid, pid, link, reason.clone());
+                signal_link(parent.pid, pid, link, reason.clone());
                 children.push(Child { process, link, told });
             }
         }
@@ -69,15 +69,15 @@ impl Children {
         self.children.iter().map(|child| child.link).collect()
     }
 
-    /// Waits until they are gone, and abandons those that take longer than they may.
-    pub(crate) fn wait(mut self) {
+    /// Waits until they are gone, and abandons those that take longer than they may, by `abandon`.
+    pub(crate) fn wait(mut self, abandon: impl Fn(Process, Pid, &ExitReason)) {
         let mut children = mem::take(&mut self.children);
         children.sort_by_key(|child| child.process.slot.kill_grace());
         children.retain(|child| {
             let is_left = !child.is_told_by(self.since) && child.is_ending();
             if is_left {
                 // If it is just ending, its own thread tells its end.
-                lifecycle::abandon_orphan(child.process, self.parent, &self.reason);
+                abandon(child.process, self.parent, &self.reason);
             }
             is_left
         });
@@ -99,7 +99,7 @@ impl Child {
     /// Whether the signal of its parent ends it: it has not come to judge that, or has and unwinds.
     fn is_ending(&self) -> bool {
         let Process { slot, pid } = self.process;
-        let is_linked = || slot.ties.lock().links.values().any(|link| *link == self.link);
+        let is_linked = || slot.links.lock().peers.values().any(|link| *link == self.link);
         !slot.is_running(pid.generation())
             || slot.doomed.load(Ordering::Relaxed)
             || !self.process.traps_exits() && is_linked()

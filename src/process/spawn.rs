@@ -8,23 +8,23 @@ use std::time::Duration;
 
 use crate::id::{MonitorRef, Pid};
 use crate::message::Object;
+use crate::runtime::exit::{Body, normal};
+use crate::runtime::limits::ThreadLimit;
+use crate::runtime::links;
+use crate::runtime::monitors::{self, MonitorOptions};
+use crate::runtime::names::{self, RegisterError};
+use crate::runtime::slot::{Profile, Settings};
+use crate::runtime::start::{self, KILL_GRACE, Start};
+use crate::runtime::table::Process;
+use crate::runtime::threads::{ThreadError, ThreadKind};
+use crate::runtime::timer_thread::start_service;
+use crate::user_code::Guarded;
 
-use super::current::{Process, current};
-use super::limits::ThreadLimit;
-use super::monitor::{self, MonitorOptions};
-use super::names::{self, RegisterError};
+use super::current::{current, watch_panics};
 use super::shutdown;
-use super::slot::{Profile, Settings};
-use super::ties;
-use super::timers;
-use super::unwind::{self, Guarded};
-use super::worker::{self, Body, ThreadKind};
 
 /// How many ancestors a process remembers.
 const ANCESTORS: usize = 16;
-
-/// How long a killed process may take to leave user code, unless it is told otherwise.
-const KILL_GRACE: Duration = Duration::from_secs(1);
 
 /// Error returned from spawning a process. None was started.
 #[derive(Debug)]
@@ -58,6 +58,15 @@ impl fmt::Display for SpawnError {
             Self::Name(error) => write!(f, "the process cannot have its name: {error}"),
             Self::ShuttingDown => f.write_str("all processes are being shut down"),
             Self::CallerEnded => f.write_str("the process that spawns has ended"),
+        }
+    }
+}
+
+impl From<ThreadError> for SpawnError {
+    fn from(error: ThreadError) -> SpawnError {
+        match error {
+            ThreadError::Limit(limit) => SpawnError::Limit(limit),
+            ThreadError::Refused { stack_size, error } => SpawnError::Thread { stack_size, error },
         }
     }
 }
@@ -210,7 +219,7 @@ impl Builder {
     ///
     /// [`SpawnError`] if it was not started; then `body` is dropped.
     pub fn spawn(self, body: impl FnOnce() + Send + 'static) -> Result<Pid, SpawnError> {
-        self.spawn_with(None, |_| worker::normal(body)).map(|(pid, _)| pid)
+        self.spawn_with(None, |_| normal(body)).map(|(pid, _)| pid)
     }
 
     /// Spawns the process and monitors it, before its body runs.
@@ -235,7 +244,7 @@ impl Builder {
         options: MonitorOptions,
         body: impl FnOnce() + Send + 'static,
     ) -> Result<(Pid, MonitorRef), SpawnError> {
-        let (pid, monitor) = self.spawn_with(Some(options), |_| worker::normal(body))?;
+        let (pid, monitor) = self.spawn_with(Some(options), |_| normal(body))?;
         Ok((pid, monitor.expect("options were given")))
     }
 
@@ -251,57 +260,48 @@ impl Builder {
         if shutdown::is_shutting_down() {
             return Err(SpawnError::ShuttingDown);
         }
-        self.start(Some(parent), monitor, make_body.into_inner())
-    }
-
-    /// Starts a process, which may belong to nobody.
-    pub(crate) fn start(
-        self,
-        parent: Option<Process>,
-        monitor: Option<MonitorOptions>,
-        make_body: impl FnOnce(Pid) -> Body,
-    ) -> Result<(Pid, Option<MonitorRef>), SpawnError> {
-        let make_body = Guarded::new(make_body); // With the body in it, which may never run.
-        unwind::install_hook();
+        watch_panics(); // Unless the parent was panicking when it became a process.
         // Now, as there is nobody to tell when it is needed to kill a process.
-        timers::start_service()?;
-        let slot = worker::claim(&self.thread, parent)?;
-        let settings =
-            Settings { trap_exit: self.trap_exit, foreign: false, kill_grace: self.kill_grace };
-        let forebear = parent.filter(|_| !self.of_nobody);
-        let ancestors = forebear.map_or_else(|| Arc::from([]), ancestors_of_child);
-        let profile = Profile { initial_call: self.initial_call, ..Profile::new(ancestors) };
-        let pid = slot.begin(profile, settings);
-        let child = Process { slot, pid };
-        match self.tie(parent, child, monitor) {
+        start_service()?;
+        let child = self.to_start(parent).begin(Some(parent))?;
+        match self.connect(parent, child, monitor) {
             Ok(monitor) => {
-                worker::hand_over(child, make_body.into_inner()(pid));
-                Ok((pid, monitor))
+                start::run(child, make_body.into_inner()(child.pid));
+                Ok((child.pid, monitor))
             }
             Err(error) => {
                 // The process exists, and somebody may have found it: it ends in the proper way.
-                worker::hand_over(child, worker::normal(|| {}));
+                start::run(child, normal(|| {}));
                 Err(error)
             }
         }
     }
 
-    /// Gives the child its name, and ties it to its parent.
-    fn tie(
+    fn to_start(&self, parent: Process) -> Start {
+        let (trap_exit, kill_grace) = (self.trap_exit, self.kill_grace);
+        let settings = Settings { trap_exit, foreign: false, kill_grace };
+        let is_below = !self.of_nobody;
+        let ancestors = if is_below { ancestors_of_child(parent) } else { Arc::from([]) };
+        let profile = Profile { initial_call: self.initial_call, ..Profile::new(ancestors) };
+        Start { thread: self.thread.clone(), settings, profile }
+    }
+
+    /// Gives the child its name, and connects it with its parent.
+    fn connect(
         &self,
-        parent: Option<Process>,
+        parent: Process,
         child: Process,
         monitor: Option<MonitorOptions>,
     ) -> Result<Option<MonitorRef>, SpawnError> {
         if let Some(name) = &self.name {
             names::give(name, child.pid).map_err(SpawnError::Name)?;
         }
-        let Some(parent) = parent else { return Ok(None) };
         if self.link {
-            ties::link(parent.end(), child.end()).map_err(|_| SpawnError::CallerEnded)?;
+            links::link(parent.link_end(), child.link_end())
+                .map_err(|_| SpawnError::CallerEnded)?;
         }
         let object = Object::Pid(child.pid);
-        Ok(monitor.map(|options| monitor::set(parent, Some(child.pid), object, options)))
+        Ok(monitor.map(|options| monitors::set(parent, Some(child.pid), object, options)))
     }
 }
 

@@ -1,4 +1,5 @@
-//! Worker threads: each owns a slot and runs the processes of that slot, one after the other.
+//! The threads that processes run on: each owns a slot and runs the processes of that slot, one
+//! after the other.
 //!
 //! Creating a thread is the dearest part of spawning, so a thread whose process has ended waits for
 //! the next one, for a while and up to a number. Waking it is all it then takes.
@@ -8,6 +9,7 @@
 //! or to end. That takes no longer than it takes to tell, but for what destructors take that run
 //! then; so there is a limit to it.
 
+use std::fmt;
 use std::io;
 use std::mem;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -16,18 +18,11 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::exit::ExitReason;
-use crate::id::Pid;
-
 use super::backoff::{self, WaitFor};
-use super::builder::SpawnError;
-use super::current::Process;
-use super::lifecycle;
-use super::limits;
-use super::slot::{Profile, Settings, Slot};
-use super::table;
+use super::limits::{self, ThreadLimit};
+use super::slot::{Job, Run, Slot};
+use super::table::{self, Process};
 use super::tuning;
-use super::unwind;
 
 /// How long a finished thread waits for the next process.
 const IDLE_TIME: Duration = Duration::from_secs(10);
@@ -38,34 +33,6 @@ const RETURN_TIME: Duration = Duration::from_secs(1);
 /// The stack of a thread, unless the process asks for another: only what is touched takes memory.
 const STACK_SIZE: usize = 2 * 1024 * 1024;
 
-/// What a process runs, and how that ends it.
-pub(crate) type Body = Box<dyn FnOnce() -> ExitReason + Send>;
-
-/// A body that ends its process with `Normal` when it returns.
-pub(crate) fn normal(body: impl FnOnce() + Send + 'static) -> Body {
-    Box::new(|| {
-        body();
-        ExitReason::Normal
-    })
-}
-
-/// What a worker that waits is to do.
-pub(crate) enum Job {
-    /// Run a process.
-    Run { pid: Pid, body: Body },
-    /// End, for a thread of another kind.
-    End,
-}
-
-impl std::fmt::Debug for Job {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Job::Run { pid, .. } => f.debug_tuple("Run").field(pid).finish(),
-            Job::End => f.write_str("End"),
-        }
-    }
-}
-
 /// Which thread a process runs on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ThreadKind {
@@ -75,12 +42,32 @@ pub(crate) enum ThreadKind {
     Own { stack_size: Option<usize>, name: Option<String> },
 }
 
+/// Why there is no thread to be had.
+#[derive(Debug)]
+pub(crate) enum ThreadError {
+    /// A limit of the machine leaves no room for it.
+    Limit(ThreadLimit),
+    /// The system refused one with a stack of so many bytes.
+    Refused { stack_size: usize, error: io::Error },
+}
+
+impl fmt::Display for ThreadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Limit(limit) => write!(f, "no room for another thread: {limit}"),
+            Self::Refused { stack_size, error } => {
+                write!(f, "the system refused a thread with a stack of {stack_size} bytes: {error}")
+            }
+        }
+    }
+}
+
 /// Slots without a process, and spawners without a slot.
 struct Pool {
     /// Those with a thread that waits; the last came last.
     idle: Vec<&'static Slot>,
     /// Those without.
-    bare: Vec<&'static Slot>,
+    threadless: Vec<&'static Slot>,
     /// Who waits until a thread returns.
     spawners: Vec<Spawner>,
 }
@@ -93,10 +80,13 @@ struct Spawner {
 }
 
 static POOL: Mutex<Pool> =
-    Mutex::new(Pool { idle: Vec::new(), bare: Vec::new(), spawners: Vec::new() });
+    Mutex::new(Pool { idle: Vec::new(), threadless: Vec::new(), spawners: Vec::new() });
 
 /// How many worker threads there are.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// How many were left behind by processes that were abandoned, and have not come back.
+static ABANDONED: AtomicUsize = AtomicUsize::new(0);
 
 /// How many of them are about to [return](Return). Raised before anybody hears that a process has
 /// ended, and lowered with the pool locked.
@@ -109,6 +99,20 @@ pub(crate) fn thread_count() -> usize {
     THREADS.load(Ordering::Relaxed)
 }
 
+pub(crate) fn abandoned_count() -> usize {
+    ABANDONED.load(Ordering::Relaxed)
+}
+
+/// Counts a thread as left behind, before it may come back.
+pub(crate) fn count_abandoned() {
+    ABANDONED.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Counts a thread out that was left behind and has come back, or was not left behind after all.
+pub(crate) fn count_recovered() {
+    ABANDONED.fetch_sub(1, Ordering::Relaxed);
+}
+
 pub(crate) fn cached_count() -> usize {
     POOL.lock().idle.len()
 }
@@ -118,11 +122,11 @@ pub(crate) fn cached_count() -> usize {
 ///
 /// # Errors
 ///
-/// [`SpawnError::Limit`] or [`SpawnError::Thread`] if there is none and no thread can be had.
+/// [`ThreadError`] if there is none and no thread can be had.
 pub(crate) fn claim(
     kind: &ThreadKind,
     spawner: Option<Process>,
-) -> Result<&'static Slot, SpawnError> {
+) -> Result<&'static Slot, ThreadError> {
     let mut deadline = None;
     loop {
         let seen = RETURNS.load(Ordering::SeqCst);
@@ -145,8 +149,8 @@ pub(crate) fn claim(
     }
 }
 
-fn start_slot(kind: &ThreadKind) -> Result<&'static Slot, SpawnError> {
-    let slot = bare_slot();
+fn start_slot(kind: &ThreadKind) -> Result<&'static Slot, ThreadError> {
+    let slot = free_slot();
     let started = start_thread(slot, kind);
     if started.is_err() {
         recycle(slot);
@@ -154,13 +158,12 @@ fn start_slot(kind: &ThreadKind) -> Result<&'static Slot, SpawnError> {
     started.map(|()| slot)
 }
 
-fn is_for_lack_of_room(error: &SpawnError) -> bool {
+fn is_for_lack_of_room(error: &ThreadError) -> bool {
     match error {
-        SpawnError::Limit(_) => true,
-        SpawnError::Thread { error, .. } => {
+        ThreadError::Limit(_) => true,
+        ThreadError::Refused { error, .. } => {
             matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory)
         }
-        SpawnError::Name(_) | SpawnError::ShuttingDown | SpawnError::CallerEnded => false,
     }
 }
 
@@ -216,18 +219,19 @@ impl Return {
     }
 }
 
-fn bare_slot() -> &'static Slot {
-    let bare = POOL.lock().bare.pop();
-    bare.unwrap_or_else(table::grow)
+/// A free slot without a thread.
+pub(crate) fn free_slot() -> &'static Slot {
+    let threadless = POOL.lock().threadless.pop();
+    threadless.unwrap_or_else(table::grow)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the threads that processes run on")]
-fn start_thread(slot: &'static Slot, kind: &ThreadKind) -> Result<(), SpawnError> {
+fn start_thread(slot: &'static Slot, kind: &ThreadKind) -> Result<(), ThreadError> {
     let (stack_size, name) = match kind {
         ThreadKind::Cached => (STACK_SIZE, None),
         ThreadKind::Own { stack_size, name } => (stack_size.unwrap_or(STACK_SIZE), name.as_ref()),
     };
-    let refused = |error| SpawnError::Thread { stack_size, error };
+    let refused = |error| ThreadError::Refused { stack_size, error };
     let mut builder = thread::Builder::new().stack_size(stack_size);
     if let Some(name) = name {
         if name.contains('\0') {
@@ -246,7 +250,7 @@ fn start_thread(slot: &'static Slot, kind: &ThreadKind) -> Result<(), SpawnError
     let thread = limits::start_thread(stack_size, || builder.spawn(run));
     let outcome = match thread {
         Ok(thread) => thread.map(drop).map_err(refused),
-        Err(limit) => Err(SpawnError::Limit(limit)),
+        Err(limit) => Err(ThreadError::Limit(limit)),
     };
     if outcome.is_err() {
         THREADS.fetch_sub(1, Ordering::Relaxed);
@@ -266,8 +270,8 @@ fn end_thread() {
 fn work(slot: &'static Slot, cached: bool) {
     // The first job is sure to come: the thread was started for it.
     let mut job = wait_for_job(slot, None);
-    while let Some(Job::Run { pid, body }) = job {
-        let was_abandoned = !lifecycle::run(Process { slot, pid }, body);
+    while let Some(Job::Run(pid, run)) = job {
+        let was_abandoned = !run(pid);
         if was_abandoned {
             return; // The slot goes its own way.
         }
@@ -280,7 +284,7 @@ fn work(slot: &'static Slot, cached: bool) {
 
 /// Keeps a free slot without a thread for later.
 pub(crate) fn recycle(slot: &'static Slot) {
-    POOL.lock().bare.push(slot);
+    POOL.lock().threadless.push(slot);
 }
 
 /// Puts the slot into the cache, if there is room, or a spawner who waits for it.
@@ -332,23 +336,14 @@ fn leave_cache(slot: &'static Slot) -> bool {
     let place = pool.idle.iter().position(|idle| std::ptr::eq(*idle, slot));
     if let Some(place) = place {
         pool.idle.remove(place);
-        pool.bare.push(slot);
+        pool.threadless.push(slot);
         begin_return();
     }
     place.is_some()
 }
 
 /// Gives the worker that waits in the slot of `process` its job.
-pub(crate) fn hand_over(process: Process, body: Body) {
-    *process.slot.job.lock() = Some(Job::Run { pid: process.pid, body });
+pub(crate) fn hand_over(process: Process, run: Run) {
+    *process.slot.job.lock() = Some(Job::Run(process.pid, run));
     process.slot.wake();
-}
-
-/// Makes the calling thread, which is not ours, a process.
-pub(crate) fn begin_foreign() -> Process {
-    unwind::install_hook(); // It sees the panic that the thread may end by.
-    let slot = bare_slot();
-    let settings = Settings { trap_exit: false, foreign: true, kill_grace: Duration::ZERO };
-    let pid = slot.begin(Profile::new(std::sync::Arc::from([])), settings);
-    Process { slot, pid }
 }

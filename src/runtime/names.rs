@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 use crate::id::Pid;
 
-use super::current::{Process, current, has_told_end};
+use super::table::Process;
 
 /// Both directions, as a process has at most one name.
 #[derive(Default)]
@@ -59,7 +59,7 @@ impl Names {
     }
 }
 
-/// Error returned from [`register`].
+/// Error returned from [`register`](crate::process::register).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RegisterError {
@@ -96,7 +96,8 @@ impl fmt::Display for RegisterError {
 
 impl Error for RegisterError {}
 
-/// Error returned from [`unregister`], and from sending to a name that nobody has.
+/// Error returned from [`unregister`](crate::process::unregister), and from sending to a name that
+/// nobody has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameError {
     /// The name.
@@ -111,27 +112,7 @@ impl fmt::Display for NameError {
 
 impl Error for NameError {}
 
-/// Gives `pid` the name `name`, by which any process can then send to it.
-///
-/// The name is free again when the process ends, or by [`unregister`]. Whoever learns that a
-/// process has ended finds its name free. If the caller names itself, exit signals that have
-/// arrived are judged first.
-///
-/// OTP: [`erlang:register/2`](https://www.erlang.org/doc/apps/erts/erlang.html#register/2).
-///
-/// # Errors
-///
-/// - [`RegisterError::Taken`] if a process has the name.
-/// - [`RegisterError::HasName`] if `pid` has another name.
-/// - [`RegisterError::NotAlive`] if `pid` has ended, or if the caller has: a thread of the
-///   program's own that was killed, or a process that was left behind.
-/// - [`RegisterError::Empty`] if `name` is empty.
-pub fn register(name: &str, pid: Pid) -> Result<(), RegisterError> {
-    judge_first_if_own(Some(pid)).map_err(RegisterError::NotAlive)?;
-    give(name, pid)
-}
-
-/// As [`register`], and not a receive point.
+/// Gives `pid` the name `name`.
 pub(crate) fn give(name: &str, pid: Pid) -> Result<(), RegisterError> {
     if name.is_empty() {
         return Err(RegisterError::Empty);
@@ -140,52 +121,27 @@ pub(crate) fn give(name: &str, pid: Pid) -> Result<(), RegisterError> {
     NAMES.lock().register(name, pid)
 }
 
-/// Takes the name `name` from whoever has it.
-///
-/// If that is the caller, exit signals that have arrived are judged first.
-///
-/// OTP: [`erlang:unregister/1`](https://www.erlang.org/doc/apps/erts/erlang.html#unregister/1).
-///
-/// # Errors
-///
-/// [`NameError`] if nobody has the name, or if the caller has ended; also if the caller was killed
-/// and had the name itself, as that has freed it, whoever has it now.
-pub fn unregister(name: &str) -> Result<(), NameError> {
-    let error = || NameError { name: Arc::from(name) };
-    judge_first_if_own(whereis(name)).map_err(|_| error())?;
-    let caller = current().pid;
+/// The process that is registered as `name`.
+pub(crate) fn holder(name: &str) -> Option<Pid> {
+    NAMES.lock().holder(name)
+}
+
+/// Takes `name` from whoever has it, at the will of `caller`. False if nobody has it, or if the
+/// caller was killed and had it: that has freed the name, and it is another's now.
+pub(crate) fn take(name: &str, caller: Pid) -> bool {
     let mut names = NAMES.lock();
     if names.lost.get(&caller).is_some_and(|lost| **lost == *name) {
-        return Err(error()); // The caller was killed, and the name is another's now.
+        return false;
     }
-    let holder = names.holder(name).ok_or_else(error)?;
-    names.release(holder);
-    Ok(())
-}
-
-/// Judges what has arrived, if the caller changes its own name. An error if its process has ended.
-fn judge_first_if_own(pid: Option<Pid>) -> Result<(), Pid> {
-    let process = current();
-    if pid == Some(process.pid) {
-        process.sort();
+    let holder = names.holder(name);
+    if let Some(holder) = holder {
+        names.release(holder);
     }
-    if process.is_gone() || has_told_end() { Err(process.pid) } else { Ok(()) }
+    holder.is_some()
 }
 
-/// Returns the process registered as `name`.
-///
-/// It may end at any moment, including before this function returns; to learn of that,
-/// [`monitor`](super::monitor()) it.
-///
-/// OTP: [`erlang:whereis/1`](https://www.erlang.org/doc/apps/erts/erlang.html#whereis/1).
-pub fn whereis(name: &str) -> Option<Pid> {
-    if has_told_end() { None } else { NAMES.lock().holder(name) }
-}
-
-/// Returns the names that processes have, in no particular order.
-///
-/// OTP: [`erlang:registered/0`](https://www.erlang.org/doc/apps/erts/erlang.html#registered/0).
-pub fn registered() -> Vec<Arc<str>> {
+/// The names that processes have.
+pub(crate) fn registered() -> Vec<Arc<str>> {
     let names = NAMES.lock();
     let alive = names.names.iter().filter(|(pid, _)| Process::of(**pid).is_running());
     alive.map(|(_, name)| Arc::clone(name)).collect()

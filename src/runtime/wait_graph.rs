@@ -28,27 +28,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::id::{Pid, unique};
-use crate::message::Message;
-
-use super::address::deliver;
-use super::current::Process;
-use super::mailbox::Special;
-use super::reply_slot::Deadlocked;
+use crate::id::Pid;
 
 /// Set in the number of a wait for several, whose edges, each with its own, are kept elsewhere.
 const SEVERAL: u64 = 1 << 63;
 
 /// The edges from one process.
 #[derive(Debug)]
-enum Edges {
+pub(crate) enum Edges {
     None,
     One(Edge),
     Several(Vec<Edge>),
 }
 
 /// The process at the other end, and the number of the request.
-type Edge = (Pid, NonZeroU64);
+pub(crate) type Edge = (Pid, NonZeroU64);
 
 /// Whose ends a slot's process waits for.
 #[derive(Debug, Default)]
@@ -73,13 +67,19 @@ pub(crate) enum Cause {
 }
 
 impl Ends {
+    /// Sets the edges of a wait that is about to begin, by [`WaitEdge::set_several`].
+    pub(crate) fn set(&self, number: NonZeroU64, edges: Vec<Edge>, cause: Cause) {
+        let awaited = AwaitedEnds { number: number.get(), edges, cause };
+        drop(mem::replace(&mut *self.0.lock(), awaited));
+    }
+
     /// The edges of the wait with this number.
-    fn read(&self, number: u64) -> Vec<Edge> {
+    fn read(&self, number: u64, traps_exits: impl Fn(Pid) -> bool) -> Vec<Edge> {
         let ends = self.0.lock();
         if ends.number != number {
             return Vec::new();
         }
-        let goes_on = |pid: Pid| ends.cause == Cause::Own || Process::of(pid).traps_exits();
+        let goes_on = |pid: Pid| ends.cause == Cause::Own || traps_exits(pid);
         ends.edges.iter().copied().filter(|(pid, _)| goes_on(*pid)).collect()
     }
 }
@@ -97,14 +97,30 @@ pub(crate) struct WaitEdge {
 }
 
 impl WaitEdge {
-    fn is_set(&self) -> bool {
+    /// Whether the owner, who is asking, waits already.
+    pub(crate) fn is_set(&self) -> bool {
         self.request.load(Ordering::Relaxed) != 0
     }
 
-    fn set(&self, target: Pid, request: NonZeroU64) {
+    /// Whether the owner waits for anybody.
+    pub(crate) fn stands(&self) -> bool {
+        self.request.load(Ordering::SeqCst) != 0
+    }
+
+    pub(crate) fn set(&self, target: Pid, request: NonZeroU64) {
         debug_assert!(!self.is_set(), "a process waits for one other at a time");
         self.target_index.store(target.index().into(), Ordering::Release);
         self.target_generation.store(target.generation().get(), Ordering::Release);
+        self.request.store(request.get(), Ordering::SeqCst);
+    }
+
+    /// Marks the number of a wait for several, whose edges are in [`Ends`].
+    pub(crate) fn several(request: NonZeroU64) -> NonZeroU64 {
+        request | const { NonZeroU64::new(SEVERAL).expect("it is not 0") }
+    }
+
+    /// Begins a wait for several, with a number that is [marked](Self::several).
+    pub(crate) fn set_several(&self, request: NonZeroU64) {
         self.request.store(request.get(), Ordering::SeqCst);
     }
 
@@ -124,12 +140,12 @@ impl WaitEdge {
     }
 
     /// All edges, of which several are in `ends`.
-    fn read_all(&self, ends: &Ends) -> Edges {
+    pub(crate) fn read_all(&self, ends: &Ends, traps_exits: impl Fn(Pid) -> bool) -> Edges {
         let number = self.request.load(Ordering::SeqCst);
         if number & SEVERAL == 0 {
             return self.read().map_or(Edges::None, Edges::One);
         }
-        let edges = ends.read(number);
+        let edges = ends.read(number, traps_exits);
         let unchanged = self.request.load(Ordering::SeqCst) == number;
         if unchanged { Edges::Several(edges) } else { Edges::None }
     }
@@ -140,6 +156,12 @@ impl WaitEdge {
 pub(crate) struct Waiting {
     edge: &'static WaitEdge,
     request: NonZeroU64,
+}
+
+impl Waiting {
+    pub(crate) fn new(edge: &'static WaitEdge, request: NonZeroU64) -> Waiting {
+        Waiting { edge, request }
+    }
 }
 
 impl Drop for Waiting {
@@ -155,108 +177,8 @@ impl Drop for Waiting {
 #[derive(Debug)]
 pub(crate) struct Cycle(pub(crate) Vec<Pid>);
 
-impl Process {
-    /// Says that the caller, who is this process, waits for `target` to answer `request`.
-    ///
-    /// # Errors
-    ///
-    /// The cycle that this would close. Then the caller does not wait.
-    pub(crate) fn wait_for(self, target: Pid, request: NonZeroU64) -> Result<Waiting, Cycle> {
-        let edge = &self.slot.wait.edge;
-        let waiting = Waiting { edge, request };
-        if edge.is_set() {
-            return Ok(waiting);
-        }
-        edge.set(target, request);
-        if !waits(target) {
-            return Ok(waiting); // The usual case: it waits for nobody.
-        }
-        match cycle_through(self.pid, edges_of) {
-            Some(cycle) => {
-                // An exit signal comes first, as to any wait.
-                self.sort();
-                _ = self.check();
-                Err(Cycle(cycle))
-            }
-            None => Ok(waiting),
-        }
-    }
-
-    /// Says that the caller, who is this process, waits until all of `ends` have ended; the numbers
-    /// are unique. Calls that would wait for that in turn are refused.
-    pub(crate) fn wait_for_ends(self, ends: Vec<Edge>, cause: Cause) -> Option<Waiting> {
-        let edge = &self.slot.wait.edge;
-        if edge.is_set() {
-            return None;
-        }
-        let request = unique() | const { NonZeroU64::new(SEVERAL).expect("it is not 0") };
-        let number = request.get();
-        let awaited = AwaitedEnds { number, edges: ends.clone(), cause };
-        drop(mem::replace(&mut *self.slot.ends.0.lock(), awaited));
-        edge.request.store(number, Ordering::SeqCst);
-        for end in ends.into_iter().filter(|(pid, _)| waits(*pid)) {
-            if cause == Cause::Own || Process::of(end.0).traps_exits() {
-                let only = |pid| if pid == self.pid { Edges::One(end) } else { edges_of(pid) };
-                break_cycles(self.pid, only);
-            }
-        }
-        Some(Waiting { edge, request })
-    }
-}
-
-/// Refuses a call of each cycle through `start`.
-fn break_cycles(start: Pid, edges_of: impl Fn(Pid) -> Edges) {
-    while let Some(way) = standing_way(start, &edges_of) {
-        let pids: Vec<Pid> = way.iter().map(|(pid, _)| *pid).collect();
-        let refused = (1..way.len()).any(|place| {
-            let mut cycle = pids.clone();
-            cycle.rotate_left(place);
-            refuse_call(way[place], cycle)
-        });
-        if !refused {
-            return; // There is none, or it is over.
-        }
-    }
-}
-
-/// Refuses a request, if it is a call, whose client is the first of `cycle`.
-fn refuse_call((client, request): Edge, cycle: Vec<Pid>) -> bool {
-    let slot = Process::of(client).slot;
-    let refusal = Message::new(Deadlocked { request, cycle });
-    if slot.wait.reply.awaits(request) {
-        slot.wait.edge.clear(request);
-        slot.answer(request, refusal);
-        return true;
-    }
-    // A call whose reply comes by the mailbox, through an alias, which stops and starts have none.
-    let is_call = slot.ties.lock().has_alias(request);
-    if is_call {
-        slot.wait.edge.clear(request);
-        deliver(client, Special::Aliased(request, refusal).into());
-    }
-    is_call
-}
-
-/// Whether `pid` waits for anybody.
-fn waits(pid: Pid) -> bool {
-    let process = Process::of(pid);
-    process.slot.wait.edge.request.load(Ordering::SeqCst) != 0 && process.is_running()
-}
-
-/// The processes that `pid` waits for, and the numbers of its requests.
-fn edges_of(pid: Pid) -> Edges {
-    let process = Process::of(pid);
-    // Read before the process is seen alive, so it is this process's and not its successor's.
-    let edges = process.slot.wait.edge.read_all(&process.slot.ends);
-    if process.is_running() { edges } else { Edges::None }
-}
-
 /// Whether `pid` waits for `target`, or for one that does, and so on.
-pub(crate) fn waits_for(pid: Pid, target: Pid) -> bool {
-    reaches(pid, target, edges_of)
-}
-
-fn reaches(pid: Pid, target: Pid, edges_of: impl Fn(Pid) -> Edges) -> bool {
+pub(crate) fn reaches(pid: Pid, target: Pid, edges_of: impl Fn(Pid) -> Edges) -> bool {
     // As if the target, and no other, waited for the process: so the way there is one back.
     let back = |at| {
         if at == target {
@@ -275,14 +197,14 @@ fn reaches(pid: Pid, target: Pid, edges_of: impl Fn(Pid) -> Edges) -> bool {
 }
 
 /// The processes of a cycle through `start`, if there is one.
-fn cycle_through(start: Pid, edges_of: impl Fn(Pid) -> Edges) -> Option<Vec<Pid>> {
+pub(crate) fn cycle_through(start: Pid, edges_of: impl Fn(Pid) -> Edges) -> Option<Vec<Pid>> {
     let way = standing_way(start, edges_of)?;
     Some(way.into_iter().map(|(pid, _)| pid).collect())
 }
 
 /// A way from `start` back to it, all of whose edges stood at one moment, if there is one: the
 /// processes on it, and the numbers of the edges that lead on.
-fn standing_way(start: Pid, edges_of: impl Fn(Pid) -> Edges) -> Option<Vec<Edge>> {
+pub(crate) fn standing_way(start: Pid, edges_of: impl Fn(Pid) -> Edges) -> Option<Vec<Edge>> {
     loop {
         let (way, has_forks) = find_way(start, &edges_of)?;
         let next = |place: usize| way.get(place + 1).map_or(start, |(pid, _)| *pid);

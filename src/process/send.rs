@@ -1,4 +1,4 @@
-//! What messages are sent to.
+//! Sending.
 
 use std::any::Any;
 use std::error::Error;
@@ -7,11 +7,14 @@ use std::sync::Arc;
 
 use crate::id::{Alias, Pid};
 use crate::message::{Message, Object, Via};
+use crate::runtime::address::{self, Destination, deliver};
+use crate::runtime::mailbox::{Orphans, Signal, Special};
+use crate::runtime::names::NameError;
+use crate::runtime::table::Process;
+use crate::user_code::drop_caught;
 
-use super::current::{Process, ending, has_told_end};
-use super::mailbox::{Orphans, Signal, Special};
-use super::names::{NameError, whereis};
-use super::unwind::drop_caught;
+use super::current::{ending, has_told_end};
+use super::register::whereis;
 
 /// What a message can be sent to: a [`Pid`], an [`Alias`], or the name of a process, be it one that
 /// a registrar keeps, a [`Via`].
@@ -170,145 +173,39 @@ impl Address for &Via {
     }
 }
 
-/// An address that is kept: a pid, an alias or a name, which is looked up when it is used.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Destination {
-    /// A process.
-    Pid(Pid),
-    /// An alias of one.
-    Alias(Alias),
-    /// Whoever has this name at the time.
-    Name(Arc<str>),
-    /// Whoever has this name at the time, which a registrar keeps.
-    Via(Via),
-}
-
 impl Destination {
-    /// The process that would get a message sent now.
+    /// The process that would get a message which the caller sends now.
     pub(crate) fn pid(&self) -> Option<Pid> {
-        match self {
-            Destination::Pid(pid) => Some(*pid),
-            Destination::Alias(alias) => Some(alias.owner),
-            Destination::Name(name) => whereis(name),
-            Destination::Via(via) => {
-                if has_told_end() {
-                    None
-                } else {
-                    via.pid()
-                }
-            }
-        }
+        let is_found = self.fixed_pid().is_some() || !has_told_end();
+        if is_found { self.resolve() } else { None }
     }
 
-    /// The process that this can ever lead to, if there is only one.
-    pub(crate) fn fixed_pid(&self) -> Option<Pid> {
-        match self {
-            Destination::Pid(pid) => Some(*pid),
-            Destination::Alias(alias) => Some(alias.owner),
-            Destination::Name(_) | Destination::Via(_) => None,
-        }
+    /// Whether `process`, which is to end, still finds who is here: by name only before its end has
+    /// been told.
+    fn is_reached_by(&self, process: Process) -> bool {
+        self.fixed_pid().is_some() || !process.has_told_end()
     }
 
-    /// Sends a message that is lost if nobody is there: then it is among what is returned, to be
-    /// dropped.
-    pub(crate) fn try_send(&self, message: Message) -> Result<(), Orphans> {
-        let signal = match self {
-            Destination::Alias(alias) => Special::Aliased(alias.id, message).into(),
-            Destination::Pid(_) | Destination::Name(_) => Signal::Message(message),
-            Destination::Via(via) => {
-                return via.send(message).map_err(|it| Orphans::from(Signal::Message(it)));
-            }
-        };
-        match self.pid() {
-            Some(pid) => try_deliver(pid, signal),
-            None => Err(Orphans::from(signal)),
-        }
-    }
-}
-
-impl From<Pid> for Destination {
-    fn from(pid: Pid) -> Destination {
-        Destination::Pid(pid)
-    }
-}
-
-impl From<Alias> for Destination {
-    fn from(alias: Alias) -> Destination {
-        Destination::Alias(alias)
-    }
-}
-
-impl From<&str> for Destination {
-    fn from(name: &str) -> Destination {
-        Destination::Name(Arc::from(name))
-    }
-}
-
-impl From<Arc<str>> for Destination {
-    fn from(name: Arc<str>) -> Destination {
-        Destination::Name(name)
-    }
-}
-
-impl From<Via> for Destination {
-    fn from(via: Via) -> Destination {
-        Destination::Via(via)
-    }
-}
-
-impl Destination {
     /// Sends a message that is dropped if nobody is there.
     pub(crate) fn send(&self, message: Message) {
         let sent = match ending() {
             None => self.try_send(message),
             Some(process) => match process.act_with(message) {
-                Ok(message) => self.try_send(message),
-                Err(message) => Err(Orphans::from(Signal::Message(message))),
+                Ok(message) if self.is_reached_by(process) => self.try_send(message),
+                Ok(message) | Err(message) => Err(Orphans::from(Signal::Message(message))),
             },
         };
         if let Err(orphans) = sent {
             orphans.drop_caught();
         }
     }
-
-    /// As [`send`](Self::send), whoever the caller is.
-    pub(crate) fn deliver(&self, message: Message) {
-        if let Err(orphans) = self.try_send(message) {
-            orphans.drop_caught();
-        }
-    }
-
-    /// What a monitor of the process at this address is set on.
-    pub(crate) fn object(&self) -> Object {
-        match self {
-            Destination::Pid(pid) => Object::Pid(*pid),
-            Destination::Alias(alias) => Object::Pid(alias.owner),
-            Destination::Name(name) => Object::Name(Arc::clone(name)),
-            Destination::Via(via) => Object::Via(via.clone()),
-        }
-    }
 }
 
-/// The process that `object` stands for now.
+/// The process that `object` stands for now, to the caller.
 pub(crate) fn pid_of(object: &Object) -> Option<Pid> {
     match object {
         Object::Pid(pid) => Some(*pid),
-        Object::Name(name) => whereis(name),
-        Object::Via(via) => via.pid(),
+        Object::Name(_) | Object::Via(_) if has_told_end() => None,
+        Object::Name(_) | Object::Via(_) => address::resolve(object),
     }
-}
-
-/// Sends a signal; one to a process that has ended is dropped.
-#[inline]
-pub(crate) fn deliver(pid: Pid, signal: Signal) {
-    if let Err(orphans) = try_deliver(pid, signal) {
-        orphans.drop_caught();
-    }
-}
-
-/// Sends a signal; if the process has ended, returns what is to be dropped.
-#[inline]
-pub(crate) fn try_deliver(pid: Pid, signal: Signal) -> Result<(), Orphans> {
-    Process::of(pid).slot.deliver(pid.generation(), signal)
 }

@@ -1,0 +1,101 @@
+//! Ending: by a signal, or by oneself.
+
+use std::sync::atomic::Ordering;
+
+use crate::exit::ExitReason;
+use crate::id::Pid;
+use crate::runtime::exit::signal_exit;
+use crate::runtime::table::Process;
+use crate::runtime::unwind;
+use crate::user_code::{self, Guarded, drop_caught};
+
+use super::current::current;
+
+/// Sends `reason` to `pid` as an exit signal.
+///
+/// A process that does not trap exits ends with `reason` at its next receive point, which any
+/// blocking call of this crate is; `Normal` is ignored, unless the process sends it to itself. One
+/// that traps exits gets an [`Exit`](crate::Exit) message instead. Nothing happens if `pid` has
+/// ended.
+///
+/// [`ExitReason::Kill`] cannot be trapped: the process is not alive from now on, its name is free,
+/// and it ends as [`Killed`](ExitReason::Killed) as soon as it calls into the runtime. If it does
+/// not do so within its [grace](super::Builder::kill_grace), its links and monitors are told
+/// without waiting longer, and its thread is left behind.
+///
+/// OTP: [`erlang:exit/2`](https://www.erlang.org/doc/apps/erts/erlang.html#exit/2).
+///
+/// # Panics
+///
+/// In a thread of the program's own that was killed.
+pub fn exit(pid: Pid, reason: impl Into<ExitReason>) {
+    let reason = Guarded::new(reason.into());
+    let process = current();
+    if !process.may_act() {
+        return; // With the reason, whose destructor may panic.
+    }
+    signal_exit(process.pid, pid, reason.into_inner());
+    if pid == process.pid {
+        process.judge_arrived();
+    }
+}
+
+/// Ends the calling process with `reason`.
+///
+/// The thread unwinds, so destructors run; no panic message is printed and no crash report written.
+/// As in OTP, a body that catches the unwinding goes on.
+///
+/// OTP: [`erlang:exit/1`](https://www.erlang.org/doc/apps/erts/erlang.html#exit/1).
+///
+/// # Panics
+///
+/// In a thread that is not the runtime's, because its stack is not ours to unwind.
+pub fn exit_self(reason: impl Into<ExitReason>) -> ! {
+    let reason = Guarded::new(reason.into());
+    let process = current();
+    process.pass();
+    let reason = reason.into_inner();
+    if process.is_foreign() {
+        panic!("exit_self({reason}) in {}, a thread of the program's own", process.pid);
+    }
+    unwind::unwind(reason)
+}
+
+/// Runs `body`, and returns why it ended if it panicked or called [`exit_self`].
+///
+/// The end of the process itself is not caught: if it is being ended by an exit signal, it goes on
+/// unwinding. No crash report is written, and in a process no panic message is printed: the reason
+/// says all, to whom it is returned.
+///
+/// OTP: `try ... catch`.
+///
+/// ```
+/// use procession::prelude::*;
+///
+/// assert_eq!(process::catch(|| 7), Ok(7));
+/// assert!(process::catch(|| { if true { panic!("no") } }).is_err());
+/// ```
+///
+/// # Errors
+///
+/// The reason with which `body` ended.
+pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ExitReason> {
+    let process = current();
+    user_code::catch(body).map_err(|payload| {
+        let reason = unwind::exit_reason(payload);
+        process.pass();
+        reason
+    })
+}
+
+/// Runs `body` with `value` to the end of the process, and drops the value then: not while the
+/// thread unwinds, when a panic of its destructor would abort the program.
+pub(crate) fn end_with<T>(mut value: T, body: impl FnOnce(&mut T) -> ExitReason) -> ExitReason {
+    let outcome = user_code::catch(|| body(&mut value));
+    let Process { slot, pid } = current();
+    if slot.doomed.load(Ordering::Relaxed) || !slot.is_running(pid.generation()) {
+        slot.leaving.store(true, Ordering::Relaxed);
+    }
+    drop_caught(value);
+    outcome.unwrap_or_else(|payload| user_code::resume(payload))
+}

@@ -1,0 +1,53 @@
+//! Links.
+
+use crate::exit::ExitReason;
+use crate::id::Pid;
+use crate::runtime::address::signal_link;
+use crate::runtime::links::{self, Closed, Linked};
+use crate::runtime::table::Process;
+
+use super::current::current;
+
+/// Links the caller and `pid`: when one ends, the other gets an exit signal with its reason.
+///
+/// There is at most one link between two processes; to link again, or to oneself, does nothing. If
+/// `pid` has ended, the caller gets the signal at once, with [`ExitReason::NoProc`].
+///
+/// OTP: [`erlang:link/1`](https://www.erlang.org/doc/apps/erts/erlang.html#link/1).
+///
+/// # Panics
+///
+/// In a thread of the program's own that was killed.
+pub fn link(pid: Pid) {
+    let process = current();
+    process.pass();
+    if pid == process.pid {
+        return;
+    }
+    match links::link(process.link_end(), Process::of(pid).link_end()) {
+        Ok(Linked::New | Linked::Existing) => {}
+        Ok(Linked::NoProc(id)) => {
+            signal_link(pid, process.pid, id, ExitReason::NoProc);
+            process.judge_arrived();
+        }
+        Err(Closed) => process.pass(),
+    }
+}
+
+/// Removes the link between the caller and `pid`, for both.
+///
+/// Exit signals that have arrived are judged first. After it no exit signal of the link reaches the
+/// caller. Nothing happens if there is no link.
+///
+/// OTP: [`erlang:unlink/1`](https://www.erlang.org/doc/apps/erts/erlang.html#unlink/1).
+///
+/// # Panics
+///
+/// As [`link`].
+pub fn unlink(pid: Pid) {
+    let process = current();
+    process.judge_arrived();
+    if pid != process.pid {
+        links::unlink(process.link_end(), Process::of(pid).link_end());
+    }
+}

@@ -1,0 +1,70 @@
+//! Registered names.
+
+use std::sync::Arc;
+
+use crate::id::Pid;
+use crate::runtime::names::{self, NameError, RegisterError};
+
+use super::current::{current, has_told_end};
+
+/// Gives `pid` the name `name`, by which any process can then send to it.
+///
+/// The name is free again when the process ends, or by [`unregister`]. Whoever learns that a
+/// process has ended finds its name free. If the caller names itself, exit signals that have
+/// arrived are judged first.
+///
+/// OTP: [`erlang:register/2`](https://www.erlang.org/doc/apps/erts/erlang.html#register/2).
+///
+/// # Errors
+///
+/// - [`RegisterError::Taken`] if a process has the name.
+/// - [`RegisterError::HasName`] if `pid` has another name.
+/// - [`RegisterError::NotAlive`] if `pid` has ended, or if the caller has: a thread of the
+///   program's own that was killed, or a process that was left behind.
+/// - [`RegisterError::Empty`] if `name` is empty.
+pub fn register(name: &str, pid: Pid) -> Result<(), RegisterError> {
+    judge_first_if_own(Some(pid)).map_err(RegisterError::NotAlive)?;
+    names::give(name, pid)
+}
+
+/// Takes the name `name` from whoever has it.
+///
+/// If that is the caller, exit signals that have arrived are judged first.
+///
+/// OTP: [`erlang:unregister/1`](https://www.erlang.org/doc/apps/erts/erlang.html#unregister/1).
+///
+/// # Errors
+///
+/// [`NameError`] if nobody has the name, or if the caller has ended; also if the caller was killed
+/// and had the name itself, as that has freed it, whoever has it now.
+pub fn unregister(name: &str) -> Result<(), NameError> {
+    let error = || NameError { name: Arc::from(name) };
+    judge_first_if_own(whereis(name)).map_err(|_| error())?;
+    if names::take(name, current().pid) { Ok(()) } else { Err(error()) }
+}
+
+/// Judges what has arrived, if the caller changes its own name. An error if its process has ended.
+fn judge_first_if_own(pid: Option<Pid>) -> Result<(), Pid> {
+    let process = current();
+    if pid == Some(process.pid) {
+        process.sort();
+    }
+    if process.is_gone() || has_told_end() { Err(process.pid) } else { Ok(()) }
+}
+
+/// Returns the process registered as `name`.
+///
+/// It may end at any moment, including before this function returns; to learn of that,
+/// [`monitor`](super::monitor()) it.
+///
+/// OTP: [`erlang:whereis/1`](https://www.erlang.org/doc/apps/erts/erlang.html#whereis/1).
+pub fn whereis(name: &str) -> Option<Pid> {
+    if has_told_end() { None } else { names::holder(name) }
+}
+
+/// Returns the names that processes have, in no particular order.
+///
+/// OTP: [`erlang:registered/0`](https://www.erlang.org/doc/apps/erts/erlang.html#registered/0).
+pub fn registered() -> Vec<Arc<str>> {
+    names::registered()
+}

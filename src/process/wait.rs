@@ -1,0 +1,114 @@
+//! Waits of the calling process for others: what is refused as it could never end.
+//!
+//! The graph of waits is [`wait_graph`](crate::runtime::wait_graph).
+
+use std::num::NonZeroU64;
+
+use crate::id::{Pid, unique};
+use crate::message::Message;
+use crate::runtime::address::deliver;
+use crate::runtime::mailbox::Special;
+use crate::runtime::reply_slot::Deadlocked;
+use crate::runtime::table::Process;
+use crate::runtime::wait_graph::{Cause, Cycle, Edge, Edges, WaitEdge, Waiting};
+use crate::runtime::wait_graph::{cycle_through, reaches, standing_way};
+
+impl Process {
+    /// Says that the caller, who is this process, waits for `target` to answer `request`.
+    ///
+    /// # Errors
+    ///
+    /// The cycle that this would close. Then the caller does not wait.
+    pub(crate) fn wait_for(self, target: Pid, request: NonZeroU64) -> Result<Waiting, Cycle> {
+        let edge = &self.slot.wait.edge;
+        let waiting = Waiting::new(edge, request);
+        if edge.is_set() {
+            return Ok(waiting);
+        }
+        edge.set(target, request);
+        if !waits(target) {
+            return Ok(waiting); // The usual case: it waits for nobody.
+        }
+        match cycle_through(self.pid, edges_of) {
+            Some(cycle) => {
+                // An exit signal comes first, as to any wait.
+                self.sort();
+                _ = self.check();
+                Err(Cycle(cycle))
+            }
+            None => Ok(waiting),
+        }
+    }
+
+    /// Says that the caller, who is this process, waits until all of `ends` have ended; the numbers
+    /// are unique. Calls that would wait for that in turn are refused.
+    pub(crate) fn wait_for_ends(self, ends: Vec<Edge>, cause: Cause) -> Option<Waiting> {
+        let edge = &self.slot.wait.edge;
+        if edge.is_set() {
+            return None;
+        }
+        let request = WaitEdge::several(unique());
+        self.slot.ends.set(request, ends.clone(), cause);
+        edge.set_several(request);
+        for end in ends.into_iter().filter(|(pid, _)| waits(*pid)) {
+            if cause == Cause::Own || Process::of(end.0).traps_exits() {
+                let only = |pid| if pid == self.pid { Edges::One(end) } else { edges_of(pid) };
+                break_cycles(self.pid, only);
+            }
+        }
+        Some(Waiting::new(edge, request))
+    }
+}
+
+/// Refuses a call of each cycle through `start`.
+fn break_cycles(start: Pid, edges_of: impl Fn(Pid) -> Edges) {
+    while let Some(way) = standing_way(start, &edges_of) {
+        let pids: Vec<Pid> = way.iter().map(|(pid, _)| *pid).collect();
+        let refused = (1..way.len()).any(|place| {
+            let mut cycle = pids.clone();
+            cycle.rotate_left(place);
+            refuse_call(way[place], cycle)
+        });
+        if !refused {
+            return; // There is none, or it is over.
+        }
+    }
+}
+
+/// Refuses a request, if it is a call, whose client is the first of `cycle`.
+fn refuse_call((client, request): Edge, cycle: Vec<Pid>) -> bool {
+    let slot = Process::of(client).slot;
+    let refusal = Message::new(Deadlocked { request, cycle });
+    if slot.wait.reply.awaits(request) {
+        slot.wait.edge.clear(request);
+        slot.answer(request, refusal);
+        return true;
+    }
+    // A call whose reply comes by the mailbox, through an alias, which stops and starts have none.
+    let is_call = slot.links.lock().has_alias(request);
+    if is_call {
+        slot.wait.edge.clear(request);
+        deliver(client, Special::Aliased(request, refusal).into());
+    }
+    is_call
+}
+
+/// Whether `pid` waits for anybody.
+fn waits(pid: Pid) -> bool {
+    let process = Process::of(pid);
+    process.slot.wait.edge.stands() && process.is_running()
+}
+
+/// The processes that `pid` waits for, and the numbers of its requests.
+fn edges_of(pid: Pid) -> Edges {
+    let process = Process::of(pid);
+    // Read before the process is seen alive, so it is this process's and not its successor's.
+    let traps_exits = |pid| Process::of(pid).traps_exits();
+    let edges = process.slot.wait.edge.read_all(&process.slot.ends, traps_exits);
+    if process.is_running() { edges } else { Edges::None }
+}
+
+/// Whether `pid` waits for `target`, or for one that does, and so on.
+pub(crate) fn waits_for(pid: Pid, target: Pid) -> bool {
+    reaches(pid, target, edges_of)
+}

@@ -1,0 +1,38 @@
+//! Code of the program's that the runtime runs in a process made for that.
+//!
+//! Such a process belongs to nobody, and is started also when everything is being shut down.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::id::Pid;
+use crate::user_code::{Guarded, log_caught};
+
+use super::exit::normal;
+use super::start::{self, Start};
+use super::threads::ThreadError;
+
+/// Does what may run user code (destructors, loggers) in a process made for that, for the timer
+/// thread, which others wait for; or here, if there is no thread to be had.
+pub(crate) fn run_detached(job: impl FnOnce() + Send + 'static) {
+    let job = Arc::new(Mutex::new(Some(job)));
+    let shared = Arc::clone(&job);
+    let run = move || {
+        let job = shared.lock().take();
+        job.into_iter().for_each(|job| job());
+    };
+    if let Err(error) = spawn_detached(run) {
+        log::debug!("{error}");
+        let job = job.lock().take();
+        job.into_iter().for_each(|job| log_caught(job));
+    }
+}
+
+/// Starts a process that belongs to nobody, also when everything is being shut down.
+pub(crate) fn spawn_detached(body: impl FnOnce() + Send + 'static) -> Result<Pid, ThreadError> {
+    let body = Guarded::new(body);
+    let process = Start::new().begin(None)?;
+    start::run(process, normal(body.into_inner()));
+    Ok(process.pid)
+}

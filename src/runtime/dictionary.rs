@@ -1,0 +1,48 @@
+//! The dictionary of a process, which its own thread alone uses.
+
+use std::borrow::Cow;
+use std::mem;
+
+use crate::message::Message;
+use crate::user_code::{drop_caught, drop_each_caught, printed_up_to};
+
+use super::slot::Dictionary;
+use super::table::Process;
+
+/// The keys of a process and its values as text, of which each is no longer than `limit`.
+pub(crate) fn print_all(process: Process, limit: usize) -> Vec<(String, String)> {
+    let dictionary = CheckedOut::new(process);
+    let print =
+        |(key, value): (&Cow<'_, str>, &Message)| (key.to_string(), printed_up_to(limit, value));
+    dictionary.values.iter().map(print).collect()
+}
+
+/// Drops the values of a process that is ending.
+pub(crate) fn clear(process: Process) {
+    let values = mem::take(&mut *process.slot.dictionary.lock());
+    drop_each_caught(values.into_values());
+}
+
+/// The dictionary out of its place, so that no lock is held while user code clones or compares.
+pub(crate) struct CheckedOut {
+    process: Process,
+    pub(crate) values: Dictionary,
+}
+
+impl CheckedOut {
+    pub(crate) fn new(process: Process) -> CheckedOut {
+        let values = mem::take(&mut *process.slot.dictionary.lock());
+        CheckedOut { process, values }
+    }
+}
+
+impl Drop for CheckedOut {
+    fn drop(&mut self) {
+        // What was put in the meantime is newer. Replacing drops values, which is user code.
+        let newer = mem::take(&mut *self.process.slot.dictionary.lock());
+        for (key, value) in newer {
+            drop_caught(self.values.insert(key, value));
+        }
+        *self.process.slot.dictionary.lock() = mem::take(&mut self.values);
+    }
+}

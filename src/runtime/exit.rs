@@ -1,0 +1,279 @@
+//! How processes start and end.
+//!
+//! # The order of an exit
+//!
+//! 1. The thread is out of user code; if the process crashed, the report is written.
+//! 2. Messages that were not received are dropped.
+//! 3. The process is not alive any more: whoever changes its slot's phase runs what follows.
+//! 4. Its name is released, its timers are removed.
+//! 5. Linked children get exit signals, and are waited for (see [`children`](super::children)).
+//! 6. Its table of links is closed. The last reply is sent; other linked processes get their
+//!    exit signals, then watchers their DOWNs, then waiting clients an error.
+//! 7. The slot is free when the thread has left it.
+//!
+//! So whoever hears of an exit finds the name free, the values of the body dropped, and nothing
+//! left of the children that go with it.
+//!
+//! # Kill
+//!
+//! A thread cannot be stopped from outside. A killed process is not alive from that moment, and
+//! unwinds at its next call into the runtime, usually at once as it is woken; 4 to 6 follow when
+//! it has left user code. If that takes longer than its grace, it is abandoned: somebody else does
+//! 4 to 6, and the thread is left behind.
+
+use std::num::NonZeroU64;
+use std::sync::atomic::Ordering;
+
+use crate::exit::ExitReason;
+use crate::id::{MonitorRef, Pid};
+use crate::message::{Down, Message};
+use crate::user_code::{drop_caught, drop_each_caught, log_caught, or_abort, set_in_body};
+
+use super::address::{deliver, signal_link};
+use super::caller::set_caller;
+use super::children::{self, Children};
+use super::crash;
+use super::dictionary;
+use super::mailbox::{ExitCause, ExitSignal, Special};
+use super::monitors;
+use super::names;
+use super::reply_slot::ServerDown;
+use super::slot::Slot;
+use super::table::{self, Process};
+use super::threads;
+use super::timers;
+use super::unwind::{self, Outcome};
+
+/// What a process runs, and how that ends it.
+pub(crate) type Body = Box<dyn FnOnce() -> ExitReason + Send>;
+
+/// A body that ends its process with `Normal` when it returns.
+pub(crate) fn normal(body: impl FnOnce() + Send + 'static) -> Body {
+    Box::new(|| {
+        body();
+        ExitReason::Normal
+    })
+}
+
+/// Runs `body` as `process` on the calling worker thread, to the end of its exit. True if the slot
+/// is free then.
+pub(crate) fn run(process: Process, body: Body) -> bool {
+    set_caller(Some(process));
+    set_in_body(true);
+    let outcome = if process.is_running() {
+        unwind::run(body)
+    } else {
+        process.slot.leaving.store(true, Ordering::Relaxed);
+        drop_caught(body); // Killed before it began.
+        Outcome::Exited(ExitReason::Killed)
+    };
+    let freed = or_abort(|| end(process, outcome));
+    set_in_body(false);
+    set_caller(None);
+    freed
+}
+
+/// Ends the process of a foreign thread that is ending, by a panic if `reason` is one: the hook has
+/// reported it.
+pub(crate) fn end_foreign(process: Process, reason: ExitReason) {
+    if or_abort(|| end(process, Outcome::Exited(reason))) {
+        threads::recycle(process.slot);
+    }
+}
+
+/// Ends the calling thread's own process, whose user code has left with `outcome`. True if the slot
+/// is free then.
+fn end(process: Process, outcome: Outcome) -> bool {
+    let Process { slot, pid } = process;
+    if !process.is_running() {
+        process.settle(ExitReason::Killed);
+    }
+    let is_first = process.is_running() && !slot.doomed.load(Ordering::Relaxed);
+    let (crashed, reason) = match outcome {
+        Outcome::Exited(reason) => (!reason.is_orderly() && crash::is_of_proc_lib(process), reason),
+        Outcome::Panicked(reason) => (true, reason),
+    };
+    let reason = process.settle(reason);
+    if crashed && is_first {
+        crash::report(process, &reason);
+    }
+    process.doom(reason);
+    slot.leaving.store(true, Ordering::Relaxed);
+    slot.mailbox.drain(pid.generation()).drop_caught();
+    dictionary::clear(process);
+    if slot.close(pid.generation()) {
+        // Dropped last: a destructor may take its time, and nobody shall wait for it.
+        let late = slot.mailbox.drain(pid.generation());
+        announce(process, begin_return);
+        late.drop_caught();
+    } else {
+        // Somebody else has told the exit, or is about to. Here is the thread back.
+        begin_return(process);
+        let mut late = slot.mailbox.drain(pid.generation());
+        late.bounce();
+        late.drop_caught();
+        if !process.is_foreign() {
+            threads::count_recovered();
+        }
+    }
+    slot.leave(pid.generation())
+}
+
+/// Says that the thread of `process`, who is the caller, will soon be free for another.
+fn begin_return(process: Process) {
+    if !process.is_foreign() {
+        threads::begin_return();
+    }
+}
+
+/// Steps 4 to 6: lets the world know that `process` has ended. Before anybody hears of it, who may
+/// want the place, does `before`.
+fn announce(process: Process, before: impl FnOnce(Process)) {
+    let pid = process.pid;
+    let reason = process.settle(ExitReason::Killed);
+    // Names first: whoever hears of the exit may register the name again at once.
+    names::release(pid);
+    let timers = timers::remove_target(pid);
+    // The table is open meanwhile: who links or monitors now is told with the others.
+    let children = Children::signal(process, &reason);
+    let signalled = children.links();
+    await_gone(process, children);
+    let links = process.slot.links.lock().close();
+    let tags: Vec<_> =
+        links.monitors.into_iter().map(|(id, entry)| monitors::forget(id, entry)).collect();
+    before(process);
+    let farewell = process.slot.untold.lock().take_farewell();
+    farewell.into_iter().for_each(|farewell| farewell());
+    for (peer, id) in links.peers.into_iter().filter(|(_, id)| !signalled.contains(id)) {
+        signal_link(pid, peer, id, reason.clone());
+    }
+    for (id, watcher) in links.watchers {
+        let monitor = MonitorRef { id, owner: watcher.pid };
+        let down = Down { monitor, object: watcher.object, reason: reason.clone() };
+        deliver(watcher.pid, Special::Down(down).into());
+    }
+    tell_clients(process, &reason);
+    children::told(process);
+    // Now that everybody knows, what is the user's may take its time.
+    timers.into_iter().for_each(timers::discard);
+    drop_each_caught(tags);
+}
+
+/// Waits for the children that `process` takes with it. The end of a thread of the program's own
+/// does not, as it is ending, or another one tells its end. Nor does the timer thread, which does
+/// this if there is no other: all who are to be abandoned need it.
+fn await_gone(process: Process, children: Children) {
+    if children.is_empty() || timers::on_timer_thread() {
+        return;
+    }
+    if process.is_foreign() {
+        timers::run_detached(|| children.wait(abandon_orphan));
+    } else {
+        children.wait(abandon_orphan);
+    }
+}
+
+/// Lets those know that wait for a reply of `process`.
+fn tell_clients(process: Process, reason: &ExitReason) {
+    if process.slot.clients.is_empty() {
+        return;
+    }
+    for slot in table::slots() {
+        if let Some(request) = slot.wait.reply.awaited_from(process.pid) {
+            slot.answer(request, Message::new(ServerDown(reason.clone())));
+        }
+    }
+}
+
+/// Sends the exit signal of a call of [`exit`](super::exit).
+pub(crate) fn signal_exit(from: Pid, to: Pid, reason: ExitReason) {
+    signal_or_kill(to, ExitSignal { from, reason, cause: ExitCause::Request });
+}
+
+/// Sends the exit signal of a timer that `from` has started.
+pub(crate) fn signal_exit_late(from: Pid, to: Pid, reason: ExitReason) {
+    signal_or_kill(to, ExitSignal { from, reason, cause: ExitCause::Timer });
+}
+
+fn signal_or_kill(to: Pid, signal: ExitSignal) {
+    if signal.reason == ExitReason::Kill {
+        kill(Process::of(to));
+    } else {
+        deliver(to, Special::Exit(signal).into());
+    }
+}
+
+/// Kills `target`, if it is alive.
+fn kill(target: Process) {
+    let (slot, pid) = (target.slot, target.pid);
+    if target.is_foreign() {
+        // Its stack is not ours to unwind, so there is nothing to wait for.
+        if slot.seize(pid.generation()) {
+            slot.wake();
+            tell(target);
+        }
+    } else if slot.mark_exiting(pid.generation()) {
+        names::release_of_killed(pid);
+        slot.wake();
+        timers::start_grace(pid, slot.kill_grace());
+    }
+}
+
+/// Runs the exit of a process whose own thread will not. The caller has claimed it.
+fn tell(target: Process) {
+    or_abort(|| {
+        let orphans = target.slot.mailbox.drain(target.pid.generation());
+        announce(target, |_| {});
+        if target.slot.told(target.pid.generation()) {
+            threads::recycle(target.slot);
+        }
+        orphans.drop_caught();
+    });
+}
+
+/// Runs an exit that was claimed when it is dropped, so that nothing can keep it from being told.
+struct Telling(Process);
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        tell(self.0);
+    }
+}
+
+/// Abandons `target`, which was killed, if it is still not out of user code.
+pub(crate) fn abandon_killed(target: Process) {
+    abandon(target, "was killed".to_owned(), |slot, generation| slot.take(generation));
+}
+
+/// Abandons `target`, which is to end with its parent, for `reason`, if it is still not out of user
+/// code.
+pub(crate) fn abandon_orphan(target: Process, parent: Pid, reason: &ExitReason) {
+    let cause = format!("was to end with its parent {parent}");
+    // If it was killed meanwhile: it has had its grace.
+    let claim =
+        |slot: &Slot, generation| slot.seize_for(generation, reason) || slot.take(generation);
+    abandon(target, cause, claim);
+}
+
+/// Abandons `target` if `claim` can claim its exit.
+fn abandon(target: Process, cause: String, claim: impl FnOnce(&Slot, NonZeroU64) -> bool) {
+    let Process { slot, pid } = target;
+    // Counted first, as its thread may come back and count itself out at any moment.
+    threads::count_abandoned();
+    if !claim(slot, pid.generation()) {
+        threads::count_recovered();
+        return;
+    }
+    let grace = slot.kill_grace();
+    let telling = Telling(target);
+    timers::run_detached(move || {
+        drop(telling);
+        log_caught(|| {
+            log::warn!(
+                target: "procession::abandoned",
+                "process {pid} {cause} and has not left its code after {grace:?}: its thread is \
+                 left behind",
+            );
+        });
+    });
+}

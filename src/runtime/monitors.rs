@@ -1,0 +1,140 @@
+//! Setting monitors, and forgetting them.
+
+use std::any::Any;
+use std::fmt;
+use std::num::NonZeroU64;
+
+use crate::exit::ExitReason;
+use crate::id::{MonitorRef, Pid};
+use crate::message::{Down, Message, Object, TaggedDown};
+use crate::user_code::drop_caught;
+
+use super::address::deliver;
+use super::links::{AliasMode, MakeDown, Monitor, Watcher};
+use super::mailbox::Special;
+use super::table::Process;
+
+/// What to monitor with beyond the plain [`monitor`](crate::process::monitor()).
+///
+/// OTP: the options of
+/// [`erlang:monitor/3`](https://www.erlang.org/doc/apps/erts/erlang.html#monitor/3).
+///
+/// ```
+/// use procession::prelude::*;
+/// use procession::process::MonitorOptions;
+/// use procession::TaggedDown;
+///
+/// let pid = process::spawn(|| {})?;
+/// process::monitor_with(pid, MonitorOptions::new().tag("worker"));
+///
+/// receive! {
+///     TaggedDown { tag: "worker", down } => assert_eq!(down.object, pid),
+/// }
+/// # Ok::<(), procession::process::SpawnError>(())
+/// ```
+#[derive(Default)]
+#[must_use]
+pub struct MonitorOptions {
+    tag: Option<MakeDown>,
+    alias: Option<AliasMode>,
+}
+
+impl MonitorOptions {
+    /// Neither tag nor alias.
+    pub fn new() -> MonitorOptions {
+        MonitorOptions::default()
+    }
+
+    /// The message will be a [`TaggedDown`] with this tag, instead of a [`Down`].
+    pub fn tag<T: Any + Send + fmt::Debug>(mut self, tag: T) -> MonitorOptions {
+        self.tag = Some(Box::new(|down| Message::new(TaggedDown { tag, down })));
+        self
+    }
+
+    /// The reference will be an active [`Alias`](crate::Alias) of the caller too, which ends as
+    /// `mode` says. Not that of a monitor of oneself.
+    pub fn alias(mut self, mode: AliasMode) -> MonitorOptions {
+        self.alias = Some(mode);
+        self
+    }
+}
+
+impl fmt::Debug for MonitorOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MonitorOptions")
+            .field("tagged", &self.tag.is_some())
+            .field("alias", &self.alias)
+            .finish()
+    }
+}
+
+/// Sets a monitor by `owner` on `target`.
+pub(crate) fn set(
+    owner: Process,
+    target: Option<Pid>,
+    object: Object,
+    options: MonitorOptions,
+) -> MonitorRef {
+    find_and_set(owner, target, object, options).0
+}
+
+/// As [`set`], and says whether the target was there.
+pub(crate) fn find_and_set(
+    owner: Process,
+    target: Option<Pid>,
+    object: Object,
+    options: MonitorOptions,
+) -> (MonitorRef, bool) {
+    let monitor = MonitorRef::new(owner.pid);
+    {
+        let mut links = owner.slot.links.lock();
+        if !links.is_of(owner.pid) {
+            // The owner was killed just now; nobody is left to hear of anything.
+            return (monitor, true);
+        }
+        if target == Some(owner.pid) {
+            return (monitor, true);
+        }
+        if let Some(mode) = options.alias {
+            links.aliases.insert(monitor.id, mode);
+        }
+        let entry = Monitor { target, object: object.clone(), tag: options.tag };
+        links.monitors.insert(monitor.id, entry);
+    }
+    let watcher = Watcher { pid: owner.pid, object: object.clone() };
+    let found = target.is_some_and(|target| watch(target, monitor, watcher));
+    if found {
+        if !owner.is_running() {
+            // Others may have run its exit meanwhile, and found no watcher to remove.
+            let removed = owner.slot.links.lock().monitors.remove(&monitor.id);
+            let entry = removed.unwrap_or(Monitor { target, object, tag: None });
+            drop_caught(forget(monitor.id, entry));
+        }
+    } else {
+        let down = Down { monitor, object, reason: ExitReason::NoProc };
+        deliver(owner.pid, Special::Down(down).into());
+    }
+    (monitor, found)
+}
+
+/// Enters a watcher with `target`. False if that has ended.
+fn watch(target: Pid, monitor: MonitorRef, watcher: Watcher) -> bool {
+    let mut links = Process::of(target).slot.links.lock();
+    let open = links.is_of(target);
+    if open {
+        links.watchers.insert(monitor.id, watcher);
+    }
+    open
+}
+
+/// Removes a monitor that is out of its owner's table from its target's. Returns its tag, to be
+/// dropped.
+pub(crate) fn forget(monitor: NonZeroU64, entry: Monitor) -> Option<MakeDown> {
+    if let Some(target) = entry.target {
+        let mut links = Process::of(target).slot.links.lock();
+        if links.is_of(target) {
+            links.watchers.remove(&monitor);
+        }
+    }
+    entry.tag
+}

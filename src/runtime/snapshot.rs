@@ -1,0 +1,114 @@
+//! A look at a process.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::id::Pid;
+use crate::message::Object;
+
+use super::names;
+use super::slot::Slot;
+use super::table::Process;
+
+/// What a process is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// It runs, or waits for something the runtime does not know of.
+    Running,
+    /// It waits in a call of the runtime.
+    Waiting,
+    /// It waits, and has [given back](crate::process::hibernate) what it does not need for that.
+    Hibernating,
+}
+
+/// A look at a process, as returned by [`info`](crate::process::info()). It is out of date as soon
+/// as it is made.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Info {
+    /// Which process it is.
+    pub pid: Pid,
+    /// Its registered name.
+    pub name: Option<Arc<str>>,
+    /// What it has called itself by [`set_label`](crate::process::set_label).
+    pub label: Option<Arc<str>>,
+    /// What it is doing.
+    pub status: Status,
+    /// Whether it traps exits.
+    pub trap_exit: bool,
+    /// Whether its thread belongs to the program rather than to the runtime.
+    pub foreign: bool,
+    /// The processes it is linked to, in order.
+    pub links: Vec<Pid>,
+    /// What it monitors, a process for each monitor.
+    pub monitors: Vec<Object>,
+    /// Who monitors it, a process for each monitor.
+    pub monitored_by: Vec<Pid>,
+    /// How many messages wait in its mailbox, sorted or in transit.
+    pub message_queue_len: usize,
+    /// How many messages it has received.
+    pub messages_received: u64,
+    /// The process that spawned it, the one that spawned that, and so on, up to sixteen.
+    pub ancestors: Arc<[Pid]>,
+    /// What it was started as, if that was by [`proc_lib`](crate::proc_lib).
+    pub initial_call: Option<&'static str>,
+    /// How long ago it started.
+    pub age: Duration,
+}
+
+impl Info {
+    /// The process that spawned it; `None` for a thread of the program's own.
+    pub fn parent(&self) -> Option<Pid> {
+        self.ancestors.first().copied()
+    }
+}
+
+/// Looks at a process, if it is alive.
+pub(crate) fn of_alive(process: Process) -> Option<Info> {
+    let info = process.is_running().then(|| of(process))?;
+    // If it ended meanwhile, what was read may be another's.
+    process.is_running().then_some(info)
+}
+
+/// Looks at a process without asking whether it is alive.
+pub(crate) fn of(process: Process) -> Info {
+    let Process { slot, pid } = process;
+    let profile = slot.profile.lock().clone();
+    let (links, monitors, monitored_by) = {
+        let links = slot.links.lock();
+        (
+            links.peers.keys().copied().collect(),
+            links.monitors.values().map(|monitor| monitor.object.clone()).collect(),
+            links.watchers.values().map(|watcher| watcher.pid).collect(),
+        )
+    };
+    Info {
+        pid,
+        name: names::name_of(pid),
+        label: profile.label,
+        status: status_of(slot),
+        trap_exit: process.traps_exits(),
+        foreign: process.is_foreign(),
+        links,
+        monitors,
+        monitored_by,
+        message_queue_len: slot.mailbox.len(),
+        messages_received: slot.mailbox.received(),
+        ancestors: profile.ancestors,
+        initial_call: profile.initial_call,
+        age: profile.started.elapsed(),
+    }
+}
+
+fn status_of(slot: &Slot) -> Status {
+    // A process that was woken up takes the mark away itself, a moment later.
+    if !slot.is_parked() {
+        Status::Running
+    } else if slot.hibernates.load(Ordering::Relaxed) {
+        Status::Hibernating
+    } else {
+        Status::Waiting
+    }
+}

@@ -1,0 +1,138 @@
+//! Sorting what has arrived: each signal is judged, each message queued.
+
+use crate::exit::ExitReason;
+use crate::message::{Exit, Message};
+use crate::user_code::{drop_caught, drop_each_caught};
+
+use super::links::{MakeDown, Verdict, judge};
+use super::mailbox::{Entry, Envelope, ExitCause, ExitSignal, Mark, Signal, Special};
+use super::monitors::forget;
+use super::table::Process;
+
+/// What sorting makes of one envelope.
+enum Sorted {
+    /// The tag of a monitor that the message has ended is dropped as what is of no use.
+    Queue(Entry, Option<MakeDown>),
+    /// It is of no use; dropped when the queue is back in its place, as that runs user code.
+    Drop(Signal),
+    /// It was for one who has lived here before; its client is told, then too.
+    Bounce(Signal),
+    Die(ExitReason),
+}
+
+impl Process {
+    /// Sorts what had arrived when it was called.
+    pub(crate) fn sort(self) {
+        let mailbox = &self.slot.mailbox;
+        let arrived = mailbox.in_transit();
+        if arrived == 0 {
+            return;
+        }
+        let mut queue = mailbox.open();
+        let mut useless = Vec::new();
+        let mut stale = Vec::new();
+        let mut tags = Vec::new();
+        let mut doom = None;
+        for _ in 0..arrived {
+            let Ok(envelope) = mailbox.take() else { break };
+            match self.admit(mailbox.count_taken(), envelope) {
+                Sorted::Queue(entry, tag) => {
+                    queue.push(entry);
+                    tags.extend(tag);
+                }
+                Sorted::Drop(signal) => useless.push(signal),
+                Sorted::Bounce(signal) => stale.push(signal),
+                Sorted::Die(reason) => {
+                    doom = Some(reason);
+                    break;
+                }
+            }
+        }
+        drop(queue);
+        if let Some(reason) = doom {
+            self.doom(reason);
+        }
+        stale.iter_mut().for_each(Signal::bounce);
+        drop_each_caught(stale);
+        drop_each_caught(useless);
+        drop_each_caught(tags);
+    }
+
+    /// Sorts the envelope that was just taken.
+    pub(crate) fn let_in(self, envelope: Envelope) {
+        let mailbox = &self.slot.mailbox;
+        match self.admit(mailbox.count_taken(), envelope) {
+            Sorted::Queue(entry, tag) => {
+                mailbox.open().push(entry);
+                drop_caught(tag);
+            }
+            Sorted::Drop(signal) => drop_caught(signal),
+            Sorted::Bounce(mut signal) => {
+                signal.bounce();
+                drop_caught(signal);
+            }
+            Sorted::Die(reason) => self.doom(reason),
+        }
+    }
+
+    fn admit(self, place: Mark, Envelope { generation, signal }: Envelope) -> Sorted {
+        if generation != self.pid.generation() {
+            return Sorted::Bounce(signal);
+        }
+        match signal {
+            Signal::Message(message) => Sorted::Queue(entry(place, message), None),
+            Signal::Special(special) => self.admit_special(place, *special),
+        }
+    }
+
+    fn admit_special(self, place: Mark, special: Special) -> Sorted {
+        match special {
+            Special::Aliased(alias, message) => {
+                let (admitted, ended) = self.slot.links.lock().admit_aliased(alias);
+                let tag = ended.and_then(|monitor| forget(alias, monitor));
+                if admitted {
+                    Sorted::Queue(entry(place, message), tag)
+                } else {
+                    Sorted::Drop(Signal::Message(message))
+                }
+            }
+            Special::Exit(signal) => self.admit_exit(place, signal),
+            Special::Down(down) => {
+                let id = down.monitor.id;
+                let fired = self.slot.links.lock().remove_fired(id);
+                let Some(fired) = fired else { return Sorted::Drop(Special::Down(down).into()) };
+                let message = match fired.tag {
+                    Some(tag) => tag(down),
+                    None => Message::new(down),
+                };
+                Sorted::Queue(Entry { place, monitor: Some(id), message }, None)
+            }
+        }
+    }
+
+    fn admit_exit(self, place: Mark, signal: ExitSignal) -> Sorted {
+        let mut links = self.slot.links.lock();
+        let active = match signal.cause {
+            ExitCause::Link(id) => links.has_link(signal.from, id),
+            ExitCause::Request | ExitCause::Timer => true,
+        };
+        let verdict = judge(self.pid, self.trap_exit(), active, &signal);
+        // The link by which it dies stays: its parent sees by that that it has not gone on.
+        if active && !matches!(verdict, Verdict::Die(_)) && signal.is_of_link() {
+            links.peers.remove(&signal.from);
+        }
+        drop(links);
+        match verdict {
+            Verdict::Drop => Sorted::Drop(Special::Exit(signal).into()),
+            Verdict::Deliver => {
+                let ExitSignal { from, reason, .. } = signal;
+                Sorted::Queue(entry(place, Message::new(Exit { from, reason })), None)
+            }
+            Verdict::Die(reason) => Sorted::Die(reason),
+        }
+    }
+}
+
+fn entry(place: Mark, message: Message) -> Entry {
+    Entry { place, monitor: None, message }
+}

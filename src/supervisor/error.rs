@@ -1,0 +1,75 @@
+//! Why a supervisor does not do what it is asked.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::exit::{CallError, ExitReason};
+use crate::id::Pid;
+
+use super::SpecError;
+
+/// Error returned from what a supervisor is asked.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum SupervisorError {
+    /// There is a child with this id, which runs.
+    AlreadyStarted(Pid),
+    /// There is a child with this id, which does not run.
+    AlreadyPresent,
+    /// The child spec is wrong.
+    Spec(SpecError),
+    /// The child failed to start, for this reason.
+    Failed(ExitReason),
+    /// The child has chosen not to start. Unless it is temporary, the supervisor keeps it.
+    Ignored,
+    /// There are as many children as there may be.
+    MaxChildren,
+    /// There is no such child.
+    NotFound,
+    /// The child runs.
+    Running,
+    /// The child is about to be started again.
+    Restarting,
+    /// There was no answer.
+    Call(CallError),
+}
+
+impl fmt::Display for SupervisorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlreadyStarted(pid) => write!(f, "already started as {pid}"),
+            Self::AlreadyPresent => f.write_str("the child is there already, and does not run"),
+            Self::Spec(error) => write!(f, "the child spec is wrong: {error}"),
+            Self::Failed(reason) => write!(f, "the child failed to start: {reason}"),
+            Self::Ignored => f.write_str("the child chose not to start"),
+            Self::MaxChildren => f.write_str("there are as many children as there may be"),
+            Self::NotFound => f.write_str("no such child"),
+            Self::Running => f.write_str("the child runs"),
+            Self::Restarting => f.write_str("the child is being restarted"),
+            Self::Call(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+impl Error for SupervisorError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Spec(error) => Some(error),
+            Self::Call(error) => Some(error),
+            Self::AlreadyStarted(_)
+            | Self::AlreadyPresent
+            | Self::Failed(_)
+            | Self::Ignored
+            | Self::MaxChildren
+            | Self::NotFound
+            | Self::Running
+            | Self::Restarting => None,
+        }
+    }
+}
+
+impl From<CallError> for SupervisorError {
+    fn from(error: CallError) -> SupervisorError {
+        SupervisorError::Call(error)
+    }
+}
