@@ -296,6 +296,50 @@ fn a_server_is_started_and_found_under_a_global_name() {
     assert_eq!(global::whereis_name("global::server"), None);
 }
 
+/// Starts a server that another process gives a global name before it asks for one, if it comes to
+/// that in time: then the error with which the start has failed.
+fn start_of_one_that_is_given_a_name() -> Option<GlobalError> {
+    const LOCAL: &str = "global::has_name";
+    let (wanted, is_over) = (global::name("global::wanted"), Arc::new(AtomicBool::new(false)));
+    let giver = {
+        let is_over = Arc::clone(&is_over);
+        move || {
+            while !is_over.load(Ordering::SeqCst) {
+                if let Some(pid) = process::whereis(LOCAL) {
+                    _ = global::register_name("global::given", pid);
+                    return;
+                }
+            }
+        }
+    };
+    let (_, giver) = process::spawn_monitor(giver).unwrap();
+    let options = StartOptions::new().name(wanted.clone());
+    let started = Echo::start_with(Ok(()), options.spawn_options(Builder::new().name(LOCAL)));
+    is_over.store(true, Ordering::SeqCst);
+    assert_eq!(down_reason(giver), ExitReason::Normal);
+    match started {
+        Ok(server) => {
+            assert_eq!(wanted.pid(), server.pid());
+            server.stop().unwrap();
+            None
+        }
+        Err(StartError::Failed(reason)) => {
+            assert_eq!(wanted.pid(), None);
+            let error = reason.downcast_ref::<GlobalError>();
+            Some(error.unwrap_or_else(|| panic!("it does not say why: {reason}")).clone())
+        }
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+// Nobody has the name that is wanted, at any time.
+#[test]
+fn a_start_by_a_global_name_fails_if_the_process_already_has_one() {
+    let refused = (0..rounds(10_000)).find_map(|_| start_of_one_that_is_given_a_name());
+    let Some(GlobalError::HasName { pid, name }) = refused else { panic!("{refused:?}") };
+    assert_eq!((process::is_alive(pid), &*name), (false, "global::given"));
+}
+
 /// Locks `resource` in a process of its own, which holds it until it ends.
 fn lock_elsewhere(id: &LockId) -> Pid {
     let (me, id) = (process::self_pid(), id.clone());

@@ -9,7 +9,7 @@ use procession::gen_server::{self, EnterLoopError, NameRefused};
 use procession::prelude::*;
 use procession::registry::{Registry, RegistryError};
 use procession::sys::SysError;
-use procession::{Object, Registrar, Via, proc_lib, sys, timer};
+use procession::{NameRefusal, Object, Registrar, Via, proc_lib, sys, timer};
 
 use crate::puppet::*;
 use crate::support::*;
@@ -122,6 +122,44 @@ fn ended_before(server: &ServerRef<Puppet>) -> usize {
     of_it.expect("it has the name").0
 }
 
+/// A registrar that tells its witness when it is asked for the name, and refuses each time: as this
+/// process has it, or for good. It is asked for nothing else.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Judge {
+    witness: Pid,
+    holder: Option<Pid>,
+}
+
+/// Why a [`Judge`] refuses for good.
+#[derive(Clone, Debug, PartialEq)]
+struct OutOfOrder;
+
+impl Registrar for Judge {
+    type Name = &'static str;
+
+    fn register_name(&self, _: &&'static str, _: Pid) -> bool {
+        unreachable!("it would have to be asked who has the name");
+    }
+
+    fn try_register_name(&self, _: &&'static str, pid: Pid) -> Result<(), NameRefusal> {
+        process::send(self.witness, Asked::Register { by: process::self_pid(), pid });
+        let for_good = NameRefusal::Failed(ExitReason::new(OutOfOrder));
+        Err(self.holder.map_or(for_good, NameRefusal::Taken))
+    }
+
+    fn unregister_name(&self, _: &&'static str) {
+        unreachable!("nobody has got it");
+    }
+
+    fn whereis_name(&self, _: &&'static str) -> Option<Pid> {
+        unreachable!("it was said with the refusal who has the name");
+    }
+
+    fn send(&self, _: &&'static str, message: Message) -> Result<(), Message> {
+        Err(message)
+    }
+}
+
 /// A registrar, or a name, that panics when it is dropped.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Fragile(Revolving);
@@ -232,6 +270,41 @@ mod a_start {
         let Err(StartError::Failed(reason)) = refused else { panic!("{refused:?}") };
         let expected = RegistryError::NoRegistry("via::no registry".into());
         assert_eq!(reason.downcast_ref(), Some(&expected), "{reason}");
+    }
+
+    /// What becomes of a start by the name of a [`Judge`] that is asked once.
+    #[track_caller]
+    fn refused_once(holder: Option<Pid>) -> StartError {
+        let via = Via::new(Judge { witness: process::self_pid(), holder }, "via::judged");
+        let init = script(|| unreachable!("init runs without the name"));
+        let refused = Puppet::start_with(init, named(&via)).unwrap_err();
+        let Asked::Register { by, pid } = expect() else { panic!("not asked") };
+        assert!(by == pid && !process::is_alive(pid));
+        assert_no_message();
+        refused
+    }
+
+    #[test]
+    fn that_is_refused_for_good_is_not_tried_again() {
+        in_process(|| {
+            let refused = refused_once(None);
+            let StartError::Failed(reason) = &refused else { panic!("{refused:?}") };
+            assert_eq!(reason.downcast_ref(), Some(&OutOfOrder));
+            assert_eq!(refused.to_string(), "the server failed to initialize: OutOfOrder");
+        });
+    }
+
+    #[test]
+    fn is_refused_by_whom_the_registrar_has_named_without_another_question() {
+        in_process(|| {
+            let holder = idle();
+            let refused = refused_once(Some(holder));
+            assert!(matches!(refused, StartError::AlreadyStarted(it) if it == holder));
+            process::exit(holder, ExitReason::Kill);
+            // It is believed: who has heard of it may find that the holder has ended since.
+            let refused = refused_once(Some(holder));
+            assert!(matches!(refused, StartError::AlreadyStarted(it) if it == holder));
+        });
     }
 
     #[test]
