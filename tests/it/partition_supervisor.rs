@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::num::NonZero;
 
+use procession::Via;
 use procession::partition_supervisor::{PartitionSupervisor, Partitions};
 use procession::prelude::*;
 use procession::registry::Registry;
@@ -86,6 +87,83 @@ fn leads_a_number_to_its_partition_and_anything_else_always_to_the_same() {
     assert_eq!(of_words.iter().collect::<BTreeSet<_>>().len(), 3, "each has its share");
     let again: Vec<_> = (0..100).map(|n| ask(&parts, format!("word {n}")).unwrap()).collect();
     assert_eq!(of_words, again);
+    parts.supervisor().stop().unwrap();
+}
+
+/// Asks for a number of each size and sign, its least and its greatest, and some between; and for
+/// all that are equal to one as all other types that have it.
+#[track_caller]
+fn assert_numbers_lead_to_their_partition(parts: &Partitions, partitions: u128) {
+    macro_rules! check {
+        ($($integer:ident)+) => {
+            let mut numbers: Vec<(Option<u128>, Option<i128>)> = Vec::new();
+            $(for number in [$integer::MIN, $integer::MIN + 1, $integer::MAX / 3, $integer::MAX]
+                .into_iter()
+                .chain(0..7)
+                .chain((0..7).map(|n: $integer| n.wrapping_neg()))
+            {
+                numbers.push((u128::try_from(number).ok(), i128::try_from(number).ok()));
+            })+
+            for (unsigned, signed) in numbers {
+                let size = unsigned.or(signed.map(i128::unsigned_abs)).unwrap();
+                let expected = (size % partitions) as usize;
+                $(
+                    let positive = unsigned.and_then(|it| $integer::try_from(it).ok());
+                    let number = positive.or(signed.and_then(|it| $integer::try_from(it).ok()));
+                    let nonzero = number.and_then(NonZero::new);
+                    let given = [
+                        number.map(|it| (it.to_string(), parts.via(it))),
+                        nonzero.map(|it| (format!("NonZero {it}"), parts.via(it))),
+                    ];
+                    for (key, via) in given.into_iter().flatten() {
+                        let partition = ServerRef::<Part>::at(via.clone()).call(WhichOne);
+                        let of = concat!(" as ", stringify!($integer), " of ");
+                        assert_eq!(partition, Ok(expected), "{key}{of}{partitions}");
+                        assert_eq!(via, parts.via(size), "{key}{of}{partitions}");
+                    }
+                )+
+            }
+        };
+    }
+    check! { u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize }
+}
+
+// Elixir: `rem(abs(key), partitions)` of every integer, which has no width there.
+#[test]
+fn leads_equal_numbers_of_each_width_and_sign_to_one_partition() {
+    for partitions in [1, 2, 3, 7] {
+        let parts = start("partition_supervisor::widths", partitions);
+        assert_numbers_lead_to_their_partition(&parts, partitions as u128);
+        parts.supervisor().stop().unwrap();
+    }
+}
+
+// Elixir: `:erlang.phash2(key, partitions)`.
+#[test]
+fn leads_what_is_no_number_by_its_hash() {
+    fn partition_of(keys: [Via; 2]) -> usize {
+        assert_eq!(keys[0], keys[1]);
+        let [one, other] = keys.map(|key| ServerRef::<Part>::at(key).call(WhichOne));
+        assert_eq!(one, other);
+        one.unwrap()
+    }
+
+    let parts = start("partition_supervisor::hashes", 2);
+    // Whatever it is made of, and whatever it looks like.
+    let mut found = [BTreeSet::new(), BTreeSet::new(), BTreeSet::new(), BTreeSet::new()];
+    for n in 0..64_u8 {
+        let twice = |key: fn(u8, &Partitions) -> Via| [key(n, &parts), key(n, &parts)];
+        let kinds: [fn(u8, &Partitions) -> Via; 4] = [
+            |n, parts| parts.via(2 * u32::from(n)..0),
+            |n, parts| parts.via([2 * n]),
+            |n, parts| parts.via(Some(2 * i128::from(n))),
+            |n, parts| parts.via(char::from(2 * n)),
+        ];
+        for (found, kind) in found.iter_mut().zip(kinds) {
+            found.insert(partition_of(twice(kind)));
+        }
+    }
+    assert!(found.iter().all(|of_kind| of_kind.len() == 2), "they are taken as even numbers");
     parts.supervisor().stop().unwrap();
 }
 
