@@ -260,6 +260,20 @@ impl Builder {
         if shutdown::is_shutting_down() {
             return Err(SpawnError::ShuttingDown);
         }
+        let spawned = self.spawn_child(parent, monitor, make_body.into_inner());
+        if spawned.is_err() {
+            parent.check().map_err(|_| SpawnError::CallerEnded)?; // It may have been killed since.
+        }
+        spawned
+    }
+
+    fn spawn_child(
+        self,
+        parent: Process,
+        monitor: Option<MonitorOptions>,
+        make_body: impl FnOnce(Pid) -> Body,
+    ) -> Result<(Pid, Option<MonitorRef>), SpawnError> {
+        let make_body = Guarded::new(make_body); // With the body in it, which may never run.
         watch_panics(); // Unless the parent was panicking when it became a process.
         // Now, as there is nobody to tell when it is needed to kill a process.
         start_service()?;
@@ -293,6 +307,11 @@ impl Builder {
         child: Process,
         monitor: Option<MonitorOptions>,
     ) -> Result<Option<MonitorRef>, SpawnError> {
+        // Who has killed it since, and looked for all that is below it, has not found the child; if
+        // it is killed from here on, that is found.
+        if !self.of_nobody && !parent.is_running() {
+            return Err(SpawnError::CallerEnded);
+        }
         if let Some(name) = &self.name {
             names::give(name, child.pid).map_err(SpawnError::Name)?;
         }

@@ -273,3 +273,27 @@ mod abandonment {
         process::send(pid, "to nobody");
     }
 }
+
+/// The processes that another has spawned, and that are alive.
+fn children_of(parent: Pid) -> Vec<Pid> {
+    let is_child = |pid: &Pid| process::info(*pid).is_some_and(|it| it.parent() == Some(parent));
+    process::processes().into_iter().filter(is_child).collect()
+}
+
+// Who has killed it and then all its children has to look for them once.
+#[test]
+fn a_process_that_is_killed_while_it_spawns_has_no_more_children_after_that() {
+    for round in 0..rounds(1_000) {
+        let (parent, monitor) = process::spawn_monitor(|| {
+            (0..50).for_each(|_| _ = process::spawn(idle_body));
+            idle_body();
+        })
+        .unwrap();
+        dither(round);
+        process::exit(parent, ExitReason::Kill);
+        children_of(parent).into_iter().for_each(|it| process::exit(it, ExitReason::Kill));
+        assert_eq!(down_reason(monitor), ExitReason::Killed);
+        // One that came too late does not run.
+        children_of(parent).into_iter().for_each(|it| _ = wait_for_exit(it));
+    }
+}
