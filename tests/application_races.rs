@@ -17,7 +17,9 @@ use procession::prelude::*;
 use procession::proc_lib;
 use procession::process::Status;
 use procession::report::{self, ApplicationEvent, HandlerId, Report};
-use procession::supervisor::{Child, ChildSpec, Restart, Shutdown, Supervised, Supervisor};
+use procession::supervisor::{
+    Child, ChildSpec, ChildType, Restart, Shutdown, Supervised, Supervisor,
+};
 
 #[path = "it/support.rs"]
 #[allow(dead_code, reason = "this binary needs few of them")]
@@ -808,6 +810,149 @@ fn next(seed: &mut u64) -> usize {
     *seed ^= *seed >> 7;
     *seed ^= *seed << 17;
     (*seed >> 20) as usize
+}
+
+/// How far an application has come, to the witness: this process does it.
+#[derive(Debug)]
+struct Mark(&'static str, Pid);
+
+/// Whose tree is a supervisor of a supervisor of a server, all of which tell how far they are.
+struct Staged(Pid);
+
+impl Staged {
+    /// All that it tells of, from its start to its stop.
+    const STAGES: [&'static str; 9] =
+        ["start", "subtree", "init", "phase", "started", "prep_stop", "leave", "stop", "stopped"];
+}
+
+fn mark(witness: Pid, stage: &'static str) {
+    process::send(witness, Mark(stage, process::self_pid()));
+}
+
+impl Callback for Staged {
+    type Args = Pid;
+
+    fn start(witness: Pid) -> Result<(Pid, Staged), StartError> {
+        mark(witness, "start");
+        let leaf = ChildSpec::new("leaf", move || {
+            mark(witness, "init");
+            let leave = move || mark(witness, "leave");
+            let options = StartOptions::new().name("application_races::leaf");
+            Ok(Leaver::start_link_with(Box::new(leave), options)?.child_pid())
+        });
+        let subtree = ChildSpec::new("subtree", move || {
+            mark(witness, "subtree");
+            let options = StartOptions::new().name("application_races::subtree");
+            Supervisor::one_for_one().child(leaf.clone()).start_link_with(options)
+        });
+        let subtree = subtree.child_type(ChildType::Supervisor);
+        let top = Supervisor::one_for_one().child(subtree).start_link()?;
+        Ok((top.child_pid(), Staged(witness)))
+    }
+
+    fn start_phase(&mut self, _: &str) -> Result<(), ExitReason> {
+        mark(self.0, "phase");
+        Ok(())
+    }
+
+    fn prep_stop(&mut self) {
+        mark(self.0, "prep_stop");
+    }
+
+    fn stop(&mut self) {
+        mark(self.0, "stop");
+    }
+}
+
+/// Starts and stops the application, in a process of its own.
+fn start_and_stop(name: &'static str) -> MonitorRef {
+    let me = process::self_pid();
+    let (_, client) = process::spawn_monitor(move || {
+        let killed = ExitReason::Killed;
+        match application::start(name) {
+            Ok(()) => {}
+            Err(ApplicationError::Start { reason, .. }) if reason == killed => {}
+            Err(error) => panic!("{error:?}"),
+        }
+        mark(me, "started");
+        match application::stop(name) {
+            Ok(()) | Err(ApplicationError::NotStarted(_)) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+        mark(me, "stopped");
+    })
+    .unwrap();
+    client
+}
+
+/// Waits until the application has come to a stage, and returns its master.
+#[track_caller]
+fn comes_to(stage: &str) -> Pid {
+    let Mark("start", master) = expect() else { panic!("it starts with something else") };
+    while stage != "start" && expect::<Mark>().0 != stage {}
+    master
+}
+
+#[test]
+fn a_master_that_is_killed_at_any_moment_takes_its_tree_along() {
+    let _world = world();
+    let staged = Application::new("staged").phase("only").callback::<Staged>(process::self_pid());
+    application::load(staged).unwrap();
+    let mut seed = 0x9e37_79b9;
+    for round in 0..rounds(900) {
+        while process::receive_match_timeout(Duration::ZERO, |it| it.is::<Mark>()).is_some() {}
+        let before = process::processes();
+        let client = start_and_stop("staged");
+        let stage = Staged::STAGES[round % Staged::STAGES.len()];
+        let master = comes_to(stage);
+        let ended = process::monitor(master);
+        dither(next(&mut seed));
+        process::exit(master, ExitReason::Kill);
+        down_reason(ended);
+        assert_eq!(down_reason(client), ExitReason::Normal, "round {round}, at {stage}");
+        // That of the master is told when the others have ended.
+        let left = process::processes().into_iter().filter(|pid| !before.contains(pid));
+        assert_eq!(left.collect::<Vec<_>>(), [], "round {round}, at {stage}");
+        assert_eq!(running(), [""; 0], "round {round}, at {stage}");
+    }
+    assert_eq!((application::start("staged"), running().len()), (Ok(()), 1));
+}
+
+/// A process that spawns many others, to which it is not linked, and then waits for ever.
+fn spawning(many: usize) -> ChildSpec<Pid> {
+    let body = move |starter: proc_lib::Starter<Pid>| {
+        process::set_trap_exit(true);
+        starter.ack(process::self_pid());
+        (0..many).for_each(|_| _ = process::spawn(idle_body));
+        idle_body();
+    };
+    ChildSpec::new("spawning", move || Ok(proc_lib::start_link(body)?)).shutdown(Shutdown::Infinity)
+}
+
+#[test]
+fn a_master_whose_time_is_over_takes_along_what_is_spawned_meanwhile() {
+    let _world = world();
+    let me = process::self_pid();
+    let mut seed = 0x9e37_79b9;
+    for round in 0..rounds(300) {
+        let spawning = Application::new("spawning").start(move || {
+            process::send(me, process::self_pid());
+            let child =
+                |supervisor: Supervisor, n: usize| supervisor.child(spawning(40).id(n.to_string()));
+            (0..4).fold(Supervisor::one_for_one(), child).start_link()
+        });
+        let timeout = Duration::from_micros(next(&mut seed) as u64 % 500);
+        let run = begin(Runner::new([spawning]).shutdown_timeout(timeout));
+        let master = expect::<Pid>();
+        dither(next(&mut seed));
+        application::terminate().unwrap();
+        assert!(outcome(run).is_err(), "round {round}: nothing was killed");
+        assert_eq!(running(), [""; 0], "round {round}");
+        let is_below =
+            |pid: &Pid| process::info(*pid).is_some_and(|it| it.ancestors.contains(&master));
+        // What was being spawned when its parent was killed is on its way out.
+        process::processes().into_iter().filter(is_below).for_each(|pid| _ = wait_for_exit(pid));
+    }
 }
 
 #[test]
