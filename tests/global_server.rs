@@ -9,13 +9,18 @@ mod support;
 
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use procession::global::{self, GlobalError, LockId};
 use procession::prelude::*;
+use procession::sys;
 
 use staging::{FOREVER, wait_until};
 use support::*;
 
 const SERVER: &str = "global_name_server";
+
+/// For one test at a time; there is no server at the beginning and at the end of each.
+static ONLY: Mutex<()> = Mutex::new(());
 
 fn kill_server() {
     exit_and_wait(process::whereis(SERVER).unwrap(), ExitReason::Kill);
@@ -41,6 +46,7 @@ fn no_timer_is_left_of_who_waited(held: &LockId, wanted: &LockId) {
 
 #[test]
 fn the_server_starts_when_it_is_needed_and_all_is_gone_when_it_ends() {
+    let _only = ONLY.lock();
     // What changes nothing does not start it.
     assert_eq!(global::whereis_name("a"), None);
     assert_eq!(global::registered_names(), []);
@@ -97,5 +103,41 @@ fn the_server_starts_when_it_is_needed_and_all_is_gone_when_it_ends() {
         });
         let racers: Vec<MonitorRef> = racers.collect();
         racers.into_iter().for_each(|it| assert_eq!(down_reason(it), ExitReason::Normal));
+    }
+    kill_server();
+}
+
+#[derive(Debug)]
+struct Nobody;
+
+impl GenServer for Nobody {
+    type Args = ();
+
+    fn init((): ()) -> InitResult<Nobody> {
+        unreachable!("init runs without the name")
+    }
+}
+
+// Another try would start the server anew.
+#[test]
+fn a_start_by_a_name_that_gets_no_answer_is_not_tried_again() {
+    let _only = ONLY.lock();
+    for _ in 0..rounds(50) {
+        global::register_name("needs it", process::self_pid()).unwrap();
+        sys::of(SERVER).suspend().unwrap();
+        let server = process::whereis(SERVER).unwrap();
+        let me = process::self_pid();
+        let start = move || {
+            let options = StartOptions::new().name(global::name("unanswered"));
+            process::send(me, Nobody::start_with((), options).unwrap_err());
+        };
+        let (_, starter) = process::spawn_monitor(start).unwrap();
+        wait_until(|| process::info(server).unwrap().message_queue_len == 1);
+        kill_server();
+        assert_eq!(down_reason(starter), ExitReason::Normal);
+        let StartError::Failed(reason) = expect() else { panic!("it has not failed") };
+        let unanswered = GlobalError::Call(CallError::Down(ExitReason::Killed));
+        assert_eq!(reason.downcast_ref(), Some(&unanswered), "{reason}");
+        assert_eq!(process::whereis(SERVER), None);
     }
 }

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use procession::global::{self, GlobalError};
 use procession::prelude::*;
 use procession::process::{Builder, SpawnError, tuning};
 
@@ -331,4 +332,37 @@ mod a_full_machine_has_room {
             }
         });
     }
+}
+
+#[derive(Debug)]
+struct Unnamed;
+
+impl GenServer for Unnamed {
+    type Args = ();
+
+    fn init((): ()) -> InitResult<Unnamed> {
+        unreachable!("init runs without the name")
+    }
+}
+
+// There is room for one process, but not for the name server, too, that is started for it.
+#[test]
+fn a_start_by_a_global_name_fails_where_there_is_no_room_for_their_server() {
+    play_alone(|| {
+        if maps_left().is_none() {
+            return;
+        }
+        let (last, monitor) = process::spawn_monitor(answer).unwrap();
+        while process::spawn(answer).is_ok() {}
+        process::exit(last, ExitReason::Kill);
+        down_reason(monitor);
+        let options = StartOptions::new().name(global::name("limits"));
+        let refused = Unnamed::start_with((), options);
+        let Err(StartError::Failed(reason)) = refused else { panic!("{refused:?}") };
+        let error = reason.downcast_ref();
+        assert!(matches!(error, Some(GlobalError::NoServer(_))), "{reason}");
+        let text = reason.to_string();
+        assert!(text.contains("the global name server could not be started"), "{text}");
+        assert!(text.contains("no room for another thread"), "{text}");
+    });
 }
