@@ -200,6 +200,10 @@ pub fn stop<T>(reason: impl Into<ExitReason>) -> Result<T, ExitReason> {
 /// From `handle_call`: end the server with `reason`; when it has ended, its name is free and its
 /// state dropped, the client gets `reply`.
 ///
+/// A server that is killed before, or ended by an exit signal in
+/// [`terminate`](GenServer::terminate), gives none: the client then gets
+/// [`CallError::Down`](crate::CallError::Down).
+///
 /// OTP: `{stop, Reason, Reply, State}`.
 pub fn stop_with_reply<S, R>(reason: impl Into<ExitReason>, reply: R) -> CallResult<S, R> {
     let stop = Some(reason.into());

@@ -11,8 +11,7 @@ use crate::id::Pid;
 use crate::message::Message;
 use crate::message::Request;
 use crate::runtime::links::Farewell;
-use crate::user_code::drop_caught;
-use crate::user_code::printed;
+use crate::user_code::{Guarded, drop_caught, printed};
 
 use super::next::{CallResult, Next, Step, Stop};
 use super::{HandleCall, HandleCast, warn};
@@ -145,7 +144,9 @@ impl<S: HandleCall<M>, M> Call<S, M> {
 }
 
 fn reply_later<R: Send + 'static>(reply_to: ReplyTo<R>, reply: R) -> Farewell {
-    Box::new(move || reply_to.reply_at_end(reply))
+    // The server may be ended before, and unwind then.
+    let reply = Guarded::new(reply);
+    Box::new(move || reply_to.reply_at_end(reply.into_inner()))
 }
 
 struct Cast<S, M> {

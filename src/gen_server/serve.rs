@@ -12,17 +12,15 @@ use crate::id::Pid;
 use crate::message::Message;
 use crate::message::Request;
 use crate::process;
-use crate::process::current::current;
+use crate::process::current::{current, ending};
 use crate::process::exit;
 use crate::process::receive;
 use crate::process::receive::Senders;
 use crate::report;
 use crate::report::{Client, Kind, Report, ServerReport};
 use crate::runtime::crash::reporting;
-use crate::runtime::table::Process;
 use crate::sys;
 use crate::sys::{DebugOptions, Event, Incoming, System, exit_of};
-use crate::user_code::drop_caught;
 use crate::user_code::{printed, printed_up_to};
 
 use super::next::{Step, Stop, Wait};
@@ -225,11 +223,12 @@ impl<S: GenServer> Server<S> {
             let report = || report::submit(&Report::Server(self.describe(&reason)));
             reporting(current(), report);
         }
-        if let Some(farewell) = farewell {
+        let process = current();
+        // Who is to end before that gives no reply any more, as anywhere else.
+        if let Some(farewell) = farewell.filter(|_| ending().is_none()) {
             // When the name is free, and the state dropped: the client may start the next one.
-            let Process { slot, pid } = current();
-            let late = slot.untold.lock().set_farewell(pid, farewell);
-            drop_caught(late); // If it was left behind.
+            let late = process.slot.untold.lock().add_farewell(process.pid, farewell);
+            drop(late); // If it was left behind just now.
         }
         reason
     }

@@ -7,7 +7,7 @@
 //! 3. The process is not alive any more: whoever changes its slot's phase runs what follows.
 //! 4. Its name is released, its timers are removed.
 //! 5. Linked children get exit signals, and are waited for (see [`children`](super::children)).
-//! 6. Its table of links is closed. The last reply is sent; other linked processes get their
+//! 6. Its table of links is closed. The last replies are sent; other linked processes get their
 //!    exit signals, then watchers their DOWNs, then waiting clients an error.
 //! 7. The slot is free when the thread has left it.
 //!
@@ -142,8 +142,8 @@ fn announce(process: Process, before: impl FnOnce(Process)) {
     let tags: Vec<_> =
         links.monitors.into_iter().map(|(id, entry)| monitors::forget(id, entry)).collect();
     before(process);
-    let farewell = process.slot.untold.lock().take_farewell();
-    farewell.into_iter().for_each(|farewell| farewell());
+    let farewells = process.slot.untold.lock().take_farewells();
+    farewells.into_iter().for_each(|farewell| farewell());
     for (peer, id) in links.peers.into_iter().filter(|(_, id)| !signalled.contains(id)) {
         signal_link(pid, peer, id, reason.clone());
     }

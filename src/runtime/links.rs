@@ -217,11 +217,11 @@ pub(crate) struct Untold {
     pid: Option<Pid>,
     /// Dropped then, for the parent, which waits for that.
     parent: Option<Sender<Infallible>>,
-    /// Sends the last reply, before the exit signals.
-    farewell: Option<Farewell>,
+    /// Send the last replies, before the exit signals: one of each server that it has been.
+    farewells: Vec<Farewell>,
 }
 
-/// Sends the last reply of a process.
+/// Sends the last reply of a server.
 pub(crate) type Farewell = Box<dyn FnOnce() + Send>;
 
 impl fmt::Debug for Untold {
@@ -239,21 +239,21 @@ impl Untold {
         self.pid == Some(pid)
     }
 
-    /// Keeps the last reply of `pid`.
+    /// Keeps a last reply of `pid`.
     ///
     /// # Errors
     ///
     /// Its end is told already: the reply comes back.
-    pub(crate) fn set_farewell(&mut self, pid: Pid, farewell: Farewell) -> Result<(), Farewell> {
+    pub(crate) fn add_farewell(&mut self, pid: Pid, farewell: Farewell) -> Result<(), Farewell> {
         if !self.is_of(pid) {
             return Err(farewell);
         }
-        self.farewell = Some(farewell);
+        self.farewells.push(farewell);
         Ok(())
     }
 
-    pub(crate) fn take_farewell(&mut self) -> Option<Farewell> {
-        self.farewell.take()
+    pub(crate) fn take_farewells(&mut self) -> Vec<Farewell> {
+        mem::take(&mut self.farewells)
     }
 
     /// Says what is to be dropped when the end of `pid` has been told. False if it has.

@@ -271,3 +271,25 @@ fn of_a_start_that_is_none_ends_the_process() {
     assert_eq!(become_nothing(|| init_error(ExitReason::new("unseen"))), ExitReason::Normal);
     assert_eq!(become_nothing(|| stop(ExitReason::Shutdown)), ExitReason::Shutdown);
 }
+
+// In OTP the first reply does not wait for the second server; here a last reply waits for the end
+// of the process.
+#[test]
+fn twice_gives_the_last_reply_of_each() {
+    in_process(|| {
+        let pid = proc_lib::start(|starter| {
+            starter.ack(process::self_pid());
+            for _ in 0..2 {
+                let serve =
+                    || gen_server::enter_loop(ready(Puppet::default()), StartOptions::new());
+                assert_eq!(process::catch::<()>(serve), Err(ExitReason::Shutdown));
+            }
+        });
+        let server = ServerRef::<Puppet>::from_pid(pid.unwrap());
+        client(&server, |_, _| stop_with_reply(ExitReason::Shutdown, 1));
+        client(&server, |_, _| stop_with_reply(ExitReason::Shutdown, 2));
+        let mut replies = [(); 2].map(|()| expect::<Outcome<i32>>().0.unwrap());
+        replies.sort_unstable();
+        assert_eq!(replies, [1, 2]);
+    });
+}

@@ -2,7 +2,9 @@
 
 #![allow(clippy::disallowed_methods, reason = "looks at threads of the program's own")]
 
+use std::fmt;
 use std::sync::mpsc;
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -318,6 +320,158 @@ mod stop_with_reply {
             expect_terminated(ExitReason::Normal);
             wait_for_exit(pid_of(&server));
             assert_no_message();
+        });
+    }
+
+    /// How a client waits for its reply.
+    #[derive(Clone, Copy, Debug)]
+    enum Route {
+        Call,
+        Request,
+    }
+
+    const ROUTES: [Route; 2] = [Route::Call, Route::Request];
+
+    /// Starts a process that asks `server` to do `body`, and sends the caller the [`Outcome`].
+    fn asks<R: Send + fmt::Debug + 'static>(
+        route: Route,
+        server: &ServerRef<Puppet>,
+        body: impl FnOnce(&mut Puppet, &Caller<R>) -> CallResult<Puppet, R> + Send + 'static,
+    ) -> Pid {
+        match route {
+            Route::Call => client(server, body),
+            Route::Request => {
+                let (me, server) = (process::self_pid(), server.clone());
+                process::spawn(move || {
+                    let request = server.send_request(ask(body));
+                    process::send(me, Outcome(request.receive_response(patience()).unwrap()));
+                })
+                .unwrap()
+            }
+        }
+    }
+
+    /// Starts a puppet with this grace that a client asks to end with `value`. It does `last` in
+    /// `terminate`, which has begun, and says by the receiver that its state is being dropped.
+    #[track_caller]
+    fn ends_with<R: Send + fmt::Debug + 'static>(
+        (route, grace): (Route, Duration),
+        value: R,
+        last: impl FnOnce() + Send + 'static,
+    ) -> (Pid, mpsc::Receiver<()>) {
+        let options = StartOptions::new().spawn_options(Builder::new().kill_grace(grace));
+        let server = Puppet::start_with(script(|| ready(Puppet::default())), options).unwrap();
+        let me = process::self_pid();
+        let (dropped, is_dropped) = mpsc::channel();
+        asks(route, &server, move |it, _| {
+            it.on_drop = Some(OnDrop(Box::new(move || _ = dropped.send(()))));
+            it.on_terminate = Some(Box::new(move |_| {
+                process::send(me, Begun);
+                last();
+            }));
+            stop_with_reply(reason(), value)
+        });
+        expect::<Begun>();
+        (pid_of(&server), is_dropped)
+    }
+
+    /// Asserts that the client has got no reply, as the server has ended with `reason`, nor gets
+    /// one yet.
+    #[track_caller]
+    fn expect_no_reply<R: Send + PartialEq + fmt::Debug + 'static>(reason: ExitReason) {
+        assert_eq!(expect::<Outcome<R>>(), Outcome(Err(CallError::Down(reason))));
+        assert_no_message();
+    }
+
+    /// A value, and what tells whether it was dropped.
+    fn watched() -> (Arc<()>, Weak<()>) {
+        let value = Arc::new(());
+        let watch = Arc::downgrade(&value);
+        (value, watch)
+    }
+
+    // OTP 25, run.
+    #[test]
+    fn does_not_answer_when_terminate_is_cut_short_by_a_signal() {
+        in_process(|| {
+            for (route, sent) in ROUTES.into_iter().zip([ExitReason::Kill, other_reason()]) {
+                let (value, watch) = watched();
+                let (pid, _) = ends_with((route, FOREVER), value, || process::sleep(FOREVER));
+                let killed = sent == ExitReason::Kill;
+                let end = if killed { ExitReason::Killed } else { sent.clone() };
+                assert_eq!(exit_and_wait(pid, sent), end);
+                expect_no_reply::<Arc<()>>(end);
+                assert_eq!(watch.strong_count(), 0);
+            }
+        });
+    }
+
+    // OTP 25, run.
+    #[test]
+    fn does_not_answer_when_the_server_is_killed_in_terminate_though_that_returns() {
+        in_process(|| {
+            for route in ROUTES {
+                let (value, watch) = watched();
+                let (let_go, held) = mpsc::channel::<()>();
+                let (pid, _) = ends_with((route, FOREVER), value, move || _ = held.recv());
+                let monitor = process::monitor(pid);
+                process::exit(pid, ExitReason::Kill);
+                drop(let_go);
+                assert_eq!(down_reason(monitor), ExitReason::Killed);
+                expect_no_reply::<Arc<()>>(ExitReason::Killed);
+                assert_eq!(watch.strong_count(), 0);
+            }
+        });
+    }
+
+    #[test]
+    fn does_not_answer_when_the_server_was_left_behind_in_terminate() {
+        in_process(|| {
+            for route in ROUTES {
+                let (value, watch) = watched();
+                let (let_go, held) = mpsc::channel::<()>();
+                let at = (route, Duration::ZERO);
+                let (pid, is_dropped) = ends_with(at, value, move || _ = held.recv());
+                assert_eq!(exit_and_wait(pid, ExitReason::Kill), ExitReason::Killed);
+                // The client does not wait for the thread, either.
+                expect_no_reply::<Arc<()>>(ExitReason::Killed);
+                drop(let_go);
+                assert_eq!(is_dropped.recv(), Ok(()));
+                wait_until(|| watch.strong_count() == 0);
+                assert_no_message();
+            }
+        });
+    }
+
+    #[test]
+    fn does_not_answer_when_somebody_else_is_just_telling_the_end_of_the_server() {
+        in_process(|| {
+            for route in ROUTES {
+                let (value, watch) = watched();
+                let (let_go, held) = mpsc::channel::<()>();
+                let (let_child_go, child_held) = mpsc::channel::<()>();
+                let me = process::self_pid();
+                let last = move || {
+                    let child = |body: Box<dyn FnOnce() + Send>| {
+                        Builder::new().link().kill_grace(FOREVER).spawn(body).unwrap()
+                    };
+                    child(Box::new(move || _ = child_held.recv()));
+                    process::send(me, child(Box::new(idle_body)));
+                    _ = held.recv();
+                };
+                let (pid, is_dropped) = ends_with((route, Duration::ZERO), value, last);
+                let monitors = [expect(), pid].map(process::monitor);
+                process::exit(pid, ExitReason::Kill);
+                // Who tells the end waits for the other child by now.
+                assert_eq!(down_reason(monitors[0]), ExitReason::Killed);
+                drop(let_go);
+                assert_eq!(is_dropped.recv(), Ok(()));
+                assert_no_message();
+                drop(let_child_go);
+                assert_eq!(down_reason(monitors[1]), ExitReason::Killed);
+                expect_no_reply::<Arc<()>>(ExitReason::Killed);
+                wait_until(|| watch.strong_count() == 0);
+            }
         });
     }
 }
@@ -730,6 +884,91 @@ mod a_destructor_that_panics {
             server.send_request(ask(|_, _| stop_with_reply(reason(), Opaque::new(Grenade))));
         drop(request);
         assert_eq!(down_reason(monitor), reason());
+    }
+
+    /// Lets a puppet end with a reply that cannot be dropped, whose client is gone by then, and do
+    /// `last` in `terminate`. Returns why it has ended.
+    fn end_with_lost_reply(last: fn(&mut Puppet)) -> ExitReason {
+        let server = puppet();
+        let monitor = process::monitor(pid_of(&server));
+        let me = process::self_pid();
+        let (let_go, held) = mpsc::channel::<()>();
+        let client = client(&server, move |it, _| {
+            it.on_terminate = Some(Box::new(last));
+            process::send(me, Begun);
+            _ = held.recv();
+            stop_with_reply(reason(), Opaque::new(Grenade))
+        });
+        expect::<Begun>();
+        assert_eq!(exit_and_wait(client, ExitReason::Kill), ExitReason::Killed);
+        drop(let_go);
+        expect_terminated(reason());
+        down_reason(monitor)
+    }
+
+    #[test]
+    fn of_a_reply_whose_client_is_gone_does_not_change_the_reason() {
+        assert_eq!(end_with_lost_reply(|_| {}), reason());
+        let end = end_with_lost_reply(|_| panic!("in terminate"));
+        assert_eq!(end.as_panic().unwrap().message, "in terminate");
+        assert_eq!(end_with_lost_reply(|_| process::exit_self(other_reason())), other_reason());
+    }
+
+    #[test]
+    fn of_a_reply_that_comes_too_late_for_its_client_does_not_change_the_reason() {
+        let server = puppet();
+        let monitor = process::monitor(pid_of(&server));
+        let let_go = server.hold(|_| noreply());
+        let request = ask(|_, _| stop_with_reply(reason(), Opaque::new(Grenade)));
+        let outcome = server.call_timeout(request, SHORT);
+        assert!(matches!(outcome, Err(CallError::Timeout)), "{outcome:?}");
+        drop(let_go);
+        expect_terminated(reason());
+        assert_eq!(down_reason(monitor), reason());
+    }
+
+    #[test]
+    fn of_a_last_reply_does_no_harm_when_terminate_is_cut_short() {
+        for (sent, end) in
+            [(ExitReason::Kill, ExitReason::Killed), (other_reason(), other_reason())]
+        {
+            let server = puppet();
+            let me = process::self_pid();
+            client(&server, move |it, _| {
+                it.on_terminate = Some(Box::new(move |_| {
+                    process::send(me, Begun);
+                    process::sleep(FOREVER);
+                }));
+                stop_with_reply(reason(), Opaque::new(Grenade))
+            });
+            expect::<Begun>();
+            assert_eq!(exit_and_wait(pid_of(&server), sent), end);
+            let Outcome(outcome) = expect::<Outcome<Opaque<Grenade>>>();
+            assert!(matches!(outcome, Err(CallError::Down(reason)) if reason == end));
+        }
+    }
+
+    #[test]
+    fn of_a_last_reply_does_no_harm_when_the_server_was_left_behind() {
+        let options = StartOptions::new().spawn_options(Builder::new().kill_grace(Duration::ZERO));
+        let server = Puppet::start_with(plain(), options).unwrap();
+        let me = process::self_pid();
+        let (let_go, held) = mpsc::channel::<()>();
+        let (dropped, is_dropped) = mpsc::channel();
+        client(&server, move |it, _| {
+            it.on_drop = Some(OnDrop(Box::new(move || dropped.send(()).unwrap())));
+            it.on_terminate = Some(Box::new(move |_| {
+                process::send(me, Begun);
+                _ = held.recv();
+            }));
+            stop_with_reply(reason(), Opaque::new(Grenade))
+        });
+        expect::<Begun>();
+        assert_eq!(exit_and_wait(pid_of(&server), ExitReason::Kill), ExitReason::Killed);
+        let Outcome(outcome) = expect::<Outcome<Opaque<Grenade>>>();
+        assert!(matches!(outcome, Err(CallError::Down(ExitReason::Killed))));
+        drop(let_go);
+        assert_eq!(is_dropped.recv(), Ok(()));
     }
 }
 
