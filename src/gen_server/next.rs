@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::exit::ExitReason;
 use crate::id::Alias;
 use crate::runtime::links::Farewell;
+use crate::user_code::Guarded;
 
 use super::{GenServer, HandleContinue};
 
@@ -67,20 +68,21 @@ pub(crate) trait Continuation: fmt::Debug {
 }
 
 struct ContinueWith<S, M> {
-    message: M,
+    /// It may be dropped with the server's state, whose destructor may panic, too.
+    message: Guarded<M>,
     server: PhantomData<fn(S)>,
 }
 
 impl<S, M: fmt::Debug> fmt::Debug for ContinueWith<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Continue").field(&self.message).finish()
+        f.debug_tuple("Continue").field(self.message.get()).finish()
     }
 }
 
 impl<S: HandleContinue<M>, M: fmt::Debug> Continuation for ContinueWith<S, M> {
     fn go_on(self: Box<Self>, server: &mut dyn Any, step: &mut Step) {
         let server: &mut S = server.downcast_mut().expect("the server that it was returned by");
-        step.after_cast(server.handle_continue(self.message));
+        step.after_cast(server.handle_continue(self.message.into_inner()));
     }
 }
 
@@ -267,5 +269,6 @@ impl<S: GenServer, R> Then<S> for CallResult<S, R> {
 }
 
 fn continue_with<S: HandleContinue<M>, M: fmt::Debug + 'static>(message: M) -> Wait {
+    let message = Guarded::new(message);
     Wait::Continue(Box::new(ContinueWith::<S, M> { message, server: PhantomData }))
 }

@@ -970,6 +970,28 @@ mod a_destructor_that_panics {
         drop(let_go);
         assert_eq!(is_dropped.recv(), Ok(()));
     }
+
+    #[test]
+    fn of_what_was_to_be_done_next_does_no_harm_beside_one_of_the_state() {
+        let server = puppet();
+        let monitor = process::monitor(pid_of(&server));
+        let me = process::self_pid();
+        let (let_go, held) = mpsc::channel::<()>();
+        client(&server, move |it, _| {
+            it.on_drop = Some(OnDrop(Box::new(|| panic!("in the destructor of a state"))));
+            process::send(me, Begun);
+            _ = held.recv();
+            let grenade = Grenade;
+            reply(()).then(go_on(move |_| {
+                drop(grenade);
+                noreply()
+            }))
+        });
+        expect::<Begun>();
+        process::exit(pid_of(&server), ExitReason::Kill);
+        drop(let_go);
+        assert_eq!(down_reason(monitor), ExitReason::Killed);
+    }
 }
 
 mod owned {
