@@ -375,4 +375,15 @@ mod tests {
         unlink(me, past);
         assert!(links.lock().peers.is_empty());
     }
+
+    #[test]
+    fn a_last_reply_that_comes_when_the_end_has_been_told_comes_back() {
+        let mut untold = Untold::of(pid(1));
+        assert!(untold.add_farewell(pid(1), Box::new(|| {})).is_ok());
+        assert!(untold.add_farewell(pid(2), Box::new(|| {})).is_err());
+        assert_eq!(untold.take_farewells().len(), 1);
+        let mut told = Untold::default();
+        assert!(told.add_farewell(pid(1), Box::new(|| {})).is_err());
+        assert!(told.take_farewells().is_empty());
+    }
 }
