@@ -5,6 +5,7 @@
 use std::env;
 use std::fs;
 use std::process::Command;
+use std::sync::mpsc;
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
@@ -13,11 +14,16 @@ use parking_lot::Mutex;
 use procession::global::{self, GlobalError};
 use procession::prelude::*;
 use procession::process::{Builder, SpawnError, tuning};
+use procession::timer;
 
+#[path = "it/staging.rs"]
+#[allow(dead_code, reason = "this binary needs few of them")]
+mod staging;
 #[path = "it/support.rs"]
 #[allow(dead_code, reason = "this binary needs few of them")]
 mod support;
 
+use staging::*;
 use support::*;
 
 /// Where a machine with raised limits is taken at its word.
@@ -43,6 +49,10 @@ fn fill() -> (Vec<Pid>, Option<SpawnError>) {
         }
     }
     (pids, None)
+}
+
+fn fill_with_idle() {
+    while let Ok(_pid) = process::spawn(answer) {}
 }
 
 /// Plays `scene` in a program of its own, which has all the room there is: this one, running the
@@ -242,10 +252,6 @@ mod a_full_machine_has_room {
         }
     }
 
-    fn fill_with_idle() {
-        while let Ok(_pid) = process::spawn(answer) {}
-    }
-
     fn child_of(supervisor: &SupervisorRef) -> Pid {
         let children = supervisor.which_children().unwrap();
         let [child] = &children[..] else { panic!("{children:?}") };
@@ -365,4 +371,70 @@ fn a_start_by_a_global_name_fails_where_there_is_no_room_for_their_server() {
         assert!(text.contains("the global name server could not be started"), "{text}");
         assert!(text.contains("no room for another thread"), "{text}");
     });
+}
+
+/// On a full machine there is no other thread for it.
+mod an_end_that_the_timer_thread_tells {
+    use super::*;
+
+    /// Lets the caller, which `test` is not, have a child that is busy until `held` is let go.
+    fn start_busy_child(test: Pid, held: mpsc::Receiver<()>) {
+        let builder = Builder::new().link().kill_grace(FOREVER);
+        let body = move || {
+            _ = held.recv();
+            process::checkpoint();
+        };
+        let child = builder.spawn(body).unwrap();
+        process::send(test, [process::self_pid(), child]);
+    }
+
+    /// Lets `kill` end one that has a child which is busy until `let_go` is dropped.
+    #[track_caller]
+    fn assert_waits_for_no_child(let_go: mpsc::Sender<()>, kill: fn(Pid)) {
+        let [parent, child] = expect();
+        let monitors = [parent, child].map(process::monitor);
+        fill_with_idle();
+        kill(parent);
+        assert_eq!(down_reason(monitors[0]), ExitReason::Killed);
+        // Other timers expire meanwhile.
+        timer::send_after(Duration::from_millis(1), process::self_pid(), "a timer");
+        assert_eq!(expect::<&str>(), "a timer");
+        assert!(process::is_alive(child));
+        drop(let_go);
+        assert_eq!(down_reason(monitors[1]), ExitReason::Killed);
+    }
+
+    #[test]
+    fn of_one_that_was_killed_waits_for_no_child() {
+        play_alone(|| {
+            if maps_left().is_none() {
+                return;
+            }
+            let (test, (let_go, held)) = (process::self_pid(), mpsc::channel());
+            let (_busy, is_held) = mpsc::channel::<()>();
+            let body = move || {
+                start_busy_child(test, held);
+                _ = is_held.recv();
+            };
+            Builder::new().kill_grace(Duration::ZERO).spawn(body).unwrap();
+            assert_waits_for_no_child(let_go, |pid| process::exit(pid, ExitReason::Kill));
+        });
+    }
+
+    #[test]
+    fn of_a_thread_of_the_programs_own_waits_for_no_child() {
+        play_alone(|| {
+            if maps_left().is_none() {
+                return;
+            }
+            let (test, (let_go, held)) = (process::self_pid(), mpsc::channel());
+            let (_busy, is_held) = mpsc::channel::<()>();
+            thread::spawn(move || {
+                start_busy_child(test, held);
+                _ = is_held.recv();
+            });
+            let kill = |pid| _ = timer::kill_after(Duration::from_millis(1), pid);
+            assert_waits_for_no_child(let_go, kill);
+        });
+    }
 }
