@@ -167,3 +167,123 @@ pub(crate) fn release_of_killed(pid: Pid) {
         names.lost.insert(pid, name);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use crate::process::{exit_self, is_alive, register, self_pid, unregister, whereis};
+
+    use super::super::detached::spawn_detached;
+    use super::*;
+    use crate::exit::ExitReason;
+
+    /// Runs a closure when it is dropped.
+    struct OnDrop<F: FnMut()>(F);
+
+    impl<F: FnMut()> Drop for OnDrop<F> {
+        fn drop(&mut self) {
+            (self.0)();
+        }
+    }
+
+    /// A process that has a name, and unregisters that as it unwinds.
+    struct Owner {
+        pid: Pid,
+        /// Dropped to let it unwind.
+        let_go: mpsc::Sender<()>,
+        /// What came of its attempt.
+        unregistered: mpsc::Receiver<Result<(), NameError>>,
+        /// Until this is dropped it does not end.
+        end: mpsc::Sender<()>,
+    }
+
+    fn owner(name: &'static str) -> Owner {
+        let (let_go, held) = mpsc::channel::<()>();
+        let (tell, unregistered) = mpsc::channel();
+        let (end, may_end) = mpsc::channel::<()>();
+        let (begun, has_begun) = mpsc::channel();
+        let body = move || {
+            let _unregister = OnDrop(move || {
+                _ = tell.send(unregister(name));
+                _ = may_end.recv();
+            });
+            begun.send(()).unwrap();
+            _ = held.recv();
+            exit_self(ExitReason::Shutdown);
+        };
+        let pid = spawn_detached(body).unwrap();
+        has_begun.recv().unwrap();
+        register(name, pid).unwrap();
+        Owner { pid, let_go, unregistered, end }
+    }
+
+    fn is_lost(pid: Pid) -> bool {
+        NAMES.lock().lost.contains_key(&pid)
+    }
+
+    /// Waits until nothing is kept of `pid` any more.
+    #[track_caller]
+    fn wait_until_forgotten(pid: Pid) {
+        let start = std::time::Instant::now();
+        while is_lost(pid) || name_of(pid).is_some() {
+            assert!(start.elapsed().as_secs() < 20, "something is left of {pid}");
+            thread::yield_now();
+        }
+    }
+
+    /// Begins the kill of an owner in two steps, as [`exit`](super::super::exit) does,
+    /// and lets somebody take the name after one of them.
+    fn taken_over(name: &'static str, after_first: bool) {
+        let Owner { pid, let_go, unregistered, end } = owner(name);
+        let heir = self_pid();
+        assert!(Process::of(pid).slot.mark_exiting(pid.generation()));
+        assert!(!is_alive(pid));
+        if after_first {
+            register(name, heir).unwrap();
+        }
+        release_of_killed(pid);
+        if !after_first {
+            register(name, heir).unwrap();
+        }
+        assert!(is_lost(pid));
+
+        // It takes for its own what is the heir's by now.
+        drop(let_go);
+        assert!(unregistered.recv().unwrap().is_err());
+        assert_eq!(whereis(name), Some(heir));
+        drop(end);
+        wait_until_forgotten(pid);
+        assert_eq!(whereis(name), Some(heir));
+        unregister(name).unwrap();
+    }
+
+    #[test]
+    fn a_name_that_is_taken_before_the_kill_has_released_it_stays_with_the_heir() {
+        taken_over("names::tests::before", true);
+    }
+
+    #[test]
+    fn a_name_that_is_taken_when_the_kill_has_released_it_stays_with_the_heir() {
+        taken_over("names::tests::after", false);
+    }
+
+    #[test]
+    fn a_kill_that_comes_to_release_the_name_when_the_process_has_ended_keeps_nothing() {
+        const NAME: &str = "names::tests::late";
+        for is_taken in [false, true] {
+            let Owner { pid, let_go, unregistered, end } = owner(NAME);
+            assert!(Process::of(pid).slot.mark_exiting(pid.generation()));
+            if is_taken {
+                register(NAME, self_pid()).unwrap();
+            }
+            drop((let_go, end));
+            assert!(unregistered.recv().unwrap().is_err());
+            wait_until_forgotten(pid);
+            release_of_killed(pid);
+            assert!(!is_lost(pid));
+            assert_eq!(unregister(NAME).is_ok(), is_taken);
+        }
+    }
+}

@@ -15,6 +15,7 @@ use parking_lot::{Condvar, Mutex};
 use procession::prelude::*;
 use procession::process::Builder;
 
+use crate::staging::*;
 use crate::support::*;
 
 const ROUNDS: usize = 10_000;
@@ -374,6 +375,49 @@ mod names {
             // The exit of the old owner has not taken the name with it.
             assert_eq!(process::whereis(NAME), Some(me));
             process::unregister(NAME).unwrap();
+        });
+    }
+
+    #[test]
+    fn a_name_that_is_taken_over_while_its_owner_is_killed_is_not_the_owners_to_give_away() {
+        const NAME: &str = "races::names::killed";
+        let taker = || {
+            let me = process::self_pid();
+            let mut tries = 0_u32;
+            while process::register(NAME, me).is_err() {
+                tries += 1;
+                if tries > 2_000 {
+                    thread::yield_now(); // The killer may need this core.
+                }
+            }
+            idle_body();
+        };
+        repeat(move |_| {
+            let me = process::self_pid();
+            let (owner, monitor) =
+                begun(Builder::new().name(NAME).kill_grace(FOREVER), move || {
+                    let _act = OnDrop(|| {
+                        // Until the name is another's, be it while the kill is still under way.
+                        while process::whereis(NAME).is_none() {
+                            thread::yield_now();
+                        }
+                        process::send(me, process::unregister(NAME).is_ok());
+                    });
+                    idle_body();
+                });
+            let gate = Gate::default();
+            let at_gate = gate.clone();
+            let heir = process::spawn(move || {
+                at_gate.pass();
+                taker();
+            })
+            .unwrap();
+            gate.pass();
+            process::exit(owner, ExitReason::Kill);
+            assert!(!expect::<bool>(), "the owner has unregistered the heir");
+            assert_eq!(down_reason(monitor), ExitReason::Killed);
+            assert_eq!(process::whereis(NAME), Some(heir));
+            assert_eq!(exit_and_wait(heir, ExitReason::Shutdown), ExitReason::Shutdown);
         });
     }
 }
