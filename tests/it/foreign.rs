@@ -4,7 +4,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::panic::{catch_unwind, panic_any};
+use std::panic::{catch_unwind, panic_any, resume_unwind};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -61,6 +61,15 @@ impl<T> Thread<T> {
     fn join_panicked(self) -> String {
         drop(self.let_go);
         message_of(self.handle.join().err().expect("the thread has not panicked"))
+    }
+
+    /// Waits until the thread has ended, in whatever way, and returns what others hear of that.
+    #[track_caller]
+    fn end(self) -> ExitReason {
+        let monitor = process::monitor(self.pid);
+        drop(self.let_go);
+        _ = self.handle.join();
+        down_reason(monitor)
     }
 }
 
@@ -198,11 +207,7 @@ mod the_end_of_a_thread {
 
     #[test]
     fn is_the_panic_that_has_ended_it() {
-        let thread = thread(|| panic!("a panic of the program's own"));
-        let monitor = process::monitor(thread.pid);
-        thread.join_panicked();
-
-        let reason = down_reason(monitor);
+        let reason = thread(|| panic!("a panic of the program's own")).end();
         let panic = reason.as_panic().expect("a panic");
         assert_eq!(panic.message, "a panic of the program's own");
         assert!(panic.location.as_ref().unwrap().starts_with(file!()), "{panic:?}");
@@ -221,21 +226,37 @@ mod the_end_of_a_thread {
         assert!(down_reason(monitor).as_panic().is_some());
     }
 
-    #[test]
-    fn is_the_panic_of_a_scoped_thread() {
-        let (known, pids) = mpsc::channel();
-        let (let_go, held) = mpsc::channel::<()>();
-        thread::scope(|scope| {
-            let thread = scope.spawn(move || {
-                known.send(process::self_pid()).unwrap();
-                _ = held.recv();
-                panic!("a panic in a scope");
-            });
-            let monitor = process::monitor(pids.recv().unwrap());
-            drop(let_go);
-            thread.join().unwrap_err();
-            assert_eq!(down_reason(monitor).as_panic().unwrap().message, "a panic in a scope");
+    /// Lets a thread that has a busy child end by a panic, and waits until that is known.
+    #[track_caller]
+    fn with_busy_child(grace: Duration) -> Busy {
+        let me = process::self_pid();
+        let thread = thread(move || {
+            let builder = Builder::new().link().kill_grace(grace);
+            process::send(me, Opaque::new(busy(builder, process::checkpoint)));
+            panic!("a panic of the program's own");
         });
+        let monitor = process::monitor(thread.pid);
+        drop(thread.let_go);
+        let child = expect::<Opaque<Busy>>().into_inner();
+        assert!(down_reason(monitor).as_panic().is_some());
+        thread.handle.join().unwrap_err();
+        child
+    }
+
+    #[test]
+    fn does_not_wait_for_a_child_that_is_busy() {
+        let child = with_busy_child(FOREVER);
+        assert!(process::is_alive(child.pid));
+        let monitor = process::monitor(child.pid);
+        drop(child.let_go);
+        assert!(down_reason(monitor).as_panic().is_some());
+    }
+
+    #[test]
+    fn has_a_child_abandoned_that_is_busy_for_longer_than_its_grace() {
+        let child = with_busy_child(Duration::from_millis(1));
+        assert!(wait_for_exit(child.pid).as_panic().is_some());
+        drop(child.let_go);
     }
 
     #[test]
@@ -245,54 +266,53 @@ mod the_end_of_a_thread {
             let _guard = OnDrop(|| {
                 process::send(me, process::self_pid());
                 process::catch(|| panic!("another panic")).unwrap_err();
+                // None that the hook has seen.
+                process::catch(|| resume_unwind(Box::new("a payload"))).unwrap_err();
             });
             panic!("the first panic");
         });
-        let (pid, monitor) = (thread.pid, process::monitor(thread.pid));
-        assert_eq!(thread.join_panicked(), "the first panic");
+        let pid = thread.pid;
+        assert_eq!(thread.end().as_panic().unwrap().message, "the first panic");
         assert_eq!(expect::<Pid>(), pid);
-        assert_eq!(down_reason(monitor).as_panic().unwrap().message, "the first panic");
+    }
+
+    #[track_caller]
+    fn is_normal_after(ends: impl IntoIterator<Item = fn()>) {
+        ends.into_iter().for_each(|end| assert_eq!(thread(end).end(), ExitReason::Normal));
+    }
+
+    fn catch_a_panic() {
+        catch_unwind(|| panic!("a panic that is caught")).unwrap_err();
     }
 
     #[test]
     fn is_normal_after_panics_that_were_caught() {
         let ends: [fn(); 4] = [
             || {
-                catch_unwind(|| panic!("a panic that is caught")).unwrap_err();
+                catch_a_panic();
                 process::self_pid();
             },
             || {
-                catch_unwind(|| panic!("a panic that is caught")).unwrap_err();
+                catch_a_panic();
                 process::whereis("foreign::nobody");
                 process::checkpoint();
             },
             || _ = process::catch(|| panic!("a panic that is caught")).unwrap_err(),
             || {
                 let _guard = OnDrop(|| _ = process::self_pid());
-                catch_unwind(|| panic!("a panic that is caught")).unwrap_err();
+                catch_a_panic();
             },
         ];
-        for end in ends {
-            let thread = thread(end);
-            let monitor = process::monitor(thread.pid);
-            thread.join();
-            assert_eq!(down_reason(monitor), ExitReason::Normal);
-        }
+        is_normal_after(ends);
     }
 
     #[test]
     fn is_normal_after_panics_of_destructors_that_the_runtime_has_called() {
-        /// A name or its registrar.
+        /// Its destructor panics.
         #[derive(Debug, PartialEq, Eq, Hash)]
-        struct Bomb;
+        struct Nobody(Bomb);
 
-        impl Drop for Bomb {
-            fn drop(&mut self) {
-                panic!("a destructor");
-            }
-        }
-
-        impl Registrar for Bomb {
+        impl Registrar for Nobody {
             type Name = u8;
 
             fn register_name(&self, _: &u8, _: Pid) -> bool {
@@ -310,37 +330,52 @@ mod the_end_of_a_thread {
             }
         }
 
-        let ends: [fn(); 3] = [
+        let ends: [fn(); 4] = [
             || drop(ExitReason::new(Bomb)),
-            || drop(Via::new(Bomb, 1)),
+            || drop(Via::new(Nobody(Bomb), 1)),
             || _ = process::catch(|| panic_any(OnDrop(|| panic!("a payload")))).unwrap_err(),
+            || {
+                catch_a_panic();
+                drop(ExitReason::new(Bomb));
+            },
         ];
-        for end in ends {
-            let thread = thread(end);
-            let monitor = process::monitor(thread.pid);
-            thread.join();
-            assert_eq!(down_reason(monitor), ExitReason::Normal);
-        }
+        is_normal_after(ends);
     }
 
     #[test]
     fn is_the_last_panic_after_one_that_was_caught() {
         let thread = thread(|| {
-            catch_unwind(|| panic!("a panic that is caught")).unwrap_err();
+            catch_a_panic();
             panic!("a panic that is not");
         });
-        let monitor = process::monitor(thread.pid);
-        thread.join_panicked();
-        assert_eq!(down_reason(monitor).as_panic().unwrap().message, "a panic that is not");
+        assert_eq!(thread.end().as_panic().unwrap().message, "a panic that is not");
     }
 
     #[test]
-    fn is_the_kill_of_one_that_panics_as_it_was_killed() {
-        let thread = thread(|| process::send(process::self_pid(), ()));
-        let monitor = process::monitor(thread.pid);
-        process::exit(thread.pid, ExitReason::Kill);
-        thread.join_panicked();
+    fn is_the_kill_of_one_that_is_killed_as_it_panics() {
+        let me = process::self_pid();
+        let (let_go, held) = mpsc::channel::<()>();
+        let thread = thread(move || {
+            let _guard = OnDrop(move || {
+                process::send(me, Begun);
+                _ = held.recv();
+                // Nothing of this panics once more, which would abort the program.
+                process::send(me, process::receive_timeout(FOREVER).is_some());
+                process::exit(me, reason());
+                _ = dictionary::put("key", 1);
+            });
+            panic!("a panic of the program's own");
+        });
+        let (pid, monitor) = (thread.pid, process::monitor(thread.pid));
+        let thread = thread::spawn(move || thread.join_panicked());
+        expect::<Begun>();
+        process::exit(pid, ExitReason::Kill);
         assert_eq!(down_reason(monitor), ExitReason::Killed);
+        drop(let_go);
+        assert_eq!(thread.join().unwrap(), "a panic of the program's own");
+        assert!(!expect::<bool>());
+        assert_eq!(expect::<Exit>(), Exit { from: pid, reason: reason() });
+        assert_no_message();
     }
 
     #[test]

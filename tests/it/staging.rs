@@ -23,6 +23,16 @@ impl<F: FnMut()> Drop for OnDrop<F> {
     }
 }
 
+/// Panics when it is dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a destructor");
+    }
+}
+
 /// A message that runs `on_drop` when it is dropped.
 pub(crate) fn guard(on_drop: impl FnMut() + Send + 'static) -> impl Any + Send + Debug {
     Opaque::new(OnDrop(on_drop))

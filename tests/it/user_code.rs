@@ -17,16 +17,6 @@ use procession::timer;
 use crate::staging::*;
 use crate::support::*;
 
-/// Panics when it is dropped.
-#[derive(Clone, Debug, PartialEq)]
-struct Bomb;
-
-impl Drop for Bomb {
-    fn drop(&mut self) {
-        panic!("a destructor");
-    }
-}
-
 mod dictionary_values {
     use super::*;
 
