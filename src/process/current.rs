@@ -94,11 +94,14 @@ fn panic_began(info: &PanicHookInfo<'_>) {
     PANICKED.set(Some(panicked));
 }
 
-/// Forgets the panic with this message, which the runtime has caught.
+/// Forgets the panic with this message, which the runtime has caught, and those since: they were in
+/// destructors that ran because of it, or it would not have come so far.
 #[cold]
 fn panic_caught(message: &str) {
     if let Some(mut panicked) = PANICKED.take() {
-        panicked.panics.pop_if(|last| last.message == message);
+        if let Some(place) = panicked.panics.iter().rposition(|it| it.message == message) {
+            panicked.panics.truncate(place);
+        }
         PANICKED.set(Some(panicked));
         _ = process_that_panicked();
     }

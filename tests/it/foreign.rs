@@ -276,6 +276,22 @@ mod the_end_of_a_thread {
         assert_eq!(expect::<Pid>(), pid);
     }
 
+    #[test]
+    fn is_the_panic_though_others_are_caught_together_meanwhile() {
+        let thread = thread(|| {
+            let _guard = OnDrop(|| {
+                let catch = || _ = catch_unwind(|| panic!("a panic within it")).unwrap_err();
+                let body = || {
+                    let _guard = OnDrop(catch);
+                    panic!("another panic");
+                };
+                process::catch(body).unwrap_err();
+            });
+            panic!("the first panic");
+        });
+        assert_eq!(thread.end().as_panic().unwrap().message, "the first panic");
+    }
+
     #[track_caller]
     fn is_normal_after(ends: impl IntoIterator<Item = fn()>) {
         ends.into_iter().for_each(|end| assert_eq!(thread(end).end(), ExitReason::Normal));
