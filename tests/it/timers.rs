@@ -668,6 +668,37 @@ mod target {
         assert!(timer::cancel(other).is_some());
     }
 
+    /// A message whose copies are made slowly, but for the first.
+    #[derive(Debug)]
+    struct Slow {
+        copies: Arc<AtomicUsize>,
+        steps: mpsc::SyncSender<()>,
+    }
+
+    impl Clone for Slow {
+        fn clone(&self) -> Slow {
+            if self.copies.fetch_add(1, Ordering::Relaxed) > 0 {
+                // It is being made, and is made when that has been taken note of.
+                _ = self.steps.send(());
+                _ = self.steps.send(());
+            }
+            Slow { copies: Arc::clone(&self.copies), steps: self.steps.clone() }
+        }
+    }
+
+    #[test]
+    fn that_ends_while_the_next_message_is_made_keeps_nothing_of_it() {
+        let (target, copies) = (idle(), Arc::new(AtomicUsize::new(0)));
+        let watch = Arc::downgrade(&copies);
+        let (steps, taken) = mpsc::sync_channel(0);
+        let timer = timer::send_interval(SHORT, target, Slow { copies, steps });
+        taken.recv_timeout(patience()).expect("no message is made");
+        exit_and_wait(target, ExitReason::Shutdown);
+        assert_eq!(timer::read(timer), None);
+        drop(taken);
+        wait_until(|| watch.strong_count() == 0);
+    }
+
     #[test]
     fn that_ends_while_timers_are_started_keeps_none() {
         for _ in 0..rounds(1_000) {
