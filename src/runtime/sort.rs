@@ -136,3 +136,36 @@ impl Process {
 fn entry(place: Mark, message: Message) -> Entry {
     Entry { place, monitor: None, message }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use crate::id::{LinkId, Pid};
+
+    use super::super::slot::{Profile, Settings, Slot};
+    use super::*;
+
+    #[test]
+    fn a_link_goes_with_its_signal_unless_that_ends_the_process() {
+        let cases = [
+            (false, ExitReason::Shutdown, true),
+            (false, ExitReason::Normal, false),
+            (true, ExitReason::Shutdown, false),
+        ];
+        for (trap_exit, reason, stays) in cases {
+            let slot: &'static Slot = Box::leak(Box::new(Slot::new(0)));
+            let settings = Settings { trap_exit, foreign: false, kill_grace: Duration::ZERO };
+            let process = Process { slot, pid: slot.begin(Profile::new(Arc::from([])), settings) };
+            let (peer, link) = (Pid::local(1, NonZeroU64::MIN), LinkId::new());
+            slot.links.lock().peers.insert(peer, link);
+
+            let signal = ExitSignal { from: peer, reason, cause: ExitCause::Link(link) };
+            let sorted = process.admit_exit(slot.mailbox.count_taken(), signal);
+            assert_eq!(matches!(sorted, Sorted::Die(_)), stays);
+            assert_eq!(slot.links.lock().has_link(peer, link), stays);
+        }
+    }
+}

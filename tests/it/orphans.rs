@@ -295,9 +295,165 @@ mod the_end_of_a_parent {
         _ = expect::<Gone>();
     }
 
+    #[test]
+    fn waits_for_a_child_without_grace_that_waits_for_its_own_already() {
+        for _ in 0..rounds(200) {
+            let ((let_go, busy), test) = (held(), process::self_pid());
+            let body = move || {
+                let builder = Builder::new().link().kill_grace(FOREVER);
+                builder.spawn(told(test, busy)).unwrap();
+                idle_body();
+            };
+            let child: Box<dyn FnOnce() + Send> = Box::new(body);
+            let builder = Builder::new().kill_grace(Duration::ZERO);
+            let (parent, monitor, children) = parent_of(vec![(builder, child)]);
+            let (Runs(grandchild), child) = (expect(), children[0]);
+            let child_monitor = process::monitor(child);
+            process::exit(child, ExitReason::Shutdown);
+            wait_until(|| !process::is_alive(child));
+            assert_eq!(expect::<Gone>(), Gone(child));
+            process::exit(parent, reason());
+            wait_until(|| !process::is_alive(parent));
+            drop(let_go);
+
+            let next = || process::receive_timeout(patience()).unwrap();
+            assert_eq!(next().downcast::<Gone>().unwrap(), Gone(grandchild));
+            let down = next().downcast::<Down>().unwrap();
+            assert_eq!((down.monitor, down.reason), (child_monitor, ExitReason::Shutdown));
+            let down = next().downcast::<Down>().unwrap();
+            assert_eq!((down.monitor, down.reason), (monitor, reason()));
+        }
+    }
+
+    #[test]
+    fn does_not_wait_longer_than_the_grace_of_one_that_unwinds_whether_still_linked_or_not() {
+        for unlinks in [false, true] {
+            let (let_go, held) = mpsc::channel::<()>();
+            let (done, is_done) = mpsc::channel::<()>();
+            let body = move || {
+                let parent = process::info(process::self_pid()).unwrap().parent().unwrap();
+                let _done = done;
+                let _busy = OnDrop(|| {
+                    if unlinks {
+                        process::unlink(parent);
+                    }
+                    _ = held.recv();
+                });
+                idle_body();
+            };
+            let child: Box<dyn FnOnce() + Send> = Box::new(body);
+            let builder = Builder::new().kill_grace(Duration::from_millis(20));
+            let (parent, monitor, children) = parent_of(vec![(builder, child)]);
+            process::exit(parent, reason());
+            assert_eq!(down_reason(monitor), reason());
+            assert!(!process::is_alive(children[0]));
+            drop(let_go);
+            assert!(is_done.recv().is_err());
+        }
+    }
+
     /// A process that ends at the first message, and a monitor of it.
     fn idle_until_told(name: &str) -> MonitorRef {
         Builder::new().name(name).spawn_monitor(|| drop(process::receive())).unwrap().1
+    }
+}
+
+mod a_link_to_one_that_waits_for_its_children {
+    use super::*;
+
+    /// A process that has begun to end for [`reason`], and waits for a busy child.
+    struct Waiting {
+        pid: Pid,
+        monitor: MonitorRef,
+        child: Pid,
+        let_go: mpsc::Sender<()>,
+    }
+
+    /// Starts one, does `before` with its pid before it has to end, and waits until it waits.
+    #[track_caller]
+    fn waiting(before: impl FnOnce(Pid)) -> Waiting {
+        let (let_go, busy) = held();
+        let busy: Box<dyn FnOnce() + Send> = Box::new(busy);
+        let idle = (Builder::new(), Box::new(idle_body) as Box<dyn FnOnce() + Send>);
+        let children = vec![(Builder::new().kill_grace(FOREVER), busy), idle];
+        let (pid, monitor, children) = parent_of(children);
+        before(pid);
+        process::exit(pid, reason());
+        // The other child has got its signal.
+        assert_eq!(expect::<Gone>(), Gone(children[1]));
+        assert!(!process::is_alive(pid));
+        Waiting { pid, monitor, child: children[0], let_go }
+    }
+
+    impl Waiting {
+        /// Lets it end, and returns the exit signals that come then.
+        #[track_caller]
+        fn end(self) -> Vec<Exit> {
+            assert_no_message();
+            drop(self.let_go);
+            assert_eq!(expect::<Gone>(), Gone(self.child));
+            assert_eq!(down_reason(self.monitor), reason());
+            let exits = std::iter::from_fn(|| process::receive_timeout(Duration::ZERO));
+            exits.map(|message| message.downcast::<Exit>().unwrap()).collect()
+        }
+    }
+
+    // OTP: erlang:unlink/1
+    #[test]
+    fn carries_nothing_if_it_is_removed_meanwhile() {
+        for traps_exits in [true, false] {
+            in_process(move || {
+                process::set_trap_exit(traps_exits);
+                let parent = waiting(process::link);
+                process::unlink(parent.pid);
+                assert_eq!(parent.end(), []);
+            });
+        }
+    }
+
+    #[test]
+    fn carries_the_end_once_if_it_is_removed_and_made_again_meanwhile() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            let parent = waiting(process::link);
+            let exit = Exit { from: parent.pid, reason: reason() };
+            process::unlink(parent.pid);
+            process::link(parent.pid);
+            assert_eq!(parent.end(), [exit]);
+        });
+    }
+
+    #[test]
+    fn carries_the_end_if_it_is_made_meanwhile() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            let parent = waiting(|_| {});
+            let exit = Exit { from: parent.pid, reason: reason() };
+            process::link(parent.pid);
+            assert_eq!(parent.end(), [exit]);
+        });
+    }
+
+    #[test]
+    fn holds_up_nobody_else_who_ends_and_whose_end_changes_nothing() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            let mut begun_peer = None;
+            let parent = waiting(|pid| {
+                process::link(pid);
+                let links = move || {
+                    process::link(pid);
+                    idle_body();
+                };
+                begun_peer = Some(begun(Builder::new(), links));
+                wait_until(|| process::info(pid).unwrap().links.len() == 4);
+            });
+            let (peer, monitor) = begun_peer.unwrap();
+            process::exit(peer, ExitReason::Shutdown);
+            assert_eq!(down_reason(monitor), ExitReason::Shutdown);
+            let exit = Exit { from: parent.pid, reason: reason() };
+            assert_eq!(parent.end(), [exit]);
+        });
     }
 }
 
