@@ -375,10 +375,19 @@ mod a_supervisor_that_stops_its_children {
 
     const STOPS: [Shutdown; 2] = [Shutdown::Infinity, Shutdown::Timeout(FOREVER)];
 
+    /// To the test: how a call of a child's to its supervisor went.
+    #[derive(Debug, PartialEq)]
+    struct Called(Pid, Result<(), SupervisorError>);
+
+    /// What comes of a call by `child` that would close `cycle`.
+    fn refused(child: Pid, cycle: Vec<Pid>) -> Called {
+        Called(child, Err(SupervisorError::Call(CallError::Deadlock(cycle))))
+    }
+
     /// Calls the supervisor of the children, and says how that went.
     fn call_supervisor(name: &'static str, witness: Pid) {
         let outcome = SupervisorRef::named(name).which_children().map(drop);
-        process::send(witness, (process::self_pid(), outcome));
+        process::send(witness, Called(process::self_pid(), outcome));
     }
 
     /// A child that traps exits and does this when it is stopped.
@@ -406,9 +415,24 @@ mod a_supervisor_that_stops_its_children {
     #[track_caller]
     fn stop_and_expect(supervisor: &SupervisorRef, cycle_of: impl FnOnce(Pid) -> Vec<Pid>) {
         assert_eq!(supervisor.stop_with(ExitReason::Shutdown, patience()), Ok(()));
-        let (child, outcome) = expect::<(Pid, Result<(), SupervisorError>)>();
-        let error = CallError::Deadlock(cycle_of(child));
-        assert_eq!(outcome, Err(SupervisorError::Call(error)));
+        let called: Called = expect();
+        let child = called.0;
+        assert_eq!(called, refused(child, cycle_of(child)));
+    }
+
+    /// Does `body` with a supervisor of that name and child, which is stopped then.
+    #[track_caller]
+    fn with_supervisor(
+        name: &'static str,
+        child: ChildSpec<ServerRef<Puppet>>,
+        body: impl FnOnce(&SupervisorRef) + Send + 'static,
+    ) {
+        in_process(move || {
+            process::set_trap_exit(true);
+            let supervisor = start(Supervisor::one_for_one().child(child), name);
+            body(&supervisor);
+            supervisor.stop_with(ExitReason::Shutdown, patience()).unwrap();
+        });
     }
 
     #[test]
@@ -436,7 +460,7 @@ mod a_supervisor_that_stops_its_children {
                 let child = process::self_pid();
                 let called = to_between.ask(move |_, _| {
                     let outcome = SupervisorRef::named(name).which_children().map(drop);
-                    process::send(me, (child, outcome));
+                    process::send(me, Called(child, outcome));
                     reply(())
                 });
                 assert_eq!(called, Ok(()));
@@ -477,9 +501,9 @@ mod a_supervisor_that_stops_its_children {
             }
             assert_eq!(supervisor.stop_with(ExitReason::Shutdown, patience()), Ok(()));
             for _ in 0..CHILDREN {
-                let (child, outcome) = expect::<(Pid, Result<(), SupervisorError>)>();
-                let error = CallError::Deadlock(vec![child, pid]);
-                assert_eq!(outcome, Err(SupervisorError::Call(error)));
+                let called: Called = expect();
+                let child = called.0;
+                assert_eq!(called, refused(child, vec![child, pid]));
             }
         });
     }
@@ -513,12 +537,9 @@ mod a_supervisor_that_stops_its_children {
 
     #[test]
     fn refuses_a_call_that_was_there_before() {
-        in_process(|| {
-            process::set_trap_exit(true);
-            let (name, me) = ("deadlock::stops::called_before", process::self_pid());
-            let child = child("c", Shutdown::Infinity, || {});
-            let supervisor = start(Supervisor::one_for_one().child(child), name);
-            let pid = supervisor.pid().unwrap();
+        let name = "deadlock::stops::called_before";
+        with_supervisor(name, child("c", Shutdown::Infinity, || {}), move |supervisor| {
+            let (pid, me) = (supervisor.pid().unwrap(), process::self_pid());
             // By its reply slot, and by the mailbox.
             let calls: [fn(&'static str, Pid); 2] = [call_supervisor, |name, witness| {
                 let outcome = sys::of(name).get_status().map(drop);
@@ -526,96 +547,77 @@ mod a_supervisor_that_stops_its_children {
                     let sys::SysError::Call(error) = error else { panic!("{error}") };
                     SupervisorError::Call(error)
                 });
-                process::send(witness, (process::self_pid(), outcome));
+                process::send(witness, Called(process::self_pid(), outcome));
             }];
             for call in calls {
-                let child = child_of(&supervisor);
-                stop_while_called(&supervisor, || {
-                    ServerRef::<Puppet>::from_pid(child).tell(move |_| {
-                        call(name, me);
-                        noreply()
-                    });
-                });
-                let (_, outcome) = expect::<(Pid, Result<(), SupervisorError>)>();
-                let error = CallError::Deadlock(vec![child, pid]);
-                assert_eq!(outcome, Err(SupervisorError::Call(error)));
+                let child = child_of(supervisor);
+                stop_while_called(supervisor, || call_from(child, move || call(name, me)));
+                assert_eq!(expect::<Called>(), refused(child, vec![child, pid]));
                 assert_eq!(expect::<Outcome<bool>>(), Outcome(Ok(true)));
                 supervisor.restart_child("c").unwrap();
             }
-            supervisor.stop_with(ExitReason::Shutdown, patience()).unwrap();
         });
     }
 
     fn child_of(supervisor: &SupervisorRef) -> Pid {
-        {
-            let children = supervisor.which_children().unwrap();
-            let child = children.iter().find(|child| child.id == "c").unwrap();
-            child.state.pid().unwrap()
-        }
+        let children = supervisor.which_children().unwrap();
+        children.iter().find(|child| child.id == "c").unwrap().state.pid().unwrap()
+    }
+
+    /// Has a child do `call`, without waiting for that.
+    fn call_from(child: Pid, call: impl FnOnce() + Send + 'static) {
+        ServerRef::<Puppet>::from_pid(child).tell(move |_| {
+            call();
+            noreply()
+        });
     }
 
     #[test]
     fn ends_one_that_does_not_trap_exits_in_its_call() {
-        in_process(|| {
-            process::set_trap_exit(true);
-            let (name, me) = ("deadlock::stops::no_trap", process::self_pid());
-            let child = Puppet::child_spec_with(|| script(|| ready(Puppet::default())));
-            let child = child.id("c").shutdown(Shutdown::Infinity);
-            let supervisor = start(Supervisor::one_for_one().child(child), name);
-            let child = child_of(&supervisor);
+        let name = "deadlock::stops::no_trap";
+        let child = Puppet::child_spec_with(|| script(|| ready(Puppet::default())));
+        let child = child.id("c").shutdown(Shutdown::Infinity);
+        with_supervisor(name, child, move |supervisor| {
+            let (child, me) = (child_of(supervisor), process::self_pid());
             let monitor = process::monitor(child);
-            stop_while_called(&supervisor, || {
-                ServerRef::<Puppet>::from_pid(child).tell(move |_| {
-                    call_supervisor(name, me);
-                    noreply()
-                });
-            });
+            let call = move || call_supervisor(name, me);
+            stop_while_called(supervisor, || call_from(child, call));
             assert_eq!(down_reason(monitor), ExitReason::Shutdown);
             assert_eq!(expect::<Outcome<bool>>(), Outcome(Ok(true)));
-            supervisor.stop_with(ExitReason::Shutdown, patience()).unwrap();
-            assert!(
-                process::receive_match_timeout(Duration::ZERO, |message| {
-                    message.is::<(Pid, Result<(), SupervisorError>)>()
-                })
-                .is_none()
-            );
+            assert_no_message();
         });
     }
 
     /// A child calls its supervisor at the same moment as that begins to stop it.
     #[test]
     fn at_the_moment_of_a_call_leaves_nobody_waiting() {
-        in_process(|| {
-            process::set_trap_exit(true);
-            let (name, me) = ("deadlock::stops::same_moment", process::self_pid());
-            let child = child("c", Shutdown::Infinity, || {});
-            let supervisor = start(Supervisor::one_for_one().child(child), name);
-            let pid = supervisor.pid().unwrap();
-            let (mut answered, mut refused) = (0, 0);
+        let name = "deadlock::stops::same_moment";
+        with_supervisor(name, child("c", Shutdown::Infinity, || {}), move |supervisor| {
+            let (pid, me) = (supervisor.pid().unwrap(), process::self_pid());
+            let (mut answered, mut turned_away) = (0, 0);
             for round in 0..rounds(2_000) {
-                let child = child_of(&supervisor);
-                ServerRef::<Puppet>::from_pid(child).tell(move |_| {
+                let child = child_of(supervisor);
+                call_from(child, move || {
                     dither(round);
                     call_supervisor(name, me);
-                    noreply()
                 });
                 supervisor.terminate_child("c").unwrap();
                 // It was stopped before it came to that, or has heard of it.
-                let is_outcome = |it: &Message| it.is::<(Pid, Result<(), SupervisorError>)>();
-                if let Some(outcome) = process::receive_match_timeout(Duration::ZERO, is_outcome) {
-                    match outcome.downcast::<(Pid, Result<(), SupervisorError>)>().unwrap().1 {
-                        Ok(()) => answered += 1,
-                        Err(error) => {
-                            let cycle = CallError::Deadlock(vec![child, pid]);
-                            assert_eq!(error, SupervisorError::Call(cycle));
-                            refused += 1;
-                        }
+                let called = receive! {
+                    called: Called => Some(called),
+                    after Duration::ZERO => None,
+                };
+                match called {
+                    None => {}
+                    Some(Called(_, Ok(()))) => answered += 1,
+                    Some(called) => {
+                        assert_eq!(called, refused(child, vec![child, pid]));
+                        turned_away += 1;
                     }
                 }
                 supervisor.restart_child("c").unwrap();
             }
-            assert!(refused > 0, "{answered} answered, {refused} refused");
-            supervisor.stop_with(ExitReason::Shutdown, patience()).unwrap();
+            assert!(turned_away > 0, "{answered} answered");
         });
     }
 
