@@ -26,18 +26,24 @@ use crate::user_code::drop_caught;
 use super::address::signal_link;
 use super::table::Process;
 
+/// A process that is to end with its parent.
+pub(crate) struct Orphan {
+    pub(crate) process: Process,
+    pub(crate) parent: Pid,
+    /// Why the parent has ended.
+    pub(crate) reason: ExitReason,
+    link: LinkId,
+}
+
 /// A child whose end is waited for.
 struct Child {
-    process: Process,
-    link: LinkId,
+    orphan: Orphan,
     /// Disconnected when its end has been told.
     told: Receiver<Infallible>,
 }
 
 /// The children that a process which is ending takes with it.
 pub(crate) struct Children {
-    parent: Pid,
-    reason: ExitReason,
     /// When they got their exit signals.
     since: Instant,
     children: Vec<Child>,
@@ -53,35 +59,36 @@ impl Children {
             let told = goes_with(parent.pid, reason, process).then(|| watch(process)).flatten();
             if let Some(told) = told {
                 signal_link(parent.pid, pid, link, reason.clone());
-                children.push(Child { process, link, told });
+                let (parent, reason) = (parent.pid, reason.clone());
+                children.push(Child { orphan: Orphan { process, parent, reason, link }, told });
             }
         }
-        let (parent, reason) = (parent.pid, reason.clone());
-        Children { parent, reason, since: Instant::now(), children }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.children.is_empty()
+        Children { since: Instant::now(), children }
     }
 
     /// The links by which they have got their signals.
     pub(crate) fn links(&self) -> BTreeSet<LinkId> {
-        self.children.iter().map(|child| child.link).collect()
+        self.children.iter().map(|child| child.orphan.link).collect()
     }
 
     /// Waits until they are gone, and abandons those that take longer than they may, by `abandon`.
-    pub(crate) fn wait(mut self, abandon: impl Fn(Process, Pid, &ExitReason)) {
-        let mut children = mem::take(&mut self.children);
-        children.sort_by_key(|child| child.process.slot.kill_grace());
-        children.retain(|child| {
-            let is_left = !child.is_told_by(self.since) && child.is_ending();
-            if is_left {
+    pub(crate) fn wait(self, abandon: impl Fn(Orphan)) {
+        let Children { since, mut children } = self;
+        children.sort_by_key(|child| child.orphan.process.slot.kill_grace());
+        let mut left = Vec::new();
+        for child in children {
+            if !child.is_told_by(since) && child.orphan.is_ending() {
                 // If it is just ending, its own thread tells its end.
-                abandon(child.process, self.parent, &self.reason);
+                abandon(child.orphan);
+                left.push(child.told);
             }
-            is_left
-        });
-        children.iter().for_each(|child| _ = child.told.recv());
+        }
+        left.into_iter().for_each(|told| _ = told.recv());
+    }
+
+    /// The children, not to be waited for.
+    pub(crate) fn into_orphans(self) -> impl Iterator<Item = Orphan> {
+        self.children.into_iter().map(|child| child.orphan)
     }
 }
 
@@ -89,15 +96,17 @@ impl Child {
     /// Waits until its end has been told, for as long as its grace is. False if that was not
     /// enough.
     fn is_told_by(&self, since: Instant) -> bool {
-        let told = match since.checked_add(self.process.slot.kill_grace()) {
+        let told = match since.checked_add(self.orphan.process.slot.kill_grace()) {
             Some(deadline) => self.told.recv_deadline(deadline),
             None => self.told.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         told != Err(RecvTimeoutError::Timeout)
     }
+}
 
+impl Orphan {
     /// Whether the signal of its parent ends it: it has not come to judge that, or has and unwinds.
-    fn is_ending(&self) -> bool {
+    pub(crate) fn is_ending(&self) -> bool {
         let Process { slot, pid } = self.process;
         let is_linked = || slot.links.lock().peers.values().any(|link| *link == self.link);
         !slot.is_running(pid.generation())

@@ -31,7 +31,7 @@ use crate::user_code::{drop_caught, drop_each_caught, log_caught, or_abort, set_
 
 use super::address::{deliver, signal_link};
 use super::caller::set_caller;
-use super::children::{self, Children};
+use super::children::{self, Children, Orphan};
 use super::crash;
 use super::dictionary;
 use super::mailbox::{ExitCause, ExitSignal, Special};
@@ -163,11 +163,8 @@ fn announce(process: Process, before: impl FnOnce(Process)) {
 /// does not, as it is ending, or another one tells its end. Nor does the timer thread, which does
 /// this if there is no other: all who are to be abandoned need it.
 fn await_gone(process: Process, children: Children) {
-    if children.is_empty() || timers::on_timer_thread() {
-        return;
-    }
-    if process.is_foreign() {
-        timers::run_detached(|| children.wait(abandon_orphan));
+    if process.is_foreign() || timers::on_timer_thread() {
+        children.into_orphans().for_each(timers::start_orphan_grace);
     } else {
         children.wait(abandon_orphan);
     }
@@ -245,14 +242,14 @@ pub(crate) fn abandon_killed(target: Process) {
     abandon(target, "was killed".to_owned(), |slot, generation| slot.take(generation));
 }
 
-/// Abandons `target`, which is to end with its parent, for `reason`, if it is still not out of user
-/// code.
-pub(crate) fn abandon_orphan(target: Process, parent: Pid, reason: &ExitReason) {
+/// Abandons a process that is to end with its parent, if it is still not out of user code.
+pub(crate) fn abandon_orphan(orphan: Orphan) {
+    let Orphan { process, parent, reason, .. } = orphan;
     let cause = format!("was to end with its parent {parent}");
     // If it was killed meanwhile: it has had its grace.
     let claim =
-        |slot: &Slot, generation| slot.seize_for(generation, reason) || slot.take(generation);
-    abandon(target, cause, claim);
+        |slot: &Slot, generation| slot.seize_for(generation, &reason) || slot.take(generation);
+    abandon(process, cause, claim);
 }
 
 /// Abandons `target` if `claim` can claim its exit.

@@ -14,7 +14,7 @@ use crate::user_code::{catch, drop_caught, log_caught, or_abort, report_caught};
 
 use super::address::{Destination, resolve};
 use super::detached::{run_detached, spawn_detached};
-use super::exit::{abandon_killed, signal_exit_late};
+use super::exit::{abandon_killed, abandon_orphan, signal_exit_late};
 use super::limits;
 use super::mailbox::Orphans;
 use super::table::Process;
@@ -139,6 +139,8 @@ fn act_once(action: Action) {
         Action::Apply(function) => apply(function),
         Action::Detached(job) => run_detached(job),
         Action::Abandon(pid) => abandon_killed(Process::of(pid)),
+        Action::AbandonOrphan(orphan) if orphan.is_ending() => abandon_orphan(*orphan),
+        Action::AbandonOrphan(orphan) => run_detached(|| drop_caught(orphan)),
         Action::Repeat(_) => unreachable!("handled by the caller"),
     }
 }

@@ -18,6 +18,7 @@ use crate::message::{Message, Object};
 use crate::user_code::drop_caught;
 
 use super::address::Destination;
+use super::children::Orphan;
 use super::table::Process;
 use super::timer_queue::TimerQueue;
 
@@ -37,7 +38,10 @@ pub(crate) enum Action {
     Detached(Box<dyn FnOnce() + Send>),
     /// Boxed, as it is large and rare, and every timer takes the space of the largest action.
     Repeat(Box<Repeat>),
+    /// Abandons a process that was killed.
     Abandon(Pid),
+    /// Abandons one that is to end with its parent.
+    AbandonOrphan(Box<Orphan>),
 }
 
 /// What acts again and again.
@@ -128,6 +132,16 @@ pub(crate) fn start_grace(pid: Pid, grace: Duration) {
     }
 }
 
+/// Starts the grace of a process that is to end with its parent.
+pub(crate) fn start_orphan_grace(orphan: Orphan) {
+    let Process { slot, pid } = orphan.process;
+    let make = |_| Action::AbandonOrphan(Box::new(orphan));
+    let timer = insert(deadline_of(slot.kill_grace()), Some(pid), make);
+    if !slot.is_running(pid.generation()) && !slot.is_exiting(pid.generation()) {
+        cancel(timer);
+    }
+}
+
 /// Has the timer thread run `job` in a process made for that. It may run code of the program's, as
 /// destructors, loggers.
 pub(crate) fn run_detached(job: impl FnOnce() + Send + 'static) {
@@ -196,6 +210,7 @@ pub(crate) fn discard(action: Option<Action>) {
         Some(Action::Send { message, .. }) => drop_caught(message),
         Some(Action::Exit { reason, .. }) => drop_caught(reason),
         Some(Action::Apply(function) | Action::Detached(function)) => drop_caught(function),
+        Some(Action::AbandonOrphan(orphan)) => drop_caught(orphan),
         Some(Action::Abandon(_)) | None => {}
     }
 }
