@@ -44,9 +44,10 @@
 //!
 //! While a process unwinds, calls that do not wait still work, and what they send arrives before
 //! the news of its end: a destructor can give back what was lent. Calls that wait do so only if the
-//! process unwinds by its own panic; if it was told to end, timed ones return at once as if the
-//! time were over, [`sleep`] returns, and a receive without a time-out, which could never return,
-//! aborts the program with a message.
+//! process unwinds by its own panic. If it was told to end, or has left its body and drops the
+//! messages and the [dictionary] that it leaves, timed ones return at once as if the time were
+//! over, [`sleep`] returns, and a receive without a time-out, which could never return, aborts the
+//! program with a message.
 //!
 //! Whoever learns of the end of a process finds its name free, the values of its body dropped, and
 //! the children gone that end with it: those that it has started with a link and that do not trap

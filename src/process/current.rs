@@ -259,9 +259,10 @@ impl Process {
         !self.is_left_behind()
     }
 
-    /// Panics with a plain message, unless a panic here would abort the program.
+    /// Panics with a plain message if the caller is a thread of the program's own, which goes on
+    /// without its process, unless a panic here would abort the program.
     pub(crate) fn refuse_gone(self) {
-        if !std::thread::panicking() && !is_thread_ending() {
+        if self.is_foreign() && !std::thread::panicking() && !is_thread_ending() {
             panic!("process {}, a thread of the program's own, was killed", self.pid);
         }
     }

@@ -69,21 +69,6 @@ mod undelivered_messages {
     }
 
     #[test]
-    fn cannot_wait_in_their_destructors() {
-        let waits: [fn(); 3] = [
-            || process::sleep(FOREVER),
-            || _ = process::receive_timeout(FOREVER),
-            || _ = process::receive_match_timeout(FOREVER, |_| false),
-        ];
-        for wait in waits {
-            let Busy { pid, monitor, let_go } = ends_by(|| {});
-            process::send(pid, guard(wait));
-            drop(let_go);
-            assert_eq!(down_reason(monitor), ExitReason::Normal);
-        }
-    }
-
-    #[test]
     fn of_a_process_killed_before_it_began_are_dropped_with_its_body() {
         for _ in 0..rounds(200) {
             let values = Arc::new(());
@@ -99,6 +84,100 @@ mod undelivered_messages {
             assert_eq!(down_reason(monitor), ExitReason::Killed);
             assert_eq!(Arc::strong_count(&values), 1);
         }
+    }
+}
+
+/// Where only values are left to drop, whatever ended the process.
+mod last_destructors {
+    use procession::supervisor::{ChildSpec, Supervisor};
+
+    use super::*;
+    use crate::puppet::*;
+
+    /// Waits in all ways that have an end; what comes after the waits is done, too.
+    fn wait_and_give_back(to: Pid) {
+        process::sleep(FOREVER);
+        let waits = [
+            process::receive_timeout(FOREVER).is_none(),
+            process::receive_match_timeout(FOREVER, |_| true).is_none(),
+            process::receive_match_since(process::mark(), FOREVER, |_| true).is_none(),
+            receive! { _ => false, after FOREVER => true },
+        ];
+        process::send(to, waits);
+    }
+
+    #[track_caller]
+    fn expect_given_back() {
+        assert_eq!(expect::<[bool; 4]>(), [true; 4]);
+    }
+
+    const ENDS: [fn(); 3] = [|| {}, || process::exit_self(reason()), || panic!("own panic")];
+
+    #[test]
+    fn of_undelivered_messages_do_not_wait() {
+        for end in ENDS {
+            let Busy { pid, monitor, let_go } = busy(Builder::new(), end);
+            let me = process::self_pid();
+            process::send(pid, guard(move || wait_and_give_back(me)));
+            drop(let_go);
+            expect_given_back();
+            down_reason(monitor);
+        }
+    }
+
+    #[test]
+    fn of_dictionary_values_do_not_wait() {
+        let me = process::self_pid();
+        for end in ENDS {
+            let (_, monitor) = process::spawn_monitor(move || {
+                dictionary::put("unwinding::lease", guard(move || wait_and_give_back(me)));
+                end();
+            })
+            .unwrap();
+            expect_given_back();
+            down_reason(monitor);
+        }
+    }
+
+    #[test]
+    fn of_a_body_killed_before_it_began_do_not_wait() {
+        let me = process::self_pid();
+        for _ in 0..rounds(200) {
+            let lease = OnDrop(move || wait_and_give_back(me));
+            let (pid, monitor) = process::spawn_monitor(move || {
+                let _lease = lease;
+                idle_body();
+            })
+            .unwrap();
+            process::exit(pid, ExitReason::Kill);
+            expect_given_back();
+            assert_eq!(down_reason(monitor), ExitReason::Killed);
+        }
+    }
+
+    /// A server with a lease in its state.
+    fn lessee(to: Pid) -> Script {
+        script(move || {
+            let on_drop: Box<dyn FnMut()> = Box::new(move || wait_and_give_back(to));
+            ready(Puppet { on_drop: Some(OnDrop(on_drop)), ..Puppet::default() })
+        })
+    }
+
+    #[test]
+    fn of_the_state_of_a_server_do_not_wait() {
+        for reason in [reason(), ExitReason::Kill] {
+            let server = Puppet::start(lessee(process::self_pid())).unwrap();
+            process::exit(pid_of(&server), reason);
+            expect_given_back();
+        }
+    }
+
+    #[test]
+    fn of_the_state_of_a_server_that_its_supervisor_ends_do_not_wait() {
+        let me = process::self_pid();
+        let child = ChildSpec::new("lessee", move || Puppet::start_link(lessee(me)));
+        Supervisor::one_for_one().child(child).start_link().unwrap().stop().unwrap();
+        expect_given_back();
     }
 }
 
@@ -330,14 +409,13 @@ mod doomed {
 
     const CHILD: &str = "PROCESSION_TEST_ABORTS";
 
-    #[test]
-    fn processes_that_receive_without_a_time_out_in_destructors_abort_the_program() {
+    /// Runs `this` test of this module again in another program, where it is to abort by `abort`.
+    #[track_caller]
+    fn assert_aborts(this: &str, abort: fn()) {
         if std::env::var_os(CHILD).is_some() {
-            while_unwinding(reason(), || _ = process::receive());
-            return;
+            return abort();
         }
         let (_, module) = module_path!().split_once("::").unwrap();
-        let this = "processes_that_receive_without_a_time_out_in_destructors_abort_the_program";
         let output = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", &format!("{module}::{this}"), "--nocapture"])
             .env(CHILD, "1")
@@ -347,5 +425,25 @@ mod doomed {
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success());
         assert!(text.contains("receives without a time-out; aborting"), "{text}");
+    }
+
+    #[test]
+    fn processes_that_receive_without_a_time_out_in_destructors_abort_the_program() {
+        assert_aborts(
+            "processes_that_receive_without_a_time_out_in_destructors_abort_the_program",
+            || while_unwinding(reason(), || _ = process::receive()),
+        );
+    }
+
+    #[test]
+    fn processes_that_receive_without_a_time_out_in_their_last_destructors_abort_the_program() {
+        assert_aborts(
+            "processes_that_receive_without_a_time_out_in_their_last_destructors_abort_the_program",
+            || {
+                let put = || _ = dictionary::put("doomed", guard(|| _ = process::receive()));
+                let (_, monitor) = process::spawn_monitor(put).unwrap();
+                down_reason(monitor);
+            },
+        );
     }
 }
