@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::mem;
 
 use crate::message::Message;
-use crate::user_code::{drop_caught, drop_each_caught, printed_up_to};
+use crate::user_code::{drop_each_caught, printed_up_to};
 
 use super::slot::Dictionary;
 use super::table::Process;
@@ -38,11 +38,12 @@ impl CheckedOut {
 
 impl Drop for CheckedOut {
     fn drop(&mut self) {
-        // What was put in the meantime is newer. Replacing drops values, which is user code.
+        // What was put in the meantime is newer.
         let newer = mem::take(&mut *self.process.slot.dictionary.lock());
-        for (key, value) in newer {
-            drop_caught(self.values.insert(key, value));
-        }
+        let replaced: Vec<_> =
+            newer.into_iter().filter_map(|(key, value)| self.values.insert(key, value)).collect();
         *self.process.slot.dictionary.lock() = mem::take(&mut self.values);
+        // Only now, as their destructors may use the dictionary.
+        drop_each_caught(replaced);
     }
 }

@@ -139,7 +139,7 @@ fn announce(process: Process, before: impl FnOnce(Process)) {
     let signalled = children.links();
     await_gone(process, children);
     let links = process.slot.links.lock().close();
-    let tags: Vec<_> =
+    let monitors: Vec<_> =
         links.monitors.into_iter().map(|(id, entry)| monitors::forget(id, entry)).collect();
     before(process);
     let farewells = process.slot.untold.lock().take_farewells();
@@ -156,7 +156,7 @@ fn announce(process: Process, before: impl FnOnce(Process)) {
     children::told(process);
     // Now that everybody knows, what is the user's may take its time.
     timers.into_iter().for_each(timers::discard);
-    drop_each_caught(tags);
+    drop_each_caught(monitors);
 }
 
 /// Waits for the children that `process` takes with it. The end of a thread of the program's own

@@ -127,14 +127,17 @@ fn watch(target: Pid, monitor: MonitorRef, watcher: Watcher) -> bool {
     open
 }
 
-/// Removes a monitor that is out of its owner's table from its target's. Returns its tag, to be
-/// dropped.
-pub(crate) fn forget(monitor: NonZeroU64, entry: Monitor) -> Option<MakeDown> {
+/// Removes a monitor that is out of its owner's table from its target's. Returns what is left of
+/// it, to be dropped where user code may run: its tag, and perhaps the last of a [`Via`].
+///
+/// [`Via`]: crate::Via
+#[must_use = "its destructors are user code, which must be caught"]
+pub(crate) fn forget(monitor: NonZeroU64, entry: Monitor) -> Monitor {
     if let Some(target) = entry.target {
         let mut links = Process::of(target).slot.links.lock();
         if links.is_of(target) {
             links.watchers.remove(&monitor);
         }
     }
-    entry.tag
+    entry
 }

@@ -4,15 +4,15 @@ use crate::exit::ExitReason;
 use crate::message::{Exit, Message};
 use crate::user_code::{drop_caught, drop_each_caught};
 
-use super::links::{MakeDown, Verdict, judge};
+use super::links::{Monitor, Verdict, judge};
 use super::mailbox::{Entry, Envelope, ExitCause, ExitSignal, Mark, Signal, Special};
 use super::monitors::forget;
 use super::table::Process;
 
 /// What sorting makes of one envelope.
 enum Sorted {
-    /// The tag of a monitor that the message has ended is dropped as what is of no use.
-    Queue(Entry, Option<MakeDown>),
+    /// What is left of a monitor that the message has ended is dropped as what is of no use.
+    Queue(Entry, Option<Monitor>),
     /// It is of no use; dropped when the queue is back in its place, as that runs user code.
     Drop(Signal),
     /// It was for one who has lived here before; its client is told, then too.
@@ -31,14 +31,14 @@ impl Process {
         let mut queue = mailbox.open();
         let mut useless = Vec::new();
         let mut stale = Vec::new();
-        let mut tags = Vec::new();
+        let mut monitors = Vec::new();
         let mut doom = None;
         for _ in 0..arrived {
             let Ok(envelope) = mailbox.take() else { break };
             match self.admit(mailbox.count_taken(), envelope) {
-                Sorted::Queue(entry, tag) => {
+                Sorted::Queue(entry, ended) => {
                     queue.push(entry);
-                    tags.extend(tag);
+                    monitors.extend(ended);
                 }
                 Sorted::Drop(signal) => useless.push(signal),
                 Sorted::Bounce(signal) => stale.push(signal),
@@ -55,16 +55,16 @@ impl Process {
         stale.iter_mut().for_each(Signal::bounce);
         drop_each_caught(stale);
         drop_each_caught(useless);
-        drop_each_caught(tags);
+        drop_each_caught(monitors);
     }
 
     /// Sorts the envelope that was just taken.
     pub(crate) fn let_in(self, envelope: Envelope) {
         let mailbox = &self.slot.mailbox;
         match self.admit(mailbox.count_taken(), envelope) {
-            Sorted::Queue(entry, tag) => {
+            Sorted::Queue(entry, ended) => {
                 mailbox.open().push(entry);
-                drop_caught(tag);
+                drop_caught(ended);
             }
             Sorted::Drop(signal) => drop_caught(signal),
             Sorted::Bounce(mut signal) => {
@@ -89,9 +89,9 @@ impl Process {
         match special {
             Special::Aliased(alias, message) => {
                 let (admitted, ended) = self.slot.links.lock().admit_aliased(alias);
-                let tag = ended.and_then(|monitor| forget(alias, monitor));
+                let ended = ended.map(|monitor| forget(alias, monitor));
                 if admitted {
-                    Sorted::Queue(entry(place, message), tag)
+                    Sorted::Queue(entry(place, message), ended)
                 } else {
                     Sorted::Drop(Signal::Message(message))
                 }

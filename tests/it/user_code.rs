@@ -48,6 +48,33 @@ mod dictionary_values {
         assert_eq!(expect::<&str>(), "the third");
         assert_eq!(down_reason(monitor), ExitReason::Normal);
     }
+
+    /// Puts another value when it is cloned, and uses the dictionary when it is dropped.
+    #[derive(Debug)]
+    struct Restless;
+
+    impl Clone for Restless {
+        fn clone(&self) -> Restless {
+            dictionary::put("restless", 1_u8);
+            Restless
+        }
+    }
+
+    impl Drop for Restless {
+        fn drop(&mut self) {
+            dictionary::put("dropped", dictionary::keys().len());
+        }
+    }
+
+    #[test]
+    fn can_use_the_dictionary_when_they_are_replaced_while_they_are_cloned() {
+        in_process(|| {
+            dictionary::put("restless", Restless);
+            std::mem::forget(dictionary::get::<Restless>("restless"));
+            assert_eq!(dictionary::get::<u8>("restless"), Some(1));
+            assert_eq!(dictionary::get::<usize>("dropped"), Some(1));
+        });
+    }
 }
 
 mod dictionary_key {
@@ -209,6 +236,63 @@ mod receiving {
             assert_eq!([(); 4].map(|()| expect::<i32>()), [0, 1, 2, 3]);
         });
         assert_eq!(expect::<&str>(), "the tag");
+        process::exit(idle, ExitReason::Shutdown);
+    }
+}
+
+mod the_object_of_a_monitor {
+    use procession::{Registrar, Via};
+
+    use super::*;
+
+    /// A registrar of one name, which one process has.
+    #[derive(Debug, PartialEq, Eq, Hash)]
+    struct Holder(Pid);
+
+    /// Tells what it receives when it is dropped.
+    #[derive(Debug, PartialEq, Eq, Hash)]
+    struct Receiving(Pid);
+
+    impl Registrar for Holder {
+        type Name = Receiving;
+
+        fn register_name(&self, _: &Receiving, _: Pid) -> bool {
+            false
+        }
+
+        fn unregister_name(&self, _: &Receiving) {}
+
+        fn whereis_name(&self, _: &Receiving) -> Option<Pid> {
+            Some(self.0)
+        }
+
+        fn send(&self, _: &Receiving, message: Message) -> Result<(), Message> {
+            Err(message)
+        }
+    }
+
+    impl Drop for Receiving {
+        fn drop(&mut self) {
+            process::checkpoint();
+            let first = process::receive_match_timeout(Duration::ZERO, |it| it.is::<i32>());
+            process::send(self.0, first.map(|it| it.downcast::<i32>().unwrap()));
+        }
+    }
+
+    #[test]
+    fn can_receive_in_its_destructor_when_a_reply_ends_the_monitor() {
+        let (idle, me) = (idle(), process::self_pid());
+        in_process(move || {
+            let this = process::self_pid();
+            let name = Via::new(Holder(idle), Receiving(me));
+            let options = MonitorOptions::new().alias(AliasMode::Reply);
+            let monitor = process::monitor_with(name, options);
+            process::send(Alias::from(monitor), 0);
+            process::send(this, 1);
+            process::checkpoint();
+            assert_eq!(expect::<i32>(), 1);
+        });
+        assert_eq!(expect::<Option<i32>>(), Some(0));
         process::exit(idle, ExitReason::Shutdown);
     }
 }
