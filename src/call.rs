@@ -40,7 +40,7 @@ use crate::process::current::Ended;
 use crate::process::current::{current, ending};
 use crate::process::monitor::forget_request;
 use crate::runtime::address::{deliver, try_deliver};
-use crate::runtime::mailbox::Signal;
+use crate::runtime::mailbox::{Orphans, Signal};
 use crate::runtime::monitors;
 use crate::runtime::reply_slot::{Deadlocked, ServerDown};
 use crate::runtime::table::Process;
@@ -118,16 +118,17 @@ impl<R: Send + 'static> ReplyTo<R> {
         self.answer(Ok(reply));
     }
 
-    /// Gives the client its reply, whoever the caller is: the end of the server is being told.
-    pub(crate) fn reply_at_end(self, reply: R) {
+    /// Gives the client its reply, whoever the caller is: the end of the server is being told. A
+    /// reply that nobody wants is returned, to be dropped.
+    pub(crate) fn reply_at_end(self, reply: R) -> Result<(), Orphans> {
         let answer = Answer { request: self.client.id, outcome: Ok(reply) };
         self.clear_edge();
         match self.route {
             Route::ReplySlot => {
                 let slot = Process::of(self.client.owner).slot;
-                slot.answer(self.client.id, Message::new(answer));
+                slot.try_answer(self.client.id, Message::new(answer))
             }
-            Route::Mailbox => Destination::Alias(self.client).deliver(Message::new(answer)),
+            Route::Mailbox => Destination::Alias(self.client).try_send(Message::new(answer)),
         }
     }
 

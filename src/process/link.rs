@@ -2,7 +2,7 @@
 
 use crate::exit::ExitReason;
 use crate::id::Pid;
-use crate::runtime::address::signal_link;
+use crate::runtime::address::{deliver, signal_of_link};
 use crate::runtime::links::{self, Closed, Linked};
 use crate::runtime::table::Process;
 
@@ -27,7 +27,7 @@ pub fn link(pid: Pid) {
     match links::link(process.link_end(), Process::of(pid).link_end()) {
         Ok(Linked::New | Linked::Existing) => {}
         Ok(Linked::NoProc(id)) => {
-            signal_link(pid, process.pid, id, ExitReason::NoProc);
+            deliver(process.pid, signal_of_link(pid, id, ExitReason::NoProc));
             process.judge_arrived();
         }
         Err(Closed) => process.pass(),

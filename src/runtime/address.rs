@@ -92,13 +92,6 @@ impl From<Via> for Destination {
 }
 
 impl Destination {
-    /// Sends a message that is dropped if nobody is there.
-    pub(crate) fn deliver(&self, message: Message) {
-        if let Err(orphans) = self.try_send(message) {
-            orphans.drop_caught();
-        }
-    }
-
     /// What a monitor of the process at this address is set on.
     pub(crate) fn object(&self) -> Object {
         match self {
@@ -133,8 +126,7 @@ pub(crate) fn try_deliver(pid: Pid, signal: Signal) -> Result<(), Orphans> {
     Process::of(pid).slot.deliver(pid.generation(), signal)
 }
 
-/// Sends the exit signal of a link.
-pub(crate) fn signal_link(from: Pid, to: Pid, id: LinkId, reason: ExitReason) {
-    let signal = ExitSignal { from, reason, cause: ExitCause::Link(id) };
-    deliver(to, Special::Exit(signal).into());
+/// The exit signal of a link.
+pub(crate) fn signal_of_link(from: Pid, id: LinkId, reason: ExitReason) -> Signal {
+    Special::Exit(ExitSignal { from, reason, cause: ExitCause::Link(id) }).into()
 }

@@ -23,7 +23,8 @@ use crate::exit::ExitReason;
 use crate::id::{LinkId, Pid};
 use crate::user_code::drop_caught;
 
-use super::address::signal_link;
+use super::address::{signal_of_link, try_deliver};
+use super::mailbox::Orphans;
 use super::table::Process;
 
 /// A process that is to end with its parent.
@@ -51,14 +52,21 @@ pub(crate) struct Children {
 
 impl Children {
     /// Sends their exit signals to the children among those that `parent` is linked to.
-    pub(crate) fn signal(parent: Process, reason: &ExitReason) -> Children {
+    ///
+    /// What is left of those that have ended meanwhile goes to `leftovers`.
+    pub(crate) fn signal(
+        parent: Process,
+        reason: &ExitReason,
+        leftovers: &mut Vec<Orphans>,
+    ) -> Children {
         let links = parent.slot.links.lock().peers.clone();
         let mut children = Vec::new();
         for (pid, link) in links {
             let process = Process::of(pid);
             let told = goes_with(parent.pid, reason, process).then(|| watch(process)).flatten();
             if let Some(told) = told {
-                signal_link(parent.pid, pid, link, reason.clone());
+                let signal = signal_of_link(parent.pid, link, reason.clone());
+                leftovers.extend(try_deliver(pid, signal).err());
                 let (parent, reason) = (parent.pid, reason.clone());
                 children.push(Child { orphan: Orphan { process, parent, reason, link }, told });
             }

@@ -29,12 +29,12 @@ use crate::id::{MonitorRef, Pid};
 use crate::message::{Down, Message};
 use crate::user_code::{drop_caught, drop_each_caught, log_caught, or_abort, set_in_body};
 
-use super::address::{deliver, signal_link};
+use super::address::{deliver, signal_of_link, try_deliver};
 use super::caller::set_caller;
 use super::children::{self, Children, Orphan};
 use super::crash;
 use super::dictionary;
-use super::mailbox::{ExitCause, ExitSignal, Special};
+use super::mailbox::{ExitCause, ExitSignal, Orphans, Special};
 use super::monitors;
 use super::names;
 use super::reply_slot::ServerDown;
@@ -134,8 +134,10 @@ fn announce(process: Process, before: impl FnOnce(Process)) {
     // Names first: whoever hears of the exit may register the name again at once.
     names::release(pid);
     let timers = timers::remove_target(pid);
+    // What is left of others who are just ending, and what they would have got.
+    let mut leftovers = Vec::new();
     // The table is open meanwhile: who links or monitors now is told with the others.
-    let children = Children::signal(process, &reason);
+    let children = Children::signal(process, &reason, &mut leftovers);
     let signalled = children.links();
     await_gone(process, children);
     let links = process.slot.links.lock().close();
@@ -143,20 +145,22 @@ fn announce(process: Process, before: impl FnOnce(Process)) {
         links.monitors.into_iter().map(|(id, entry)| monitors::forget(id, entry)).collect();
     before(process);
     let farewells = process.slot.untold.lock().take_farewells();
-    farewells.into_iter().for_each(|farewell| farewell());
+    leftovers.extend(farewells.into_iter().filter_map(|farewell| farewell().err()));
     for (peer, id) in links.peers.into_iter().filter(|(_, id)| !signalled.contains(id)) {
-        signal_link(pid, peer, id, reason.clone());
+        let signal = signal_of_link(pid, id, reason.clone());
+        leftovers.extend(try_deliver(peer, signal).err());
     }
     for (id, watcher) in links.watchers {
         let monitor = MonitorRef { id, owner: watcher.pid };
         let down = Down { monitor, object: watcher.object, reason: reason.clone() };
-        deliver(watcher.pid, Special::Down(down).into());
+        leftovers.extend(try_deliver(watcher.pid, Special::Down(down).into()).err());
     }
     tell_clients(process, &reason);
     children::told(process);
     // Now that everybody knows, what is the user's may take its time.
     timers.into_iter().for_each(timers::discard);
     drop_each_caught(monitors);
+    leftovers.into_iter().for_each(Orphans::drop_caught);
 }
 
 /// Waits for the children that `process` takes with it. The end of a thread of the program's own

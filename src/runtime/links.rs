@@ -21,7 +21,7 @@ use crate::exit::ExitReason;
 use crate::id::{LinkId, Pid};
 use crate::message::{Down, Message, Object};
 
-use super::mailbox::{ExitCause, ExitSignal};
+use super::mailbox::{ExitCause, ExitSignal, Orphans};
 
 /// How a monitored process's alias ends, for
 /// [`MonitorOptions::alias`](super::monitors::MonitorOptions::alias) and
@@ -221,8 +221,8 @@ pub(crate) struct Untold {
     farewells: Vec<Farewell>,
 }
 
-/// Sends the last reply of a server.
-pub(crate) type Farewell = Box<dyn FnOnce() + Send>;
+/// Sends the last reply of a server. If nobody wants it, it is returned, to be dropped.
+pub(crate) type Farewell = Box<dyn FnOnce() -> Result<(), Orphans> + Send>;
 
 impl fmt::Debug for Untold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -379,11 +379,11 @@ mod tests {
     #[test]
     fn a_last_reply_that_comes_when_the_end_has_been_told_comes_back() {
         let mut untold = Untold::of(pid(1));
-        assert!(untold.add_farewell(pid(1), Box::new(|| {})).is_ok());
-        assert!(untold.add_farewell(pid(2), Box::new(|| {})).is_err());
+        assert!(untold.add_farewell(pid(1), Box::new(|| Ok(()))).is_ok());
+        assert!(untold.add_farewell(pid(2), Box::new(|| Ok(()))).is_err());
         assert_eq!(untold.take_farewells().len(), 1);
         let mut told = Untold::default();
-        assert!(told.add_farewell(pid(1), Box::new(|| {})).is_err());
+        assert!(told.add_farewell(pid(1), Box::new(|| Ok(()))).is_err());
         assert!(told.take_farewells().is_empty());
     }
 }

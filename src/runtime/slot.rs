@@ -433,10 +433,15 @@ impl Slot {
     /// Gives the process that lives here the reply to `request`, if it waits for that; else it is
     /// of no use, and dropped.
     pub(crate) fn answer(&self, request: NonZeroU64, reply: Message) {
-        match self.wait.reply.put(request, reply) {
-            Ok(()) => self.wake(),
-            Err(useless) => drop_caught(useless),
+        if let Err(useless) = self.try_answer(request, reply) {
+            useless.drop_caught();
         }
+    }
+
+    /// As [`answer`](Self::answer), but a reply of no use is returned, to be dropped.
+    pub(crate) fn try_answer(&self, request: NonZeroU64, reply: Message) -> Result<(), Orphans> {
+        let put = self.wait.reply.put(request, reply);
+        put.map(|()| self.wake()).map_err(|useless| Orphans::from(Signal::Message(useless)))
     }
 
     /// Wakes the slot's thread, if it is parked or about to park, for something stored before.

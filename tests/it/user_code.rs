@@ -241,6 +241,10 @@ mod receiving {
 }
 
 mod the_object_of_a_monitor {
+    use std::fmt;
+    use std::hash::{Hash, Hasher};
+
+    use parking_lot::Mutex;
     use procession::{Registrar, Via};
 
     use super::*;
@@ -249,34 +253,67 @@ mod the_object_of_a_monitor {
     #[derive(Debug, PartialEq, Eq, Hash)]
     struct Holder(Pid);
 
-    /// Tells what it receives when it is dropped.
-    #[derive(Debug, PartialEq, Eq, Hash)]
-    struct Receiving(Pid);
+    /// Runs a closure when it is dropped.
+    struct Name(#[allow(dead_code, reason = "it is there to be dropped")] Mutex<OnDrop<Last>>);
+
+    type Last = Box<dyn FnMut() + Send>;
+
+    fn name(last: impl FnMut() + Send + 'static) -> Name {
+        Name(Mutex::new(OnDrop(Box::new(last))))
+    }
+
+    impl fmt::Debug for Name {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("Name")
+        }
+    }
+
+    impl PartialEq for Name {
+        fn eq(&self, _: &Name) -> bool {
+            true
+        }
+    }
+
+    impl Eq for Name {}
+
+    impl Hash for Name {
+        fn hash<H: Hasher>(&self, _: &mut H) {}
+    }
 
     impl Registrar for Holder {
-        type Name = Receiving;
+        type Name = Name;
 
-        fn register_name(&self, _: &Receiving, _: Pid) -> bool {
+        fn register_name(&self, _: &Name, _: Pid) -> bool {
             false
         }
 
-        fn unregister_name(&self, _: &Receiving) {}
+        fn unregister_name(&self, _: &Name) {}
 
-        fn whereis_name(&self, _: &Receiving) -> Option<Pid> {
+        fn whereis_name(&self, _: &Name) -> Option<Pid> {
             Some(self.0)
         }
 
-        fn send(&self, _: &Receiving, message: Message) -> Result<(), Message> {
+        fn send(&self, _: &Name, message: Message) -> Result<(), Message> {
             Err(message)
         }
     }
 
-    impl Drop for Receiving {
-        fn drop(&mut self) {
-            process::checkpoint();
-            let first = process::receive_match_timeout(Duration::ZERO, |it| it.is::<i32>());
-            process::send(self.0, first.map(|it| it.downcast::<i32>().unwrap()));
-        }
+    #[test]
+    fn whose_destructor_blocks_does_not_keep_the_end_of_the_watcher_from_being_told() {
+        let (let_go, held) = mpsc::channel::<()>();
+        let (idle, me) = (idle(), process::self_pid());
+        let (_, monitor) = process::spawn_monitor(move || {
+            let on_drop = move || {
+                process::send(me, "being dropped");
+                _ = held.recv();
+            };
+            process::monitor(Via::new(Holder(idle), name(on_drop)));
+        })
+        .unwrap();
+        assert_eq!(down_reason(monitor), ExitReason::Normal);
+        assert_eq!(expect::<&str>(), "being dropped");
+        drop(let_go);
+        process::exit(idle, ExitReason::Shutdown);
     }
 
     #[test]
@@ -284,7 +321,12 @@ mod the_object_of_a_monitor {
         let (idle, me) = (idle(), process::self_pid());
         in_process(move || {
             let this = process::self_pid();
-            let name = Via::new(Holder(idle), Receiving(me));
+            let receive_one = move || {
+                process::checkpoint();
+                let first = process::receive_match_timeout(Duration::ZERO, |it| it.is::<i32>());
+                process::send(me, first.map(|it| it.downcast::<i32>().unwrap()));
+            };
+            let name = Via::new(Holder(idle), name(receive_one));
             let options = MonitorOptions::new().alias(AliasMode::Reply);
             let monitor = process::monitor_with(name, options);
             process::send(Alias::from(monitor), 0);
@@ -300,6 +342,40 @@ mod the_object_of_a_monitor {
 mod reply {
     use super::*;
     use crate::puppet::*;
+
+    /// What says that it is being dropped, and blocks then until the sender is dropped.
+    fn blocking() -> (impl Send + 'static, mpsc::Sender<()>) {
+        let (let_go, held) = mpsc::channel::<()>();
+        let me = process::self_pid();
+        let on_drop = move || {
+            process::send(me, "being dropped");
+            _ = held.recv();
+        };
+        (OnDrop(on_drop), let_go)
+    }
+
+    #[test]
+    fn that_nobody_wants_does_not_keep_the_end_of_its_server_from_being_told() {
+        for is_call in [true, false] {
+            let server = puppet();
+            let monitor = process::monitor(pid_of(&server));
+            let (value, let_go) = blocking();
+            let last = ask(move |_, _| stop_with_reply(ExitReason::Normal, value));
+            let busy = server.hold(|_| noreply());
+            if is_call {
+                let outcome = server.call_timeout(last, Duration::ZERO);
+                assert!(matches!(outcome, Err(CallError::Timeout)));
+            } else {
+                let server = server.clone();
+                in_process(move || drop(server.send_request(last)));
+            }
+            drop(busy);
+
+            assert_eq!(down_reason(monitor), ExitReason::Normal);
+            assert_eq!(expect::<&str>(), "being dropped");
+            drop(let_go);
+        }
+    }
 
     #[test]
     fn whose_destructor_panics_can_be_given_by_a_server_that_was_killed() {
