@@ -147,7 +147,7 @@ pub struct Via(Arc<dyn Name>);
 impl Via {
     /// The name that `registrar` knows as `name`.
     pub fn new<R: Registrar>(registrar: R, name: R::Name) -> Via {
-        Via(Arc::new(Named(Guarded::new((registrar, name)))))
+        Via(Arc::new(Named { registrar: Guarded::new(registrar), name: Guarded::new(name) }))
     }
 
     /// The process that has the name now.
@@ -207,13 +207,16 @@ trait Name: Send + Sync {
     fn as_any(&self) -> &dyn Any;
 }
 
-/// Whoever drops it last may be the runtime, in the middle of what must not fail.
-struct Named<R: Registrar>(Guarded<(R, R::Name)>);
+/// Whoever drops it last may be the runtime, in the middle of what must not fail. Each by itself,
+/// so that a panic of one does not meet one of the other.
+struct Named<R: Registrar> {
+    registrar: Guarded<R>,
+    name: Guarded<R::Name>,
+}
 
 impl<R: Registrar> Named<R> {
     fn parts(&self) -> (&R, &R::Name) {
-        let (registrar, name) = self.0.get();
-        (registrar, name)
+        (self.registrar.get(), self.name.get())
     }
 }
 

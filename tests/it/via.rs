@@ -12,6 +12,7 @@ use procession::sys::SysError;
 use procession::{NameRefusal, Object, Registrar, Via, proc_lib, sys, timer};
 
 use crate::puppet::*;
+use crate::staging::Bomb;
 use crate::support::*;
 
 /// A registrar that says what it is asked for.
@@ -193,6 +194,28 @@ impl Registrar for Fragile {
 /// A name that panics when it is dropped for the last time.
 fn bomb(name: &'static str) -> Via {
     Via::new(Fragile(Revolving(0)), name)
+}
+
+/// A registrar that panics when it is dropped, as its names do.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Mined(Bomb);
+
+impl Registrar for Mined {
+    type Name = Bomb;
+
+    fn register_name(&self, _: &Bomb, _: Pid) -> bool {
+        false
+    }
+
+    fn unregister_name(&self, _: &Bomb) {}
+
+    fn whereis_name(&self, _: &Bomb) -> Option<Pid> {
+        None
+    }
+
+    fn send(&self, _: &Bomb, message: Message) -> Result<(), Message> {
+        Err(message)
+    }
 }
 
 /// A name of a registrar whose witness is the caller.
@@ -459,6 +482,11 @@ mod whose_destructor_panics {
             assert_eq!(expect::<Exit>(), Exit { from: pid, reason: ExitReason::Normal });
             assert_no_message();
         });
+    }
+
+    #[test]
+    fn can_be_of_a_registrar_whose_destructor_panics_too() {
+        in_process(|| drop(Via::new(Mined(Bomb), Bomb)));
     }
 
     // In there a panic would be one of the runtime.
