@@ -67,6 +67,7 @@ use crate::process::send::pid_of;
 use crate::process::{Destination, exit, self_pid};
 use crate::runtime::timer_thread::start_service;
 use crate::runtime::timers::{self, Action, Repeat, Tick, deadline_of};
+use crate::user_code::Guarded;
 
 pub use crate::process::sleep;
 
@@ -147,17 +148,22 @@ pub fn send_interval<M: Any + Send + Debug + Clone>(
     to: impl Into<Destination>,
     message: M,
 ) -> TimerRef {
+    let message = Guarded::new(message);
+    check_period(period);
     let to = to.into();
     let target = to.pid();
-    let first = Message::new(message.clone());
-    let make = Box::new(move || Message::new(message.clone()));
+    let first = Message::new(message.get().clone());
+    let make = Box::new(move || Message::new(message.get().clone()));
     repeat(period, target, Tick::Send { to, message: first, make })
+}
+
+fn check_period(period: Duration) {
+    assert!(!period.is_zero(), "the period of a repeating timer is zero");
 }
 
 /// Starts a repeating timer that ends with the process `life`, or at once if there is none: else
 /// nobody would be left to cancel it.
 fn repeat(period: Duration, life: Option<Pid>, tick: Tick) -> TimerRef {
-    assert!(!period.is_zero(), "the period of a repeating timer is zero");
     let due = deadline_of(period);
     let repeat = Action::Repeat(Box::new(Repeat { period, due, tick }));
     if life.is_none() {
@@ -173,12 +179,13 @@ fn start(
     target: Option<Pid>,
     make: impl FnOnce(TimerRef) -> Action,
 ) -> TimerRef {
+    let make = Guarded::new(make); // With the message in it, or the function.
     if is_left_behind() {
-        timers::discard(Some(make(timers::expired())));
+        timers::discard(Some(make.into_inner()(timers::expired())));
         return timers::expired();
     }
     start_service().unwrap_or_else(|error| panic!("the timer service cannot start: {error}"));
-    timers::start(deadline, target, make)
+    timers::start(deadline, target, make.into_inner())
 }
 
 /// Runs `function` in a process of its own after `duration`.
@@ -199,7 +206,9 @@ pub fn apply_after(duration: Duration, function: impl FnOnce() + Send + 'static)
 ///
 /// If `period` is zero.
 pub fn apply_interval(period: Duration, function: impl Fn() + Send + Sync + 'static) -> TimerRef {
-    repeat(period, Some(self_pid()), Tick::Apply(Arc::new(function)))
+    let function = Guarded::new(function);
+    check_period(period);
+    repeat(period, Some(self_pid()), Tick::Apply(Arc::new(function.into_inner())))
 }
 
 /// As [`apply_interval`], but never runs `function` again before it has ended.
@@ -212,7 +221,9 @@ pub fn apply_interval(period: Duration, function: impl Fn() + Send + Sync + 'sta
 ///
 /// If `period` is zero.
 pub fn apply_repeatedly(period: Duration, function: impl Fn() + Send + Sync + 'static) -> TimerRef {
-    repeat(period, Some(self_pid()), Tick::ApplyInTurn(Arc::new(function)))
+    let function = Guarded::new(function);
+    check_period(period);
+    repeat(period, Some(self_pid()), Tick::ApplyInTurn(Arc::new(function.into_inner())))
 }
 
 /// Sends `to` the exit signal `reason`, from the caller, after `duration`.

@@ -26,7 +26,7 @@ use std::fmt;
 use crate::message::Message;
 use crate::runtime::dictionary::CheckedOut;
 use crate::runtime::table::Process;
-use crate::user_code::drop_caught;
+use crate::user_code::{Guarded, drop_caught};
 
 use super::current::current;
 
@@ -46,7 +46,9 @@ fn caller() -> Process {
 ///
 /// In a thread of the program's own that was killed.
 pub fn put<T: Any + Send + fmt::Debug>(key: impl Into<Key>, value: T) -> Option<Message> {
-    let (slot, key, value) = (caller().slot, key.into(), Message::new(value));
+    let (key, value) = (Guarded::new(key), Guarded::new(value)); // The caller may unwind here.
+    let (slot, key) = (caller().slot, key.into_inner().into());
+    let value = Message::new(value.into_inner());
     if slot.is_left() {
         drop_caught(value);
         return None;

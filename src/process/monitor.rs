@@ -5,7 +5,7 @@ use crate::message::{Message, Object};
 use crate::runtime::links::AliasMode;
 use crate::runtime::mailbox::Mark;
 use crate::runtime::monitors::{MonitorOptions, forget, set};
-use crate::user_code::drop_caught;
+use crate::user_code::{Guarded, drop_caught};
 
 use super::current::current;
 use super::send::pid_of;
@@ -45,9 +45,10 @@ pub fn monitor(target: impl Into<Object>) -> MonitorRef {
 ///
 /// As [`monitor`].
 pub fn monitor_with(target: impl Into<Object>, options: MonitorOptions) -> MonitorRef {
+    let target = Guarded::new(target); // What it is converted from may be the user's.
     let owner = current();
     owner.pass();
-    let object = target.into();
+    let object = target.into_inner().into();
     set(owner, pid_of(&object), object, options)
 }
 

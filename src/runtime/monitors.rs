@@ -7,7 +7,7 @@ use std::num::NonZeroU64;
 use crate::exit::ExitReason;
 use crate::id::{MonitorRef, Pid};
 use crate::message::{Down, Message, Object, TaggedDown};
-use crate::user_code::drop_caught;
+use crate::user_code::{Guarded, drop_caught};
 
 use super::address::deliver;
 use super::links::{AliasMode, MakeDown, Monitor, Watcher};
@@ -47,7 +47,8 @@ impl MonitorOptions {
 
     /// The message will be a [`TaggedDown`] with this tag, instead of a [`Down`].
     pub fn tag<T: Any + Send + fmt::Debug>(mut self, tag: T) -> MonitorOptions {
-        self.tag = Some(Box::new(|down| Message::new(TaggedDown { tag, down })));
+        let tag = Guarded::new(tag); // Whoever gets the options may unwind.
+        self.tag = Some(Box::new(|down| Message::new(TaggedDown { tag: tag.into_inner(), down })));
         self
     }
 

@@ -506,8 +506,36 @@ mod a_value_that_is_of_no_use {
             let bomb = Bomb;
             _ = proc_lib::start::<()>(move |_| std::mem::forget(bomb));
         });
+        end_with_bomb(|_| _ = dictionary::put("user_code::bomb", Bomb));
+        end_with_bomb(|to| _ = process::monitor_with(to, MonitorOptions::new().tag(Bomb)));
+        end_with_bomb(|_| {
+            let options = MonitorOptions::new().tag(Bomb);
+            _ = Builder::new().spawn_monitor_with(options, || {});
+        });
         end_with_bomb(|to| process::exit(to, ExitReason::new(Fuse(Bomb))));
         end_with_bomb(|_| process::exit_self(ExitReason::new(Fuse(Bomb))));
+    }
+
+    #[test]
+    fn as_its_timer_has_no_period_is_dropped() {
+        let me = process::self_pid();
+        let starts: [fn(Pid) -> TimerRef; 3] = [
+            |to| timer::send_interval(Duration::ZERO, to, Bomb),
+            |_| {
+                let bomb = Bomb;
+                timer::apply_interval(Duration::ZERO, move || _ = &bomb)
+            },
+            |_| {
+                let bomb = Bomb;
+                timer::apply_repeatedly(Duration::ZERO, move || _ = &bomb)
+            },
+        ];
+        for start in starts {
+            let (_, monitor) = process::spawn_monitor(move || _ = start(me)).unwrap();
+            let reason = down_reason(monitor);
+            let message = &reason.as_panic().unwrap().message;
+            assert_eq!(message, "the period of a repeating timer is zero");
+        }
     }
 
     /// Makes a reason of what is in it.
