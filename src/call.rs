@@ -259,7 +259,7 @@ impl<R: Send + 'static> Pending<R> {
         let (monitor, found) = monitors::find_and_set(client, target, to, options);
         if target == Some(client.pid) {
             // A monitor of oneself makes no alias, but whoever asks itself gets its reply.
-            client.slot.links.lock().aliases.insert(monitor.id, AliasMode::Reply);
+            client.slot.links.lock().add_alias(client.pid, monitor.id, AliasMode::Reply);
         }
         Pending { monitor, found, since, reply: PhantomData }
     }

@@ -153,10 +153,7 @@ pub fn alias_with(mode: AliasMode) -> Alias {
     let owner = current();
     owner.pass();
     let alias = Alias::new(owner.pid);
-    let mut links = owner.slot.links.lock();
-    if links.is_of(owner.pid) {
-        links.aliases.insert(alias.id, mode);
-    }
+    owner.slot.links.lock().add_alias(owner.pid, alias.id, mode);
     alias
 }
 

@@ -113,6 +113,14 @@ impl Links {
         self.owner == Some(pid)
     }
 
+    /// Makes an alias of `owner` active, unless the table is not its any more: then nothing comes
+    /// through the alias.
+    pub(crate) fn add_alias(&mut self, owner: Pid, alias: NonZeroU64, mode: AliasMode) {
+        if self.is_of(owner) {
+            self.aliases.insert(alias, mode);
+        }
+    }
+
     /// Whether the link stands that an exit signal came over.
     pub(crate) fn has_link(&self, peer: Pid, id: LinkId) -> bool {
         self.peers.get(&peer) == Some(&id)
@@ -374,6 +382,19 @@ mod tests {
         assert!(matches!(link(me, past), Ok(Linked::NoProc(_))));
         unlink(me, past);
         assert!(links.lock().peers.is_empty());
+    }
+
+    #[test]
+    fn an_alias_is_in_no_table_but_its_owners() {
+        let (mut open, mut closed) = (Links::open(pid(1)), Links::open(pid(1)));
+        closed.close();
+        for links in [&mut open, &mut closed] {
+            links.add_alias(pid(2), NonZeroU64::MIN, AliasMode::Reply);
+            assert!(!links.has_alias(NonZeroU64::MIN));
+            links.add_alias(pid(1), NonZeroU64::MIN, AliasMode::Reply);
+        }
+        assert!(open.has_alias(NonZeroU64::MIN));
+        assert!(!closed.has_alias(NonZeroU64::MIN));
     }
 
     #[test]

@@ -97,7 +97,7 @@ pub(crate) fn find_and_set(
             return (monitor, true);
         }
         if let Some(mode) = options.alias {
-            links.aliases.insert(monitor.id, mode);
+            links.add_alias(owner.pid, monitor.id, mode);
         }
         let entry = Monitor { target, object: object.clone(), tag: options.tag };
         links.monitors.insert(monitor.id, entry);
