@@ -1,9 +1,13 @@
 //! What is done to the rows of a table, a lock at a time. Each step returns what is to be dropped
 //! to where no lock is held.
+//!
+//! What is to be put is guarded until it is: the caller may be one that is to end, and unwind.
 
 use std::borrow::Borrow;
 use std::hash::Hash;
 use std::ops::Bound;
+
+use crate::user_code::Guarded;
 
 use super::estate::Core;
 use super::rights::Wish;
@@ -52,13 +56,15 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
     /// Puts a row. Returns the one whose place it has taken.
     pub(super) fn put(&self, row: Row<K, V>) -> Result<Option<Stored<K, V>>, TableError> {
         let new = self.shards.stored(row);
-        self.write(self.shards.index(new.hash), |rows| rows.put(new))
+        let (index, new) = (self.shards.index(new.hash), Guarded::new(new));
+        self.write(index, |rows| rows.put(new.into_inner()))
     }
 
     /// Puts a row, unless there is one with its key: then it comes back.
     pub(super) fn put_new(&self, row: Row<K, V>) -> Result<Option<Stored<K, V>>, TableError> {
         let new = self.shards.stored(row);
-        self.write(self.shards.index(new.hash), |rows| rows.put_new(new))
+        let (index, new) = (self.shards.index(new.hash), Guarded::new(new));
+        self.write(index, |rows| rows.put_new(new.into_inner()))
     }
 
     /// Puts rows, all at once. Returns those whose places they have taken, or, if `only_new` and
@@ -68,10 +74,12 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         rows: Vec<Row<K, V>>,
         only_new: bool,
     ) -> Result<Option<Vec<Stored<K, V>>>, TableError> {
-        let new: Vec<_> = rows.into_iter().map(|row| self.shards.stored(row)).collect();
+        let new: Vec<_> =
+            rows.into_iter().map(|row| Guarded::new(self.shards.stored(row))).collect();
         let lock = || self.shards.write_all();
         let mut parts = self.granted(Wish::Write, lock, |parts| parts.any().rights)?;
-        let mut is_there = |it: &Stored<K, V>| {
+        let mut is_there = |it: &Guarded<Stored<K, V>>| {
+            let it = it.get();
             parts.rows(self.shards.index(it.hash)).get(it.hash, it.row.key()).is_some()
         };
         if only_new && new.iter().any(&mut is_there) {
@@ -79,7 +87,7 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
             return Ok(None);
         }
         let put = |it: Stored<K, V>| parts.rows(self.shards.index(it.hash)).put(it);
-        Ok(Some(new.into_iter().filter_map(put).collect()))
+        Ok(Some(new.into_iter().map(Guarded::into_inner).filter_map(put).collect()))
     }
 
     pub(super) fn remove<Q>(&self, key: &Q) -> Result<Option<Stored<K, V>>, TableError>

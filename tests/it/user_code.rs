@@ -407,6 +407,7 @@ mod a_value_that_is_of_no_use {
     use procession::gen_server::StartOptions;
     use procession::proc_lib;
     use procession::process::SpawnError;
+    use procession::table::{Table, TableOptions};
 
     use super::*;
     use crate::puppet::*;
@@ -489,6 +490,13 @@ mod a_value_that_is_of_no_use {
         assert_no_message();
     }
 
+    /// The same, with a table of its parent's.
+    #[track_caller]
+    fn end_with_bomb_and_table(then: fn(Table<u8, Bomb>)) {
+        let table = Table::new_with(TableOptions::new().public()).unwrap();
+        end_with_bomb(move |_| then(table));
+    }
+
     #[test]
     fn as_the_caller_ends_is_dropped() {
         end_with_bomb(|to| process::send(to, Bomb));
@@ -507,6 +515,9 @@ mod a_value_that_is_of_no_use {
             _ = proc_lib::start::<()>(move |_| std::mem::forget(bomb));
         });
         end_with_bomb(|_| _ = dictionary::put("user_code::bomb", Bomb));
+        end_with_bomb_and_table(|table| _ = table.insert(1, Bomb));
+        end_with_bomb_and_table(|table| _ = table.insert_new(1, Bomb));
+        end_with_bomb_and_table(|table| _ = table.insert_all([(1, Bomb)]));
         end_with_bomb(|to| _ = process::monitor_with(to, MonitorOptions::new().tag(Bomb)));
         end_with_bomb(|_| {
             let options = MonitorOptions::new().tag(Bomb);
