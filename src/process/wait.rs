@@ -11,7 +11,7 @@ use crate::runtime::mailbox::Special;
 use crate::runtime::reply_slot::Deadlocked;
 use crate::runtime::table::Process;
 use crate::runtime::wait_graph::{Cause, Cycle, Edge, Edges, WaitEdge, Waiting};
-use crate::runtime::wait_graph::{cycle_through, reaches, standing_way};
+use crate::runtime::wait_graph::{break_cycles, cycle_through, reaches};
 
 impl Process {
     /// Says that the caller, who is this process, waits for `target` to answer `request`.
@@ -53,25 +53,10 @@ impl Process {
         for end in ends.into_iter().filter(|(pid, _)| waits(*pid)) {
             if cause == Cause::Own || Process::of(end.0).traps_exits() {
                 let only = |pid| if pid == self.pid { Edges::One(end) } else { edges_of(pid) };
-                break_cycles(self.pid, only);
+                break_cycles(self.pid, only, refuse_call);
             }
         }
         Some(Waiting::new(edge, request))
-    }
-}
-
-/// Refuses a call of each cycle through `start`.
-fn break_cycles(start: Pid, edges_of: impl Fn(Pid) -> Edges) {
-    while let Some(way) = standing_way(start, &edges_of) {
-        let pids: Vec<Pid> = way.iter().map(|(pid, _)| *pid).collect();
-        let refused = (1..way.len()).any(|place| {
-            let mut cycle = pids.clone();
-            cycle.rotate_left(place);
-            refuse_call(way[place], cycle)
-        });
-        if !refused {
-            return; // There is none, or it is over.
-        }
     }
 }
 

@@ -19,7 +19,8 @@
 //! numbers, which are never used again, all of them stood at one moment between the two. Edges are
 //! set and read in one order for all (SeqCst), so of two processes that close a cycle at the same
 //! moment at least one sees it. A call, a start or a stop is then refused. A wait for ends cannot
-//! be; so a call is, of those in the cycle, as if it had been the last.
+//! be; so a call is, of those in the cycle, as if it had been the last. A cycle in which there is
+//! none stands until somebody is killed, and does not keep the other ones from being broken.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -204,7 +205,7 @@ pub(crate) fn cycle_through(start: Pid, edges_of: impl Fn(Pid) -> Edges) -> Opti
 
 /// A way from `start` back to it, all of whose edges stood at one moment, if there is one: the
 /// processes on it, and the numbers of the edges that lead on.
-pub(crate) fn standing_way(start: Pid, edges_of: impl Fn(Pid) -> Edges) -> Option<Vec<Edge>> {
+fn standing_way(start: Pid, edges_of: impl Fn(Pid) -> Edges) -> Option<Vec<Edge>> {
     loop {
         let (way, has_forks) = find_way(start, &edges_of)?;
         let next = |place: usize| way.get(place + 1).map_or(start, |(pid, _)| *pid);
@@ -216,6 +217,44 @@ pub(crate) fn standing_way(start: Pid, edges_of: impl Fn(Pid) -> Edges) -> Optio
             return None;
         }
         // It is gone, but there may be another one.
+    }
+}
+
+/// Breaks each cycle through `start` that can be broken, by `refuse`: this refuses the request of
+/// an edge, whose client is the first of the cycle, if that is a call that still waits.
+pub(crate) fn break_cycles(
+    start: Pid,
+    edges_of: impl Fn(Pid) -> Edges,
+    refuse: impl Fn(Edge, Vec<Pid>) -> bool,
+) {
+    let mut left_out = BTreeSet::new();
+    while let Some(way) = standing_way(start, |pid| edges_of(pid).without(&left_out)) {
+        let pids: Vec<Pid> = way.iter().map(|(pid, _)| *pid).collect();
+        let refused = (1..way.len()).any(|place| {
+            let mut cycle = pids.clone();
+            cycle.rotate_left(place);
+            refuse(way[place], cycle)
+        });
+        if !refused {
+            // There is no call in it, or it is over. From the last fork there is but one way on, so
+            // what ends this one ends all that come by there; those that begin now are seen by who
+            // begins them.
+            let is_fork = |(pid, _): &&Edge| matches!(edges_of(*pid), Edges::Several(_));
+            let last = way.iter().rfind(is_fork).or(way.first());
+            left_out.extend(last.map(|(_, number)| *number));
+        }
+    }
+}
+
+impl Edges {
+    fn without(mut self, left_out: &BTreeSet<NonZeroU64>) -> Edges {
+        let is_left_out = |(_, number): &Edge| left_out.contains(number);
+        match &mut self {
+            Edges::One(edge) if is_left_out(edge) => return Edges::None,
+            Edges::None | Edges::One(_) => {}
+            Edges::Several(edges) => edges.retain(|edge| !is_left_out(edge)),
+        }
+        self
     }
 }
 
@@ -282,7 +321,7 @@ fn find_way(start: Pid, edges_of: impl Fn(Pid) -> Edges) -> Option<(Vec<Edge>, b
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::cell::{Cell, RefCell};
     use std::collections::HashMap;
 
     use super::*;
@@ -397,6 +436,94 @@ mod tests {
             _ => Edges::None,
         };
         assert_eq!(cycle_through(pid(1), edges_of), Some(vec![pid(1), pid(2)]));
+    }
+
+    /// Breaks the cycles through process 1, as far as that can be. An edge `(from, to)` is a call's
+    /// if it is in `calls`; those in `late` are over by the time that they are to be refused.
+    #[track_caller]
+    fn check_breaks(
+        edges: &[(u32, &[u32])],
+        calls: &[(u32, u32)],
+        late: &[(u32, u32)],
+        expected: &[&[u32]],
+    ) {
+        let (over, refused) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
+        let edges_of = |from: Pid| {
+            let found = edges.iter().find(|(at, _)| pid(*at) == from);
+            let is_there = |to: &&u32| !over.borrow().contains(&(from.index(), **to));
+            let edge = |to: &u32| (pid(*to), number(u64::from(from.index() * 100 + to)));
+            match found.map(|(_, to)| *to) {
+                None => Edges::None,
+                Some([to]) => {
+                    Some(to).filter(is_there).map_or(Edges::None, |it| Edges::One(edge(it)))
+                }
+                Some(to) => Edges::Several(to.iter().map(edge).collect()),
+            }
+        };
+        let refuse = |(from, request): Edge, cycle: Vec<Pid>| {
+            assert_eq!(cycle[0], from);
+            let to = u32::try_from(request.get() % 100).unwrap();
+            let edge = (from.index(), to);
+            if !calls.contains(&edge) {
+                return false;
+            }
+            over.borrow_mut().push(edge);
+            let is_late = late.contains(&edge);
+            if !is_late {
+                refused.borrow_mut().push(cycle.iter().map(|pid| pid.index()).collect::<Vec<_>>());
+            }
+            !is_late
+        };
+        break_cycles(pid(1), edges_of, refuse);
+        let mut refused = refused.into_inner();
+        refused.sort();
+        assert_eq!(refused, expected);
+    }
+
+    #[test]
+    fn a_cycle_without_a_call_does_not_keep_another_one() {
+        check_breaks(&[(1, &[2]), (2, &[1])], &[], &[], &[]);
+        check_breaks(&[(1, &[2]), (2, &[1])], &[(2, 1)], &[], &[&[2, 1]]);
+        for (first, second) in [(3, 4), (4, 3)] {
+            let edges: &[(u32, &[u32])] = &[(1, &[2]), (2, &[first, second]), (3, &[1]), (4, &[1])];
+            check_breaks(edges, &[(3, 1)], &[], &[&[3, 1, 2]]);
+            check_breaks(edges, &[(3, 1), (4, 1)], &[], &[&[3, 1, 2], &[4, 1, 2]]);
+            check_breaks(edges, &[(3, 1), (4, 1)], &[(4, 1)], &[&[3, 1, 2]]);
+        }
+    }
+
+    #[test]
+    fn a_cycle_without_a_call_does_not_keep_one_that_ends_in_the_same_way() {
+        for (first, second) in [(3, 4), (4, 3)] {
+            let edges: &[(u32, &[u32])] =
+                &[(1, &[2]), (2, &[first, second]), (3, &[5]), (4, &[5]), (5, &[1])];
+            check_breaks(edges, &[(3, 5)], &[], &[&[3, 5, 1, 2]]);
+            check_breaks(edges, &[(3, 5), (4, 5)], &[(4, 5)], &[&[3, 5, 1, 2]]);
+            // This one call is in both.
+            check_breaks(
+                edges,
+                &[(5, 1)],
+                &[],
+                &[if first == 3 { &[5, 1, 2, 4] } else { &[5, 1, 2, 3] }],
+            );
+        }
+    }
+
+    #[test]
+    fn a_cycle_without_a_call_is_one_of_many() {
+        let edges: &[(u32, &[u32])] = &[
+            (1, &[2]),
+            (2, &[3, 4, 5]),
+            (3, &[6, 7]),
+            (4, &[1]),
+            (5, &[6, 8]),
+            (6, &[1]),
+            (7, &[1]),
+            (8, &[1]),
+        ];
+        check_breaks(edges, &[], &[], &[]);
+        check_breaks(edges, &[(7, 1), (8, 1)], &[], &[&[7, 1, 2, 3], &[8, 1, 2, 5]]);
+        check_breaks(edges, &[(4, 1), (7, 1)], &[], &[&[4, 1, 2], &[7, 1, 2, 3]]);
     }
 
     #[test]

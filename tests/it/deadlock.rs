@@ -2,7 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "looks at threads of the program's own")]
 
-use std::sync::mpsc;
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -363,7 +363,6 @@ mod a_stop {
     }
 }
 
-/// What looks like a cycle and is none.
 /// A supervisor waits for the ends of its children; what would keep one from ending as it waits for
 /// the supervisor is refused.
 mod a_supervisor_that_stops_its_children {
@@ -508,8 +507,9 @@ mod a_supervisor_that_stops_its_children {
         });
     }
 
-    /// Has `supervisor` stop its child "c" when that waits for the supervisor in a call.
-    fn stop_while_called(supervisor: &SupervisorRef, call: impl FnOnce()) {
+    /// Has `supervisor` stop its child "c" when it has so many requests of those that this ends, by
+    /// `call`.
+    fn stop_while_called(supervisor: &SupervisorRef, requests: usize, call: impl FnOnce()) {
         let pid = supervisor.pid().unwrap();
         let waits = |number| move || process::info(pid).unwrap().message_queue_len == number;
         let me = process::self_pid();
@@ -531,7 +531,7 @@ mod a_supervisor_that_stops_its_children {
         process::spawn(terminate).unwrap();
         wait_until(waits(1));
         call();
-        wait_until(waits(2));
+        wait_until(waits(1 + requests));
         drop(let_go);
     }
 
@@ -551,12 +551,56 @@ mod a_supervisor_that_stops_its_children {
             }];
             for call in calls {
                 let child = child_of(supervisor);
-                stop_while_called(supervisor, || call_from(child, move || call(name, me)));
+                stop_while_called(supervisor, 1, || call_from(child, move || call(name, me)));
                 assert_eq!(expect::<Called>(), refused(child, vec![child, pid]));
                 assert_eq!(expect::<Outcome<bool>>(), Outcome(Ok(true)));
                 supervisor.restart_child("c").unwrap();
             }
         });
+    }
+
+    /// Of the children that keep one from ending, all but one wait in a stop of the supervisor,
+    /// which cannot be refused.
+    #[test]
+    fn refuses_a_call_beside_stops_that_it_cannot_refuse() {
+        for place in [0, 2] {
+            in_process(move || refuses_beside_stops(place));
+        }
+    }
+
+    /// The call is by the child whose pid comes in this place.
+    fn refuses_beside_stops(place: usize) {
+        process::set_trap_exit(true);
+        let (name, me) = ("deadlock::stops::beside_stops", process::self_pid());
+        let crowd = DynamicSupervisor::new().named_child_spec("deadlock::crowd").id("c");
+        let supervisor = start(Supervisor::one_for_one().child(crowd), name);
+        let crowd = SupervisorRef::named("deadlock::crowd");
+        let crowd_pid = crowd.pid().unwrap();
+
+        let client = Arc::new(OnceLock::new());
+        let mut children: Vec<Pid> = Vec::from_iter((0..3).map(|_| {
+            let client = Arc::clone(&client);
+            let spec = child("c", Shutdown::Infinity, move || {
+                if client.get() == Some(&process::self_pid()) {
+                    call_supervisor(name, me);
+                } else {
+                    _ = SupervisorRef::named(name).stop();
+                }
+            });
+            pid_of(&crowd.start_child(spec).unwrap())
+        }));
+        children.sort();
+        let client = *client.get_or_init(|| children.remove(place));
+
+        let pid = supervisor.pid().unwrap();
+        stop_while_called(&supervisor, 3, || {
+            process::spawn(move || _ = crowd.stop()).unwrap();
+        });
+        assert_eq!(expect::<Called>(), refused(client, vec![client, pid, crowd_pid]));
+        let monitor = process::monitor(pid);
+        children.into_iter().for_each(|child| process::exit(child, ExitReason::Kill));
+        assert_eq!(expect::<Outcome<bool>>(), Outcome(Ok(true)));
+        assert_eq!(down_reason(monitor), ExitReason::Normal);
     }
 
     fn child_of(supervisor: &SupervisorRef) -> Pid {
@@ -581,7 +625,7 @@ mod a_supervisor_that_stops_its_children {
             let (child, me) = (child_of(supervisor), process::self_pid());
             let monitor = process::monitor(child);
             let call = move || call_supervisor(name, me);
-            stop_while_called(supervisor, || call_from(child, call));
+            stop_while_called(supervisor, 1, || call_from(child, call));
             assert_eq!(down_reason(monitor), ExitReason::Shutdown);
             assert_eq!(expect::<Outcome<bool>>(), Outcome(Ok(true)));
             assert_no_message();
@@ -641,6 +685,7 @@ mod a_supervisor_that_stops_its_children {
     }
 }
 
+/// What looks like a cycle and is none.
 mod no_deadlock {
     use super::*;
 
