@@ -23,8 +23,8 @@ use super::current::{current, has_told_end};
 ///   program's own that was killed, or a process that was left behind.
 /// - [`RegisterError::Empty`] if `name` is empty.
 pub fn register(name: &str, pid: Pid) -> Result<(), RegisterError> {
-    judge_first_if_own(Some(pid)).map_err(RegisterError::NotAlive)?;
-    names::give(name, pid)
+    let caller = judge_first_if_own(Some(pid)).map_err(RegisterError::NotAlive)?;
+    names::give(name, pid, caller)
 }
 
 /// Takes the name `name` from whoever has it.
@@ -39,17 +39,18 @@ pub fn register(name: &str, pid: Pid) -> Result<(), RegisterError> {
 /// and had the name itself, as that has freed it, whoever has it now.
 pub fn unregister(name: &str) -> Result<(), NameError> {
     let error = || NameError { name: Arc::from(name) };
-    judge_first_if_own(whereis(name)).map_err(|_| error())?;
-    if names::take(name, current().pid) { Ok(()) } else { Err(error()) }
+    let caller = judge_first_if_own(whereis(name)).map_err(|_| error())?;
+    if names::take(name, caller) { Ok(()) } else { Err(error()) }
 }
 
-/// Judges what has arrived, if the caller changes its own name. An error if its process has ended.
-fn judge_first_if_own(pid: Option<Pid>) -> Result<(), Pid> {
+/// Judges what has arrived, if the caller changes its own name, and returns who that is. An error
+/// if its process has ended.
+fn judge_first_if_own(pid: Option<Pid>) -> Result<Pid, Pid> {
     let process = current();
     if pid == Some(process.pid) {
         process.sort();
     }
-    if process.is_gone() || has_told_end() { Err(process.pid) } else { Ok(()) }
+    if process.is_gone() || has_told_end() { Err(process.pid) } else { Ok(process.pid) }
 }
 
 /// Returns the process registered as `name`.

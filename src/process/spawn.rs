@@ -313,7 +313,8 @@ impl Builder {
             return Err(SpawnError::CallerEnded);
         }
         if let Some(name) = &self.name {
-            names::give(name, child.pid).map_err(SpawnError::Name)?;
+            // As if it took it itself: it is nothing to it if the caller is killed meanwhile.
+            names::give(name, child.pid, child.pid).map_err(SpawnError::Name)?;
         }
         if self.link {
             links::link(parent.link_end(), child.link_end())

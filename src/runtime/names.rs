@@ -112,13 +112,17 @@ impl fmt::Display for NameError {
 
 impl Error for NameError {}
 
-/// Gives `pid` the name `name`.
-pub(crate) fn give(name: &str, pid: Pid) -> Result<(), RegisterError> {
+/// Gives `pid` the name `name`, at the will of `caller`.
+pub(crate) fn give(name: &str, pid: Pid, caller: Pid) -> Result<(), RegisterError> {
     if name.is_empty() {
         return Err(RegisterError::Empty);
     }
     let name = Arc::from(name);
-    NAMES.lock().register(name, pid)
+    let mut names = NAMES.lock();
+    if comes_too_late(caller) {
+        return Err(RegisterError::NotAlive(caller));
+    }
+    names.register(name, pid)
 }
 
 /// The process that is registered as `name`.
@@ -126,11 +130,19 @@ pub(crate) fn holder(name: &str) -> Option<Pid> {
     NAMES.lock().holder(name)
 }
 
+/// Whether the end of `caller` is being told, or has been, while its thread goes on: its name is
+/// free, and whoever has heard of that may have it.
+///
+/// Asked under the lock, which is taken to free the name after it has come to this.
+fn comes_too_late(caller: Pid) -> bool {
+    Process::of(caller).slot.is_left_behind(caller.generation())
+}
+
 /// Takes `name` from whoever has it, at the will of `caller`. False if nobody has it, or if the
 /// caller was killed and had it: that has freed the name, and it is another's now.
 pub(crate) fn take(name: &str, caller: Pid) -> bool {
     let mut names = NAMES.lock();
-    if names.lost.get(&caller).is_some_and(|lost| **lost == *name) {
+    if comes_too_late(caller) || names.lost.get(&caller).is_some_and(|lost| **lost == *name) {
         return false;
     }
     let holder = names.holder(name);
@@ -172,10 +184,12 @@ pub(crate) fn release_of_killed(pid: Pid) {
 mod tests {
     use std::sync::mpsc;
     use std::thread;
+    use std::time::Duration;
 
-    use crate::process::{exit_self, is_alive, register, self_pid, unregister, whereis};
+    use crate::process::{exit, exit_self, is_alive, register, self_pid, unregister, whereis};
 
     use super::super::detached::spawn_detached;
+    use super::super::timer_thread::start_service;
     use super::*;
     use crate::exit::ExitReason;
 
@@ -267,6 +281,47 @@ mod tests {
     #[test]
     fn a_name_that_is_taken_when_the_kill_has_released_it_stays_with_the_heir() {
         taken_over("names::tests::after", false);
+    }
+
+    /// Where `pid` stands just before it changes a name, having seen that it may: it is killed, its
+    /// end is told, and its name becomes the caller's. Then it changes names.
+    #[track_caller]
+    fn changes_names_too_late(name: &'static str, pid: Pid) {
+        exit(pid, ExitReason::Kill);
+        wait_until_forgotten(pid);
+        register(name, self_pid()).unwrap();
+        assert!(!take(name, pid));
+        assert_eq!(whereis(name), Some(self_pid()));
+        unregister(name).unwrap();
+        assert_eq!(give(name, self_pid(), pid), Err(RegisterError::NotAlive(pid)));
+        assert_eq!(whereis(name), None);
+    }
+
+    #[test]
+    fn a_process_that_is_left_behind_as_it_changes_a_name_comes_too_late() {
+        const NAME: &str = "names::tests::left_behind";
+        let Owner { pid, let_go, unregistered, end } = owner(NAME);
+        start_service().unwrap(); // That ends the grace.
+        Process::of(pid).slot.set_kill_grace(Duration::ZERO);
+        changes_names_too_late(NAME, pid);
+        drop((let_go, end));
+        assert!(unregistered.recv().unwrap().is_err());
+    }
+
+    #[test]
+    fn a_thread_of_the_programs_own_that_is_killed_as_it_changes_a_name_comes_too_late() {
+        const NAME: &str = "names::tests::foreign";
+        let (tell, told) = mpsc::channel();
+        let (let_go, held) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                register(NAME, self_pid()).unwrap();
+                tell.send(self_pid()).unwrap();
+                _ = held.recv();
+            });
+            changes_names_too_late(NAME, told.recv().unwrap());
+            drop(let_go);
+        });
     }
 
     #[test]
