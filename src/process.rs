@@ -149,10 +149,10 @@ pub mod tuning;
 pub(crate) mod shutdown;
 pub(crate) mod spawn;
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::id::Pid;
+use crate::runtime::children;
 
 pub use crate::runtime::address::Destination;
 pub use crate::runtime::limits::ThreadLimit;
@@ -201,7 +201,7 @@ pub fn set_trap_exit(trap_exit: bool) -> bool {
         panic!("{}, a thread of the program's own, cannot stop trapping exits", process.pid);
     }
     let did = process.traps_exits();
-    process.slot.trap_exit.store(trap_exit, Ordering::Relaxed);
+    children::set_trap_exit(process, trap_exit);
     did
 }
 

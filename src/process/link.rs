@@ -3,6 +3,7 @@
 use crate::exit::ExitReason;
 use crate::id::Pid;
 use crate::runtime::address::{deliver, signal_of_link};
+use crate::runtime::children;
 use crate::runtime::links::{self, Closed, Linked};
 use crate::runtime::table::Process;
 
@@ -48,6 +49,6 @@ pub fn unlink(pid: Pid) {
     let process = current();
     process.judge_arrived();
     if pid != process.pid {
-        links::unlink(process.link_end(), Process::of(pid).link_end());
+        children::unlink(process, Process::of(pid));
     }
 }

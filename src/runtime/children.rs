@@ -24,6 +24,7 @@ use crate::id::{LinkId, Pid};
 use crate::user_code::drop_caught;
 
 use super::address::{signal_of_link, try_deliver};
+use super::links;
 use super::mailbox::Orphans;
 use super::table::Process;
 
@@ -63,8 +64,15 @@ impl Children {
         let mut children = Vec::new();
         for (pid, link) in links {
             let process = Process::of(pid);
-            let told = goes_with(parent.pid, reason, process).then(|| watch(process)).flatten();
-            if let Some(told) = told {
+            if !goes_with(parent.pid, reason, process) {
+                continue;
+            }
+            let told = watch(process);
+            // Looked at again: if it has left since, before it was watched, nobody says so.
+            let stays = process.must_end()
+                || goes_with(parent.pid, reason, process)
+                    && parent.slot.links.lock().has_link(pid, link);
+            if let Some(told) = told.filter(|_| stays) {
                 let signal = signal_of_link(parent.pid, link, reason.clone());
                 leftovers.extend(try_deliver(pid, signal).err());
                 let (parent, reason) = (parent.pid, reason.clone());
@@ -132,6 +140,37 @@ fn goes_with(parent: Pid, reason: &ExitReason, child: Process) -> bool {
     is_child && if child.traps_exits() { is_of_otp } else { *reason != ExitReason::Normal }
 }
 
+/// Removes the link between `process`, the caller, and `other`, which may have begun to wait for
+/// it.
+pub(crate) fn unlink(process: Process, other: Process) {
+    links::unlink(process.link_end(), other.link_end());
+    let profile = process.slot.profile.lock();
+    let is_parent = profile.ancestors.first() == Some(&other.pid);
+    drop(profile);
+    if is_parent {
+        leave_parent(process);
+    }
+}
+
+/// Sets whether `process`, the caller, traps exits. Its parent may have begun to wait for it.
+pub(crate) fn set_trap_exit(process: Process, trap_exit: bool) {
+    process.slot.trap_exit.store(trap_exit, Ordering::Relaxed);
+    let is_of_otp = process.slot.profile.lock().initial_call.is_some();
+    if trap_exit && !is_of_otp {
+        leave_parent(process);
+    }
+}
+
+/// Says that `process` does not end with its parent, which may have begun to wait for it. It has
+/// seen to it before that the parent does not begin now.
+fn leave_parent(process: Process) {
+    if process.must_end() {
+        return; // It ends, linked or not.
+    }
+    let parent = process.slot.untold.lock().take_parent(process.pid);
+    drop(parent);
+}
+
 /// Asks for the news that the end of `child` has been told. `None` if it has.
 fn watch(child: Process) -> Option<Receiver<Infallible>> {
     let (sender, receiver) = bounded(0);
@@ -143,4 +182,52 @@ fn watch(child: Process) -> Option<Receiver<Infallible>> {
 pub(crate) fn told(process: Process) {
     let untold = mem::take(&mut *process.slot.untold.lock());
     drop_caught(untold); // Where no lock is held: it may have a reply that came too late.
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use crate::process::Builder;
+    use crate::process::current::current;
+
+    use super::*;
+
+    /// Only a failing test waits so long.
+    const GRACE: Duration = Duration::from_secs(20);
+
+    /// The signal of its parent comes when the child has just looked at what has arrived, and goes
+    /// on all the same, as it does `leave`.
+    #[track_caller]
+    fn leaves(leave: fn(Process, Process)) {
+        let parent = current();
+        let (go_on, held) = mpsc::channel();
+        let (tell, has_left) = mpsc::channel();
+        let child = Builder::new().link().kill_grace(GRACE).spawn(move || {
+            held.recv().unwrap();
+            leave(current(), parent);
+            tell.send(()).unwrap();
+            _ = held.recv();
+        });
+        let child = Process::of(child.unwrap());
+        let children = Children::signal(parent, &ExitReason::Shutdown);
+        assert_eq!(children.children.len(), 1);
+        go_on.send(()).unwrap();
+        let start = Instant::now();
+        children.wait(|_| panic!("it is not to end"));
+        assert!(start.elapsed() < GRACE, "it was waited for");
+        has_left.recv().unwrap();
+        links::unlink(parent.link_end(), child.link_end());
+    }
+
+    #[test]
+    fn a_child_that_unlinks_as_the_signal_comes_is_not_waited_for() {
+        leaves(unlink);
+    }
+
+    #[test]
+    fn a_child_that_begins_to_trap_exits_as_the_signal_comes_is_not_waited_for() {
+        leaves(|child, _| set_trap_exit(child, true));
+    }
 }

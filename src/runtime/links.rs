@@ -272,6 +272,11 @@ impl Untold {
         }
         is_untold
     }
+
+    /// Takes what the parent of `pid` waits for, which is to be dropped.
+    pub(crate) fn take_parent(&mut self, pid: Pid) -> Option<Sender<Infallible>> {
+        if self.is_of(pid) { self.parent.take() } else { None }
+    }
 }
 
 /// Whether a process traps exits.

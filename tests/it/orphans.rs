@@ -295,6 +295,43 @@ mod the_end_of_a_parent {
         _ = expect::<Gone>();
     }
 
+    /// A child that goes on `leaves` its parent at the moment at which that ends.
+    fn does_not_wait_for_one_that_is_just_leaving(leave: fn(Pid)) {
+        in_process(move || {
+            for round in 0..rounds(1_000) {
+                let me = process::self_pid();
+                let (parent, monitor) = process::spawn_monitor(move || {
+                    let parent = process::self_pid();
+                    let leaves = move || {
+                        process::send(me, Runs(process::self_pid()));
+                        process::receive();
+                        leave(parent);
+                        idle_body();
+                    };
+                    Builder::new().link().kill_grace(FOREVER).spawn(leaves).unwrap();
+                    idle_body();
+                })
+                .unwrap();
+                let Runs(child) = expect();
+                process::send(child, ());
+                dither(round);
+                process::exit(parent, reason());
+                assert_eq!(down_reason(monitor), reason());
+                process::exit(child, ExitReason::Kill);
+            }
+        });
+    }
+
+    #[test]
+    fn does_not_wait_for_one_that_is_just_removing_the_link() {
+        does_not_wait_for_one_that_is_just_leaving(process::unlink);
+    }
+
+    #[test]
+    fn does_not_wait_for_one_that_is_just_beginning_to_trap_exits() {
+        does_not_wait_for_one_that_is_just_leaving(|_| _ = process::set_trap_exit(true));
+    }
+
     #[test]
     fn waits_for_a_child_without_grace_that_waits_for_its_own_already() {
         for _ in 0..rounds(200) {
