@@ -143,7 +143,8 @@ pub(crate) fn claim(
         let deadline = *deadline.get_or_insert_with(|| Instant::now() + RETURN_TIME);
         let may_wait = is_for_lack_of_room(&error);
         let Some(spawner) = spawner.filter(|_| may_wait) else { return Err(error) };
-        if !await_return(spawner, kind, seen, deadline) {
+        // Others may get what returns, each time.
+        if Instant::now() >= deadline || !await_return(spawner, kind, seen, deadline) {
             return Err(error);
         }
     }
@@ -189,9 +190,14 @@ fn await_return(spawner: Process, kind: &ThreadKind, seen: u64, deadline: Instan
         *idle.job.lock() = Some(Job::End);
         idle.wake();
     }
-    let is_over = || has_returned() || !spawner.is_running();
+    let is_over = || has_returned() || spawner.must_end();
     while !is_over() && Instant::now() < deadline {
-        slot.park_unless(Some(deadline), is_over);
+        if slot.is_urgent() {
+            spawner.sort(); // It may be to end.
+            continue;
+        }
+        let generation = spawner.pid.generation();
+        slot.park_unless(Some(deadline), || is_over() || slot.is_called_off(generation));
     }
     POOL.lock().spawners.retain(|it| !std::ptr::eq(it.slot, slot));
     has_returned()
@@ -346,4 +352,42 @@ fn leave_cache(slot: &'static Slot) -> bool {
 pub(crate) fn hand_over(process: Process, run: Run) {
     *process.slot.job.lock() = Some(Job::Run(process.pid, run));
     process.slot.wake();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use crate::exit::ExitReason;
+    use crate::process::exit;
+
+    use super::super::caller::caller;
+    use super::super::detached::spawn_detached;
+    use super::*;
+
+    /// Only a failing test waits so long.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn a_spawner_that_is_to_end_waits_no_longer() {
+        for reason in [ExitReason::Shutdown, ExitReason::Kill] {
+            let (tell, outcome) = mpsc::channel();
+            let (begun, has_begun) = mpsc::channel();
+            begin_return(); // That does not come.
+            let spawner = spawn_detached(move || {
+                begun.send(()).unwrap();
+                let deadline = Instant::now() + 2 * PATIENCE;
+                let wait =
+                    |seen| await_return(caller().unwrap(), &ThreadKind::Cached, seen, deadline);
+                // Threads of other tests return.
+                while wait(RETURNS.load(Ordering::SeqCst)) {}
+                tell.send(()).unwrap();
+            });
+            has_begun.recv().unwrap();
+            exit(spawner.unwrap(), reason);
+            let outcome = outcome.recv_timeout(PATIENCE);
+            RETURNING.fetch_sub(1, Ordering::SeqCst);
+            assert_eq!(outcome, Ok(()));
+        }
+    }
 }
