@@ -48,6 +48,11 @@
 //! itself can be started again, by [`start`] and [`ensure_started`], and by [`ensure_all_started`]
 //! also as one that is depended on.
 //!
+//! Whoever has seen the end of the top, or of the master, may go by that: from then on the
+//! application does not run. To start, stop or unload it then is done when its end is complete,
+//! with [`Callback::stop`] and all. What belongs to it cannot wait for that, and is told that it is
+//! [started](ApplicationError::AlreadyStarted) already, or [runs](ApplicationError::Running).
+//!
 //! | OTP | here |
 //! |---|---|
 //! | the `.app` file | [`Application`] |
@@ -70,6 +75,9 @@
 //! - When a permanent application ends, all are stopped, in order, but the program goes on: [`run`]
 //!   returns, and says why.
 //! - Applications that depend on one another are an error at once, where OTP waits for ever.
+//! - The end of an application counts from the end of its top, though the controller may not have
+//!   heard of it. In OTP it may still be said to run then; and if it is permanent, and a stop comes
+//!   before the controller has heard, it is no end of all there.
 //! - A start phase has no arguments, an application no `maxT`, and nothing is distributed: there is
 //!   no `permit`, `takeover`, or start type.
 //! - A phase is only gone through by the callback of its own application, not by those that include
@@ -82,7 +90,8 @@
 //! - If a master is killed, [`Callback::prep_stop`] and [`Callback::stop`] run while its thread
 //!   unwinds: they cannot wait, and the tree may still be there. As in OTP, the tree then ends by
 //!   its link to the master. The end of the master is told when that is gone, or after its
-//!   [kill grace](process::Builder::kill_grace): until then the application is listed as running.
+//!   [kill grace](crate::process::Builder::kill_grace): only then can the application be started
+//!   again.
 //!   What its processes have spawned without a link is left behind, and belongs to no application.
 //!   Only with a master that is killed because [its time is over](Runner::shutdown_timeout) all
 //!   that is found below it is killed, too.
@@ -107,7 +116,6 @@ use std::time::Duration;
 use crate::exit::{CallError, Detail, ExitReason};
 use crate::gen_server::{ServerRef, StartError};
 use crate::id::Pid;
-use crate::process;
 use crate::supervisor::Child;
 use crate::user_code::{drop_caught, drop_each_caught};
 
@@ -468,7 +476,8 @@ pub fn load(application: Application) -> Result<(), ApplicationError> {
     ask(controller::Load(Box::new(application)))?.map(drop)
 }
 
-/// Forgets an application that does not run, and its environment.
+/// Forgets an application that does not run, and its environment. One that is ending by itself is
+/// waited for.
 ///
 /// OTP: [`application:unload/1`](https://www.erlang.org/doc/apps/kernel/application.html#unload/1).
 ///
@@ -501,10 +510,6 @@ pub fn start(name: &str) -> Result<(), ApplicationError> {
 ///
 /// As [`start`](fn@start).
 pub fn start_as(name: &str, restart: RestartType) -> Result<(), ApplicationError> {
-    if get_application(process::self_pid()).as_deref() == Some(name) {
-        // One that is still being started cannot be waited for here.
-        return Err(ApplicationError::AlreadyStarted(name.to_owned()));
-    }
     ask(controller::Start(name.to_owned(), restart))?.map(drop)
 }
 
@@ -533,8 +538,8 @@ pub fn ensure_started_as(name: &str, restart: RestartType) -> Result<(), Applica
 
 /// Stops an application, and waits until it is stopped. Those that depend on it go on.
 ///
-/// Of one that has ended by itself nothing is left to be stopped: it counts as stopped after that,
-/// and no longer as [ended](ApplicationError::NotRunning).
+/// Of one that has ended by itself, which is waited for, nothing is left to be stopped: it counts
+/// as stopped after that, and no longer as [ended](ApplicationError::NotRunning).
 ///
 /// OTP: [`application:stop/1`](https://www.erlang.org/doc/apps/kernel/application.html#stop/1).
 ///

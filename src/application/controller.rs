@@ -99,14 +99,22 @@ enum Phase {
         master: Option<Pid>,
         top: Option<Pid>,
         restart: RestartType,
+        later: Vec<Later>,
     },
     Stopping {
         master: Pid,
         restart: RestartType,
         clients: Vec<ReplyTo<Answer<()>>>,
-        /// Who wants it to run after that.
-        again: Vec<(RestartType, Client)>,
+        later: Vec<Later>,
     },
+}
+
+/// What is to be done when the end of an application's master has been handled.
+#[derive(Debug)]
+enum Later {
+    Start(RestartType, Client),
+    Stop(ReplyTo<Answer<()>>),
+    Unload(ReplyTo<Answer<()>>),
 }
 
 #[derive(Debug)]
@@ -187,6 +195,20 @@ impl Phase {
     fn top(&self) -> Option<Pid> {
         if let Phase::Running { top, .. } = self { *top } else { None }
     }
+
+    /// Whether it is ending by itself. Others may know that before its master has told of it.
+    fn is_over(&self) -> bool {
+        let Phase::Running { master, top, .. } = self else { return false };
+        !master.iter().chain(top).all(|pid| process::is_alive(*pid))
+    }
+}
+
+impl Known {
+    /// What it runs as; `None` if it does not run, or not any more.
+    fn running(&self) -> Option<&Phase> {
+        let runs = matches!(self.phase, Phase::Running { .. }) && !self.phase.is_over();
+        runs.then_some(&self.phase)
+    }
 }
 
 impl GenServer for Controller {
@@ -229,6 +251,15 @@ impl Controller {
         self.applications.get(name).ok_or_else(|| ApplicationError::NotLoaded(name.to_owned()))
     }
 
+    /// What is to be done later with an application that is ending by itself.
+    fn later(&mut self, name: &str) -> Option<&mut Vec<Later>> {
+        let phase = &mut self.applications.get_mut(name)?.phase;
+        if !phase.is_over() {
+            return None;
+        }
+        if let Phase::Running { later, .. } = phase { Some(later) } else { None }
+    }
+
     /// Refuses what would change something while all is being stopped.
     fn unless_ending(&self) -> Answer<()> {
         if self.ending.is_some() { Err(ApplicationError::Terminating) } else { Ok(()) }
@@ -260,8 +291,23 @@ impl Controller {
         }
     }
 
-    fn unload(&mut self, name: &str) -> Answer<()> {
-        self.unless_ending()?;
+    /// Forgets an application, or says why not. `None` if the client is told later.
+    fn unload(
+        &mut self,
+        name: &str,
+        client: impl FnOnce() -> ReplyTo<Answer<()>>,
+    ) -> Option<Answer<()>> {
+        if let Err(error) = self.unless_ending() {
+            return Some(Err(error));
+        }
+        if let Some(later) = self.later(name) {
+            later.push(Later::Unload(client()));
+            return None;
+        }
+        Some(self.forget(name))
+    }
+
+    fn forget(&mut self, name: &str) -> Answer<()> {
         match self.known(name)?.phase {
             Phase::Loaded => {}
             Phase::Starting { .. } | Phase::Running { .. } | Phase::Stopping { .. } => {
@@ -280,7 +326,14 @@ impl Controller {
         restart: RestartType,
         client: impl FnOnce() -> Client,
     ) -> Option<Answer<IsOwn>> {
-        if let Err(error) = self.unless_ending().and_then(|()| self.can_start(name)) {
+        if let Err(error) = self.unless_ending() {
+            return Some(Err(error));
+        }
+        if let Some(later) = self.later(name) {
+            later.push(Later::Start(restart, client()));
+            return None;
+        }
+        if let Err(error) = self.can_start(name) {
             return Some(Err(error));
         }
         let known = self.applications.get_mut(name)?;
@@ -289,14 +342,14 @@ impl Controller {
                 joined.push(client());
                 return None;
             }
-            Phase::Stopping { again, .. } => {
-                again.push((restart, client()));
+            Phase::Stopping { later, .. } => {
+                later.push(Later::Start(restart, client()));
                 return None;
             }
             Phase::Loaded | Phase::Running { .. } => {}
         }
         if known.application.boot.is_none() {
-            known.phase = Phase::Running { master: None, top: None, restart };
+            known.phase = Phase::Running { master: None, top: None, restart, later: Vec::new() };
             self.runs(name, restart);
             return Some(Ok(true));
         }
@@ -331,15 +384,16 @@ impl Controller {
     /// Refuses what does not run, to an application that is to be started. One without processes
     /// makes do with what has ended: it only depends on its having been started.
     fn can_be_depended_on(&self, name: &str, has_processes: bool) -> Answer<()> {
-        match self.applications.get(name).map(|known| &known.phase) {
-            Some(Phase::Running { .. }) => Ok(()),
-            Some(Phase::Loaded | Phase::Starting { .. } | Phase::Stopping { .. }) | None => {
-                match (self.ended.contains(name), has_processes) {
-                    (false, _) => Err(ApplicationError::NotStarted(name.to_owned())),
-                    (true, true) => Err(ApplicationError::NotRunning(name.to_owned())),
-                    (true, false) => Ok(()),
-                }
-            }
+        let known = self.applications.get(name);
+        if known.is_some_and(|known| known.running().is_some()) {
+            return Ok(());
+        }
+        let has_ended =
+            self.ended.contains(name) || known.is_some_and(|known| known.phase.is_over());
+        match (has_ended, has_processes) {
+            (false, _) => Err(ApplicationError::NotStarted(name.to_owned())),
+            (true, true) => Err(ApplicationError::NotRunning(name.to_owned())),
+            (true, false) => Ok(()),
         }
     }
 
@@ -355,7 +409,8 @@ impl Controller {
         let Phase::Starting { master, restart, clients, joined } = &mut known.phase else { return };
         let (master, restart) = (*master, *restart);
         let (clients, joined) = (mem::take(clients), mem::take(joined));
-        known.phase = Phase::Running { master: Some(master), top: Some(top), restart };
+        let (master, top, later) = (Some(master), Some(top), Vec::new());
+        known.phase = Phase::Running { master, top, restart, later };
         self.runs(name, restart);
         clients.into_iter().for_each(|client| client.reply(Ok(true)));
         joined.into_iter().for_each(|client| client.reply(Ok(false)));
@@ -369,6 +424,10 @@ impl Controller {
     ) -> Option<Answer<()>> {
         if let Err(error) = self.unless_ending() {
             return Some(Err(error));
+        }
+        if let Some(later) = self.later(name) {
+            later.push(Later::Stop(client()));
+            return None;
         }
         let not_started = || Err(ApplicationError::NotStarted(name.to_owned()));
         match self.applications.get_mut(name).map(|known| &mut known.phase) {
@@ -393,11 +452,12 @@ impl Controller {
     /// Has an application that runs stopped; one without processes is stopped by that.
     fn begin_to_stop(&mut self, name: &str, clients: Vec<ReplyTo<Answer<()>>>) {
         let Some(known) = self.applications.get_mut(name) else { return };
-        let Phase::Running { master, restart, .. } = known.phase else { return };
+        let Phase::Running { master, restart, later, .. } = &mut known.phase else { return };
+        let (master, restart, later) = (*master, *restart, mem::take(later));
         self.running.retain(|other| other != name);
         match master {
             Some(master) => {
-                known.phase = Phase::Stopping { master, restart, clients, again: Vec::new() };
+                known.phase = Phase::Stopping { master, restart, clients, later };
                 ServerRef::<Master>::from_pid(master).cast(master::Stop);
             }
             None => {
@@ -427,17 +487,13 @@ impl Controller {
     fn master_ended(&mut self, name: String, reason: ExitReason) {
         let Some(known) = self.applications.get_mut(&name) else { return };
         match mem::replace(&mut known.phase, Phase::Loaded) {
-            Phase::Stopping { restart, clients, again, .. } => {
+            Phase::Stopping { restart, clients, later, .. } => {
                 let killed = reason == ExitReason::Killed;
                 let event = ApplicationEvent::Stopped;
                 let event = if killed { ApplicationEvent::Exited(reason) } else { event };
                 report(&name, restart, event);
                 clients.into_iter().for_each(|client| client.reply(Ok(())));
-                for (restart, client) in again {
-                    if let Some(answer) = self.start(&name, restart, || client) {
-                        client.reply(answer);
-                    }
-                }
+                self.do_later(&name, later);
             }
             Phase::Starting { restart, clients, joined, .. } => {
                 let application = name.clone();
@@ -446,12 +502,26 @@ impl Controller {
                 clients.for_each(|client| client.reply(Err(error.clone())));
                 self.ended(name, restart, reason);
             }
-            Phase::Running { restart, .. } => {
+            Phase::Running { restart, later, .. } => {
                 self.running.retain(|other| *other != name);
                 self.ended.insert(name.clone());
-                self.ended(name, restart, reason);
+                self.ended(name.clone(), restart, reason);
+                self.do_later(&name, later);
             }
             Phase::Loaded => {}
+        }
+    }
+
+    /// Does what was asked while an application was ending, as if it were asked now.
+    fn do_later(&mut self, name: &str, later: Vec<Later>) {
+        for request in later {
+            match request {
+                Later::Start(restart, client) => {
+                    tell(client, self.start(name, restart, || client));
+                }
+                Later::Stop(client) => tell(client, self.stop(name, || client)),
+                Later::Unload(client) => tell(client, self.unload(name, || client)),
+            }
         }
     }
 
@@ -585,6 +655,13 @@ impl Controller {
     }
 }
 
+/// Answers a client, unless that is told later.
+fn tell<T: Send + 'static>(client: ReplyTo<T>, answer: Option<T>) {
+    if let Some(answer) = answer {
+        client.reply(answer);
+    }
+}
+
 fn report(application: &str, restart: RestartType, event: ApplicationEvent) {
     if !is_wanted(Kind::Application) {
         return;
@@ -658,9 +735,9 @@ macro_rules! answers {
 
 answers! {
     Load(application) => Load: Answer<Vec<String>>, |this| this.load(*application);
-    Unload(name) => Unload: Answer<()>, |this| this.unload(&name);
     WhichApplications => WhichApplications: Vec<ApplicationInfo>, |this| {
         let running = this.running.iter().rev().filter_map(|name| this.applications.get(name));
+        let running = running.filter(|known| known.running().is_some());
         running.map(|known| known.application.info.clone()).collect()
     };
     LoadedApplications => LoadedApplications: Vec<ApplicationInfo>, |this| {
@@ -670,43 +747,55 @@ answers! {
         this.applications.get(&name).map(|known| known.application.info.clone())
     };
     GetSupervisor(name) => GetSupervisor: Option<Pid>, |this| {
-        this.applications.get(&name).and_then(|known| known.phase.top())
+        this.applications.get(&name).and_then(Known::running).and_then(Phase::top)
     };
     Masters => Masters: Vec<(String, Pid)>, |this| {
-        let master = |name: &String| this.applications.get(name)?.phase.master();
+        let master = |name: &String| this.applications.get(name)?.running()?.master();
         let running = this.running.iter();
         running.filter_map(|name| Some((name.clone(), master(name)?))).collect()
     };
 }
 
-impl HandleCall<Start> for Controller {
-    type Reply = Answer<IsOwn>;
+/// What the controller may answer later, by the type of the question.
+macro_rules! answers_later {
+    ($($request:pat => $type:ty: $reply:ty, |$this:ident, $caller:ident| $answer:expr;)+) => {$(
+        impl HandleCall<$type> for Controller {
+            type Reply = Answer<$reply>;
 
-    fn handle_call(
-        &mut self,
-        Start(name, restart): Start,
-        caller: &Caller<Self::Reply>,
-    ) -> CallResult<Self, Self::Reply> {
-        match self.start(&name, restart, || caller.defer()) {
-            Some(answer) => reply(answer),
-            None => noreply(),
+            fn handle_call(
+                &mut self,
+                $request: $type,
+                $caller: &Caller<Self::Reply>,
+            ) -> CallResult<Self, Self::Reply> {
+                let $this = self;
+                $answer.map_or_else(noreply, reply)
+            }
         }
-    }
+    )+};
 }
 
-impl HandleCall<Stop> for Controller {
-    type Reply = Answer<()>;
-
-    fn handle_call(
-        &mut self,
-        Stop(name): Stop,
-        caller: &Caller<Self::Reply>,
-    ) -> CallResult<Self, Self::Reply> {
-        match self.stop(&name, || caller.defer()) {
-            Some(answer) => reply(answer),
-            None => noreply(),
+answers_later! {
+    Start(name, restart) => Start: IsOwn, |this, caller| {
+        // What comes from within it cannot wait for it.
+        if is_within(&name, caller.pid()) {
+            Some(Err(ApplicationError::AlreadyStarted(name)))
+        } else {
+            this.start(&name, restart, || caller.defer())
         }
-    }
+    };
+    Stop(name) => Stop: (), |this, caller| this.stop(&name, || caller.defer());
+    Unload(name) => Unload: (), |this, caller| {
+        if is_within(&name, caller.pid()) {
+            Some(Err(ApplicationError::Running(name)))
+        } else {
+            this.unload(&name, || caller.defer())
+        }
+    };
+}
+
+/// Whether a process belongs to that application.
+fn is_within(application: &str, pid: Pid) -> bool {
+    master::application_of(pid).as_deref() == Some(application)
 }
 
 impl HandleCall<AwaitEnd> for Controller {

@@ -12,7 +12,7 @@ use crate::gen_server::{
     Then, noreply, ready, reply, stop,
 };
 use crate::id::Pid;
-use crate::message::{Exit, Message};
+use crate::message::{Down, Exit, Message, Object};
 use crate::process;
 use crate::report;
 use crate::supervisor::Shutdown;
@@ -170,12 +170,12 @@ impl GenServer for Master {
     }
 
     fn handle_info(&mut self, message: Message) -> CastResult<Master> {
-        match message.downcast::<Exit>() {
-            Ok(exit) if Some(exit.from) == self.top => {
-                self.top = None;
-                Err(exit.reason)
-            }
-            Ok(_) => noreply(),
+        let message = match message.downcast::<Exit>() {
+            Ok(exit) => return self.ended(Object::Pid(exit.from), exit.reason),
+            Err(message) => message,
+        };
+        match message.downcast::<Down>() {
+            Ok(down) => self.ended(down.object, down.reason),
             Err(message) => {
                 drop_caught(message);
                 noreply()
@@ -197,6 +197,17 @@ impl GenServer for Master {
             }
             stop_all(left.into_iter().map(|pid| (pid, Shutdown::BrutalKill)));
         }
+    }
+}
+
+impl Master {
+    /// A process has ended.
+    fn ended(&mut self, process: Object, reason: ExitReason) -> CastResult<Master> {
+        if self.top.map(Object::Pid) != Some(process) {
+            return noreply();
+        }
+        self.top = None;
+        Err(reason)
     }
 }
 
@@ -223,6 +234,7 @@ impl HandleContinue<Boot> for Master {
         let (top, callback) = boot().map_err(reason_of)?;
         let mut callback = Guarded::new(callback);
         process::link(top); // As a start function may have forgotten.
+        process::monitor(top); // As the top may remove the link.
         self.top = Some(top);
         for phase in &self.application.info.phases {
             callback.get_mut().as_mut().map_or(Ok(()), |it| it.start_phase(phase))?;
