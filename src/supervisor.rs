@@ -95,6 +95,7 @@ mod error;
 mod children;
 pub(crate) mod intensity;
 pub(crate) mod failures;
+pub(crate) mod killed;
 pub(crate) mod shutdown;
 mod ordered;
 pub(crate) mod crowd;

@@ -12,6 +12,7 @@ use procession::application::{
     self, Application, ApplicationError, Callback, EnvChange, Killed, Mode, RestartType, RunError,
     Runner,
 };
+use procession::dynamic_supervisor::DynamicSupervisor;
 use procession::prelude::*;
 use procession::proc_lib;
 use procession::report::{self, ApplicationEvent, HandlerId, Report};
@@ -1112,6 +1113,118 @@ mod a_run {
         let supervisor = "application::stubborn".into();
         let killed = Killed::Child { supervisor, id: "stubborn".to_owned() };
         assert_eq!(outcome(run), Err(RunError::Killed(vec![killed])));
+    }
+
+    /// A process of the program's own, with a supervisor below it.
+    #[derive(Debug)]
+    struct Middle {
+        below: SupervisorRef,
+        witness: Pid,
+    }
+
+    impl GenServer for Middle {
+        type Args = Pid;
+
+        fn init(witness: Pid) -> InitResult<Middle> {
+            process::set_trap_exit(true);
+            ready(Middle { below: late("below a server").start_link()?, witness })
+        }
+
+        fn handle_info(&mut self, message: Message) -> CastResult<Middle> {
+            process::send(self.witness, Said(format!("{message:?}")));
+            noreply()
+        }
+
+        fn terminate(&mut self, _: &ExitReason) {
+            self.below.stop().unwrap();
+        }
+    }
+
+    /// A supervisor of one child that has to be killed, which is called `id`.
+    fn late(id: &str) -> Supervisor {
+        Supervisor::one_for_one().child(stubborn(Shutdown::Timeout(Duration::ZERO)).id(id))
+    }
+
+    /// A tree that has a supervisor of every kind, and one at every place.
+    fn late_everywhere(witness: Pid) -> Result<SupervisorRef, StartError> {
+        let simple = ChildSpec::new("simple", || {
+            let template = stubborn(Shutdown::Timeout(Duration::ZERO)).id("simple");
+            let simple = Supervisor::simple_one_for_one(template).start_link()?;
+            simple.start_child(()).unwrap();
+            Ok(simple.child_pid())
+        });
+        let dynamic = ChildSpec::new("dynamic", || {
+            let dynamic = DynamicSupervisor::new().start_link()?;
+            let spec = stubborn(Shutdown::Timeout(Duration::ZERO)).id("dynamic");
+            dynamic.start_child(spec).unwrap();
+            Ok(dynamic.child_pid())
+        });
+        Supervisor::one_for_one()
+            .child(stubborn(Shutdown::Timeout(Duration::ZERO)).id("ordered"))
+            .child(simple.shutdown(Shutdown::Infinity))
+            .child(dynamic.shutdown(Shutdown::Infinity))
+            .child(late("nested").child_spec("inner"))
+            .child(Middle::child_spec(witness).shutdown(Shutdown::Infinity))
+            .start_link()
+    }
+
+    #[test]
+    fn says_what_had_to_be_killed_below_whatever_supervisor() {
+        let _world = world();
+        let me = process::self_pid();
+        let application = Application::new("a").start(move || {
+            let top = late_everywhere(me)?;
+            process::send(me, Said("a".to_owned()));
+            Ok(top)
+        });
+        let run = begin(Runner::new([application]));
+        assert_eq!(said(), "a");
+        application::terminate().unwrap();
+        let Err(RunError::Killed(killed)) = outcome(run) else { panic!("nothing was killed") };
+        let ids = killed.iter().map(|killed| {
+            let Killed::Child { id, .. } = killed else { panic!("{killed}") };
+            id.as_str()
+        });
+        let expected = ["below a server", "nested", "dynamic", "simple", "ordered"];
+        assert_eq!(ids.collect::<Vec<_>>(), expected);
+        process::send(me, Said("nothing else".to_owned()));
+        assert_eq!(said(), "nothing else");
+    }
+
+    /// A child that tells the caller when it is told to end, and then does not.
+    fn lingering() -> ChildSpec {
+        let witness = process::self_pid();
+        let body = move |starter: proc_lib::Starter<Pid>| {
+            process::set_trap_exit(true);
+            starter.ack(process::self_pid());
+            receive! { _exit: Exit => process::send(witness, process::self_pid()) }
+            idle_body();
+        };
+        ChildSpec::new("lingering", move || Ok(proc_lib::start_link(body)?))
+            .shutdown(Shutdown::Infinity)
+    }
+
+    #[test]
+    fn does_not_say_what_others_have_killed_meanwhile() {
+        let _world = world();
+        type Victim = fn(Pid) -> Pid;
+        let victims: [Victim; 2] =
+            [|child| child, |child| process::info(child).unwrap().ancestors[1]];
+        for victim in victims {
+            let (me, child) = (process::self_pid(), lingering());
+            let application = Application::new("a").start(move || {
+                let top = Supervisor::one_for_one().child(child.clone()).start_link()?;
+                process::send(me, Said("a".to_owned()));
+                Ok(top)
+            });
+            let run = begin(Runner::new([application]));
+            assert_eq!(said(), "a");
+            application::terminate().unwrap();
+            let child = expect::<Pid>();
+            process::exit(victim(child), ExitReason::Kill);
+            process::exit(child, ExitReason::Kill);
+            assert_eq!(outcome(run), Ok(()));
+        }
     }
 
     // OTP: application_SUITE:shutdown_timeout

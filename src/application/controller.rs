@@ -17,11 +17,12 @@ use crate::message::{Down, Exit, Message, Timeout};
 use crate::process;
 use crate::report::{ApplicationEvent, ApplicationReport, Kind, Report, is_wanted, submit};
 use crate::service;
+use crate::supervisor::killed::KilledChild;
 use crate::timer;
 use crate::user_code::printed;
 use crate::user_code::{Guarded, drop_caught};
 
-use super::killed::{Killed, Witness};
+use super::killed::Killed;
 use super::master::{self, Master, Started};
 use super::{Application, ApplicationError, ApplicationInfo, RestartType, env};
 
@@ -126,7 +127,7 @@ struct Ending {
     limit: Option<Duration>,
     /// What is still to be done before the first is stopped.
     before: Vec<Work>,
-    witness: Witness,
+    killed: Vec<Killed>,
     /// Whether the controller ends, too.
     is_last: bool,
 }
@@ -235,6 +236,16 @@ impl GenServer for Controller {
             Ok(Started { application, top }) => {
                 self.started(&application, top);
                 return self.go_on();
+            }
+            Err(message) => message,
+        };
+        let message = match message.downcast::<KilledChild>() {
+            Ok(killed) => {
+                // What was killed before is not held against the end.
+                if let Some(ending) = &mut self.ending {
+                    ending.killed.push(killed.into());
+                }
+                return noreply();
             }
             Err(message) => message,
         };
@@ -555,7 +566,7 @@ impl Controller {
             timer: None,
             limit,
             before,
-            witness: Witness::new(),
+            killed: Vec::new(),
             is_last: false,
         });
         self.next_before();
@@ -628,7 +639,7 @@ impl Controller {
         let Some(ending) = self.ending.take() else { return noreply() };
         ending.timer.map(timer::cancel);
         self.ended.clear(); // They count as stopped, too.
-        let end = End { cause: ending.cause, killed: ending.witness.killed() };
+        let end = End { cause: ending.cause, killed: ending.killed };
         for run in mem::take(&mut self.runs) {
             process::demonitor_flush(run.monitor);
             run.client.reply(Ok(end.clone()));
@@ -638,17 +649,20 @@ impl Controller {
 
     /// The time is over that a step may take: what it waits for is killed.
     fn overdue(&mut self, timer: TimerRef) {
-        let Some(ending) = self.ending.as_ref().filter(|it| it.timer == Some(timer)) else {
+        let Some(ending) = self.ending.as_mut().filter(|it| it.timer == Some(timer)) else {
             return;
         };
         if let Step::Before(pid) = ending.step {
-            ending.witness.add(Killed::BeforeStop);
+            ending.killed.push(Killed::BeforeStop);
             process::exit(pid, ExitReason::Kill);
         }
-        for known in self.applications.values() {
+        for (name, known) in &self.applications {
             match (ending.step, &known.phase) {
                 (Step::Starts, Phase::Starting { master, .. })
-                | (Step::Stops, Phase::Stopping { master, .. }) => master::kill(*master),
+                | (Step::Stops, Phase::Stopping { master, .. }) => {
+                    ending.killed.push(Killed::Application(name.clone()));
+                    master::kill(*master);
+                }
                 _ => {}
             }
         }

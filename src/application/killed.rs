@@ -1,16 +1,9 @@
 //! What has to be killed while all applications are stopped.
 
 use std::fmt;
-use std::sync::Arc;
 
-use parking_lot::Mutex;
-
-use crate::exit::ExitReason;
 use crate::message::Object;
-use crate::process;
-use crate::report::{self, ApplicationEvent, Context, HandlerId, Report};
-
-use super::master::application_of;
+use crate::supervisor::killed::KilledChild;
 
 /// What had to be killed.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,53 +32,8 @@ impl fmt::Display for Killed {
     }
 }
 
-/// Sees what is killed, as long as it is there.
-#[derive(Debug)]
-pub(super) struct Witness {
-    killed: Arc<Mutex<Vec<Killed>>>,
-    handler: HandlerId,
-}
-
-impl Witness {
-    pub(super) fn new() -> Witness {
-        let killed = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&killed);
-        let handler = report::add_handler(move |report| {
-            let killed = killed_in(report);
-            seen.lock().extend(killed);
-        });
-        Witness { killed, handler }
-    }
-
-    pub(super) fn add(&self, killed: Killed) {
-        self.killed.lock().push(killed);
-    }
-
-    pub(super) fn killed(&self) -> Vec<Killed> {
-        self.killed.lock().clone()
-    }
-}
-
-impl Drop for Witness {
-    fn drop(&mut self) {
-        report::remove_handler(self.handler);
-    }
-}
-
-/// What a report, which is by the calling process, says of something that was killed.
-fn killed_in(report: &Report) -> Option<Killed> {
-    match report {
-        Report::Supervisor(report) => {
-            let is_killed = report.context == Context::ShutdownError
-                && report.reason == ExitReason::Killed
-                && application_of(process::self_pid()).is_some();
-            let (supervisor, id) = (report.supervisor.clone(), report.child.id.clone());
-            is_killed.then_some(Killed::Child { supervisor, id })
-        }
-        Report::Application(report) => {
-            let is_killed = report.event == ApplicationEvent::Exited(ExitReason::Killed);
-            is_killed.then(|| Killed::Application(report.application.clone()))
-        }
-        Report::Server(_) | Report::Crash(_) | Report::Progress(_) => None,
+impl From<KilledChild> for Killed {
+    fn from(KilledChild { supervisor, id }: KilledChild) -> Killed {
+        Killed::Child { supervisor, id }
     }
 }

@@ -17,6 +17,7 @@ use crate::process;
 use crate::report;
 use crate::supervisor::Shutdown;
 use crate::supervisor::failures::reason_of;
+use crate::supervisor::killed::KillsTold;
 use crate::supervisor::shutdown::{stop_all, stop_one};
 use crate::user_code::{Guarded, drop_caught};
 
@@ -108,6 +109,8 @@ pub(super) struct Master {
     top: Option<Pid>,
     /// Who is to be told that the application has stopped.
     callback: ToStop,
+    /// The controller is.
+    _kills: KillsTold,
 }
 
 /// Stopped when it is dropped, if not before: also when its master is killed.
@@ -165,8 +168,8 @@ impl GenServer for Master {
         process::set_trap_exit(true);
         process::set_label(&format!("master of application {}", application.info.name));
         MASTERS.lock().insert(process::self_pid(), application.info.name.clone());
-        let callback = ToStop::default();
-        ready(Master { application, controller, top: None, callback }).then(Boot)
+        let (callback, kills) = (ToStop::default(), KillsTold::to(controller));
+        ready(Master { application, controller, top: None, callback, _kills: kills }).then(Boot)
     }
 
     fn handle_info(&mut self, message: Message) -> CastResult<Master> {

@@ -19,7 +19,7 @@ use super::failures::{
     reason_of, report_failure, report_giving_up, report_progress, report_unexpected, start_error,
 };
 use super::intensity::{Budget, Intensity, RestartWindow};
-use super::shutdown::{is_expected, stop_all};
+use super::shutdown::{report_stop, stop_all, stop_one};
 use super::{
     AutoShutdown, ChildInfo, ChildState, Counts, Policy, Restart, Spec, SpecError, Started,
     SupervisorError,
@@ -94,13 +94,6 @@ impl Member {
     fn state(&self, pid: Pid) -> ChildState {
         if self.is_running { ChildState::Running(pid) } else { ChildState::Restarting }
     }
-
-    /// Says if a child that was stopped has not ended as it was to.
-    fn report_stop(&self, pid: Pid, reason: &ExitReason) {
-        if !is_expected(&self.spec.policy, reason) {
-            report_failure(Context::ShutdownError, reason, &self.spec.policy, Some(pid));
-        }
-    }
 }
 
 impl Crowd {
@@ -132,10 +125,10 @@ impl Crowd {
     pub(crate) fn stop_all(&mut self) {
         let children = mem::take(&mut self.children);
         let running = children.iter().filter(|(_, child)| child.is_running);
-        let reasons = stop_all(running.map(|(pid, child)| (*pid, child.spec.policy.shutdown)));
-        for (pid, reason) in reasons {
+        let stopped = stop_all(running.map(|(pid, child)| (*pid, child.spec.policy.shutdown)));
+        for (pid, stopped) in stopped {
             if let Some(child) = children.get(&pid) {
-                child.report_stop(pid, &reason);
+                report_stop(&child.spec.policy, pid, &stopped);
             }
         }
     }
@@ -229,8 +222,8 @@ impl Crowd {
             return Err(SupervisorError::NotFound);
         }
         if let Some(child) = self.children.remove(&pid).filter(|child| child.is_running) {
-            let reasons = stop_all([(pid, child.spec.policy.shutdown)]);
-            reasons.values().for_each(|reason| child.report_stop(pid, reason));
+            let stopped = stop_one(pid, child.spec.policy.shutdown);
+            report_stop(&child.spec.policy, pid, &stopped);
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use crate::user_code::printed;
 use super::{Policy, SupervisorError};
 
 /// The calling supervisor, as reports show it.
-fn me() -> Object {
+pub(super) fn me() -> Object {
     let pid = process::self_pid();
     name_of(pid).map_or(Object::Pid(pid), Object::Name)
 }

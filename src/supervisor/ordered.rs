@@ -16,7 +16,7 @@ use super::failures::{
     reason_of, report_failure, report_giving_up, report_progress, report_unexpected, start_error,
 };
 use super::intensity::{Budget, RestartWindow};
-use super::shutdown::{is_expected, stop_one};
+use super::shutdown::{report_stop, stop_one};
 use super::{
     AutoShutdown, ChildInfo, ChildState, Counts, FailedToStart, Policy, Restart, Spec, Started,
     Strategy, Supervisor, SupervisorError,
@@ -137,10 +137,8 @@ impl Ordered {
         let state = self.children.get(place).map(Child::state);
         if let Some(ChildState::Running(pid)) = state {
             let policy = self.policy(place);
-            let reason = stop_one(pid, policy.shutdown);
-            if !is_expected(&policy, &reason) {
-                self.report(Context::ShutdownError, &reason, place);
-            }
+            let stopped = stop_one(pid, policy.shutdown);
+            report_stop(&policy, pid, &stopped);
         }
         self.forget(place);
     }

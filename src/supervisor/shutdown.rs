@@ -9,22 +9,34 @@ use crate::message::{Down, Exit, Message};
 use crate::process;
 use crate::process::current::current;
 use crate::process::receive;
+use crate::report::Context;
 use crate::runtime::wait_graph::{Cause, Waiting};
 
+use super::failures::report_failure;
+use super::killed;
 use super::{Policy, Restart, Shutdown};
+
+/// How a child that was stopped has ended.
+pub(crate) struct Stopped {
+    reason: ExitReason,
+    /// Its time was over.
+    had_to_be_killed: bool,
+}
 
 /// A child that was told to end.
 struct Ending {
     pid: Pid,
     /// When it is killed.
     deadline: Option<Instant>,
+    /// Its time is over.
+    is_late: bool,
 }
 
 /// Stops children of the caller, all at once, each as is said, and waits until all are gone.
 /// Returns how each has ended. Nothing of them is left in the mailbox.
 pub(crate) fn stop_all(
     children: impl IntoIterator<Item = (Pid, Shutdown)>,
-) -> BTreeMap<Pid, ExitReason> {
+) -> BTreeMap<Pid, Stopped> {
     let (since, now) = (process::mark(), Instant::now());
     // A child may have removed the link, and would not be heard of.
     let watch = |(pid, shutdown)| (process::monitor(pid), pid, shutdown);
@@ -35,7 +47,7 @@ pub(crate) fn stop_all(
         watched.into_iter().map(|child| tell_to_end(child, now)).collect();
     let pids: BTreeSet<Pid> = ending.values().map(|it| it.pid).collect();
     let mut first = first_deadline(&ending);
-    let (mut downs, mut exits) = (BTreeMap::new(), BTreeMap::new());
+    let (mut downs, mut exits, mut late) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
     while !ending.is_empty() {
         let message = process::receive_match_since(since, receive::time_left(first), |message| {
             let down = message.downcast_ref::<Down>();
@@ -48,8 +60,11 @@ pub(crate) fn stop_all(
         };
         match message.downcast::<Down>() {
             Ok(down) => {
-                let ended = ending.remove(&down.monitor);
-                downs.extend(ended.map(|it| (it.pid, down.reason)));
+                let Some(Ending { pid, is_late, .. }) = ending.remove(&down.monitor) else {
+                    continue;
+                };
+                downs.insert(pid, down.reason);
+                late.extend(is_late.then_some(pid));
             }
             Err(message) => _ = note_exit(message, &mut exits),
         }
@@ -63,7 +78,11 @@ pub(crate) fn stop_all(
     pids.iter().for_each(|pid| process::unlink(*pid));
     while process::receive_match_timeout(Duration::ZERO, |it| is_exit_of(&pids, it)).is_some() {}
     downs.extend(exits);
-    downs
+    let stopped = |(pid, reason)| {
+        let had_to_be_killed = reason == ExitReason::Killed && late.contains(&pid);
+        (pid, Stopped { reason, had_to_be_killed })
+    };
+    downs.into_iter().map(stopped).collect()
 }
 
 /// Waits for the exits of children that have ended, which say why. `exits` gets the reasons.
@@ -91,7 +110,7 @@ fn note_exit(message: Message, exits: &mut BTreeMap<Pid, ExitReason>) -> Option<
 }
 
 /// As [`stop_all`], for one.
-pub(crate) fn stop_one(pid: Pid, shutdown: Shutdown) -> ExitReason {
+pub(crate) fn stop_one(pid: Pid, shutdown: Shutdown) -> Stopped {
     stop_all([(pid, shutdown)]).remove(&pid).expect("it was told to end")
 }
 
@@ -112,7 +131,7 @@ fn tell_to_end(
         Shutdown::Infinity => (ExitReason::Shutdown, None),
     };
     process::exit(pid, reason);
-    (monitor, Ending { pid, deadline })
+    (monitor, Ending { pid, deadline, is_late: false })
 }
 
 /// The first instant at which somebody is killed.
@@ -123,16 +142,27 @@ fn first_deadline(ending: &BTreeMap<MonitorRef, Ending>) -> Option<Instant> {
 /// Kills those that have had their time.
 fn kill_late(ending: &mut BTreeMap<MonitorRef, Ending>) {
     let now = Instant::now();
-    for Ending { pid, deadline } in ending.values_mut() {
+    for Ending { pid, deadline, is_late } in ending.values_mut() {
         if deadline.is_some_and(|deadline| deadline <= now) {
             process::exit(*pid, ExitReason::Kill);
-            *deadline = None;
+            (*deadline, *is_late) = (None, true);
         }
     }
 }
 
+/// Says how a child that was stopped has ended, unless that is as it was to.
+pub(crate) fn report_stop(policy: &Policy, pid: Pid, stopped: &Stopped) {
+    if is_expected(policy, &stopped.reason) {
+        return;
+    }
+    report_failure(Context::ShutdownError, &stopped.reason, policy, Some(pid));
+    if stopped.had_to_be_killed {
+        killed::tell_of(&policy.id);
+    }
+}
+
 /// Whether a child that was stopped has ended as it was to.
-pub(crate) fn is_expected(policy: &Policy, reason: &ExitReason) -> bool {
+fn is_expected(policy: &Policy, reason: &ExitReason) -> bool {
     match (policy.shutdown, reason) {
         (Shutdown::BrutalKill, ExitReason::Killed)
         | (Shutdown::Timeout(_) | Shutdown::Infinity, ExitReason::Shutdown) => true,
