@@ -109,7 +109,7 @@ pub(super) struct Master {
     top: Option<Pid>,
     /// Who is to be told that the application has stopped.
     callback: ToStop,
-    /// The controller is.
+    /// Has the controller told of what supervisors below it have to kill.
     _kills: KillsTold,
 }
 

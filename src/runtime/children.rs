@@ -211,7 +211,7 @@ mod tests {
             _ = held.recv();
         });
         let child = Process::of(child.unwrap());
-        let children = Children::signal(parent, &ExitReason::Shutdown);
+        let children = Children::signal(parent, &ExitReason::Shutdown, &mut Vec::new());
         assert_eq!(children.children.len(), 1);
         go_on.send(()).unwrap();
         let start = Instant::now();
