@@ -176,6 +176,11 @@ impl Address for &Via {
 impl Destination {
     /// The process that would get a message which the caller sends now.
     pub(crate) fn pid(&self) -> Option<Pid> {
+        if let Destination::Alias(alias) = self
+            && !Process::of(alias.owner).slot.links.lock().has_alias(alias.id)
+        {
+            return None;
+        }
         let is_found = self.fixed_pid().is_some() || !has_told_end();
         if is_found { self.resolve() } else { None }
     }

@@ -7,6 +7,7 @@ use procession::prelude::*;
 use procession::process::{AliasMode, Builder, Destination, MonitorOptions};
 use procession::{Object, timer};
 
+use crate::puppet::*;
 use crate::staging::*;
 use crate::support::*;
 
@@ -522,5 +523,48 @@ mod timers {
         process::exit(pid, reason());
         assert_eq!(down_reason(monitor), reason());
         assert_eq!(timer::read(timer), None);
+    }
+}
+
+mod a_server_by_an_alias {
+    use super::*;
+
+    /// A server, an alias of it, and the server by that.
+    fn by_alias(mode: AliasMode) -> (ServerRef<Puppet>, Alias, ServerRef<Puppet>) {
+        let server = puppet();
+        let alias = server.ask(move |_, _| reply(process::alias_with(mode))).unwrap();
+        (server, alias, ServerRef::at(alias))
+    }
+
+    #[test]
+    fn is_called_and_stopped_while_the_alias_is_active() {
+        for mode in [AliasMode::ExplicitUnalias, AliasMode::Reply] {
+            let (server, _, by_alias) = by_alias(mode);
+            by_alias.answers();
+            by_alias.answers(); // That does not end it.
+            assert_eq!(by_alias.pid(), server.pid());
+            assert_eq!(by_alias.stop(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn is_nobody_afterwards() {
+        let (server, alias, by_alias) = by_alias(AliasMode::ExplicitUnalias);
+        assert_eq!(server.ask(move |_, _| reply(process::unalias(alias))), Ok(true));
+        assert_eq!(by_alias.ask(|_, _| reply(())), Err(CallError::NoProc));
+        let request = by_alias.send_request(ask(|_, _| reply(())));
+        assert_eq!(request.receive_response(patience()), Some(Err(CallError::NoProc)));
+        assert_eq!(by_alias.stop(), Err(StopError::NoProc));
+        assert_eq!(by_alias.pid(), None);
+        server.answers();
+    }
+
+    #[test]
+    fn is_nobody_either_when_a_message_has_used_the_alias_up() {
+        let (server, alias, by_alias) = by_alias(AliasMode::Reply);
+        process::send(alias, "the only one");
+        server.answers();
+        assert_eq!(by_alias.ask(|_, _| reply(())), Err(CallError::NoProc));
+        server.answers();
     }
 }
