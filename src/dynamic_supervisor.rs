@@ -48,9 +48,9 @@ use std::time::Duration;
 
 use crate::gen_server::{StartError, StartOptions};
 use crate::id::Pid;
-use crate::supervisor::crowd::Rules;
+use crate::supervisor::dynamic::DynamicOptions;
 use crate::supervisor::intensity::Intensity;
-use crate::supervisor::serve::{Plan, StartChild, TerminatePid};
+use crate::supervisor::serve::{StartChild, SupervisorPlan, TerminatePid};
 use crate::supervisor::{AutoShutdown, Child, ChildSpec, ChildType, SupervisorError, SupervisorOf};
 
 /// A dynamic supervisor to be started: its flags.
@@ -111,8 +111,12 @@ impl DynamicSupervisor {
     ) -> Result<DynamicSupervisorRef, StartError> {
         let DynamicSupervisor { intensity, max_children } = self;
         let auto_shutdown = AutoShutdown::Never;
-        let rules = Rules { intensity, max_children, auto_shutdown, template: None };
-        SupervisorOf::start(type_name::<Self>(), || Ok(Some(Plan::Crowd(rules))), options)
+        let children = DynamicOptions { intensity, max_children, auto_shutdown, template: None };
+        SupervisorOf::start(
+            type_name::<Self>(),
+            || Ok(Some(SupervisorPlan::Dynamic(children))),
+            options,
+        )
     }
 
     /// The spec by which another supervisor starts it: with all the time that it takes to end.

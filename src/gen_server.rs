@@ -408,3 +408,24 @@ pub trait HandleContinue<M>: GenServer {
 /// OTP: the atom `timeout`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimedOut;
+
+/// Implements [`HandleCall`] for a server whose calls are all answered at once: for each type of
+/// request its pattern, its type, the type of its reply, and the reply.
+macro_rules! answers {
+    ($server:ty: $($request:pat => $type:ty: $reply:ty, |$this:ident| $answer:expr;)+) => {$(
+        impl $crate::gen_server::HandleCall<$type> for $server {
+            type Reply = $reply;
+
+            fn handle_call(
+                &mut self,
+                $request: $type,
+                _: &$crate::gen_server::Caller<$reply>,
+            ) -> $crate::gen_server::CallResult<$server, $reply> {
+                let $this = self;
+                $crate::gen_server::reply($answer)
+            }
+        }
+    )+};
+}
+
+pub(crate) use answers;

@@ -63,7 +63,7 @@ use crate::gen_server::{ServerName, StartError, StartOptions};
 use crate::id::Pid;
 use crate::message::{Message, Registrar, Via};
 use crate::process;
-use crate::supervisor::serve::Plan;
+use crate::supervisor::serve::SupervisorPlan;
 use crate::supervisor::{Child, ChildSpec, ChildType, Supervisor, SupervisorError, SupervisorRef};
 use crate::user_code::Guarded;
 
@@ -141,7 +141,7 @@ impl<C: Child> PartitionSupervisor<C> {
 
     fn start_supervisor(self) -> Result<SupervisorRef, StartError> {
         let options = StartOptions::new().name(self.name.clone());
-        let init = || Ok(Some(Plan::Ordered(self.supervisor())));
+        let init = || Ok(Some(SupervisorPlan::Ordered(self.supervisor())));
         SupervisorRef::start(type_name::<PartitionSupervisor<C>>(), init, options)
     }
 
@@ -159,7 +159,7 @@ impl<C: Child> PartitionSupervisor<C> {
         };
         let supervisor = Supervisor::one_for_one().intensity(intensity.0, intensity.1);
         let supervisor = (0..partitions).map(&spec).fold(supervisor, Supervisor::child);
-        let start: Box<Start> =
+        let start: Box<StartAgain> =
             Box::new(move |supervisor, number| supervisor.start_child(spec(number)).map(drop));
         let shared = Shared { pids, active: Mutex::new(partitions), start: Guarded::new(start) };
         directory::publish_for_life(name, Arc::new(shared));
@@ -171,14 +171,14 @@ impl<C: Child> PartitionSupervisor<C> {
 type Pids = Arc<[Mutex<Option<Pid>>]>;
 
 /// Starts a child that the supervisor has forgotten.
-type Start = dyn Fn(&SupervisorRef, usize) -> Result<(), SupervisorError> + Send + Sync;
+type StartAgain = dyn Fn(&SupervisorRef, usize) -> Result<(), SupervisorError> + Send + Sync;
 
 /// What is read without asking.
 struct Shared {
     pids: Pids,
     /// How many of them are in use.
     active: Mutex<usize>,
-    start: Guarded<Box<Start>>,
+    start: Guarded<Box<StartAgain>>,
 }
 
 impl Shared {

@@ -92,13 +92,14 @@
 mod child_spec;
 mod child_info;
 mod error;
-mod children;
+mod child_list;
 pub(crate) mod intensity;
 pub(crate) mod failures;
 pub(crate) mod killed;
 pub(crate) mod shutdown;
+mod restart;
 mod ordered;
-pub(crate) mod crowd;
+pub(crate) mod dynamic;
 pub(crate) mod serve;
 mod supervisor_ref;
 mod simple_one_for_one;
@@ -121,9 +122,9 @@ pub use simple_one_for_one::{SimpleOneForOne, SimpleRef};
 pub use supervisor_ref::{SupervisorOf, SupervisorRef};
 pub use tree::{Tree, tree};
 
-use child_spec::{Spec, Started};
+use child_spec::{Spec, StartedChild};
 use intensity::Intensity;
-use serve::Plan;
+use serve::SupervisorPlan;
 
 /// Which children are restarted when one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,7 +251,11 @@ impl Supervisor {
     ///
     /// As [`start_link`](Self::start_link).
     pub fn start_link_with(self, options: StartOptions) -> Result<SupervisorRef, StartError> {
-        SupervisorRef::start(type_name::<Self>(), || Ok(Some(Plan::Ordered(self))), options)
+        SupervisorRef::start(
+            type_name::<Self>(),
+            || Ok(Some(SupervisorPlan::Ordered(self))),
+            options,
+        )
     }
 
     /// The spec by which another supervisor starts it: with all the time that it takes to end.
@@ -312,7 +317,7 @@ pub trait Supervise: Sized + 'static {
         args: Self::Args,
         options: StartOptions,
     ) -> Result<SupervisorRef, StartError> {
-        let init = || Ok(Self::init(args)?.map(Plan::Ordered));
+        let init = || Ok(Self::init(args)?.map(SupervisorPlan::Ordered));
         SupervisorRef::start(type_name::<Self>(), init, options)
     }
 

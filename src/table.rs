@@ -157,7 +157,7 @@ mod rows;
 mod shards;
 mod registry;
 mod keeper;
-mod estate;
+mod ownership;
 mod access;
 mod counter;
 mod handle;
@@ -172,7 +172,7 @@ use crate::exit::{Detail, ExitReason};
 use crate::id::Pid;
 
 pub use counter::{Counter, Increment};
-pub use estate::Table;
+pub use ownership::Table;
 
 /// What can be a key: anything that is owned, and can be cloned, hashed and compared.
 pub trait Key: Clone + Hash + Ord + Send + Sync + 'static {}

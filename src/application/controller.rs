@@ -10,7 +10,7 @@ use crate::call::ReplyTo;
 use crate::exit::ExitReason;
 use crate::gen_server::{
     CallResult, Caller, CastResult, GenServer, HandleCall, HandleCast, InitResult, ServerRef,
-    noreply, ready, reply, stop,
+    answers, noreply, ready, reply, stop,
 };
 use crate::id::{MonitorRef, Pid, TimerRef};
 use crate::message::{Down, Exit, Message, Timeout};
@@ -729,25 +729,8 @@ pub(super) struct Begun {
 #[derive(Debug)]
 pub(super) struct Terminate;
 
-/// What the controller answers at once, by the type of the question.
-macro_rules! answers {
-    ($($request:pat => $type:ty: $reply:ty, |$this:ident| $answer:expr;)+) => {$(
-        impl HandleCall<$type> for Controller {
-            type Reply = $reply;
-
-            fn handle_call(
-                &mut self,
-                $request: $type,
-                _: &Caller<Self::Reply>,
-            ) -> CallResult<Self, Self::Reply> {
-                let $this = self;
-                reply($answer)
-            }
-        }
-    )+};
-}
-
 answers! {
+    Controller:
     Load(application) => Load: Answer<Vec<String>>, |this| this.load(*application);
     WhichApplications => WhichApplications: Vec<ApplicationInfo>, |this| {
         let running = this.running.iter().rev().filter_map(|name| this.applications.get(name));

@@ -160,12 +160,12 @@ impl<K: Key, V: Value> Shared<K, V> {
                 });
                 Ok(())
             }
-            Err(refusal) => {
+            Err(error) => {
                 self.unlink_if_unused(partition, pid);
-                Err(match refusal {
-                    Refusal::Taken(holder) => RegistryError::AlreadyRegistered(holder),
-                    Refusal::CallerEnded => RegistryError::CallerEnded,
-                    Refusal::Restarted => RegistryError::NoRegistry(Arc::clone(&self.name)),
+                Err(match error {
+                    AddError::Taken(holder) => RegistryError::AlreadyRegistered(holder),
+                    AddError::CallerEnded => RegistryError::CallerEnded,
+                    AddError::Restarted => RegistryError::NoRegistry(Arc::clone(&self.name)),
                 })
             }
         }
@@ -293,15 +293,15 @@ impl<K: Key, V: Value> Partition<K, V> {
         server: Pid,
         key: &Arc<K>,
         entry: Entry<V>,
-    ) -> Result<Vec<Removed<K, V>>, Refusal> {
+    ) -> Result<Vec<Removed<K, V>>, AddError> {
         let mut entries = self.entries.write();
         // Under the lock: the server takes it to remove what was there before. So an entry is added
         // only if somebody will hear of its end.
         if *self.server.lock() != Some(server) || shared.is_closed() {
-            return Err(Refusal::Restarted);
+            return Err(AddError::Restarted);
         }
         if !process::is_alive(entry.pid) {
-            return Err(Refusal::CallerEnded);
+            return Err(AddError::CallerEnded);
         }
         let mut stale = Vec::new();
         if shared.keys == Keys::Unique {
@@ -309,7 +309,7 @@ impl<K: Key, V: Value> Partition<K, V> {
             let holders: Vec<Pid> = found.iter().map(|entry| entry.pid).collect();
             for holder in holders {
                 if process::is_alive(holder) {
-                    return Err(Refusal::Taken(holder));
+                    return Err(AddError::Taken(holder));
                 }
                 stale.extend(entries.remove(holder, key, |_| true));
             }
@@ -321,7 +321,7 @@ impl<K: Key, V: Value> Partition<K, V> {
 
 /// Why an entry is not added.
 #[derive(Debug, PartialEq)]
-enum Refusal {
+enum AddError {
     /// This process has the key.
     Taken(Pid),
     /// The process of the entry has ended.
@@ -332,7 +332,7 @@ enum Refusal {
 
 /// A lock that is given back when this is dropped.
 pub(super) struct Locked<K: Key, V: Value> {
-    server: ServerRef<Keeper<K, V>>,
+    server: ServerRef<PartitionServer<K, V>>,
     /// Taken when this is dropped, where the program's code must not run: not even to clone it.
     key: Option<LockKey<K>>,
 }
@@ -347,16 +347,16 @@ impl<K: Key, V: Value> Drop for Locked<K, V> {
 
 /// The server of a partition.
 #[derive(Debug)]
-pub(super) struct Keeper<K, V> {
+pub(super) struct PartitionServer<K, V> {
     shared: Arc<Shared<K, V>>,
     number: usize,
     locks: Locks<K>,
 }
 
-impl<K: Key, V: Value> GenServer for Keeper<K, V> {
+impl<K: Key, V: Value> GenServer for PartitionServer<K, V> {
     type Args = (Arc<Shared<K, V>>, usize);
 
-    fn init((shared, number): Self::Args) -> InitResult<Keeper<K, V>> {
+    fn init((shared, number): Self::Args) -> InitResult<PartitionServer<K, V>> {
         process::set_trap_exit(true);
         let partition = &shared.partitions[number];
         // Of one that has crashed: those who had registered there are told by their links.
@@ -368,10 +368,10 @@ impl<K: Key, V: Value> GenServer for Keeper<K, V> {
         let left = left.into_all();
         shared.tell_removed(&left);
         drop_each_caught(left);
-        ready(Keeper { shared, number, locks: Locks::default() })
+        ready(PartitionServer { shared, number, locks: Locks::default() })
     }
 
-    fn handle_info(&mut self, message: Message) -> CastResult<Keeper<K, V>> {
+    fn handle_info(&mut self, message: Message) -> CastResult<PartitionServer<K, V>> {
         match message.downcast::<Exit>() {
             // As a signal of its own making it does not say that a process has ended.
             Ok(exit) if process::is_alive(exit.from) => {}
@@ -393,7 +393,7 @@ impl<K: Key, V: Value> GenServer for Keeper<K, V> {
     }
 }
 
-impl<K: Key, V: Value> Keeper<K, V> {
+impl<K: Key, V: Value> PartitionServer<K, V> {
     fn settle(&self, Outcome { granted, done }: Outcome) {
         if let Some(client) = granted {
             client.reply_to.reply(());
@@ -407,7 +407,7 @@ impl<K: Key, V: Value> Keeper<K, V> {
 #[derive(Debug)]
 struct Lock<K>(LockKey<K>);
 
-impl<K: Key, V: Value> HandleCall<Lock<K>> for Keeper<K, V> {
+impl<K: Key, V: Value> HandleCall<Lock<K>> for PartitionServer<K, V> {
     type Reply = ();
 
     fn handle_call(&mut self, Lock(key): Lock<K>, caller: &Caller<()>) -> CallResult<Self, ()> {
@@ -423,7 +423,7 @@ impl<K: Key, V: Value> HandleCall<Lock<K>> for Keeper<K, V> {
 #[derive(Debug)]
 struct Unlock<K>(Pid, LockKey<K>);
 
-impl<K: Key, V: Value> HandleCast<Unlock<K>> for Keeper<K, V> {
+impl<K: Key, V: Value> HandleCast<Unlock<K>> for PartitionServer<K, V> {
     fn handle_cast(&mut self, Unlock(pid, key): Unlock<K>) -> CastResult<Self> {
         let outcome = self.locks.unlock(pid, &key);
         self.settle(outcome);
@@ -443,7 +443,7 @@ mod tests {
         registry.shared().unwrap().into_owned()
     }
 
-    fn add(shared: &Shared<u8, ()>, server: Pid, pid: Pid) -> Result<(), Refusal> {
+    fn add(shared: &Shared<u8, ()>, server: Pid, pid: Pid) -> Result<(), AddError> {
         let entry = Entry { pid, value: Arc::new(()) };
         shared.partitions[0].add(shared, server, &Arc::new(1), entry).map(drop)
     }
@@ -471,7 +471,7 @@ mod tests {
         let server = shared.partitions[0].server.lock().unwrap();
         let (pid, monitor) = process::spawn_monitor(|| {}).unwrap();
         wait_for_down(monitor);
-        assert_eq!(add(&shared, server, pid), Err(Refusal::CallerEnded));
+        assert_eq!(add(&shared, server, pid), Err(AddError::CallerEnded));
         assert!(shared.partitions[0].entries.read().is_empty());
     }
 
@@ -485,7 +485,7 @@ mod tests {
         wait_for_down(monitor);
         // It answers when the next one is there.
         crate::supervisor::SupervisorRef::named("partition::restarted").count_children().unwrap();
-        assert_eq!(add(&shared, server, process::self_pid()), Err(Refusal::Restarted));
+        assert_eq!(add(&shared, server, process::self_pid()), Err(AddError::Restarted));
         assert!(shared.partitions[0].entries.read().is_empty());
         let next = shared.partitions[0].server.lock().unwrap();
         assert_eq!(add(&shared, next, process::self_pid()), Ok(()));
@@ -499,7 +499,7 @@ mod tests {
         assert_eq!(add(&shared, server, process::self_pid()), Ok(()));
         shared.close();
         assert!(shared.partitions[0].entries.read().is_empty());
-        assert_eq!(add(&shared, server, process::self_pid()), Err(Refusal::Restarted));
+        assert_eq!(add(&shared, server, process::self_pid()), Err(AddError::Restarted));
     }
 
     // Elixir: registry_test "clean up registry on process crash"

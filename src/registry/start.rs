@@ -10,10 +10,10 @@ use crate::directory;
 use crate::exit::Detail;
 use crate::gen_server::{GenServer, StartError, StartOptions};
 use crate::process;
-use crate::supervisor::serve::Plan;
+use crate::supervisor::serve::SupervisorPlan;
 use crate::supervisor::{Child, ChildSpec, ChildType, Strategy, Supervisor, SupervisorRef};
 
-use super::partition::{Keeper, Shared};
+use super::partition::{PartitionServer, Shared};
 use super::{Key, Keys, Registry, Value};
 
 /// A registry to be started.
@@ -107,7 +107,7 @@ impl<K: Key, V: Value> Start<K, V> {
 
     fn start_supervisor(self) -> Result<SupervisorRef, StartError> {
         let options = StartOptions::new().name(&*self.registry.name);
-        let init = || Ok(Some(Plan::Ordered(self.supervisor())));
+        let init = || Ok(Some(SupervisorPlan::Ordered(self.supervisor())));
         SupervisorRef::start(type_name::<Registry<K, V>>(), init, options)
     }
 
@@ -151,5 +151,7 @@ fn partition<K: Key, V: Value>(
     number: usize,
 ) -> ChildSpec<impl Child + use<K, V>> {
     let shared = Arc::clone(shared);
-    ChildSpec::new(number.to_string(), move || Keeper::start_link((Arc::clone(&shared), number)))
+    ChildSpec::new(number.to_string(), move || {
+        PartitionServer::start_link((Arc::clone(&shared), number))
+    })
 }

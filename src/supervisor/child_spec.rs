@@ -259,11 +259,11 @@ impl<C, A> ChildSpec<C, A> {
 pub(crate) struct Spec {
     pub(crate) policy: Policy,
     /// `None` once it is not needed any more: what it keeps may be large.
-    start: Option<Arc<dyn Fn() -> Result<Started, StartError> + Send + Sync>>,
+    start: Option<Arc<dyn Fn() -> Result<StartedChild, StartError> + Send + Sync>>,
 }
 
 /// A child that was just started, and what is for who has asked for it.
-pub(crate) struct Started {
+pub(crate) struct StartedChild {
     pub(crate) pid: Pid,
     pub(crate) child: Guarded<Box<dyn Any + Send>>,
 }
@@ -289,13 +289,13 @@ impl Spec {
     ) -> Spec {
         let start = move || {
             let child = start(args.clone())?;
-            Ok(Started { pid: child.child_pid(), child: Guarded::new(Box::new(child)) })
+            Ok(StartedChild { pid: child.child_pid(), child: Guarded::new(Box::new(child)) })
         };
         Spec { policy, start: Some(Arc::new(start)) }
     }
 
     /// Starts the child. A panic there is a failure as any other.
-    pub(crate) fn start(&self) -> Result<Started, StartError> {
+    pub(crate) fn start(&self) -> Result<StartedChild, StartError> {
         let start = self.start.as_ref().expect("it was not dropped, as it may be needed");
         let outcome = process::catch(|| start());
         outcome.unwrap_or_else(|reason| Err(StartError::Failed(reason)))

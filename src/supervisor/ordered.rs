@@ -1,4 +1,4 @@
-//! Children in an order: those of all strategies but `simple_one_for_one`.
+//! ChildList in an order: those of all strategies but `simple_one_for_one`.
 
 use std::any::Any;
 use std::time::Instant;
@@ -6,33 +6,27 @@ use std::time::Instant;
 use crate::exit::ExitReason;
 use crate::gen_server::StartError;
 use crate::id::Pid;
-use crate::message::{Exit, Message};
-use crate::process;
+use crate::message::Message;
 use crate::report::Context;
 use crate::user_code::Guarded;
 
-use super::children::{Child, Children, Place};
-use super::failures::{
-    reason_of, report_failure, report_giving_up, report_progress, report_unexpected, start_error,
-};
+use super::child_list::{ChildList, OrderedChild, Place};
+use super::failures::{reason_of, report_failure, report_giving_up, report_progress, start_error};
 use super::intensity::{Budget, RestartWindow};
+use super::restart::{Event, OnExit, retry_restart};
 use super::shutdown::{report_stop, stop_one};
 use super::{
-    AutoShutdown, ChildInfo, ChildState, Counts, FailedToStart, Policy, Restart, Spec, Started,
-    Strategy, Supervisor, SupervisorError,
+    AutoShutdown, ChildInfo, ChildState, Counts, FailedToStart, Policy, Restart, Spec,
+    StartedChild, Strategy, Supervisor, SupervisorError,
 };
 
 /// The children, and what becomes of them.
-pub(crate) struct Ordered {
+pub(crate) struct OrderedChildren {
     strategy: Strategy,
     auto_shutdown: AutoShutdown,
     window: RestartWindow,
-    children: Children,
+    children: ChildList,
 }
-
-/// To the supervisor itself: a child is still to be started again.
-#[derive(Debug)]
-struct TryAgain(Place);
 
 /// Which child could not be started, and why.
 struct FailedStart {
@@ -40,13 +34,14 @@ struct FailedStart {
     reason: ExitReason,
 }
 
-impl Ordered {
+impl OrderedChildren {
     /// Starts the children.
-    pub(crate) fn start(supervisor: Supervisor) -> Result<Ordered, ExitReason> {
+    pub(crate) fn start(supervisor: Supervisor) -> Result<OrderedChildren, ExitReason> {
         supervisor.check()?;
         let Supervisor { strategy, intensity, auto_shutdown, children } = supervisor;
         let window = RestartWindow::new(intensity);
-        let mut this = Ordered { strategy, auto_shutdown, window, children: Children::default() };
+        let mut this =
+            OrderedChildren { strategy, auto_shutdown, window, children: ChildList::default() };
         for spec in children {
             this.children.add(spec);
         }
@@ -60,19 +55,15 @@ impl Ordered {
 
     /// Does what a message asks for. An error is the supervisor's own end.
     pub(crate) fn handle(&mut self, message: Message) -> Result<(), ExitReason> {
-        let message = match message.downcast::<Exit>() {
-            // That of somebody who is no child is of no interest.
-            Ok(exit) => match self.children.place_of_pid(exit.from) {
-                Some(place) => return self.child_ended(place, exit.reason),
-                None => return Ok(()),
-            },
-            Err(message) => message,
-        };
-        match message.downcast::<TryAgain>() {
-            Ok(TryAgain(place)) => self.try_again(place)?,
-            Err(message) => report_unexpected(message),
+        match Event::of(message) {
+            // Exits of processes that are not children are ignored.
+            Some(Event::Exited(pid, reason)) => {
+                let place = self.children.place_of_pid(pid);
+                place.map_or(Ok(()), |place| self.child_exited(place, &reason))
+            }
+            Some(Event::RetryRestart(place)) => self.retry_restart(place),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Stops all children, the last first.
@@ -96,7 +87,7 @@ impl Ordered {
     ) -> Result<Option<Guarded<Box<dyn Any + Send>>>, StartError> {
         let spec = self.children.get(place).expect("a place that was found").spec.clone();
         match spec.start() {
-            Ok(Started { pid, child }) => {
+            Ok(StartedChild { pid, child }) => {
                 self.children.set_state(place, ChildState::Running(pid));
                 if let Some(child) = self.children.get_mut(place) {
                     child.spec.forget_start_if_temporary();
@@ -134,7 +125,7 @@ impl Ordered {
 
     /// Stops a child, if it runs.
     fn stop(&mut self, place: Place) {
-        let state = self.children.get(place).map(Child::state);
+        let state = self.children.get(place).map(OrderedChild::state);
         if let Some(ChildState::Running(pid)) = state {
             let policy = self.policy(place);
             let stopped = stop_one(pid, policy.shutdown);
@@ -151,34 +142,22 @@ impl Ordered {
         }
     }
 
-    /// Does what is to be done when a child has ended. An error is the supervisor's own end.
-    fn child_ended(&mut self, place: Place, reason: ExitReason) -> Result<(), ExitReason> {
+    /// Reports and restarts a child that has exited, as its policy says. An error is the reason for
+    /// which the supervisor ends itself.
+    fn child_exited(&mut self, place: Place, reason: &ExitReason) -> Result<(), ExitReason> {
         let policy = self.policy(place);
-        if policy.restart == Restart::Permanent || !reason.is_orderly() {
-            self.report(Context::ChildTerminated, &reason, place);
+        let OnExit { report, restart } = policy.on_exit(reason);
+        if report {
+            self.report(Context::ChildTerminated, reason, place);
         }
-        match policy.restart {
-            Restart::Permanent => self.restart(place),
-            Restart::Transient if !reason.is_orderly() => self.restart(place),
-            Restart::Transient | Restart::Temporary => {
-                self.forget(place);
-                self.shut_down_if_due(policy.significant)
-            }
+        if restart {
+            return self.restart(place);
         }
-    }
-
-    fn shut_down_if_due(&self, significant: bool) -> Result<(), ExitReason> {
-        let is_due = match self.auto_shutdown {
-            AutoShutdown::Never => false,
-            AutoShutdown::AnySignificant => significant,
-            AutoShutdown::AllSignificant => {
-                significant
-                    && !self.children.iter().any(|child| {
-                        child.spec.policy.significant && child.state() != ChildState::Stopped
-                    })
-            }
-        };
-        if is_due { Err(ExitReason::Shutdown) } else { Ok(()) }
+        self.forget(place);
+        if policy.significant {
+            self.auto_shutdown.check(|| self.children.iter().any(OrderedChild::is_significant))?;
+        }
+        Ok(())
     }
 
     /// Starts a child again that has ended, and those that go with it.
@@ -211,17 +190,16 @@ impl Ordered {
                 }
             }
             Err(FailedStart { place, .. }) => {
-                // Later, as others may want something in between.
                 self.children.set_state(place, ChildState::Restarting);
-                process::send(process::self_pid(), TryAgain(place));
+                retry_restart(place);
             }
         }
         Ok(())
     }
 
-    /// Starts a child again that could not be started, unless it was stopped in between.
-    fn try_again(&mut self, place: Place) -> Result<(), ExitReason> {
-        match self.children.get(place).map(Child::state) {
+    /// Restarts a child whose last restart has failed, unless it was stopped in between.
+    fn retry_restart(&mut self, place: Place) -> Result<(), ExitReason> {
+        match self.children.get(place).map(OrderedChild::state) {
             Some(ChildState::Restarting) => self.restart(place),
             Some(ChildState::Running(_) | ChildState::Stopped) | None => Ok(()),
         }
@@ -260,7 +238,7 @@ impl Ordered {
     /// The place of a child that does not run, nor is to be started again.
     fn find_stopped(&self, id: &str) -> Result<Place, SupervisorError> {
         let place = self.find(id)?;
-        match self.children.get(place).map(Child::state) {
+        match self.children.get(place).map(OrderedChild::state) {
             Some(ChildState::Running(_)) => Err(SupervisorError::Running),
             Some(ChildState::Restarting) => Err(SupervisorError::Restarting),
             Some(ChildState::Stopped) | None => Ok(place),
@@ -270,7 +248,7 @@ impl Ordered {
     pub(crate) fn add(&mut self, spec: Spec) -> Result<Box<dyn Any + Send>, SupervisorError> {
         spec.policy.check(self.auto_shutdown).map_err(SupervisorError::Spec)?;
         if let Some(place) = self.children.place_of_id(&spec.policy.id) {
-            let state = self.children.get(place).map(Child::state);
+            let state = self.children.get(place).map(OrderedChild::state);
             return Err(match state.and_then(ChildState::pid) {
                 Some(pid) => SupervisorError::AlreadyStarted(pid),
                 None => SupervisorError::AlreadyPresent,

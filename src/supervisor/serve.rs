@@ -4,151 +4,154 @@ use std::any::{Any, type_name};
 use std::fmt;
 
 use crate::exit::{CallError, ExitReason};
-use crate::gen_server::{
-    CallResult, Caller, CastResult, GenServer, HandleCall, InitResult, ignore, noreply, ready,
-    reply,
-};
+use crate::gen_server::{CastResult, GenServer, InitResult, answers, ignore, noreply, ready};
 use crate::id::Pid;
 use crate::message::Message;
 use crate::process;
 use crate::user_code::Guarded;
 
-use super::crowd::{Crowd, Kind, Rules};
-use super::ordered::Ordered;
+use super::dynamic::{DynamicChildren, DynamicOptions, SupervisorKind};
+use super::ordered::OrderedChildren;
 use super::{ChildInfo, Counts, Policy, Spec, Supervisor, SupervisorError};
 
-/// What a supervisor is started with.
-pub(crate) struct Start {
-    /// Whose `init` it is.
+/// The arguments of a supervisor.
+pub(crate) struct SupervisorArgs {
+    /// The name of the type whose `init` this is.
     pub(crate) module: &'static str,
-    /// `None` if there is to be no supervisor.
-    pub(crate) init: Box<dyn FnOnce() -> Result<Option<Plan>, ExitReason> + Send>,
+    /// Returns `None` if there is to be no supervisor.
+    pub(crate) init: Box<dyn FnOnce() -> Result<Option<SupervisorPlan>, ExitReason> + Send>,
 }
 
-/// Which children a supervisor is to have.
-pub(crate) enum Plan {
+/// How a supervisor treats its children, and with which of them it starts.
+pub(crate) enum SupervisorPlan {
     Ordered(Supervisor),
-    Crowd(Rules),
+    Dynamic(DynamicOptions),
 }
 
 /// The state of a supervisor, of any kind.
 pub(crate) struct Supervising {
     module: &'static str,
-    family: Family,
+    children: Children,
 }
 
-enum Family {
-    Ordered(Ordered),
-    Crowd(Crowd),
+enum Children {
+    Ordered(OrderedChildren),
+    Dynamic(DynamicChildren),
 }
 
 impl fmt::Debug for Supervising {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut f = f.debug_struct("Supervisor");
         f.field("module", &self.module);
-        match &self.family {
-            Family::Ordered(children) => {
+        match &self.children {
+            Children::Ordered(children) => {
                 f.field("strategy", &children.strategy()).field("children", &children.list())
             }
-            Family::Crowd(children) => f.field("children", &children.count()),
+            Children::Dynamic(children) => f.field("children", &children.count()),
         };
         f.finish_non_exhaustive()
     }
 }
 
 impl GenServer for Supervising {
-    type Args = Start;
+    type Args = SupervisorArgs;
 
-    fn init(Start { module, init }: Start) -> InitResult<Supervising> {
+    fn init(SupervisorArgs { module, init }: SupervisorArgs) -> InitResult<Supervising> {
         process::set_trap_exit(true);
         let Some(plan) = init()? else { return ignore() };
-        let family = match plan {
-            Plan::Ordered(supervisor) => Family::Ordered(Ordered::start(supervisor)?),
-            Plan::Crowd(rules) => Family::Crowd(Crowd::new(rules)?),
+        let children = match plan {
+            SupervisorPlan::Ordered(supervisor) => {
+                Children::Ordered(OrderedChildren::start(supervisor)?)
+            }
+            SupervisorPlan::Dynamic(options) => Children::Dynamic(DynamicChildren::new(options)?),
         };
-        ready(Supervising { module, family })
+        ready(Supervising { module, children })
     }
 
     fn handle_info(&mut self, message: Message) -> CastResult<Supervising> {
-        match &mut self.family {
-            Family::Ordered(children) => children.handle(message)?,
-            Family::Crowd(children) => children.handle(message)?,
+        match &mut self.children {
+            Children::Ordered(children) => children.handle(message)?,
+            Children::Dynamic(children) => children.handle(message)?,
         }
         noreply()
     }
 
     fn terminate(&mut self, _: &ExitReason) {
-        match &mut self.family {
-            Family::Ordered(children) => children.stop_all(),
-            Family::Crowd(children) => children.stop_all(),
+        match &mut self.children {
+            Children::Ordered(children) => children.stop_all(),
+            Children::Dynamic(children) => children.stop_all(),
         }
     }
 }
 
 impl Supervising {
-    /// The type of supervisors that it is one of.
+    /// Returns the kind of this supervisor.
     fn kind(&self) -> &'static str {
-        match &self.family {
-            Family::Ordered(_) => type_name::<Supervisor>(),
-            Family::Crowd(children) => children.template().map_or(self.module, |it| it.kind.name),
+        match &self.children {
+            Children::Ordered(_) => type_name::<Supervisor>(),
+            Children::Dynamic(children) => {
+                children.template().map_or(self.module, |it| it.kind.name)
+            }
         }
     }
 
-    /// What is said to who takes it for something else.
-    fn is_no(&self, expected: &'static str) -> SupervisorError {
+    /// Returns the error for a client that expects another kind.
+    fn wrong_kind(&self, expected: &'static str) -> SupervisorError {
         let found = self.kind();
         SupervisorError::Call(CallError::WrongServer { expected, found })
     }
 
-    fn ordered(&mut self) -> Answer<&mut Ordered> {
-        let error = self.is_no(type_name::<Supervisor>());
-        match &mut self.family {
-            Family::Ordered(children) => Ok(children),
-            Family::Crowd(_) => Err(error),
+    fn ordered(&mut self) -> SupervisorResult<&mut OrderedChildren> {
+        let error = self.wrong_kind(type_name::<Supervisor>());
+        match &mut self.children {
+            Children::Ordered(children) => Ok(children),
+            Children::Dynamic(_) => Err(error),
         }
     }
 
-    fn start_child(&mut self, spec: Spec) -> Answer<Box<dyn Any + Send>> {
-        match &mut self.family {
-            Family::Ordered(children) => children.add(spec),
-            Family::Crowd(children) if children.template().is_none() => children.add(spec),
-            Family::Crowd(_) => Err(self.is_no(type_name::<Supervisor>())),
+    fn start_child(&mut self, spec: Spec) -> SupervisorResult<Box<dyn Any + Send>> {
+        match &mut self.children {
+            Children::Ordered(children) => children.add(spec),
+            Children::Dynamic(children) if children.template().is_none() => children.add(spec),
+            Children::Dynamic(_) => Err(self.wrong_kind(type_name::<Supervisor>())),
         }
     }
 
-    fn start_child_with(&mut self, args: StartChildWith) -> Answer<Box<dyn Any + Send>> {
+    fn start_child_with(&mut self, args: StartChildWith) -> SupervisorResult<Box<dyn Any + Send>> {
         let StartChildWith { kind, args } = args;
-        let (args, error) = (Guarded::new(args), self.is_no(kind.name));
-        let Family::Crowd(children) = &mut self.family else { return Err(error) };
+        let (args, error) = (Guarded::new(args), self.wrong_kind(kind.name));
+        let Children::Dynamic(children) = &mut self.children else { return Err(error) };
         let template = children.template().filter(|template| template.kind == kind);
         let spec = (template.ok_or(error)?.make)(args.into_inner());
         children.add(spec)
     }
 
-    fn terminate_pid(&mut self, pid: Pid) -> Answer<()> {
-        match &mut self.family {
-            Family::Crowd(children) => children.terminate(pid),
-            Family::Ordered(_) => Err(SupervisorError::NotFound),
+    fn terminate_pid(&mut self, pid: Pid) -> SupervisorResult<()> {
+        match &mut self.children {
+            Children::Dynamic(children) => children.terminate(pid),
+            Children::Ordered(_) => Err(SupervisorError::NotFound),
         }
     }
 
-    fn template_of(&self, pid: Pid) -> Answer<Policy> {
-        let Family::Crowd(children) = &self.family else { return Err(SupervisorError::NotFound) };
+    fn template_of(&self, pid: Pid) -> SupervisorResult<Policy> {
+        let Children::Dynamic(children) = &self.children else {
+            return Err(SupervisorError::NotFound);
+        };
         let template = children.template().filter(|_| children.has(pid));
         template.map(|template| template.policy.clone()).ok_or(SupervisorError::NotFound)
     }
 
     fn list(&self) -> Vec<ChildInfo> {
-        match &self.family {
-            Family::Ordered(children) => children.list(),
-            Family::Crowd(children) => children.list(),
+        match &self.children {
+            Children::Ordered(children) => children.list(),
+            Children::Dynamic(children) => children.list(),
         }
     }
 
     fn count(&self) -> Counts {
-        match &self.family {
-            Family::Ordered(children) => children.count(),
-            Family::Crowd(children) => children.count(),
+        match &self.children {
+            Children::Ordered(children) => children.count(),
+            Children::Dynamic(children) => children.count(),
         }
     }
 }
@@ -174,9 +177,9 @@ pub(crate) struct CountChildren;
 #[derive(Debug)]
 pub(crate) struct CallbackModule;
 
-/// Start a child by the template, which is one for such arguments.
+/// Asks for a child by the template of a supervisor of this kind, with these arguments.
 pub(crate) struct StartChildWith {
-    pub(crate) kind: Kind,
+    pub(crate) kind: SupervisorKind,
     pub(crate) args: Box<dyn Any + Send>,
 }
 
@@ -186,43 +189,30 @@ impl fmt::Debug for StartChildWith {
     }
 }
 
-type Answer<T> = Result<T, SupervisorError>;
-
-/// What a supervisor answers, by the type of the question.
-macro_rules! answers {
-    ($($request:pat => $type:ty: $reply:ty, |$this:ident| $answer:expr;)+) => {$(
-        impl HandleCall<$type> for Supervising {
-            type Reply = $reply;
-
-            fn handle_call(
-                &mut self,
-                $request: $type,
-                _: &Caller<Self::Reply>,
-            ) -> CallResult<Self, Self::Reply> {
-                let $this = self;
-                reply($answer)
-            }
-        }
-    )+};
-}
+type SupervisorResult<T> = Result<T, SupervisorError>;
 
 answers! {
-    StartChild(spec) => StartChild: Answer<Box<dyn Any + Send>>, |this| this.start_child(spec);
-    it => StartChildWith: Answer<Box<dyn Any + Send>>, |this| this.start_child_with(it);
-    TerminateChild(id) => TerminateChild: Answer<()>, |this| {
+    Supervising:
+    StartChild(spec) => StartChild: SupervisorResult<Box<dyn Any + Send>>, |this| {
+        this.start_child(spec)
+    };
+    it => StartChildWith: SupervisorResult<Box<dyn Any + Send>>, |this| {
+        this.start_child_with(it)
+    };
+    TerminateChild(id) => TerminateChild: SupervisorResult<()>, |this| {
         this.ordered().and_then(|children| children.terminate(&id))
     };
-    TerminatePid(pid) => TerminatePid: Answer<()>, |this| this.terminate_pid(pid);
-    RestartChild(id) => RestartChild: Answer<Pid>, |this| {
+    TerminatePid(pid) => TerminatePid: SupervisorResult<()>, |this| this.terminate_pid(pid);
+    RestartChild(id) => RestartChild: SupervisorResult<Pid>, |this| {
         this.ordered().and_then(|children| children.restart_stopped(&id))
     };
-    DeleteChild(id) => DeleteChild: Answer<()>, |this| {
+    DeleteChild(id) => DeleteChild: SupervisorResult<()>, |this| {
         this.ordered().and_then(|children| children.delete(&id))
     };
-    GetChildSpec(id) => GetChildSpec: Answer<Policy>, |this| {
+    GetChildSpec(id) => GetChildSpec: SupervisorResult<Policy>, |this| {
         this.ordered().and_then(|children| children.policy_of(&id))
     };
-    GetTemplate(pid) => GetTemplate: Answer<Policy>, |this| this.template_of(pid);
+    GetTemplate(pid) => GetTemplate: SupervisorResult<Policy>, |this| this.template_of(pid);
     WhichChildren => WhichChildren: Vec<ChildInfo>, |this| this.list();
     CountChildren => CountChildren: Counts, |this| this.count();
     CallbackModule => CallbackModule: &'static str, |this| this.module;

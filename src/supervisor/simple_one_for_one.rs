@@ -8,9 +8,9 @@ use std::time::Duration;
 use crate::gen_server::{StartError, StartOptions};
 use crate::id::Pid;
 
-use super::crowd::{Kind, Rules, Template};
+use super::dynamic::{DynamicOptions, SupervisorKind, Template};
 use super::intensity::Intensity;
-use super::serve::{GetTemplate, Plan, StartChildWith, TerminatePid};
+use super::serve::{GetTemplate, StartChildWith, SupervisorPlan, TerminatePid};
 use super::{
     AutoShutdown, Child, ChildSpec, ChildType, Policy, Spec, Supervisor, SupervisorError,
     SupervisorOf,
@@ -129,13 +129,17 @@ impl<C: Child, A: Clone + Send + Sync + 'static> SimpleOneForOne<C, A> {
     ///
     /// As [`start_link`](Self::start_link).
     pub fn start_link_with(self, options: StartOptions) -> Result<SimpleRef<C, A>, StartError> {
-        let rules = Rules {
+        let children = DynamicOptions {
             intensity: self.intensity,
             max_children: usize::MAX,
             auto_shutdown: self.auto_shutdown,
             template: Some(self.template.into()),
         };
-        SupervisorOf::start(type_name::<Self>(), || Ok(Some(Plan::Crowd(rules))), options)
+        SupervisorOf::start(
+            type_name::<Self>(),
+            || Ok(Some(SupervisorPlan::Dynamic(children))),
+            options,
+        )
     }
 
     /// The spec by which another supervisor starts it: with all the time that it takes to end.
@@ -160,7 +164,11 @@ impl<C: Child, A: Clone + Send + Sync + 'static> From<ChildSpec<C, A>> for Templ
                 Spec::new(policy.clone(), Arc::clone(&start), *args)
             }
         };
-        Template { policy, kind: Kind::of::<SimpleOneForOne<C, A>>(), make: Arc::new(make) }
+        Template {
+            policy,
+            kind: SupervisorKind::of::<SimpleOneForOne<C, A>>(),
+            make: Arc::new(make),
+        }
     }
 }
 
@@ -176,7 +184,7 @@ impl<C: Child, A: Clone + Send + Sync + 'static> SupervisorOf<SimpleOneForOne<C,
     ///   [`SupervisorError::Ignored`] if it does not start. Nothing is kept of it.
     /// - [`SupervisorError::Call`] if there is no answer, or the supervisor is of another kind.
     pub fn start_child(&self, args: A) -> Result<C, SupervisorError> {
-        let kind = Kind::of::<SimpleOneForOne<C, A>>();
+        let kind = SupervisorKind::of::<SimpleOneForOne<C, A>>();
         let child = self.ask(StartChildWith { kind, args: Box::new(args) })??;
         Ok(*child.downcast().expect("it is what the start function returned"))
     }

@@ -13,8 +13,8 @@ use crate::message::Object;
 use crate::process::Destination;
 
 use super::serve::{
-    CallbackModule, CountChildren, DeleteChild, GetChildSpec, Plan, RestartChild, Start,
-    StartChild, Supervising, TerminateChild, WhichChildren,
+    CallbackModule, CountChildren, DeleteChild, GetChildSpec, RestartChild, StartChild,
+    Supervising, SupervisorArgs, SupervisorPlan, TerminateChild, WhichChildren,
 };
 use super::{Child, ChildInfo, ChildSpec, Counts, Policy, Supervisor, SupervisorError};
 
@@ -91,10 +91,10 @@ impl<K> SupervisorOf<K> {
     /// Starts a supervisor as `init` plans it; `module` is who is behind that.
     pub(crate) fn start(
         module: &'static str,
-        init: impl FnOnce() -> Result<Option<Plan>, ExitReason> + Send + 'static,
+        init: impl FnOnce() -> Result<Option<SupervisorPlan>, ExitReason> + Send + 'static,
         options: StartOptions,
     ) -> Result<SupervisorOf<K>, StartError> {
-        let start = Start { module, init: Box::new(init) };
+        let start = SupervisorArgs { module, init: Box::new(init) };
         Supervising::start_link_with(start, options).map(SupervisorOf::new)
     }
 

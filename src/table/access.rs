@@ -9,8 +9,8 @@ use std::ops::Bound;
 
 use crate::user_code::Guarded;
 
-use super::estate::Core;
-use super::rights::Wish;
+use super::ownership::Core;
+use super::rights::Access;
 use super::rows::{Bounds, Rows, Stored};
 use super::{Key, Kind, Row, TableError};
 
@@ -21,15 +21,24 @@ pub(super) enum InPlace<K, V, R> {
     Shared(Row<K, V>),
 }
 
+/// What is done about rows whose keys are in the table already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Existing {
+    /// They are replaced.
+    Replace,
+    /// Nothing is put.
+    Refuse,
+}
+
 impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
     /// Lets `look` see a part.
     fn read<R>(
         &self,
-        wish: Wish,
+        access: Access,
         index: usize,
         look: impl FnOnce(&Rows<K, V>) -> R,
     ) -> Result<R, TableError> {
-        let part = self.granted(wish, || self.shards.read(index), |part| part.rights)?;
+        let part = self.granted(access, || self.shards.read(index), |part| part.rights)?;
         Ok(look(&part.rows))
     }
 
@@ -40,17 +49,17 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         change: impl FnOnce(&mut Rows<K, V>) -> R,
     ) -> Result<R, TableError> {
         let lock = || self.shards.write(index);
-        let mut part = self.granted(Wish::Write, lock, |part| part.rights)?;
+        let mut part = self.granted(Access::Write, lock, |part| part.rights)?;
         Ok(change(&mut part.rows))
     }
 
-    pub(super) fn find<Q>(&self, wish: Wish, key: &Q) -> Result<Option<Row<K, V>>, TableError>
+    pub(super) fn find<Q>(&self, access: Access, key: &Q) -> Result<Option<Row<K, V>>, TableError>
     where
         K: Borrow<Q>,
         Q: Hash + Ord + ?Sized,
     {
         let hash = self.shards.hash(key);
-        self.read(wish, self.shards.index(hash), |rows| rows.get(hash, key).cloned())
+        self.read(access, self.shards.index(hash), |rows| rows.get(hash, key).cloned())
     }
 
     /// Puts a row. Returns the one whose place it has taken.
@@ -67,22 +76,22 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         self.write(index, |rows| rows.put_new(new.into_inner()))
     }
 
-    /// Puts rows, all at once. Returns those whose places they have taken, or, if `only_new` and
-    /// one of the keys is there, nothing.
+    /// Puts all rows at once. Returns the rows that they have replaced; or `None` if nothing was
+    /// put because one of the keys is there.
     pub(super) fn put_all(
         &self,
         rows: Vec<Row<K, V>>,
-        only_new: bool,
+        existing: Existing,
     ) -> Result<Option<Vec<Stored<K, V>>>, TableError> {
         let new: Vec<_> =
             rows.into_iter().map(|row| Guarded::new(self.shards.stored(row))).collect();
         let lock = || self.shards.write_all();
-        let mut parts = self.granted(Wish::Write, lock, |parts| parts.any().rights)?;
+        let mut parts = self.granted(Access::Write, lock, |parts| parts.any().rights)?;
         let mut is_there = |it: &Guarded<Stored<K, V>>| {
             let it = it.get();
             parts.rows(self.shards.index(it.hash)).get(it.hash, it.row.key()).is_some()
         };
-        if only_new && new.iter().any(&mut is_there) {
+        if existing == Existing::Refuse && new.iter().any(&mut is_there) {
             drop(parts);
             return Ok(None);
         }
@@ -133,7 +142,7 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
             if self.remove_same(&row)? {
                 return Ok(true);
             }
-            found = self.find(Wish::Write, row.key())?;
+            found = self.find(Access::Write, row.key())?;
         }
         Ok(false)
     }
@@ -151,7 +160,7 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
             if self.replace(&old, &new)? {
                 return Ok(Some(new));
             }
-            found = self.find(Wish::Write, old.key())?;
+            found = self.find(Access::Write, old.key())?;
         }
         Ok(None)
     }
@@ -180,13 +189,14 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
     /// Leaves the table empty. Returns what was in it.
     pub(super) fn take_all(&self) -> Result<Vec<Rows<K, V>>, TableError> {
         let lock = || self.shards.write_all();
-        Ok(self.granted(Wish::Write, lock, |parts| parts.any().rights)?.take())
+        Ok(self.granted(Access::Write, lock, |parts| parts.any().rights)?.take())
     }
 
     pub(super) fn len(&self) -> Result<usize, TableError> {
         // Anybody may know; but there must be a table.
         let sizes = |index| {
-            let part = self.granted(Wish::Know, || self.shards.read(index), |part| part.rights)?;
+            let part =
+                self.granted(Access::Info, || self.shards.read(index), |part| part.rights)?;
             Ok(part.rows.len())
         };
         (0..self.shards.count()).map(sizes).sum()
@@ -194,7 +204,7 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
 
     /// Looks into a table with an order.
     pub(super) fn look<R>(&self, look: impl FnOnce(&Rows<K, V>) -> R) -> Result<R, TableError> {
-        let seen = self.read(Wish::Read, 0, look)?;
+        let seen = self.read(Access::Read, 0, look)?;
         match self.shards.kind {
             Kind::Ordered => Ok(seen),
             Kind::Hashed => Err(TableError::NotOrdered),
@@ -205,7 +215,7 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
     /// take its time: no lock is held then.
     pub(super) fn scan<Q>(
         &self,
-        wish: Wish,
+        access: Access,
         (mut from, to): Bounds<'_, Q>,
         mut each: impl FnMut(Row<K, V>) -> Result<(), TableError>,
     ) -> Result<(), TableError>
@@ -215,14 +225,14 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
     {
         if self.shards.kind == Kind::Hashed {
             for index in 0..self.shards.count() {
-                let rows = self.read(wish, index, |rows| rows.some((from, to)))?;
+                let rows = self.read(access, index, |rows| rows.some((from, to)))?;
                 rows.into_iter().try_for_each(&mut each)?;
             }
             return Ok(());
         }
         let mut last: Row<K, V>;
         while !is_empty((from, to)) {
-            let rows = self.read(wish, 0, |rows| rows.some((from, to)))?;
+            let rows = self.read(access, 0, |rows| rows.some((from, to)))?;
             let Some(row) = rows.last() else { break };
             last = row.clone();
             rows.into_iter().try_for_each(&mut each)?;

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use crate::exit::Detail;
 use crate::id::Pid;
 
-use super::access::{InPlace, is_empty};
-use super::estate::{At, Core};
+use super::access::{Existing, InPlace, is_empty};
+use super::ownership::{At, Core};
 use super::registry::{self, AnyTable};
-use super::rights::Wish;
+use super::rights::Access;
 use super::rows::Bounds;
 use super::{Counter, Heir, Increment, Key, Row, Table, TableError, TableInfo, TableOptions};
 
@@ -228,7 +228,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         K: Borrow<Q>,
         Q: Hash + Ord + ?Sized,
     {
-        self.core()?.find(Wish::Read, key)
+        self.core()?.find(Access::Read, key)
     }
 
     /// Whether there is a row with the key.
@@ -279,7 +279,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         Q: Hash + Ord + ?Sized,
     {
         let core = self.core()?;
-        core.remove_if(core.find(Wish::Write, key)?, |row| is_it(row))
+        core.remove_if(core.find(Access::Write, key)?, |row| is_it(row))
     }
 
     /// Removes the row of a key, and returns its value. Of several that take it, one gets it.
@@ -329,7 +329,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         Q: Hash + Ord + ?Sized,
     {
         let core = self.core()?;
-        core.replace_if(core.find(Wish::Write, key)?, |row| Some(next(row)))
+        core.replace_if(core.find(Access::Write, key)?, |row| Some(next(row)))
     }
 
     /// As [`update`](Self::update); a key that is not there is put, as if it were there with
@@ -348,7 +348,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     ) -> Result<Row<K, V>, TableError> {
         let core = self.core()?;
         loop {
-            let old = core.find(Wish::Write, &key)?;
+            let old = core.find(Access::Write, &key)?;
             let value = next(old.as_deref().unwrap_or(&default));
             let new = Row::new(key.clone(), value);
             let is_done = match &old {
@@ -446,7 +446,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     ///
     /// See [`Table`].
     pub fn insert_all(&self, rows: impl IntoIterator<Item = (K, V)>) -> Result<(), TableError> {
-        self.put_all(rows, false).map(drop)
+        self.put_all(rows, Existing::Replace).map(drop)
     }
 
     /// As [`insert_all`](Self::insert_all), unless there is a row with one of the keys: then it
@@ -462,16 +462,16 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         &self,
         rows: impl IntoIterator<Item = (K, V)>,
     ) -> Result<bool, TableError> {
-        self.put_all(rows, true)
+        self.put_all(rows, Existing::Refuse)
     }
 
     fn put_all(
         &self,
         rows: impl IntoIterator<Item = (K, V)>,
-        only_new: bool,
+        existing: Existing,
     ) -> Result<bool, TableError> {
         let rows = rows.into_iter().map(|(key, value)| Row::new(key, value)).collect();
-        Ok(self.core()?.put_all(rows, only_new)?.is_some())
+        Ok(self.core()?.put_all(rows, existing)?.is_some())
     }
 
     /// Removes all rows at once.
@@ -486,7 +486,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     }
 
     fn scan(&self, mut each: impl FnMut(Row<K, V>)) -> Result<(), TableError> {
-        self.core()?.scan(Wish::Read, everywhere::<K>(), |row| {
+        self.core()?.scan(Access::Read, everywhere::<K>(), |row| {
             each(row);
             Ok(())
         })
@@ -582,7 +582,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     ) -> Result<usize, TableError> {
         let core = self.core()?;
         let mut count = 0;
-        core.scan(Wish::Write, everywhere::<K>(), |row| {
+        core.scan(Access::Write, everywhere::<K>(), |row| {
             count += usize::from(core.remove_if(Some(row), |row| is_one(row.key(), row))?);
             Ok(())
         })?;
@@ -603,7 +603,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     ) -> Result<usize, TableError> {
         let core = self.core()?;
         let mut count = 0;
-        core.scan(Wish::Write, everywhere::<K>(), |row| {
+        core.scan(Access::Write, everywhere::<K>(), |row| {
             let replaced = core.replace_if(Some(row), |row| next(row.key(), row))?;
             count += usize::from(replaced.is_some());
             Ok(())
@@ -708,7 +708,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         let bounds = (range.start_bound(), range.end_bound());
         let mut rows = Vec::new();
         if !is_empty(bounds) {
-            core.scan(Wish::Read, bounds, |row| {
+            core.scan(Access::Read, bounds, |row| {
                 rows.push(row);
                 Ok(())
             })?;

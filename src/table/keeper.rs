@@ -21,7 +21,7 @@ const NAME: &str = "table_keeper";
 
 /// Starts the keeper, if there is none.
 pub(super) fn ensure() -> Result<(), TableError> {
-    service::ensure::<Keeper>(NAME).map(drop).map_err(TableError::NoKeeper)
+    service::ensure::<TableKeeper>(NAME).map(drop).map_err(TableError::NoKeeper)
 }
 
 /// Has the keeper look after `owner`, too. The caller may hold a message that must arrive, so it
@@ -36,20 +36,20 @@ pub(super) fn watch(owner: Pid) {
 struct Watch(Pid);
 
 #[derive(Debug)]
-struct Keeper {
+struct TableKeeper {
     watched: HashSet<Pid>,
 }
 
-impl GenServer for Keeper {
+impl GenServer for TableKeeper {
     type Args = ();
 
-    fn init((): ()) -> InitResult<Keeper> {
-        let mut keeper = Keeper { watched: HashSet::new() };
+    fn init((): ()) -> InitResult<TableKeeper> {
+        let mut keeper = TableKeeper { watched: HashSet::new() };
         registry::owners().into_iter().for_each(|owner| keeper.watch(owner));
         ready(keeper)
     }
 
-    fn handle_info(&mut self, message: Message) -> CastResult<Keeper> {
+    fn handle_info(&mut self, message: Message) -> CastResult<TableKeeper> {
         let message = match message.downcast::<Watch>() {
             Ok(Watch(owner)) => {
                 self.watch(owner);
@@ -61,7 +61,7 @@ impl GenServer for Keeper {
             Ok(Down { object: Object::Pid(owner), .. }) => {
                 self.watched.remove(&owner);
                 let tables = registry::owned_by(owner);
-                registry::clear(tables.iter().filter_map(|table| table.settle()));
+                registry::clean_up(tables.iter().filter_map(|table| table.settle()));
             }
             Ok(_) => {}
             Err(message) => drop_caught(message),
@@ -70,7 +70,7 @@ impl GenServer for Keeper {
     }
 }
 
-impl Keeper {
+impl TableKeeper {
     fn watch(&mut self, owner: Pid) {
         if self.watched.insert(owner) {
             process::monitor(owner);

@@ -13,7 +13,7 @@ use crate::runtime::detached::run_detached;
 use super::{TableError, TableId, TableInfo};
 
 /// Drops what a table has left behind: that may take its time, and its panics are caught.
-pub(super) type Clearance = Box<dyn FnOnce() + Send>;
+pub(super) type Cleanup = Box<dyn FnOnce() + Send>;
 
 /// A table whose types are not known.
 pub(super) trait AnyTable: Any + Send + Sync {
@@ -21,11 +21,11 @@ pub(super) trait AnyTable: Any + Send + Sync {
     fn info(&self) -> Result<TableInfo, TableError>;
     /// Hands it over, or deletes it, if its owner has ended. What that leaves behind is the
     /// caller's to clear.
-    fn settle(&self) -> Option<Clearance>;
+    fn settle(&self) -> Option<Cleanup>;
 }
 
 /// Clears what tables have left behind, where nobody waits for the destructors of others.
-pub(super) fn clear(left: impl IntoIterator<Item = Clearance>) {
+pub(super) fn clean_up(left: impl IntoIterator<Item = Cleanup>) {
     let left: Vec<_> = left.into_iter().collect();
     if !left.is_empty() {
         run_detached(|| left.into_iter().for_each(|clear| clear()));

@@ -1,49 +1,51 @@
-//! Who may do what to a table.
+//! Access rights of tables.
 
 use crate::id::Pid;
 
 use super::{Protection, TableError};
 
-/// What decides who may use a table. Each of its parts has a copy.
+/// Who owns a table, and what other processes may do with it. Each part has a copy.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rights {
     pub(super) owner: Pid,
     pub(super) protection: Protection,
 }
 
-/// What somebody wants to do to a table.
+/// What a process needs to do to a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
-    /// How large it is, for instance.
-    Know,
+pub(super) enum Access {
+    /// Learn about the table: its size, for instance.
+    Info,
     Read,
     Write,
-    /// What only owners do: to give it away, for instance.
+    /// Do what only the owner may: give the table away, for instance.
     Own,
 }
 
-/// What becomes of a wish.
+/// Whether a process may access a table.
 #[derive(Debug, PartialEq)]
-pub(super) enum Verdict {
+pub(super) enum AccessDecision {
     Granted,
     Refused(TableError),
-    /// First it is to be seen who inherits.
+    /// The owner has ended: the table must be settled first, and the access decided again.
     OwnerHasEnded,
 }
 
 impl Rights {
-    /// Judges the wish of `caller`.
-    pub(super) fn judge(self, wish: Wish, caller: Pid, owner_is_alive: bool) -> Verdict {
+    /// Decides whether `caller` may have `access`.
+    pub(super) fn judge(self, access: Access, caller: Pid, owner_is_alive: bool) -> AccessDecision {
         let Rights { owner, protection } = self;
-        match (wish, protection) {
-            _ if !owner_is_alive => Verdict::OwnerHasEnded,
-            _ if caller == owner => Verdict::Granted,
-            (Wish::Know, _)
-            | (Wish::Read, Protection::Public | Protection::Protected)
-            | (Wish::Write, Protection::Public) => Verdict::Granted,
-            (Wish::Read, Protection::Private)
-            | (Wish::Write, Protection::Protected | Protection::Private)
-            | (Wish::Own, _) => Verdict::Refused(TableError::NotOwner { owner, protection }),
+        match (access, protection) {
+            _ if !owner_is_alive => AccessDecision::OwnerHasEnded,
+            _ if caller == owner => AccessDecision::Granted,
+            (Access::Info, _)
+            | (Access::Read, Protection::Public | Protection::Protected)
+            | (Access::Write, Protection::Public) => AccessDecision::Granted,
+            (Access::Read, Protection::Private)
+            | (Access::Write, Protection::Protected | Protection::Private)
+            | (Access::Own, _) => {
+                AccessDecision::Refused(TableError::NotOwner { owner, protection })
+            }
         }
     }
 }
@@ -56,25 +58,25 @@ mod tests {
     #[test]
     fn judges_by_the_chart_of_the_manual() {
         let [owner, other] = [1, 2].map(|n| Pid::local(n, std::num::NonZeroU64::MIN));
-        for (protection, wish, others_may) in [
-            (Private, Wish::Know, true),
-            (Public, Wish::Read, true),
-            (Public, Wish::Write, true),
-            (Public, Wish::Own, false),
-            (Protected, Wish::Read, true),
-            (Protected, Wish::Write, false),
-            (Protected, Wish::Own, false),
-            (Private, Wish::Read, false),
-            (Private, Wish::Write, false),
-            (Private, Wish::Own, false),
+        for (protection, access, others_may) in [
+            (Private, Access::Info, true),
+            (Public, Access::Read, true),
+            (Public, Access::Write, true),
+            (Public, Access::Own, false),
+            (Protected, Access::Read, true),
+            (Protected, Access::Write, false),
+            (Protected, Access::Own, false),
+            (Private, Access::Read, false),
+            (Private, Access::Write, false),
+            (Private, Access::Own, false),
         ] {
             let rights = Rights { owner, protection };
-            let refused = Verdict::Refused(TableError::NotOwner { owner, protection });
-            let expected = if others_may { Verdict::Granted } else { refused };
-            assert_eq!(rights.judge(wish, other, true), expected, "{protection:?} {wish:?}");
-            assert_eq!(rights.judge(wish, owner, true), Verdict::Granted);
-            assert_eq!(rights.judge(wish, other, false), Verdict::OwnerHasEnded);
-            assert_eq!(rights.judge(wish, owner, false), Verdict::OwnerHasEnded);
+            let refused = AccessDecision::Refused(TableError::NotOwner { owner, protection });
+            let expected = if others_may { AccessDecision::Granted } else { refused };
+            assert_eq!(rights.judge(access, other, true), expected, "{protection:?} {access:?}");
+            assert_eq!(rights.judge(access, owner, true), AccessDecision::Granted);
+            assert_eq!(rights.judge(access, other, false), AccessDecision::OwnerHasEnded);
+            assert_eq!(rights.judge(access, owner, false), AccessDecision::OwnerHasEnded);
         }
     }
 }

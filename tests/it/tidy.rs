@@ -230,8 +230,8 @@ const PRIVILEGED: [&str; 15] = [
     "supervisor::failures",
     "supervisor::shutdown",
     "sys",
-    "table::estate",
     "table::keeper",
+    "table::ownership",
     "table::registry",
     "timer",
 ];

@@ -1,8 +1,8 @@
 //! A table, and who owns it.
 //!
-//! Who owns it is changed under one lock, `estate`; the rights in the parts and the registry follow
-//! before it is released. A message is sent, and values are dropped, after that, by whoever has
-//! changed it: so there is one message for one change.
+//! The owner changes under one lock, `ownership`; the rights in the parts and the registry follow
+//! before the lock is released. Whoever has changed the owner sends the message and drops values
+//! after that: so there is one message for one change.
 
 use std::any::type_name;
 use std::fmt;
@@ -20,8 +20,8 @@ use crate::runtime::address::deliver;
 use crate::runtime::mailbox::Signal;
 use crate::user_code::{drop_caught, drop_each_caught};
 
-use super::registry::{AnyTable, Clearance};
-use super::rights::{Rights, Verdict, Wish};
+use super::registry::{AnyTable, Cleanup};
+use super::rights::{Access, AccessDecision, Rights};
 use super::rows::Rows;
 use super::shards::Shards;
 use super::{Heir, Key, TableError, TableId, TableInfo, TableOptions, Transferred};
@@ -103,32 +103,32 @@ pub(super) struct Core<K, V> {
     pub(super) id: TableId,
     pub(super) name: Option<Arc<str>>,
     pub(super) shards: Shards<K, V>,
-    estate: Mutex<Estate>,
+    ownership: Mutex<Ownership>,
     this: Weak<Core<K, V>>,
 }
 
 /// Whose the table is, and is to be.
-struct Estate {
+struct Ownership {
     /// As in all parts. `None` if the table is deleted.
     rights: Option<Rights>,
     heir: Option<Heir>,
 }
 
 /// What is left to be done after a change of owner, when no lock is held.
-struct News {
+struct TransferNotice {
     to: Pid,
     from: Pid,
     data: Detail,
 }
 
 /// What the end of an owner has come to.
-enum Succession<K, V> {
-    Inherited(News),
-    Deleted(Remains<K, V>),
+enum OnOwnerExit<K, V> {
+    Inherited(TransferNotice),
+    Deleted(Dropped<K, V>),
 }
 
 /// What a table leaves behind.
-struct Remains<K, V> {
+struct Dropped<K, V> {
     rows: Vec<Rows<K, V>>,
     heir: Option<Heir>,
 }
@@ -149,7 +149,7 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
             id: TableId(unique().get()),
             name,
             shards: Shards::new(kind, rights),
-            estate: Mutex::new(Estate { rights: Some(rights), heir }),
+            ownership: Mutex::new(Ownership { rights: Some(rights), heir }),
             this: Weak::clone(this),
         });
         while let Err(other) = registry::enter(owner, core.name.as_ref(), Arc::clone(&core) as _) {
@@ -169,7 +169,7 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
     /// What `lock` locks, as soon as the caller may do what it wishes.
     pub(super) fn granted<G>(
         &self,
-        wish: Wish,
+        access: Access,
         lock: impl Fn() -> G,
         rights: impl Fn(&G) -> Option<Rights>,
     ) -> Result<G, TableError> {
@@ -177,34 +177,38 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         let may_act = caller.may_act();
         loop {
             let locked = lock();
-            let rights = rights(&locked).filter(|_| may_act || wish == Wish::Know);
+            let rights = rights(&locked).filter(|_| may_act || access == Access::Info);
             let Some(rights) = rights else { return Err(self.no_such_table()) };
-            match rights.judge(wish, caller.pid, process::is_alive(rights.owner)) {
-                Verdict::Granted => return Ok(locked),
-                Verdict::Refused(error) => return Err(error),
-                Verdict::OwnerHasEnded => {}
+            match rights.judge(access, caller.pid, process::is_alive(rights.owner)) {
+                AccessDecision::Granted => return Ok(locked),
+                AccessDecision::Refused(error) => return Err(error),
+                AccessDecision::OwnerHasEnded => {}
             }
             drop(locked);
-            registry::clear(self.settle());
+            registry::clean_up(self.settle());
         }
     }
 
-    fn granted_estate(&self, wish: Wish) -> Result<(MutexGuard<'_, Estate>, Rights), TableError> {
-        let estate = self.granted(wish, || self.estate.lock(), |estate| estate.rights)?;
-        let rights = estate.rights.ok_or_else(|| self.no_such_table())?;
-        Ok((estate, rights))
+    fn granted_ownership(
+        &self,
+        access: Access,
+    ) -> Result<(MutexGuard<'_, Ownership>, Rights), TableError> {
+        let ownership =
+            self.granted(access, || self.ownership.lock(), |ownership| ownership.rights)?;
+        let rights = ownership.rights.ok_or_else(|| self.no_such_table())?;
+        Ok((ownership, rights))
     }
 
     pub(super) fn set_heir(&self, heir: Option<Heir>) -> Result<(), TableError> {
-        let (mut estate, _) = self.granted_estate(Wish::Own)?;
-        let replaced = mem::replace(&mut estate.heir, heir);
-        drop(estate);
+        let (mut ownership, _) = self.granted_ownership(Access::Own)?;
+        let replaced = mem::replace(&mut ownership.heir, heir);
+        drop(ownership);
         drop(replaced); // Where no lock is held.
         Ok(())
     }
 
     pub(super) fn give_away(&self, to: Pid, data: Detail) -> Result<(), TableError> {
-        let (mut estate, rights) = self.granted_estate(Wish::Own)?;
+        let (mut ownership, rights) = self.granted_ownership(Access::Own)?;
         let from = rights.owner;
         if to == from {
             return Err(TableError::OwnsIt(to));
@@ -212,39 +216,39 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         if !process::is_alive(to) {
             return Err(TableError::NotAlive(to));
         }
-        self.pass_on(&mut estate, rights, to);
-        drop(estate);
-        self.tell(News { to, from, data });
+        self.pass_on(&mut ownership, rights, to);
+        drop(ownership);
+        self.tell(TransferNotice { to, from, data });
         Ok(())
     }
 
     /// Makes `to` the owner.
-    fn pass_on(&self, estate: &mut Estate, rights: Rights, to: Pid) {
+    fn pass_on(&self, ownership: &mut Ownership, rights: Rights, to: Pid) {
         let rights_of_next = Rights { owner: to, ..rights };
-        estate.rights = Some(rights_of_next);
+        ownership.rights = Some(rights_of_next);
         self.shards.set_rights(rights_of_next);
         registry::hand_over(rights.owner, to, self.id);
     }
 
     /// Ends the table. Returns what is left of it, to be dropped.
-    fn close(&self, estate: &mut Estate, rights: Rights) -> Remains<K, V> {
-        estate.rights = None;
-        let remains = Remains { rows: self.shards.close(), heir: estate.heir.take() };
+    fn close(&self, ownership: &mut Ownership, rights: Rights) -> Dropped<K, V> {
+        ownership.rights = None;
+        let dropped = Dropped { rows: self.shards.close(), heir: ownership.heir.take() };
         registry::remove(rights.owner, self.id, self.name.as_ref());
-        remains
+        dropped
     }
 
     /// Ends the table, if the caller may write.
     pub(super) fn delete(&self) -> Result<(), TableError> {
-        let (mut estate, rights) = self.granted_estate(Wish::Write)?;
-        let remains = self.close(&mut estate, rights);
-        drop(estate);
-        drop(remains); // Where no lock is held.
+        let (mut ownership, rights) = self.granted_ownership(Access::Write)?;
+        let dropped = self.close(&mut ownership, rights);
+        drop(ownership);
+        drop(dropped); // Where no lock is held.
         Ok(())
     }
 
     /// Tells the new owner, and the keeper whom to watch.
-    fn tell(&self, News { to, from, data }: News) {
+    fn tell(&self, TransferNotice { to, from, data }: TransferNotice) {
         if let Some(core) = self.this.upgrade() {
             let transferred = Transferred { table: Table::from(core), from, data };
             deliver(to, Signal::Message(Message::new(transferred)));
@@ -253,17 +257,17 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
     }
 
     /// What is to be done now if the owner has ended.
-    fn succeed(&self) -> Option<Succession<K, V>> {
-        let mut estate = self.estate.lock();
-        let rights = estate.rights.filter(|rights| !process::is_alive(rights.owner))?;
+    fn succeed(&self) -> Option<OnOwnerExit<K, V>> {
+        let mut ownership = self.ownership.lock();
+        let rights = ownership.rights.filter(|rights| !process::is_alive(rights.owner))?;
         let from = rights.owner;
-        let heir = estate.heir.as_ref().filter(|it| process::is_alive(it.pid));
+        let heir = ownership.heir.as_ref().filter(|it| process::is_alive(it.pid));
         Some(match heir.cloned() {
             Some(Heir { pid: to, data }) => {
-                self.pass_on(&mut estate, rights, to);
-                Succession::Inherited(News { to, from, data })
+                self.pass_on(&mut ownership, rights, to);
+                OnOwnerExit::Inherited(TransferNotice { to, from, data })
             }
-            None => Succession::Deleted(self.close(&mut estate, rights)),
+            None => OnOwnerExit::Deleted(self.close(&mut ownership, rights)),
         })
     }
 }
@@ -274,10 +278,10 @@ impl<K: Key, V: Send + Sync + 'static> AnyTable for Core<K, V> {
     }
 
     fn info(&self) -> Result<TableInfo, TableError> {
-        registry::clear(self.settle());
+        registry::clean_up(self.settle());
         let (rights, heir) = {
-            let estate = self.estate.lock();
-            (estate.rights, estate.heir.as_ref().map(|heir| heir.pid))
+            let ownership = self.ownership.lock();
+            (ownership.rights, ownership.heir.as_ref().map(|heir| heir.pid))
         };
         let Rights { owner, protection } = rights.ok_or_else(|| self.no_such_table())?;
         Ok(TableInfo {
@@ -292,13 +296,13 @@ impl<K: Key, V: Send + Sync + 'static> AnyTable for Core<K, V> {
         })
     }
 
-    fn settle(&self) -> Option<Clearance> {
+    fn settle(&self) -> Option<Cleanup> {
         match self.succeed()? {
-            Succession::Inherited(news) => {
-                self.tell(news);
+            OnOwnerExit::Inherited(notice) => {
+                self.tell(notice);
                 None
             }
-            Succession::Deleted(Remains { rows, heir }) => Some(Box::new(|| {
+            OnOwnerExit::Deleted(Dropped { rows, heir }) => Some(Box::new(|| {
                 rows.into_iter().for_each(|rows| drop_each_caught(rows.into_stored()));
                 drop_caught(heir);
             })),

@@ -12,7 +12,7 @@ use super::child_spec::Spec;
 pub(crate) struct Place(u64);
 
 #[derive(Debug)]
-pub(crate) struct Child {
+pub(crate) struct OrderedChild {
     pub(crate) spec: Spec,
     state: ChildState,
     /// Its last process, if it has failed, and was not started again.
@@ -22,20 +22,25 @@ pub(crate) struct Child {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Children {
+pub(crate) struct ChildList {
     next: u64,
-    children: BTreeMap<Place, Child>,
+    children: BTreeMap<Place, OrderedChild>,
     by_id: HashMap<String, Place>,
     by_pid: HashMap<Pid, Place>,
 }
 
-impl Child {
-    fn new(spec: Spec) -> Child {
-        Child { spec, state: ChildState::Stopped, failed: None, restarts: 0 }
+impl OrderedChild {
+    fn new(spec: Spec) -> OrderedChild {
+        OrderedChild { spec, state: ChildState::Stopped, failed: None, restarts: 0 }
     }
 
     pub(crate) fn state(&self) -> ChildState {
         self.state
+    }
+
+    /// Whether its end counts for the supervisor's, and is still to come.
+    pub(crate) fn is_significant(&self) -> bool {
+        self.spec.policy.significant && self.state != ChildState::Stopped
     }
 
     /// Its process, or the one that has failed and is to be replaced.
@@ -44,13 +49,13 @@ impl Child {
     }
 }
 
-impl Children {
+impl ChildList {
     /// Adds a child after the others, which has not started.
     pub(crate) fn add(&mut self, spec: Spec) -> Place {
         let place = Place(self.next);
         self.next += 1;
         self.by_id.insert(spec.policy.id.clone(), place);
-        self.children.insert(place, Child::new(spec));
+        self.children.insert(place, OrderedChild::new(spec));
         place
     }
 
@@ -70,7 +75,7 @@ impl Children {
 
     /// Takes note that a child has failed, and is about to be started again.
     pub(crate) fn set_failed(&mut self, place: Place) {
-        let last = self.get(place).and_then(Child::last_pid);
+        let last = self.get(place).and_then(OrderedChild::last_pid);
         self.set_state(place, ChildState::Stopped);
         if let Some(child) = self.get_mut(place) {
             child.failed = last;
@@ -84,11 +89,11 @@ impl Children {
         }
     }
 
-    pub(crate) fn get(&self, place: Place) -> Option<&Child> {
+    pub(crate) fn get(&self, place: Place) -> Option<&OrderedChild> {
         self.children.get(&place)
     }
 
-    pub(crate) fn get_mut(&mut self, place: Place) -> Option<&mut Child> {
+    pub(crate) fn get_mut(&mut self, place: Place) -> Option<&mut OrderedChild> {
         self.children.get_mut(&place)
     }
 
@@ -107,7 +112,7 @@ impl Children {
     }
 
     /// The children, in their order.
-    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Child> {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &OrderedChild> {
         self.children.values()
     }
 }

@@ -1,4 +1,4 @@
-//! Children without an order: those of `simple_one_for_one`, and of a dynamic supervisor.
+//! Dynamic children, which have no order: those of `simple_one_for_one` and dynamic supervisors.
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::BTreeMap;
@@ -10,44 +10,43 @@ use std::time::Instant;
 use crate::exit::ExitReason;
 use crate::gen_server::StartError;
 use crate::id::Pid;
-use crate::message::{Exit, Message};
+use crate::message::Message;
 use crate::process;
 use crate::report::Context;
 use crate::user_code::drop_caught;
 
-use super::failures::{
-    reason_of, report_failure, report_giving_up, report_progress, report_unexpected, start_error,
-};
+use super::failures::{reason_of, report_failure, report_giving_up, report_progress, start_error};
 use super::intensity::{Budget, Intensity, RestartWindow};
+use super::restart::{Event, OnExit, retry_restart};
 use super::shutdown::{report_stop, stop_all, stop_one};
 use super::{
-    AutoShutdown, ChildInfo, ChildState, Counts, Policy, Restart, Spec, SpecError, Started,
+    AutoShutdown, ChildInfo, ChildState, Counts, Policy, Spec, SpecError, StartedChild,
     SupervisorError,
 };
 
-/// What such a supervisor is started with.
+/// The settings of a supervisor without an order among its children.
 #[derive(Clone, Debug)]
-pub(crate) struct Rules {
+pub(crate) struct DynamicOptions {
     pub(crate) intensity: Intensity,
     pub(crate) max_children: usize,
     pub(crate) auto_shutdown: AutoShutdown,
-    /// What all children are made of, if they are all alike.
+    /// What makes the children, if they are all made by one template.
     pub(crate) template: Option<Template>,
 }
 
-impl Rules {
+impl DynamicOptions {
     fn check(&self) -> Result<(), SpecError> {
         self.intensity.checked()?;
         self.template.as_ref().map_or(Ok(()), |it| it.policy.check(self.auto_shutdown))
     }
 }
 
-/// Makes the spec of a child of what that is to be started with.
+/// Builds a child's spec from its start arguments.
 #[derive(Clone)]
 pub(crate) struct Template {
     pub(crate) policy: Policy,
-    /// What the supervisor is to those who start children.
-    pub(crate) kind: Kind,
+    /// The kind of the supervisor, which clients that start children must expect.
+    pub(crate) kind: SupervisorKind,
     pub(crate) make: Arc<dyn Fn(Box<dyn Any + Send>) -> Spec + Send + Sync>,
 }
 
@@ -57,68 +56,66 @@ impl fmt::Debug for Template {
     }
 }
 
-/// A type of supervisors.
+/// A kind of supervisor: the type from which it is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Kind {
+pub(crate) struct SupervisorKind {
     id: TypeId,
     pub(crate) name: &'static str,
 }
 
-impl Kind {
-    pub(crate) fn of<K: 'static>() -> Kind {
-        Kind { id: TypeId::of::<K>(), name: type_name::<K>() }
+impl SupervisorKind {
+    pub(crate) fn of<K: 'static>() -> SupervisorKind {
+        SupervisorKind { id: TypeId::of::<K>(), name: type_name::<K>() }
     }
 }
 
-/// The children, and what becomes of them.
-pub(crate) struct Crowd {
+/// The children of a supervisor that have no order: starts, restarts and stops them.
+pub(crate) struct DynamicChildren {
     max_children: usize,
     auto_shutdown: AutoShutdown,
     window: RestartWindow,
     template: Option<Template>,
-    /// By the process; one that could not be restarted yet, by its last one.
-    children: BTreeMap<Pid, Member>,
+    /// Keyed by pid. A child waiting to be restarted keeps its previous pid as key.
+    children: BTreeMap<Pid, DynamicChild>,
 }
 
-/// To the supervisor itself: a child is still to be started again.
-#[derive(Debug)]
-struct TryAgain(Pid);
-
-struct Member {
+struct DynamicChild {
     spec: Spec,
     is_running: bool,
     restarts: u64,
 }
 
-impl Member {
+impl DynamicChild {
     fn state(&self, pid: Pid) -> ChildState {
         if self.is_running { ChildState::Running(pid) } else { ChildState::Restarting }
     }
 }
 
-impl Crowd {
-    /// Without members.
-    pub(crate) fn new(rules: Rules) -> Result<Crowd, SpecError> {
-        if let Err(error) = rules.check() {
-            drop_caught(rules); // There is a function of the user's in it.
+impl DynamicChildren {
+    /// Creates an empty set of children.
+    pub(crate) fn new(options: DynamicOptions) -> Result<DynamicChildren, SpecError> {
+        if let Err(error) = options.check() {
+            drop_caught(options); // The template holds a function of the user's.
             return Err(error);
         }
-        let Rules { intensity, max_children, auto_shutdown, template } = rules;
+        let DynamicOptions { intensity, max_children, auto_shutdown, template } = options;
         let window = RestartWindow::new(intensity);
-        Ok(Crowd { max_children, auto_shutdown, window, template, children: BTreeMap::new() })
+        Ok(DynamicChildren {
+            max_children,
+            auto_shutdown,
+            window,
+            template,
+            children: BTreeMap::new(),
+        })
     }
 
-    /// Does what a message asks for. An error is the supervisor's own end.
+    /// Handles a message. An error is the reason for which the supervisor ends itself.
     pub(crate) fn handle(&mut self, message: Message) -> Result<(), ExitReason> {
-        let message = match message.downcast::<Exit>() {
-            Ok(exit) => return self.ended(exit.from, &exit.reason),
-            Err(message) => message,
-        };
-        match message.downcast::<TryAgain>() {
-            Ok(TryAgain(pid)) => self.try_again(pid)?,
-            Err(message) => report_unexpected(message),
+        match Event::of(message) {
+            Some(Event::Exited(pid, reason)) => self.child_exited(pid, &reason),
+            Some(Event::RetryRestart(pid)) => self.retry_restart(pid),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Stops all children, at once.
@@ -133,7 +130,7 @@ impl Crowd {
         }
     }
 
-    /// What its children are made of, if they are all alike.
+    /// Returns what makes the children, if they are all made by one template.
     pub(crate) fn template(&self) -> Option<&Template> {
         self.template.as_ref()
     }
@@ -144,45 +141,37 @@ impl Crowd {
         if self.children.len() >= self.max_children {
             return Err(SupervisorError::MaxChildren);
         }
-        let Started { pid, child } = spec.start().map_err(start_error)?;
+        let StartedChild { pid, child } = spec.start().map_err(start_error)?;
         report_progress(&spec.policy, pid);
         spec.forget_start_if_temporary();
-        self.children.insert(pid, Member { spec, is_running: true, restarts: 0 });
+        self.children.insert(pid, DynamicChild { spec, is_running: true, restarts: 0 });
         Ok(child.into_inner())
     }
 
-    /// Does what is to be done when a child has ended. An error is the supervisor's own end.
-    fn ended(&mut self, pid: Pid, reason: &ExitReason) -> Result<(), ExitReason> {
+    /// Reports and restarts a child that has exited, as its policy says. An error is the reason for
+    /// which the supervisor ends itself.
+    fn child_exited(&mut self, pid: Pid, reason: &ExitReason) -> Result<(), ExitReason> {
         let Some(child) = self.children.get(&pid).filter(|child| child.is_running) else {
-            return Ok(()); // Somebody who is no child.
+            return Ok(()); // Exits of processes that are not children are ignored.
         };
         let policy = &child.spec.policy;
-        if policy.restart == Restart::Permanent || !reason.is_orderly() {
+        let OnExit { report, restart } = policy.on_exit(reason);
+        if report {
             report_failure(Context::ChildTerminated, reason, policy, Some(pid));
         }
-        match policy.restart {
-            Restart::Permanent => self.restart(pid),
-            Restart::Transient if !reason.is_orderly() => self.restart(pid),
-            Restart::Transient | Restart::Temporary => {
-                let is_significant = policy.significant;
-                self.children.remove(&pid);
-                if is_significant { self.shut_down_if_due() } else { Ok(()) }
-            }
+        if restart {
+            return self.restart(pid);
         }
+        let is_significant = policy.significant;
+        self.children.remove(&pid);
+        if is_significant {
+            // If one child is significant, all are.
+            self.auto_shutdown.check(|| !self.children.is_empty())?;
+        }
+        Ok(())
     }
 
-    /// Says whether a significant child that has ended is the supervisor's own end.
-    fn shut_down_if_due(&self) -> Result<(), ExitReason> {
-        let is_due = match self.auto_shutdown {
-            AutoShutdown::Never => false,
-            AutoShutdown::AnySignificant => true,
-            // If one is significant, all are.
-            AutoShutdown::AllSignificant => self.children.is_empty(),
-        };
-        if is_due { Err(ExitReason::Shutdown) } else { Ok(()) }
-    }
-
-    /// Starts the child again whose last process was `pid`.
+    /// Restarts the child whose last process was `pid`.
     fn restart(&mut self, pid: Pid) -> Result<(), ExitReason> {
         let Some(mut child) = self.children.remove(&pid) else { return Ok(()) };
         if self.window.record(Instant::now()) == Budget::Exhausted {
@@ -190,7 +179,7 @@ impl Crowd {
             return Err(ExitReason::Shutdown);
         }
         match child.spec.start() {
-            Ok(Started { pid, .. }) => {
+            Ok(StartedChild { pid, .. }) => {
                 report_progress(&child.spec.policy, pid);
                 child.is_running = true;
                 child.restarts += 1;
@@ -202,15 +191,14 @@ impl Crowd {
                 report_failure(Context::StartError, &reason, &child.spec.policy, Some(pid));
                 child.is_running = false;
                 self.children.insert(pid, child);
-                // Later, as others may want something in between.
-                process::send(process::self_pid(), TryAgain(pid));
+                retry_restart(pid);
             }
         }
         Ok(())
     }
 
-    /// Starts a child again that could not be started, unless it was stopped in between.
-    fn try_again(&mut self, pid: Pid) -> Result<(), ExitReason> {
+    /// Restarts a child whose last restart has failed, unless it was stopped in between.
+    fn retry_restart(&mut self, pid: Pid) -> Result<(), ExitReason> {
         if self.children.get(&pid).is_some_and(|child| !child.is_running) {
             return self.restart(pid);
         }
@@ -228,7 +216,8 @@ impl Crowd {
         Ok(())
     }
 
-    /// Whether a process is a child. If all children are alike, one that has ended may have been.
+    /// Whether a process is a child. If there is a template, a process that has ended may have been
+    /// one.
     pub(crate) fn has(&self, pid: Pid) -> bool {
         let may_have_been = || self.template.is_some() && !process::is_alive(pid);
         self.children.contains_key(&pid) || may_have_been()
@@ -249,7 +238,7 @@ impl Crowd {
                 .iter()
                 .map(|(pid, child)| (child.spec.policy.child_type, child.state(*pid))),
         );
-        // Children that are all alike are of one spec.
+        // Children of one template have one spec.
         if self.template.is_some() { Counts { specs: 1, ..counts } } else { counts }
     }
 }

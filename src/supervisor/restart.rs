@@ -1,0 +1,132 @@
+//! Which exits of children a supervisor reports, which it answers with a restart, and which end the
+//! supervisor itself.
+
+use std::fmt;
+
+use crate::exit::ExitReason;
+use crate::id::Pid;
+use crate::message::{Exit, Message};
+use crate::process;
+
+use super::failures::report_unexpected;
+use super::{AutoShutdown, Policy, Restart};
+
+/// What a supervisor does when a child has exited by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OnExit {
+    /// Whether it reports that the child has terminated.
+    pub(crate) report: bool,
+    /// Whether it starts the child again. Otherwise the child is gone for good.
+    pub(crate) restart: bool,
+}
+
+impl Policy {
+    /// Decides what follows from the exit of a child: a clause per clause of OTP's `do_restart`.
+    pub(crate) fn on_exit(&self, reason: &ExitReason) -> OnExit {
+        match (self.restart, reason.is_orderly()) {
+            (Restart::Permanent, _) | (Restart::Transient, false) => {
+                OnExit { report: true, restart: true }
+            }
+            (Restart::Temporary, false) => OnExit { report: true, restart: false },
+            (Restart::Transient | Restart::Temporary, true) => {
+                OnExit { report: false, restart: false }
+            }
+        }
+    }
+}
+
+impl AutoShutdown {
+    /// Ends the supervisor, with the error, if that is due when a significant child is gone for
+    /// good.
+    pub(crate) fn check(self, others_remain: impl FnOnce() -> bool) -> Result<(), ExitReason> {
+        let is_due = match self {
+            AutoShutdown::Never => false,
+            AutoShutdown::AnySignificant => true,
+            AutoShutdown::AllSignificant => !others_remain(),
+        };
+        if is_due { Err(ExitReason::Shutdown) } else { Ok(()) }
+    }
+}
+
+/// What a supervisor's mailbox brings, besides calls. `C` tells a child from its siblings.
+#[derive(Debug)]
+pub(crate) enum Event<C> {
+    /// A linked process has exited.
+    Exited(Pid, ExitReason),
+    /// A restart that has failed is to be tried again.
+    RetryRestart(C),
+}
+
+/// The message that a supervisor sends to itself after a restart that has failed.
+#[derive(Debug)]
+struct RetryRestart<C>(C);
+
+/// Has the calling supervisor try again later, so that requests are answered in between.
+pub(crate) fn retry_restart<C: fmt::Debug + Send + 'static>(child: C) {
+    process::send(process::self_pid(), RetryRestart(child));
+}
+
+impl<C: 'static> Event<C> {
+    /// Returns what `message` brings. Reports and drops one that no supervisor expects.
+    pub(crate) fn of(message: Message) -> Option<Event<C>> {
+        let message = match message.downcast::<Exit>() {
+            Ok(exit) => return Some(Event::Exited(exit.from, exit.reason)),
+            Err(message) => message,
+        };
+        match message.downcast::<RetryRestart<C>>() {
+            Ok(RetryRestart(child)) => Some(Event::RetryRestart(child)),
+            Err(message) => {
+                report_unexpected(message);
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ChildSpec;
+    use super::*;
+
+    #[track_caller]
+    fn check(restart: Restart, reason: ExitReason, is_reported: bool, is_restarted: bool) {
+        let policy = ChildSpec::template("child", |()| Ok(process::self_pid())).restart(restart);
+        let expected = OnExit { report: is_reported, restart: is_restarted };
+        assert_eq!(policy.policy().on_exit(&reason), expected, "{restart:?} {reason}");
+    }
+
+    // OTP: supervisor:do_restart/3
+    #[test]
+    fn a_permanent_child_is_always_restarted_others_are_not_after_an_orderly_exit() {
+        use Restart::{Permanent, Temporary, Transient};
+        let orderly =
+            [ExitReason::Normal, ExitReason::Shutdown, ExitReason::shutdown_with("maintenance")];
+        for reason in orderly {
+            check(Permanent, reason.clone(), true, true);
+            check(Transient, reason.clone(), false, false);
+            check(Temporary, reason, false, false);
+        }
+        for reason in [ExitReason::Killed, ExitReason::NoProc, ExitReason::new("a fault")] {
+            check(Permanent, reason.clone(), true, true);
+            check(Transient, reason.clone(), true, true);
+            check(Temporary, reason, true, false);
+        }
+    }
+
+    #[test]
+    fn a_significant_child_that_is_gone_may_end_its_supervisor() {
+        use AutoShutdown::{AllSignificant, AnySignificant, Never};
+        for (auto_shutdown, others_remain, is_due) in [
+            (Never, false, false),
+            (Never, true, false),
+            (AnySignificant, false, true),
+            (AnySignificant, true, true),
+            (AllSignificant, false, true),
+            (AllSignificant, true, false),
+        ] {
+            let decision = auto_shutdown.check(|| others_remain);
+            let expected = if is_due { Err(ExitReason::Shutdown) } else { Ok(()) };
+            assert_eq!(decision, expected, "{auto_shutdown:?} {others_remain}");
+        }
+    }
+}
