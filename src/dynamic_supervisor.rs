@@ -1,4 +1,4 @@
-//! Supervisors of children that come and go.
+//! Dynamic supervisors: supervisors of children that come and go.
 //!
 //! ```
 //! use procession::dynamic_supervisor::DynamicSupervisor;
@@ -26,20 +26,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! It starts without children. They are added one by one, and known by their pids: their ids play
-//! no role, and one spec can be started any number of times. There is no order among them: a child
-//! that fails is restarted by itself, and all are stopped at once.
+//! A dynamic supervisor starts without children. They are added one by one and identified by their
+//! pids: their ids play no role, and one spec can be started any number of times. The children have
+//! no order: a child that fails is restarted alone, and all children are stopped at once.
 //!
-//! A child that is [temporary](crate::supervisor::Restart::Temporary) costs no more than its
-//! process and a line in a table: what it was started with is not kept.
+//! A [temporary](crate::supervisor::Restart::Temporary) child costs no more than its process and an
+//! entry in a table: its start arguments are not kept.
 //!
 //! # Differences from OTP
 //!
-//! - There are no extra arguments for all children: a function that makes a [`ChildSpec`] of what a
-//!   child is to have, and keeps what all are to have, does the same. So does the template of
+//! - There are no `extra_arguments` for all children: a function that makes the [`ChildSpec`] of a
+//!   child from its arguments, and captures those of all, does the same. So does the template of
 //!   [`Supervisor::simple_one_for_one`](crate::supervisor::Supervisor::simple_one_for_one).
-//! - `which_children` says what the spec of each child is called.
-//! - `start_child` of a child that chooses not to start is [`SupervisorError::Ignored`].
+//! - `which_children` returns the id of each child's spec, where Elixir returns `:undefined`.
+//! - `start_child` returns [`SupervisorError::Ignored`] if the child chooses not to start.
 //!
 //! Elixir: [`DynamicSupervisor`](https://hexdocs.pm/elixir/DynamicSupervisor.html).
 
@@ -53,12 +53,12 @@ use crate::supervisor::intensity::Intensity;
 use crate::supervisor::serve::{StartChild, SupervisorPlan, TerminatePid};
 use crate::supervisor::{AutoShutdown, Child, ChildSpec, ChildType, SupervisorError, SupervisorOf};
 
-/// A dynamic supervisor to be started: its flags.
+/// Describes a dynamic supervisor to be started: its flags.
 ///
-/// It restarts at most three times in any five seconds, as Elixir's, unless it is
-/// [told otherwise](Self::intensity).
+/// As in Elixir, it restarts children at most three times in any five seconds, unless
+/// [`intensity`](Self::intensity) sets another limit.
 #[derive(Clone, Debug)]
-#[must_use = "it is to be started"]
+#[must_use = "a supervisor does nothing until it is started"]
 pub struct DynamicSupervisor {
     intensity: Intensity,
     max_children: usize,
@@ -71,36 +71,37 @@ impl Default for DynamicSupervisor {
 }
 
 impl DynamicSupervisor {
-    /// For any number of children.
+    /// Creates a supervisor of any number of children.
     pub fn new() -> DynamicSupervisor {
         DynamicSupervisor::default()
     }
 
-    /// Allows at most `restarts` restarts in any `period`. With the next one the supervisor gives
-    /// up. Default: 3 in 5 s.
+    /// Allows at most `restarts` restarts in any `period`. When one more is due, the supervisor
+    /// gives up. Default: 3 in 5 s.
     pub fn intensity(mut self, restarts: usize, period: Duration) -> DynamicSupervisor {
         self.intensity = Intensity { max: restarts, period };
         self
     }
 
-    /// Sets how many children there may be. Default: any number.
+    /// Sets how many children the supervisor may have. Default: any number.
     pub fn max_children(mut self, max_children: usize) -> DynamicSupervisor {
         self.max_children = max_children;
         self
     }
 
-    /// Starts it, linked to the caller.
+    /// Starts the supervisor, linked to the caller.
     ///
     /// # Errors
     ///
     /// [`StartError::Failed`] with
     /// [`SpecError::ZeroPeriod`](crate::supervisor::SpecError::ZeroPeriod) if the period of the
-    /// intensity is zero. Else as a server.
+    /// intensity is zero. Otherwise as for any server.
     pub fn start_link(self) -> Result<DynamicSupervisorRef, StartError> {
         self.start_link_with(StartOptions::new())
     }
 
-    /// As [`start_link`](Self::start_link), with the options of a server: a name, for instance.
+    /// Starts it as [`start_link`](Self::start_link) does, with the options of a server: a name,
+    /// for instance.
     ///
     /// # Errors
     ///
@@ -119,45 +120,47 @@ impl DynamicSupervisor {
         )
     }
 
-    /// The spec by which another supervisor starts it: with all the time that it takes to end.
+    /// Returns a child spec by which another supervisor starts this one. It sets no limit on the
+    /// time that this supervisor takes to shut down.
     pub fn child_spec(self, id: impl Into<String>) -> ChildSpec<DynamicSupervisorRef> {
         ChildSpec::new(id, move || self.clone().start_link()).child_type(ChildType::Supervisor)
     }
 
-    /// As [`child_spec`](Self::child_spec), registered as `name`, which is its id, too.
+    /// Returns a [`child_spec`](Self::child_spec) by which this supervisor is registered as `name`,
+    /// which is also its id.
     pub fn named_child_spec(self, name: impl Into<String>) -> ChildSpec<DynamicSupervisorRef> {
         ChildSpec::named(name, move |options| self.clone().start_link_with(options))
             .child_type(ChildType::Supervisor)
     }
 }
 
-/// A dynamic supervisor, by pid or name.
+/// Refers to a dynamic supervisor, by pid or name.
 pub type DynamicSupervisorRef = SupervisorOf<DynamicSupervisor>;
 
-/// What only a dynamic supervisor can be asked.
+/// Requests that only a dynamic supervisor answers.
 impl SupervisorOf<DynamicSupervisor> {
     /// Starts a child.
     ///
     /// # Errors
     ///
     /// - [`SupervisorError::Spec`] if the child is significant, as such a supervisor never shuts
-    ///   down by itself. Then it was not asked.
-    /// - [`SupervisorError::MaxChildren`] if there is no room for it.
+    ///   down by itself. No request is made then.
+    /// - [`SupervisorError::MaxChildren`] if the supervisor has as many children as it may have.
     /// - [`SupervisorError::Failed`], [`SupervisorError::AlreadyStarted`],
-    ///   [`SupervisorError::Ignored`] if it does not start. Nothing is kept of it.
+    ///   [`SupervisorError::Ignored`] if the child does not start; the supervisor forgets it.
     /// - [`SupervisorError::Call`] if there is no answer.
     pub fn start_child<C: Child>(&self, spec: ChildSpec<C>) -> Result<C, SupervisorError> {
         spec.policy().check(AutoShutdown::Never).map_err(SupervisorError::Spec)?;
         let child = self.ask(StartChild(spec.into()))??;
-        Ok(*child.downcast().expect("it is what the start function returned"))
+        Ok(*child.downcast().expect("the reply is what the start function returned"))
     }
 
-    /// Stops the child whose process is `pid`, or was until it failed and could not be restarted
-    /// yet, and forgets it. Returns when it is gone.
+    /// Stops the child with the process `pid`, or the one that had it and waits to be restarted,
+    /// and forgets the child. Returns when it has ended.
     ///
     /// # Errors
     ///
-    /// [`SupervisorError::NotFound`], also of a child that has ended for good;
+    /// [`SupervisorError::NotFound`], also for a child that has ended for good;
     /// [`SupervisorError::Call`].
     pub fn terminate_child(&self, pid: Pid) -> Result<(), SupervisorError> {
         self.ask(TerminatePid(pid))?

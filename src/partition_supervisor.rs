@@ -1,5 +1,5 @@
-//! Several processes of one kind instead of one that would be too slow: each has its share of the
-//! keys.
+//! Partition supervisors: several processes of one kind instead of one that would be a bottleneck,
+//! each for some of the keys.
 //!
 //! ```
 //! use procession::partition_supervisor::{PartitionSupervisor, Partitions};
@@ -31,19 +31,20 @@
 //! | Elixir | here |
 //! |---|---|
 //! | `start_link(child_spec: ..., name: ...)` | [`PartitionSupervisor::start_link`] |
-//! | `with_arguments` | the template, which is given the number of the partition |
+//! | `with_arguments` | the template, whose argument is the number of the partition |
 //! | `{:via, PartitionSupervisor, {name, key}}` | [`Partitions::via`] |
 //! | `partitions`, `resize!` | [`Partitions::partitions`], [`Partitions::resize`] |
-//! | `which_children`, `count_children`, `stop` | by [`Partitions::supervisor`] |
+//! | `which_children`, `count_children`, `stop` | the functions of [`Partitions::supervisor`] |
 //!
 //! # Differences from OTP
 //!
-//! - Where Elixir raises as there are no partitions, or no such supervisor, nobody is found.
+//! - Where Elixir raises because there are no partitions, or no such supervisor, no process is
+//!   found.
 //! - The ids of the children are the numbers of their partitions as text.
-//! - A temporary child, too, comes back with its partition; in Elixir it is forgotten, and
+//! - When a partition is started again, its temporary child is, too; in Elixir it is forgotten, and
 //!   `resize!` raises.
-//! - A child that is started by the name of a key is refused where Elixir raises: as if that was
-//!   taken, if somebody is found there.
+//! - Where Elixir raises if a process is started with a key as its name, the start fails: as if the
+//!   name was taken, if the key leads to a process.
 //!
 //! Elixir: [`PartitionSupervisor`](https://hexdocs.pm/elixir/PartitionSupervisor.html).
 
@@ -67,9 +68,9 @@ use crate::supervisor::serve::SupervisorPlan;
 use crate::supervisor::{Child, ChildSpec, ChildType, Supervisor, SupervisorError, SupervisorRef};
 use crate::user_code::Guarded;
 
-/// Processes of one kind under a supervisor, to be started.
+/// Describes a supervisor of several processes of one kind, to be started.
 #[derive(Debug)]
-#[must_use = "it is to be started"]
+#[must_use = "a supervisor does nothing until it is started"]
 pub struct PartitionSupervisor<C> {
     name: ServerName,
     template: ChildSpec<C, usize>,
@@ -90,11 +91,12 @@ impl<C> Clone for PartitionSupervisor<C> {
 }
 
 impl<C: Child> PartitionSupervisor<C> {
-    /// Each is made by `template`, with the number of its partition. The supervisor is registered
-    /// as `name`, which may be one that a [registrar](crate::Registrar) keeps.
+    /// Creates a supervisor whose children are made by `template`, each with the number of its
+    /// partition. The supervisor is registered as `name`, which may be a name in a
+    /// [registrar](crate::Registrar).
     ///
-    /// There are as many as the machine has processors, unless it is [told
-    /// otherwise](Self::partitions); and at most three restarts in any five seconds.
+    /// There are as many partitions as the machine has processors, unless
+    /// [`partitions`](Self::partitions) sets another number.
     pub fn new(
         name: impl Into<ServerName>,
         template: ChildSpec<C, usize>,
@@ -104,24 +106,25 @@ impl<C: Child> PartitionSupervisor<C> {
         PartitionSupervisor { name: name.into(), template, partitions, intensity }
     }
 
-    /// Sets how many there are.
+    /// Sets the number of partitions.
     ///
     /// # Panics
     ///
-    /// If it is zero.
+    /// Panics if it is zero.
     pub fn partitions(mut self, partitions: usize) -> PartitionSupervisor<C> {
         assert!(partitions > 0, "there is at least one partition");
         self.partitions = partitions;
         self
     }
 
-    /// Allows at most `restarts` restarts in any `period`. Default: 3 in 5 s.
+    /// Allows at most `restarts` restarts in any `period`. When one more is due, the supervisor
+    /// gives up. Default: 3 in 5 s.
     pub fn intensity(mut self, restarts: usize, period: Duration) -> PartitionSupervisor<C> {
         self.intensity = (restarts, period);
         self
     }
 
-    /// Starts them, linked to the caller.
+    /// Starts the supervisor and its children, linked to the caller.
     ///
     /// Elixir: [`PartitionSupervisor.start_link/1`](https://hexdocs.pm/elixir/PartitionSupervisor.html#start_link/1).
     ///
@@ -133,7 +136,7 @@ impl<C: Child> PartitionSupervisor<C> {
         self.start_supervisor().map(|_| partitions)
     }
 
-    /// The spec by which another supervisor starts it, called by its name.
+    /// Returns a child spec by which another supervisor starts this one. Its id is the name.
     pub fn child_spec(self) -> ChildSpec<SupervisorRef> {
         ChildSpec::new(self.name.to_string(), move || self.clone().start_supervisor())
             .child_type(ChildType::Supervisor)
@@ -145,7 +148,7 @@ impl<C: Child> PartitionSupervisor<C> {
         SupervisorRef::start(type_name::<PartitionSupervisor<C>>(), init, options)
     }
 
-    /// The children and their supervisor, which is the caller.
+    /// Publishes the partitions, and returns the supervisor that the calling process becomes.
     fn supervisor(self) -> Supervisor {
         let PartitionSupervisor { name, template, partitions, intensity } = self;
         let pids: Pids = (0..partitions).map(|_| Mutex::new(None)).collect();
@@ -167,45 +170,45 @@ impl<C: Child> PartitionSupervisor<C> {
     }
 }
 
-/// The process of each partition.
+/// The process of each partition, if it has started.
 type Pids = Arc<[Mutex<Option<Pid>>]>;
 
 /// Starts a child that the supervisor has forgotten.
 type StartAgain = dyn Fn(&SupervisorRef, usize) -> Result<(), SupervisorError> + Send + Sync;
 
-/// What is read without asking.
+/// The data that is read without a call.
 struct Shared {
     pids: Pids,
-    /// How many of them are in use.
+    /// How many of the partitions are in use.
     active: Mutex<usize>,
     start: Guarded<Box<StartAgain>>,
 }
 
 impl Shared {
-    /// Has the child of a partition run.
+    /// Starts the child of a partition, unless it runs.
     fn start(&self, supervisor: &SupervisorRef, number: usize) -> Result<(), SupervisorError> {
         match supervisor.restart_child(number.to_string()) {
             Ok(_) | Err(SupervisorError::Running | SupervisorError::Restarting) => Ok(()),
-            // As it is temporary.
+            // The child is temporary, so the supervisor has forgotten it.
             Err(SupervisorError::NotFound) => (self.start.get())(supervisor, number),
             Err(error) => Err(error),
         }
     }
 }
 
-/// The partitions of a supervisor, by its name: whichever has that when it is used.
+/// Refers to the partitions of a supervisor by its name, which is looked up at each use.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Partitions {
     name: ServerName,
 }
 
 impl Partitions {
-    /// Those of the supervisor that is called `name` at the time of each use.
+    /// Returns a handle to the partitions of the supervisor with the name `name`.
     pub fn named(name: impl Into<ServerName>) -> Partitions {
         Partitions { name: name.into() }
     }
 
-    /// Their supervisor.
+    /// Returns a reference to the supervisor of the partitions.
     pub fn supervisor(&self) -> SupervisorRef {
         match &self.name {
             ServerName::Local(name) => SupervisorRef::named(Arc::clone(name)),
@@ -217,13 +220,14 @@ impl Partitions {
         directory::find(&self.name)
     }
 
-    /// `key` as a name of the process whose share it is: a whole number, of any size, is that of a
-    /// partition, counted over and over, without its sign; of anything else it is the hash.
+    /// Returns a name for the process of the partition that `key` belongs to. That is the absolute
+    /// value of an integer of any size, or the hash of any other key, modulo the number of
+    /// partitions.
     pub fn via<K: Hash + Any>(&self, key: K) -> Via {
         Via::new(self.clone(), Share(share(&key)))
     }
 
-    /// How many partitions there are.
+    /// Returns the number of partitions.
     ///
     /// Elixir: [`PartitionSupervisor.partitions/1`](https://hexdocs.pm/elixir/PartitionSupervisor.html#partitions/1).
     ///
@@ -236,20 +240,20 @@ impl Partitions {
         Ok(active)
     }
 
-    /// Stops partitions, or starts them again, until there are `partitions`. Returns how many there
-    /// were.
+    /// Stops partitions, or starts them again, until there are `partitions`. Returns the number
+    /// before.
     ///
-    /// In a partition that comes back the child runs, also if it had ended before.
+    /// The child of a partition that is started again runs, even if it had ended before.
     ///
-    /// It is for one process at a time to do: two at once may stop what is counted as running, and
-    /// then nobody is found there.
+    /// Only one process at a time should do this: two at once may stop a partition that is counted
+    /// as running, and then no process is found there.
     ///
     /// Elixir: [`PartitionSupervisor.resize!/2`](https://hexdocs.pm/elixir/PartitionSupervisor.html#resize!/2).
     ///
     /// # Errors
     ///
-    /// - [`SupervisorError::MaxChildren`] if there were never that many.
-    /// - [`SupervisorError::Failed`] if one does not start again.
+    /// - [`SupervisorError::MaxChildren`] if the supervisor was started with fewer partitions.
+    /// - [`SupervisorError::Failed`] if a child does not start again.
     /// - [`SupervisorError::Call`] if there is no such supervisor.
     pub fn resize(&self, partitions: usize) -> Result<usize, SupervisorError> {
         let shared = self.shared().ok_or(CallError::NoProc)?;
@@ -273,7 +277,7 @@ impl Partitions {
     }
 }
 
-/// A key, as far as it matters to whom it leads.
+/// The part of a key that decides which partition it belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Share(u128);
 
@@ -291,9 +295,9 @@ fn share<K: Hash + Any>(key: &K) -> u128 {
     })
 }
 
-/// How large the key is, if it is a whole number.
+/// Returns the absolute value of the key, if it is an integer.
 ///
-/// Generic, so that it is known for each type without a look at the key.
+/// Generic, so that the compiler decides it for each type.
 #[inline]
 fn whole_number<K: Any>(key: &K) -> Option<u128> {
     let key: &dyn Any = key;
@@ -315,7 +319,8 @@ fn whole_number<K: Any>(key: &K) -> Option<u128> {
     None
 }
 
-/// Which of so many partitions has a share. Few shares take a division of 128 bits.
+/// Returns the number of the partition that a share belongs to. Few shares need a division of 128
+/// bits.
 #[inline]
 fn number_of(share: u128, partitions: u64) -> Option<usize> {
     match u64::try_from(share) {
@@ -324,7 +329,7 @@ fn number_of(share: u128, partitions: u64) -> Option<usize> {
     }
 }
 
-/// Nobody can register: whose share a key is follows from the key.
+/// No process can register: the key decides which process it leads to.
 impl Registrar for Partitions {
     type Name = Share;
 

@@ -1,4 +1,4 @@
-//! Process groups: processes that can be found by what they have in common.
+//! Process groups: processes that are found by the name of a group they have joined.
 //!
 //! ```
 //! use procession::pg::{Change, Scope, Update};
@@ -17,7 +17,7 @@
 //!     text: &str => assert_eq!(text, "welcome"),
 //! }
 //!
-//! // Who monitors the group is told of each change.
+//! // A process that monitors the group gets a message at each change.
 //! receive! {
 //!     Update { group: "lobby", change: Change::Join, pids, .. } => assert_eq!(pids, [me]),
 //! }
@@ -28,30 +28,31 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A [`Scope`] is a process that knows which processes are in which groups. A group is there as
-//! long as it has members; it is not made, and an unknown one is the same as an empty one. A
-//! process can be in any number of groups, and in one several times: then it must leave as often as
+//! A [`Scope`] is a process that knows which processes are in which groups. A group exists as long
+//! as it has members; it is not created, and an unknown group is the same as an empty one. A
+//! process can be in any number of groups, and several times in one: then it must leave as often as
 //! it has joined. When it ends, it leaves all its groups.
 //!
-//! Groups are called by values of a type of the program's own, a [`Group`]: strings, numbers, or an
-//! enum of all the kinds that there are. Scopes have nothing to do with one another.
+//! The names of groups are values of a type that the program chooses, a [`Group`]: strings,
+//! numbers, or an enum. Scopes are independent of each other.
 //!
-//! To send something to a group is to send it to each of its [members](Scope::get_members).
+//! To send a message to a group, send it to each of its [members](Scope::get_members).
 //!
 //! # Order
 //!
 //! Joining and leaving go through the scope's process, one after the other. When [`Scope::join`]
-//! returns, everyone can see the new members, and the [`Update`] was sent to those that monitor
-//! them. Several processes join, or leave, in one step, of which no part is seen without the rest.
+//! returns, all processes can see the new members, and the [`Update`] was sent to the processes
+//! that monitor the group. Several processes join, or leave, in one step, of which no part is seen
+//! without the rest.
 //!
-//! Reading does not go through the process. Who has heard of the end of a process does not find it
-//! in a group any more.
+//! Reading does not go through the process. A process that has learned of the end of another one
+//! does not find it in a group any more.
 //!
 //! # When a scope ends
 //!
-//! Its groups are gone with it, and so are the monitors: nobody is told, except by a monitor of the
-//! scope's process. Its members go on. If a supervisor starts it again, it is empty; a [`Scope`] is
-//! only its name, and finds the new one. Who wants to be in a group then has to join again.
+//! Its groups end with it, and so do the monitors, without a message: only a monitor of the scope's
+//! process tells. The members go on. If a supervisor restarts the scope, it is empty; a [`Scope`]
+//! is only a name, and finds the new process. The members must join again.
 //!
 //! | OTP | here |
 //! |---|---|
@@ -66,16 +67,16 @@
 //! # Differences from OTP
 //!
 //! - There is one node for now, so all members are local ones.
-//! - The groups of a scope are of one type. To a [`Scope`] of another type it is one that does not
-//!   run when it reads, and [`CallError::WrongServer`] otherwise.
-//! - An [`Update`] about processes that leave names those that were members, where OTP names all
-//!   that were asked to leave. A process that ends leaves a group in one step, where OTP sends a
+//! - The names of a scope's groups have one type. With a [`Scope`] of another type, reading finds
+//!   no scope, and everything else returns [`CallError::WrongServer`].
+//! - When processes leave, the [`Update`] lists those that were members, where OTP lists all that
+//!   were passed to `leave`. A process that ends leaves a group in one step, where OTP sends a
 //!   message for each time that it had joined.
 //! - [`Scope::join`] of no process does nothing, where OTP makes a group without members.
-//! - Members are read in the order in which they have joined. A process that leaves a group once of
-//!   several times gives up its last place.
-//! - What a scope does not understand it logs and drops; in OTP it ends.
-//! - No scope is started by itself: not even the default one.
+//! - Members are returned in the order in which they have joined. A process that has joined several
+//!   times and leaves once gives up its last place.
+//! - A scope logs and drops unexpected messages; in OTP it crashes.
+//! - No scope is started automatically, not even the default one.
 //!
 //! OTP: [`pg`](https://www.erlang.org/doc/apps/kernel/pg.html).
 
@@ -103,20 +104,21 @@ use crate::supervisor::{Child, ChildSpec};
 use serve::{Demonitor, Join, Leave, Monitor, MonitorScope, Server};
 use table::Table;
 
-/// The scope that is meant if no other is, as in OTP.
+/// The name of the default scope, as in OTP.
 const DEFAULT_SCOPE: &str = "pg";
 
-/// What groups can be called by: any type that can be a key, printed, and sent.
+/// A type of names of groups: any type that can be a key, printed, and sent.
 ///
-/// It may use the scope, but in the scope's own process only to read. If its `Hash`, `Eq`, `Clone`
-/// or destructor panics in there, the scope ends.
+/// Its `Hash`, `Eq`, `Clone` and destructor may use the scope, but in the scope's own process only
+/// to read. If one of them panics there, the scope ends.
 pub trait Group: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static {}
 
 impl<G: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static> Group for G {}
 
-/// A scope: a process that knows which processes are in which groups.
+/// Refers to a scope, a process that knows which processes are in which groups.
 ///
-/// This is its name, which is looked up at each use. It is cheap to clone, and keeps nothing alive.
+/// This is the name of the scope, which is looked up at each use. It is cheap to clone, and does
+/// not keep the scope alive.
 pub struct Scope<G> {
     name: Arc<str>,
     group: PhantomData<fn() -> G>,
@@ -133,7 +135,7 @@ impl fmt::Debug for GroupMonitorRef {
     }
 }
 
-/// The message by which a process learns of a change in a group that it monitors.
+/// The message to a process that monitors a group or a scope when a group has changed.
 ///
 /// OTP: `{Ref, join, Group, Pids}` and `{Ref, leave, Group, Pids}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,22 +144,23 @@ pub struct Update<G> {
     pub monitor: GroupMonitorRef,
     /// The group that has changed.
     pub group: G,
-    /// What the processes did.
+    /// Whether the processes have joined or left.
     pub change: Change,
-    /// The processes, one as often as it did so.
+    /// The processes, each as often as it has joined or left.
     pub pids: Vec<Pid>,
 }
 
-/// How the members of a group change.
+/// Says how the members of a group have changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
-    /// Processes have become members.
+    /// Processes have joined.
     Join,
     /// Members have left, or ended.
     Leave,
 }
 
-/// Processes that join or leave a group in one step: made from a [`Pid`] or several.
+/// One or several processes that join or leave a group in one step: made from one [`Pid`] or
+/// several.
 ///
 /// OTP: `PidOrPids`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -247,7 +250,7 @@ impl<G> fmt::Debug for Scope<G> {
     }
 }
 
-/// The scope called `pg`.
+/// The default scope has the name `pg`.
 impl<G: Group> Default for Scope<G> {
     fn default() -> Scope<G> {
         Scope::named(DEFAULT_SCOPE)
@@ -255,7 +258,7 @@ impl<G: Group> Default for Scope<G> {
 }
 
 impl<G: Group> Scope<G> {
-    /// The scope called `name`, whether it runs or not.
+    /// Returns a handle to the scope with the name `name`, whether it runs or not.
     pub fn named(name: impl Into<Arc<str>>) -> Scope<G> {
         Scope { name: name.into(), group: PhantomData }
     }
@@ -266,14 +269,14 @@ impl<G: Group> Scope<G> {
     ///
     /// # Errors
     ///
-    /// [`StartError::AlreadyStarted`] if the name is taken: by a scope, as a rule.
+    /// [`StartError::AlreadyStarted`] if the name is taken, usually by the scope.
     pub fn start_link(name: impl Into<Arc<str>>) -> Result<Scope<G>, StartError> {
         let scope = Scope::named(name);
         Server::<G>::start_link_with(Arc::clone(&scope.name), scope.options())?;
         Ok(scope)
     }
 
-    /// As [`start_link`](Self::start_link), without a link.
+    /// Starts a scope, registered as `name`, without a link.
     ///
     /// OTP: [`pg:start/1`](https://www.erlang.org/doc/apps/kernel/pg.html#start/1).
     ///
@@ -286,7 +289,8 @@ impl<G: Group> Scope<G> {
         Ok(scope)
     }
 
-    /// The spec by which a supervisor starts a scope called `name`, which is its id, too.
+    /// Returns a child spec by which a supervisor starts a scope with the name `name`, which is
+    /// also its id.
     ///
     /// ```
     /// use procession::pg::Scope;
@@ -309,48 +313,48 @@ impl<G: Group> Scope<G> {
         StartOptions::new().name(&*self.name)
     }
 
-    /// By which it is registered.
+    /// Returns the name, by which the scope is registered.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its process, if it runs.
+    /// Returns the scope's process, if it runs.
     pub fn pid(&self) -> Option<Pid> {
         process::whereis(&self.name)
     }
 
-    /// Makes processes members of `group`, in one step. One that is a member already is one once
-    /// more; one that has ended leaves again at once.
+    /// Makes processes members of `group`, in one step. A process that is a member already joins
+    /// once more; a process that has ended leaves again at once.
     ///
     /// OTP: [`pg:join/3`](https://www.erlang.org/doc/apps/kernel/pg.html#join/3).
     ///
     /// # Errors
     ///
     /// - [`CallError::NoProc`] if the scope does not run.
-    /// - Others if it ends meanwhile, or cannot be called.
+    /// - Other variants if the scope ends meanwhile, or cannot be called.
     pub fn join(&self, group: G, pids: impl Into<Pids>) -> Result<(), CallError> {
         self.ask(Join { group, pids: pids.into().0 })
     }
 
-    /// Ends memberships in `group`, in one step: one for each time that a process is named. Those
-    /// that are not members are passed over.
+    /// Ends memberships in `group`, in one step: one for each time that a process is listed.
+    /// Processes that are not members are ignored.
     ///
     /// OTP: [`pg:leave/3`](https://www.erlang.org/doc/apps/kernel/pg.html#leave/3).
     ///
     /// # Errors
     ///
-    /// - [`LeaveError::NotJoined`] if none of them is a member.
+    /// - [`LeaveError::NotJoined`] if none of the processes is a member.
     /// - [`LeaveError::Call`] as for [`join`](Self::join).
     pub fn leave(&self, group: G, pids: impl Into<Pids>) -> Result<(), LeaveError> {
         let have_left = self.ask(Leave { group, pids: pids.into().0 })?;
         if have_left { Ok(()) } else { Err(LeaveError::NotJoined) }
     }
 
-    /// The members of `group` that are alive, in the order in which they have joined; one that has
-    /// joined several times is there as often. Empty if there is no such group, or the scope does
-    /// not run.
+    /// Returns the members of `group` that are alive, in the order in which they have joined; a
+    /// process that has joined several times appears as often. The result is empty if there is no
+    /// such group, or the scope does not run.
     ///
-    /// This asks nobody, and waits for nobody.
+    /// This calls no process, and never waits.
     ///
     /// OTP: [`pg:get_members/2`](https://www.erlang.org/doc/apps/kernel/pg.html#get_members/2).
     pub fn get_members<Q>(&self, group: &Q) -> Vec<Pid>
@@ -363,7 +367,7 @@ impl<G: Group> Scope<G> {
         members
     }
 
-    /// The members of `group` on this node: all of them, as there is no other for now.
+    /// Returns the members of `group` on this node: all members, as there is only one node for now.
     ///
     /// OTP: [`pg:get_local_members/2`](https://www.erlang.org/doc/apps/kernel/pg.html#get_local_members/2).
     pub fn get_local_members<Q>(&self, group: &Q) -> Vec<Pid>
@@ -374,9 +378,9 @@ impl<G: Group> Scope<G> {
         self.get_members(group)
     }
 
-    /// The groups that have members, in no particular order.
+    /// Returns the groups that have members, in no particular order.
     ///
-    /// This asks nobody, and waits for nobody.
+    /// This calls no process, and never waits.
     ///
     /// OTP: [`pg:which_groups/1`](https://www.erlang.org/doc/apps/kernel/pg.html#which_groups/1).
     ///
@@ -388,7 +392,7 @@ impl<G: Group> Scope<G> {
         Ok(groups.iter().map(|group| G::clone(group)).collect())
     }
 
-    /// The groups that have members on this node.
+    /// Returns the groups that have members on this node.
     ///
     /// # Errors
     ///
@@ -397,11 +401,12 @@ impl<G: Group> Scope<G> {
         self.which_groups()
     }
 
-    /// Asks for an [`Update`] at every change of `group`, and returns its members as they are now.
+    /// Monitors `group`: the caller gets an [`Update`] at every change. Returns the monitor and the
+    /// current members.
     ///
-    /// Each later change comes exactly once. So the members may name one that has ended just now:
-    /// its leave is still to come. A process can have any number of monitors; each has its own
-    /// updates.
+    /// Each later change is sent exactly once. So the members may include a process that has ended
+    /// just now: the update about its leaving is still to come. A process can have any number of
+    /// monitors; each has its own updates.
     ///
     /// OTP: [`pg:monitor/2`](https://www.erlang.org/doc/apps/kernel/pg.html#monitor/2).
     ///
@@ -412,7 +417,7 @@ impl<G: Group> Scope<G> {
         self.ask(Monitor(group))
     }
 
-    /// As [`monitor`](Self::monitor), for all groups of the scope, those to come as well.
+    /// Monitors all groups of the scope, including later ones, as [`monitor`](Self::monitor) does.
     ///
     /// OTP: [`pg:monitor_scope/1`](https://www.erlang.org/doc/apps/kernel/pg.html#monitor_scope/1).
     ///
@@ -423,30 +428,30 @@ impl<G: Group> Scope<G> {
         self.ask(MonitorScope)
     }
 
-    /// Ends a monitor, and takes its updates out of the caller's mailbox: none is left, and none
-    /// comes any more. Returns whether the monitor was there.
+    /// Ends a monitor and removes its updates from the caller's mailbox: no update is left there,
+    /// and no other will come. Returns whether the monitor existed.
     ///
     /// OTP: [`pg:demonitor/2`](https://www.erlang.org/doc/apps/kernel/pg.html#demonitor/2).
     ///
     /// # Errors
     ///
-    /// As [`join`](Self::join). A monitor ends with its scope; the mailbox is cleared even then.
+    /// As [`join`](Self::join). A monitor ends with its scope; its updates are removed even then.
     pub fn demonitor(&self, monitor: GroupMonitorRef) -> Result<bool, CallError> {
         let outcome = self.ask(Demonitor(monitor));
         let is_of_it = |update: &Update<G>| update.monitor == monitor;
-        // A caller that has ended has no mailbox any more.
+        // A caller that has ended has no mailbox any more: then this is an error.
         while let Ok(Some(_)) = current().receive_since(Mark::START, Duration::ZERO, |message| {
             message.downcast_ref().is_some_and(is_of_it)
         }) {}
         outcome
     }
 
-    /// What the scope has made known, if it runs.
+    /// Returns the scope's table, if the scope runs.
     fn table(&self) -> Option<Arc<Table<G>>> {
         directory::find(&ServerName::Local(Arc::clone(&self.name)))
     }
 
-    /// Asks the scope, which waits for nobody.
+    /// Calls the scope without a timeout, as its process never waits.
     fn ask<M>(&self, request: M) -> Result<<Server<G> as HandleCall<M>>::Reply, CallError>
     where
         Server<G>: HandleCall<M>,

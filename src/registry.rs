@@ -1,8 +1,7 @@
-//! Registries: processes under keys of any type, with a value each, looked up without asking
-//! anybody.
+//! Registries: processes under keys of any type, each with a value, looked up without a call.
 //!
-//! In a unique registry a key has one entry; in a duplicate one any number, of one process or of
-//! several. A process registers itself, and its entries go when it ends.
+//! In a unique registry a key has one entry; in a duplicate registry it has any number, of one
+//! process or of several. A process registers itself, and its entries are removed when it ends.
 //!
 //! ```
 //! use procession::prelude::*;
@@ -32,8 +31,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A duplicate registry is a place to publish: who is interested in a topic registers under it, and
-//! who has news [dispatches](Registry::dispatch) them.
+//! A duplicate registry serves to publish and subscribe: processes that are interested in a topic
+//! register under it, and a process that has news [dispatches](Registry::dispatch) them.
 //!
 //! ```
 //! use procession::prelude::*;
@@ -50,14 +49,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A registry is a supervisor of its partitions, whose processes are linked to those that have
-//! registered there: they clear up when one of these ends; and when they crash themselves, nobody
-//! goes on in the belief of being registered. What was looked up may have ended since. But a
-//! process that has seen another one's DOWN finds no entry of that any more, and can have its keys.
+//! A registry is a supervisor of its partitions. The process of a partition is linked to the
+//! processes that have registered there: it removes their entries when they end; and when it
+//! crashes itself, they receive its exit signal, and do not go on as if they were registered. A
+//! process that was looked up may have ended since. But a process that has received the `Down` of
+//! another process finds no entry of it any more, and can register under its keys.
 //!
-//! With a partition that crashes its entries go. It is started again, empty: in a duplicate
-//! registry by itself, in a unique one with all others. After too many
-//! [crashes](Start::intensity) the registry ends.
+//! When a partition crashes, its entries are lost. It is restarted empty: in a duplicate registry
+//! alone, in a unique one with all others. After too many [crashes](Start::intensity) the registry
+//! ends.
 //!
 //! | Elixir | here |
 //! |---|---|
@@ -74,16 +74,18 @@
 //!
 //! # Differences from OTP
 //!
-//! - Keys and values have types; a registry is found by its name and these. Where Elixir matches
-//!   patterns, there are closures.
-//! - An entry of a process that has ended is not seen by anybody, also while it is still there.
-//! - Where Elixir raises for a registry that does not run, there is [`RegistryError::NoRegistry`].
+//! - Keys and values have types; a registry is found by its name and these types. Closures replace
+//!   the patterns of Elixir.
+//! - The entries of a process that has ended are never returned, even before they are removed.
+//! - Where Elixir raises for a registry that does not run, [`RegistryError::NoRegistry`] is
+//!   returned.
 //! - A key's `Hash` and `Eq` run while a partition is locked: they must not use the registry. No
-//!   other code of the program's does.
-//! - [`dispatch_parallel`](Registry::dispatch_parallel) never calls in the caller's own process.
+//!   other code of the program runs under a lock.
+//! - [`dispatch_parallel`](Registry::dispatch_parallel) never runs the closure in the caller's own
+//!   process.
 //! - A partition has some of the keys, also in a duplicate registry, where in Elixir it has some of
-//!   the processes. So a partition that crashes takes all entries of its keys, and none of others.
-//! - Listeners are also told of the entries that go with a partition that has crashed.
+//!   the processes. So when a partition crashes, all entries of its keys are lost, and no others.
+//! - Listeners also receive [`Unregistered`] for the entries that are lost with a partition.
 //!
 //! Elixir: [`Registry`](https://hexdocs.pm/elixir/Registry.html).
 
@@ -112,17 +114,18 @@ pub use start::Start;
 
 use partition::Shared;
 
-/// What can be a key of a registry.
+/// A type of keys of a registry.
 pub trait Key: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static {}
 
 impl<K: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static> Key for K {}
 
-/// What can be a value in a registry.
+/// A type of values in a registry.
 pub trait Value: Clone + fmt::Debug + Send + Sync + 'static {}
 
 impl<V: Clone + fmt::Debug + Send + Sync + 'static> Value for V {}
 
-/// A registry, by its name: whichever has that when it is used. It is as cheap to clone as a name.
+/// Refers to a registry by its name, which is looked up at each use. It is as cheap to clone as a
+/// name.
 pub struct Registry<K, V = ()> {
     name: Arc<str>,
     found: Remembered<Shared<K, V>>,
@@ -154,28 +157,28 @@ impl<K, V> fmt::Debug for Registry<K, V> {
     }
 }
 
-/// Whether a key can have several entries.
+/// Says whether a key can have several entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Keys {
     Unique,
     Duplicate,
 }
 
-/// Error returned from a registry.
+/// Error returned from the operations on a registry.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum RegistryError {
-    /// There is no registry of this name with such keys and values.
+    /// There is no registry of this name with keys and values of these types.
     NoRegistry(Arc<str>),
-    /// The key of a unique registry has an entry of this process.
+    /// The key belongs to this process, in a unique registry.
     AlreadyRegistered(Pid),
     /// The caller has no entry under the key.
     NotRegistered,
-    /// A process of a parallel dispatch has ended for this reason.
+    /// A process of a parallel dispatch has exited for this reason.
     Dispatch(ExitReason),
-    /// The registry is a duplicate one, in which a key does not stand for one process.
+    /// The registry of this name is a duplicate one, in which a key does not name one process.
     NotUnique(Arc<str>),
-    /// The caller has ended: it can neither register nor wait.
+    /// The caller has ended: it can neither register nor wait any more.
     CallerEnded,
 }
 
@@ -197,22 +200,22 @@ impl fmt::Display for RegistryError {
 impl Error for RegistryError {}
 
 impl<K: Key, V: Value> Registry<K, V> {
-    /// A registry in which a key has one entry, to be started.
+    /// Describes a registry to be started in which each key has one entry.
     pub fn unique(name: impl Into<Arc<str>>) -> Start<K, V> {
         Start::new(Registry::named(name), Keys::Unique)
     }
 
-    /// A registry in which a key has any number of entries, to be started.
+    /// Describes a registry to be started in which each key has any number of entries.
     pub fn duplicate(name: impl Into<Arc<str>>) -> Start<K, V> {
         Start::new(Registry::named(name), Keys::Duplicate)
     }
 
-    /// The registry that is called `name` at the time of each use.
+    /// Returns a handle to the registry with the name `name`, looked up at each use.
     pub fn named(name: impl Into<Arc<str>>) -> Registry<K, V> {
         Registry { name: name.into(), found: Remembered::new() }
     }
 
-    /// What it is called, which is also the registered name of its supervisor.
+    /// Returns the name, which is also the registered name of the registry's supervisor.
     pub fn name(&self) -> &Arc<str> {
         &self.name
     }
@@ -224,7 +227,7 @@ impl<K: Key, V: Value> Registry<K, V> {
         open.ok_or_else(|| RegistryError::NoRegistry(Arc::clone(&self.name)))
     }
 
-    /// As [`shared`](Self::shared), where keys stand for processes.
+    /// Returns [`shared`](Self::shared), if the keys are unique.
     #[inline]
     fn unique_shared(&self) -> Result<Cow<'_, Arc<Shared<K, V>>>, RegistryError> {
         let shared = self.shared()?;
@@ -234,21 +237,21 @@ impl<K: Key, V: Value> Registry<K, V> {
         }
     }
 
-    /// Registers the caller under `key`, with a value. Its process is linked to the registry's.
+    /// Registers the caller under `key`, with a value, and links it to the process of a partition.
     ///
     /// Elixir: [`Registry.register/3`](https://hexdocs.pm/elixir/Registry.html#register/3).
     ///
     /// # Errors
     ///
-    /// - [`RegistryError::AlreadyRegistered`] in a unique registry, also if it is by the caller:
-    ///   then the value stays what it was.
+    /// - [`RegistryError::AlreadyRegistered`] if the key has an entry, in a unique registry; also
+    ///   if it is the caller's own, whose value does not change then.
     /// - [`RegistryError::CallerEnded`] in a thread of the program's own that was killed, and in
-    ///   the destructors of any process that was.
-    /// - [`RegistryError::NoRegistry`], also while its supervisor starts it again after a crash.
+    ///   the destructors of any killed process.
+    /// - [`RegistryError::NoRegistry`], also while a partition is restarted after a crash.
     ///
     /// # Panics
     ///
-    /// In a thread of the program's own that is killed meanwhile.
+    /// Panics in a thread of the program's own that is killed meanwhile.
     pub fn register(&self, key: K, value: V) -> Result<(), RegistryError> {
         self.shared()?.register(process::self_pid(), key, value)
     }
@@ -264,7 +267,7 @@ impl<K: Key, V: Value> Registry<K, V> {
         self.unregister_match(key, |_| true)
     }
 
-    /// Removes those of the caller's entries under `key` whose value is such.
+    /// Removes the caller's entries under `key` for whose value `predicate` is true.
     ///
     /// Elixir:
     /// [`Registry.unregister_match/4`](https://hexdocs.pm/elixir/Registry.html#unregister_match/4).
@@ -275,13 +278,13 @@ impl<K: Key, V: Value> Registry<K, V> {
     pub fn unregister_match(
         &self,
         key: &K,
-        is_such: impl Fn(&V) -> bool,
+        predicate: impl Fn(&V) -> bool,
     ) -> Result<(), RegistryError> {
-        self.shared()?.unregister(process::self_pid(), key, is_such);
+        self.shared()?.unregister(process::self_pid(), key, predicate);
         Ok(())
     }
 
-    /// The entries under `key`, the first that was made first.
+    /// Returns the entries under `key`, in the order in which they were registered.
     ///
     /// Elixir: [`Registry.lookup/2`](https://hexdocs.pm/elixir/Registry.html#lookup/2).
     ///
@@ -292,7 +295,7 @@ impl<K: Key, V: Value> Registry<K, V> {
         self.lookup_match(key, |_, _| true)
     }
 
-    /// Those entries under `key` that are such.
+    /// Returns the entries under `key` for which `predicate` is true.
     ///
     /// Elixir: [`Registry.match/4`](https://hexdocs.pm/elixir/Registry.html#match/4).
     ///
@@ -302,14 +305,14 @@ impl<K: Key, V: Value> Registry<K, V> {
     pub fn lookup_match(
         &self,
         key: &K,
-        is_such: impl Fn(Pid, &V) -> bool,
+        predicate: impl Fn(Pid, &V) -> bool,
     ) -> Result<Vec<(Pid, V)>, RegistryError> {
         let entries = self.shared()?.lookup(key).into_iter();
-        let such = entries.filter(|entry| is_such(entry.pid, &entry.value));
-        Ok(such.map(|entry| (entry.pid, V::clone(&entry.value))).collect())
+        let matching = entries.filter(|entry| predicate(entry.pid, &entry.value));
+        Ok(matching.map(|entry| (entry.pid, V::clone(&entry.value))).collect())
     }
 
-    /// How many entries under `key` are such.
+    /// Returns the number of entries under `key` for which `predicate` is true.
     ///
     /// Elixir: [`Registry.count_match/4`](https://hexdocs.pm/elixir/Registry.html#count_match/4).
     ///
@@ -319,14 +322,14 @@ impl<K: Key, V: Value> Registry<K, V> {
     pub fn count_match(
         &self,
         key: &K,
-        is_such: impl Fn(Pid, &V) -> bool,
+        predicate: impl Fn(Pid, &V) -> bool,
     ) -> Result<usize, RegistryError> {
         let entries = self.shared()?.lookup(key).into_iter();
-        Ok(entries.filter(|entry| is_such(entry.pid, &entry.value)).count())
+        Ok(entries.filter(|entry| predicate(entry.pid, &entry.value)).count())
     }
 
-    /// What `choose` makes of the entries, of those that it makes something of. In no particular
-    /// order.
+    /// Calls `choose` with every entry and returns its `Some` results, as [`Iterator::filter_map`]
+    /// does. They are in no particular order.
     ///
     /// Elixir: [`Registry.select/2`](https://hexdocs.pm/elixir/Registry.html#select/2).
     ///
@@ -341,7 +344,7 @@ impl<K: Key, V: Value> Registry<K, V> {
         Ok(entries.filter_map(|(key, entry)| choose(&key, entry.pid, &entry.value)).collect())
     }
 
-    /// How many entries are such.
+    /// Returns the number of entries for which `predicate` is true.
     ///
     /// Elixir: [`Registry.count_select/2`](https://hexdocs.pm/elixir/Registry.html#count_select/2).
     ///
@@ -350,17 +353,17 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// [`RegistryError::NoRegistry`].
     pub fn count_select(
         &self,
-        is_such: impl Fn(&K, Pid, &V) -> bool,
+        predicate: impl Fn(&K, Pid, &V) -> bool,
     ) -> Result<usize, RegistryError> {
         let entries = self.shared()?.entries().into_iter();
-        Ok(entries.filter(|(key, entry)| is_such(key, entry.pid, &entry.value)).count())
+        Ok(entries.filter(|(key, entry)| predicate(key, entry.pid, &entry.value)).count())
     }
 
-    /// How many entries there are.
+    /// Returns the number of entries.
     ///
-    /// One partition is looked at after the other, here and by [`select`](Self::select),
-    /// [`count_select`](Self::count_select) and [`keys`](Self::keys): a process that goes from one
-    /// key to another meanwhile may be seen under both, or under neither.
+    /// This function, [`select`](Self::select), [`count_select`](Self::count_select) and
+    /// [`keys`](Self::keys) read one partition after the other: a process that moves from one key
+    /// to another meanwhile may be found under both, or under neither.
     ///
     /// Elixir: [`Registry.count/1`](https://hexdocs.pm/elixir/Registry.html#count/1).
     ///
@@ -371,7 +374,8 @@ impl<K: Key, V: Value> Registry<K, V> {
         Ok(self.shared()?.count())
     }
 
-    /// The keys under which `pid` is registered, each as often as it is. In no particular order.
+    /// Returns the keys under which `pid` is registered, each as often as it has entries there.
+    /// They are in no particular order.
     ///
     /// Elixir: [`Registry.keys/2`](https://hexdocs.pm/elixir/Registry.html#keys/2).
     ///
@@ -383,7 +387,7 @@ impl<K: Key, V: Value> Registry<K, V> {
         Ok(keys.iter().map(|key| K::clone(key)).collect())
     }
 
-    /// The values of the entries that `pid` has under `key`.
+    /// Returns the values of the entries that `pid` has under `key`.
     ///
     /// Elixir: [`Registry.values/3`](https://hexdocs.pm/elixir/Registry.html#values/3).
     ///
@@ -395,14 +399,14 @@ impl<K: Key, V: Value> Registry<K, V> {
         Ok(entries.into_iter().map(|(_, value)| value).collect())
     }
 
-    /// Gives the caller's entry under `key` the value that `update` makes of the one that it has.
-    /// Returns both, the new one first.
+    /// Replaces the value of the caller's entry under `key` by the result of `update`. Returns the
+    /// new value and the old one.
     ///
     /// Elixir: [`Registry.update_value/3`](https://hexdocs.pm/elixir/Registry.html#update_value/3).
     ///
     /// # Errors
     ///
-    /// - [`RegistryError::NotRegistered`] if the caller has no entry there.
+    /// - [`RegistryError::NotRegistered`] if the caller has no entry under `key`.
     /// - [`RegistryError::NotUnique`], [`RegistryError::NoRegistry`].
     pub fn update_value(
         &self,
@@ -428,14 +432,14 @@ impl<K: Key, V: Value> Registry<K, V> {
         Ok(())
     }
 
-    /// As [`dispatch`](Self::dispatch), but by several processes at once, each with some of the
-    /// entries: as many as the registry has partitions. They are linked to the caller, which waits
-    /// until all are through.
+    /// Calls `tell` in several processes at once, each with some of the entries under `key`. There
+    /// are as many processes as the registry has partitions. They are linked to the caller, which
+    /// waits until all have finished.
     ///
     /// # Errors
     ///
-    /// [`RegistryError::NoRegistry`]; [`RegistryError::Dispatch`] if one has failed, and the caller
-    /// traps exits.
+    /// [`RegistryError::NoRegistry`]; [`RegistryError::Dispatch`] if one of the processes has
+    /// failed and the caller traps exits.
     pub fn dispatch_parallel(
         &self,
         key: &K,
@@ -451,12 +455,13 @@ impl<K: Key, V: Value> Registry<K, V> {
         dispatch::at_once(work).map_err(RegistryError::Dispatch)
     }
 
-    /// Runs `work` while no other process does so for the same key. Other uses of the key go on.
+    /// Runs `work` while the caller holds the lock of `key`. The lock excludes other calls of
+    /// `lock` for this key, not other uses of the key.
     ///
-    /// A process that has locked a key can do so again. The lock of one that ends is given to the
-    /// next; so it is if a killed one is given up while it still works, and if a partition crashes:
-    /// in a duplicate registry that of the key. Who waits is not found out to wait in a circle:
-    /// then all wait for ever.
+    /// A process that holds the lock of a key can lock it again. When a process ends, its locks go
+    /// to the next processes that wait for them; also if it was killed and abandoned while it still
+    /// works, or if a partition crashes: in a duplicate registry that of the key. Deadlocks between
+    /// key locks are not detected: the processes wait forever.
     ///
     /// Elixir: [`Registry.lock/3`](https://hexdocs.pm/elixir/Registry.html#lock/3).
     ///
@@ -469,7 +474,7 @@ impl<K: Key, V: Value> Registry<K, V> {
         Ok(work())
     }
 
-    /// What is kept with the registry as `name`; `None` if there is nothing, or nothing of this
+    /// Returns the metadata with the name `name`; `None` if there is none, or it is not of this
     /// type.
     ///
     /// Elixir: [`Registry.meta/2`](https://hexdocs.pm/elixir/Registry.html#meta/2).
@@ -482,7 +487,7 @@ impl<K: Key, V: Value> Registry<K, V> {
         Ok(meta.and_then(|meta| meta.downcast_ref::<T>().cloned()))
     }
 
-    /// Keeps something with the registry.
+    /// Stores metadata under the name `name`; replaces what was stored there.
     ///
     /// Elixir: [`Registry.put_meta/3`](https://hexdocs.pm/elixir/Registry.html#put_meta/3).
     ///
@@ -497,7 +502,7 @@ impl<K: Key, V: Value> Registry<K, V> {
         let meta = Detail::new(meta);
         let mut all = shared.meta.lock();
         if shared.is_closed() {
-            drop(all); // What is dropped now is dropped where no lock is held.
+            drop(all); // The value is dropped while no lock is held.
             return Err(RegistryError::NoRegistry(Arc::clone(&self.name)));
         }
         let replaced = all.insert(name.to_owned(), meta);
@@ -506,7 +511,7 @@ impl<K: Key, V: Value> Registry<K, V> {
         Ok(())
     }
 
-    /// Forgets it.
+    /// Deletes the metadata with the name `name`.
     ///
     /// Elixir: [`Registry.delete_meta/2`](https://hexdocs.pm/elixir/Registry.html#delete_meta/2).
     ///
@@ -520,9 +525,10 @@ impl<K: Key, V: Value> Registry<K, V> {
         Ok(())
     }
 
-    /// `key` as a name under which a server can be started and found. Its value is the default one.
+    /// Returns `key` as a name under which a server can be started and found. The entry has the
+    /// default value.
     ///
-    /// With a duplicate registry, a start fails, and nobody is found.
+    /// In a duplicate registry the start fails, and no server is found.
     pub fn via(&self, key: K) -> Via
     where
         V: Default,
@@ -530,13 +536,14 @@ impl<K: Key, V: Value> Registry<K, V> {
         self.via_with(key, V::default())
     }
 
-    /// As [`via`](Self::via), with a value.
+    /// Returns `key` as a name, as [`via`](Self::via) does; the entry has this value.
     pub fn via_with(&self, key: K, value: V) -> Via {
         Via::new(self.clone(), KeyWithValue { key, value })
     }
 }
 
-/// A key as a name; the value is what it is registered with, and makes no other name of it.
+/// A key as a name, and the value of the entry. The value is not a part of the name: names with the
+/// same key are equal.
 #[derive(Clone)]
 pub struct KeyWithValue<K, V> {
     key: K,
@@ -566,7 +573,7 @@ impl<K: fmt::Debug, V> fmt::Debug for KeyWithValue<K, V> {
 impl<K: Key, V: Value> Registrar for Registry<K, V> {
     type Name = KeyWithValue<K, V>;
 
-    /// Only of the calling process, as all registering is.
+    /// Registers the calling process, which must be `pid`.
     fn register_name(&self, name: &Self::Name, pid: Pid) -> bool {
         self.try_register_name(name, pid).is_ok()
     }
@@ -586,7 +593,7 @@ impl<K: Key, V: Value> Registrar for Registry<K, V> {
     }
 
     fn unregister_name(&self, name: &Self::Name) {
-        _ = self.unregister(&name.key); // A registry that is gone has no entry of it either.
+        _ = self.unregister(&name.key); // A registry that has ended has no entries either.
     }
 
     fn whereis_name(&self, name: &Self::Name) -> Option<Pid> {

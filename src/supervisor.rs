@@ -1,4 +1,4 @@
-//! Supervisors: processes that start others, and start them again when they fail.
+//! Supervisors: processes that start other processes and restart them when they fail.
 //!
 //! ```
 //! use procession::prelude::*;
@@ -37,20 +37,20 @@
 //! ```
 //!
 //! A supervisor is a server, linked to its children, that traps exits. It starts its children in
-//! order, each when the one before is ready, and stops them in reverse. When one ends, its
-//! [`Restart`] says whether it is started again; the supervisor's [`Strategy`] says whether others
-//! are restarted with it. If restarts become too frequent, more than the
-//! [intensity](Supervisor::intensity) allows, restarting is no cure: the supervisor stops all its
-//! children and ends itself, with [`ExitReason::Shutdown`], and its own supervisor is to do
-//! something about it.
+//! order, each one when the one before is ready, and stops them in reverse order. When a child
+//! exits, its [`Restart`] says whether it is restarted; the supervisor's [`Strategy`] says whether
+//! other children are restarted with it. If restarts become more frequent than the
+//! [intensity](Supervisor::intensity) allows, restarting does not help: the supervisor stops all
+//! its children and exits with [`ExitReason::Shutdown`], and its own supervisor decides what to do.
 //!
-//! Processes that are linked to a child hear of its end before those that monitor it. So when a
-//! monitor has told of a crash, the supervisor knows, and answers what it is asked next when the
-//! new child is there; a call to the child's name in between finds nobody. Who watches from
-//! elsewhere may hear of the new child before it hears of the old one's end.
+//! Processes that are linked to a child receive its exit signal before those that monitor it. So
+//! when a process has received the `Down` of a child, the supervisor knows of the crash, and
+//! answers the next request when the new child has started; a call to the child's name in between
+//! finds no process. A process that learns of the new child by other means may do so before it
+//! receives the `Down` of the old one.
 //!
-//! [`Supervisor`] describes one in place. To have it described anew whenever it is started, also
-//! when it is restarted by its own supervisor, implement [`Supervise`].
+//! A [`Supervisor`] value describes a supervisor once. To have the description made anew whenever
+//! the supervisor is started, also when its own supervisor restarts it, implement [`Supervise`].
 //!
 //! | OTP | here |
 //! |---|---|
@@ -69,21 +69,21 @@
 //! | `get_callback_module` | [`SupervisorOf::callback_module`] |
 //! | `simple_one_for_one` | [`Supervisor::simple_one_for_one`], [`SimpleRef`] |
 //!
-//! [`tree`] draws what is below a supervisor.
+//! [`tree`] returns the processes below a supervisor, to be printed or drawn.
 //!
 //! # Differences from OTP
 //!
-//! - A start function is a closure, which keeps what the child is to be started with.
-//! - What is wrong with a child spec is mostly ruled out by types. The rest is a [`SpecError`].
+//! - A start function is a closure, which captures the start arguments of the child.
+//! - Types rule out most of the mistakes in a child spec. The others are a [`SpecError`].
 //! - A child that is killed has a [grace](crate::process::Builder::kill_grace) to leave its code,
-//!   as every process here: a supervisor waits for it that much longer at most.
-//! - A child that calls its supervisor while that waits for it to end, directly or through others,
-//!   gets [`CallError::Deadlock`](crate::CallError::Deadlock) at once, where OTP lets both wait
-//!   until the child is killed, or for ever.
+//!   as every process here: a supervisor waits for at most that much longer.
+//! - A child that calls its supervisor while the supervisor waits for the child to end, directly or
+//!   through other processes, gets [`CallError::Deadlock`](crate::CallError::Deadlock) at once,
+//!   where OTP lets both wait until the child is killed, or forever.
 //! - A child of a `simple_one_for_one` supervisor is started with one value, not with a list of
-//!   arguments behind those of the spec. What is asked by id in other supervisors does not exist
-//!   there, and `which_children` says what the template is called, where OTP says `undefined`.
-//! - `restart_child` returns the process, and not the word that may come with it.
+//!   arguments that is appended to that of the spec. The requests that take an id do not exist
+//!   there, and `which_children` returns the id of the template, where OTP returns `undefined`.
+//! - `restart_child` returns the process, and not the `Info` that the start function may return.
 //! - A child that chooses not to start is [`SupervisorError::Ignored`], where OTP says
 //!   `{ok, undefined}`.
 //!
@@ -126,39 +126,39 @@ use child_spec::{Spec, StartedChild};
 use intensity::Intensity;
 use serve::SupervisorPlan;
 
-/// Which children are restarted when one is.
+/// Says which children are restarted when one of them has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
-    /// That one.
+    /// Only the failed child.
     OneForOne,
-    /// All: the others are stopped first.
+    /// All children; the others are stopped first.
     OneForAll,
-    /// That one, and those that were started after it, which are stopped first.
+    /// The failed child and the children that were started after it, which are stopped first.
     RestForOne,
 }
 
-/// Whether a supervisor ends, with [`ExitReason::Shutdown`], when
-/// [significant](ChildSpec::significant) children have ended by themselves and are not restarted.
+/// Says whether a supervisor shuts down, with [`ExitReason::Shutdown`], when
+/// [significant](ChildSpec::significant) children have exited by themselves and are not restarted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AutoShutdown {
-    /// It does not.
+    /// It never does.
     #[default]
     Never,
-    /// When one has.
+    /// It does when any significant child has exited.
     AnySignificant,
-    /// When the last of them has.
+    /// It does when the last significant child has exited.
     AllSignificant,
 }
 
-/// What [`Supervise::init`] returns: a supervisor, or `None` if there is to be none.
+/// The result of [`Supervise::init`]: a supervisor, or `None` if none is to be started.
 pub type SupervisorInit = Result<Option<Supervisor>, ExitReason>;
 
-/// A supervisor to be started: its strategy, its flags, its children.
+/// Describes a supervisor to be started: its strategy, its flags, its children.
 ///
-/// It restarts at most once in any five seconds, as OTP's, unless it is
-/// [told otherwise](Self::intensity).
+/// As in OTP, it restarts children at most once in any five seconds, unless
+/// [`intensity`](Self::intensity) sets another limit.
 #[derive(Clone, Debug)]
-#[must_use = "it is to be started"]
+#[must_use = "a supervisor does nothing until it is started"]
 pub struct Supervisor {
     strategy: Strategy,
     intensity: Intensity,
@@ -167,7 +167,7 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Without children.
+    /// Creates a supervisor without children.
     pub fn new(strategy: Strategy) -> Supervisor {
         Supervisor {
             strategy,
@@ -177,49 +177,52 @@ impl Supervisor {
         }
     }
 
-    /// Restarts the child that has failed.
+    /// Creates a supervisor that restarts only the child that has failed.
     pub fn one_for_one() -> Supervisor {
         Supervisor::new(Strategy::OneForOne)
     }
 
-    /// Restarts all when one has failed.
+    /// Creates a supervisor that restarts all children when one has failed.
     pub fn one_for_all() -> Supervisor {
         Supervisor::new(Strategy::OneForAll)
     }
 
-    /// Restarts the child that has failed, and those that were started after it.
+    /// Creates a supervisor that restarts the child that has failed and those that were started
+    /// after it.
     pub fn rest_for_one() -> Supervisor {
         Supervisor::new(Strategy::RestForOne)
     }
 
-    /// Allows at most `restarts` restarts in any `period`. With the next one the supervisor gives
-    /// up. Default: 1 in 5 s.
+    /// Allows at most `restarts` restarts in any `period`. When one more is due, the supervisor
+    /// gives up. Default: 1 in 5 s.
     ///
-    /// To restart several children by one strategy counts as one.
+    /// The children that the strategy restarts together count as one restart.
     pub fn intensity(mut self, restarts: usize, period: Duration) -> Supervisor {
         self.intensity = Intensity { max: restarts, period };
         self
     }
 
-    /// Sets whether it ends when significant children have. Default: it does not.
+    /// Sets whether the supervisor shuts down when significant children have exited. Default: it
+    /// does not.
     pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Supervisor {
         self.auto_shutdown = auto_shutdown;
         self
     }
 
-    /// Adds a child, to be started after those that were added before.
+    /// Adds a child, which is started after those that were added before.
     pub fn child<C: Child>(mut self, spec: ChildSpec<C>) -> Supervisor {
         self.children.push(spec.into());
         self
     }
 
-    /// Says whether it could be started: also what is checked then. Starts nothing.
+    /// Checks the child specs and the flags as [`start_link`](Self::start_link) does, and starts
+    /// nothing.
     ///
     /// OTP: [`supervisor:check_childspecs/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#check_childspecs/2).
     ///
     /// # Errors
     ///
-    /// What is wrong first.
+    /// Returns the first mistake that is found.
     pub fn check(&self) -> Result<(), SpecError> {
         self.intensity.checked()?;
         let mut ids = HashSet::new();
@@ -232,20 +235,21 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Starts it, linked to the caller, and waits until its children are started.
+    /// Starts the supervisor, linked to the caller, and waits until its children have started.
     ///
     /// OTP: [`supervisor:start_link/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#start_link/2).
     ///
     /// # Errors
     ///
-    /// [`StartError::Failed`] with a [`SpecError`] if [`check`](Self::check) fails; with a
-    /// [`FailedToStart`], as a shutdown, if a child does not start: then those before it were
-    /// stopped again. Else as a server.
+    /// [`StartError::Failed`] with a [`SpecError`] if [`check`](Self::check) fails, or with a
+    /// [`FailedToStart`], as a shutdown, if a child does not start; the children before it have
+    /// been stopped then. Otherwise as for any server.
     pub fn start_link(self) -> Result<SupervisorRef, StartError> {
         self.start_link_with(StartOptions::new())
     }
 
-    /// As [`start_link`](Self::start_link), with the options of a server: a name, for instance.
+    /// Starts it as [`start_link`](Self::start_link) does, with the options of a server: a name,
+    /// for instance.
     ///
     /// # Errors
     ///
@@ -258,12 +262,14 @@ impl Supervisor {
         )
     }
 
-    /// The spec by which another supervisor starts it: with all the time that it takes to end.
+    /// Returns a child spec by which another supervisor starts this one. It sets no limit on the
+    /// time that this supervisor takes to shut down.
     pub fn child_spec(self, id: impl Into<String>) -> ChildSpec<SupervisorRef> {
         ChildSpec::new(id, move || self.clone().start_link()).child_type(ChildType::Supervisor)
     }
 
-    /// As [`child_spec`](Self::child_spec), registered as `name`, which is its id, too.
+    /// Returns a [`child_spec`](Self::child_spec) by which this supervisor is registered as `name`,
+    /// which is also its id.
     pub fn named_child_spec(self, name: impl Into<String>) -> ChildSpec<SupervisorRef> {
         ChildSpec::named(name, move |options| self.clone().start_link_with(options))
             .child_type(ChildType::Supervisor)
@@ -285,21 +291,21 @@ impl Policy {
     }
 }
 
-/// A supervisor that is described when it is started.
+/// Describes a supervisor anew each time it is started.
 pub trait Supervise: Sized + 'static {
-    /// What it is started with.
+    /// The arguments from which [`init`](Self::init) makes the description.
     type Args: Send + 'static;
 
     /// Describes the supervisor, in its own process, each time it is started.
     ///
-    /// `Ok(None)` is OTP's `ignore`: there is to be no supervisor, and that is no error.
+    /// `Ok(None)` is OTP's `ignore`: no supervisor is started, and that is not an error.
     ///
     /// # Errors
     ///
-    /// Why it cannot be started.
+    /// The reason for which the supervisor cannot be started.
     fn init(args: Self::Args) -> SupervisorInit;
 
-    /// Starts it, linked to the caller, and waits until its children are started.
+    /// Starts the supervisor, linked to the caller, and waits until its children have started.
     ///
     /// # Errors
     ///
@@ -308,7 +314,8 @@ pub trait Supervise: Sized + 'static {
         Self::start_link_with(args, StartOptions::new())
     }
 
-    /// As [`start_link`](Self::start_link), with the options of a server: a name, for instance.
+    /// Starts it as [`start_link`](Self::start_link) does, with the options of a server: a name,
+    /// for instance.
     ///
     /// # Errors
     ///
@@ -321,8 +328,8 @@ pub trait Supervise: Sized + 'static {
         SupervisorRef::start(type_name::<Self>(), init, options)
     }
 
-    /// The spec by which another supervisor starts it, called by the name of its type: with all the
-    /// time that it takes to end.
+    /// Returns a child spec by which another supervisor starts this one, with the name of its type
+    /// as the id. It sets no limit on the time that this supervisor takes to shut down.
     fn child_spec(args: Self::Args) -> ChildSpec<SupervisorRef>
     where
         Self::Args: Clone + Sync,
@@ -331,7 +338,8 @@ pub trait Supervise: Sized + 'static {
             .child_type(ChildType::Supervisor)
     }
 
-    /// As [`child_spec`](Self::child_spec), registered as `name`, which is its id, too.
+    /// Returns a [`child_spec`](Self::child_spec) by which this supervisor is registered as `name`,
+    /// which is also its id.
     fn named_child_spec(name: impl Into<String>, args: Self::Args) -> ChildSpec<SupervisorRef>
     where
         Self::Args: Clone + Sync,
@@ -341,13 +349,13 @@ pub trait Supervise: Sized + 'static {
     }
 }
 
-/// Why a supervisor did not start: a child did not.
+/// The reason for which a supervisor did not start: one of its children did not.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct FailedToStart {
-    /// The child.
+    /// The id of the child.
     pub id: String,
-    /// Why it did not start.
+    /// The reason for which the child did not start.
     pub reason: ExitReason,
 }
 

@@ -1,8 +1,8 @@
-//! Supervision bridges: what is no process of the runtime, or no OTP process, under a supervisor.
+//! Supervision bridges: subsystems that are not OTP processes, under a supervisor.
 //!
-//! A bridge stands for a subsystem that is started and stopped in a way of its own: to its
-//! supervisor it looks like a child. It is linked to one process of the subsystem, and ends when
-//! that ends.
+//! A bridge represents a subsystem that is started and stopped in its own way: to the supervisor
+//! the bridge looks like any child. It is linked to one process of the subsystem, and exits when
+//! that process does.
 //!
 //! ```
 //! use procession::prelude::*;
@@ -47,24 +47,24 @@ use crate::process;
 use crate::supervisor::ChildSpec;
 use crate::user_code::drop_caught;
 
-/// What [`SupervisorBridge::init`] returns: the process to be linked to, and the bridge; or `None`
-/// if there is to be none.
+/// The result of [`SupervisorBridge::init`]: the process to link to, and the bridge; or `None` if
+/// no bridge is to be started.
 pub type BridgeInit<B> = Result<Option<(Pid, B)>, ExitReason>;
 
 /// A subsystem under a supervisor.
 pub trait SupervisorBridge: Sized + 'static {
-    /// What it is started with.
+    /// The arguments of [`init`](Self::init).
     type Args: Send + 'static;
 
-    /// Starts the subsystem, and says which process of it the bridge is to be linked to.
+    /// Starts the subsystem, and returns the process of it to which the bridge links itself.
     ///
     /// # Errors
     ///
-    /// Why it cannot be started.
+    /// The reason for which the subsystem cannot be started.
     fn init(args: Self::Args) -> BridgeInit<Self>;
 
-    /// Stops the subsystem: the bridge was told to end, or the process that it is linked to has
-    /// ended, for this reason.
+    /// Stops the subsystem: for this reason the bridge was told to exit, or the process that it is
+    /// linked to has exited.
     fn terminate(&mut self, reason: &ExitReason);
 
     /// Starts the bridge, linked to the caller.
@@ -73,13 +73,14 @@ pub trait SupervisorBridge: Sized + 'static {
     ///
     /// # Errors
     ///
-    /// As a server: [`StartError::Ignored`] if there is to be none, [`StartError::Failed`] with the
-    /// error of [`init`](Self::init).
+    /// As for any server: [`StartError::Ignored`] if [`init`](Self::init) returns `None`,
+    /// [`StartError::Failed`] with the error of `init`.
     fn start_link(args: Self::Args) -> Result<Pid, StartError> {
         Self::start_link_with(args, StartOptions::new())
     }
 
-    /// As [`start_link`](Self::start_link), with the options of a server: a name, for instance.
+    /// Starts the bridge as [`start_link`](Self::start_link) does, with the options of a server: a
+    /// name, for instance.
     ///
     /// # Errors
     ///
@@ -89,7 +90,8 @@ pub trait SupervisorBridge: Sized + 'static {
         Ok(bridge.pid().expect("a server that was just started is known by its pid"))
     }
 
-    /// The spec by which a supervisor starts it, called by the name of its type.
+    /// Returns a child spec by which a supervisor starts the bridge, with the name of its type as
+    /// the id.
     fn child_spec(args: Self::Args) -> ChildSpec<Pid>
     where
         Self::Args: Clone + Sync,

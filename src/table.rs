@@ -1,7 +1,7 @@
-//! Tables: rows of keys and values that many processes read and write, without asking a process.
+//! Tables: rows of keys and values that many processes read and write without calling a process.
 //!
-//! A table belongs to a process, its owner, and is deleted when that ends; unless it has an heir,
-//! who then owns it. So what a server has gathered can outlive the server:
+//! A table belongs to a process, its owner. When the owner ends, the table is deleted, unless it
+//! has an heir, which then owns it. So the data of a server can outlive the server:
 //!
 //! ```
 //! use procession::prelude::*;
@@ -77,35 +77,37 @@
 //!
 //! # Owner, heir, and the end of a table
 //!
-//! When the owner ends, its heir owns the table and gets a [`Transferred`]; if there is none, or it
-//! has ended, too, or is the owner itself, the table is deleted. That is done at once by a process
-//! that watches the owners, and in any case before the next access is answered: who has learned of
-//! the owner's end finds the table with its heir, or finds [`TableError::NoSuchTable`]. There is
-//! one hand-over, and one message, whoever does it. The owner can [give](Table::give_away) the
-//! table to another process. The heir stays what it is until it is [set](Table::set_heir) anew.
+//! When the owner ends, the heir owns the table and gets a [`Transferred`]. If there is no heir, or
+//! the heir has ended, too, or is the owner itself, the table is deleted. A process that monitors
+//! the owners does that at once, and in any case it is done before the next access returns: a
+//! process that has learned of the owner's end finds the table with its heir, or gets
+//! [`TableError::NoSuchTable`]. There is exactly one transfer, and one message. The owner can also
+//! [give](Table::give_away) the table to another process. The heir stays the same until it is
+//! [set](Table::set_heir) anew.
 //!
 //! # Reading and writing at the same time
 //!
-//! What is done to one key is atomic; so are [`insert_all`](Table::insert_all) and
-//! [`delete_all`](Table::delete_all). A row never changes: an update replaces it, so who reads a
-//! [`Row`] holds nobody up. What goes through the whole table, or counts its rows, takes some at a
-//! time: it meets each row exactly once that is there all the while, and may or may not meet one
-//! that comes or goes; so of rows that are put at once it may meet some and not the others.
+//! Operations on one key are atomic; so are [`insert_all`](Table::insert_all) and
+//! [`delete_all`](Table::delete_all). A row never changes: an update replaces it, so a process that
+//! reads a [`Row`] blocks no other. Operations on the whole table, and [`size`](Table::size), take
+//! some rows at a time: they visit each row that is there all the while exactly once, and may or
+//! may not visit a row that is inserted or deleted meanwhile. So they may visit some rows of one
+//! `insert_all` and not the others.
 //!
-//! Closures, and `Clone`, `Drop` and so on of values, run where no lock is held, and may use the
-//! table. `Eq` and `Ord` of keys run under a lock: they must not. They should not panic either:
-//! `insert_all` may then have put some rows and not the others, and what was to be put is dropped
+//! Closures, and `Clone`, `Drop` and so on of values, run while no lock is held, and may use the
+//! table. `Eq` and `Ord` of keys run under a lock: they must not use it. They should not panic
+//! either: `insert_all` may then have inserted some rows and not the others, and drops the rest
 //! under the lock.
 //!
 //! # Kinds and names
 //!
-//! A table is a set of keys: hashed, in no order, or [ordered](TableOptions::ordered), as the keys
-//! are. A hashed table is made of parts, each with a lock of its own, so that its users seldom
-//! meet; those of an ordered one share a lock, for as long as one look-up or change takes.
+//! A table is a set of keys: hashed, without an order, or [ordered](TableOptions::ordered) by
+//! `Ord`. A hashed table consists of parts, each with its own lock, so that its users seldom
+//! contend; an ordered table has one lock, held for one lookup or change at a time.
 //!
-//! A table with a [name](TableOptions::name) is found by [`Table::named`], which looks it up at
-//! each use: such a handle outlives the table and finds the one that follows it.
-//! [`Table::whereis`] looks once.
+//! [`Table::named`] refers to a table by its [name](TableOptions::name) and looks it up at each
+//! use: such a handle outlives the table and finds the next one of that name. [`Table::whereis`]
+//! looks the name up once.
 //!
 //! | OTP | here |
 //! |---|---|
@@ -135,20 +137,20 @@
 //!
 //! # Differences from OTP
 //!
-//! - Rows are typed: a key and a value, which is replaced as a whole. Closures take the place of
-//!   match specifications.
-//! - What is `badarg` there is a [`TableError`].
+//! - Rows are typed: a key and a value, which is replaced as a whole. Closures replace match
+//!   specifications.
+//! - Where OTP fails with `badarg`, a [`TableError`] is returned.
 //! - There are no bags: a value can be a `Vec`, or a key a pair, of which a
 //!   [`range`](Table::range) is read.
-//! - Only ordered tables have `first`, `next` and the like; there is no `safe_fixtable`, as what
-//!   goes through a table needs none, and no `select` with a continuation, as a range is one. There
-//!   is no `slot`, `rename`, `tab2file`, nor options to tune a table with.
-//! - Counters are as large as their type; one that would not fit is [`TableError::Overflow`].
-//! - The heir may hear of the owner's end, by a link or monitor, before it gets its
-//!   [`Transferred`]. It owns the table by then. There the message comes first.
+//! - Only ordered tables have `first`, `next` and the like. There is no `safe_fixtable`, as no
+//!   traversal needs it, and no `select` with a continuation, as a range does the same. There is
+//!   no `slot`, `rename` or `tab2file`, and there are no options to tune a table.
+//! - A counter has the range of its type; beyond that, the result is [`TableError::Overflow`].
+//! - The heir may learn of the owner's end, by a link or monitor, before it gets its
+//!   [`Transferred`]. It owns the table by then. In OTP the message comes first.
 //! - A killed owner owns nothing from that moment, also while its destructors still run.
-//! - The values of a table whose owner has ended are dropped by a process made for that. A panic
-//!   of a destructor is logged there.
+//! - A process of its own drops the values of a table whose owner has ended, and logs panics of
+//!   their destructors.
 //!
 //! OTP: [`ets`](https://www.erlang.org/doc/apps/stdlib/ets.html).
 
@@ -174,30 +176,30 @@ use crate::id::Pid;
 pub use counter::{Counter, Increment};
 pub use ownership::Table;
 
-/// What can be a key: anything that is owned, and can be cloned, hashed and compared.
+/// A type of keys: any type that is owned, and can be cloned, hashed and compared.
 pub trait Key: Clone + Hash + Ord + Send + Sync + 'static {}
 
 impl<K: Clone + Hash + Ord + Send + Sync + 'static> Key for K {}
 
-/// How the rows of a table are kept.
+/// Says how a table stores its rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
-    /// In no order. OTP: `set`.
+    /// By the hashes of the keys, without an order. OTP: `set`.
     #[default]
     Hashed,
     /// In the order of the keys. OTP: `ordered_set`.
     Ordered,
 }
 
-/// What processes may do that do not own the table.
+/// Says what processes that do not own a table may do with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protection {
-    /// Read and write.
+    /// They may read and write.
     Public,
-    /// Only read.
+    /// They may only read.
     #[default]
     Protected,
-    /// Neither.
+    /// They may neither read nor write.
     Private,
 }
 
@@ -211,11 +213,11 @@ impl fmt::Display for Protection {
     }
 }
 
-/// A table to be made: hashed, protected, without a name and an heir, unless it is told otherwise.
+/// The options of a new table. By default it is hashed and protected, and has no name and no heir.
 ///
 /// OTP: the options of [`ets:new/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#new/2).
 #[derive(Clone, Debug, Default)]
-#[must_use = "a table is to be made with them"]
+#[must_use = "options do nothing until a table is made with them"]
 pub struct TableOptions {
     kind: Kind,
     protection: Protection,
@@ -224,7 +226,7 @@ pub struct TableOptions {
 }
 
 impl TableOptions {
-    /// Hashed, protected, no name, no heir.
+    /// Creates the default options: hashed, protected, no name, no heir.
     pub fn new() -> TableOptions {
         TableOptions::default()
     }
@@ -247,14 +249,15 @@ impl TableOptions {
         self
     }
 
-    /// Gives the table a name, to be found by [`Table::named`]. No two tables, of whatever types,
-    /// have the same.
+    /// Gives the table a name, by which [`Table::named`] finds it. Names are unique among tables of
+    /// all types.
     pub fn name(mut self, name: impl Into<Arc<str>>) -> TableOptions {
         self.name = Some(name.into());
         self
     }
 
-    /// Has `pid` own the table when its owner has ended: see [`Table::set_heir`].
+    /// Makes `pid` the heir, which owns the table when its owner has ended: see
+    /// [`Table::set_heir`].
     pub fn heir<T>(mut self, pid: Pid, data: T) -> TableOptions
     where
         T: fmt::Debug + PartialEq + Send + Sync + 'static,
@@ -264,15 +267,15 @@ impl TableOptions {
     }
 }
 
-/// Who is to own a table when its owner has ended, and what it is told then.
+/// The process that owns a table when its owner has ended, and the data that it gets then.
 #[derive(Clone, Debug)]
 struct Heir {
     pid: Pid,
     data: Detail,
 }
 
-/// The message by which a process learns that it owns a table now: it was
-/// [given](Table::give_away) to it, or it was its heir.
+/// The message to a process that owns a table now: the table was [given](Table::give_away) to it,
+/// or it was the heir.
 ///
 /// OTP: `{'ETS-TRANSFER', Tab, FromPid, GiftData}`.
 ///
@@ -296,9 +299,9 @@ struct Heir {
 pub struct Transferred<K, V> {
     /// The table.
     pub table: Table<K, V>,
-    /// Who owned it before.
+    /// The previous owner.
     pub from: Pid,
-    /// What was said with it: by who gave it, or by who made the receiver its heir.
+    /// The data that was passed to [`Table::give_away`] or [`Table::set_heir`].
     pub data: Detail,
 }
 
@@ -312,9 +315,9 @@ impl<K, V> fmt::Debug for Transferred<K, V> {
     }
 }
 
-/// A key and a value, as they were when they were read. Cheap to clone.
+/// A key and a value, as they were when they were read.
 ///
-/// It dereferences to the value.
+/// A row is cheap to clone, and dereferences to its value.
 pub struct Row<K, V>(Arc<(K, V)>);
 
 impl<K, V> Row<K, V> {
@@ -322,17 +325,17 @@ impl<K, V> Row<K, V> {
         Row(Arc::new((key, value)))
     }
 
-    /// The key.
+    /// Returns the key.
     pub fn key(&self) -> &K {
         &self.0.0
     }
 
-    /// The value.
+    /// Returns the value.
     pub fn value(&self) -> &V {
         &self.0.1
     }
 
-    /// The value, cloned if others have the row, too.
+    /// Returns the value; a clone, if the row is still shared.
     pub fn into_value(self) -> V
     where
         V: Clone,
@@ -340,7 +343,7 @@ impl<K, V> Row<K, V> {
         Arc::try_unwrap(self.0).map_or_else(|shared| shared.1.clone(), |(_, value)| value)
     }
 
-    /// Both, cloned if others have the row, too.
+    /// Returns the key and the value; clones, if the row is still shared.
     pub fn into_pair(self) -> (K, V)
     where
         K: Clone,
@@ -353,7 +356,7 @@ impl<K, V> Row<K, V> {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Where the value is, if nobody else has the row.
+    /// Returns the value to be changed in place, unless the row is shared.
     fn value_mut(&mut self) -> Option<&mut V> {
         Arc::get_mut(&mut self.0).map(|(_, value)| value)
     }
@@ -389,72 +392,72 @@ impl fmt::Debug for TableId {
     }
 }
 
-/// A look at a table.
+/// Information about a table.
 ///
 /// OTP: [`ets:info/1`](https://www.erlang.org/doc/apps/stdlib/ets.html#info/1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TableInfo {
-    /// Which table it is.
+    /// The table.
     pub id: TableId,
     /// Its name, if it has one.
     pub name: Option<Arc<str>>,
-    /// Who owns it.
+    /// The owner.
     pub owner: Pid,
-    /// Who is to own it when its owner has ended.
+    /// The heir, if it has one.
     pub heir: Option<Pid>,
-    /// Who may use it.
+    /// What processes other than the owner may do.
     pub protection: Protection,
-    /// How it is kept.
+    /// How it stores its rows.
     pub kind: Kind,
-    /// How many rows it has.
+    /// The number of rows.
     pub size: usize,
     /// The types of its keys and values.
     pub types: &'static str,
 }
 
-/// Looks at all tables, in the order of their owners.
+/// Returns information about all tables, ordered by their owners.
 ///
 /// OTP: [`ets:all/0`](https://www.erlang.org/doc/apps/stdlib/ets.html#all/0).
 pub fn all() -> Vec<TableInfo> {
     registry::all().into_iter().filter_map(|table| table.info().ok()).collect()
 }
 
-/// Error returned from what concerns tables.
+/// Error returned from the operations on tables.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum TableError {
-    /// The table was deleted, as its owner has ended, for instance; or none has this name.
+    /// The table was deleted, for instance because its owner has ended; or no table has this name.
     NoSuchTable {
-        /// The name by which it was looked for; or that it had, if it was not looked for by one.
+        /// The name that was looked up; otherwise the name that the table had, if any.
         name: Option<Arc<str>>,
     },
-    /// Only its owner may do this to the table.
+    /// Only the owner may do this to the table.
     NotOwner {
-        /// Who that is.
+        /// The owner.
         owner: Pid,
-        /// What others may do.
+        /// What other processes may do.
         protection: Protection,
     },
     /// The table of this name has keys and values of other types.
     OtherTypes {
-        /// Those that were looked for.
+        /// The types that were expected.
         expected: &'static str,
-        /// Those that it has.
+        /// The types that the table has.
         found: &'static str,
     },
     /// Another table has this name.
     NameTaken {
         /// The name.
         name: Arc<str>,
-        /// Whose table it is.
+        /// The owner of that table.
         owner: Pid,
     },
     /// A name cannot be empty.
     EmptyName,
     /// The table has no order.
     NotOrdered,
-    /// No row has the key.
+    /// There is no row with the key.
     NoSuchKey,
     /// A counter would become larger or smaller than its type allows.
     Overflow,

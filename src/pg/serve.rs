@@ -1,5 +1,5 @@
-//! The scope's process: it is told who joins and leaves, sees who ends, and tells who wants to
-//! know.
+//! The scope's process: it adds and removes members, monitors them, and sends updates to the
+//! processes that monitor groups.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -24,9 +24,9 @@ pub(super) struct Server<G: Group> {
     table: Arc<Table<G>>,
     _publication: Publication,
     members: HashMap<Pid, Member<G>>,
-    /// What each monitor is on: a group, or, if `None`, all of them.
+    /// The group of each monitor; `None` if it monitors all groups.
     monitors: HashMap<MonitorRef, Option<Arc<G>>>,
-    /// The same the other way round, with the processes that are to be told.
+    /// The same the other way round, with the processes that get the updates.
     audiences: HashMap<Option<Arc<G>>, BTreeMap<MonitorRef, Pid>>,
 }
 
@@ -34,12 +34,12 @@ pub(super) struct Server<G: Group> {
 #[derive(Debug)]
 struct Member<G> {
     monitor: MonitorRef,
-    /// How often it is in which.
+    /// The groups it is in, and how often it has joined each.
     groups: HashMap<Arc<G>, usize>,
 }
 
 impl<G: Group> GenServer for Server<G> {
-    /// Its name.
+    /// The name of the scope.
     type Args = Arc<str>;
 
     fn init(name: Arc<str>) -> InitResult<Server<G>> {
@@ -92,7 +92,7 @@ impl<G: Group> Server<G> {
         true
     }
 
-    /// Returns whether there was one.
+    /// Returns whether the process was a member.
     fn end_membership(&mut self, pid: Pid, group: &Arc<G>) -> bool {
         let Some(member) = self.members.get_mut(&pid) else { return false };
         let Entry::Occupied(mut times) = member.groups.entry(Arc::clone(group)) else {
@@ -109,7 +109,7 @@ impl<G: Group> Server<G> {
         true
     }
 
-    /// A member has ended, or a process that monitors.
+    /// Removes a member that has ended, or the monitor of a process that has ended.
     fn process_ended(&mut self, monitor: MonitorRef, pid: Pid) {
         if self.forget(monitor) {
             return;
@@ -132,7 +132,7 @@ impl<G: Group> Server<G> {
         GroupMonitorRef(monitor)
     }
 
-    /// Returns whether there was such a monitor.
+    /// Removes a monitor. Returns whether it existed.
     fn forget(&mut self, monitor: MonitorRef) -> bool {
         let Some(group) = self.monitors.remove(&monitor) else { return false };
         if let Entry::Occupied(mut audience) = self.audiences.entry(group) {

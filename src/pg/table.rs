@@ -1,4 +1,4 @@
-//! Which processes are in which groups: written by the scope's process, read by everyone.
+//! The members of groups: written by the scope's process, read by all processes.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -17,14 +17,14 @@ use super::Group;
 /// The groups of a scope.
 pub(super) struct Table<G> {
     hasher: RandomState,
-    /// By their hashes, under each of which there is one, as a rule. So neither `Hash` nor `Eq` nor
-    /// any other code of the program runs under the lock.
+    /// Keyed by the hashes of their names; usually one group has each hash. So neither `Hash` nor
+    /// `Eq` nor any other code of the program runs under the lock.
     groups: RwLock<HashMap<u64, Vec<Members<G>>>>,
 }
 
 struct Members<G> {
     group: Arc<G>,
-    /// In the order in which they have joined. Never empty.
+    /// In the order in which they have joined; never empty.
     pids: Arc<Vec<Pid>>,
 }
 
@@ -47,7 +47,8 @@ impl<G: Group> fmt::Debug for Table<G> {
 }
 
 impl<G: Group> Table<G> {
-    /// The members of a group, also those that have ended and have still to leave.
+    /// Returns the members of a group, including those that have ended and have not been removed
+    /// yet.
     pub(super) fn members<Q>(&self, group: &Q) -> Vec<Pid>
     where
         G: Borrow<Q>,
@@ -56,18 +57,18 @@ impl<G: Group> Table<G> {
         self.find(group).map_or_else(Vec::new, |members| members.pids.to_vec())
     }
 
-    /// The groups that have members that are alive.
+    /// Returns the groups that have members that are alive.
     pub(super) fn groups(&self) -> Vec<Arc<G>> {
         let is_there = |it: &Members<G>| it.pids.iter().any(|pid| process::is_alive(*pid));
         self.entries().into_iter().filter(is_there).map(|it| it.group).collect()
     }
 
-    /// All groups, and their members as [`members`](Self::members) tells them.
+    /// Returns all groups, and their members as [`members`](Self::members) does.
     pub(super) fn all(&self) -> Vec<(Arc<G>, Vec<Pid>)> {
         self.entries().into_iter().map(|it| (it.group, it.pids.to_vec())).collect()
     }
 
-    /// The group as the table knows it.
+    /// Returns the table's own `Arc` of the group, if it has the group.
     pub(super) fn known(&self, group: &G) -> Option<Arc<G>> {
         self.find(group).map(|members| members.group)
     }
@@ -78,45 +79,46 @@ impl<G: Group> Table<G> {
         Q: Hash + Eq + ?Sized,
     {
         let hash = self.hasher.hash_one(group);
-        let such = self.groups.read().get(&hash).cloned()?;
-        such.into_iter().find(|members| G::borrow(&members.group) == group)
+        let same_hash = self.groups.read().get(&hash).cloned()?;
+        same_hash.into_iter().find(|members| G::borrow(&members.group) == group)
     }
 
     fn entries(&self) -> Vec<Members<G>> {
         self.groups.read().values().flatten().cloned().collect()
     }
 
-    /// Adds processes, of which there is at least one, to a group: to a new one, if it is not the
-    /// very one that the table [knows](Self::known).
+    /// Adds processes, at least one, to a group: to a new one, if `group` is not the same `Arc`
+    /// that the table [has](Self::known).
     pub(super) fn add(&self, group: &Arc<G>, pids: &[Pid]) {
         let hash = self.hasher.hash_one(&**group);
         let mut groups = self.groups.write();
-        let such = groups.entry(hash).or_default();
-        match such.iter_mut().find(|it| Arc::ptr_eq(&it.group, group)) {
+        let same_hash = groups.entry(hash).or_default();
+        match same_hash.iter_mut().find(|it| Arc::ptr_eq(&it.group, group)) {
             Some(members) => Arc::make_mut(&mut members.pids).extend(pids),
-            None => such.push(Members { group: Arc::clone(group), pids: Arc::new(pids.to_vec()) }),
+            None => {
+                same_hash.push(Members { group: Arc::clone(group), pids: Arc::new(pids.to_vec()) })
+            }
         }
     }
 
-    /// Takes processes out of a group that the table knows, each once: the last time that it is
-    /// there.
+    /// Removes processes from a group that the table has, each once: its last place.
     pub(super) fn remove(&self, group: &Arc<G>, pids: &[Pid]) {
         let hash = self.hasher.hash_one(&**group);
         let mut groups = self.groups.write();
-        let Entry::Occupied(mut such) = groups.entry(hash) else { return };
-        let place = such.get().iter().position(|it| Arc::ptr_eq(&it.group, group));
+        let Entry::Occupied(mut same_hash) = groups.entry(hash) else { return };
+        let place = same_hash.get().iter().position(|it| Arc::ptr_eq(&it.group, group));
         let Some(place) = place else { return };
-        let members = Arc::make_mut(&mut such.get_mut()[place].pids);
+        let members = Arc::make_mut(&mut same_hash.get_mut()[place].pids);
         for pid in pids {
             if let Some(last) = members.iter().rposition(|other| other == pid) {
                 members.remove(last);
             }
         }
         if members.is_empty() {
-            // The caller has the group still, so it is not dropped under the lock.
-            such.get_mut().swap_remove(place);
-            if such.get().is_empty() {
-                such.remove();
+            // The caller still has the group, so it is not dropped under the lock.
+            same_hash.get_mut().swap_remove(place);
+            if same_hash.get().is_empty() {
+                same_hash.remove();
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Work that several processes do at once for one that waits.
+//! Parallel work of several processes for one that waits.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::process::Builder;
 use crate::process::current::current;
 use crate::runtime::wait_graph::Cause;
 
-/// Has each piece of work done by a process that is linked to the caller, and waits for all.
-/// Nothing of them is left in the mailbox.
+/// Runs each piece of work in a process that is linked to the caller, and waits for all of them.
+/// Leaves none of their messages in the mailbox.
 pub(super) fn at_once<W>(work: impl Iterator<Item = W>) -> Result<(), ExitReason>
 where
     W: FnOnce() + Send + 'static,

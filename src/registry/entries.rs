@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use crate::id::Pid;
 
-/// What a process has under a key.
+/// The entry of a process under a key.
 #[derive(Debug)]
 pub(super) struct Entry<V> {
     pub(super) pid: Pid,
@@ -24,7 +24,7 @@ impl<V> Clone for Entry<V> {
     }
 }
 
-/// A key with its hash, and what there is under it: most have one entry.
+/// A key with its hash and its entries; most keys have one.
 #[derive(Debug)]
 struct OfKey<K, V> {
     hash: u64,
@@ -32,8 +32,8 @@ struct OfKey<K, V> {
     entries: SmallVec<[Entry<V>; 1]>,
 }
 
-/// Values and keys are never dropped here, as that may run the program's code: what is removed is
-/// returned.
+/// The entries of one partition. Values and keys are never dropped here, as that may run the
+/// program's code: removed entries are returned.
 #[derive(Debug)]
 pub(super) struct Entries<K, V> {
     hasher: RandomState,
@@ -46,7 +46,7 @@ pub(super) struct Entries<K, V> {
 pub(super) type Removed<K, V> = (Arc<K>, Entry<V>);
 
 impl<K: Eq + Hash, V> Entries<K, V> {
-    /// No entries, whose keys have the hashes of `hasher`.
+    /// Creates an empty partition, which hashes its keys by `hasher`.
     pub(super) fn new(hasher: RandomState) -> Entries<K, V> {
         let (by_key, by_pid) = (HashTable::new(), HashMap::new());
         Entries { hasher, by_key, by_pid }
@@ -64,7 +64,7 @@ impl<K: Eq + Hash, V> Entries<K, V> {
         self.by_key.find_mut(self.hasher.hash_one(key), |it| *it.key == *key)
     }
 
-    /// The entries of a key with this hash.
+    /// Returns the entries of a key with this hash.
     #[inline]
     pub(super) fn get(&self, hash: u64, key: &K) -> &[Entry<V>] {
         self.of_key(hash, key).map_or(&[], |it| it.entries.as_slice())
@@ -74,7 +74,7 @@ impl<K: Eq + Hash, V> Entries<K, V> {
         self.of_key_mut(key)?.entries.iter_mut().find(|entry| entry.pid == pid)
     }
 
-    /// The keys of a process, each as often as it has entries there.
+    /// Returns the keys of a process, each as often as the process has entries there.
     pub(super) fn keys_of(&self, pid: Pid) -> Vec<Arc<K>> {
         let keys = self.by_pid.get(&pid).into_iter().flatten();
         keys.flat_map(|(key, count)| std::iter::repeat_n(key, *count)).cloned().collect()
@@ -88,19 +88,19 @@ impl<K: Eq + Hash, V> Entries<K, V> {
         self.by_key.iter().flat_map(|of| of.entries.iter().map(move |it| (&of.key, it)))
     }
 
-    /// Takes everything out.
+    /// Takes out all entries.
     pub(super) fn take_all(&mut self) -> Entries<K, V> {
         let hasher = self.hasher.clone();
         mem::replace(self, Entries::new(hasher))
     }
 
-    /// Everything, with the keys.
+    /// Returns all entries, with their keys.
     pub(super) fn into_all(self) -> Vec<Removed<K, V>> {
         self.iter().map(|(key, entry)| (Arc::clone(key), entry.clone())).collect()
     }
 
-    /// Adds an entry behind the others of its key. Its process and the others share one key: so
-    /// whoever is given a removed entry has the last one.
+    /// Adds an entry behind the others of its key. All places share one `Arc` of the key: so the
+    /// caller that gets the last removed entry drops the key.
     pub(super) fn add(&mut self, key: &Arc<K>, entry: Entry<V>) {
         let hash = self.hasher.hash_one(&**key);
         let pid = entry.pid;
@@ -118,14 +118,14 @@ impl<K: Eq + Hash, V> Entries<K, V> {
         *self.by_pid.entry(pid).or_default().entry(key).or_default() += 1;
     }
 
-    /// Removes those entries of a process under a key that are such.
+    /// Removes the entries of a process under a key for which `predicate` is true.
     pub(super) fn remove(
         &mut self,
         pid: Pid,
         key: &K,
-        is_such: impl Fn(&Entry<V>) -> bool,
+        predicate: impl Fn(&Entry<V>) -> bool,
     ) -> Vec<Removed<K, V>> {
-        let removed = self.take(pid, key, is_such);
+        let removed = self.take(pid, key, predicate);
         let Some(keys) = self.by_pid.get_mut(&pid) else { return removed };
         if let Some(count) = keys.get_mut(key) {
             *count -= removed.len();
@@ -145,12 +145,12 @@ impl<K: Eq + Hash, V> Entries<K, V> {
         keys.keys().flat_map(|key| self.take(pid, key, |_| true)).collect()
     }
 
-    /// Takes entries of a process from under a key. The process still has the key then.
+    /// Takes out entries of a process under a key, but leaves the key in the list of the process.
     fn take(
         &mut self,
         pid: Pid,
         key: &K,
-        is_such: impl Fn(&Entry<V>) -> bool,
+        predicate: impl Fn(&Entry<V>) -> bool,
     ) -> Vec<Removed<K, V>> {
         let hash = self.hasher.hash_one(key);
         let Ok(mut occupied) = self.by_key.find_entry(hash, |it| *it.key == *key) else {
@@ -159,7 +159,7 @@ impl<K: Eq + Hash, V> Entries<K, V> {
         let OfKey { key, entries, .. } = occupied.get_mut();
         let mut taken = Vec::new();
         entries.retain(|entry| {
-            let is_taken = entry.pid == pid && is_such(entry);
+            let is_taken = entry.pid == pid && predicate(entry);
             if is_taken {
                 taken.push((Arc::clone(key), entry.clone()));
             }
@@ -171,7 +171,7 @@ impl<K: Eq + Hash, V> Entries<K, V> {
         taken
     }
 
-    /// Whether there is anything, on either side.
+    /// Whether there are neither keys nor processes.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.by_key.is_empty() && self.by_pid.is_empty()

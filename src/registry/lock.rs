@@ -1,5 +1,5 @@
-//! Locks of keys: who has one, and who waits for it. A value, which the server of a partition
-//! keeps.
+//! Locks of keys: which process holds each, and which wait for it. A value, which the server of a
+//! partition has.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -8,8 +8,8 @@ use crate::call::ReplyTo;
 use crate::id::{MonitorRef, Pid};
 use crate::user_code::Guarded;
 
-/// A key that is locked. It is dropped in a process that others rely on, whatever its destructor
-/// does.
+/// A key that is locked. It may be dropped in a partition's server, so panics of its destructor are
+/// caught.
 pub(super) type LockKey<K> = Guarded<K>;
 
 /// The locks of a partition.
@@ -19,18 +19,18 @@ pub(super) struct Locks<K> {
     waiting: HashMap<LockKey<K>, VecDeque<Client>>,
 }
 
-/// Who has a lock, and how often.
+/// The process that holds a lock, and how often it has locked it.
 #[derive(Debug)]
 struct Holder {
     client: Client,
     depth: usize,
 }
 
-/// Who has asked for a lock.
+/// A process that has asked for a lock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Client {
     pub(super) pid: Pid,
-    /// That tells if it ends.
+    /// Tells when it ends.
     pub(super) monitor: MonitorRef,
     pub(super) reply_to: ReplyTo<()>,
 }
@@ -41,7 +41,8 @@ impl<K> Default for Locks<K> {
     }
 }
 
-/// Who is to be told that it has its lock, and whose monitor is not needed any more.
+/// The effects of a change: the client that now holds the lock, and the client whose monitor is not
+/// needed any more.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     pub(super) granted: Option<Client>,
@@ -49,7 +50,7 @@ pub(super) struct Outcome {
 }
 
 impl<K: Clone + Eq + Hash> Locks<K> {
-    /// Gives a lock, now or later.
+    /// Grants a lock, now or later.
     pub(super) fn lock(&mut self, key: LockKey<K>, client: Client) -> Outcome {
         match self.holders.get_mut(&key) {
             None => {
@@ -67,7 +68,7 @@ impl<K: Clone + Eq + Hash> Locks<K> {
         }
     }
 
-    /// Takes a lock back, from who has it.
+    /// Releases a lock that `pid` holds.
     pub(super) fn unlock(&mut self, pid: Pid, key: &LockKey<K>) -> Outcome {
         let Some(holder) = self.holders.get_mut(key).filter(|it| it.client.pid == pid) else {
             return Outcome::default();
@@ -92,7 +93,7 @@ impl<K: Clone + Eq + Hash> Locks<K> {
         Some(client)
     }
 
-    /// Forgets who has ended. Returns who is to be told that it has a lock now.
+    /// Removes a client that has ended. Returns the client that holds its lock now.
     pub(super) fn ended(&mut self, monitor: MonitorRef) -> Option<Client> {
         let key = self.holders.iter().find(|(_, holder)| holder.client.monitor == monitor);
         if let Some(key) = key.map(|(key, _)| key.clone()) {

@@ -1,4 +1,5 @@
-//! What a registry shares with its users, and the servers that keep it tidy.
+//! The data that a registry shares with its users, and the servers that remove the entries of
+//! processes that have ended.
 
 use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet};
@@ -27,32 +28,32 @@ use super::entries::{Entries, Entry, Removed};
 use super::lock::{Client, LockKey, Locks, Outcome};
 use super::{Key, Keys, RegistryError, Value};
 
-/// To listeners: a process has registered.
+/// The message to listeners when a process has registered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Registered<K, V> {
-    /// The registry, by its name.
+    /// The name of the registry.
     pub registry: Arc<str>,
-    /// Under what.
+    /// The key.
     pub key: K,
-    /// Which process.
+    /// The process.
     pub pid: Pid,
-    /// With what.
+    /// The value.
     pub value: V,
 }
 
-/// To listeners: an entry is gone, as its process has removed it, or has ended, or as its partition
-/// has crashed.
+/// The message to listeners when an entry was removed: its process has unregistered or ended, or
+/// its partition has crashed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unregistered<K> {
-    /// The registry, by its name.
+    /// The name of the registry.
     pub registry: Arc<str>,
-    /// Under what.
+    /// The key.
     pub key: K,
-    /// Which process.
+    /// The process.
     pub pid: Pid,
 }
 
-/// What is read without asking.
+/// The data that is read without a call.
 pub(super) struct Shared<K, V> {
     pub(super) name: Arc<str>,
     pub(super) keys: Keys,
@@ -60,12 +61,13 @@ pub(super) struct Shared<K, V> {
     pub(super) listeners: Vec<Arc<str>>,
     pub(super) meta: Mutex<HashMap<String, Detail>>,
     hasher: RandomState,
-    /// Whether the registry has ended. Set before what is in it is dropped, each part under its
-    /// lock; so whoever adds something under that lock sees it, or what was added is dropped.
+    /// Whether the registry has ended. It is set before the contents are taken out, each part under
+    /// its lock; so a process that adds an entry under that lock either sees it, or has its entry
+    /// taken out.
     is_closed: AtomicBool,
 }
 
-/// Without what is kept in it: that may be much, and showing it is the program's code, which would
+/// Leaves out the contents: they may be large, and their `Debug` is the program's code, which would
 /// run while a partition is locked.
 impl<K, V> fmt::Debug for Shared<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,7 +84,7 @@ type Found<V> = SmallVec<[Entry<V>; 1]>;
 /// Some of the keys.
 pub(super) struct Partition<K, V> {
     entries: RwLock<Entries<K, V>>,
-    /// Who keeps it tidy.
+    /// The process that removes the entries of processes that have ended.
     server: Mutex<Option<Pid>>,
 }
 
@@ -108,14 +110,15 @@ impl<K: Key, V: Value> Shared<K, V> {
         self.partition_of(self.hasher.hash_one(key))
     }
 
-    /// Where keys with this hash are.
+    /// Returns the partition of the keys with this hash.
     #[inline]
     fn partition_of(&self, hash: u64) -> &Partition<K, V> {
         let number = usize::try_from(hash >> 32).unwrap_or(0) % self.partitions.len();
         &self.partitions[number]
     }
 
-    /// The registry has ended: drops what is in it, as others may know of it for longer.
+    /// Closes the registry when it has ended, and drops its contents, as handles may remember it
+    /// for longer.
     pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::SeqCst);
         for partition in &self.partitions {
@@ -131,7 +134,7 @@ impl<K: Key, V: Value> Shared<K, V> {
         self.is_closed.load(Ordering::SeqCst)
     }
 
-    /// The server of a partition, if it runs.
+    /// Returns the server of a partition, if it runs.
     fn server(&self, partition: &Partition<K, V>) -> Result<Pid, RegistryError> {
         let server = partition.server.lock().filter(|pid| process::is_alive(*pid));
         server.ok_or_else(|| RegistryError::NoRegistry(Arc::clone(&self.name)))
@@ -144,14 +147,14 @@ impl<K: Key, V: Value> Shared<K, V> {
         }
         let partition = self.partition(&key);
         let server = self.server(partition)?;
-        // First, so that nothing is left there whenever the caller ends.
+        // The link comes first, so that no entry is left whenever the caller ends.
         process::link(server);
         let (key, value) = (Arc::new(key), Arc::new(value));
         let entry = Entry { pid, value: Arc::clone(&value) };
         match partition.add(self, server, &key, entry) {
             Ok(stale) => {
                 self.tell_removed(&stale);
-                drop_each_caught(stale); // They were another's.
+                drop_each_caught(stale); // Values of other processes.
                 self.tell(|| Registered {
                     registry: Arc::clone(&self.name),
                     key: K::clone(&key),
@@ -171,12 +174,13 @@ impl<K: Key, V: Value> Shared<K, V> {
         }
     }
 
-    /// Removes the entries of `pid`, which is the caller, under a key, those whose value is such.
-    pub(super) fn unregister(&self, pid: Pid, key: &K, is_such: impl Fn(&V) -> bool) {
+    /// Removes the entries of `pid`, which is the caller, under a key for whose value `predicate`
+    /// is true.
+    pub(super) fn unregister(&self, pid: Pid, key: &K, predicate: impl Fn(&V) -> bool) {
         let partition = self.partition(key);
-        let mut such = self.lookup(key);
-        such.retain(|entry| entry.pid == pid && is_such(&entry.value));
-        let values: HashSet<*const V> = such.iter().map(|it| Arc::as_ptr(&it.value)).collect();
+        let mut matching = self.lookup(key);
+        matching.retain(|entry| entry.pid == pid && predicate(&entry.value));
+        let values: HashSet<*const V> = matching.iter().map(|it| Arc::as_ptr(&it.value)).collect();
         let is_removed = |entry: &Entry<V>| values.contains(&Arc::as_ptr(&entry.value));
         let removed = partition.entries.write().remove(pid, key, is_removed);
         self.tell_removed(&removed);
@@ -191,7 +195,7 @@ impl<K: Key, V: Value> Shared<K, V> {
         }
     }
 
-    /// Changes the value of the caller's entry under a key. Nobody else does.
+    /// Changes the value of the caller's entry under a key. No other process changes it.
     pub(super) fn update(
         &self,
         pid: Pid,
@@ -206,11 +210,11 @@ impl<K: Key, V: Value> Shared<K, V> {
         let entry = entries.get_mut(pid, key).ok_or(RegistryError::NotRegistered)?;
         let replaced = mem::replace(&mut entry.value, Arc::clone(&new));
         drop(entries);
-        drop(replaced); // Where no lock is held: `update` may have put it there.
+        drop(replaced); // While no lock is held: the value may be one that `update` has registered.
         Ok((new, old))
     }
 
-    /// The entries under a key of those that are alive.
+    /// Returns the entries under a key of processes that are alive.
     #[inline]
     pub(super) fn lookup(&self, key: &K) -> Found<V> {
         let hash = self.hasher.hash_one(key);
@@ -219,7 +223,7 @@ impl<K: Key, V: Value> Shared<K, V> {
         alive.cloned().collect()
     }
 
-    /// Who has the key, of those that are alive.
+    /// Returns the process that has the key, if it is alive.
     #[inline]
     pub(super) fn holder(&self, key: &K) -> Option<Pid> {
         let hash = self.hasher.hash_one(key);
@@ -227,7 +231,7 @@ impl<K: Key, V: Value> Shared<K, V> {
         entries.get(hash, key).iter().map(|entry| entry.pid).find(|pid| process::is_alive(*pid))
     }
 
-    /// All entries of those that are alive.
+    /// Returns all entries of processes that are alive.
     pub(super) fn entries(&self) -> Vec<(Arc<K>, Entry<V>)> {
         let mut all = Vec::new();
         for partition in &self.partitions {
@@ -254,7 +258,7 @@ impl<K: Key, V: Value> Shared<K, V> {
         self.partitions.iter().flat_map(keys).collect()
     }
 
-    /// Waits until the caller has the lock of a key.
+    /// Waits until the caller holds the lock of a key.
     pub(super) fn lock(&self, key: &K) -> Result<Locked<K, V>, RegistryError> {
         let server = ServerRef::from_pid(self.server(self.partition(key))?);
         let key = LockKey::new(key.clone());
@@ -269,7 +273,7 @@ impl<K: Key, V: Value> Shared<K, V> {
 
     fn tell<M: fmt::Debug + Send + 'static>(&self, message: impl Fn() -> M) {
         for listener in &self.listeners {
-            _ = process::send(listener, message()); // It may not be there now.
+            _ = process::send(listener, message()); // The listener may not run now.
         }
     }
 
@@ -285,8 +289,8 @@ impl<K: Key, V: Value> Shared<K, V> {
 }
 
 impl<K: Key, V: Value> Partition<K, V> {
-    /// Adds an entry of a process that is linked to `server`. Returns those that it takes the place
-    /// of, as their processes have ended.
+    /// Adds an entry of a process that is linked to `server`. Returns the entries that it replaces,
+    /// as their processes have ended.
     fn add(
         &self,
         shared: &Shared<K, V>,
@@ -295,8 +299,8 @@ impl<K: Key, V: Value> Partition<K, V> {
         entry: Entry<V>,
     ) -> Result<Vec<Removed<K, V>>, AddError> {
         let mut entries = self.entries.write();
-        // Under the lock: the server takes it to remove what was there before. So an entry is added
-        // only if somebody will hear of its end.
+        // Checked under the lock, which a new server takes to remove the old entries. So an entry
+        // is added only if a server will learn of its process's end.
         if *self.server.lock() != Some(server) || shared.is_closed() {
             return Err(AddError::Restarted);
         }
@@ -319,10 +323,10 @@ impl<K: Key, V: Value> Partition<K, V> {
     }
 }
 
-/// Why an entry is not added.
+/// The reason for which an entry is not added.
 #[derive(Debug, PartialEq)]
 enum AddError {
-    /// This process has the key.
+    /// Another process, or the same, has the key.
     Taken(Pid),
     /// The process of the entry has ended.
     CallerEnded,
@@ -330,10 +334,10 @@ enum AddError {
     Restarted,
 }
 
-/// A lock that is given back when this is dropped.
+/// A lock that is released when this is dropped.
 pub(super) struct Locked<K: Key, V: Value> {
     server: ServerRef<PartitionServer<K, V>>,
-    /// Taken when this is dropped, where the program's code must not run: not even to clone it.
+    /// Taken by `drop`, which must not run the program's code: not even to clone the key.
     key: Option<LockKey<K>>,
 }
 
@@ -359,7 +363,7 @@ impl<K: Key, V: Value> GenServer for PartitionServer<K, V> {
     fn init((shared, number): Self::Args) -> InitResult<PartitionServer<K, V>> {
         process::set_trap_exit(true);
         let partition = &shared.partitions[number];
-        // Of one that has crashed: those who had registered there are told by their links.
+        // Entries of a server that has crashed. Their processes have received its exit signal.
         let left = {
             let mut entries = partition.entries.write();
             *partition.server.lock() = Some(process::self_pid());
@@ -373,7 +377,7 @@ impl<K: Key, V: Value> GenServer for PartitionServer<K, V> {
 
     fn handle_info(&mut self, message: Message) -> CastResult<PartitionServer<K, V>> {
         match message.downcast::<Exit>() {
-            // As a signal of its own making it does not say that a process has ended.
+            // Sent by the process itself with `process::exit`, so it has not ended.
             Ok(exit) if process::is_alive(exit.from) => {}
             Ok(exit) => {
                 let partition = &self.shared.partitions[self.number];
@@ -419,7 +423,7 @@ impl<K: Key, V: Value> HandleCall<Lock<K>> for PartitionServer<K, V> {
     }
 }
 
-/// From this process.
+/// Releases the lock of a key that this process holds.
 #[derive(Debug)]
 struct Unlock<K>(Pid, LockKey<K>);
 

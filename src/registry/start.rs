@@ -16,9 +16,9 @@ use crate::supervisor::{Child, ChildSpec, ChildType, Strategy, Supervisor, Super
 use super::partition::{PartitionServer, Shared};
 use super::{Key, Keys, Registry, Value};
 
-/// A registry to be started.
+/// Describes a registry to be started.
 #[derive(Clone)]
-#[must_use = "it is to be started"]
+#[must_use = "a registry does nothing until it is started"]
 pub struct Start<K, V> {
     registry: Registry<K, V>,
     keys: Keys,
@@ -45,39 +45,40 @@ impl<K: Key, V: Value> Start<K, V> {
         Start { registry, keys, partitions: 1, intensity, listeners, meta }
     }
 
-    /// Sets how many partitions it has: how many processes can register at the same time without
+    /// Sets the number of partitions: that many processes can register at the same time without
     /// waiting for each other. Default: 1.
     ///
     /// # Panics
     ///
-    /// If it is zero.
+    /// Panics if it is zero.
     pub fn partitions(mut self, partitions: usize) -> Start<K, V> {
         assert!(partitions > 0, "a registry has at least one partition");
         self.partitions = partitions;
         self
     }
 
-    /// Allows at most `restarts` restarts of partitions in any `period`. With the next one the
+    /// Allows at most `restarts` restarts of partitions in any `period`. When one more is due, the
     /// registry ends. Default: 3 in 5 s.
     pub fn intensity(mut self, restarts: usize, period: Duration) -> Start<K, V> {
         self.intensity = (restarts, period);
         self
     }
 
-    /// Has the process that is registered as `name` told of each entry that comes and goes, by
-    /// [`Registered`](super::Registered) and [`Unregistered`](super::Unregistered).
+    /// Adds a listener: the process that is registered as `name` receives a
+    /// [`Registered`](super::Registered) for each entry that is added, and an
+    /// [`Unregistered`](super::Unregistered) for each one that is removed.
     ///
-    /// A process tells itself what it does, after it has done it, and the registry tells what goes
-    /// with a process. So of one process all is told in order, and of two who have the same key
-    /// one after the other maybe not: the pid says whose entry it was. One that is killed in
-    /// registering may tell nothing of it; that its entry is gone is told all the same. When the
-    /// registry is stopped, nothing is told.
+    /// A process sends these messages itself, after it has registered or unregistered; when it
+    /// ends, the registry sends them. So the messages about one process arrive in order, but not
+    /// always those about two processes that have the same key one after the other: the pid says
+    /// whose entry it was. A process that is killed while it registers may send no `Registered`;
+    /// the `Unregistered` is sent all the same. When the registry is stopped, no messages are sent.
     pub fn listener(mut self, name: impl Into<Arc<str>>) -> Start<K, V> {
         self.listeners.push(name.into());
         self
     }
 
-    /// Keeps something with the registry from the start: see [`Registry::meta`].
+    /// Stores metadata with the registry from the start: see [`Registry::meta`].
     pub fn meta<T>(mut self, name: impl Into<String>, meta: T) -> Start<K, V>
     where
         T: fmt::Debug + PartialEq + Send + Sync + 'static,
@@ -86,7 +87,7 @@ impl<K: Key, V: Value> Start<K, V> {
         self
     }
 
-    /// Starts it, linked to the caller.
+    /// Starts the registry, linked to the caller.
     ///
     /// Elixir: [`Registry.start_link/1`](https://hexdocs.pm/elixir/Registry.html#start_link/1).
     ///
@@ -98,7 +99,7 @@ impl<K: Key, V: Value> Start<K, V> {
         self.start_supervisor().map(|_| registry)
     }
 
-    /// The spec by which a supervisor starts it, called by its name.
+    /// Returns a child spec by which a supervisor starts the registry. Its id is the name.
     pub fn child_spec(self) -> ChildSpec<SupervisorRef> {
         let id = self.registry.name.to_string();
         ChildSpec::new(id, move || self.clone().start_supervisor())
@@ -111,7 +112,7 @@ impl<K: Key, V: Value> Start<K, V> {
         SupervisorRef::start(type_name::<Registry<K, V>>(), init, options)
     }
 
-    /// The partitions and their supervisor, which is the caller.
+    /// Publishes the registry, and returns the supervisor that the calling process becomes.
     fn supervisor(self) -> Supervisor {
         let Start { registry, keys, partitions, intensity, listeners, meta } = self;
         let shared =
@@ -124,8 +125,8 @@ impl<K: Key, V: Value> Start<K, V> {
     }
 }
 
-/// What goes with a partition that has crashed: as in Elixir, where of a unique registry alone the
-/// processes of a partition have entries in others.
+/// Returns which partitions are restarted with one that has crashed. As in Elixir, where only in a
+/// unique registry the processes of one partition have entries in others.
 fn strategy(keys: Keys) -> Strategy {
     match keys {
         Keys::Unique => Strategy::OneForAll,
@@ -133,10 +134,11 @@ fn strategy(keys: Keys) -> Strategy {
     }
 }
 
-/// Where the supervisor keeps what closes the registry when it ends, in its dictionary.
+/// The key in the supervisor's process dictionary of the value that closes the registry when the
+/// supervisor ends.
 const CLOSES: &str = "procession::registry";
 
-/// Those who have found the registry remember it for longer than there is any.
+/// Closes the registry, as handles that have found it remember it for longer than it exists.
 #[derive(Debug)]
 struct ClosedWhenDropped<K: Key, V: Value>(Arc<Shared<K, V>>);
 

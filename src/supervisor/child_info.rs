@@ -1,39 +1,39 @@
-//! Children, as a supervisor shows them.
+//! The children of a supervisor, as its clients see them.
 
 use crate::id::Pid;
 use crate::process;
 
 use super::{ChildType, Policy};
 
-/// What has become of a child.
+/// The state of a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChildState {
-    /// It runs.
+    /// The child runs, as this process.
     Running(Pid),
-    /// It could not be started again, and will be tried again.
+    /// The last restart has failed, and another one will be tried.
     Restarting,
-    /// It has ended, was stopped, or has chosen not to start.
+    /// The child has exited, was stopped, or has chosen not to start.
     Stopped,
 }
 
 impl ChildState {
-    /// The process, if it runs.
+    /// Returns the process, if the child runs.
     pub fn pid(self) -> Option<Pid> {
         if let ChildState::Running(pid) = self { Some(pid) } else { None }
     }
 }
 
-/// A child, as [`which_children`](super::SupervisorOf::which_children) shows it.
+/// A child, as [`which_children`](super::SupervisorOf::which_children) returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChildInfo {
-    /// Which it is. Of children without an order, what their specs are called, which plays no role.
+    /// The id in its spec. It identifies the child, unless the children have no order.
     pub id: String,
-    /// What has become of it.
+    /// Whether it runs.
     pub state: ChildState,
-    /// What it is.
+    /// Whether it is a worker or a supervisor.
     pub child_type: ChildType,
-    /// How often it was started again after it had failed.
+    /// How often it was restarted after it had failed.
     pub restarts: u64,
 }
 
@@ -44,17 +44,18 @@ impl ChildInfo {
     }
 }
 
-/// How many children there are, as [`count_children`](super::SupervisorOf::count_children) says.
+/// The numbers of children, as [`count_children`](super::SupervisorOf::count_children) returns
+/// them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Children, whether they run or not; 1 if all are made by one template.
+    /// All children, whether they run or not; 1 if all are made by one template.
     pub specs: usize,
-    /// Those that run.
+    /// The children that run.
     pub active: usize,
-    /// Those that are supervisors, whether they run or not.
+    /// The children that are supervisors, whether they run or not.
     pub supervisors: usize,
-    /// Those that are workers, whether they run or not.
+    /// The children that are workers, whether they run or not.
     pub workers: usize,
 }
 

@@ -1,4 +1,4 @@
-//! The children of a supervisor, in the order in which they were started.
+//! Children with ids and an order: that in which they were started.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,7 +7,7 @@ use crate::id::Pid;
 use super::ChildState;
 use super::child_spec::Spec;
 
-/// The place of a child among its siblings: one that was added later comes later.
+/// The place of a child among its siblings: a child that was added later comes later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place(u64);
 
@@ -15,9 +15,9 @@ pub(crate) struct Place(u64);
 pub(crate) struct OrderedChild {
     pub(crate) spec: Spec,
     state: ChildState,
-    /// Its last process, if it has failed, and was not started again.
+    /// Its last process, if it has failed and was not restarted.
     failed: Option<Pid>,
-    /// How often it was started again.
+    /// How often it was restarted.
     pub(crate) restarts: u64,
 }
 
@@ -38,19 +38,19 @@ impl OrderedChild {
         self.state
     }
 
-    /// Whether its end counts for the supervisor's, and is still to come.
+    /// Whether it is significant and has not exited for good.
     pub(crate) fn is_significant(&self) -> bool {
         self.spec.policy.significant && self.state != ChildState::Stopped
     }
 
-    /// Its process, or the one that has failed and is to be replaced.
+    /// Returns its process, or the one that has failed and is to be replaced.
     pub(crate) fn last_pid(&self) -> Option<Pid> {
         self.state.pid().or(self.failed)
     }
 }
 
 impl ChildList {
-    /// Adds a child after the others, which has not started.
+    /// Adds a child after the others, as one that does not run.
     pub(crate) fn add(&mut self, spec: Spec) -> Place {
         let place = Place(self.next);
         self.next += 1;
@@ -73,7 +73,7 @@ impl ChildList {
         }
     }
 
-    /// Takes note that a child has failed, and is about to be started again.
+    /// Marks a child as failed and about to be restarted.
     pub(crate) fn set_failed(&mut self, place: Place) {
         let last = self.get(place).and_then(OrderedChild::last_pid);
         self.set_state(place, ChildState::Stopped);
@@ -105,13 +105,13 @@ impl ChildList {
         self.by_pid.get(&pid).copied()
     }
 
-    /// The children from `first` on, in their order; all of them from `None` on.
+    /// Returns the children from `first` on, in their order; all children if it is `None`.
     pub(crate) fn places_from(&self, first: Option<Place>) -> Vec<Place> {
         let first = first.unwrap_or(Place(0));
         self.children.range(first..).map(|(place, _)| *place).collect()
     }
 
-    /// The children, in their order.
+    /// Returns the children, in their order.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &OrderedChild> {
         self.children.values()
     }

@@ -1,4 +1,4 @@
-//! What a supervisor knows of a child: how to start it, when to restart it, how to stop it.
+//! Child specs: how a supervisor starts a child, when it restarts it, how it stops it.
 
 use std::any::Any;
 use std::any::type_name;
@@ -12,48 +12,49 @@ use crate::id::Pid;
 use crate::process;
 use crate::user_code::{Guarded, drop_caught};
 
-/// How long a worker has to end before it is killed, unless it is told otherwise, as in OTP.
+/// The default time that a worker has to shut down before it is killed, as in OTP.
 const WORKER_SHUTDOWN: Duration = Duration::from_secs(5);
 
-/// When a child that has ended is started again.
+/// Says when a child that has exited is restarted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Restart {
-    /// Always.
+    /// It is always restarted.
     #[default]
     Permanent,
-    /// If it has ended abnormally: with a reason that is not
+    /// It is restarted if it has exited abnormally: with a reason that is not
     /// [orderly](crate::ExitReason::is_orderly).
     Transient,
-    /// Never. The supervisor forgets it when it has ended.
+    /// It is never restarted. The supervisor forgets it when it has exited.
     Temporary,
 }
 
-/// How a supervisor stops a child.
+/// Says how a supervisor stops a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shutdown {
-    /// It is killed at once.
+    /// The child is killed at once.
     BrutalKill,
-    /// It is told to [shut down](crate::ExitReason::Shutdown), and killed if it has not ended after
-    /// this time.
+    /// The child is told to [shut down](crate::ExitReason::Shutdown), and killed if it has not
+    /// exited after this time.
     Timeout(Duration),
-    /// It is told to shut down, and has all the time that it takes: for a supervisor.
+    /// The child is told to shut down, and the supervisor waits without limit: for a child that is
+    /// a supervisor.
     Infinity,
 }
 
-/// What a child is.
+/// Says whether a child is a worker or a supervisor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ChildType {
-    /// It does the work.
+    /// The child does work.
     #[default]
     Worker,
-    /// It has children of its own.
+    /// The child is a supervisor and has children of its own.
     Supervisor,
 }
 
-/// What a start function gives its supervisor: a process that is linked to it, and what else the
-/// one who asks for the child is to get.
+/// The result of a start function: it tells the supervisor which process, linked to it, it has
+/// started, and is returned to the client that asked for the child.
 pub trait Child: Send + 'static {
-    /// The process.
+    /// Returns the process.
     fn child_pid(&self) -> Pid;
 }
 
@@ -69,17 +70,17 @@ impl<S: GenServer> Child for ServerRef<S> {
     }
 }
 
-/// A process and a word about it: OTP's `{ok, Pid, Info}`.
+/// A process with additional information: OTP's `{ok, Pid, Info}`.
 impl<C: Child, I: Send + 'static> Child for (C, I) {
     fn child_pid(&self) -> Pid {
         self.0.child_pid()
     }
 }
 
-/// How a supervisor starts, restarts and stops one child.
+/// Describes how a supervisor starts, restarts and stops one child.
 ///
-/// A server gives its own, by [`Supervised::child_spec`], which can be adjusted; any other process
-/// gets one by [`new`](Self::new).
+/// [`Supervised::child_spec`] makes the spec of a server, which can be adjusted;
+/// [`new`](Self::new) makes one for any other process.
 ///
 /// OTP: [child specifications](https://www.erlang.org/doc/system/sup_princ.html#child-specification).
 ///
@@ -101,31 +102,32 @@ impl<C: Child, I: Send + 'static> Child for (C, I) {
 /// assert_eq!(spec.policy().id, "printer");
 /// ```
 ///
-/// One for children that are all started with something of their own, of type `A`, is a
+/// A spec for any number of children, each started with its own arguments of type `A`, is a
 /// [template](Self::template).
-#[must_use = "a supervisor is to have it"]
+#[must_use = "a child spec does nothing until a supervisor gets it"]
 pub struct ChildSpec<C = Pid, A = ()> {
     policy: Policy,
-    /// `None` until it is said: what it is by default depends on the type.
+    /// `None` until it is set: the default depends on the type of the child.
     shutdown: Option<Shutdown>,
     start: StartFunction<C, A>,
 }
 
 pub(crate) type StartFunction<C, A> = Arc<dyn Fn(A) -> Result<C, StartError> + Send + Sync>;
 
-/// What a [`ChildSpec`] says, but for how the child is started.
+/// All parts of a [`ChildSpec`] but the start function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
-    /// Tells the child from its siblings.
+    /// Identifies the child among its siblings.
     pub id: String,
-    /// When it is started again. Default: [`Restart::Permanent`].
+    /// When the child is restarted. Default: [`Restart::Permanent`].
     pub restart: Restart,
-    /// How it is stopped. Default: it has five seconds; a supervisor has all the time it takes.
+    /// How the child is stopped. Default: a timeout of five seconds; for a supervisor, no limit.
     pub shutdown: Shutdown,
-    /// What it is. Default: [`ChildType::Worker`].
+    /// Whether the child is a worker or a supervisor. Default: [`ChildType::Worker`].
     pub child_type: ChildType,
-    /// Whether its end counts for [`AutoShutdown`](super::AutoShutdown). Default: it does not.
+    /// Whether the exit of the child counts for [`AutoShutdown`](super::AutoShutdown). Default: it
+    /// does not.
     pub significant: bool,
 }
 
@@ -146,9 +148,9 @@ impl<C, A> fmt::Debug for ChildSpec<C, A> {
 }
 
 impl<C: Child> ChildSpec<C> {
-    /// A permanent worker that `start` starts, called `id`.
+    /// Creates the spec of a permanent worker with the id `id` that `start` starts.
     ///
-    /// `start` runs in the supervisor's process, and must link what it starts to that, as
+    /// `start` runs in the supervisor's process, and must link the process that it starts to it, as
     /// `start_link` functions do.
     pub fn new(
         id: impl Into<String>,
@@ -159,7 +161,7 @@ impl<C: Child> ChildSpec<C> {
 }
 
 impl<C: Child> ChildSpec<C> {
-    /// A child that is registered as what it is called.
+    /// Creates the spec of a child whose registered name is its id.
     pub(crate) fn named(
         name: impl Into<String>,
         start: impl Fn(StartOptions) -> Result<C, StartError> + Send + Sync + 'static,
@@ -170,10 +172,10 @@ impl<C: Child> ChildSpec<C> {
 }
 
 impl<C: Child, A> ChildSpec<C, A> {
-    /// What children are made of that `start` starts, each with what it is given: for
+    /// Creates a template for children that `start` starts, each with its own arguments: for
     /// [`Supervisor::simple_one_for_one`](super::Supervisor::simple_one_for_one).
     ///
-    /// Else as [`new`](ChildSpec::new).
+    /// Otherwise as [`new`](ChildSpec::new).
     pub fn template(
         id: impl Into<String>,
         start: impl Fn(A) -> Result<C, StartError> + Send + Sync + 'static,
@@ -190,8 +192,8 @@ impl<C: Child, A> ChildSpec<C, A> {
 }
 
 impl<C: Child, A: Clone + Send + Sync + 'static> ChildSpec<C, A> {
-    /// The spec of a child that is made of this, started with `args`; `note` is told of each
-    /// process.
+    /// Creates the spec of the child that this template makes from `args`. `note` is called with
+    /// each process that is started.
     pub(crate) fn instance(
         &self,
         id: String,
@@ -210,31 +212,31 @@ impl<C: Child, A: Clone + Send + Sync + 'static> ChildSpec<C, A> {
 }
 
 impl<C, A> ChildSpec<C, A> {
-    /// Sets what tells it from its siblings.
+    /// Sets the id, which identifies the child among its siblings.
     pub fn id(mut self, id: impl Into<String>) -> ChildSpec<C, A> {
         self.policy.id = id.into();
         self
     }
 
-    /// Sets when it is started again.
+    /// Sets when the child is restarted.
     pub fn restart(mut self, restart: Restart) -> ChildSpec<C, A> {
         self.policy.restart = restart;
         self
     }
 
-    /// Sets how it is stopped.
+    /// Sets how the child is stopped.
     pub fn shutdown(mut self, shutdown: Shutdown) -> ChildSpec<C, A> {
         self.shutdown = Some(shutdown);
         self
     }
 
-    /// Sets what it is.
+    /// Sets whether the child is a worker or a supervisor.
     pub fn child_type(mut self, child_type: ChildType) -> ChildSpec<C, A> {
         self.policy.child_type = child_type;
         self
     }
 
-    /// Sets whether its end counts for [`AutoShutdown`](super::AutoShutdown).
+    /// Sets whether the exit of the child counts for [`AutoShutdown`](super::AutoShutdown).
     pub fn significant(mut self, significant: bool) -> ChildSpec<C, A> {
         self.policy.significant = significant;
         self
@@ -244,7 +246,7 @@ impl<C, A> ChildSpec<C, A> {
         Arc::clone(&self.start)
     }
 
-    /// What it says, with all defaults.
+    /// Returns all parts but the start function, with the defaults filled in.
     pub fn policy(&self) -> Policy {
         let default = match self.policy.child_type {
             ChildType::Worker => Shutdown::Timeout(WORKER_SHUTDOWN),
@@ -254,15 +256,15 @@ impl<C, A> ChildSpec<C, A> {
     }
 }
 
-/// A child spec for a supervisor, to which all children are the same.
+/// A child spec without its types, as a supervisor keeps it.
 #[derive(Clone)]
 pub(crate) struct Spec {
     pub(crate) policy: Policy,
-    /// `None` once it is not needed any more: what it keeps may be large.
+    /// `None` once it is not needed any more: the captured arguments may be large.
     start: Option<Arc<dyn Fn() -> Result<StartedChild, StartError> + Send + Sync>>,
 }
 
-/// A child that was just started, and what is for who has asked for it.
+/// A started child, and the value that `start_child` returns.
 pub(crate) struct StartedChild {
     pub(crate) pid: Pid,
     pub(crate) child: Guarded<Box<dyn Any + Send>>,
@@ -281,7 +283,7 @@ impl<C: Child> From<ChildSpec<C>> for Spec {
 }
 
 impl Spec {
-    /// Of a child that `start` starts with `args`, time and again.
+    /// Creates the spec of a child that `start` starts with `args`, each time anew.
     pub(crate) fn new<C: Child, A: Clone + Send + Sync + 'static>(
         policy: Policy,
         start: StartFunction<C, A>,
@@ -294,14 +296,14 @@ impl Spec {
         Spec { policy, start: Some(Arc::new(start)) }
     }
 
-    /// Starts the child. A panic there is a failure as any other.
+    /// Starts the child. A panic of the start function is a failure like any other.
     pub(crate) fn start(&self) -> Result<StartedChild, StartError> {
-        let start = self.start.as_ref().expect("it was not dropped, as it may be needed");
+        let start = self.start.as_ref().expect("forgotten only if never used again");
         let outcome = process::catch(|| start());
         outcome.unwrap_or_else(|reason| Err(StartError::Failed(reason)))
     }
 
-    /// Drops what a child is started with that is never started again.
+    /// Drops the start function of a child that is never restarted.
     pub(crate) fn forget_start_if_temporary(&mut self) {
         if self.policy.restart == Restart::Temporary {
             drop_caught(self.start.take());
@@ -311,15 +313,15 @@ impl Spec {
 
 impl Drop for Spec {
     fn drop(&mut self) {
-        // What the function keeps is no reason for a supervisor to fail.
+        // A panic while the captured values are dropped must not end the supervisor.
         drop_caught(self.start.take());
     }
 }
 
-/// A server that a supervisor can start: every one.
+/// Makes child specs of servers. Every server has it.
 pub trait Supervised: GenServer {
-    /// A permanent worker, started with `args` each time, whose id is the name of the server's
-    /// type.
+    /// Returns the spec of a permanent worker that is started with `args` each time. Its id is the
+    /// name of the server's type.
     fn child_spec(args: Self::Args) -> ChildSpec<ServerRef<Self>>
     where
         Self::Args: Clone + Sync,
@@ -327,15 +329,15 @@ pub trait Supervised: GenServer {
         Self::child_spec_with(move || args.clone())
     }
 
-    /// As [`child_spec`](Self::child_spec), for arguments that are made anew each time.
+    /// Returns a [`child_spec`](Self::child_spec) whose arguments are made anew each time.
     fn child_spec_with(
         args: impl Fn() -> Self::Args + Send + Sync + 'static,
     ) -> ChildSpec<ServerRef<Self>> {
         ChildSpec::new(type_name::<Self>(), move || Self::start_link(args()))
     }
 
-    /// As [`child_spec`](Self::child_spec), for a server that is registered as `name`, which is its
-    /// id, too.
+    /// Returns a [`child_spec`](Self::child_spec) by which the server is registered as `name`,
+    /// which is also its id.
     fn named_child_spec(name: impl Into<String>, args: Self::Args) -> ChildSpec<ServerRef<Self>>
     where
         Self::Args: Clone + Sync,
@@ -343,7 +345,7 @@ pub trait Supervised: GenServer {
         ChildSpec::named(name, move |options| Self::start_link_with(args.clone(), options))
     }
 
-    /// What servers are made of that are all started with arguments of their own: for
+    /// Returns a template for servers that are each started with their own arguments: for
     /// [`Supervisor::simple_one_for_one`](super::Supervisor::simple_one_for_one).
     fn child_template() -> ChildSpec<ServerRef<Self>, Self::Args> {
         ChildSpec::template(type_name::<Self>(), Self::start_link)
@@ -352,7 +354,7 @@ pub trait Supervised: GenServer {
 
 impl<S: GenServer> Supervised for S {}
 
-/// What is wrong with a child spec, or with what a supervisor was told.
+/// A mistake in a child spec or in the flags of a supervisor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SpecError {

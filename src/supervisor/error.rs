@@ -1,4 +1,4 @@
-//! Why a supervisor does not do what it is asked.
+//! The error that a supervisor's requests return.
 
 use std::error::Error;
 use std::fmt;
@@ -8,29 +8,30 @@ use crate::id::Pid;
 
 use super::SpecError;
 
-/// Error returned from what a supervisor is asked.
+/// Error returned from the requests to a supervisor.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum SupervisorError {
-    /// There is a child with this id, which runs.
+    /// A child with this id already runs, as this process.
     AlreadyStarted(Pid),
-    /// There is a child with this id, which does not run.
+    /// A child with this id exists already, and does not run.
     AlreadyPresent,
-    /// The child spec is wrong.
+    /// The child spec has a mistake.
     Spec(SpecError),
     /// The child failed to start, for this reason.
     Failed(ExitReason),
-    /// The child has chosen not to start. Unless it is temporary, the supervisor keeps it.
+    /// The child has chosen not to start. The supervisor keeps its spec, unless the child is
+    /// temporary or has no id that identifies it.
     Ignored,
-    /// There are as many children as there may be.
+    /// The supervisor has as many children as it may have.
     MaxChildren,
-    /// There is no such child.
+    /// The supervisor has no such child.
     NotFound,
     /// The child runs.
     Running,
-    /// The child is about to be started again.
+    /// The child is about to be restarted.
     Restarting,
-    /// There was no answer.
+    /// The supervisor has not answered.
     Call(CallError),
 }
 

@@ -1,4 +1,4 @@
-//! What supervisors say of their children.
+//! The reports of a supervisor on its children.
 
 use crate::exit::ExitReason;
 use crate::gen_server::StartError;
@@ -14,7 +14,7 @@ use crate::user_code::printed;
 
 use super::{Policy, SupervisorError};
 
-/// The calling supervisor, as reports show it.
+/// Returns the calling supervisor, as reports show it.
 pub(super) fn me() -> Object {
     let pid = process::self_pid();
     name_of(pid).map_or(Object::Pid(pid), Object::Name)
@@ -48,13 +48,13 @@ pub(crate) fn report_progress(policy: &Policy, pid: Pid) {
     }
 }
 
-/// That the restarts have become too many.
+/// Reports that the supervisor gives up, as there were too many restarts.
 pub(crate) fn report_giving_up(policy: &Policy, pid: Option<Pid>) {
     let reason = ExitReason::new("reached the maximum restart intensity");
     report_failure(Context::Shutdown, &reason, policy, pid);
 }
 
-/// Logs a message that no supervisor knows what to do with, and drops it.
+/// Logs a message that no supervisor expects, and drops it.
 pub(crate) fn report_unexpected(message: Message) {
     let text = printed(&message);
     let target = Kind::Supervisor.target();
@@ -62,7 +62,7 @@ pub(crate) fn report_unexpected(message: Message) {
     drop_caught(message);
 }
 
-/// Why a start failed.
+/// Returns the reason for which a start failed.
 pub(crate) fn reason_of(error: StartError) -> ExitReason {
     match error {
         StartError::Failed(reason) => reason,
@@ -75,7 +75,7 @@ pub(crate) fn reason_of(error: StartError) -> ExitReason {
     }
 }
 
-/// The same, for who has asked for the child.
+/// Returns the same for the client that asked for the child.
 pub(crate) fn start_error(error: StartError) -> SupervisorError {
     match error {
         StartError::AlreadyStarted(pid) => SupervisorError::AlreadyStarted(pid),

@@ -1,13 +1,13 @@
 //! Restart intensity: how many restarts a supervisor makes before it gives up.
 //!
-//! A sliding window. It owns no clock: the caller says what time it is.
+//! A sliding window. It has no clock: the caller passes the time.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::SpecError;
 
-/// At most so many restarts within any period.
+/// Allows at most `max` restarts within any `period`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Intensity {
     pub(crate) max: usize,
@@ -15,13 +15,13 @@ pub(crate) struct Intensity {
 }
 
 impl Intensity {
-    /// What a supervisor of OTP allows unless it is told otherwise.
+    /// The default of OTP's supervisors.
     pub(crate) const OTP: Intensity = Intensity { max: 1, period: Duration::from_secs(5) };
 
-    /// And one of Elixir.
+    /// The default of Elixir's supervisors.
     pub(crate) const ELIXIR: Intensity = Intensity { max: 3, period: Duration::from_secs(5) };
 
-    /// The same, unless it makes no sense.
+    /// Returns the intensity, unless its period is zero.
     pub(crate) fn checked(self) -> Result<Intensity, SpecError> {
         if self.period.is_zero() { Err(SpecError::ZeroPeriod) } else { Ok(self) }
     }
@@ -46,7 +46,7 @@ impl RestartWindow {
         RestartWindow { intensity, restarts: VecDeque::new() }
     }
 
-    /// Takes note of a restart at `now`.
+    /// Counts a restart at `now`, if it is within the limit.
     pub(crate) fn record(&mut self, now: Instant) -> Budget {
         let Intensity { max, period } = self.intensity;
         while self.restarts.front().is_some_and(|then| now.duration_since(*then) > period) {

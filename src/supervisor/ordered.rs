@@ -20,7 +20,7 @@ use super::{
     StartedChild, Strategy, Supervisor, SupervisorError,
 };
 
-/// The children, and what becomes of them.
+/// The children of a supervisor that have an order: starts, restarts and stops them.
 pub(crate) struct OrderedChildren {
     strategy: Strategy,
     auto_shutdown: AutoShutdown,
@@ -28,7 +28,7 @@ pub(crate) struct OrderedChildren {
     children: ChildList,
 }
 
-/// Which child could not be started, and why.
+/// A child that could not be started, and the reason.
 struct FailedStart {
     place: Place,
     reason: ExitReason,
@@ -53,7 +53,7 @@ impl OrderedChildren {
         Ok(this)
     }
 
-    /// Does what a message asks for. An error is the supervisor's own end.
+    /// Handles a message. An error is the reason for which the supervisor ends itself.
     pub(crate) fn handle(&mut self, message: Message) -> Result<(), ExitReason> {
         match Event::of(message) {
             // Exits of processes that are not children are ignored.
@@ -80,7 +80,8 @@ impl OrderedChildren {
         child.spec.policy.clone()
     }
 
-    /// Starts a child. One that chooses not to start is no error; a temporary one is forgotten.
+    /// Starts a child. If it chooses not to start, that is not an error; it is forgotten if it is
+    /// temporary.
     fn start_one(
         &mut self,
         place: Place,
@@ -103,8 +104,7 @@ impl OrderedChildren {
         }
     }
 
-    /// Starts all children from `first` on that are not running, in their order, up to one that
-    /// fails.
+    /// Starts all children from `first` on in their order, up to one that fails.
     fn start_from(&mut self, first: Option<Place>) -> Result<(), FailedStart> {
         for place in self.children.places_from(first) {
             if let Err(error) = self.start_one(place) {
@@ -134,7 +134,7 @@ impl OrderedChildren {
         self.forget(place);
     }
 
-    /// Takes note that a child does not run any more, nor will by itself.
+    /// Marks a child as stopped for good; removes it if it is temporary.
     fn forget(&mut self, place: Place) {
         match self.children.get(place).map(|child| child.spec.policy.restart) {
             Some(Restart::Temporary) => self.children.remove(place),
@@ -160,7 +160,7 @@ impl OrderedChildren {
         Ok(())
     }
 
-    /// Starts a child again that has ended, and those that go with it.
+    /// Restarts a child, and those that the strategy restarts with it.
     fn restart(&mut self, place: Place) -> Result<(), ExitReason> {
         if self.window.record(Instant::now()) == Budget::Exhausted {
             if let Some(child) = self.children.get(place) {
@@ -235,7 +235,7 @@ impl OrderedChildren {
         self.children.place_of_id(id).ok_or(SupervisorError::NotFound)
     }
 
-    /// The place of a child that does not run, nor is to be started again.
+    /// Returns the place of a child that neither runs nor is about to be restarted.
     fn find_stopped(&self, id: &str) -> Result<Place, SupervisorError> {
         let place = self.find(id)?;
         match self.children.get(place).map(OrderedChild::state) {

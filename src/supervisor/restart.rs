@@ -11,7 +11,7 @@ use crate::process;
 use super::failures::report_unexpected;
 use super::{AutoShutdown, Policy, Restart};
 
-/// What a supervisor does when a child has exited by itself.
+/// The response of a supervisor to the exit of a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OnExit {
     /// Whether it reports that the child has terminated.
@@ -36,8 +36,7 @@ impl Policy {
 }
 
 impl AutoShutdown {
-    /// Ends the supervisor, with the error, if that is due when a significant child is gone for
-    /// good.
+    /// Decides whether the supervisor ends, with this error, now that a significant child is gone.
     pub(crate) fn check(self, others_remain: impl FnOnce() -> bool) -> Result<(), ExitReason> {
         let is_due = match self {
             AutoShutdown::Never => false,
@@ -48,7 +47,7 @@ impl AutoShutdown {
     }
 }
 
-/// What a supervisor's mailbox brings, besides calls. `C` tells a child from its siblings.
+/// An event in a supervisor's mailbox, other than a request. `C` identifies a child.
 #[derive(Debug)]
 pub(crate) enum Event<C> {
     /// A linked process has exited.
@@ -61,13 +60,14 @@ pub(crate) enum Event<C> {
 #[derive(Debug)]
 struct RetryRestart<C>(C);
 
-/// Has the calling supervisor try again later, so that requests are answered in between.
+/// Sends the calling supervisor the message to try again later, so that it answers requests in
+/// between.
 pub(crate) fn retry_restart<C: fmt::Debug + Send + 'static>(child: C) {
     process::send(process::self_pid(), RetryRestart(child));
 }
 
 impl<C: 'static> Event<C> {
-    /// Returns what `message` brings. Reports and drops one that no supervisor expects.
+    /// Returns the event that `message` is. Logs and drops a message that no supervisor expects.
     pub(crate) fn of(message: Message) -> Option<Event<C>> {
         let message = match message.downcast::<Exit>() {
             Ok(exit) => return Some(Event::Exited(exit.from, exit.reason)),

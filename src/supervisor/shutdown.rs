@@ -23,25 +23,25 @@ pub(crate) struct Stopped {
     had_to_be_killed: bool,
 }
 
-/// A child that was told to end.
+/// A child that was told to exit.
 struct Ending {
     pid: Pid,
-    /// When it is killed.
+    /// When it is killed, unless it has exited.
     deadline: Option<Instant>,
     /// Its time is over.
     is_late: bool,
 }
 
-/// Stops children of the caller, all at once, each as is said, and waits until all are gone.
-/// Returns how each has ended. Nothing of them is left in the mailbox.
+/// Stops children of the caller, all at once, each as its `Shutdown` says, and waits until all have
+/// ended. Returns the exit reason of each. Leaves none of their messages in the mailbox.
 pub(crate) fn stop_all(
     children: impl IntoIterator<Item = (Pid, Shutdown)>,
 ) -> BTreeMap<Pid, Stopped> {
     let (since, now) = (process::mark(), Instant::now());
-    // A child may have removed the link, and would not be heard of.
+    // A child may have removed the link, and then its exit would go unnoticed.
     let watch = |(pid, shutdown)| (process::monitor(pid), pid, shutdown);
     let watched: Vec<_> = children.into_iter().map(watch).collect();
-    // Before any of them hears of it: if one then calls the caller, that call finds the cycle.
+    // Before any of them is told: if one then calls the caller, that call finds the cycle.
     let waiting = wait_for_ends(&watched);
     let mut ending: BTreeMap<MonitorRef, Ending> =
         watched.into_iter().map(|child| tell_to_end(child, now)).collect();
@@ -70,11 +70,11 @@ pub(crate) fn stop_all(
         }
     }
     drop(waiting);
-    // One that had ended before it was watched.
+    // A child that had ended before it was monitored: its `Exit` has the reason.
     let is_unclear = |pid: &Pid| downs[pid] == ExitReason::NoProc && !exits.contains_key(pid);
     let unclear = pids.iter().copied().filter(is_unclear).collect();
     own_reasons(unclear, &mut exits);
-    // The links stand until now: if the caller is killed before, its children are to hear of it.
+    // The links stay until now: if the caller is killed before, its children must learn of it.
     pids.iter().for_each(|pid| process::unlink(*pid));
     while process::receive_match_timeout(Duration::ZERO, |it| is_exit_of(&pids, it)).is_some() {}
     downs.extend(exits);
@@ -85,10 +85,10 @@ pub(crate) fn stop_all(
     downs.into_iter().map(stopped).collect()
 }
 
-/// Waits for the exits of children that have ended, which say why. `exits` gets the reasons.
+/// Waits for the `Exit`s of children that have ended, and adds their reasons to `exits`.
 fn own_reasons(mut unclear: BTreeSet<Pid>, exits: &mut BTreeMap<Pid, ExitReason>) {
     for pid in &unclear {
-        // It is there or on its way. If the child had removed the link there is none; then this
+        // The `Exit` is there or on its way, unless the child had removed the link; then this link
         // brings one.
         process::link(*pid);
     }
@@ -102,19 +102,19 @@ fn is_exit_of(pids: &BTreeSet<Pid>, message: &Message) -> bool {
     message.downcast_ref::<Exit>().is_some_and(|exit| pids.contains(&exit.from))
 }
 
-/// Keeps why a process has ended, as the first of its exits says. Returns which one.
+/// Adds the reason of the first `Exit` of each process to `exits`. Returns the process.
 fn note_exit(message: Message, exits: &mut BTreeMap<Pid, ExitReason>) -> Option<Pid> {
     let exit = message.downcast::<Exit>().ok()?;
     exits.entry(exit.from).or_insert(exit.reason);
     Some(exit.from)
 }
 
-/// As [`stop_all`], for one.
+/// Stops one child as [`stop_all`] does.
 pub(crate) fn stop_one(pid: Pid, shutdown: Shutdown) -> Stopped {
     stop_all([(pid, shutdown)]).remove(&pid).expect("it was told to end")
 }
 
-/// Says that the caller waits for those that end in their own time.
+/// Enters into the wait graph that the caller waits for the children that are not killed at once.
 fn wait_for_ends(watched: &[(MonitorRef, Pid, Shutdown)]) -> Option<Waiting> {
     let are_waited_for = watched.iter().filter(|(.., shutdown)| *shutdown != Shutdown::BrutalKill);
     let ends = are_waited_for.map(|(monitor, pid, _)| (*pid, monitor.id)).collect();
@@ -134,12 +134,12 @@ fn tell_to_end(
     (monitor, Ending { pid, deadline, is_late: false })
 }
 
-/// The first instant at which somebody is killed.
+/// Returns the first instant at which a child is killed.
 fn first_deadline(ending: &BTreeMap<MonitorRef, Ending>) -> Option<Instant> {
     ending.values().filter_map(|it| it.deadline).min()
 }
 
-/// Kills those that have had their time.
+/// Kills the children whose time is up.
 fn kill_late(ending: &mut BTreeMap<MonitorRef, Ending>) {
     let now = Instant::now();
     for Ending { pid, deadline, is_late } in ending.values_mut() {
@@ -150,7 +150,7 @@ fn kill_late(ending: &mut BTreeMap<MonitorRef, Ending>) {
     }
 }
 
-/// Says how a child that was stopped has ended, unless that is as it was to.
+/// Reports how a child that was stopped has ended, unless it has exited as its policy expects.
 pub(crate) fn report_stop(policy: &Policy, pid: Pid, stopped: &Stopped) {
     if is_expected(policy, &stopped.reason) {
         return;
@@ -161,7 +161,7 @@ pub(crate) fn report_stop(policy: &Policy, pid: Pid, stopped: &Stopped) {
     }
 }
 
-/// Whether a child that was stopped has ended as it was to.
+/// Whether a child that was stopped has exited as its policy expects.
 fn is_expected(policy: &Policy, reason: &ExitReason) -> bool {
     match (policy.shutdown, reason) {
         (Shutdown::BrutalKill, ExitReason::Killed)

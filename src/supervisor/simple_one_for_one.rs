@@ -1,4 +1,4 @@
-//! Supervisors whose children are all alike.
+//! Supervisors whose children are all made by one template: `simple_one_for_one`.
 
 use std::any::{Any, type_name};
 use std::fmt;
@@ -16,18 +16,18 @@ use super::{
     SupervisorOf,
 };
 
-/// A supervisor to be started whose children are all made by one template, each with arguments of
-/// its own, of type `A`: OTP's `simple_one_for_one`.
+/// Describes a supervisor whose children are all made by one template, each with its own arguments
+/// of type `A`: OTP's `simple_one_for_one`.
 ///
-/// Its children have no order: one that fails is restarted by itself, with the same arguments, and
-/// all are stopped at once. They are known by their pids.
+/// The children have no order: a child that fails is restarted alone, with the same arguments, and
+/// all children are stopped at once. They are identified by their pids.
 ///
-/// One that chooses not to start when it is restarted is forgotten; as in OTP it is not asked then
-/// whether a [significant](ChildSpec::significant) one was the last. OTP 25 keeps it as a child
-/// without a process; later ones forget it, too.
+/// A child that chooses not to start when it is restarted is forgotten. As in OTP, the supervisor
+/// does not check then whether it was the last [significant](ChildSpec::significant) one. OTP 25
+/// keeps it as a child without a process; later versions forget it, too.
 ///
-/// It restarts at most once in any five seconds, as OTP's, unless it is
-/// [told otherwise](Self::intensity).
+/// As in OTP, the supervisor restarts children at most once in any five seconds, unless
+/// [`intensity`](Self::intensity) sets another limit.
 ///
 /// ```
 /// use procession::prelude::*;
@@ -55,7 +55,7 @@ use super::{
 /// sessions.stop()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "it is to be started"]
+#[must_use = "a supervisor does nothing until it is started"]
 pub struct SimpleOneForOne<C, A> {
     template: ChildSpec<C, A>,
     intensity: Intensity,
@@ -79,14 +79,14 @@ impl<C, A> fmt::Debug for SimpleOneForOne<C, A> {
     }
 }
 
-/// A supervisor whose children are all alike, by pid or name.
+/// Refers, by pid or name, to a supervisor whose children are made by one template.
 pub type SimpleRef<C, A> = SupervisorOf<SimpleOneForOne<C, A>>;
 
 impl Supervisor {
-    /// Has children that are all made by `template`.
+    /// Creates a supervisor whose children are all made by `template`.
     ///
-    /// What all are to have, its function keeps; what each is to have is given to
-    /// [`start_child`](SupervisorOf::start_child).
+    /// The start function of the template captures what all children have in common; the arguments
+    /// of each are given to [`start_child`](SupervisorOf::start_child).
     pub fn simple_one_for_one<C, A>(template: ChildSpec<C, A>) -> SimpleOneForOne<C, A>
     where
         C: Child,
@@ -98,32 +98,33 @@ impl Supervisor {
 }
 
 impl<C: Child, A: Clone + Send + Sync + 'static> SimpleOneForOne<C, A> {
-    /// Allows at most `restarts` restarts in any `period`. With the next one the supervisor gives
-    /// up. Default: 1 in 5 s.
+    /// Allows at most `restarts` restarts in any `period`. When one more is due, the supervisor
+    /// gives up. Default: 1 in 5 s.
     pub fn intensity(mut self, restarts: usize, period: Duration) -> SimpleOneForOne<C, A> {
         self.intensity = Intensity { max: restarts, period };
         self
     }
 
-    /// Sets whether it ends when [significant](ChildSpec::significant) children have: either all
-    /// are, or none is. Default: it does not.
+    /// Sets whether the supervisor shuts down when [significant](ChildSpec::significant) children
+    /// have exited: either all children are significant, or none is. Default: it does not.
     pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> SimpleOneForOne<C, A> {
         self.auto_shutdown = auto_shutdown;
         self
     }
 
-    /// Starts it, linked to the caller.
+    /// Starts the supervisor, linked to the caller.
     ///
     /// # Errors
     ///
     /// [`StartError::Failed`] with a [`SpecError`](super::SpecError) if the period of the intensity
-    /// is zero, or its children are significant, but without an
-    /// [auto-shutdown](Self::auto_shutdown), or permanent. Else as a server.
+    /// is zero, or if the children are significant but permanent or without an
+    /// [auto-shutdown](Self::auto_shutdown). Otherwise as for any server.
     pub fn start_link(self) -> Result<SimpleRef<C, A>, StartError> {
         self.start_link_with(StartOptions::new())
     }
 
-    /// As [`start_link`](Self::start_link), with the options of a server: a name, for instance.
+    /// Starts it as [`start_link`](Self::start_link) does, with the options of a server: a name,
+    /// for instance.
     ///
     /// # Errors
     ///
@@ -142,12 +143,14 @@ impl<C: Child, A: Clone + Send + Sync + 'static> SimpleOneForOne<C, A> {
         )
     }
 
-    /// The spec by which another supervisor starts it: with all the time that it takes to end.
+    /// Returns a child spec by which another supervisor starts this one. It sets no limit on the
+    /// time that this supervisor takes to shut down.
     pub fn child_spec(self, id: impl Into<String>) -> ChildSpec<SimpleRef<C, A>> {
         ChildSpec::new(id, move || self.clone().start_link()).child_type(ChildType::Supervisor)
     }
 
-    /// As [`child_spec`](Self::child_spec), registered as `name`, which is its id, too.
+    /// Returns a [`child_spec`](Self::child_spec) by which this supervisor is registered as `name`,
+    /// which is also its id.
     pub fn named_child_spec(self, name: impl Into<String>) -> ChildSpec<SimpleRef<C, A>> {
         ChildSpec::named(name, move |options| self.clone().start_link_with(options))
             .child_type(ChildType::Supervisor)
@@ -172,7 +175,7 @@ impl<C: Child, A: Clone + Send + Sync + 'static> From<ChildSpec<C, A>> for Templ
     }
 }
 
-/// What only a supervisor can be asked whose children are all alike.
+/// Requests that only a supervisor of this kind answers.
 impl<C: Child, A: Clone + Send + Sync + 'static> SupervisorOf<SimpleOneForOne<C, A>> {
     /// Starts a child with `args`.
     ///
@@ -181,27 +184,28 @@ impl<C: Child, A: Clone + Send + Sync + 'static> SupervisorOf<SimpleOneForOne<C,
     /// # Errors
     ///
     /// - [`SupervisorError::Failed`], [`SupervisorError::AlreadyStarted`],
-    ///   [`SupervisorError::Ignored`] if it does not start. Nothing is kept of it.
+    ///   [`SupervisorError::Ignored`] if the child does not start; the supervisor forgets it.
     /// - [`SupervisorError::Call`] if there is no answer, or the supervisor is of another kind.
     pub fn start_child(&self, args: A) -> Result<C, SupervisorError> {
         let kind = SupervisorKind::of::<SimpleOneForOne<C, A>>();
         let child = self.ask(StartChildWith { kind, args: Box::new(args) })??;
-        Ok(*child.downcast().expect("it is what the start function returned"))
+        Ok(*child.downcast().expect("the reply is what the start function returned"))
     }
 
-    /// Stops the child whose process is `pid`, or was until it failed and could not be restarted
-    /// yet, and forgets it. Returns when it is gone; at once if `pid` has ended, whoever that was.
+    /// Stops the child with the process `pid`, or the one that had it and waits to be restarted,
+    /// and forgets the child. Returns when it has ended; at once if `pid` is any process that has
+    /// ended.
     ///
     /// OTP: [`supervisor:terminate_child/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#terminate_child/2).
     ///
     /// # Errors
     ///
-    /// [`SupervisorError::NotFound`] if `pid` is alive and no child, [`SupervisorError::Call`].
+    /// [`SupervisorError::NotFound`] if `pid` is alive and not a child; [`SupervisorError::Call`].
     pub fn terminate_child(&self, pid: Pid) -> Result<(), SupervisorError> {
         self.ask(TerminatePid(pid))?
     }
 
-    /// What the template says, if `pid` is that of a child, or has ended.
+    /// Returns the policy of the template, if `pid` is a child, or any process that has ended.
     ///
     /// OTP: [`supervisor:get_childspec/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#get_childspec/2).
     ///

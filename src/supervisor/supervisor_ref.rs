@@ -1,4 +1,4 @@
-//! How one speaks of a supervisor, and to it.
+//! References to supervisors, and the requests of their clients.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -18,12 +18,12 @@ use super::serve::{
 };
 use super::{Child, ChildInfo, ChildSpec, Counts, Policy, Supervisor, SupervisorError};
 
-/// A supervisor whose children have an order, by pid or name.
+/// Refers, by pid or name, to a supervisor whose children have ids and an order.
 pub type SupervisorRef = SupervisorOf<Supervisor>;
 
-/// A supervisor, by pid or name.
+/// Refers to a supervisor, by pid or name.
 ///
-/// `K` says of which kind: what it was started from, a [`Supervisor`], a
+/// `K` is its kind: the type from which it was started, a [`Supervisor`], a
 /// [`SimpleOneForOne`](super::SimpleOneForOne) or a
 /// [`DynamicSupervisor`](crate::dynamic_supervisor::DynamicSupervisor).
 pub struct SupervisorOf<K> {
@@ -81,14 +81,15 @@ impl<K> From<&SupervisorOf<K>> for Object {
     }
 }
 
-/// What a supervisor of any kind can be asked takes as long as it takes: a child may be slow to
-/// start, or to end.
+/// Requests that supervisors of every kind answer. They have no timeout, as a child may be slow to
+/// start or to exit.
 impl<K> SupervisorOf<K> {
     fn new(server: ServerRef<Supervising>) -> SupervisorOf<K> {
         SupervisorOf { server, kind: PhantomData }
     }
 
-    /// Starts a supervisor as `init` plans it; `module` is who is behind that.
+    /// Starts a supervisor as `init` describes it. `module` is the name of the type that has
+    /// `init`.
     pub(crate) fn start(
         module: &'static str,
         init: impl FnOnce() -> Result<Option<SupervisorPlan>, ExitReason> + Send + 'static,
@@ -98,28 +99,28 @@ impl<K> SupervisorOf<K> {
         Supervising::start_link_with(start, options).map(SupervisorOf::new)
     }
 
-    /// The supervisor whose process is `pid`.
+    /// Returns a reference to the supervisor with the process `pid`.
     pub fn from_pid(pid: Pid) -> SupervisorOf<K> {
         SupervisorOf::new(ServerRef::from_pid(pid))
     }
 
-    /// The supervisor that is registered as `name` at the time of each use.
+    /// Returns a reference to the supervisor that is registered as `name`, looked up at each use.
     pub fn named(name: impl Into<Arc<str>>) -> SupervisorOf<K> {
         SupervisorOf::new(ServerRef::named(name))
     }
 
-    /// The supervisor at an address of any kind: a name that a [registrar](crate::Registrar) keeps,
-    /// for instance, looked up at the time of each use.
+    /// Returns a reference to the supervisor at an address of any kind: a name in a
+    /// [registrar](crate::Registrar), for instance, looked up at each use.
     pub fn at(address: impl Into<Destination>) -> SupervisorOf<K> {
         SupervisorOf::new(ServerRef::at(address))
     }
 
-    /// The process: as it was given, or whoever has the name now.
+    /// Returns the pid: the one that was given, or that of the process that has the name now.
     pub fn pid(&self) -> Option<Pid> {
         self.server.pid()
     }
 
-    /// All children: the one that was added last first, if they have an order.
+    /// Returns all children. If they have an order, the child that was added last comes first.
     ///
     /// OTP: [`supervisor:which_children/1`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#which_children/1).
     ///
@@ -130,12 +131,12 @@ impl<K> SupervisorOf<K> {
         self.ask(WhichChildren)
     }
 
-    /// As [`which_children`](Self::which_children), for at most five seconds.
+    /// Returns [`which_children`](Self::which_children), with a timeout of five seconds.
     pub(super) fn which_children_soon(&self) -> Result<Vec<ChildInfo>, SupervisorError> {
         Ok(self.server.call(WhichChildren)?)
     }
 
-    /// How many children there are.
+    /// Returns the numbers of children.
     ///
     /// OTP: [`supervisor:count_children/1`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#count_children/1).
     ///
@@ -146,7 +147,8 @@ impl<K> SupervisorOf<K> {
         self.ask(CountChildren)
     }
 
-    /// Whose [`init`](super::Supervise::init) describes the supervisor, by the name of its type.
+    /// Returns the name of the type whose [`init`](super::Supervise::init) describes the
+    /// supervisor.
     ///
     /// OTP: [`supervisor:get_callback_module/1`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#get_callback_module/1).
     ///
@@ -157,9 +159,9 @@ impl<K> SupervisorOf<K> {
         self.ask(CallbackModule)
     }
 
-    /// Stops the supervisor with [`ExitReason::Normal`], and waits until it is gone, and its
-    /// children before it. A caller that is linked to it and traps exits finds its
-    /// [`Exit`](crate::Exit) in the mailbox.
+    /// Stops the supervisor with [`ExitReason::Normal`] and waits until it has ended, after its
+    /// children. A caller that is linked to it and traps exits finds its [`Exit`](crate::Exit) in
+    /// the mailbox.
     ///
     /// # Errors
     ///
@@ -168,7 +170,8 @@ impl<K> SupervisorOf<K> {
         self.server.stop()
     }
 
-    /// As [`stop`](Self::stop), with any reason, for at most `timeout`.
+    /// Stops the supervisor as [`stop`](Self::stop) does, with any reason, and waits for at most
+    /// `timeout`.
     ///
     /// # Errors
     ///
@@ -193,7 +196,7 @@ impl<K> SupervisorOf<K> {
     }
 }
 
-/// What only a supervisor can be asked whose children have an order.
+/// Requests that only a supervisor whose children have ids and an order answers.
 impl SupervisorOf<Supervisor> {
     /// Adds a child after the others, and starts it.
     ///
@@ -203,20 +206,21 @@ impl SupervisorOf<Supervisor> {
     ///
     /// - [`SupervisorError::AlreadyStarted`], [`SupervisorError::AlreadyPresent`] if there is a
     ///   child with this id.
-    /// - [`SupervisorError::Spec`] if it is significant where that makes no sense.
-    /// - [`SupervisorError::Failed`] if it does not start: then it was not added.
-    /// - [`SupervisorError::Ignored`] if it has chosen not to start.
+    /// - [`SupervisorError::Spec`] if the child is significant, but permanent or its supervisor has
+    ///   no auto-shutdown.
+    /// - [`SupervisorError::Failed`] if the child does not start: it is not added then.
+    /// - [`SupervisorError::Ignored`] if the child has chosen not to start.
     /// - [`SupervisorError::Call`] if there is no answer.
     pub fn start_child<C: Child>(&self, spec: ChildSpec<C>) -> Result<C, SupervisorError> {
         let child = self.ask(StartChild(spec.into()))??;
-        Ok(*child.downcast().expect("it is what the start function returned"))
+        Ok(*child.downcast().expect("the reply is what the start function returned"))
     }
 
-    /// Stops a child as its [`Shutdown`](super::Shutdown) says, and returns when it is gone. It
-    /// stays known, to be [restarted](Self::restart_child) or [deleted](Self::delete_child), unless
-    /// it is temporary.
+    /// Stops a child as its [`Shutdown`](super::Shutdown) says, and returns when it has ended. The
+    /// supervisor keeps its spec, to be [restarted](Self::restart_child) or
+    /// [deleted](Self::delete_child), unless the child is temporary.
     ///
-    /// One that does not run any more is no error.
+    /// It is not an error if the child does not run any more.
     ///
     /// OTP: [`supervisor:terminate_child/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#terminate_child/2).
     ///
@@ -227,8 +231,8 @@ impl SupervisorOf<Supervisor> {
         self.ask(TerminateChild(id.into()))?
     }
 
-    /// Starts a child that does not run, and returns its process: for a reference to the server,
-    /// there is [`ServerRef::from_pid`].
+    /// Starts a child that does not run, and returns its process. [`ServerRef::from_pid`] makes a
+    /// reference to a server of it.
     ///
     /// OTP: [`supervisor:restart_child/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#restart_child/2).
     ///
@@ -236,14 +240,14 @@ impl SupervisorOf<Supervisor> {
     ///
     /// - [`SupervisorError::Running`], [`SupervisorError::Restarting`],
     ///   [`SupervisorError::NotFound`].
-    /// - [`SupervisorError::Failed`], [`SupervisorError::Ignored`] if it does not start; it stays
-    ///   known.
+    /// - [`SupervisorError::Failed`], [`SupervisorError::Ignored`] if the child does not start; the
+    ///   supervisor keeps its spec.
     /// - [`SupervisorError::Call`] if there is no answer.
     pub fn restart_child(&self, id: impl Into<String>) -> Result<Pid, SupervisorError> {
         self.ask(RestartChild(id.into()))?
     }
 
-    /// Forgets a child that does not run.
+    /// Deletes the spec of a child that does not run.
     ///
     /// OTP: [`supervisor:delete_child/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#delete_child/2).
     ///
@@ -255,7 +259,7 @@ impl SupervisorOf<Supervisor> {
         self.ask(DeleteChild(id.into()))?
     }
 
-    /// What the supervisor was told of a child, with all defaults.
+    /// Returns the policy of a child, with the defaults filled in.
     ///
     /// OTP: [`supervisor:get_childspec/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#get_childspec/2).
     ///

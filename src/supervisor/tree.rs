@@ -1,4 +1,4 @@
-//! Supervision trees, as they are at one moment.
+//! Snapshots of supervision trees.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,11 +11,10 @@ use crate::process::Destination;
 
 use super::{ChildInfo, ChildState, ChildType, SupervisorError, SupervisorRef};
 
-/// A supervisor, or a child of one, and what is below it.
+/// A process in a supervision tree, and those below it.
 ///
-/// Printed, it is a line for each process, indented below its supervisor: what the supervisor calls
-/// it, the name it is registered under if that is another one, its pid or what has become of it,
-/// and how often it was started again.
+/// `Display` prints a line for each process, indented below its supervisor: its id, its registered
+/// name if that is another one, its pid or its state, and how often it was restarted.
 ///
 /// ```
 /// use procession::prelude::*;
@@ -47,26 +46,27 @@ use super::{ChildInfo, ChildState, ChildType, SupervisorError, SupervisorRef};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Tree {
-    /// What its supervisor calls it; `None` at the top.
+    /// Its id in its supervisor; `None` at the top.
     pub id: Option<String>,
-    /// What has become of it.
+    /// Whether it runs.
     pub state: ChildState,
-    /// Its registered name, if it runs.
+    /// Its registered name, if it runs and has one.
     pub name: Option<Arc<str>>,
-    /// What it is.
+    /// Whether it is a worker or a supervisor.
     pub child_type: ChildType,
-    /// How often its supervisor has started it again after it had failed.
+    /// How often its supervisor has restarted it after it had failed.
     pub restarts: u64,
-    /// What is below it, in the order in which it was started.
+    /// Its children, in the order in which they were started.
     pub children: Vec<Tree>,
-    /// Why it is not known what is below it, if it is a supervisor that does not say so.
+    /// The error for which its children are not known, if it is a supervisor that did not return
+    /// them.
     pub error: Option<SupervisorError>,
 }
 
-/// Looks at a supervisor, its children, their children, and so on.
+/// Returns the tree of a supervisor: its children, their children, and so on.
 ///
-/// Each supervisor is asked in turn, and has five seconds to answer. It is not one moment for all:
-/// what is started or ends meanwhile may be in it or not.
+/// Each supervisor is called in turn, with a timeout of five seconds. So the tree does not show one
+/// moment: processes that start or end meanwhile may be in it or not.
 ///
 /// # Errors
 ///
@@ -92,8 +92,8 @@ fn name_of(pid: Pid) -> Option<Arc<str>> {
     process::info(pid)?.name
 }
 
-/// What is below a supervisor; `seen` keeps one that is its own descendant from being looked at
-/// without end.
+/// Returns the children of a supervisor. `seen` ends the search at a supervisor that is its own
+/// descendant.
 fn children_of(pid: Pid, seen: &mut BTreeSet<Pid>) -> Result<Vec<Tree>, SupervisorError> {
     if !seen.insert(pid) {
         return Ok(Vec::new());
@@ -113,7 +113,7 @@ fn below(child: ChildInfo, seen: &mut BTreeSet<Pid>) -> Tree {
     };
     let (children, error) = match below {
         Ok(children) => (children, None),
-        // One that was made by hand: only itself knows what is below it.
+        // A supervisor that is not one of this crate's: its children are not known.
         Err(SupervisorError::Call(CallError::WrongServer { .. })) => (Vec::new(), None),
         Err(error) => (Vec::new(), Some(error)),
     };
@@ -121,13 +121,13 @@ fn below(child: ChildInfo, seen: &mut BTreeSet<Pid>) -> Tree {
 }
 
 impl Tree {
-    /// The tree as a graph in the language of [Graphviz](https://graphviz.org/doc/info/lang.html):
+    /// Returns the tree as a graph in the language of [Graphviz](https://graphviz.org/doc/info/lang.html):
     /// supervisors are boxes, workers are ellipses.
     pub fn dot(&self) -> impl fmt::Display + '_ {
         Dot(self)
     }
 
-    /// What it is called: by its supervisor, by itself.
+    /// Returns its id and its registered name, if they differ.
     fn title(&self) -> String {
         match (&self.id, &self.name) {
             (Some(id), Some(name)) if **id != **name => format!("{id} ({name})"),
@@ -137,7 +137,7 @@ impl Tree {
         }
     }
 
-    /// What there is to say besides.
+    /// Returns the rest of its line.
     fn notes(&self) -> Vec<String> {
         let mut notes = vec![match self.state {
             ChildState::Running(pid) => pid.to_string(),
@@ -176,7 +176,7 @@ impl fmt::Display for Dot<'_> {
     }
 }
 
-/// Writes a node, and what is below it; `count` is how many there were before. Returns which it is.
+/// Writes a node and those below it. `count` is the number of nodes before. Returns its number.
 fn node(f: &mut fmt::Formatter<'_>, tree: &Tree, count: &mut usize) -> Result<usize, fmt::Error> {
     let this = *count;
     *count += 1;
@@ -193,7 +193,7 @@ fn node(f: &mut fmt::Formatter<'_>, tree: &Tree, count: &mut usize) -> Result<us
     Ok(this)
 }
 
-/// As it stands in a string of that language.
+/// Returns the text as the contents of a string of that language.
 fn quoted(text: String) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"")
 }

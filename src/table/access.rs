@@ -1,7 +1,7 @@
-//! What is done to the rows of a table, a lock at a time. Each step returns what is to be dropped
-//! to where no lock is held.
+//! Steps on the rows of a table, one lock at a time. Each step returns the values to be dropped, so
+//! that the caller drops them while no lock is held.
 //!
-//! What is to be put is guarded until it is: the caller may be one that is to end, and unwind.
+//! A value that is to be put is guarded until it is, as the caller may be about to end, and unwind.
 
 use std::borrow::Borrow;
 use std::hash::Hash;
@@ -14,10 +14,10 @@ use super::rights::Access;
 use super::rows::{Bounds, Rows, Stored};
 use super::{Key, Kind, Row, TableError};
 
-/// What has come of a change of a value where it is.
+/// The result of changing a value in place.
 pub(super) enum InPlace<K, V, R> {
     Changed(R),
-    /// Somebody has the row, which therefore stays as it is.
+    /// The row is shared, and stays as it is.
     Shared(Row<K, V>),
 }
 
@@ -31,7 +31,7 @@ pub(super) enum Existing {
 }
 
 impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
-    /// Lets `look` see a part.
+    /// Calls `look` with a part.
     fn read<R>(
         &self,
         access: Access,
@@ -42,7 +42,7 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         Ok(look(&part.rows))
     }
 
-    /// Lets `change` change a part.
+    /// Calls `change` with a part.
     fn write<R>(
         &self,
         index: usize,
@@ -62,14 +62,14 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         self.read(access, self.shards.index(hash), |rows| rows.get(hash, key).cloned())
     }
 
-    /// Puts a row. Returns the one whose place it has taken.
+    /// Puts a row. Returns the row that it has replaced.
     pub(super) fn put(&self, row: Row<K, V>) -> Result<Option<Stored<K, V>>, TableError> {
         let new = self.shards.stored(row);
         let (index, new) = (self.shards.index(new.hash), Guarded::new(new));
         self.write(index, |rows| rows.put(new.into_inner()))
     }
 
-    /// Puts a row, unless there is one with its key: then it comes back.
+    /// Puts a row, unless there is one with its key: then the new row is returned.
     pub(super) fn put_new(&self, row: Row<K, V>) -> Result<Option<Stored<K, V>>, TableError> {
         let new = self.shards.stored(row);
         let (index, new) = (self.shards.index(new.hash), Guarded::new(new));
@@ -108,11 +108,11 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         self.write(self.shards.index(hash), |rows| rows.remove(hash, key))
     }
 
-    /// Puts `new` into the place of `old`, which has the same key, if that is still there.
+    /// Replaces `old` by `new`, which has the same key, if `old` is still there.
     pub(super) fn replace(&self, old: &Row<K, V>, new: &Row<K, V>) -> Result<bool, TableError> {
         let hash = self.shards.hash(old.key());
         self.write(self.shards.index(hash), |rows| match rows.get_mut(hash, old.key()) {
-            // Nothing is dropped here, as the caller has the old one, too.
+            // Nothing is dropped here, as the caller has the old row, too.
             Some(row) if row.is(old) => {
                 *row = new.clone();
                 true
@@ -131,8 +131,8 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         Ok(removed.is_some())
     }
 
-    /// Removes a row that was found, if `is_it` says so of it; or else of the one that has taken
-    /// its place by then.
+    /// Removes the row `found`, if `is_it` returns `true` for it; tries again if the row was
+    /// replaced by then.
     pub(super) fn remove_if(
         &self,
         mut found: Option<Row<K, V>>,
@@ -147,8 +147,8 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         Ok(false)
     }
 
-    /// Puts what `next` makes of a row that was found into its place; or else what it makes of the
-    /// one that has taken its place by then. Returns what it has put.
+    /// Replaces the row `found` by one with the value that `next` returns for it; tries again if
+    /// the row was replaced by then. Returns the new row.
     pub(super) fn replace_if(
         &self,
         mut found: Option<Row<K, V>>,
@@ -165,7 +165,7 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         Ok(None)
     }
 
-    /// Changes a value where it is, unless somebody has its row. `None` if there is none.
+    /// Changes a value in place, unless its row is shared. Returns `None` if there is no such row.
     pub(super) fn change_in_place<Q, R>(
         &self,
         key: &Q,
@@ -186,14 +186,14 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         })
     }
 
-    /// Leaves the table empty. Returns what was in it.
+    /// Empties the table. Returns the rows that were in it.
     pub(super) fn take_all(&self) -> Result<Vec<Rows<K, V>>, TableError> {
         let lock = || self.shards.write_all();
         Ok(self.granted(Access::Write, lock, |parts| parts.any().rights)?.take())
     }
 
     pub(super) fn len(&self) -> Result<usize, TableError> {
-        // Anybody may know; but there must be a table.
+        // Every process may know the size, but the table must exist.
         let sizes = |index| {
             let part =
                 self.granted(Access::Info, || self.shards.read(index), |part| part.rights)?;
@@ -202,7 +202,7 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         (0..self.shards.count()).map(sizes).sum()
     }
 
-    /// Looks into a table with an order.
+    /// Calls `look` with the rows of an ordered table.
     pub(super) fn look<R>(&self, look: impl FnOnce(&Rows<K, V>) -> R) -> Result<R, TableError> {
         let seen = self.read(Access::Read, 0, look)?;
         match self.shards.kind {
@@ -211,8 +211,8 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         }
     }
 
-    /// Hands the rows within the bounds, or all of a table without an order, to `each`, which may
-    /// take its time: no lock is held then.
+    /// Calls `each` with the rows within the bounds, or with all rows of a table without an order.
+    /// No lock is held then.
     pub(super) fn scan<Q>(
         &self,
         access: Access,

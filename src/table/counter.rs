@@ -2,15 +2,15 @@
 
 use super::TableError;
 
-/// An integer, as the value of a table, to be counted with.
+/// A type of values that are counters: any integer type.
 pub trait Counter: Copy + Ord + Send + Sync + sealed::Sealed + 'static {
-    /// The sum, if its type has it.
+    /// Returns the sum, if it is within the range of the type.
     #[doc(hidden)]
     fn plus(self, n: i64) -> Option<Self>;
 }
 
 mod sealed {
-    #[expect(unnameable_types, reason = "nobody else is to implement it")]
+    #[expect(unnameable_types, reason = "only this module implements it")]
     pub trait Sealed {}
 }
 
@@ -42,8 +42,7 @@ macro_rules! counters_by_size {
 
 counters_by_size! { isize usize }
 
-/// How a counter is to be changed by
-/// [`update_counter_with`](super::Table::update_counter_with).
+/// Describes how [`update_counter_with`](super::Table::update_counter_with) changes a counter.
 ///
 /// ```
 /// use procession::table::{Increment, Table};
@@ -67,34 +66,35 @@ pub struct Increment<V> {
 }
 
 impl<V: Counter> Increment<V> {
-    /// Adds `n`, which may be negative.
+    /// Creates an increment that adds `n`, which may be negative.
     pub fn by(n: i64) -> Increment<V> {
         Increment { by: n, threshold: None, default: None }
     }
 
-    /// A counter that would become larger than `threshold`, or smaller, if what is added is
-    /// negative, is set to `value`.
+    /// Sets a threshold: a counter that would become larger than `threshold`, or smaller if the
+    /// increment is negative, is set to `value` instead.
     pub fn threshold(mut self, threshold: V, value: V) -> Increment<V> {
         self.threshold = Some((threshold, value));
         self
     }
 
-    /// A key that is not there is put, as if it were there with `value`. Default: that is an error.
+    /// Sets a default: a counter that does not exist is incremented from `value`. Without a
+    /// default, that is an error.
     pub fn default(mut self, value: V) -> Increment<V> {
         self.default = Some(value);
         self
     }
 
-    /// The value of a counter that is not there.
+    /// Returns the first value of a counter that does not exist.
     pub(super) fn first(self) -> Result<V, TableError> {
         self.apply(self.default.ok_or(TableError::NoSuchKey)?)
     }
 
-    /// What follows `value`.
+    /// Returns the value that follows `value`.
     pub(super) fn apply(self, value: V) -> Result<V, TableError> {
         match (value.plus(self.by), self.threshold) {
             (Some(sum), Some((threshold, _))) if !self.exceeds(sum, threshold) => Ok(sum),
-            // What its type has no room for is beyond any threshold.
+            // A sum out of the range of the type is beyond any threshold.
             (_, Some((_, value))) => Ok(value),
             (Some(sum), None) => Ok(sum),
             (None, None) => Err(TableError::Overflow),

@@ -1,4 +1,4 @@
-//! How processes speak of a table, and use it.
+//! The functions by which processes make, find and use tables.
 
 use std::any::{Any, type_name};
 use std::borrow::{Borrow, Cow};
@@ -17,25 +17,25 @@ use super::rights::Access;
 use super::rows::Bounds;
 use super::{Counter, Heir, Increment, Key, Row, Table, TableError, TableInfo, TableOptions};
 
-/// No bounds.
+/// Returns the bounds of all keys.
 fn everywhere<'a, Q: ?Sized>() -> Bounds<'a, Q> {
     (Bound::Unbounded, Bound::Unbounded)
 }
 
-/// Making, finding and ending tables.
+/// Functions that make, find and delete tables.
 impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
-    /// Makes a table of the caller's: hashed, protected, without a name and an heir.
+    /// Makes a table that the caller owns: hashed, protected, without a name and an heir.
     ///
     /// OTP: [`ets:new/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#new/2).
     ///
     /// # Errors
     ///
-    /// [`TableError::NoKeeper`] if the process could not be started that watches owners.
+    /// [`TableError::NoKeeper`] if the process that monitors the owners could not be started.
     pub fn new() -> Result<Table<K, V>, TableError> {
         Self::new_with(TableOptions::new())
     }
 
-    /// As [`new`](Self::new), with options.
+    /// Makes a table that the caller owns, with options.
     ///
     /// # Errors
     ///
@@ -44,13 +44,13 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         Core::create(options).map(Table::from)
     }
 
-    /// The table that has the name `name` at the time of each use.
+    /// Returns a handle to the table that has the name `name`, looked up at each use.
     pub fn named(name: impl Into<Arc<str>>) -> Table<K, V> {
         Table(At::Name(name.into()))
     }
 
-    /// The table that has the name `name` now, which is this one for good: looking the name up
-    /// takes a part of the time of each use.
+    /// Looks up the table that has the name `name` now. The handle refers to this table for good,
+    /// and saves the lookup at each use.
     ///
     /// OTP: [`ets:whereis/1`](https://www.erlang.org/doc/apps/stdlib/ets.html#whereis/1).
     ///
@@ -59,7 +59,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// [`TableError::NoSuchTable`], [`TableError::OtherTypes`].
     pub fn whereis(name: &str) -> Result<Table<K, V>, TableError> {
         let core = Self::find(name)?;
-        core.info()?; // Its owner may have ended.
+        core.info()?; // Settles the table, if its owner has ended.
         Ok(Table::from(core))
     }
 
@@ -67,7 +67,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         let no_such_table = || TableError::NoSuchTable { name: Some(Arc::from(name)) };
         let table = registry::named(name).ok_or_else(no_such_table)?;
         if !(&*table as &dyn Any).is::<Core<K, V>>() {
-            // Unless its owner has ended, and the table with it.
+            // Fails if the owner has ended, and the table with it.
             let TableInfo { types: found, .. } = table.info()?;
             return Err(TableError::OtherTypes { expected: type_name::<(K, V)>(), found });
         }
@@ -82,8 +82,8 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         }
     }
 
-    /// Deletes the table, for whoever may write it. Its values are dropped when this returns,
-    /// but for rows that others hold.
+    /// Deletes the table, if the caller may write. Its values have been dropped when this returns,
+    /// except those of rows that are shared.
     ///
     /// OTP: [`ets:delete/1`](https://www.erlang.org/doc/apps/stdlib/ets.html#delete/1).
     ///
@@ -95,7 +95,8 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     }
 
     /// Gives the table to `to`, which gets a [`Transferred`](super::Transferred) with `data`. Only
-    /// for the owner, which the caller is no more when this returns. Who is the heir stays.
+    /// the owner may do this; it does not own the table any more when this returns. The heir stays
+    /// the same.
     ///
     /// OTP: [`ets:give_away/3`](https://www.erlang.org/doc/apps/stdlib/ets.html#give_away/3).
     ///
@@ -109,11 +110,11 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         self.core()?.give_away(to, Detail::new(data))
     }
 
-    /// Has `pid` own the table when its owner has ended; it gets a
-    /// [`Transferred`](super::Transferred) with `data`. Only for the owner.
+    /// Makes `pid` the heir: it owns the table when the owner has ended, and gets a
+    /// [`Transferred`](super::Transferred) with `data`. Only the owner may do this.
     ///
-    /// It need not be alive now. If it is not then, or if it is the owner itself, the table is
-    /// deleted.
+    /// The heir need not be alive now. If it is not alive when the owner ends, or if it is the
+    /// owner itself, the table is deleted.
     ///
     /// OTP: [`ets:setopts/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#setopts/2) with
     /// `heir`.
@@ -128,7 +129,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         self.core()?.set_heir(Some(Heir { pid, data: Detail::new(data) }))
     }
 
-    /// Has the table deleted when its owner has ended. Only for the owner.
+    /// Removes the heir: the table is deleted when its owner ends. Only the owner may do this.
     ///
     /// # Errors
     ///
@@ -137,7 +138,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         self.core()?.set_heir(None)
     }
 
-    /// Looks at the table, which everybody may.
+    /// Returns information about the table. Every process may do this.
     ///
     /// OTP: [`ets:info/1`](https://www.erlang.org/doc/apps/stdlib/ets.html#info/1).
     ///
@@ -148,7 +149,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         self.core()?.info()
     }
 
-    /// How many rows it has, which everybody may know.
+    /// Returns the number of rows. Every process may do this.
     ///
     /// # Errors
     ///
@@ -158,9 +159,9 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     }
 }
 
-/// One row.
+/// Functions on one row.
 impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
-    /// Puts a row, in the place of one with the same key.
+    /// Inserts a row; replaces the one with the same key.
     ///
     /// OTP: [`ets:insert/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#insert/2).
     ///
@@ -171,8 +172,8 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         self.core()?.put(Row::new(key, value)).map(drop)
     }
 
-    /// Puts a row, unless there is one with the same key: then it returns `false`, and drops what
-    /// was to be put.
+    /// Inserts a row, unless there is one with the same key: then it returns `false`, and drops the
+    /// new row.
     ///
     /// OTP: [`ets:insert_new/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#insert_new/2).
     ///
@@ -183,7 +184,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         Ok(self.core()?.put_new(Row::new(key, value))?.is_none())
     }
 
-    /// The value of a key, cloned.
+    /// Returns a clone of the value of a key.
     ///
     /// OTP: [`ets:lookup/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#lookup/2).
     ///
@@ -199,7 +200,8 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         self.get_with(key, V::clone)
     }
 
-    /// What `look` makes of the value of a key: a part of it, for instance.
+    /// Calls `look` with the value of a key, and returns its result: a part of the value, for
+    /// instance.
     ///
     /// OTP: [`ets:lookup_element/3`](https://www.erlang.org/doc/apps/stdlib/ets.html#lookup_element/3).
     ///
@@ -218,7 +220,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         Ok(self.row(key)?.map(|row| look(&row)))
     }
 
-    /// The row of a key, as it is now.
+    /// Returns the row of a key, as it is now.
     ///
     /// # Errors
     ///
@@ -231,7 +233,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         self.core()?.find(Access::Read, key)
     }
 
-    /// Whether there is a row with the key.
+    /// Returns whether there is a row with the key.
     ///
     /// OTP: [`ets:member/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#member/2).
     ///
@@ -246,7 +248,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         Ok(self.row(key)?.is_some())
     }
 
-    /// Removes the row of a key. Returns whether there was one.
+    /// Deletes the row of a key. Returns whether there was one.
     ///
     /// OTP: [`ets:delete/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#delete/2).
     ///
@@ -261,8 +263,8 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         Ok(self.core()?.remove(key)?.is_some())
     }
 
-    /// Removes the row of a key if `is_it` says so of its value. Returns whether it did. `is_it` is
-    /// called again if the value is replaced meanwhile.
+    /// Deletes the row of a key if `is_it` returns `true` for its value. Returns whether it was
+    /// deleted. `is_it` is called again if the value is replaced meanwhile.
     ///
     /// OTP: [`ets:delete_object/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#delete_object/2).
     ///
@@ -282,7 +284,8 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         core.remove_if(core.find(Access::Write, key)?, |row| is_it(row))
     }
 
-    /// Removes the row of a key, and returns its value. Of several that take it, one gets it.
+    /// Deletes the row of a key and returns its value. If several processes take it at once, only
+    /// one gets it.
     ///
     /// OTP: [`ets:take/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#take/2).
     ///
@@ -298,7 +301,8 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         Ok(self.take_row(key)?.map(Row::into_value))
     }
 
-    /// As [`take`](Self::take), for values that cannot be cloned.
+    /// Deletes the row of a key and returns it, as [`take`](Self::take) does for values that can be
+    /// cloned.
     ///
     /// # Errors
     ///
@@ -311,8 +315,8 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         Ok(self.core()?.remove(key)?.map(|removed| removed.row))
     }
 
-    /// Replaces the value of a key by what `next` makes of it. Returns the row as it is then, or
-    /// `None` if there is none. `next` is called again if the value is replaced meanwhile.
+    /// Replaces the value of a key by the result of `next`. Returns the new row, or `None` if there
+    /// is no row with the key. `next` is called again if the value is replaced meanwhile.
     ///
     /// OTP: [`ets:update_element/3`](https://www.erlang.org/doc/apps/stdlib/ets.html#update_element/3).
     ///
@@ -332,8 +336,8 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         core.replace_if(core.find(Access::Write, key)?, |row| Some(next(row)))
     }
 
-    /// As [`update`](Self::update); a key that is not there is put, as if it were there with
-    /// `default`.
+    /// Replaces the value of a key as [`update`](Self::update) does; inserts the result of `next`
+    /// for `default` if there is no row with the key.
     ///
     /// OTP: [`ets:update_element/4`](https://www.erlang.org/doc/apps/stdlib/ets.html#update_element/4).
     ///
@@ -362,7 +366,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     }
 }
 
-/// Counters.
+/// Functions on counters.
 impl<K: Key, V: Counter> Table<K, V> {
     /// Adds `n` to the value of a key, and returns the sum.
     ///
@@ -370,7 +374,7 @@ impl<K: Key, V: Counter> Table<K, V> {
     ///
     /// # Errors
     ///
-    /// [`TableError::NoSuchKey`]; [`TableError::Overflow`], and the value stays.
+    /// [`TableError::NoSuchKey`]; [`TableError::Overflow`]: the value does not change then.
     pub fn update_counter<Q>(&self, key: &Q, n: i64) -> Result<V, TableError>
     where
         K: Borrow<Q>,
@@ -379,8 +383,8 @@ impl<K: Key, V: Counter> Table<K, V> {
         self.count(key, Increment::by(n))?.ok_or(TableError::NoSuchKey)
     }
 
-    /// As [`update_counter`](Self::update_counter); a key that is not there is put, as if it were
-    /// there with `default`.
+    /// Adds `n` to the value of a key, or to `default` if there is no row with the key, and returns
+    /// the sum.
     ///
     /// OTP: [`ets:update_counter/4`](https://www.erlang.org/doc/apps/stdlib/ets.html#update_counter/4).
     ///
@@ -391,7 +395,8 @@ impl<K: Key, V: Counter> Table<K, V> {
         self.update_counter_with(key, Increment::by(n).default(default))
     }
 
-    /// As [`update_counter`](Self::update_counter), with a threshold or a default.
+    /// Changes the value of a key by an increment, which may have a threshold or a default, and
+    /// returns the new value.
     ///
     /// # Errors
     ///
@@ -408,7 +413,7 @@ impl<K: Key, V: Counter> Table<K, V> {
         }
     }
 
-    /// Counts, if the key is there.
+    /// Changes a counter, if the key is there.
     fn count<Q>(&self, key: &Q, increment: Increment<V>) -> Result<Option<V>, TableError>
     where
         K: Borrow<Q>,
@@ -434,11 +439,11 @@ impl<K: Key, V: Counter> Table<K, V> {
     }
 }
 
-/// Many rows.
+/// Functions on many rows.
 impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
-    /// Puts rows, all at once: who finds one of them finds the others. (But see [what goes through
-    /// the whole table](super#reading-and-writing-at-the-same-time).) Of those with the same key
-    /// the last stays.
+    /// Inserts all rows at once: a process that finds one of them also finds the others. (But see
+    /// [operations on the whole table](super#reading-and-writing-at-the-same-time).) Of rows with
+    /// the same key the last one stays.
     ///
     /// OTP: [`ets:insert/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#insert/2) of a list.
     ///
@@ -449,8 +454,8 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         self.put_all(rows, Existing::Replace).map(drop)
     }
 
-    /// As [`insert_all`](Self::insert_all), unless there is a row with one of the keys: then it
-    /// returns `false`, and puts none.
+    /// Inserts all rows at once, unless there is a row with one of the keys: then it returns
+    /// `false`, and inserts none.
     ///
     /// OTP: [`ets:insert_new/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#insert_new/2) of
     /// a list.
@@ -474,7 +479,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         Ok(self.core()?.put_all(rows, existing)?.is_some())
     }
 
-    /// Removes all rows at once.
+    /// Deletes all rows at once.
     ///
     /// OTP: [`ets:delete_all_objects/1`](https://www.erlang.org/doc/apps/stdlib/ets.html#delete_all_objects/1).
     ///
@@ -492,7 +497,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         })
     }
 
-    /// All rows; in order, if the table has one.
+    /// Returns all rows; in order, if the table is ordered.
     ///
     /// # Errors
     ///
@@ -503,7 +508,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         Ok(rows)
     }
 
-    /// All keys; in order, if the table has one.
+    /// Returns all keys; in order, if the table is ordered.
     ///
     /// # Errors
     ///
@@ -512,7 +517,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         self.select(|key, _| Some(key.clone()))
     }
 
-    /// All values; in the order of their keys, if the table has one.
+    /// Returns all values; in the order of their keys, if the table is ordered.
     ///
     /// # Errors
     ///
@@ -524,7 +529,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         self.select(|_, value| Some(value.clone()))
     }
 
-    /// All keys and values; in order, if the table has one.
+    /// Returns all keys and values; in order, if the table is ordered.
     ///
     /// OTP: [`ets:tab2list/1`](https://www.erlang.org/doc/apps/stdlib/ets.html#tab2list/1).
     ///
@@ -538,7 +543,8 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         self.select(|key, value| Some((key.clone(), value.clone())))
     }
 
-    /// What `pick` makes of the rows, without those of which it makes nothing.
+    /// Calls `pick` with every row and returns its `Some` results, as [`Iterator::filter_map`]
+    /// does.
     ///
     /// OTP: [`ets:select/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#select/2).
     ///
@@ -554,7 +560,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         Ok(picked)
     }
 
-    /// How many rows there are of which `is_one` says yes.
+    /// Returns the number of rows for which `is_one` returns `true`.
     ///
     /// OTP: [`ets:select_count/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#select_count/2).
     ///
@@ -568,8 +574,8 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         self.fold(0, |count, key, value| count + usize::from(is_one(key, value)))
     }
 
-    /// Removes the rows of which `is_one` says yes. Returns how many. `is_one` is called again of a
-    /// row whose value is replaced meanwhile.
+    /// Deletes the rows for which `is_one` returns `true`, and returns their number. `is_one` is
+    /// called again for a row whose value is replaced meanwhile.
     ///
     /// OTP: [`ets:select_delete/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#select_delete/2).
     ///
@@ -589,8 +595,8 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         Ok(count)
     }
 
-    /// Replaces the values of which `next` makes another. Returns how many. `next` is called again
-    /// of a row whose value is replaced meanwhile.
+    /// Replaces the values for which `next` returns `Some`, and returns their number. `next` is
+    /// called again for a row whose value is replaced meanwhile.
     ///
     /// OTP: [`ets:select_replace/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#select_replace/2).
     ///
@@ -611,8 +617,8 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         Ok(count)
     }
 
-    /// What `add` makes of `first` and the rows, one after the other; in order, if the table has
-    /// one.
+    /// Folds all rows into one result by `add`, starting with `first`; in order, if the table is
+    /// ordered.
     ///
     /// OTP: [`ets:foldl/3`](https://www.erlang.org/doc/apps/stdlib/ets.html#foldl/3).
     ///
@@ -626,9 +632,9 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     }
 }
 
-/// In order. Each returns [`TableError::NotOrdered`] if the table has none.
+/// Functions on ordered tables. Each returns [`TableError::NotOrdered`] if the table is hashed.
 impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
-    /// The row with the least key.
+    /// Returns the row with the least key.
     ///
     /// OTP: [`ets:first/1`](https://www.erlang.org/doc/apps/stdlib/ets.html#first/1).
     ///
@@ -639,7 +645,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         self.core()?.look(|rows| rows.first(everywhere::<K>()).cloned())
     }
 
-    /// The row with the greatest key.
+    /// Returns the row with the greatest key.
     ///
     /// OTP: [`ets:last/1`](https://www.erlang.org/doc/apps/stdlib/ets.html#last/1).
     ///
@@ -650,7 +656,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         self.core()?.look(|rows| rows.last(everywhere::<K>()).cloned())
     }
 
-    /// The row with the least key that is greater than `key`, which need not be there.
+    /// Returns the row with the least key that is greater than `key`, which need not be there.
     ///
     /// OTP: [`ets:next/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#next/2).
     ///
@@ -666,7 +672,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         self.core()?.look(|rows| rows.first(bounds).cloned())
     }
 
-    /// The row with the greatest key that is less than `key`, which need not be there.
+    /// Returns the row with the greatest key that is less than `key`, which need not be there.
     ///
     /// OTP: [`ets:prev/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#prev/2).
     ///
@@ -682,7 +688,8 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         self.core()?.look(|rows| rows.last(bounds).cloned())
     }
 
-    /// The rows whose keys are in `range`, in order; none if it begins after its end.
+    /// Returns the rows whose keys are in `range`, in order; none if the range begins after its
+    /// end.
     ///
     /// ```
     /// use procession::table::{Table, TableOptions};

@@ -1,6 +1,7 @@
-//! The process that sees the owners of tables end. It decides nothing: it has each table look who
-//! is its owner now, as does who uses the table. So if somebody kills it, what it has missed is
-//! made up for by the next access, and by the next keeper, which is started with the next table.
+//! The process that monitors the owners of tables. It decides nothing: when one has ended, it has
+//! each table settle its ownership, as every access does. So if the keeper is killed, the next
+//! access makes up for what it has missed, as does the next keeper, which is started with the next
+//! table.
 
 use std::collections::HashSet;
 
@@ -16,7 +17,7 @@ use crate::user_code::drop_caught;
 use super::TableError;
 use super::registry;
 
-/// The name that it is registered as.
+/// Its registered name.
 const NAME: &str = "table_keeper";
 
 /// Starts the keeper, if there is none.
@@ -24,8 +25,8 @@ pub(super) fn ensure() -> Result<(), TableError> {
     service::ensure::<TableKeeper>(NAME).map(drop).map_err(TableError::NoKeeper)
 }
 
-/// Has the keeper look after `owner`, too. The caller may hold a message that must arrive, so it
-/// does not end here.
+/// Has the keeper monitor `owner`, too. The caller does not end here, even if it was killed, as it
+/// may hold a message that must arrive.
 pub(super) fn watch(owner: Pid) {
     if let Some(keeper) = process::whereis(NAME) {
         deliver(keeper, Signal::Message(Message::new(Watch(owner))));

@@ -27,19 +27,19 @@ use super::shards::Shards;
 use super::{Heir, Key, TableError, TableId, TableInfo, TableOptions, Transferred};
 use super::{keeper, registry};
 
-/// A table with keys `K` and values `V`: this one, or whichever has a name when it is used.
+/// Refers to a table with keys `K` and values `V`: to a certain one, or by a name that is looked up
+/// at each use.
 ///
-/// It is cheap to clone, can be sent, and keeps no table alive: that is as long there as its
-/// [owner](super), and until it is [deleted](Self::delete_table).
+/// The handle is cheap to clone, can be sent, and does not keep the table alive: the table exists
+/// as long as its [owner](super), or until it is [deleted](Self::delete_table).
 ///
-/// Every function returns [`TableError::NoSuchTable`] if there is no table (any more), and
-/// [`TableError::NotOwner`] if the caller may not do what it does: read a private table, write one
-/// that is not public. By name, it also returns [`TableError::OtherTypes`] if the table with the
-/// name is of other types. What was to be put is dropped then. The sections `Errors` say what else
-/// there is.
+/// Every function returns [`TableError::NoSuchTable`] if the table does not exist (any more), and
+/// [`TableError::NotOwner`] if the caller may not use the table like this: read a private table, or
+/// write one that is not public. By name, it also returns [`TableError::OtherTypes`] if the table
+/// has other types. The arguments are dropped then. The sections `Errors` list other errors.
 ///
-/// A process that was killed, or has an exit signal to end of, ends when it uses a table. A thread
-/// of the program's own that was killed panics.
+/// A process that was killed, or has received an exit signal that ends it, ends when it uses a
+/// table. A thread of the program's own that was killed panics.
 ///
 /// ```
 /// use procession::table::{Table, TableOptions};
@@ -109,32 +109,32 @@ pub(super) struct Core<K, V> {
 
 /// Whose the table is, and is to be.
 struct Ownership {
-    /// As in all parts. `None` if the table is deleted.
+    /// The same as in all parts; `None` if the table is deleted.
     rights: Option<Rights>,
     heir: Option<Heir>,
 }
 
-/// What is left to be done after a change of owner, when no lock is held.
+/// The message to a new owner, which is sent while no lock is held.
 struct TransferNotice {
     to: Pid,
     from: Pid,
     data: Detail,
 }
 
-/// What the end of an owner has come to.
+/// The consequence of an owner's end.
 enum OnOwnerExit<K, V> {
     Inherited(TransferNotice),
     Deleted(Dropped<K, V>),
 }
 
-/// What a table leaves behind.
+/// The contents of a deleted table, which are dropped while no lock is held.
 struct Dropped<K, V> {
     rows: Vec<Rows<K, V>>,
     heir: Option<Heir>,
 }
 
 impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
-    /// Makes a table of the caller's.
+    /// Makes a table that the caller owns.
     pub(super) fn create(options: TableOptions) -> Result<Arc<Core<K, V>>, TableError> {
         let TableOptions { kind, protection, name, heir } = options;
         if name.as_deref() == Some("") {
@@ -153,7 +153,7 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
             this: Weak::clone(this),
         });
         while let Err(other) = registry::enter(owner, core.name.as_ref(), Arc::clone(&core) as _) {
-            // It may have lost its owner just now, and leave the name.
+            // If its owner has ended just now, this deletes it and frees the name.
             if let Ok(TableInfo { name: Some(name), owner, .. }) = other.info() {
                 return Err(TableError::NameTaken { name, owner });
             }
@@ -166,7 +166,7 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         TableError::NoSuchTable { name: self.name.clone() }
     }
 
-    /// What `lock` locks, as soon as the caller may do what it wishes.
+    /// Takes the lock and returns the guard, if the caller may have `access`.
     pub(super) fn granted<G>(
         &self,
         access: Access,
@@ -203,7 +203,7 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         let (mut ownership, _) = self.granted_ownership(Access::Own)?;
         let replaced = mem::replace(&mut ownership.heir, heir);
         drop(ownership);
-        drop(replaced); // Where no lock is held.
+        drop(replaced); // While no lock is held.
         Ok(())
     }
 
@@ -230,7 +230,7 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         registry::hand_over(rights.owner, to, self.id);
     }
 
-    /// Ends the table. Returns what is left of it, to be dropped.
+    /// Deletes the table. Returns its contents, to be dropped.
     fn close(&self, ownership: &mut Ownership, rights: Rights) -> Dropped<K, V> {
         ownership.rights = None;
         let dropped = Dropped { rows: self.shards.close(), heir: ownership.heir.take() };
@@ -238,16 +238,16 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         dropped
     }
 
-    /// Ends the table, if the caller may write.
+    /// Deletes the table, if the caller may write.
     pub(super) fn delete(&self) -> Result<(), TableError> {
         let (mut ownership, rights) = self.granted_ownership(Access::Write)?;
         let dropped = self.close(&mut ownership, rights);
         drop(ownership);
-        drop(dropped); // Where no lock is held.
+        drop(dropped); // While no lock is held.
         Ok(())
     }
 
-    /// Tells the new owner, and the keeper whom to watch.
+    /// Sends the notice to the new owner, and has the keeper monitor it.
     fn tell(&self, TransferNotice { to, from, data }: TransferNotice) {
         if let Some(core) = self.this.upgrade() {
             let transferred = Transferred { table: Table::from(core), from, data };
@@ -256,7 +256,7 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         keeper::watch(to);
     }
 
-    /// What is to be done now if the owner has ended.
+    /// Hands the table over or deletes it, if the owner has ended.
     fn succeed(&self) -> Option<OnOwnerExit<K, V>> {
         let mut ownership = self.ownership.lock();
         let rights = ownership.rights.filter(|rights| !process::is_alive(rights.owner))?;

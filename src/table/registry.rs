@@ -1,4 +1,4 @@
-//! All tables: by their owners, for who sees those end, and by their names.
+//! All tables: by their owners, for the keeper, and by their names.
 
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
@@ -12,19 +12,19 @@ use crate::runtime::detached::run_detached;
 
 use super::{TableError, TableId, TableInfo};
 
-/// Drops what a table has left behind: that may take its time, and its panics are caught.
+/// Drops the contents of a deleted table, which may take long, and catches panics.
 pub(super) type Cleanup = Box<dyn FnOnce() + Send>;
 
-/// A table whose types are not known.
+/// A table of any types.
 pub(super) trait AnyTable: Any + Send + Sync {
     fn id(&self) -> TableId;
     fn info(&self) -> Result<TableInfo, TableError>;
-    /// Hands it over, or deletes it, if its owner has ended. What that leaves behind is the
-    /// caller's to clear.
+    /// Hands the table over, or deletes it, if its owner has ended. The caller must run the
+    /// cleanup.
     fn settle(&self) -> Option<Cleanup>;
 }
 
-/// Clears what tables have left behind, where nobody waits for the destructors of others.
+/// Runs cleanups in a process of their own, as no caller should wait for the destructors of others.
 pub(super) fn clean_up(left: impl IntoIterator<Item = Cleanup>) {
     let left: Vec<_> = left.into_iter().collect();
     if !left.is_empty() {
@@ -32,7 +32,7 @@ pub(super) fn clean_up(left: impl IntoIterator<Item = Cleanup>) {
     }
 }
 
-/// Locked after all that a table has.
+/// Locked after all locks of a table.
 static TABLES: Lazy<RwLock<Tables>> = Lazy::new(RwLock::default);
 
 #[derive(Default)]
@@ -41,7 +41,7 @@ struct Tables {
     named: HashMap<Arc<str>, Arc<dyn AnyTable>>,
 }
 
-/// Enters a new table; or returns the one that has its name.
+/// Enters a new table; or returns the table that has its name.
 pub(super) fn enter(
     owner: Pid,
     name: Option<&Arc<str>>,
@@ -66,7 +66,7 @@ pub(super) fn hand_over(from: Pid, to: Pid, id: TableId) {
     }
 }
 
-/// Forgets a table, which is the caller's to drop.
+/// Removes a table. The caller still has it, so it is not dropped under the lock.
 pub(super) fn remove(owner: Pid, id: TableId, name: Option<&Arc<str>>) {
     let mut tables = TABLES.write();
     tables.owned.remove(&(owner, id));
@@ -88,7 +88,7 @@ pub(super) fn all() -> Vec<Arc<dyn AnyTable>> {
     TABLES.read().owned.values().cloned().collect()
 }
 
-/// Each as often as it owns a table.
+/// Returns each owner as often as it owns a table.
 pub(super) fn owners() -> Vec<Pid> {
     TABLES.read().owned.keys().map(|(owner, _)| *owner).collect()
 }

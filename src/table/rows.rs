@@ -1,5 +1,5 @@
-//! The rows of one part of a table. What is put, replaced or removed is handed back, to be dropped
-//! where no lock is held.
+//! The rows of one part of a table. Rows that are replaced, removed or refused are returned, so
+//! that the caller drops them while no lock is held.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -11,16 +11,16 @@ use hashbrown::HashTable;
 
 use super::{Key, Kind, Row};
 
-/// How many rows of an ordered table are read at once.
+/// How many rows of an ordered table are read under one lock.
 const CHUNK: usize = 256;
 
 pub(super) enum Rows<K, V> {
-    /// With their hashes, so that growing runs no code of keys.
+    /// Stored with their hashes, so that growing does not call `Hash` of the keys.
     Hashed(HashTable<(u64, Row<K, V>)>),
     Ordered(BTreeMap<K, Row<K, V>>),
 }
 
-/// A row, and what it is kept by.
+/// A row, and the data by which it is stored.
 pub(super) struct Stored<K, V> {
     pub(super) hash: u64,
     /// A clone of the key, in an ordered table.
@@ -28,7 +28,7 @@ pub(super) struct Stored<K, V> {
     pub(super) row: Row<K, V>,
 }
 
-/// From where to where.
+/// The bounds of a range of keys.
 pub(super) type Bounds<'a, Q> = (Bound<&'a Q>, Bound<&'a Q>);
 
 impl<K: Key, V> Rows<K, V> {
@@ -72,7 +72,7 @@ impl<K: Key, V> Rows<K, V> {
         }
     }
 
-    /// Puts a row, and returns the one whose place it has taken.
+    /// Puts a row, and returns the row that it has replaced.
     pub(super) fn put(&mut self, mut new: Stored<K, V>) -> Option<Stored<K, V>> {
         match self.get_mut(new.hash, new.row.key()) {
             Some(row) => {
@@ -86,7 +86,7 @@ impl<K: Key, V> Rows<K, V> {
         }
     }
 
-    /// Puts a row, unless there is one with its key: then it comes back.
+    /// Puts a row, unless there is one with its key: then the new row is returned.
     pub(super) fn put_new(&mut self, new: Stored<K, V>) -> Option<Stored<K, V>> {
         if self.get(new.hash, new.row.key()).is_some() {
             return Some(new);
@@ -125,7 +125,7 @@ impl<K: Key, V> Rows<K, V> {
         }
     }
 
-    /// Leaves it empty.
+    /// Empties the part, and returns its rows.
     pub(super) fn take(&mut self) -> Rows<K, V> {
         let kind = match self {
             Rows::Hashed(_) => Kind::Hashed,
@@ -134,7 +134,7 @@ impl<K: Key, V> Rows<K, V> {
         mem::replace(self, Rows::new(kind))
     }
 
-    /// All rows of a part without an order; the first few within the bounds of one with an order.
+    /// Returns all rows of a hashed part; the first few rows within the bounds of an ordered one.
     pub(super) fn some<Q>(&self, bounds: Bounds<'_, Q>) -> Vec<Row<K, V>>
     where
         K: Borrow<Q>,
@@ -148,7 +148,7 @@ impl<K: Key, V> Rows<K, V> {
         }
     }
 
-    /// The first row within the bounds. `None` if there is no order.
+    /// Returns the first row within the bounds; `None` if there is no order.
     pub(super) fn first<Q>(&self, bounds: Bounds<'_, Q>) -> Option<&Row<K, V>>
     where
         K: Borrow<Q>,
@@ -160,7 +160,7 @@ impl<K: Key, V> Rows<K, V> {
         }
     }
 
-    /// The last row within the bounds. `None` if there is no order.
+    /// Returns the last row within the bounds; `None` if there is no order.
     pub(super) fn last<Q>(&self, bounds: Bounds<'_, Q>) -> Option<&Row<K, V>>
     where
         K: Borrow<Q>,
@@ -172,7 +172,7 @@ impl<K: Key, V> Rows<K, V> {
         }
     }
 
-    /// Its rows and keys one by one, each to be dropped by itself.
+    /// Returns the rows and keys one by one, so that each can be dropped by itself.
     pub(super) fn into_stored(self) -> Box<dyn Iterator<Item = Stored<K, V>> + Send>
     where
         V: Send + Sync + 'static,

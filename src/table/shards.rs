@@ -1,8 +1,8 @@
 //! The parts of a table, each with its lock.
 //!
-//! In each part is a copy of what says who may use the table. So an access takes one lock, that of
-//! the part it is about, and whoever changes the owner takes all. Therefore nobody writes whose
-//! right has ended, and nothing is put into a table that is deleted.
+//! Each part has a copy of the rights. So an access takes one lock, that of its part, and a change
+//! of the owner takes all locks. Therefore a process cannot write after it has lost the right, and
+//! nothing is put into a table that is deleted.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
@@ -16,8 +16,8 @@ use super::rights::Rights;
 use super::rows::{Rows, Stored};
 use super::{Key, Kind, Row};
 
-/// Into how many parts a hashed table is cut: a power of two, enough for as many processors as
-/// there are to seldom want the same.
+/// The number of parts of a hashed table: a power of two, large enough that the processors seldom
+/// contend for a part.
 static PARTS: Lazy<usize> = Lazy::new(|| {
     let processors = thread::available_parallelism().map_or(1, usize::from);
     (processors * 4).next_power_of_two()
@@ -36,7 +36,7 @@ pub(super) struct Part<K, V> {
     pub(super) rows: Rows<K, V>,
 }
 
-/// Apart from the others in memory, too, as they are used by different processors.
+/// Padded, as the parts are used by different processors.
 type Locked<K, V> = CachePadded<RwLock<Part<K, V>>>;
 
 /// All parts of a table.
@@ -61,7 +61,7 @@ impl<K: Key, V> Shards<K, V> {
         self.parts.iter().map(|part| part.read().rows.len()).sum()
     }
 
-    /// Nothing in a table with an order, which has no use for it.
+    /// Returns the hash of a key; 0 in an ordered table, which does not use it.
     pub(super) fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
         match self.kind {
             Kind::Hashed => self.hasher.hash_one(key),
@@ -69,13 +69,12 @@ impl<K: Key, V> Shards<K, V> {
         }
     }
 
-    /// Where keys with this hash are. Not told by the bits that tell rows of one part from each
-    /// other.
+    /// Returns the index of the part for a hash. It uses other bits of the hash than the part does.
     pub(super) fn index(&self, hash: u64) -> usize {
         (hash >> 32) as usize & (self.parts.len() - 1)
     }
 
-    /// What is to be kept of a row, made where no lock is held.
+    /// Prepares a row to be stored, while no lock is held.
     pub(super) fn stored(&self, row: Row<K, V>) -> Stored<K, V> {
         let rank = (self.kind == Kind::Ordered).then(|| row.key().clone());
         Stored { hash: self.hash(row.key()), rank, row }
@@ -89,17 +88,17 @@ impl<K: Key, V> Shards<K, V> {
         self.parts[index].write()
     }
 
-    /// Locks all, always in the same order.
+    /// Locks all parts, always in the same order.
     pub(super) fn write_all(&self) -> AllParts<'_, K, V> {
         AllParts(self.parts.iter().map(|part| part.write()).collect())
     }
 
-    /// Changes who may use the table.
+    /// Changes the rights in all parts.
     pub(super) fn set_rights(&self, rights: Rights) {
         self.write_all().0.iter_mut().for_each(|part| part.rights = Some(rights));
     }
 
-    /// From here on there is no table. Returns what was in it.
+    /// Closes all parts: no access is granted any more. Returns their rows.
     pub(super) fn close(&self) -> Vec<Rows<K, V>> {
         let mut parts = self.write_all();
         parts.0.iter_mut().for_each(|part| part.rights = None);
@@ -108,7 +107,7 @@ impl<K: Key, V> Shards<K, V> {
 }
 
 impl<K: Key, V> AllParts<'_, K, V> {
-    /// One of them, for what is the same in all.
+    /// Returns one of the parts, to read what is the same in all.
     pub(super) fn any(&self) -> &Part<K, V> {
         &self.0[0]
     }
@@ -117,7 +116,7 @@ impl<K: Key, V> AllParts<'_, K, V> {
         &mut self.0[index].rows
     }
 
-    /// Leaves them empty.
+    /// Empties all parts, and returns their rows.
     pub(super) fn take(&mut self) -> Vec<Rows<K, V>> {
         self.0.iter_mut().map(|part| part.rows.take()).collect()
     }
