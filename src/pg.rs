@@ -326,6 +326,18 @@ impl<G: Group> Scope<G> {
     /// Makes processes members of `group`, in one step. A process that is a member already joins
     /// once more; a process that has ended leaves again at once.
     ///
+    /// ```
+    /// # use procession::pg::Scope;
+    /// # use procession::prelude::*;
+    /// let rooms = Scope::<&str>::start_link("join_rooms")?;
+    /// let me = process::self_pid();
+    /// rooms.join("lobby", me)?;
+    /// rooms.join("lobby", [me, me])?;
+    /// assert_eq!(rooms.get_members("lobby"), [me, me, me]);
+    /// # process::exit(rooms.pid().unwrap(), ExitReason::Shutdown);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP: [`pg:join/3`](https://www.erlang.org/doc/apps/kernel/pg.html#join/3).
     ///
     /// # Errors
@@ -338,6 +350,18 @@ impl<G: Group> Scope<G> {
 
     /// Ends memberships in `group`, in one step: one for each time that a process is listed.
     /// Processes that are not members are ignored.
+    ///
+    /// ```
+    /// # use procession::pg::{LeaveError, Scope};
+    /// # use procession::prelude::*;
+    /// let rooms = Scope::<&str>::start_link("leave_rooms")?;
+    /// let me = process::self_pid();
+    /// rooms.join("lobby", me)?;
+    /// rooms.leave("lobby", me)?;
+    /// assert_eq!(rooms.leave("lobby", me), Err(LeaveError::NotJoined));
+    /// # process::exit(rooms.pid().unwrap(), ExitReason::Shutdown);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP: [`pg:leave/3`](https://www.erlang.org/doc/apps/kernel/pg.html#leave/3).
     ///
@@ -382,6 +406,17 @@ impl<G: Group> Scope<G> {
     ///
     /// This calls no process, and never waits.
     ///
+    /// ```
+    /// # use procession::pg::Scope;
+    /// # use procession::prelude::*;
+    /// let rooms = Scope::<&str>::start_link("which_rooms")?;
+    /// let me = process::self_pid();
+    /// rooms.join("lobby", me)?;
+    /// assert_eq!(rooms.which_groups()?, ["lobby"]);
+    /// # process::exit(rooms.pid().unwrap(), ExitReason::Shutdown);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP: [`pg:which_groups/1`](https://www.erlang.org/doc/apps/kernel/pg.html#which_groups/1).
     ///
     /// # Errors
@@ -418,6 +453,22 @@ impl<G: Group> Scope<G> {
     }
 
     /// Monitors all groups of the scope, including later ones, as [`monitor`](Self::monitor) does.
+    ///
+    /// ```
+    /// # use procession::pg::{Scope, Update};
+    /// # use procession::prelude::*;
+    /// let rooms = Scope::<&str>::start_link("monitor_rooms")?;
+    /// let me = process::self_pid();
+    /// rooms.join("lobby", me)?;
+    /// let (monitor, groups) = rooms.monitor_scope()?;
+    /// assert_eq!(groups["lobby"], [me]);
+    /// rooms.join("bar", me)?;
+    /// receive! {
+    ///     update: Update<&str> if update.monitor == monitor => assert_eq!(update.group, "bar"),
+    /// }
+    /// # process::exit(rooms.pid().unwrap(), ExitReason::Shutdown);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP: [`pg:monitor_scope/1`](https://www.erlang.org/doc/apps/kernel/pg.html#monitor_scope/1).
     ///

@@ -239,6 +239,17 @@ impl<K: Key, V: Value> Registry<K, V> {
 
     /// Registers the caller under `key`, with a value, and links it to the process of a partition.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// use procession::registry::{Registry, RegistryError};
+    ///
+    /// let users = Registry::<u32, &str>::unique("register_users").start_link()?;
+    /// users.register(7, "ernie")?;
+    /// let taken = users.register(7, "bert");
+    /// assert_eq!(taken, Err(RegistryError::AlreadyRegistered(process::self_pid())));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// Elixir: [`Registry.register/3`](https://hexdocs.pm/elixir/Registry.html#register/3).
     ///
     /// # Errors
@@ -258,6 +269,16 @@ impl<K: Key, V: Value> Registry<K, V> {
 
     /// Removes the caller's entries under `key`, if there are any.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<u32, &str>::unique("unregister_users").start_link()?;
+    /// users.register(7, "ernie")?;
+    /// users.unregister(&7)?;
+    /// assert_eq!(users.lookup(&7)?, []);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// Elixir: [`Registry.unregister/2`](https://hexdocs.pm/elixir/Registry.html#unregister/2).
     ///
     /// # Errors
@@ -268,6 +289,17 @@ impl<K: Key, V: Value> Registry<K, V> {
     }
 
     /// Removes the caller's entries under `key` for whose value `predicate` is true.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<u32, &str>::duplicate("unregister_match_users").start_link()?;
+    /// users.register(7, "ernie")?;
+    /// users.register(7, "bert")?;
+    /// users.unregister_match(&7, |name| name.starts_with('e'))?;
+    /// assert_eq!(users.values(&7, process::self_pid())?, ["bert"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// Elixir:
     /// [`Registry.unregister_match/4`](https://hexdocs.pm/elixir/Registry.html#unregister_match/4).
@@ -286,6 +318,16 @@ impl<K: Key, V: Value> Registry<K, V> {
 
     /// Returns the entries under `key`, in the order in which they were registered.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<u32, &str>::unique("lookup_users").start_link()?;
+    /// users.register(7, "ernie")?;
+    /// assert_eq!(users.lookup(&7)?, [(process::self_pid(), "ernie")]);
+    /// assert_eq!(users.lookup(&8)?, []);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// Elixir: [`Registry.lookup/2`](https://hexdocs.pm/elixir/Registry.html#lookup/2).
     ///
     /// # Errors
@@ -296,6 +338,17 @@ impl<K: Key, V: Value> Registry<K, V> {
     }
 
     /// Returns the entries under `key` for which `predicate` is true.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<u32, &str>::duplicate("lookup_match_users").start_link()?;
+    /// users.register(7, "ernie")?;
+    /// users.register(7, "bert")?;
+    /// let found = users.lookup_match(&7, |_, name| name.len() == 4)?;
+    /// assert_eq!(found, [(process::self_pid(), "bert")]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// Elixir: [`Registry.match/4`](https://hexdocs.pm/elixir/Registry.html#match/4).
     ///
@@ -314,6 +367,16 @@ impl<K: Key, V: Value> Registry<K, V> {
 
     /// Returns the number of entries under `key` for which `predicate` is true.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<u32, &str>::duplicate("count_match_users").start_link()?;
+    /// users.register(7, "ernie")?;
+    /// users.register(7, "bert")?;
+    /// assert_eq!(users.count_match(&7, |_, name| name.len() == 4)?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// Elixir: [`Registry.count_match/4`](https://hexdocs.pm/elixir/Registry.html#count_match/4).
     ///
     /// # Errors
@@ -331,6 +394,17 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// Calls `choose` with every entry and returns its `Some` results, as [`Iterator::filter_map`]
     /// does. They are in no particular order.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<u32, &str>::unique("select_users").start_link()?;
+    /// users.register(7, "ernie")?;
+    /// users.register(8, "bert")?;
+    /// let names = users.select(|number, _, name| (*number > 7).then_some(*name))?;
+    /// assert_eq!(names, ["bert"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// Elixir: [`Registry.select/2`](https://hexdocs.pm/elixir/Registry.html#select/2).
     ///
     /// # Errors
@@ -345,6 +419,16 @@ impl<K: Key, V: Value> Registry<K, V> {
     }
 
     /// Returns the number of entries for which `predicate` is true.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<u32, &str>::unique("count_select_users").start_link()?;
+    /// users.register(7, "ernie")?;
+    /// users.register(8, "bert")?;
+    /// assert_eq!(users.count_select(|number, _, _| *number > 7)?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// Elixir: [`Registry.count_select/2`](https://hexdocs.pm/elixir/Registry.html#count_select/2).
     ///
@@ -365,6 +449,15 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// [`keys`](Self::keys) read one partition after the other: a process that moves from one key
     /// to another meanwhile may be found under both, or under neither.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<u32, &str>::unique("count_users").start_link()?;
+    /// users.register(7, "ernie")?;
+    /// assert_eq!(users.count()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// Elixir: [`Registry.count/1`](https://hexdocs.pm/elixir/Registry.html#count/1).
     ///
     /// # Errors
@@ -376,6 +469,15 @@ impl<K: Key, V: Value> Registry<K, V> {
 
     /// Returns the keys under which `pid` is registered, each as often as it has entries there.
     /// They are in no particular order.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<u32, &str>::unique("keys_users").start_link()?;
+    /// users.register(7, "ernie")?;
+    /// assert_eq!(users.keys(process::self_pid())?, [7]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// Elixir: [`Registry.keys/2`](https://hexdocs.pm/elixir/Registry.html#keys/2).
     ///
@@ -389,6 +491,15 @@ impl<K: Key, V: Value> Registry<K, V> {
 
     /// Returns the values of the entries that `pid` has under `key`.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<u32, &str>::unique("values_users").start_link()?;
+    /// users.register(7, "ernie")?;
+    /// assert_eq!(users.values(&7, process::self_pid())?, ["ernie"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// Elixir: [`Registry.values/3`](https://hexdocs.pm/elixir/Registry.html#values/3).
     ///
     /// # Errors
@@ -401,6 +512,15 @@ impl<K: Key, V: Value> Registry<K, V> {
 
     /// Replaces the value of the caller's entry under `key` by the result of `update`. Returns the
     /// new value and the old one.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<&str, u32>::unique("update_users").start_link()?;
+    /// users.register("ernie", 1)?;
+    /// assert_eq!(users.update_value(&"ernie", |visits| visits + 1)?, (2, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// Elixir: [`Registry.update_value/3`](https://hexdocs.pm/elixir/Registry.html#update_value/3).
     ///
@@ -419,6 +539,20 @@ impl<K: Key, V: Value> Registry<K, V> {
 
     /// Calls `tell` with the entries under `key`, unless there are none.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<u32, &str>::duplicate("dispatch_users").start_link()?;
+    /// users.register(7, "ernie")?;
+    /// users.dispatch(&7, |entries| {
+    ///     for (pid, name) in entries {
+    ///         process::send(*pid, format!("good morning, {name}"));
+    ///     }
+    /// })?;
+    /// receive! { greeting: String => assert_eq!(greeting, "good morning, ernie") }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// Elixir: [`Registry.dispatch/4`](https://hexdocs.pm/elixir/Registry.html#dispatch/4).
     ///
     /// # Errors
@@ -435,6 +569,20 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// Calls `tell` in several processes at once, each with some of the entries under `key`. There
     /// are as many processes as the registry has partitions. They are linked to the caller, which
     /// waits until all have finished.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<u32, &str>::duplicate("dispatch_parallel_users")
+    ///     .partitions(4)
+    ///     .start_link()?;
+    /// users.register(7, "ernie")?;
+    /// users.dispatch_parallel(&7, |entries| {
+    ///     entries.iter().for_each(|(pid, name)| process::send(*pid, *name));
+    /// })?;
+    /// receive! { name: &str => assert_eq!(name, "ernie") }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -463,6 +611,18 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// works, or if a partition crashes: in a duplicate registry that of the key. Deadlocks between
     /// key locks are not detected: the processes wait forever.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<u32, &str>::unique("lock_users").start_link()?;
+    /// // Of all processes that do this, only one registers.
+    /// users.lock(&7, || {
+    ///     if users.lookup(&7)?.is_empty() { users.register(7, "ernie") } else { Ok(()) }
+    /// })??;
+    /// assert_eq!(users.count()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// Elixir: [`Registry.lock/3`](https://hexdocs.pm/elixir/Registry.html#lock/3).
     ///
     /// # Errors
@@ -476,6 +636,17 @@ impl<K: Key, V: Value> Registry<K, V> {
 
     /// Returns the metadata with the name `name`; `None` if there is none, or it is not of this
     /// type.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<u32, &str>::unique("meta_users").start_link()?;
+    /// users.put_meta("limit", 100_u32)?;
+    /// assert_eq!(users.meta::<u32>("limit")?, Some(100));
+    /// users.delete_meta("limit")?;
+    /// assert_eq!(users.meta::<u32>("limit")?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// Elixir: [`Registry.meta/2`](https://hexdocs.pm/elixir/Registry.html#meta/2).
     ///
@@ -537,6 +708,22 @@ impl<K: Key, V: Value> Registry<K, V> {
     }
 
     /// Returns `key` as a name, as [`via`](Self::via) does; the entry has this value.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<u32, &str>::unique("via_users").start_link()?;
+    /// # #[derive(Debug)]
+    /// # struct Session;
+    /// # impl GenServer for Session {
+    /// #     type Args = ();
+    /// #     fn init((): ()) -> InitResult<Self> { ready(Session) }
+    /// # }
+    /// let options = StartOptions::new().name(users.via_with(7, "ernie"));
+    /// Session::start_link_with((), options)?;
+    /// assert_eq!(users.lookup(&7)?[0].1, "ernie");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn via_with(&self, key: K, value: V) -> Via {
         Via::new(self.clone(), KeyWithValue { key, value })
     }

@@ -122,6 +122,19 @@ impl<K> SupervisorOf<K> {
 
     /// Returns all children. If they have an order, the child that was added last comes first.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let supervisor =
+    ///     Supervisor::one_for_one().child(worker("a")).child(worker("b")).start_link()?;
+    /// let children = supervisor.which_children()?;
+    /// assert_eq!((&*children[0].id, &*children[1].id), ("b", "a"));
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP: [`supervisor:which_children/1`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#which_children/1).
     ///
     /// # Errors
@@ -137,6 +150,20 @@ impl<K> SupervisorOf<K> {
     }
 
     /// Returns the numbers of children.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let supervisor =
+    ///     Supervisor::one_for_one().child(worker("a")).child(worker("b")).start_link()?;
+    /// supervisor.terminate_child("a")?;
+    /// let counts = supervisor.count_children()?;
+    /// assert_eq!((counts.specs, counts.active), (2, 1));
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP: [`supervisor:count_children/1`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#count_children/1).
     ///
@@ -162,6 +189,17 @@ impl<K> SupervisorOf<K> {
     /// Stops the supervisor with [`ExitReason::Normal`] and waits until it has ended, after its
     /// children. A caller that is linked to it and traps exits finds its [`Exit`](crate::Exit) in
     /// the mailbox.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let supervisor = Supervisor::one_for_one().child(worker("a")).start_link()?;
+    /// supervisor.stop()?;
+    /// assert!(supervisor.count_children().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -200,6 +238,20 @@ impl<K> SupervisorOf<K> {
 impl SupervisorOf<Supervisor> {
     /// Adds a child after the others, and starts it.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::supervisor::SupervisorError;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let supervisor = Supervisor::one_for_one().start_link()?;
+    /// let pid = supervisor.start_child(worker("a"))?;
+    /// let again = supervisor.start_child(worker("a"));
+    /// assert_eq!(again, Err(SupervisorError::AlreadyStarted(pid)));
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP: [`supervisor:start_child/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#start_child/2).
     ///
     /// # Errors
@@ -222,6 +274,19 @@ impl SupervisorOf<Supervisor> {
     ///
     /// It is not an error if the child does not run any more.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::supervisor::ChildState;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let supervisor = Supervisor::one_for_one().child(worker("a")).start_link()?;
+    /// supervisor.terminate_child("a")?;
+    /// assert_eq!(supervisor.which_children()?[0].state, ChildState::Stopped);
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP: [`supervisor:terminate_child/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#terminate_child/2).
     ///
     /// # Errors
@@ -233,6 +298,20 @@ impl SupervisorOf<Supervisor> {
 
     /// Starts a child that does not run, and returns its process. [`ServerRef::from_pid`] makes a
     /// reference to a server of it.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::supervisor::ChildState;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let supervisor = Supervisor::one_for_one().child(worker("a")).start_link()?;
+    /// supervisor.terminate_child("a")?;
+    /// let pid = supervisor.restart_child("a")?;
+    /// assert_eq!(supervisor.which_children()?[0].state, ChildState::Running(pid));
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP: [`supervisor:restart_child/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#restart_child/2).
     ///
@@ -249,6 +328,21 @@ impl SupervisorOf<Supervisor> {
 
     /// Deletes the spec of a child that does not run.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::supervisor::SupervisorError;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let supervisor = Supervisor::one_for_one().child(worker("a")).start_link()?;
+    /// assert_eq!(supervisor.delete_child("a"), Err(SupervisorError::Running));
+    /// supervisor.terminate_child("a")?;
+    /// supervisor.delete_child("a")?;
+    /// assert_eq!(supervisor.which_children()?, []);
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP: [`supervisor:delete_child/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#delete_child/2).
     ///
     /// # Errors
@@ -260,6 +354,17 @@ impl SupervisorOf<Supervisor> {
     }
 
     /// Returns the policy of a child, with the defaults filled in.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let supervisor = Supervisor::one_for_one().child(worker("a")).start_link()?;
+    /// assert_eq!(supervisor.get_child_spec("a")?.restart, Restart::Permanent);
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP: [`supervisor:get_childspec/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#get_childspec/2).
     ///
