@@ -461,9 +461,9 @@ pub enum TableError {
     NoSuchKey,
     /// A counter would become larger or smaller than its type allows.
     Overflow,
-    /// The process that was to get the table is not alive.
+    /// The process to which the table was given is not alive.
     NotAlive(Pid),
-    /// The process that was to get the table owns it.
+    /// The process to which the table was given owns it already.
     OwnsIt(Pid),
     /// The process that watches the owners of tables could not be started.
     NoKeeper(ExitReason),

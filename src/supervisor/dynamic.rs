@@ -166,7 +166,7 @@ impl DynamicChildren {
         self.children.remove(&pid);
         if is_significant {
             // If one child is significant, all are.
-            self.auto_shutdown.check(|| !self.children.is_empty())?;
+            self.auto_shutdown.on_significant_exit(|| !self.children.is_empty())?;
         }
         Ok(())
     }

@@ -155,7 +155,8 @@ impl OrderedChildren {
         }
         self.forget(place);
         if policy.significant {
-            self.auto_shutdown.check(|| self.children.iter().any(OrderedChild::is_significant))?;
+            self.auto_shutdown
+                .on_significant_exit(|| self.children.iter().any(OrderedChild::is_significant))?;
         }
         Ok(())
     }

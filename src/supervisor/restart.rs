@@ -37,7 +37,10 @@ impl Policy {
 
 impl AutoShutdown {
     /// Decides whether the supervisor ends, with this error, now that a significant child is gone.
-    pub(crate) fn check(self, others_remain: impl FnOnce() -> bool) -> Result<(), ExitReason> {
+    pub(crate) fn on_significant_exit(
+        self,
+        others_remain: impl FnOnce() -> bool,
+    ) -> Result<(), ExitReason> {
         let is_due = match self {
             AutoShutdown::Never => false,
             AutoShutdown::AnySignificant => true,
@@ -52,7 +55,7 @@ impl AutoShutdown {
 pub(crate) enum Event<C> {
     /// A linked process has exited.
     Exited(Pid, ExitReason),
-    /// A restart that has failed is to be tried again.
+    /// The time has come to retry a restart that has failed.
     RetryRestart(C),
 }
 
@@ -124,7 +127,7 @@ mod tests {
             (AllSignificant, false, true),
             (AllSignificant, true, false),
         ] {
-            let decision = auto_shutdown.check(|| others_remain);
+            let decision = auto_shutdown.on_significant_exit(|| others_remain);
             let expected = if is_due { Err(ExitReason::Shutdown) } else { Ok(()) };
             assert_eq!(decision, expected, "{auto_shutdown:?} {others_remain}");
         }

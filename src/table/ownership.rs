@@ -107,7 +107,7 @@ pub(super) struct Core<K, V> {
     this: Weak<Core<K, V>>,
 }
 
-/// Whose the table is, and is to be.
+/// The owner of a table, and its heir.
 struct Ownership {
     /// The same as in all parts; `None` if the table is deleted.
     rights: Option<Rights>,
