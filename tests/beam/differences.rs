@@ -40,7 +40,7 @@ const DIFFERENCES: &[Difference] = &[
     Difference {
         documented: (
             "src/supervisor.rs",
-            "`which_children` says what the template is called, where OTP says `undefined`",
+            "`which_children` returns the id of the template, where OTP returns `undefined`",
         ),
         is: Is::Said(" undefined=", " template="),
     },
