@@ -118,9 +118,9 @@ impl fmt::Debug for MonitorRef {
 /// Messages sent to an alias arrive in its maker's mailbox while the alias is active and are
 /// dropped afterwards. It is what to hand out when an answer may come too late to be of use.
 ///
-/// A server can be called, sent requests and stopped [at](crate::gen_server::ServerRef::at) its alias as long
-/// as that is active; afterwards there is no such process. These are messages to the process
-/// itself, as the caller waits for that: they do not use up an alias that ends with the
+/// A server can be called, sent requests and stopped [at](crate::gen_server::ServerRef::at) its
+/// alias as long as that is active; afterwards there is no such process. These are messages to the
+/// process itself, as the caller waits for that: they do not use up an alias that ends with the
 /// [first message](crate::process::AliasMode::Reply), and one that is under way when the alias ends
 /// still arrives. OTP has no calls to aliases, as they cannot be monitored.
 ///

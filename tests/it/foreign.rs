@@ -226,36 +226,39 @@ mod the_end_of_a_thread {
         assert!(down_reason(monitor).as_panic().is_some());
     }
 
-    /// Lets a thread that has a busy child end by a panic, and waits until that is known.
+    /// Lets a thread that has a busy child end by a panic, and waits until that is known. Returns
+    /// the child and a monitor of it, which was there before the end.
     #[track_caller]
-    fn with_busy_child(grace: Duration) -> Busy {
+    fn with_busy_child(grace: Duration) -> (Busy, MonitorRef) {
         let me = process::self_pid();
         let thread = thread(move || {
             let builder = Builder::new().link().kill_grace(grace);
             process::send(me, Opaque::new(busy(builder, process::checkpoint)));
+            expect::<()>();
             panic!("a panic of the program's own");
         });
         let monitor = process::monitor(thread.pid);
         drop(thread.let_go);
         let child = expect::<Opaque<Busy>>().into_inner();
+        let child_monitor = process::monitor(child.pid);
+        process::send(thread.pid, ());
         assert!(down_reason(monitor).as_panic().is_some());
         thread.handle.join().unwrap_err();
-        child
+        (child, child_monitor)
     }
 
     #[test]
     fn does_not_wait_for_a_child_that_is_busy() {
-        let child = with_busy_child(FOREVER);
+        let (child, monitor) = with_busy_child(FOREVER);
         assert!(process::is_alive(child.pid));
-        let monitor = process::monitor(child.pid);
         drop(child.let_go);
         assert!(down_reason(monitor).as_panic().is_some());
     }
 
     #[test]
     fn has_a_child_abandoned_that_is_busy_for_longer_than_its_grace() {
-        let child = with_busy_child(Duration::from_millis(1));
-        assert!(wait_for_exit(child.pid).as_panic().is_some());
+        let (child, monitor) = with_busy_child(Duration::from_millis(1));
+        assert!(down_reason(monitor).as_panic().is_some());
         drop(child.let_go);
     }
 
