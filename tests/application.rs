@@ -2,29 +2,28 @@
 //! ends all applications concerns every test, so they run one after another, in a binary of their
 //! own.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use procession::application::{
-    self, Application, ApplicationError, Callback, EnvChange, Killed, Mode, RestartType, RunError,
-    Runner,
+    self, Application, ApplicationError, Callback, EnvChange, RestartType,
 };
-use procession::dynamic_supervisor::DynamicSupervisor;
 use procession::prelude::*;
 use procession::proc_lib;
-use procession::report::{self, ApplicationEvent, HandlerId, Report};
+use procession::report::{self, Report};
 use procession::supervisor::{
-    Child, ChildSpec, FailedToStart, Restart, Shutdown, Supervised, Supervisor, SupervisorRef,
+    Child, ChildSpec, FailedToStart, Supervised, Supervisor, SupervisorRef,
 };
 
-#[path = "it/support.rs"]
 #[allow(dead_code, reason = "this binary needs few of them")]
-mod support;
+#[path = "support"]
+mod support {
+    pub(crate) mod processes;
+    pub(crate) mod wait;
+}
 
-use support::*;
+use crate::support::wait::{down_reason, test_timeout};
 
 /// All applications, for one test at a time.
 struct World {
@@ -50,46 +49,46 @@ impl Drop for World {
     }
 }
 
-/// A server that tells its witness when it ends.
+/// A server that tells its observer when it ends.
 #[derive(Debug)]
 struct Worker {
     name: &'static str,
-    witness: Pid,
+    observer: Pid,
 }
 
-/// To the witness: it has ended.
+/// To the observer: it has ended.
 #[derive(Debug, PartialEq)]
 struct Ended(&'static str);
 
 impl GenServer for Worker {
     type Args = (&'static str, Pid);
 
-    fn init((name, witness): Self::Args) -> InitResult<Worker> {
+    fn init((name, observer): Self::Args) -> InitResult<Worker> {
         process::set_trap_exit(true);
-        ready(Worker { name, witness })
+        ready(Worker { name, observer })
     }
 
     fn terminate(&mut self, _: &ExitReason) {
-        process::send(self.witness, Ended(self.name));
+        process::send(self.observer, Ended(self.name));
     }
 }
 
 /// The tree of an application: a supervisor of one worker.
-fn tree(name: &'static str, witness: Pid) -> Result<SupervisorRef, StartError> {
-    Supervisor::one_for_one().child(Worker::child_spec((name, witness)).id(name)).start_link()
+fn tree(name: &'static str, observer: Pid) -> Result<SupervisorRef, StartError> {
+    Supervisor::one_for_one().child(Worker::child_spec((name, observer)).id(name)).start_link()
 }
 
 /// An application with a tree whose worker tells the caller when it ends.
 fn app(name: &'static str) -> Application {
-    let witness = process::self_pid();
-    Application::new(name).start(move || tree(name, witness))
+    let observer = process::self_pid();
+    Application::new(name).start(move || tree(name, observer))
 }
 
 #[track_caller]
 fn ended() -> &'static str {
     receive! {
         Ended(name) => name,
-        after patience() => panic!("nothing has ended"),
+        after test_timeout() => panic!("nothing has ended"),
     }
 }
 
@@ -284,7 +283,7 @@ mod starting {
             });
             starters.push(starter.unwrap().1);
         }
-        receive! { "begun" => {} after patience() => panic!("not begun") }
+        receive! { "begun" => {} after test_timeout() => panic!("not begun") }
         // The controller goes on meanwhile.
         assert_eq!(running(), [""; 0]);
         assert_eq!(application::stop("slow"), not_started("slow"));
@@ -379,98 +378,10 @@ mod starting {
     }
 }
 
-mod ensure_all_started {
-    use super::*;
+#[path = "application/ensure_all_started.rs"]
+mod ensure_all_started;
 
-    /// `a` needs `b` and `c`, both need `d`.
-    fn load_diamond() {
-        application::load(app("a").depends_on("b").depends_on("c")).unwrap();
-        application::load(app("b").depends_on("d")).unwrap();
-        application::load(app("c").depends_on("d")).unwrap();
-        application::load(app("d")).unwrap();
-    }
-
-    fn ensure(names: &[&str], mode: Mode) -> Result<Vec<String>, ApplicationError> {
-        application::ensure_all_started_as(names.to_vec(), RestartType::Temporary, mode)
-    }
-
-    // OTP: application_SUITE:ensure_all_started
-    #[test]
-    fn starts_what_is_needed_first_and_says_what_it_has_started() {
-        for mode in [Mode::Serial, Mode::Concurrent] {
-            let _world = world();
-            load_diamond();
-            let mut started = ensure(&["a"], mode).unwrap();
-            assert_eq!((&*started[0], &*started[3]), ("d", "a"));
-            started.sort();
-            assert_eq!(started, ["a", "b", "c", "d"]);
-            assert_eq!(ensure(&["a", "d"], mode), Ok(vec![]));
-            application::stop("a").unwrap();
-            assert_eq!(ensure(&["b", "a"], mode), Ok(vec!["a".to_owned()]));
-        }
-    }
-
-    // OTP: application_SUITE:ensure_all_started
-    #[test]
-    fn that_fails_stops_what_it_has_started_and_no_more() {
-        for mode in [Mode::Serial, Mode::Concurrent] {
-            let _world = world();
-            load_diamond();
-            application::start("d").unwrap();
-            let fail = || Err::<Pid, _>(StartError::Failed(ExitReason::new("no disk")));
-            application::load(Application::new("e").depends_on("a").start(fail)).unwrap();
-            let outcome = ensure(&["e"], mode).map(drop);
-            assert_eq!(start_error(outcome), ExitReason::new("no disk"));
-            assert_eq!(running(), ["d"]);
-            assert_eq!(ended(), "a");
-        }
-    }
-
-    // OTP: application_SUITE:optional_applications
-    #[test]
-    fn starts_what_is_optional_if_it_can_be_had() {
-        let _world = world();
-        application::load(app("a").optionally_depends_on("o")).unwrap();
-        assert_eq!(ensure(&["a"], Mode::Serial), Ok(vec!["a".to_owned()]));
-        application::stop("a").unwrap();
-        let fail = || Err::<Pid, _>(StartError::Failed(ExitReason::new("no disk")));
-        application::load(Application::new("o").start(fail)).unwrap();
-        let outcome = ensure(&["a"], Mode::Serial);
-        let Err(ApplicationError::Start { application, .. }) = outcome else {
-            panic!("{outcome:?}")
-        };
-        assert_eq!(application, "o");
-    }
-
-    #[test]
-    fn can_start_at_the_same_time_what_does_not_wait_for_each_other() {
-        let _world = world();
-        let me = process::self_pid();
-        // Each is through when the other has begun.
-        let meeting = Arc::new(std::sync::Barrier::new(2));
-        for name in ["b", "c"] {
-            let meeting = Arc::clone(&meeting);
-            let start = move || {
-                meeting.wait();
-                tree(name, me)
-            };
-            application::load(Application::new(name).start(start)).unwrap();
-        }
-        application::load(app("a").depends_on("b").depends_on("c")).unwrap();
-        assert_eq!(ensure(&["a"], Mode::Concurrent).unwrap().len(), 3);
-    }
-
-    #[test]
-    fn refuses_those_that_depend_on_one_another() {
-        let _world = world();
-        application::load(app("a").depends_on("b")).unwrap();
-        application::load(app("b").depends_on("a")).unwrap();
-        let names = vec!["b".to_owned(), "a".to_owned()];
-        assert_eq!(ensure(&["a"], Mode::Serial), Err(ApplicationError::Circular(names)));
-    }
-}
-
-/// An application whose callbacks tell a witness.
+/// An application whose callbacks tell a observer.
 struct Talking(Pid);
 
 #[derive(Debug, PartialEq)]
@@ -485,9 +396,9 @@ impl Talking {
 impl Callback for Talking {
     type Args = Pid;
 
-    fn start(witness: Pid) -> Result<(Pid, Talking), StartError> {
-        let top = tree("talking", witness)?;
-        Ok((top.child_pid(), Talking(witness)))
+    fn start(observer: Pid) -> Result<(Pid, Talking), StartError> {
+        let top = tree("talking", observer)?;
+        Ok((top.child_pid(), Talking(observer)))
     }
 
     fn start_phase(&mut self, phase: &str) -> Result<(), ExitReason> {
@@ -517,7 +428,7 @@ fn talking() -> Application {
 fn said() -> String {
     receive! {
         Said(what) => what,
-        after patience() => panic!("nothing was said"),
+        after test_timeout() => panic!("nothing was said"),
     }
 }
 
@@ -555,7 +466,7 @@ mod a_callback {
                 receive! {
                     Said(what) => what,
                     Ended(what) => what.to_owned(),
-                    after patience() => panic!("not stopped"),
+                    after test_timeout() => panic!("not stopped"),
                 }
             })
             .collect();
@@ -595,7 +506,7 @@ mod a_callback {
     #[derive(Debug)]
     struct Write(Pid);
 
-    /// To the witness: what `stop` has spawned, and whether the journal was written.
+    /// To the observer: what `stop` has spawned, and whether the journal was written.
     #[derive(Debug)]
     struct Closed {
         spawned: Pid,
@@ -607,19 +518,19 @@ mod a_callback {
     impl Callback for Closing {
         type Args = Pid;
 
-        fn start(witness: Pid) -> Result<(Pid, Closing), StartError> {
+        fn start(observer: Pid) -> Result<(Pid, Closing), StartError> {
             let journal = process::spawn(|| {
                 loop {
                     receive! { Write(to) => process::send(to, "written") }
                 }
             })?;
             process::register(JOURNAL, journal).unwrap();
-            Ok((tree("closing", witness)?.child_pid(), Closing(witness)))
+            Ok((tree("closing", observer)?.child_pid(), Closing(observer)))
         }
 
         fn stop(&mut self) {
             let is_written = process::send(JOURNAL, Write(process::self_pid())).is_ok()
-                && receive! { "written" => true, after patience() => false };
+                && receive! { "written" => true, after test_timeout() => false };
             let spawned = process::spawn(|| drop(process::receive())).unwrap();
             process::send(self.0, Closed { spawned, is_written });
         }
@@ -673,8 +584,8 @@ mod a_callback {
     impl Callback for Clumsy {
         type Args = Pid;
 
-        fn start(witness: Pid) -> Result<(Pid, Clumsy), StartError> {
-            Ok((tree("clumsy", witness)?.child_pid(), Clumsy))
+        fn start(observer: Pid) -> Result<(Pid, Clumsy), StartError> {
+            Ok((tree("clumsy", observer)?.child_pid(), Clumsy))
         }
 
         fn prep_stop(&mut self) {
@@ -707,194 +618,8 @@ mod a_callback {
     }
 }
 
-mod an_end {
-    use super::*;
-
-    fn load_and_start(types: &[(&'static str, RestartType)]) {
-        for (name, restart) in types {
-            application::load(app(name)).unwrap();
-            application::start_as(name, *restart).unwrap();
-        }
-    }
-
-    /// Which of three applications still run when the second has ended, which is of that type.
-    #[track_caller]
-    fn left_after(restart: RestartType, reason: ExitReason, is_grave: bool) -> Vec<String> {
-        let _world = world();
-        load_and_start(&[("a", RestartType::Temporary), ("b", restart)]);
-        load_and_start(&[("d", RestartType::Temporary)]);
-        end_top("b", reason);
-        assert_eq!(ended(), "b");
-        if is_grave {
-            assert_eq!((ended(), ended()), ("d", "a"));
-            assert_eq!(application::stop_all(), Ok(vec![]));
-        }
-        running()
-    }
-
-    #[test]
-    fn of_a_permanent_one_stops_all_in_reverse() {
-        for reason in [ExitReason::Normal, ExitReason::Shutdown, ExitReason::new("oh")] {
-            assert_eq!(left_after(RestartType::Permanent, reason, true), [""; 0]);
-        }
-    }
-
-    // OTP: application_SUITE:otp_2718
-    #[test]
-    fn of_a_transient_one_stops_all_unless_it_is_normal() {
-        assert_eq!(left_after(RestartType::Transient, ExitReason::Normal, false), ["d", "a"]);
-        assert_eq!(left_after(RestartType::Transient, ExitReason::Shutdown, true), [""; 0]);
-    }
-
-    #[test]
-    fn of_a_temporary_one_concerns_nobody() {
-        for reason in [ExitReason::Normal, ExitReason::new("oh")] {
-            assert_eq!(left_after(RestartType::Temporary, reason, false), ["d", "a"]);
-        }
-    }
-
-    #[test]
-    fn does_not_stop_what_depends_on_it() {
-        let _world = world();
-        application::load(app("d")).unwrap();
-        application::load(app("a").depends_on("d")).unwrap();
-        application::ensure_all_started(["a"]).unwrap();
-        assert_eq!(application::stop("d"), Ok(()));
-        assert_eq!(running(), ["a"]);
-    }
-
-    // OTP: check_start_cond of application_controller; each case was run
-    #[test]
-    fn leaves_an_application_that_every_start_starts_again() {
-        let _world = world();
-        load_and_start(&[("a", RestartType::Temporary)]);
-        application::load(app("b").depends_on("a")).unwrap();
-        type Started = Result<Vec<String>, ApplicationError>;
-        let starts: [fn() -> Started; 4] = [
-            || application::start("a").map(|()| vec!["a".to_owned()]),
-            || application::ensure_started("a").map(|()| vec!["a".to_owned()]),
-            || application::ensure_all_started(["a"]),
-            || application::ensure_all_started(["b"]),
-        ];
-        for start in starts {
-            end_top("a", ExitReason::Shutdown);
-            assert_eq!((ended(), running()), ("a", vec![]));
-            assert_eq!(application::get_supervisor("a"), Ok(None));
-            let mut started = start().unwrap();
-            assert!(process::is_alive(application::get_supervisor("a").unwrap().unwrap()));
-            started.reverse();
-            assert_eq!(running(), started);
-        }
-    }
-
-    #[test]
-    fn leaves_an_application_that_can_be_started_again_as_what_it_was_not() {
-        let _world = world();
-        load_and_start(&[("a", RestartType::Temporary), ("b", RestartType::Temporary)]);
-        end_top("a", ExitReason::Normal);
-        application::start_as("a", RestartType::Permanent).unwrap();
-        end_top("a", ExitReason::Normal);
-        assert_eq!((ended(), ended(), ended()), ("a", "a", "b"));
-    }
-
-    // OTP: stop_application of application_controller; run
-    #[test]
-    fn is_no_stop() {
-        let _world = world();
-        load_and_start(&[("a", RestartType::Temporary)]);
-        application::load(app("b").depends_on("a")).unwrap();
-        application::load(Application::new("library").depends_on("a")).unwrap();
-        end_top("a", ExitReason::Shutdown);
-        let not_running = Err(ApplicationError::NotRunning("a".to_owned()));
-        assert_eq!(application::start("b"), not_running);
-        // What has no processes only needs that it was started.
-        assert_eq!(application::start("library"), Ok(()));
-        assert_eq!(running(), ["library"]);
-        application::stop("library").unwrap();
-        assert_eq!(application::stop("a"), Ok(()));
-        assert_eq!(application::stop("a"), not_started("a"));
-        assert_eq!(application::start("b"), not_started("a"));
-        assert_eq!(application::start("library"), not_started("a"));
-        assert_eq!(application::start("a"), Ok(()));
-    }
-
-    // OTP: run
-    #[test]
-    fn is_no_stop_either_when_the_next_start_fails_or_it_is_loaded_anew() {
-        let _world = world();
-        let fails = Arc::new(AtomicBool::new(false));
-        let (is_to_fail, me) = (Arc::clone(&fails), process::self_pid());
-        let spec = Application::new("a").start(move || {
-            if is_to_fail.load(Ordering::SeqCst) {
-                return Err(StartError::Failed(ExitReason::new("no disk")));
-            }
-            tree("a", me)
-        });
-        application::load(spec.clone()).unwrap();
-        application::load(app("b").depends_on("a")).unwrap();
-        application::start("a").unwrap();
-        end_top("a", ExitReason::Shutdown);
-        fails.store(true, Ordering::SeqCst);
-        assert_eq!(start_error(application::start("a")), ExitReason::new("no disk"));
-        assert_eq!(application::unload("a"), Ok(()));
-        application::load(spec).unwrap();
-        let not_running = Err(ApplicationError::NotRunning("a".to_owned()));
-        assert_eq!(application::start("b"), not_running);
-        assert_eq!(application::stop("a"), Ok(()));
-        assert_eq!(start_error(application::start("a")), ExitReason::new("no disk"));
-        assert_eq!(application::start("b"), not_started("a"));
-        assert_eq!(application::stop("a"), not_started("a"));
-    }
-
-    #[test]
-    fn leaves_an_application_that_is_not_told_of_changes() {
-        let _world = world();
-        application::load(talking()).unwrap();
-        application::start("talking").unwrap();
-        end_top("talking", ExitReason::Shutdown);
-        assert_eq!((said(), said()), ("prep_stop".to_owned(), "stop".to_owned()));
-        let before = application::env_snapshot();
-        application::set_env("talking", "key", 1);
-        assert_eq!(application::config_change(&before), Ok(()));
-        process::send(process::self_pid(), Said("nothing else".to_owned()));
-        assert_eq!(said(), "nothing else");
-        assert_eq!(application::unload("talking"), Ok(()));
-    }
-
-    #[test]
-    fn by_a_stop_concerns_nobody_however_it_was_started() {
-        let _world = world();
-        load_and_start(&[("a", RestartType::Temporary), ("b", RestartType::Permanent)]);
-        application::stop("b").unwrap();
-        assert_eq!(running(), ["a"]);
-    }
-
-    // OTP: application_SUITE:otp_5363
-    #[test]
-    fn takes_what_the_processes_have_spawned_with_it() {
-        let _world = world();
-        let me = process::self_pid();
-        let spawning = Application::new("spawning").start(move || {
-            let child = ChildSpec::new("child", move || {
-                let pid = proc_lib::start_link(move |starter| {
-                    let unlinked = process::spawn(|| drop(process::receive())).unwrap();
-                    process::send(me, unlinked);
-                    starter.ack(process::self_pid());
-                    receive! { () => {} }
-                })?;
-                Ok(pid)
-            });
-            Supervisor::one_for_one().child(child).start_link()
-        });
-        application::load(spawning).unwrap();
-        application::start("spawning").unwrap();
-        let unlinked = receive! { pid: Pid => pid, after patience() => panic!("no pid") };
-        let monitor = process::monitor(unlinked);
-        assert_eq!(application::get_application(unlinked).as_deref(), Some("spawning"));
-        application::stop("spawning").unwrap();
-        assert_eq!(down_reason(monitor), ExitReason::Killed);
-    }
-}
+#[path = "application/an_end.rs"]
+mod an_end;
 
 // OTP: application_SUITE:get_key
 #[test]
@@ -973,406 +698,13 @@ mod an_environment {
     }
 }
 
-mod a_run {
-    use super::*;
-
-    /// To the witness: so the run has ended.
-    #[derive(Debug)]
-    struct Outcome(Result<(), RunError>);
-
-    /// Has `runner` run by a process, until the application `last` runs.
-    fn begin(runner: Runner) -> MonitorRef {
-        let me = process::self_pid();
-        let runner = Mutex::new(Some(runner));
-        let body = move || {
-            let runner = runner.lock().take().unwrap();
-            process::send(me, Outcome(runner.run()));
-        };
-        process::spawn_monitor(body).unwrap().1
-    }
-
-    /// An application that says when its tree is there.
-    fn telling(name: &'static str) -> Application {
-        let witness = process::self_pid();
-        Application::new(name).start(move || {
-            let top = tree(name, witness)?;
-            process::send(witness, Said(name.to_owned()));
-            Ok(top)
-        })
-    }
-
-    #[track_caller]
-    fn outcome(run: MonitorRef) -> Result<(), RunError> {
-        assert_eq!(down_reason(run), ExitReason::Normal);
-        receive! { Outcome(outcome) => outcome, after patience() => panic!("no outcome") }
-    }
-
-    #[test]
-    fn starts_what_is_needed_and_stops_it_in_reverse_when_told_to() {
-        let _world = world();
-        let applications = [telling("a").depends_on("b"), telling("b"), telling("c")];
-        let run = begin(Runner::new(applications));
-        assert_eq!([said(), said(), said()], ["b", "a", "c"]);
-        application::terminate().unwrap();
-        assert_eq!(outcome(run), Ok(()));
-        assert_eq!((ended(), ended(), ended()), ("c", "a", "b"));
-        assert_eq!(application::loaded_applications(), Ok(vec![]));
-    }
-
-    #[test]
-    fn ends_when_an_application_does() {
-        let _world = world();
-        let run = begin(Runner::new([telling("a"), telling("b")]));
-        assert_eq!([said(), said()], ["a", "b"]);
-        let report = watch_running("b");
-        end_top("a", ExitReason::Shutdown);
-        let application = "a".to_owned();
-        assert_eq!(
-            outcome(run),
-            Err(RunError::Ended { application, reason: ExitReason::Shutdown })
-        );
-        assert_eq!((ended(), ended()), ("a", "b"));
-        report::remove_handler(report);
-    }
-
-    /// Waits until the application runs, not only its tree.
-    fn watch_running(name: &'static str) -> HandlerId {
-        let me = process::self_pid();
-        let handler = report::add_handler(move |report| {
-            if let Report::Application(report) = report
-                && report.application == name
-                && report.event == ApplicationEvent::Started
-            {
-                process::send(me, Said(name.to_owned()));
-            }
-        });
-        if !running().contains(&name.to_owned()) {
-            assert_eq!(said(), name);
-        }
-        handler
-    }
-
-    #[test]
-    fn goes_on_when_a_temporary_application_ends() {
-        let _world = world();
-        let runner = Runner::new([telling("a"), telling("b")]).restart_type(RestartType::Temporary);
-        let run = begin(runner);
-        assert_eq!([said(), said()], ["a", "b"]);
-        let report = watch_running("b");
-        end_top("a", ExitReason::Shutdown);
-        assert_eq!((ended(), running()), ("a", vec!["b".to_owned()]));
-        application::terminate().unwrap();
-        assert_eq!(outcome(run), Ok(()));
-        report::remove_handler(report);
-    }
-
-    #[test]
-    fn that_cannot_start_stops_what_was_started() {
-        let _world = world();
-        let fail = || Err::<Pid, _>(StartError::Failed(ExitReason::new("no disk")));
-        let run = begin(Runner::new([telling("a"), Application::new("b").start(fail)]));
-        let (application, reason) = ("b".to_owned(), ExitReason::new("no disk"));
-        let error = ApplicationError::Start { application, reason };
-        assert_eq!(outcome(run), Err(RunError::Start(error)));
-        assert_eq!((said(), ended()), ("a".to_owned(), "a"));
-        let missing = begin(Runner::new([telling("a").depends_on("z")]));
-        let error = ApplicationError::NotLoaded("z".to_owned());
-        assert_eq!(outcome(missing), Err(RunError::Start(error)));
-    }
-
-    /// A child that ends only when it is killed.
-    fn stubborn(shutdown: Shutdown) -> ChildSpec {
-        ChildSpec::new("stubborn", || {
-            let pid = proc_lib::start_link(|starter| {
-                process::set_trap_exit(true);
-                starter.ack(process::self_pid());
-                loop {
-                    receive! { _exit: Exit => {} }
-                }
-            })?;
-            Ok(pid)
-        })
-        .shutdown(shutdown)
-    }
-
-    #[test]
-    fn says_what_had_to_be_killed() {
-        let _world = world();
-        let me = process::self_pid();
-        let application = Application::new("a").start(move || {
-            let options = StartOptions::new().name("application::stubborn");
-            let top = Supervisor::one_for_one()
-                .child(stubborn(Shutdown::Timeout(Duration::ZERO)))
-                .start_link_with(options)?;
-            process::send(me, Said("a".to_owned()));
-            Ok(top)
-        });
-        let run = begin(Runner::new([application]));
-        assert_eq!(said(), "a");
-        application::terminate().unwrap();
-        let supervisor = "application::stubborn".into();
-        let killed = Killed::Child { supervisor, id: "stubborn".to_owned() };
-        assert_eq!(outcome(run), Err(RunError::Killed(vec![killed])));
-    }
-
-    /// A process of the program's own, with a supervisor below it.
-    #[derive(Debug)]
-    struct Middle {
-        below: SupervisorRef,
-        witness: Pid,
-    }
-
-    impl GenServer for Middle {
-        type Args = Pid;
-
-        fn init(witness: Pid) -> InitResult<Middle> {
-            process::set_trap_exit(true);
-            ready(Middle { below: late("below a server").start_link()?, witness })
-        }
-
-        fn handle_info(&mut self, message: Message) -> CastResult<Middle> {
-            process::send(self.witness, Said(format!("{message:?}")));
-            noreply()
-        }
-
-        fn terminate(&mut self, _: &ExitReason) {
-            self.below.stop().unwrap();
-        }
-    }
-
-    /// A supervisor of one child that has to be killed, which is called `id`.
-    fn late(id: &str) -> Supervisor {
-        Supervisor::one_for_one().child(stubborn(Shutdown::Timeout(Duration::ZERO)).id(id))
-    }
-
-    /// A tree that has a supervisor of every kind, and one at every place.
-    fn late_everywhere(witness: Pid) -> Result<SupervisorRef, StartError> {
-        let simple = ChildSpec::new("simple", || {
-            let template = stubborn(Shutdown::Timeout(Duration::ZERO)).id("simple");
-            let simple = Supervisor::simple_one_for_one(template).start_link()?;
-            simple.start_child(()).unwrap();
-            Ok(simple.child_pid())
-        });
-        let dynamic = ChildSpec::new("dynamic", || {
-            let dynamic = DynamicSupervisor::new().start_link()?;
-            let spec = stubborn(Shutdown::Timeout(Duration::ZERO)).id("dynamic");
-            dynamic.start_child(spec).unwrap();
-            Ok(dynamic.child_pid())
-        });
-        Supervisor::one_for_one()
-            .child(stubborn(Shutdown::Timeout(Duration::ZERO)).id("ordered"))
-            .child(simple.shutdown(Shutdown::Infinity))
-            .child(dynamic.shutdown(Shutdown::Infinity))
-            .child(late("nested").child_spec("inner"))
-            .child(Middle::child_spec(witness).shutdown(Shutdown::Infinity))
-            .start_link()
-    }
-
-    #[test]
-    fn says_what_had_to_be_killed_below_whatever_supervisor() {
-        let _world = world();
-        let me = process::self_pid();
-        let application = Application::new("a").start(move || {
-            let top = late_everywhere(me)?;
-            process::send(me, Said("a".to_owned()));
-            Ok(top)
-        });
-        let run = begin(Runner::new([application]));
-        assert_eq!(said(), "a");
-        application::terminate().unwrap();
-        let Err(RunError::Killed(killed)) = outcome(run) else { panic!("nothing was killed") };
-        let ids = killed.iter().map(|killed| {
-            let Killed::Child { id, .. } = killed else { panic!("{killed}") };
-            id.as_str()
-        });
-        let expected = ["below a server", "nested", "dynamic", "simple", "ordered"];
-        assert_eq!(ids.collect::<Vec<_>>(), expected);
-        process::send(me, Said("nothing else".to_owned()));
-        assert_eq!(said(), "nothing else");
-    }
-
-    /// A child that tells the caller when it is told to end, and then does not.
-    fn lingering() -> ChildSpec {
-        let witness = process::self_pid();
-        let body = move |starter: proc_lib::Starter<Pid>| {
-            process::set_trap_exit(true);
-            starter.ack(process::self_pid());
-            receive! { _exit: Exit => process::send(witness, process::self_pid()) }
-            idle_body();
-        };
-        ChildSpec::new("lingering", move || Ok(proc_lib::start_link(body)?))
-            .shutdown(Shutdown::Infinity)
-    }
-
-    #[test]
-    fn does_not_say_what_others_have_killed_meanwhile() {
-        let _world = world();
-        type Victim = fn(Pid) -> Pid;
-        let victims: [Victim; 2] =
-            [|child| child, |child| process::info(child).unwrap().ancestors[1]];
-        for victim in victims {
-            let (me, child) = (process::self_pid(), lingering());
-            let application = Application::new("a").start(move || {
-                let top = Supervisor::one_for_one().child(child.clone()).start_link()?;
-                process::send(me, Said("a".to_owned()));
-                Ok(top)
-            });
-            let run = begin(Runner::new([application]));
-            assert_eq!(said(), "a");
-            application::terminate().unwrap();
-            let child = expect::<Pid>();
-            process::exit(victim(child), ExitReason::Kill);
-            process::exit(child, ExitReason::Kill);
-            assert_eq!(outcome(run), Ok(()));
-        }
-    }
-
-    // OTP: application_SUITE:shutdown_timeout
-    #[test]
-    fn kills_what_is_left_when_the_time_is_over() {
-        let _world = world();
-        let me = process::self_pid();
-        let application = Application::new("hanging").start(move || {
-            let top = Supervisor::one_for_one().child(stubborn(Shutdown::Infinity)).start_link()?;
-            process::send(me, Said("hanging".to_owned()));
-            Ok(top)
-        });
-        let runner = Runner::new([telling("before"), application, telling("after")]);
-        let run = begin(runner.shutdown_timeout(Duration::from_millis(50)));
-        assert_eq!([said(), said(), said()], ["before", "hanging", "after"]);
-        application::terminate().unwrap();
-        let Err(RunError::Killed(killed)) = outcome(run) else { panic!("nothing was killed") };
-        assert!(killed.contains(&Killed::Application("hanging".to_owned())), "{killed:?}");
-        assert_eq!(ended(), "after");
-    }
-
-    // OTP: application_SUITE:shutdown_func
-    #[test]
-    fn has_something_done_before_the_first_is_stopped() {
-        let _world = world();
-        let me = process::self_pid();
-        let runner = Runner::new([telling("a")]).before_stop(move || {
-            process::send(me, Said(format!("{:?} run", running())));
-            panic!("which is of no consequence");
-        });
-        let run = begin(runner);
-        assert_eq!(said(), "a");
-        application::terminate().unwrap();
-        assert_eq!(outcome(run), Ok(()));
-        assert_eq!((said(), ended()), (r#"["a"] run"#.to_owned(), "a"));
-    }
-
-    // OTP: application_SUITE:shutdown_application_call, shutdown_deadlock
-    #[test]
-    fn that_stops_refuses_what_the_stopping_ask_for() {
-        #[derive(Debug)]
-        struct Asking(Pid);
-
-        impl GenServer for Asking {
-            type Args = Pid;
-
-            fn init(witness: Pid) -> InitResult<Asking> {
-                process::set_trap_exit(true);
-                ready(Asking(witness))
-            }
-
-            fn terminate(&mut self, _: &ExitReason) {
-                process::send(self.0, application::start("other"));
-                application::set_env("other", "key", 1);
-            }
-        }
-
-        let _world = world();
-        application::load(app("other")).unwrap();
-        let me = process::self_pid();
-        let asking = Application::new("asking").start(move || {
-            let child = Asking::child_spec(me).restart(Restart::Temporary);
-            let top = Supervisor::one_for_one().child(child).start_link()?;
-            process::send(me, Said("asking".to_owned()));
-            Ok(top)
-        });
-        let run = begin(Runner::new([asking]));
-        assert_eq!(said(), "asking");
-        application::terminate().unwrap();
-        receive! {
-            refused: Result<(), ApplicationError> => {
-                assert_eq!(refused, Err(ApplicationError::Terminating));
-            }
-            after patience() => panic!("no answer"),
-        }
-        assert_eq!(outcome(run), Ok(()));
-        assert_eq!(application::get_env("other", "key"), Some(1));
-    }
-}
+#[path = "application/a_run.rs"]
+mod a_run;
 
 #[cfg(unix)]
 #[allow(clippy::disallowed_macros, reason = "the victim tells by its output how far it is")]
-mod signals {
-    use std::env;
-    use std::io::{BufRead, BufReader};
-    use std::process::{ChildStdout, Command, Stdio};
-
-    use procession::timer;
-
-    use super::*;
-
-    /// Whether this is the program that gets the signals.
-    const IS_VICTIM: &str = "TEST_APPLICATION_VICTIM";
-
-    /// A child that says when it is told to end, and does not.
-    fn stubborn() -> ChildSpec {
-        ChildSpec::new("stubborn", || {
-            let pid = proc_lib::start_link(|starter| {
-                process::set_trap_exit(true);
-                starter.ack(process::self_pid());
-                println!("started");
-                loop {
-                    receive! { _exit: Exit => println!("stopping") }
-                }
-            })?;
-            Ok(pid)
-        })
-        .shutdown(Shutdown::Infinity)
-    }
-
-    fn signal(program: u32, signal: &str) {
-        let kill = format!("kill -{signal} {program}");
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
-    }
-
-    /// Waits until the program says so.
-    #[track_caller]
-    fn wait_for(line: &str, output: &mut BufReader<ChildStdout>) {
-        let mut lines = output.lines().map_while(Result::ok);
-        assert!(lines.any(|it| it.contains(line)), "{line} was not said");
-    }
-
-    #[test]
-    fn end_the_program_at_once_when_it_is_stopping_already() {
-        if env::var_os(IS_VICTIM).is_some() {
-            let hanging = Application::new("hanging")
-                .start(|| Supervisor::one_for_one().child(stubborn()).start_link());
-            panic!("it ends by a signal, not so: {:?}", application::run([hanging]));
-        }
-        for (first, second) in [("TERM", "INT"), ("INT", "TERM"), ("TERM", "TERM")] {
-            let mut program = Command::new(env::current_exe().unwrap())
-                .args(["--nocapture", "end_the_program_at_once_when_it_is_stopping_already"])
-                .env(IS_VICTIM, "")
-                .stdout(Stdio::piped())
-                .spawn()
-                .unwrap();
-            let mut output = BufReader::new(program.stdout.take().unwrap());
-            let id = program.id();
-            let too_late = timer::apply_after(patience(), move || signal(id, "KILL"));
-            wait_for("started", &mut output);
-            signal(id, first);
-            wait_for("stopping", &mut output);
-            signal(id, second);
-            assert_eq!(program.wait().unwrap().code(), Some(1));
-            timer::cancel(too_late);
-        }
-    }
-}
+#[path = "application/signals.rs"]
+mod signals;
 
 #[test]
 fn starts_and_ends_are_reported() {

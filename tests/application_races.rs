@@ -10,22 +10,24 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use procession::application::{
-    self, Application, ApplicationError, Callback, Mode, RestartType, RunError, Runner,
-};
+use procession::application::{self, Application, ApplicationError, Callback, RunError, Runner};
 use procession::prelude::*;
 use procession::proc_lib;
 use procession::process::Status;
 use procession::report::{self, ApplicationEvent, HandlerId, Report};
-use procession::supervisor::{
-    Child, ChildSpec, ChildType, Restart, Shutdown, Supervised, Supervisor,
-};
+use procession::supervisor::{Child, ChildSpec, ChildType, Restart, Shutdown, Supervisor};
 
-#[path = "it/support.rs"]
 #[allow(dead_code, reason = "this binary needs few of them")]
-mod support;
+#[path = "support"]
+mod support {
+    pub(crate) mod processes;
+    pub(crate) mod rounds;
+    pub(crate) mod wait;
+}
 
-use support::*;
+use crate::support::processes::idle_body;
+use crate::support::rounds::{delay_by, rounds};
+use crate::support::wait::{down_reason, exit_and_wait, expect, wait_for_exit};
 
 /// All applications, for one test at a time.
 struct World {
@@ -132,7 +134,7 @@ fn heard_client<T: Debug + Send + 'static>(ask: impl FnOnce() -> T + Send + 'sta
     monitor
 }
 
-/// To the witness: so the run has ended.
+/// To the observer: so the run has ended.
 #[derive(Debug)]
 struct Outcome(Result<(), RunError>);
 
@@ -191,9 +193,9 @@ fn controller() -> Pid {
 
 /// What must not be dropped without care.
 #[derive(Debug, PartialEq)]
-struct Bomb;
+struct PanicsOnDrop;
 
-impl Drop for Bomb {
+impl Drop for PanicsOnDrop {
     fn drop(&mut self) {
         assert!(std::thread::panicking(), "a destructor panics");
     }
@@ -203,199 +205,8 @@ fn failing() -> Result<Pid, StartError> {
     Err(StartError::Failed(ExitReason::new("no disk")))
 }
 
-mod a_run {
-    use super::*;
-
-    // Nothing runs with processes when it is told to stop, so all are stopped at once; then it
-    // starts the second one.
-    #[test]
-    fn that_is_told_to_stop_between_two_starts_leaves_nothing_running() {
-        let _world = world();
-        let _told = when("first", ApplicationEvent::Started, || application::terminate().unwrap());
-        let run = begin(Runner::new([Application::new("first"), app("second")]));
-        assert_eq!(outcome(run), Ok(()));
-        assert_eq!((running(), loaded()), (vec![], vec![]));
-    }
-
-    #[test]
-    fn whose_first_application_ends_before_the_second_starts_leaves_nothing_running() {
-        let _world = world();
-        let (tell, top) = mpsc::channel();
-        let first = Application::new("first").start(move || {
-            let top = Supervisor::one_for_one().start_link()?;
-            tell.send(top.child_pid()).unwrap();
-            Ok(top)
-        });
-        let top = Mutex::new(top);
-        let _crash = when("first", ApplicationEvent::Started, move || {
-            let top = top.lock().recv().unwrap();
-            let master = process::monitor(process::info(top).unwrap().parent().unwrap());
-            process::exit(top, ExitReason::Kill);
-            down_reason(master);
-        });
-        let run = begin(Runner::new([first, app("second")]));
-        let (application, reason) = ("first".to_owned(), ExitReason::Killed);
-        assert_eq!(outcome(run), Err(RunError::Ended { application, reason }));
-        assert_eq!((running(), loaded()), (vec![], vec![]));
-    }
-
-    #[test]
-    fn that_is_told_to_stop_while_it_starts_one_starts_no_more() {
-        let _world = world();
-        let me = process::self_pid();
-        let first = leaving("first", move || process::send(me, "first has ended"));
-        let (open, pass) = gate();
-        let run = begin(Runner::new([first, gated("second", pass), app("third")]));
-        assert_eq!(expect::<&str>(), "second");
-        let _no_third = tell_when_started("third");
-        application::terminate().unwrap();
-        assert_eq!(running(), ["first"]); // The controller has heard it.
-        open.send(()).unwrap();
-        assert_eq!(outcome(run), Ok(()));
-        assert_eq!(expect::<&str>(), "first has ended");
-        assert_eq!((running(), loaded()), (vec![], vec![]));
-        assert_no_message();
-    }
-
-    // In OTP, `init:stop` does not wait for an application that is being started.
-    #[test]
-    fn does_not_wait_for_ever_for_a_start_that_hangs() {
-        let _world = world();
-        let me = process::self_pid();
-        let hanging = Application::new("hanging").start(move || {
-            process::send(me, process::self_pid());
-            idle_body();
-            failing()
-        });
-        let run = begin(Runner::new([app("first"), hanging]));
-        let master = expect::<Pid>();
-        application::terminate().unwrap();
-        let ended = receive! {
-            down: Down if down.monitor == run => Some(down),
-            after patience() => None,
-        };
-        process::exit(master, ExitReason::Kill); // For the tests that follow.
-        assert!(ended.is_some(), "it still waits");
-    }
-
-    #[test]
-    fn kills_a_start_that_hangs_when_the_time_is_over() {
-        let _world = world();
-        let me = process::self_pid();
-        let hanging = Application::new("hanging").start(move || {
-            process::send(me, "hanging");
-            idle_body();
-            failing()
-        });
-        let runner = Runner::new([app("first"), hanging]);
-        let run = begin(runner.shutdown_timeout(Duration::from_millis(20)));
-        assert_eq!(expect::<&str>(), "hanging");
-        application::terminate().unwrap();
-        let (application, reason) = ("hanging".to_owned(), ExitReason::Killed);
-        let error = ApplicationError::Start { application, reason };
-        assert_eq!(outcome(run), Err(RunError::Start(error)));
-        assert_eq!((running(), loaded()), (vec![], vec![]));
-    }
-
-    fn stubborn() -> ChildSpec {
-        ChildSpec::new("stubborn", || {
-            Ok(proc_lib::start_link(|starter| {
-                process::set_trap_exit(true);
-                starter.ack(process::self_pid());
-                idle_body();
-            })?)
-        })
-        .shutdown(Shutdown::Timeout(Duration::ZERO))
-    }
-
-    #[test]
-    fn does_not_hold_against_the_stop_what_was_killed_before() {
-        let _world = world();
-        let _started = tell_when_started("a");
-        let application = Application::new("a")
-            .start(|| Supervisor::one_for_one().child(stubborn()).start_link());
-        let run = begin(Runner::new([application]));
-        assert_eq!(expect::<&str>(), "a");
-        let top = application::get_supervisor("a").unwrap().unwrap();
-        procession::supervisor::SupervisorRef::from_pid(top).terminate_child("stubborn").unwrap();
-        application::terminate().unwrap();
-        assert_eq!(outcome(run), Ok(()));
-    }
-
-    #[test]
-    fn ends_what_is_done_before_the_stop_when_the_time_is_over() {
-        let _world = world();
-        let _started = tell_when_started("a");
-        let me = process::self_pid();
-        let runner = Runner::new([app("a")]).shutdown_timeout(Duration::from_millis(20));
-        let run = begin(runner.before_stop(move || {
-            process::send(me, process::self_pid());
-            idle_body();
-        }));
-        assert_eq!(expect::<&str>(), "a");
-        application::terminate().unwrap();
-        let working = expect::<Pid>();
-        _ = outcome(run);
-        let is_alive = process::is_alive(working);
-        process::exit(working, ExitReason::Kill);
-        assert!(!is_alive);
-    }
-
-    #[test]
-    fn beside_another_has_its_own_done_before_the_stop() {
-        let _world = world();
-        let me = process::self_pid();
-        let _started = (tell_when_started("a"), tell_when_started("b"));
-        let work = move || process::send(me, "done");
-        let first = begin(Runner::new([app("a")]).before_stop(work));
-        assert_eq!(expect::<&str>(), "a");
-        let second = begin(Runner::new([app("b")]));
-        assert_eq!(expect::<&str>(), "b");
-        application::terminate().unwrap();
-        assert_eq!((outcome(first), outcome(second)), (Ok(()), Ok(())));
-        process::send(me, "all done");
-        assert_eq!(expect::<&str>(), "done");
-    }
-
-    #[test]
-    fn that_comes_while_all_are_stopped_leaves_nothing_behind() {
-        let _world = world();
-        let me = process::self_pid();
-        let (open, pass) = gate();
-        let slow = leaving("slow", move || {
-            process::send(me, "slow");
-            pass();
-        });
-        application::load(slow).unwrap();
-        application::start("slow").unwrap();
-        application::terminate().unwrap();
-        assert_eq!(expect::<&str>(), "slow");
-        let late = Runner::new([app("a")]).before_stop(move || process::send(me, "too late"));
-        let run = heard_client(move || Outcome(late.run()));
-        assert_eq!(outcome(run), Err(RunError::Start(ApplicationError::Terminating)));
-        open.send(()).unwrap();
-        application::stop_all().unwrap();
-        drop(open);
-
-        application::load(app("b")).unwrap();
-        application::start("b").unwrap();
-        let _stopped = when("b", ApplicationEvent::Stopped, move || process::send(me, "stopped"));
-        application::terminate().unwrap();
-        assert_eq!(expect::<&str>(), "stopped");
-    }
-
-    #[test]
-    fn leaves_nothing_loaded() {
-        let _world = world();
-        let _started = tell_when_started("outer");
-        let inner = Application::new("inner").env("key", 1);
-        let run = begin(Runner::new([app("outer").includes(inner)]));
-        assert_eq!(expect::<&str>(), "outer");
-        application::terminate().unwrap();
-        assert_eq!(outcome(run), Ok(()));
-        assert_eq!(loaded(), [""; 0]);
-    }
-}
+#[path = "application_races/a_run.rs"]
+mod a_run;
 
 #[cfg(unix)]
 mod a_signal {
@@ -450,163 +261,8 @@ mod a_signal {
     }
 }
 
-mod a_start {
-    use super::*;
-
-    // OTP answers when the application is stopped, and starts it again.
-    #[test]
-    fn of_what_is_being_stopped_starts_it_again() {
-        let _world = world();
-        let me = process::self_pid();
-        let (open, pass) = gate();
-        application::load(leaving("slow", move || {
-            process::send(me, "stopping");
-            pass();
-        }))
-        .unwrap();
-        application::start("slow").unwrap();
-        let stop = client(|| application::stop("slow"));
-        assert_eq!(expect::<&str>(), "stopping");
-        let start = heard_client(|| Mutex::new(application::ensure_started("slow")));
-        open.send(()).unwrap();
-        drop(open);
-        assert_eq!(
-            (down_reason(stop), down_reason(start)),
-            (ExitReason::Normal, ExitReason::Normal)
-        );
-        assert_eq!(expect::<Result<(), ApplicationError>>(), Ok(()));
-        assert_eq!(expect::<Mutex<Result<(), ApplicationError>>>().into_inner(), Ok(()));
-        assert_eq!(running(), ["slow"]);
-    }
-
-    // OTP's master links itself to the top.
-    #[test]
-    fn of_a_tree_that_is_not_linked_links_it_all_the_same() {
-        let _world = world();
-        let unlinked = Application::new("unlinked").start(|| Leaver::start(Box::new(|| {})));
-        application::load(unlinked).unwrap();
-        application::start("unlinked").unwrap();
-        let top = application::get_supervisor("unlinked").unwrap().unwrap();
-        let master = process::monitor(process::info(top).unwrap().parent().unwrap());
-        process::exit(top, ExitReason::Kill);
-        assert_eq!(down_reason(master), ExitReason::Killed);
-        assert_eq!(running(), [""; 0]);
-    }
-
-    #[test]
-    fn that_fails_does_not_stop_what_another_has_started() {
-        let _world = world();
-        let me = process::self_pid();
-        let (open, pass) = gate();
-        application::load(gated("slow", pass)).unwrap();
-        let failing = Application::new("failing").start(move || {
-            process::send(me, "failing");
-            failing()
-        });
-        application::load(failing).unwrap();
-        let starter = client(|| Mutex::new(application::start("slow")));
-        assert_eq!(expect::<&str>(), "slow");
-        let all = ["slow", "failing"];
-        let ensure = move || {
-            application::ensure_all_started_as(all, RestartType::Temporary, Mode::Concurrent)
-        };
-        let other = client(move || ensure().map(drop));
-        assert_eq!(expect::<&str>(), "failing"); // The other waits for the slow one, too.
-        open.send(()).unwrap();
-        down_reason(starter);
-        down_reason(other);
-        assert_eq!(expect::<Mutex<Result<(), ApplicationError>>>().into_inner(), Ok(()));
-        assert!(expect::<Result<(), ApplicationError>>().is_err());
-        assert_eq!(running(), ["slow"]);
-    }
-
-    #[test]
-    fn whose_master_is_killed_fails() {
-        let _world = world();
-        let me = process::self_pid();
-        let hanging = Application::new("hanging").start(move || {
-            process::send(me, process::self_pid());
-            idle_body();
-            failing()
-        });
-        application::load(hanging).unwrap();
-        let start = client(|| application::start("hanging"));
-        let master = expect::<Pid>();
-        assert_eq!(application::get_application(master).as_deref(), Some("hanging"));
-        process::exit(master, ExitReason::Kill);
-        down_reason(start);
-        let (application, reason) = ("hanging".to_owned(), ExitReason::Killed);
-        let error = ApplicationError::Start { application, reason };
-        assert_eq!(expect::<Result<(), ApplicationError>>(), Err(error));
-        assert_eq!(running(), [""; 0]);
-    }
-
-    #[test]
-    fn may_ask_for_others_from_within_its_tree() {
-        #[derive(Debug)]
-        struct Asking(Pid);
-
-        impl GenServer for Asking {
-            type Args = Pid;
-
-            fn init(witness: Pid) -> InitResult<Asking> {
-                process::set_trap_exit(true);
-                application::start("other").map_err(ExitReason::from)?;
-                process::send(witness, application::get_env::<u8>("asking", "key"));
-                ready(Asking(witness))
-            }
-
-            fn terminate(&mut self, _: &ExitReason) {
-                process::send(self.0, application::stop("other"));
-                process::send(self.0, application::get_application(process::self_pid()));
-            }
-        }
-
-        let _world = world();
-        let me = process::self_pid();
-        application::load(app("other")).unwrap();
-        application::load(
-            Application::new("asking").env("key", 7_u8).start(move || {
-                Supervisor::one_for_one().child(Asking::child_spec(me)).start_link()
-            }),
-        )
-        .unwrap();
-        application::start("asking").unwrap();
-        assert_eq!(expect::<Option<u8>>(), Some(7));
-        assert_eq!(running(), ["asking", "other"]);
-        application::stop("asking").unwrap();
-        assert_eq!(expect::<Result<(), ApplicationError>>(), Ok(()));
-        assert_eq!(expect::<Option<String>>().as_deref(), Some("asking"));
-        assert_eq!(running(), [""; 0]);
-    }
-
-    #[test]
-    fn of_a_long_chain_by_many_at_once_starts_each_once() {
-        let _world = world();
-        let name = |n: usize| format!("link{n}");
-        for n in 0..30 {
-            let link = Application::new(name(n)).start(|| Supervisor::one_for_one().start_link());
-            let link = if n > 0 { link.depends_on(name(n - 1)) } else { link };
-            application::load(link).unwrap();
-        }
-        let modes = [Mode::Serial, Mode::Concurrent].into_iter().cycle();
-        let clients: Vec<_> = (26..30)
-            .zip(modes)
-            .map(|(n, mode)| {
-                let names = [name(n)];
-                let ensure =
-                    move || application::ensure_all_started_as(names, RestartType::Temporary, mode);
-                client(move || ensure().map(drop))
-            })
-            .collect();
-        for client in clients {
-            assert_eq!(down_reason(client), ExitReason::Normal);
-            assert_eq!(expect::<Result<(), ApplicationError>>(), Ok(()));
-        }
-        let order: Vec<_> = (0..30).rev().map(name).collect();
-        assert_eq!(running(), order);
-    }
-}
+#[path = "application_races/a_start.rs"]
+mod a_start;
 
 mod a_load {
     use super::*;
@@ -642,10 +298,10 @@ mod a_callback {
     impl Callback for Telling {
         type Args = Pid;
 
-        fn start(witness: Pid) -> Result<(Pid, Telling), StartError> {
+        fn start(observer: Pid) -> Result<(Pid, Telling), StartError> {
             let top = Supervisor::one_for_one().start_link()?.child_pid();
-            process::send(witness, top);
-            Ok((top, Telling(witness)))
+            process::send(observer, top);
+            Ok((top, Telling(observer)))
         }
 
         fn start_phase(&mut self, phase: &str) -> Result<(), ExitReason> {
@@ -703,9 +359,9 @@ mod a_destructor_that_panics {
 
     /// An application that holds a bomb in its start function.
     fn armed() -> Application {
-        let bomb = Bomb;
+        let bomb = PanicsOnDrop;
         Application::new("armed").start(move || {
-            let _: &Bomb = &bomb;
+            let _: &PanicsOnDrop = &bomb;
             failing()
         })
     }
@@ -730,7 +386,7 @@ mod a_destructor_that_panics {
     #[test]
     fn does_no_harm_in_an_environment() {
         does_no_harm(|| {
-            application::load(Application::new("armed").env("bomb", Bomb)).unwrap();
+            application::load(Application::new("armed").env("bomb", PanicsOnDrop)).unwrap();
             assert_eq!(application::unload("armed"), Ok(()));
         });
     }
@@ -747,16 +403,17 @@ mod the_controller {
         application::start("a").unwrap();
         application::start("b").unwrap();
         let (before, master) = (controller(), master_of("a"));
-        process::send(before, Bomb);
-        process::send(master, Bomb);
-        process::exit(before, ExitReason::new(Bomb));
-        process::exit(master, ExitReason::new(Bomb));
+        process::send(before, PanicsOnDrop);
+        process::send(master, PanicsOnDrop);
+        process::exit(before, ExitReason::new(PanicsOnDrop));
+        process::exit(master, ExitReason::new(PanicsOnDrop));
         assert_eq!((running().len(), controller(), master_of("a")), (2, before, master));
 
         let (top, master) = (application::get_supervisor("b").unwrap().unwrap(), master_of("b"));
         let monitor = process::monitor(master);
         let unlinked = process::monitor(top);
-        _ = proc_lib::stop_with(top, ExitReason::new(Bomb), Duration::MAX).map_err(mem::forget);
+        _ = proc_lib::stop_with(top, ExitReason::new(PanicsOnDrop), Duration::MAX)
+            .map_err(mem::forget);
         for _ in [monitor, unlinked] {
             mem::forget(expect::<Down>());
         }
@@ -804,196 +461,8 @@ mod the_controller {
     }
 }
 
-mod an_end_that_somebody_has_seen {
-    use super::*;
-
-    /// The top of an application, under a name of its own.
-    #[derive(Debug)]
-    struct Top;
-
-    impl GenServer for Top {
-        type Args = ();
-
-        fn init((): ()) -> InitResult<Top> {
-            ready(Top)
-        }
-
-        fn handle_info(&mut self, message: Message) -> CastResult<Top> {
-            if message.is::<Unlink>() {
-                let parent = process::info(process::self_pid()).and_then(|info| info.parent());
-                process::unlink(parent.unwrap());
-            }
-            noreply()
-        }
-    }
-
-    /// To the top: remove the link to its master.
-    #[derive(Debug)]
-    struct Unlink;
-
-    const NAME: &str = "application_races::top";
-
-    fn load_named() {
-        let start = || Top::start_link_with((), StartOptions::new().name(NAME));
-        application::load(Application::new("a").start(start)).unwrap();
-        application::load(app("dependant").depends_on("a")).unwrap();
-        application::load(Application::new("library").depends_on("a")).unwrap();
-    }
-
-    fn top() -> Pid {
-        application::get_supervisor("a").unwrap().unwrap()
-    }
-
-    /// Kills one process of the application, and waits until another has ended, or the same.
-    fn see_the_end(killed: Pid, seen: Pid) {
-        let monitor = process::monitor(seen);
-        process::exit(killed, ExitReason::Kill);
-        down_reason(monitor);
-    }
-
-    /// Whatever starts it, and whichever end was seen.
-    #[track_caller]
-    fn can_be_started_again_when(see: impl Fn()) {
-        type Start = fn() -> Result<(), ApplicationError>;
-        let starts: [Start; 4] = [
-            || application::start("a"),
-            || application::ensure_started("a"),
-            || application::ensure_all_started(["a"]).map(drop),
-            || application::ensure_all_started(["dependant"]).map(drop),
-        ];
-        let _world = world();
-        load_named();
-        application::start("a").unwrap();
-        for round in 0..rounds(1_000) {
-            let before = top();
-            see();
-            assert_eq!(starts[round % 4](), Ok(()), "round {round}");
-            assert!(process::whereis(NAME).is_some(), "round {round}: it does not run");
-            assert_ne!(top(), before, "round {round}");
-            _ = application::stop("dependant");
-        }
-    }
-
-    #[test]
-    fn of_the_top_leaves_an_application_that_can_be_started_again() {
-        can_be_started_again_when(|| see_the_end(top(), top()));
-    }
-
-    #[test]
-    fn of_a_top_that_has_removed_its_link_leaves_an_application_that_can_be_started_again() {
-        can_be_started_again_when(|| {
-            process::send(top(), Unlink);
-            see_the_end(top(), top());
-        });
-    }
-
-    #[test]
-    fn of_a_killed_master_leaves_an_application_that_can_be_started_again() {
-        can_be_started_again_when(|| see_the_end(master_of("a"), master_of("a")));
-    }
-
-    #[test]
-    fn of_the_top_of_a_killed_master_leaves_an_application_that_can_be_started_again() {
-        can_be_started_again_when(|| see_the_end(master_of("a"), top()));
-    }
-
-    #[test]
-    fn is_one_for_whoever_asks() {
-        let _world = world();
-        load_named();
-        for round in 0..rounds(1_000) {
-            application::ensure_started("a").unwrap();
-            let before = application::env_snapshot();
-            application::set_env("a", "round", round);
-            let (killed, seen) = match round % 3 {
-                0 => (top(), top()),
-                1 => (master_of("a"), top()),
-                _ => (master_of("a"), master_of("a")),
-            };
-            see_the_end(killed, seen);
-            let not_running = Err(ApplicationError::NotRunning("a".to_owned()));
-            match round % 7 {
-                0 => assert_eq!(running(), [""; 0], "round {round}"),
-                1 => assert_eq!(application::get_supervisor("a"), Ok(None), "round {round}"),
-                2 => assert_eq!(application::config_change(&before), Ok(()), "round {round}"),
-                3 => assert_eq!(application::start("dependant"), not_running, "round {round}"),
-                4 => {
-                    assert_eq!(application::start("library"), Ok(()), "round {round}");
-                    application::stop("library").unwrap();
-                }
-                5 => {
-                    assert_eq!(application::stop("a"), Ok(()), "round {round}");
-                    let not_started = Err(ApplicationError::NotStarted("a".to_owned()));
-                    assert_eq!(application::stop("a"), not_started, "round {round}");
-                }
-                _ => {
-                    assert_eq!(application::unload("a"), Ok(()), "round {round}");
-                    loaded().iter().for_each(|name| application::unload(name).unwrap());
-                    load_named();
-                }
-            }
-        }
-    }
-
-    // In OTP, a stop may come before the controller has heard of the end.
-    #[test]
-    fn of_a_permanent_application_is_the_end_of_all_whatever_is_asked_then() {
-        type Ask = fn() -> Result<(), ApplicationError>;
-        let asks: [Ask; 4] = [
-            || application::start("a"),
-            || application::ensure_started("a"),
-            || application::stop("a"),
-            || application::unload("a"),
-        ];
-        for round in 0..rounds(400) {
-            let _world = world();
-            load_named();
-            let (open, pass) = gate();
-            application::load(leaving("other", pass)).unwrap();
-            application::start("other").unwrap();
-            application::start_as("a", RestartType::Permanent).unwrap();
-            see_the_end(top(), top());
-            assert_eq!(asks[round % 4](), Err(ApplicationError::Terminating), "round {round}");
-            open.send(()).unwrap();
-            assert_eq!(application::stop_all(), Ok(vec![]), "round {round}");
-            assert_eq!(running(), [""; 0], "round {round}");
-        }
-    }
-
-    /// Its tree asks for it when it ends.
-    struct Returning(Pid);
-
-    impl Callback for Returning {
-        type Args = Pid;
-
-        fn start(witness: Pid) -> Result<(Pid, Returning), StartError> {
-            Ok((Supervisor::one_for_one().start_link()?.child_pid(), Returning(witness)))
-        }
-
-        fn prep_stop(&mut self) {
-            process::send(self.0, application::ensure_all_started(["a"]));
-            process::send(self.0, application::unload("a"));
-        }
-    }
-
-    #[test]
-    fn is_not_waited_for_by_what_belongs_to_the_application() {
-        let _world = world();
-        let me = process::self_pid();
-        application::load(Application::new("a").callback::<Returning>(me)).unwrap();
-        application::start("a").unwrap();
-        let master = master_of("a");
-        see_the_end(top(), master);
-        assert_eq!(expect::<Result<Vec<String>, ApplicationError>>(), Ok(vec![]));
-        let running = Err(ApplicationError::Running("a".to_owned()));
-        assert_eq!(expect::<Result<(), ApplicationError>>(), running);
-        // Also when it is told to.
-        application::start("a").unwrap();
-        application::stop("a").unwrap();
-        assert_eq!(expect::<Result<Vec<String>, ApplicationError>>(), Ok(vec![]));
-        assert_eq!(expect::<Result<(), ApplicationError>>(), running);
-    }
-}
+#[path = "application_races/an_end_that_somebody_has_seen.rs"]
+mod an_end_that_somebody_has_seen;
 
 /// A small generator of numbers that only have to be mixed.
 fn next(seed: &mut u64) -> usize {
@@ -1003,7 +472,7 @@ fn next(seed: &mut u64) -> usize {
     (*seed >> 20) as usize
 }
 
-/// How far an application has come, to the witness: this process does it.
+/// How far an application has come, to the observer: this process does it.
 #[derive(Debug)]
 struct Mark(&'static str, Pid);
 
@@ -1016,29 +485,29 @@ impl Staged {
         ["start", "subtree", "init", "phase", "started", "prep_stop", "leave", "stop", "stopped"];
 }
 
-fn mark(witness: Pid, stage: &'static str) {
-    process::send(witness, Mark(stage, process::self_pid()));
+fn mark(observer: Pid, stage: &'static str) {
+    process::send(observer, Mark(stage, process::self_pid()));
 }
 
 impl Callback for Staged {
     type Args = Pid;
 
-    fn start(witness: Pid) -> Result<(Pid, Staged), StartError> {
-        mark(witness, "start");
+    fn start(observer: Pid) -> Result<(Pid, Staged), StartError> {
+        mark(observer, "start");
         let leaf = ChildSpec::new("leaf", move || {
-            mark(witness, "init");
-            let leave = move || mark(witness, "leave");
+            mark(observer, "init");
+            let leave = move || mark(observer, "leave");
             let options = StartOptions::new().name("application_races::leaf");
             Ok(Leaver::start_link_with(Box::new(leave), options)?.child_pid())
         });
         let subtree = ChildSpec::new("subtree", move || {
-            mark(witness, "subtree");
+            mark(observer, "subtree");
             let options = StartOptions::new().name("application_races::subtree");
             Supervisor::one_for_one().child(leaf.clone()).start_link_with(options)
         });
         let subtree = subtree.child_type(ChildType::Supervisor);
         let top = Supervisor::one_for_one().child(subtree).start_link()?;
-        Ok((top.child_pid(), Staged(witness)))
+        Ok((top.child_pid(), Staged(observer)))
     }
 
     fn start_phase(&mut self, _: &str) -> Result<(), ExitReason> {
@@ -1097,7 +566,7 @@ fn a_master_that_is_killed_at_any_moment_takes_its_tree_along() {
         let stage = Staged::STAGES[round % Staged::STAGES.len()];
         let master = comes_to(stage);
         let ended = process::monitor(master);
-        dither(next(&mut seed));
+        delay_by(next(&mut seed));
         process::exit(master, ExitReason::Kill);
         down_reason(ended);
         assert_eq!(down_reason(client), ExitReason::Normal, "round {round}, at {stage}");
@@ -1135,7 +604,7 @@ fn a_master_whose_time_is_over_takes_along_what_is_spawned_meanwhile() {
         let timeout = Duration::from_micros(next(&mut seed) as u64 % 500);
         let run = begin(Runner::new([spawning]).shutdown_timeout(timeout));
         let master = expect::<Pid>();
-        dither(next(&mut seed));
+        delay_by(next(&mut seed));
         application::terminate().unwrap();
         assert!(outcome(run).is_err(), "round {round}: nothing was killed");
         assert_eq!(running(), [""; 0], "round {round}");

@@ -13,6 +13,12 @@ use std::{env, fs};
 
 use parking_lot::{Mutex, MutexGuard};
 
+#[allow(dead_code, reason = "this binary needs few of them")]
+#[path = "support"]
+mod support {
+    pub(crate) mod wait;
+}
+
 #[path = "beam/differences.rs"]
 mod differences;
 #[path = "beam/erlang.rs"]
@@ -25,9 +31,6 @@ mod here;
 mod script;
 #[path = "beam/shrink.rs"]
 mod shrink;
-#[path = "it/support.rs"]
-#[allow(dead_code, reason = "this binary needs few of them")]
-mod support;
 #[path = "beam/trace.rs"]
 mod trace;
 

@@ -1,30 +1,31 @@
 //! What the runtime logs: a binary of its own, as it sets the program's logger.
 
 use std::fmt;
-use std::mem;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use log::Level;
-use parking_lot::Mutex;
 use procession::prelude::*;
 use procession::process::Builder;
 use procession::report::{self, Report};
 
-#[path = "log/memory.rs"]
-mod memory;
-#[path = "it/support.rs"]
 #[allow(dead_code, reason = "this binary needs few of them")]
-mod support;
-#[allow(dead_code)]
-#[path = "it/staging.rs"]
-mod staging;
+#[path = "support"]
+mod support {
+    pub(crate) mod drops;
+    pub(crate) mod logger;
+    pub(crate) mod processes;
+    pub(crate) mod rounds;
+    pub(crate) mod wait;
+}
 
-use memory::*;
-use support::*;
+use crate::support::drops::OnDrop;
+use crate::support::logger::{LOGGER_PANICS_AT, keep_what_is_logged, logged};
+use crate::support::processes::{Busy, busy, idle_body, in_process, reason};
+use crate::support::rounds::{delay_by, rounds};
+use crate::support::wait::{down_reason, exit_and_wait, expect, wait_until};
 
 mod a_crash {
     use super::*;
@@ -32,7 +33,7 @@ mod a_crash {
     // OTP: proc_lib_SUITE:crash
     #[test]
     fn is_reported_with_what_is_known_of_the_process() {
-        remember_what_is_logged();
+        keep_what_is_logged();
         let me = process::self_pid();
         let body = || {
             process::set_label("the printer");
@@ -65,7 +66,7 @@ mod a_crash {
 
     #[test]
     fn without_name_and_label_is_reported_without_them() {
-        remember_what_is_logged();
+        keep_what_is_logged();
         let (pid, monitor) = process::spawn_monitor(|| panic!("anonymous")).unwrap();
         down_reason(monitor);
 
@@ -76,9 +77,9 @@ mod a_crash {
 
     #[test]
     fn with_an_exit_signal_in_the_mailbox_is_reported_all_the_same() {
-        remember_what_is_logged();
+        keep_what_is_logged();
         let crash = || panic!("before the signal");
-        let staging::Busy { pid, monitor, let_go } = staging::busy(Builder::new(), crash);
+        let Busy { pid, monitor, let_go } = busy(Builder::new(), crash);
         process::exit(pid, ExitReason::new("too late"));
         drop(let_go);
         assert_eq!(down_reason(monitor).as_panic().unwrap().message, "before the signal");
@@ -87,7 +88,7 @@ mod a_crash {
 
     #[test]
     fn of_two_linked_processes_at_once_is_reported_by_each_that_ends_by_its_own() {
-        remember_what_is_logged();
+        keep_what_is_logged();
         let (log, reports) = mpsc::channel();
         let handler = report::add_handler(move |report| {
             if let Report::Crash(crash) = report {
@@ -100,14 +101,14 @@ mod a_crash {
                 let body = move || {
                     mate.into_iter().for_each(process::link);
                     expect::<()>();
-                    dither(delay);
+                    delay_by(delay);
                     panic!("of {}", process::self_pid());
                 };
                 process::spawn_monitor(body).unwrap()
             };
             let (first, first_monitor) = start(round, None);
             let (second, second_monitor) = start(63 - round % 64, Some(first));
-            staging::wait_until(|| process::info(first).unwrap().links == [second]);
+            wait_until(|| process::info(first).unwrap().links == [second]);
             for pid in [first, second] {
                 process::send(pid, ());
             }
@@ -130,7 +131,7 @@ mod a_crash {
 
     #[test]
     fn is_not_what_an_exit_of_a_plain_process_is() {
-        remember_what_is_logged();
+        keep_what_is_logged();
         let reason = || ExitReason::new("no crash");
         let (pid, monitor) = process::spawn_monitor(move || process::exit_self(reason())).unwrap();
         assert_eq!(down_reason(monitor), reason());
@@ -139,7 +140,7 @@ mod a_crash {
 
     #[test]
     fn is_not_what_an_exit_is() {
-        remember_what_is_logged();
+        keep_what_is_logged();
         let bodies: [fn(); 3] =
             [|| {}, || process::exit_self(ExitReason::new("no crash")), idle_body];
         for body in bodies {
@@ -162,10 +163,6 @@ mod a_process_of_proc_lib {
 
     use super::*;
 
-    fn reason() -> ExitReason {
-        ExitReason::new("crash_reports::reason")
-    }
-
     fn fail() {
         process::exit_self(reason());
     }
@@ -173,7 +170,7 @@ mod a_process_of_proc_lib {
     // OTP: proc_lib_SUITE:crash
     #[test]
     fn is_reported_whenever_it_ends_abnormally_by_itself() {
-        remember_what_is_logged();
+        keep_what_is_logged();
         let (pid, monitor) = proc_lib::spawn_monitor_with(Builder::new(), fail).unwrap();
         assert_eq!(down_reason(monitor), reason());
         assert_eq!(crash_reports(pid).len(), 1);
@@ -201,7 +198,7 @@ mod a_process_of_proc_lib {
     // OTP: proc_lib_SUITE:crash
     #[test]
     fn is_reported_with_all_that_is_known_of_it() {
-        remember_what_is_logged();
+        keep_what_is_logged();
         let me = process::self_pid();
         let name = "crash_reports::parent";
         let parent = move || {
@@ -235,7 +232,7 @@ mod a_process_of_proc_lib {
     // OTP: proc_lib_SUITE:crash
     #[test]
     fn is_reported_with_those_that_die_with_it() {
-        remember_what_is_logged();
+        keep_what_is_logged();
         let me = process::self_pid();
         let first = proc_lib::spawn(|| {
             expect::<()>();
@@ -288,10 +285,6 @@ mod a_report {
 
     use super::*;
 
-    fn reason() -> ExitReason {
-        ExitReason::new("crash_reports::a_report")
-    }
-
     /// Ends when it gets a unit.
     fn doomed() {
         expect::<()>();
@@ -301,7 +294,7 @@ mod a_report {
     /// The one report of a process that is spawned to do `body`, when it has ended.
     #[track_caller]
     fn report_of(body: impl FnOnce() + Send + 'static) -> String {
-        remember_what_is_logged();
+        keep_what_is_logged();
         let (pid, monitor) = proc_lib::spawn_monitor_with(Builder::new(), body).unwrap();
         report_of_end(pid, monitor)
     }
@@ -322,7 +315,7 @@ mod a_report {
     // OTP: proc_lib_SUITE:crash
     #[test]
     fn lists_the_ancestors_the_nearest_first_by_name_where_there_is_one() {
-        remember_what_is_logged();
+        keep_what_is_logged();
         let me = process::self_pid();
         let grandparent = move || {
             let parent = move || {
@@ -345,14 +338,14 @@ mod a_report {
     // OTP: proc_lib_SUITE:hibernate
     #[test]
     fn after_hibernation_has_the_first_initial_call() {
-        remember_what_is_logged();
+        keep_what_is_logged();
         let body = || {
             process::hibernate();
             expect::<()>();
             panic!("roused too early");
         };
         let (pid, monitor) = proc_lib::spawn_monitor_with(Builder::new(), body).unwrap();
-        staging::wait_until(|| process::info(pid).unwrap().status == Status::Hibernating);
+        wait_until(|| process::info(pid).unwrap().status == Status::Hibernating);
         process::send(pid, ());
         let report = report_of_end(pid, monitor);
         assert_contains(&report, "after_hibernation_has_the_first_initial_call");
@@ -362,7 +355,7 @@ mod a_report {
     // OTP: proc_lib_SUITE:crash
     #[test]
     fn shows_the_label_the_name_and_the_links() {
-        remember_what_is_logged();
+        keep_what_is_logged();
         let me = process::self_pid();
         let name = "crash_reports::a_report::labelled";
         let builder = Builder::new().name(name).link();
@@ -416,7 +409,7 @@ mod a_report {
     fn survives_messages_and_values_whose_printing_panics_exits_or_uses_the_runtime() {
         let actions: [(fn(), &str); 6] = [
             (|| panic!("in Debug"), "(printing it panicked: in Debug"),
-            (|| process::exit_self(reason()), "(printing it \"crash_reports"),
+            (|| process::exit_self(reason()), "(printing it \"the reason of a test"),
             (|| process::send(process::self_pid(), "meanwhile"), "printed"),
             (|| _ = process::receive_timeout(Duration::ZERO), "printed"),
             (|| _ = dictionary::put("new", dictionary::keys().len()), "printed"),
@@ -440,7 +433,7 @@ mod a_report {
     // OTP: proc_lib_SUITE:crash
     #[test]
     fn lists_each_neighbour_once_in_a_ring_and_only_those_of_proc_lib() {
-        remember_what_is_logged();
+        keep_what_is_logged();
         let me = process::self_pid();
         let (first, monitor) = proc_lib::spawn_monitor_with(Builder::new(), doomed).unwrap();
         let neighbour = |links: Vec<Pid>, name: Option<&str>| {
@@ -487,7 +480,7 @@ mod a_report {
     // OTP: gen_server_SUITE:loop_start_fail
     #[test]
     fn of_a_process_that_fails_to_start_comes_before_the_starter_hears_of_it() {
-        remember_what_is_logged();
+        keep_what_is_logged();
         let me = process::self_pid();
         let fails: [fn(proc_lib::Starter<Pid>); 3] = [
             |_| process::exit_self(reason()),
@@ -530,7 +523,7 @@ mod a_report {
     // OTP: proc_lib_SUITE:spawn_opt
     #[test]
     fn of_a_server_says_what_it_was_started_as() {
-        remember_what_is_logged();
+        keep_what_is_logged();
         let (server, monitor) = Fragile::start_monitor(()).unwrap();
         server.send(());
         let report = report_of_end(server.pid().unwrap(), monitor);
@@ -548,7 +541,7 @@ mod a_report {
 
     #[test]
     fn is_not_written_of_what_the_body_has_caught() {
-        remember_what_is_logged();
+        keep_what_is_logged();
         let (pid, monitor) = proc_lib::spawn_monitor_with(Builder::new(), || {
             assert_eq!(process::catch(|| process::exit_self(reason())), Err(reason()));
             process::catch(|| panic!("caught")).unwrap_err();
@@ -559,273 +552,12 @@ mod a_report {
     }
 }
 
-mod a_handler {
-    use super::*;
-
-    /// Adds a handler that sends the caller the crash of `pid`.
-    fn tell_of_crash(pid: Pid) -> report::HandlerId {
-        let me = process::self_pid();
-        report::add_handler(move |report| {
-            if let Report::Crash(crash) = report
-                && crash.pid == pid
-            {
-                process::send(me, crash.reason.clone());
-            }
-        })
-    }
-
-    fn to_crash() -> Pid {
-        process::spawn(|| {
-            expect::<()>();
-            panic!("handled");
-        })
-        .unwrap()
-    }
-
-    #[test]
-    fn gets_each_report_as_a_value_before_others_hear_of_the_end() {
-        let pid = to_crash();
-        let handler = tell_of_crash(pid);
-        let monitor = process::monitor(pid);
-        process::send(pid, ());
-        let first = process::receive_timeout(patience()).unwrap();
-        assert_eq!(first.downcast::<ExitReason>().unwrap().as_panic().unwrap().message, "handled");
-        down_reason(monitor);
-        assert!(report::remove_handler(handler));
-        assert!(!report::remove_handler(handler));
-    }
-
-    #[test]
-    fn that_was_removed_gets_nothing() {
-        let pid = to_crash();
-        assert!(report::remove_handler(tell_of_crash(pid)));
-        process::send(pid, ());
-        wait_for_exit(pid);
-        assert_no_message();
-    }
-
-    #[test]
-    fn that_panics_disturbs_neither_the_others_nor_the_end() {
-        let pid = to_crash();
-        let panicking = report::add_handler(move |report| {
-            assert!(!report.to_string().contains(&pid.to_string()), "a handler panics");
-        });
-        let handler = tell_of_crash(pid);
-        let monitor = process::monitor(pid);
-        process::send(pid, ());
-        assert!(expect::<ExitReason>().as_panic().is_some());
-        assert_eq!(down_reason(monitor).as_panic().unwrap().message, "handled");
-        for handler in [panicking, handler] {
-            assert!(report::remove_handler(handler));
-        }
-    }
-
-    /// Adds a handler that does `action` at the crash of `pid`.
-    fn at_crash(pid: Pid, action: impl Fn() + Send + Sync + 'static) -> report::HandlerId {
-        report::add_handler(move |report| {
-            if matches!(report, Report::Crash(crash) if crash.pid == pid) {
-                action();
-            }
-        })
-    }
-
-    #[test]
-    fn sees_what_is_logged() {
-        remember_what_is_logged();
-        let pid = to_crash();
-        let me = process::self_pid();
-        let handler = report::add_handler(move |report| {
-            if matches!(report, Report::Crash(crash) if crash.pid == pid) {
-                let text = format!("{} {} {report}", report.level(), report.target());
-                process::send(me, (process::self_pid(), text));
-            }
-        });
-        process::send(pid, ());
-        let (reporter, text) = expect::<(Pid, String)>();
-        assert_eq!(reporter, pid);
-        wait_for_exit(pid);
-        assert_eq!(crash_reports(pid), [text]);
-        assert!(report::remove_handler(handler));
-    }
-
-    #[test]
-    fn that_exits_or_panics_with_a_grenade_changes_nothing() {
-        struct Grenade;
-
-        impl Drop for Grenade {
-            fn drop(&mut self) {
-                panic!("in the destructor of a payload");
-            }
-        }
-
-        let actions: [fn(); 3] = [
-            || process::exit_self(ExitReason::new("by a handler")),
-            || std::panic::panic_any(Grenade),
-            || process::exit(process::self_pid(), ExitReason::new("by a handler")),
-        ];
-        for action in actions {
-            let pid = to_crash();
-            let unruly = at_crash(pid, action);
-            let handler = tell_of_crash(pid);
-            let monitor = process::monitor(pid);
-            process::send(pid, ());
-            assert_eq!(down_reason(monitor).as_panic().unwrap().message, "handled");
-            for handler in [unruly, handler] {
-                assert!(report::remove_handler(handler));
-            }
-            // It was sent before the end.
-            let heard = process::receive_timeout(Duration::ZERO);
-            assert!(heard.is_some_and(|message| message.is::<ExitReason>()));
-        }
-    }
-
-    #[test]
-    fn may_add_and_remove_handlers() {
-        let pid = to_crash();
-        let me = process::self_pid();
-        let ids = Arc::new(Mutex::new(Vec::new()));
-        let own = Arc::clone(&ids);
-        let handler = at_crash(pid, move || {
-            let handlers = mem::take(&mut *own.lock());
-            let removed = handlers.into_iter().map(report::remove_handler).collect::<Vec<_>>();
-            // It is for the next report.
-            let added = at_crash(pid, || unreachable!("it has come too late"));
-            process::send(me, (removed, added));
-        });
-        // It is called though it is removed meanwhile, as is said of one that is under way; another
-        // one, which was there when the report was made, too.
-        let other = tell_of_crash(pid);
-        ids.lock().extend([handler, other]);
-        let monitor = process::monitor(pid);
-        process::send(pid, ());
-        let (removed, added) = expect::<(Vec<bool>, report::HandlerId)>();
-        assert_eq!(removed, [true, true]);
-        expect::<ExitReason>();
-        down_reason(monitor);
-        assert!(report::remove_handler(added));
-        for handler in [handler, other] {
-            assert!(!report::remove_handler(handler));
-        }
-    }
-
-    #[test]
-    fn whose_destructor_panics_when_it_has_removed_itself_disturbs_nobody() {
-        let pid = to_crash();
-        let own_id = Arc::new(Mutex::new(None));
-        let id = Arc::clone(&own_id);
-        let grenade = OnDrop(|| panic!("in the destructor of a handler"));
-        let handler = at_crash(pid, move || {
-            _ = &grenade;
-            assert!(report::remove_handler(id.lock().take().unwrap()));
-        });
-        *own_id.lock() = Some(handler);
-        let second = tell_of_crash(pid);
-        let monitor = process::monitor(pid);
-        process::send(pid, ());
-        assert_eq!(down_reason(monitor).as_panic().unwrap().message, "handled");
-        assert!(report::remove_handler(second));
-        let heard = process::receive_timeout(Duration::ZERO);
-        assert!(heard.is_some(), "the second handler was not called");
-    }
-
-    #[test]
-    fn that_makes_another_process_crash_gets_that_too() {
-        let me = process::self_pid();
-        let (first, second) = (to_crash(), to_crash());
-        let chain = at_crash(first, move || {
-            process::send(second, ());
-            wait_for_exit(second);
-            process::send(me, "both");
-        });
-        let handler = tell_of_crash(second);
-        process::send(first, ());
-        expect::<ExitReason>();
-        assert_eq!(expect::<&str>(), "both");
-        wait_for_exit(first);
-        for handler in [chain, handler] {
-            assert!(report::remove_handler(handler));
-        }
-    }
-
-    #[test]
-    fn that_waits_is_ended_with_the_process_when_that_is_killed() {
-        let me = process::self_pid();
-        let pid = to_crash();
-        let handler = at_crash(pid, move || {
-            process::send(me, "waiting");
-            idle_body();
-        });
-        let monitor = process::monitor(pid);
-        process::send(pid, ());
-        assert_eq!(expect::<&str>(), "waiting");
-        process::exit(pid, ExitReason::Kill);
-        assert!(!process::is_alive(pid));
-        // Why it ends was settled before.
-        assert_eq!(down_reason(monitor).as_panic().unwrap().message, "handled");
-        assert!(report::remove_handler(handler));
-    }
-
-    #[test]
-    fn gets_each_crash_that_happens_while_it_is_there() {
-        for round in 0..rounds(300) {
-            let pid = to_crash();
-            let others = process::spawn_monitor(|| {
-                for _ in 0..8 {
-                    assert!(report::remove_handler(report::add_handler(|_| {})));
-                }
-            });
-            let handler = tell_of_crash(pid);
-            let monitor = process::monitor(pid);
-            dither(round);
-            process::send(pid, ());
-            expect::<ExitReason>();
-            down_reason(monitor);
-            assert!(report::remove_handler(handler));
-            assert_eq!(down_reason(others.unwrap().1), ExitReason::Normal);
-            assert_no_message();
-        }
-    }
-
-    #[test]
-    fn may_wait_for_others() {
-        #[derive(Debug)]
-        struct Counter(u32);
-
-        impl GenServer for Counter {
-            type Args = ();
-
-            fn init((): ()) -> InitResult<Counter> {
-                ready(Counter(0))
-            }
-        }
-
-        impl HandleCall<()> for Counter {
-            type Reply = u32;
-
-            fn handle_call(&mut self, (): (), _: &Caller<u32>) -> CallResult<Self, u32> {
-                self.0 += 1;
-                reply(self.0)
-            }
-        }
-
-        let counter = Counter::start(()).unwrap();
-        let pid = to_crash();
-        let asked = counter.clone();
-        let handler = report::add_handler(move |report| {
-            if matches!(report, Report::Crash(crash) if crash.pid == pid) {
-                asked.call_timeout((), patience()).unwrap();
-            }
-        });
-        process::send(pid, ());
-        wait_for_exit(pid);
-        assert_eq!(counter.call_timeout((), patience()), Ok(2));
-        assert!(report::remove_handler(handler));
-    }
-}
+#[path = "crash_reports/a_handler.rs"]
+mod a_handler;
 
 #[test]
 fn an_abandoned_process_is_warned_of() {
-    remember_what_is_logged();
+    keep_what_is_logged();
     let me = process::self_pid();
     let (let_go, held) = mpsc::channel::<()>();
     let body = move || {
@@ -840,21 +572,12 @@ fn an_abandoned_process_is_warned_of() {
 
     // The warning comes when everybody has been told.
     let warnings = || logged(&format!("process {pid} was killed"));
-    staging::wait_until(|| !warnings().is_empty());
+    wait_until(|| !warnings().is_empty());
     let warnings = warnings();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].starts_with("WARN procession::abandoned "), "{warnings:?}");
     assert!(warnings[0].contains("2ms"), "{warnings:?}");
     drop(let_go);
-}
-
-/// Runs a closure when it is dropped.
-struct OnDrop<F: FnMut()>(F);
-
-impl<F: FnMut()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        (self.0)();
-    }
 }
 
 /// Ends a process with `reason` in whose mailbox a message is that does `on_drop` when dropped.
@@ -870,7 +593,7 @@ fn end_with_message(reason: ExitReason, on_drop: fn()) -> ExitReason {
 
 #[test]
 fn a_panic_in_the_destructor_of_a_message_is_logged() {
-    remember_what_is_logged();
+    keep_what_is_logged();
     end_with_message(ExitReason::Normal, || panic!("a message with a temper"));
 
     let records = logged("a message with a temper");
@@ -889,7 +612,7 @@ mod a_panic_is_caught {
     #[track_caller]
     fn check(test: &str, scene: fn()) {
         if std::env::var_os(SCENE).is_some() {
-            remember_what_is_logged();
+            keep_what_is_logged();
             return scene();
         }
         let name = format!("a_panic_is_caught::{test}");
@@ -904,15 +627,15 @@ mod a_panic_is_caught {
     #[test]
     fn of_a_logger_in_a_crash_report() {
         check("of_a_logger_in_a_crash_report", || {
-            let (_, monitor) = process::spawn_monitor(|| panic!("{INDIGESTIBLE}")).unwrap();
-            assert_eq!(down_reason(monitor).as_panic().unwrap().message, INDIGESTIBLE);
+            let (_, monitor) = process::spawn_monitor(|| panic!("{LOGGER_PANICS_AT}")).unwrap();
+            assert_eq!(down_reason(monitor).as_panic().unwrap().message, LOGGER_PANICS_AT);
         });
     }
 
     #[test]
     fn of_a_logger_that_hears_of_a_destructor() {
         check("of_a_logger_that_hears_of_a_destructor", || {
-            let reason = end_with_message(ExitReason::Shutdown, || panic!("{INDIGESTIBLE}"));
+            let reason = end_with_message(ExitReason::Shutdown, || panic!("{LOGGER_PANICS_AT}"));
             assert_eq!(reason, ExitReason::Shutdown);
         });
     }

@@ -1,12 +1,5 @@
 //! The end of the process that keeps global names and locks: a binary of its own, as there is one.
 
-#[path = "it/staging.rs"]
-#[allow(dead_code)]
-mod staging;
-#[path = "it/support.rs"]
-#[allow(dead_code)]
-mod support;
-
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -14,8 +7,16 @@ use procession::global::{self, GlobalError, LockId};
 use procession::prelude::*;
 use procession::sys;
 
-use staging::{FOREVER, wait_until};
-use support::*;
+#[allow(dead_code, reason = "this binary needs few of them")]
+mod support {
+    pub(crate) mod processes;
+    pub(crate) mod rounds;
+    pub(crate) mod wait;
+}
+
+use crate::support::processes::{FOREVER, idle};
+use crate::support::rounds::{delay_by, rounds};
+use crate::support::wait::{down_reason, exit_and_wait, expect, wait_until};
 
 const SERVER: &str = "global_name_server";
 
@@ -96,7 +97,7 @@ fn the_server_starts_when_it_is_needed_and_all_is_gone_when_it_ends() {
         kill_server();
         let racers = (0..3).map(|racer| {
             let racer = move || {
-                dither(round * racer);
+                delay_by(round * racer);
                 global::register_name(format!("racer {racer}"), process::self_pid()).unwrap();
             };
             process::spawn_monitor(racer).unwrap().1

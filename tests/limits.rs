@@ -16,15 +16,16 @@ use procession::prelude::*;
 use procession::process::{Builder, SpawnError, tuning};
 use procession::timer;
 
-#[path = "it/staging.rs"]
 #[allow(dead_code, reason = "this binary needs few of them")]
-mod staging;
-#[path = "it/support.rs"]
-#[allow(dead_code, reason = "this binary needs few of them")]
-mod support;
+mod support {
+    pub(crate) mod processes;
+    pub(crate) mod rounds;
+    pub(crate) mod wait;
+}
 
-use staging::*;
-use support::*;
+use crate::support::processes::FOREVER;
+use crate::support::rounds::rounds;
+use crate::support::wait::{down_reason, expect};
 
 /// Where a machine with raised limits is taken at its word.
 const ENOUGH: usize = 20_000;

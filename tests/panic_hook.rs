@@ -16,16 +16,16 @@ use procession::prelude::*;
 use procession::process::Builder;
 use procession::timer;
 
-#[path = "it/support.rs"]
 #[allow(dead_code, reason = "this binary needs few of them")]
-mod support;
+mod support {
+    pub(crate) mod drops;
+    pub(crate) mod processes;
+    pub(crate) mod wait;
+}
 
-#[path = "it/staging.rs"]
-#[allow(dead_code, reason = "this binary needs few of them")]
-mod staging;
-
-use staging::{FOREVER, OnDrop, begun, guard, wait_until};
-use support::*;
+use crate::support::drops::{OnDrop, message_on_drop};
+use crate::support::processes::{FOREVER, begun, busy, idle_body, in_process};
+use crate::support::wait::{down_reason, expect, test_timeout, wait_until};
 
 /// What the hook heard that was there before the runtime's.
 static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -106,7 +106,7 @@ fn talk() {
     process::send("panic_hook::talk", process::self_pid()).unwrap();
     receive! {
         "an answer" => {},
-        after patience() => panic!("no answer"),
+        after test_timeout() => panic!("no answer"),
     }
     receive! {
         7_u8 => {},
@@ -186,7 +186,7 @@ mod a_panic_in_a_process {
     fn in_a_destructor_of_a_message_is_not_heard() {
         set_up();
         let (pid, monitor) = begun(Builder::new(), idle_body);
-        process::send(pid, guard(|| panic!("{MEANT}in a destructor")));
+        process::send(pid, message_on_drop(|| panic!("{MEANT}in a destructor")));
         process::exit(pid, ExitReason::Shutdown);
         assert_eq!(down_reason(monitor), ExitReason::Shutdown);
         assert_eq!(heard("in a destructor"), 0);
@@ -497,7 +497,7 @@ mod a_logger_that_blocks {
         let scene = || {
             LOGGER.always_blocks.store(true, Ordering::SeqCst);
             let builder = Builder::new().kill_grace(Duration::from_millis(1));
-            let busy = staging::busy(builder, || {});
+            let busy = busy(builder, || {});
             process::exit(busy.pid, ExitReason::Kill);
             assert_eq!(down_reason(busy.monitor), ExitReason::Killed);
             wait_until(|| !logged("was killed and has not left its code").is_empty());
@@ -536,7 +536,7 @@ mod a_logger_that_always_panics_is_no_match_for {
         check(|| {
             begin();
             let (pid, monitor) = process::spawn_monitor(idle_body).unwrap();
-            process::send(pid, guard(|| panic!("{MEANT}a destructor")));
+            process::send(pid, message_on_drop(|| panic!("{MEANT}a destructor")));
             process::exit(pid, ExitReason::Shutdown);
             assert_eq!(down_reason(monitor), ExitReason::Shutdown);
         });
@@ -547,7 +547,7 @@ mod a_logger_that_always_panics_is_no_match_for {
         check(|| {
             begin();
             let builder = Builder::new().kill_grace(Duration::from_millis(1));
-            let busy = staging::busy(builder, || {});
+            let busy = busy(builder, || {});
             process::exit(busy.pid, ExitReason::Kill);
             assert_eq!(down_reason(busy.monitor), ExitReason::Killed);
         });
@@ -621,7 +621,7 @@ fn apply_while_nothing_can_be_spawned(function: impl FnOnce() + Send + 'static) 
         timer::send_after(Duration::ZERO, process::self_pid(), "due after it");
         expect::<&str>();
     });
-    assert_eq!(procession::shutdown(patience()), []);
+    assert_eq!(procession::shutdown(test_timeout()), []);
 }
 
 /// The timer service runs destructors of the program's. Were a panic there not caught, it would end
@@ -651,7 +651,7 @@ mod a_panic_on_the_timer_thread_is_caught {
     #[test]
     fn of_a_function_that_can_neither_be_applied_nor_dropped() {
         check(|| {
-            let explosive = guard(|| resume_unwind(Box::new("a destructor")));
+            let explosive = message_on_drop(|| resume_unwind(Box::new("a destructor")));
             apply_while_nothing_can_be_spawned(move || drop(explosive));
             see_that_timers_work();
         });

@@ -21,7 +21,7 @@ fn is_slow_run() -> bool {
     std::env::var_os("RUN_SLOW_TESTS").is_some()
 }
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Resident memory in KiB.
 fn resident_kib() -> u64 {
@@ -54,7 +54,7 @@ fn os_threads() -> usize {
 fn await_down(monitor: MonitorRef) -> ExitReason {
     receive! {
         down: Down if down.monitor == monitor => down.reason,
-        after PATIENCE => panic!("no DOWN within {PATIENCE:?}"),
+        after TIMEOUT => panic!("no DOWN within {TIMEOUT:?}"),
     }
 }
 
@@ -90,7 +90,7 @@ fn ten_thousand_processes_live_answer_and_stop() {
     let me = process::self_pid();
     processes.iter().for_each(|(pid, _)| process::send(*pid, Ping(me)));
     for _ in 0..COUNT {
-        receive! { Pong => {}, after PATIENCE => panic!("an answer is missing") }
+        receive! { Pong => {}, after TIMEOUT => panic!("an answer is missing") }
     }
     let answered = start.elapsed();
     let each = (resident_kib().saturating_sub(before)) as f64 / f64::from(COUNT);
@@ -116,7 +116,7 @@ fn wait_for_threads_to_be_cached_or_gone() {
         if info.threads <= info.max_cached_threads && info.cached_threads == info.threads {
             return;
         }
-        assert!(start.elapsed() < PATIENCE, "threads are left: {info:?}");
+        assert!(start.elapsed() < TIMEOUT, "threads are left: {info:?}");
         std::thread::yield_now();
     }
 }
@@ -157,7 +157,7 @@ fn idle_processes_use_no_processor() {
     let me = process::self_pid();
     processes.iter().for_each(|(pid, _)| process::send(*pid, Ping(me)));
     for _ in 0..COUNT {
-        receive! { Pong => {}, after PATIENCE => panic!("an answer is missing") }
+        receive! { Pong => {}, after TIMEOUT => panic!("an answer is missing") }
     }
     // All are on their way back to `receive!`; they are there when they say that they wait.
     let is_waiting = |pid: Pid| process::info(pid).unwrap().status == process::Status::Waiting;
@@ -187,7 +187,7 @@ fn a_reply_by_mark_costs_the_same_however_much_is_queued() {
         for _ in 0..count {
             let mark = process::mark();
             process::send(echo, Ping(me));
-            receive! { since mark; Pong => {}, after PATIENCE => panic!("no answer") }
+            receive! { since mark; Pong => {}, after TIMEOUT => panic!("no answer") }
         }
         start.elapsed() / count
     };
@@ -199,14 +199,14 @@ fn a_reply_by_mark_costs_the_same_however_much_is_queued() {
     // the queue would take a hundred times as long, each time.
     let mut loaded = Duration::MAX;
     let start = Instant::now();
-    while loaded > unloaded * 3 && start.elapsed() < PATIENCE {
+    while loaded > unloaded * 3 && start.elapsed() < TIMEOUT {
         loaded = loaded.min(round_trips(200));
     }
 
     println!("a round trip takes {unloaded:?}, with 100,000 messages queued {loaded:?}");
     assert!(loaded <= unloaded * 3, "{unloaded:?} has become {loaded:?}");
     for expected in 0..100_000_u32 {
-        receive! { n: u32 => assert_eq!(n, expected), after PATIENCE => panic!("lost {expected}") }
+        receive! { n: u32 => assert_eq!(n, expected), after TIMEOUT => panic!("lost {expected}") }
     }
     process::send(echo, Stop);
     await_down(monitor);

@@ -1,13 +1,6 @@
 //! The services that are started by whoever needs them first. There is one of each, so they have a
 //! binary of their own.
 
-#[path = "it/staging.rs"]
-#[allow(dead_code, reason = "this binary needs little of it")]
-mod staging;
-#[path = "it/support.rs"]
-#[allow(dead_code, reason = "this binary needs some of it")]
-mod support;
-
 use std::time::Duration;
 
 use procession::application::{self, Application, Runner};
@@ -16,8 +9,16 @@ use procession::prelude::*;
 use procession::supervisor::{Supervised, Supervisor};
 use procession::table::Table;
 
-use staging::wait_until;
-use support::*;
+#[allow(dead_code, reason = "this binary needs few of them")]
+mod support {
+    pub(crate) mod processes;
+    pub(crate) mod rounds;
+    pub(crate) mod wait;
+}
+
+use crate::support::processes::{idle, idle_body, in_process};
+use crate::support::rounds::{delay_by, rounds};
+use crate::support::wait::{down_reason, exit_and_wait, expect, wait_until};
 
 const NAMES: &str = "global_name_server";
 const KEEPER: &str = "table_keeper";
@@ -93,7 +94,7 @@ fn does_not_need_who_starts_it((service, use_it): Service) {
         });
         let starter = starter.unwrap();
         expect::<&str>();
-        dither(round);
+        delay_by(round);
         exit_and_wait(starter, ExitReason::Kill);
         use_it();
         assert_of_nobody(service, &[starter]);

@@ -12,16 +12,18 @@ use procession::prelude::*;
 use procession::process::{Builder, SpawnError};
 use procession::timer;
 
-#[path = "it/support.rs"]
 #[allow(dead_code, reason = "this binary needs few of them")]
-mod support;
+mod support {
+    pub(crate) mod drops;
+    pub(crate) mod processes;
+    pub(crate) mod rounds;
+    pub(crate) mod wait;
+}
 
-#[path = "it/staging.rs"]
-#[allow(dead_code, reason = "this binary needs few of them")]
-mod staging;
-
-use staging::{Begun, FOREVER, OnDrop, begun, busy, wait_until};
-use support::*;
+use crate::support::drops::OnDrop;
+use crate::support::processes::{Begun, FOREVER, begun, busy, idle_body, in_process};
+use crate::support::rounds::rounds;
+use crate::support::wait::{assert_no_message, down_reason, expect, test_timeout, wait_until};
 
 /// Each test of this file needs the whole runtime, so they take turns.
 fn take_turn() -> MutexGuard<'static, ()> {
@@ -56,7 +58,7 @@ mod a_process {
             })
             .collect();
 
-        assert_eq!(procession::shutdown(patience()), []);
+        assert_eq!(procession::shutdown(test_timeout()), []);
         assert_eq!(destructors.load(Ordering::SeqCst), monitors.len());
         for monitor in monitors {
             assert_eq!(down_reason(monitor), ExitReason::Shutdown);
@@ -67,7 +69,7 @@ mod a_process {
     fn that_traps_exits_may_take_its_time() {
         let _turn = take_turn();
         let (_, monitor) = ends_after(|| process::sleep(Duration::from_millis(5)));
-        assert_eq!(procession::shutdown(patience()), []);
+        assert_eq!(procession::shutdown(test_timeout()), []);
         assert_eq!(down_reason(monitor), ExitReason::Shutdown);
     }
 
@@ -120,7 +122,7 @@ mod a_process {
             while process::spawn(|| {}).is_ok() && !over.load(Ordering::SeqCst) {}
             drop(let_go);
         });
-        assert_eq!(procession::shutdown(patience()), []);
+        assert_eq!(procession::shutdown(test_timeout()), []);
         assert!(has_left.load(Ordering::SeqCst));
         is_over.store(true, Ordering::SeqCst);
         watch.join().unwrap();
@@ -142,7 +144,7 @@ mod the_caller {
         let _turn = take_turn();
         let (_, other) = begun(Builder::new(), idle_body);
         in_process(|| {
-            assert_eq!(procession::shutdown(patience()), []);
+            assert_eq!(procession::shutdown(test_timeout()), []);
             process::checkpoint();
         });
         assert_eq!(down_reason(other), ExitReason::Shutdown);
@@ -174,13 +176,13 @@ mod a_thread_of_the_programs_own {
         let me = process::self_pid();
         let thread = thread::spawn(move || {
             process::send(me, process::self_pid());
-            let first = process::receive_timeout(patience());
+            let first = process::receive_timeout(test_timeout());
             first.is_some_and(|message| message.is::<Begun>())
         });
         let pid = expect::<Pid>();
         begun(Builder::new(), idle_body);
 
-        assert_eq!(procession::shutdown(patience()), []);
+        assert_eq!(procession::shutdown(test_timeout()), []);
         assert!(process::is_alive(pid));
         process::send(pid, Begun);
         assert!(thread.join().unwrap());
@@ -205,7 +207,7 @@ mod spawning {
             process::send(me, results.map(|it| matches!(it, Err(SpawnError::ShuttingDown))));
         });
 
-        assert_eq!(procession::shutdown(patience()), []);
+        assert_eq!(procession::shutdown(test_timeout()), []);
         assert_eq!(expect::<[bool; 5]>(), [true; 5]);
         assert_eq!(process::whereis("shutdown::spawning"), None);
         in_process(|| {});
@@ -234,7 +236,7 @@ mod spawning {
             });
             began.recv().unwrap();
 
-            assert_eq!(procession::shutdown(patience()), []);
+            assert_eq!(procession::shutdown(test_timeout()), []);
             let pids = spawner.join().unwrap();
             assert!(!pids.into_iter().any(process::is_alive));
         }
@@ -262,7 +264,7 @@ mod spawning {
             (reason, refused)
         });
         expect::<Begun>();
-        assert_eq!(procession::shutdown(patience()), []);
+        assert_eq!(procession::shutdown(test_timeout()), []);
         assert_eq!(watch.join().unwrap(), (ExitReason::Shutdown, true));
         in_process(|| {});
     }
@@ -282,13 +284,13 @@ mod a_timer {
         let in_turn = timer::apply_repeatedly(period, move || process::send(me, 2));
         // So long that some functions cannot be applied.
         ends_after(|| process::sleep(Duration::from_millis(10)));
-        assert_eq!(procession::shutdown(patience()), []);
+        assert_eq!(procession::shutdown(test_timeout()), []);
 
         timer::send_after(Duration::ZERO, me, "after it");
         while expect::<&str>() != "after it" {}
-        receive! { "tick" => {}, after patience() => panic!("no tick") }
-        receive! { 1 => {}, after patience() => panic!("the function is not applied") }
-        receive! { 2 => {}, after patience() => panic!("the function is not applied in turn") }
+        receive! { "tick" => {}, after test_timeout() => panic!("no tick") }
+        receive! { 1 => {}, after test_timeout() => panic!("the function is not applied") }
+        receive! { 2 => {}, after test_timeout() => panic!("the function is not applied in turn") }
         [ticks, applied, in_turn].into_iter().for_each(|timer| _ = timer::cancel(timer));
     }
 
@@ -297,7 +299,7 @@ mod a_timer {
         let _turn = take_turn();
         let (pid, _) = begun(Builder::new(), idle_body);
         let timer = timer::send_interval(FOREVER, pid, ());
-        procession::shutdown(patience());
+        procession::shutdown(test_timeout());
         assert_eq!(timer::read(timer), None);
     }
 }
@@ -340,7 +342,7 @@ mod afterwards {
             let pid = builder.spawn(idle_body).unwrap();
             timer::send_after(FOREVER, pid, ());
         }
-        assert_eq!(procession::shutdown(patience()), []);
+        assert_eq!(procession::shutdown(test_timeout()), []);
         assert_eq!(process::registered(), []);
 
         wait_until(|| process::processes() == [me]);

@@ -24,45 +24,29 @@ use procession::supervisor::{
     ChildSpec, Restart, Shutdown, Strategy, Supervised, Supervisor, SupervisorRef,
 };
 
-#[path = "it/support.rs"]
 #[allow(dead_code, reason = "this binary needs few of them")]
-mod support;
+mod support {
+    pub(crate) mod child;
+    pub(crate) mod processes;
+    pub(crate) mod rounds;
+    pub(crate) mod supervision;
+    pub(crate) mod wait;
+}
 
-#[path = "it/staging.rs"]
-#[allow(dead_code, reason = "this binary needs few of them")]
-mod staging;
-
-use staging::wait_until;
-use support::*;
-
-const HOUR: Duration = Duration::from_secs(3600);
+use crate::support::child::failure;
+use crate::support::processes::idle_body;
+use crate::support::rounds::delay_by;
+use crate::support::supervision::{HOUR, child_pid, unlimited_restarts};
+use crate::support::wait::{assert_no_message, down_reason, expect, test_timeout, wait_until};
 
 /// The first number, or the second one if tests may be slow.
 fn usually_or_slow<T>(usual: T, slow: T) -> T {
     if std::env::var_os("RUN_SLOW_TESTS").is_some() { slow } else { usual }
 }
 
-/// A supervisor that restarts as often as it takes.
-fn patient() -> Supervisor {
-    Supervisor::one_for_one().intensity(usize::MAX, HOUR)
-}
-
-/// What ends a child abnormally.
-fn failure() -> ExitReason {
-    ExitReason::new("supervision_load::failure")
-}
-
 #[track_caller]
 fn stop(supervisor: &SupervisorRef) {
     assert_eq!(supervisor.stop(), Ok(()));
-}
-
-/// The process of a child that runs.
-#[track_caller]
-fn pid_of(supervisor: &SupervisorRef, id: &str) -> Pid {
-    let children = supervisor.which_children().unwrap();
-    let child = children.iter().find(|child| child.id == id).expect("there is such a child");
-    child.state.pid().expect("the child runs")
 }
 
 /// What the program has, at the start of a test. The tests of this file take turns.
@@ -162,7 +146,7 @@ mod a_thousand_named_children {
     #[derive(Debug)]
     struct Numbered(usize);
 
-    /// To the witness: this child has been started, as this process.
+    /// To the observer: this child has been started, as this process.
     #[derive(Debug)]
     struct Ready(usize, Pid);
 
@@ -176,8 +160,8 @@ mod a_thousand_named_children {
     impl GenServer for Numbered {
         type Args = (usize, Pid);
 
-        fn init((n, witness): Self::Args) -> InitResult<Numbered> {
-            process::send(witness, Ready(n, process::self_pid()));
+        fn init((n, observer): Self::Args) -> InitResult<Numbered> {
+            process::send(observer, Ready(n, process::self_pid()));
             ready(Numbered(n))
         }
     }
@@ -201,9 +185,9 @@ mod a_thousand_named_children {
     }
 
     fn numbered(n: usize) -> ChildSpec<ServerRef<Numbered>> {
-        let witness = process::self_pid();
+        let observer = process::self_pid();
         ChildSpec::new(name(n), move || {
-            Numbered::start_link_with((n, witness), StartOptions::new().name(name(n)))
+            Numbered::start_link_with((n, observer), StartOptions::new().name(name(n)))
         })
     }
 
@@ -212,7 +196,7 @@ mod a_thousand_named_children {
     fn ready_again(n: usize, old: Pid) -> Pid {
         receive! {
             Ready(it, pid) if it == n && pid != old => pid,
-            after patience() => panic!("{n} was not started again"),
+            after test_timeout() => panic!("{n} was not started again"),
         }
     }
 
@@ -251,7 +235,8 @@ mod a_thousand_named_children {
     fn are_all_there_after_any_number_of_crashes() {
         let before = before();
         let mut random = Random::new();
-        let supervisor = (0..COUNT).fold(patient(), |it, n| it.child(numbered(n)));
+        let supervisor =
+            (0..COUNT).fold(unlimited_restarts(Strategy::OneForOne), |it, n| it.child(numbered(n)));
         let supervisor = supervisor.start_link().unwrap();
         let mut pids: Vec<Pid> = (0..COUNT).map(|_| expect::<Ready>().1).collect();
         all_answer(&supervisor, &pids);
@@ -327,8 +312,8 @@ mod a_child_that_does_not_listen {
     /// How long a supervisor takes to stop such a child, which then gets away by `let_go`.
     #[track_caller]
     fn delay(before: &Before, spec: ChildSpec<Pid>, let_go: impl FnOnce()) -> Duration {
-        let supervisor = patient().child(spec).start_link().unwrap();
-        let child = process::monitor(pid_of(&supervisor, "deaf"));
+        let supervisor = unlimited_restarts(Strategy::OneForOne).child(spec).start_link().unwrap();
+        let child = process::monitor(child_pid(&supervisor, "deaf").unwrap());
         let start = Instant::now();
         stop(&supervisor);
         let delay = start.elapsed();
@@ -394,11 +379,11 @@ mod a_child_that_listens {
 
     impl Drop for Listener {
         fn drop(&mut self) {
-            dither(self.round);
+            delay_by(self.round);
         }
     }
 
-    /// To the witness: it has been started, as this process.
+    /// To the observer: it has been started, as this process.
     #[derive(Debug)]
     struct Ready(Pid);
 
@@ -413,9 +398,9 @@ mod a_child_that_listens {
     impl GenServer for Listener {
         type Args = (usize, u16, Pid);
 
-        fn init((round, port, witness): Self::Args) -> InitResult<Listener> {
+        fn init((round, port, observer): Self::Args) -> InitResult<Listener> {
             let socket = bind(port)?;
-            process::send(witness, Ready(process::self_pid()));
+            process::send(observer, Ready(process::self_pid()));
             ready(Listener { round, _socket: socket })
         }
     }
@@ -441,7 +426,7 @@ mod a_child_that_listens {
             let round = counter.fetch_add(1, Ordering::SeqCst);
             Listener::start_link_with((round, port, me), StartOptions::new().name(NAME))
         });
-        let supervisor = patient().child(spec).start_link().unwrap();
+        let supervisor = unlimited_restarts(Strategy::OneForOne).child(spec).start_link().unwrap();
         let mut pid = expect::<Ready>().0;
 
         let rounds = usually_or_slow(500, 10_000);
@@ -539,9 +524,10 @@ mod a_tree {
         let share = |n: usize, of: usize| leaves / of + usize::from(n < leaves % of);
         if levels == 1 {
             let leaf = |n: usize| Noted::child_spec(Arc::clone(log)).id(n.to_string());
-            return (0..leaves).fold(patient(), |it, n| it.child(leaf(n)));
+            return (0..leaves)
+                .fold(unlimited_restarts(Strategy::OneForOne), |it, n| it.child(leaf(n)));
         }
-        (0..BREADTH).fold(patient(), |it, n| {
+        (0..BREADTH).fold(unlimited_restarts(Strategy::OneForOne), |it, n| {
             it.child(tree(levels - 1, share(n, BREADTH), log).child_spec(n.to_string()))
         })
     }
@@ -647,7 +633,7 @@ mod a_child_that_crashes_on_every_start {
         println!("giving up after {INTENSITY} restarts, {strategy:?}, {fault:?}: {time:?}");
 
         assert_eq!(expect::<&str>(), "good");
-        let second = SupervisorRef::from_pid(pid_of(&outer, "inner"));
+        let second = SupervisorRef::from_pid(child_pid(&outer, "inner").unwrap());
         assert_ne!(second, first);
         assert_eq!(second.count_children().unwrap().active, 1);
         assert_eq!(starts.load(Ordering::SeqCst), INTENSITY + 2);
@@ -681,7 +667,7 @@ mod n_children {
     type Times = [Duration; 2];
 
     fn of_a_supervisor(count: usize) -> Times {
-        let supervisor = patient().start_link().unwrap();
+        let supervisor = unlimited_restarts(Strategy::OneForOne).start_link().unwrap();
         let start = Instant::now();
         for n in 0..count {
             supervisor.start_child(idle(n, Restart::Permanent)).unwrap();
@@ -732,7 +718,7 @@ mod n_children {
         // On a busy machine most take longer, for other reasons; the fastest tells.
         let mut large = times(few * 10);
         let start = Instant::now();
-        while (0..2).any(|it| large[it] > small[it] * MOST) && start.elapsed() < patience() {
+        while (0..2).any(|it| large[it] > small[it] * MOST) && start.elapsed() < test_timeout() {
             large = best(large, times(few * 10));
         }
         for (deed, small, large) in [("started", small[0], large[0]), ("gone", small[1], large[1])]

@@ -6,14 +6,14 @@ use std::fmt;
 use procession::prelude::*;
 use procession::sys::{self, DebugOptions, Sys, SysError};
 
-#[path = "log/memory.rs"]
-mod memory;
-#[path = "it/support.rs"]
 #[allow(dead_code, reason = "this binary needs few of them")]
-mod support;
+mod support {
+    pub(crate) mod logger;
+    pub(crate) mod wait;
+}
 
-use memory::*;
-use support::*;
+use crate::support::logger::{LOGGER_PANICS_AT, keep_what_is_logged, logged};
+use crate::support::wait::{test_timeout, wait_for_exit};
 
 /// What was traced of `name`, a process.
 fn traced(name: &str) -> Vec<String> {
@@ -80,15 +80,15 @@ impl HandleCall<Sum> for Adder {
 }
 
 fn start(options: StartOptions) -> (ServerRef<Adder>, Sys, String) {
-    remember_what_is_logged();
+    keep_what_is_logged();
     let server = Adder::start_with((), options).unwrap();
-    let sys = sys::of(&server).timeout(patience());
+    let sys = sys::of(&server).timeout(test_timeout());
     let pid = server.pid().unwrap().to_string();
     (server, sys, pid)
 }
 
 fn sum(server: &ServerRef<Adder>) -> u64 {
-    server.call_timeout(Sum, patience()).unwrap()
+    server.call_timeout(Sum, test_timeout()).unwrap()
 }
 
 /// The one report of the end of the server.
@@ -144,7 +144,7 @@ mod trace {
     fn survives_a_logger_that_panics() {
         let (server, sys, pid) = start(StartOptions::new());
         sys.trace_on().unwrap();
-        server.send(Text(INDIGESTIBLE));
+        server.send(Text(LOGGER_PANICS_AT));
         assert_eq!(sum(&server), 0);
         let me = process::self_pid();
         let expected = [

@@ -1,13 +1,18 @@
 //! Tables whose keeper is killed: a binary of its own, as others rely on it.
 
-#[path = "it/support.rs"]
-#[allow(dead_code, reason = "this binary needs some of it")]
-mod support;
-
 use procession::prelude::*;
 use procession::table::{Table, TableOptions, Transferred};
 
-use support::*;
+#[allow(dead_code, reason = "this binary needs few of them")]
+mod support {
+    pub(crate) mod processes;
+    pub(crate) mod rounds;
+    pub(crate) mod wait;
+}
+
+use crate::support::processes::{idle_body, in_process};
+use crate::support::rounds::rounds;
+use crate::support::wait::{exit_and_wait, expect};
 
 type Numbers = Table<u64, u64>;
 type Gift = Transferred<u64, u64>;

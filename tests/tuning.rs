@@ -3,11 +3,12 @@
 use procession::prelude::*;
 use procession::process::tuning;
 
-#[path = "it/support.rs"]
 #[allow(dead_code, reason = "this binary needs few of them")]
-mod support;
+mod support {
+    pub(crate) mod wait;
+}
 
-use support::*;
+use crate::support::wait::{down_reason, test_timeout, wait_for_exit};
 
 /// Adds one.
 #[derive(Debug)]
@@ -55,7 +56,7 @@ fn settings_take_effect_and_change_nothing_else() {
     for wake_ups in [0, 1_000, u32::MAX, 2] {
         tuning::set_spin_budget(wake_ups);
         let server = Successor::start(()).unwrap();
-        let last = (0..1_000).try_fold(0, |n, _| server.call_timeout(n, patience()));
+        let last = (0..1_000).try_fold(0, |n, _| server.call_timeout(n, test_timeout()));
         assert_eq!(last, Ok(1_000));
         assert_eq!(server.stop(), Ok(()));
     }

@@ -25,7 +25,7 @@ use procession::process::Status;
 use procession::timer;
 
 use crate::script::{Script, Step};
-use crate::support::patience;
+use crate::support::wait::test_timeout;
 use world::{Do, Done, Event, Hello, Watch, Welcome, World};
 
 /// Runs `script`, and returns its trace.
@@ -123,7 +123,7 @@ impl Director {
                 return Ok(());
             }
             before = now;
-            if start.elapsed() > patience() {
+            if start.elapsed() > test_timeout() {
                 return Err(Restless);
             }
             thread::yield_now();
@@ -202,7 +202,7 @@ impl Director {
         }
         let start = Instant::now();
         loop {
-            assert!(start.elapsed() < patience(), "something of the scenario does not end");
+            assert!(start.elapsed() < test_timeout(), "something of the scenario does not end");
             let left = process::processes().into_iter().filter(|pid| !self.others.contains(pid));
             let left: Vec<Pid> = left.collect();
             if left.is_empty() && self.look().is_some() {

@@ -107,7 +107,7 @@ settle(Step) ->
 
 %% How long a scenario may take to come to rest.
 patience() ->
-    case os:getenv("TEST_PATIENCE_MS") of
+    case os:getenv("TEST_TIMEOUT_MS") of
         false -> 20000;
         Milliseconds -> list_to_integer(Milliseconds)
     end.

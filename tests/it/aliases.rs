@@ -7,13 +7,13 @@ use procession::prelude::*;
 use procession::process::{AliasMode, Builder, Destination, MonitorOptions};
 use procession::{Object, timer};
 
-use crate::puppet::*;
-use crate::staging::*;
-use crate::support::*;
-
-fn reason() -> ExitReason {
-    ExitReason::new("aliases::reason")
-}
+use crate::support::drops::message_on_drop;
+use crate::support::processes::{FOREVER, idle, idle_body, in_process, reason};
+use crate::support::rounds::{delay_by, rounds};
+use crate::support::scripted::{Scripted, ScriptedServer, call_message, scripted};
+use crate::support::wait::{
+    assert_no_message, down_reason, exit_and_wait, expect, scan_mailbox, test_timeout,
+};
 
 /// Sends through `alias` and returns whether that arrives.
 #[track_caller]
@@ -66,7 +66,7 @@ mod alias {
         assert_eq!(down_reason(monitor), ExitReason::Normal);
 
         let (dropped, drops) = mpsc::channel();
-        process::send(alias, guard(move || dropped.send(()).unwrap()));
+        process::send(alias, message_on_drop(move || dropped.send(()).unwrap()));
         drops.try_recv().unwrap();
         assert!(!process::unalias(alias));
     }
@@ -180,7 +180,7 @@ mod unalias {
             let alias = process::alias();
             process::send(me, 1_u8);
             process::send(alias, 2_u8);
-            look();
+            scan_mailbox();
             process::send(alias, 3_u8);
             assert!(process::unalias(alias));
             process::send(alias, 4_u8);
@@ -197,7 +197,7 @@ mod unalias {
         in_process(|| {
             let alias = process::alias_with(AliasMode::Reply);
             process::send(alias, 1_u8);
-            look();
+            scan_mailbox();
             assert!(!process::unalias(alias));
             assert_eq!(expect::<u8>(), 1);
         });
@@ -381,7 +381,7 @@ mod monitor_with_reply {
             for demonitor in [process::demonitor, process::demonitor_flush] {
                 let (monitor, alias) = monitor_with_alias(idle(), AliasMode::Reply);
                 process::send(alias, 1_u8);
-                look();
+                scan_mailbox();
                 assert!(!demonitor(monitor));
                 assert!(!demonitor(monitor));
                 assert_eq!(expect::<u8>(), 1);
@@ -427,14 +427,14 @@ mod monitor_with_any_alias {
             for (round, mode) in (0..rounds(600)).zip(modes.into_iter().cycle()) {
                 let pid = process::spawn(|| drop(process::receive())).unwrap();
                 let (monitor, alias) = monitor_with_alias(pid, mode);
-                let witness = process::monitor(pid);
+                let observer = process::monitor(pid);
                 process::send(pid, "end");
-                dither(round);
+                delay_by(round);
                 process::demonitor_flush(monitor);
 
                 let explicit = mode == AliasMode::ExplicitUnalias;
                 assert_eq!(process::unalias(alias), explicit, "{mode:?}");
-                assert_eq!(down_reason(witness), ExitReason::Normal);
+                assert_eq!(down_reason(observer), ExitReason::Normal);
                 assert_no_message();
             }
         });
@@ -530,9 +530,9 @@ mod a_server_by_an_alias {
     use super::*;
 
     /// A server, an alias of it, and the server by that.
-    fn by_alias(mode: AliasMode) -> (ServerRef<Puppet>, Alias, ServerRef<Puppet>) {
-        let server = puppet();
-        let alias = server.ask(move |_, _| reply(process::alias_with(mode))).unwrap();
+    fn by_alias(mode: AliasMode) -> (ServerRef<Scripted>, Alias, ServerRef<Scripted>) {
+        let server = scripted();
+        let alias = server.call_with(move |_, _| reply(process::alias_with(mode))).unwrap();
         (server, alias, ServerRef::at(alias))
     }
 
@@ -540,8 +540,8 @@ mod a_server_by_an_alias {
     fn is_called_and_stopped_while_the_alias_is_active() {
         for mode in [AliasMode::ExplicitUnalias, AliasMode::Reply] {
             let (server, _, by_alias) = by_alias(mode);
-            by_alias.answers();
-            by_alias.answers(); // That does not end it.
+            by_alias.assert_answers();
+            by_alias.assert_answers(); // That does not end it.
             assert_eq!(by_alias.pid(), server.pid());
             assert_eq!(by_alias.stop(), Ok(()));
         }
@@ -550,21 +550,21 @@ mod a_server_by_an_alias {
     #[test]
     fn is_nobody_afterwards() {
         let (server, alias, by_alias) = by_alias(AliasMode::ExplicitUnalias);
-        assert_eq!(server.ask(move |_, _| reply(process::unalias(alias))), Ok(true));
-        assert_eq!(by_alias.ask(|_, _| reply(())), Err(CallError::NoProc));
-        let request = by_alias.send_request(ask(|_, _| reply(())));
-        assert_eq!(request.receive_response(patience()), Some(Err(CallError::NoProc)));
+        assert_eq!(server.call_with(move |_, _| reply(process::unalias(alias))), Ok(true));
+        assert_eq!(by_alias.call_with(|_, _| reply(())), Err(CallError::NoProc));
+        let request = by_alias.send_request(call_message(|_, _| reply(())));
+        assert_eq!(request.receive_response(test_timeout()), Some(Err(CallError::NoProc)));
         assert_eq!(by_alias.stop(), Err(StopError::NoProc));
         assert_eq!(by_alias.pid(), None);
-        server.answers();
+        server.assert_answers();
     }
 
     #[test]
     fn is_nobody_either_when_a_message_has_used_the_alias_up() {
         let (server, alias, by_alias) = by_alias(AliasMode::Reply);
         process::send(alias, "the only one");
-        server.answers();
-        assert_eq!(by_alias.ask(|_, _| reply(())), Err(CallError::NoProc));
-        server.answers();
+        server.assert_answers();
+        assert_eq!(by_alias.call_with(|_, _| reply(())), Err(CallError::NoProc));
+        server.assert_answers();
     }
 }

@@ -13,34 +13,15 @@ use procession::supervisor::{
     Supervisor, SupervisorError, SupervisorInit,
 };
 
-use crate::kid::*;
-use crate::staging::*;
-use crate::supervising::expect_normal_exit;
-use crate::support::*;
-
-const HOUR: Duration = Duration::from_secs(3600);
-
-/// A supervisor that restarts as often as it takes.
-fn patient() -> DynamicSupervisorRef {
-    DynamicSupervisor::new().intensity(usize::MAX, HOUR).start_link().unwrap()
-}
-
-/// The reason of the end of a supervisor that is linked to the caller.
-#[track_caller]
-fn end_of(supervisor: &DynamicSupervisorRef) -> ExitReason {
-    let pid = supervisor.pid().unwrap();
-    receive! {
-        exit: Exit if exit.from == pid => exit.reason,
-        after patience() => panic!("the supervisor has not ended"),
-    }
-}
-
-#[track_caller]
-fn stop(supervisor: &DynamicSupervisorRef) {
-    let pid = supervisor.pid().unwrap();
-    assert_eq!(supervisor.stop(), Ok(()));
-    expect_normal_exit(pid);
-}
+use crate::support::child::{
+    ChildStarted, ObservedChild, child, child_state, end_child, end_child_and_wait, expect_ended,
+    expect_started, failure,
+};
+use crate::support::drops::message_on_drop;
+use crate::support::processes::{idle_body, in_process};
+use crate::support::rounds::rounds;
+use crate::support::supervision::{HOUR, never_ending, start_dynamic, stop_dynamic};
+use crate::support::wait::{down_reason, expect, expect_exit, test_timeout, wait_for_exit};
 
 /// How many children there are, and how many of them run.
 #[track_caller]
@@ -59,26 +40,26 @@ enum Start {
 }
 
 /// How a child starts the next times; the last one holds for all times that follow.
-type Script = Arc<Mutex<VecDeque<Start>>>;
+type Plan = Arc<Mutex<VecDeque<Start>>>;
 
-fn script() -> Script {
+fn plan() -> Plan {
     Arc::new(Mutex::new([Start::Well].into()))
 }
 
-fn rewrite(script: &Script, starts: &[Start]) {
-    *script.lock() = starts.iter().copied().collect();
+fn rewrite(plan: &Plan, starts: &[Start]) {
+    *plan.lock() = starts.iter().copied().collect();
 }
 
-/// A child that starts as the script says.
-fn scripted(script: &Script) -> ChildSpec<ServerRef<Kid>> {
-    let (script, witness) = (Arc::clone(script), process::self_pid());
+/// A child that starts as the plan says.
+fn planned(plan: &Plan) -> ChildSpec<ServerRef<ObservedChild>> {
+    let (plan, observer) = (Arc::clone(plan), process::self_pid());
     ChildSpec::new("a", move || {
         let next = {
-            let mut script = script.lock();
-            if script.len() > 1 { script.pop_front().unwrap() } else { script[0] }
+            let mut plan = plan.lock();
+            if plan.len() > 1 { plan.pop_front().unwrap() } else { plan[0] }
         };
         match next {
-            Start::Well => Kid::start_link(("a", witness)),
+            Start::Well => ObservedChild::start_link(("a", observer)),
             Start::Ignored => Err(StartError::Ignored),
             Start::Failing => Err(StartError::Failed(failure())),
             Start::Panicking => panic!("in a start"),
@@ -98,11 +79,6 @@ fn trapping(body: impl Fn() + Send + Sync + 'static) -> ChildSpec<Pid> {
         };
         Ok(proc_lib::start_link(start)?)
     })
-}
-
-/// A child that does not end when it is told to.
-fn stubborn() -> ChildSpec<Pid> {
-    trapping(idle_body)
 }
 
 /// Starts a child, and monitors it.
@@ -130,7 +106,7 @@ mod a_start {
         let counts = supervisor.count_children().unwrap();
         assert_eq!((counts.specs, counts.active), (0, 0));
         assert_eq!((counts.supervisors, counts.workers), (0, 0));
-        stop(&supervisor);
+        stop_dynamic(&supervisor);
     }
 
     // Elixir: dynamic_supervisor_test "can be supervised directly", supervisor_test "start_link/3"
@@ -141,7 +117,7 @@ mod a_start {
         let options = || StartOptions::new().name(NAME);
         let me = process::self_pid();
         let spec = ChildSpec::new("a", move || {
-            Kid::start_link_with(("a", me), StartOptions::new().name(CHILD))
+            ObservedChild::start_link_with(("a", me), StartOptions::new().name(CHILD))
         });
         let named = DynamicSupervisorRef::named(NAME);
         for _ in 0..rounds(50) {
@@ -153,7 +129,7 @@ mod a_start {
             assert!(matches!(again, Err(StartError::AlreadyStarted(pid)) if pid == holder));
             named.start_child(spec.clone()).unwrap();
             assert_eq!(named.pid(), Some(holder));
-            stop(&supervisor);
+            stop_dynamic(&supervisor);
             assert_eq!((process::whereis(NAME), process::whereis(CHILD)), (None, None));
         }
         assert_eq!(named.which_children(), Err(SupervisorError::Call(CallError::NoProc)));
@@ -166,38 +142,39 @@ mod start_child {
     // Elixir: dynamic_supervisor_test "with different returns"
     #[test]
     fn returns_the_word_that_the_child_comes_with() {
-        let (me, supervisor) = (process::self_pid(), patient());
-        let spec = ChildSpec::new("a", move || Ok((Kid::start_link(("a", me))?, "a word")));
+        let (me, supervisor) = (process::self_pid(), start_dynamic());
+        let spec =
+            ChildSpec::new("a", move || Ok((ObservedChild::start_link(("a", me))?, "a word")));
         let (child, word) = supervisor.start_child(spec).unwrap();
-        assert_eq!((child.pid(), word), (Some(started("a")), "a word"));
-        stop(&supervisor);
+        assert_eq!((child.pid(), word), (Some(expect_started("a")), "a word"));
+        stop_dynamic(&supervisor);
     }
 
     #[test]
     fn passes_on_who_has_been_started_already() {
-        let (me, supervisor) = (process::self_pid(), patient());
+        let (me, supervisor) = (process::self_pid(), start_dynamic());
         let taken = ChildSpec::<Pid>::new("a", move || Err(StartError::AlreadyStarted(me)));
         let error = supervisor.start_child(taken).unwrap_err();
         assert_eq!(error, SupervisorError::AlreadyStarted(me));
         assert_eq!(specs_and_active(&supervisor), (0, 0));
-        stop(&supervisor);
+        stop_dynamic(&supervisor);
     }
 
     // Elixir: dynamic_supervisor_test "with throw/error/exit"
     #[test]
     fn that_fails_leaves_the_other_children_alone() {
-        let supervisor = patient();
-        let other = supervisor.start_child(kid("other")).unwrap().pid().unwrap();
+        let supervisor = start_dynamic();
+        let other = supervisor.start_child(child("other")).unwrap().pid().unwrap();
         for how in [Start::Ignored, Start::Failing, Start::Panicking] {
-            let script = script();
-            rewrite(&script, &[how]);
-            assert!(supervisor.start_child(scripted(&script)).is_err());
+            let plan = plan();
+            rewrite(&plan, &[how]);
+            assert!(supervisor.start_child(planned(&plan)).is_err());
         }
         let children = supervisor.which_children().unwrap();
         assert_eq!(children.len(), 1);
         assert_eq!(children[0].state, ChildState::Running(other));
         assert_eq!(children[0].restarts, 0);
-        stop(&supervisor);
+        stop_dynamic(&supervisor);
     }
 
     // Elixir: dynamic_supervisor_test "with max_children"
@@ -205,30 +182,30 @@ mod start_child {
     fn finds_no_room_beside_a_child_that_is_to_be_started_again() {
         let supervisor =
             DynamicSupervisor::new().intensity(usize::MAX, HOUR).max_children(1).start_link();
-        let (supervisor, script) = (supervisor.unwrap(), script());
-        supervisor.start_child(scripted(&script)).unwrap();
-        rewrite(&script, &[Start::Failing]);
-        let first = started("a");
-        end_and_wait(first, failure());
+        let (supervisor, plan) = (supervisor.unwrap(), plan());
+        supervisor.start_child(planned(&plan)).unwrap();
+        rewrite(&plan, &[Start::Failing]);
+        let first = expect_started("a");
+        end_child_and_wait(first, failure());
         assert_eq!(specs_and_active(&supervisor), (1, 0));
-        assert_eq!(supervisor.start_child(kid("b")).unwrap_err(), SupervisorError::MaxChildren);
+        assert_eq!(supervisor.start_child(child("b")).unwrap_err(), SupervisorError::MaxChildren);
 
         assert_eq!(supervisor.terminate_child(first), Ok(()));
-        supervisor.start_child(kid("b")).unwrap();
-        stop(&supervisor);
+        supervisor.start_child(child("b")).unwrap();
+        stop_dynamic(&supervisor);
     }
 
     // Elixir: dynamic_supervisor_test "with max_children"
     #[test]
     fn finds_room_again_after_a_start_that_failed() {
         let supervisor = DynamicSupervisor::new().max_children(1).start_link().unwrap();
-        let script = script();
-        rewrite(&script, &[Start::Ignored, Start::Failing, Start::Panicking, Start::Well]);
+        let plan = plan();
+        rewrite(&plan, &[Start::Ignored, Start::Failing, Start::Panicking, Start::Well]);
         for _ in 0..3 {
-            assert!(supervisor.start_child(scripted(&script)).is_err());
+            assert!(supervisor.start_child(planned(&plan)).is_err());
         }
-        supervisor.start_child(scripted(&script)).unwrap();
-        stop(&supervisor);
+        supervisor.start_child(planned(&plan)).unwrap();
+        stop_dynamic(&supervisor);
     }
 
     #[test]
@@ -258,46 +235,46 @@ mod start_child {
         }
         assert_eq!((pids.len(), refused), (ROOM, 40 - ROOM));
         assert_eq!(specs_and_active(&supervisor), (ROOM, ROOM));
-        stop(&supervisor);
+        stop_dynamic(&supervisor);
     }
 
     // OTP: supervisor_SUITE:simple_one_for_one_corruption
     #[test]
     fn keeps_nothing_for_a_temporary_child_also_after_another_has_died() {
-        let (me, supervisor) = (process::self_pid(), patient());
+        let (me, supervisor) = (process::self_pid(), start_dynamic());
         let temporary = |dropped: &'static str| {
-            let guard = Arc::new(guard(move || process::send(me, dropped)));
+            let guard = Arc::new(message_on_drop(move || process::send(me, dropped)));
             let spec = ChildSpec::new("a", move || {
                 _ = &guard;
-                Kid::start_link(("a", me))
+                ObservedChild::start_link(("a", me))
             });
             spec.restart(Restart::Temporary)
         };
         let first = supervisor.start_child(temporary("first")).unwrap().pid().unwrap();
         assert_eq!(expect::<&str>(), "first");
-        end_and_wait(first, failure());
+        end_child_and_wait(first, failure());
         let second = supervisor.start_child(temporary("second")).unwrap().pid().unwrap();
         assert_eq!(expect::<&str>(), "second");
         assert!(process::is_alive(second));
-        stop(&supervisor);
+        stop_dynamic(&supervisor);
     }
 
     #[test]
     fn keeps_what_a_child_is_to_be_started_with_until_it_is_gone_for_good() {
-        let (me, supervisor) = (process::self_pid(), patient());
-        let guard = Arc::new(guard(move || process::send(me, "dropped")));
+        let (me, supervisor) = (process::self_pid(), start_dynamic());
+        let guard = Arc::new(message_on_drop(move || process::send(me, "dropped")));
         let spec = ChildSpec::new("a", move || {
             _ = &guard;
-            Kid::start_link(("a", me))
+            ObservedChild::start_link(("a", me))
         });
         supervisor.start_child(spec.restart(Restart::Transient)).unwrap();
-        end(started("a"), failure());
-        let second = started("a");
+        end_child(expect_started("a"), failure());
+        let second = expect_started("a");
         assert_eq!(specs_and_active(&supervisor), (1, 1));
         receive! { "dropped" => panic!("it is still needed"), after Duration::ZERO => {} }
-        end(second, ExitReason::Normal);
+        end_child(second, ExitReason::Normal);
         assert_eq!(expect::<&str>(), "dropped");
-        stop(&supervisor);
+        stop_dynamic(&supervisor);
     }
 }
 
@@ -307,34 +284,34 @@ mod a_restart {
     // Elixir: dynamic_supervisor_test "child is restarted with different values"
     #[test]
     fn at_which_the_child_chooses_not_to_start_forgets_it() {
-        let (supervisor, script) = (patient(), script());
-        supervisor.start_child(scripted(&script)).unwrap();
-        rewrite(&script, &[Start::Ignored]);
-        let first = started("a");
-        end_and_wait(first, failure());
+        let (supervisor, plan) = (start_dynamic(), plan());
+        supervisor.start_child(planned(&plan)).unwrap();
+        rewrite(&plan, &[Start::Ignored]);
+        let first = expect_started("a");
+        end_child_and_wait(first, failure());
         assert_eq!(supervisor.which_children().unwrap(), []);
         assert_eq!(supervisor.terminate_child(first), Err(SupervisorError::NotFound));
-        stop(&supervisor);
+        stop_dynamic(&supervisor);
     }
 
     // Elixir: dynamic_supervisor_test "child is restarted with different values"
     #[test]
     fn that_fails_or_panics_keeps_the_child_for_another_try() {
         for how in [Start::Failing, Start::Panicking] {
-            let (supervisor, script) = (patient(), script());
-            supervisor.start_child(scripted(&script)).unwrap();
-            rewrite(&script, &[how]);
-            end_and_wait(started("a"), failure());
+            let (supervisor, plan) = (start_dynamic(), plan());
+            supervisor.start_child(planned(&plan)).unwrap();
+            rewrite(&plan, &[how]);
+            end_child_and_wait(expect_started("a"), failure());
             let child = supervisor.which_children().unwrap().remove(0);
             assert_eq!((child.id.as_str(), child.state), ("a", ChildState::Restarting));
             let counts = supervisor.count_children().unwrap();
             assert_eq!((counts.specs, counts.active, counts.workers), (1, 0, 1));
 
-            rewrite(&script, &[Start::Well]);
-            let second = started("a");
+            rewrite(&plan, &[Start::Well]);
+            let second = expect_started("a");
             let child = supervisor.which_children().unwrap().remove(0);
             assert_eq!((child.state, child.restarts), (ChildState::Running(second), 1));
-            stop(&supervisor);
+            stop_dynamic(&supervisor);
         }
     }
 
@@ -342,58 +319,58 @@ mod a_restart {
     #[test]
     fn counts_each_try() {
         let supervisor = DynamicSupervisor::new().intensity(2, HOUR).start_link().unwrap();
-        let script = script();
-        supervisor.start_child(scripted(&script)).unwrap();
-        rewrite(&script, &[Start::Failing, Start::Well]);
-        end(started("a"), failure());
-        let second = started("a");
+        let plan = plan();
+        supervisor.start_child(planned(&plan)).unwrap();
+        rewrite(&plan, &[Start::Failing, Start::Well]);
+        end_child(expect_started("a"), failure());
+        let second = expect_started("a");
         assert_eq!(specs_and_active(&supervisor), (1, 1));
-        end(second, failure());
-        assert_eq!(end_of(&supervisor), ExitReason::Shutdown);
+        end_child(second, failure());
+        assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
     }
 
     // Elixir: dynamic_supervisor_test "child triggers maximum intensity when trying again"
     #[test]
     fn that_always_fails_makes_the_supervisor_give_up() {
         let supervisor = DynamicSupervisor::new().start_link().unwrap();
-        let script = script();
-        supervisor.start_child(kid("other")).unwrap();
-        supervisor.start_child(scripted(&script)).unwrap();
+        let plan = plan();
+        supervisor.start_child(child("other")).unwrap();
+        supervisor.start_child(planned(&plan)).unwrap();
         // Three tries, by default; a fourth would be well.
-        rewrite(&script, &[Start::Failing, Start::Panicking, Start::Failing, Start::Well]);
-        end(started("a"), failure());
-        assert_eq!(end_of(&supervisor), ExitReason::Shutdown);
-        assert_eq!(stopped("other"), ExitReason::Shutdown);
-        assert_eq!(script.lock().len(), 1);
+        rewrite(&plan, &[Start::Failing, Start::Panicking, Start::Failing, Start::Well]);
+        end_child(expect_started("a"), failure());
+        assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
+        assert_eq!(expect_ended("other"), ExitReason::Shutdown);
+        assert_eq!(plan.lock().len(), 1);
     }
 
     // Elixir: dynamic_supervisor_test "terminates restarting child"
     #[test]
     fn does_not_come_any_more_for_a_child_that_was_terminated_meanwhile() {
-        let (supervisor, script) = (patient(), script());
-        supervisor.start_child(scripted(&script)).unwrap();
-        rewrite(&script, &[Start::Failing]);
-        let first = started("a");
-        end_and_wait(first, failure());
+        let (supervisor, plan) = (start_dynamic(), plan());
+        supervisor.start_child(planned(&plan)).unwrap();
+        rewrite(&plan, &[Start::Failing]);
+        let first = expect_started("a");
+        end_child_and_wait(first, failure());
         assert_eq!(specs_and_active(&supervisor), (1, 0));
         assert_eq!(supervisor.terminate_child(first), Ok(()));
 
         // The next try would be well, and before the next answer.
-        rewrite(&script, &[Start::Well]);
+        rewrite(&plan, &[Start::Well]);
         assert_eq!(specs_and_active(&supervisor), (0, 0));
         assert_eq!(specs_and_active(&supervisor), (0, 0));
-        stop(&supervisor);
-        receive! { it: Started => panic!("{it:?}"), after Duration::ZERO => {} }
+        stop_dynamic(&supervisor);
+        receive! { it: ChildStarted => panic!("{it:?}"), after Duration::ZERO => {} }
     }
 
     #[test]
     fn of_one_child_leaves_the_others_alone() {
-        let supervisor = patient();
+        let supervisor = start_dynamic();
         let others: BTreeSet<_> =
-            (0..5).map(|_| supervisor.start_child(kid("other")).unwrap().pid()).collect();
-        supervisor.start_child(kid("a")).unwrap();
+            (0..5).map(|_| supervisor.start_child(child("other")).unwrap().pid()).collect();
+        supervisor.start_child(child("a")).unwrap();
         for n in 1..=10 {
-            end_and_wait(started("a"), failure());
+            end_child_and_wait(expect_started("a"), failure());
             let children = supervisor.which_children().unwrap();
             let (ours, rest): (Vec<_>, _) = children.iter().partition(|child| child.id == "a");
             assert_eq!((ours.len(), ours[0].restarts), (1, n));
@@ -401,7 +378,7 @@ mod a_restart {
             assert_eq!(rest.iter().map(|child| child.state.pid()).collect::<BTreeSet<_>>(), others);
             assert!(rest.iter().all(|child| child.restarts == 0));
         }
-        stop(&supervisor);
+        stop_dynamic(&supervisor);
     }
 
     // OTP: supervisor_SUITE:simple_one_for_one_escalation
@@ -412,16 +389,16 @@ mod a_restart {
         assert_eq!(spec.policy().shutdown, Shutdown::Infinity);
         let outer = Supervisor::one_for_one().child(spec).start_link().unwrap();
         let now = || {
-            let pid = state_of(&outer, "dynamic").and_then(ChildState::pid).unwrap();
+            let pid = child_state(&outer, "dynamic").and_then(ChildState::pid).unwrap();
             DynamicSupervisorRef::from_pid(pid)
         };
         let first = now();
-        first.start_child(kid("a")).unwrap();
-        first.start_child(kid("other")).unwrap();
+        first.start_child(child("a")).unwrap();
+        first.start_child(child("other")).unwrap();
         let monitor = process::monitor(&first);
-        end(started("a"), failure());
+        end_child(expect_started("a"), failure());
         assert_eq!(down_reason(monitor), ExitReason::Shutdown);
-        assert_eq!(stopped("other"), ExitReason::Shutdown);
+        assert_eq!(expect_ended("other"), ExitReason::Shutdown);
         let second = now();
         assert_ne!(second, first);
         assert_eq!(second.which_children().unwrap(), []);
@@ -435,9 +412,10 @@ mod a_stop {
     // Elixir: dynamic_supervisor_test "terminate/2" group
     #[test]
     fn gives_each_child_its_own_time_and_kills_only_who_lingers() {
-        let supervisor = patient();
+        let supervisor = start_dynamic();
         let time = Shutdown::Timeout(Duration::from_millis(5));
-        let lingering = supervisor.start_child(stubborn().shutdown(time)).unwrap();
+        let lingering =
+            supervisor.start_child(never_ending("never ending").shutdown(time)).unwrap();
         let first = process::monitor(lingering);
         // Ends only when the other one has been killed, for a reason of its own.
         let spec = trapping(move || {
@@ -445,7 +423,7 @@ mod a_stop {
             process::exit_self(ExitReason::shutdown_with(wait_for_exit(lingering)));
         });
         let second = start_monitored(&supervisor, spec.shutdown(Shutdown::Timeout(HOUR)));
-        stop(&supervisor);
+        stop_dynamic(&supervisor);
         assert_eq!(down_reason(first), ExitReason::Killed);
         let reason = down_reason(second);
         let seen: Option<&ExitReason> = reason.downcast_ref();
@@ -457,7 +435,7 @@ mod a_stop {
     // Elixir: dynamic_supervisor_test "terminate/2" group
     #[test]
     fn lets_each_child_end_for_its_own_reason() {
-        let supervisor = patient();
+        let supervisor = start_dynamic();
         let reasons = [ExitReason::Normal, failure(), ExitReason::shutdown_with("enough")];
         let monitors = reasons.clone().map(|reason| {
             let spec = trapping(move || {
@@ -466,7 +444,7 @@ mod a_stop {
             });
             start_monitored(&supervisor, spec.shutdown(Shutdown::Infinity))
         });
-        stop(&supervisor);
+        stop_dynamic(&supervisor);
         assert_eq!(monitors.map(down_reason), reasons);
     }
 
@@ -474,17 +452,21 @@ mod a_stop {
     #[test]
     fn ends_mixed_children_as_each_is_to_when_the_supervisor_has_given_up() {
         let supervisor = DynamicSupervisor::new().intensity(500, HOUR).start_link().unwrap();
-        let brutal = start_monitored(&supervisor, stubborn().shutdown(Shutdown::BrutalKill));
+        let brutal = start_monitored(
+            &supervisor,
+            never_ending("never ending").shutdown(Shutdown::BrutalKill),
+        );
         let at_once = Shutdown::Timeout(Duration::from_millis(1));
-        let lingering = start_monitored(&supervisor, stubborn().shutdown(at_once));
+        let lingering =
+            start_monitored(&supervisor, never_ending("never ending").shutdown(at_once));
         let all_its_time =
             trapping(|| process::exit_self(expect::<Exit>().reason)).shutdown(Shutdown::Infinity);
         let good = start_monitored(&supervisor, all_its_time);
-        let script = script();
-        supervisor.start_child(scripted(&script)).unwrap();
-        rewrite(&script, &[Start::Failing]);
-        end(started("a"), failure());
-        assert_eq!(end_of(&supervisor), ExitReason::Shutdown);
+        let plan = plan();
+        supervisor.start_child(planned(&plan)).unwrap();
+        rewrite(&plan, &[Start::Failing]);
+        end_child(expect_started("a"), failure());
+        assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
         assert_eq!(down_reason(brutal), ExitReason::Killed);
         assert_eq!(down_reason(lingering), ExitReason::Killed);
         assert_eq!(down_reason(good), ExitReason::Shutdown);
@@ -493,26 +475,27 @@ mod a_stop {
     // Elixir: dynamic_supervisor_test "terminates with mixed children"
     #[test]
     fn does_not_wait_for_a_child_that_is_to_be_started_again() {
-        let (supervisor, script) = (patient(), script());
-        supervisor.start_child(scripted(&script)).unwrap();
-        let other = supervisor.start_child(kid("other")).unwrap();
+        let (supervisor, plan) = (start_dynamic(), plan());
+        supervisor.start_child(planned(&plan)).unwrap();
+        let other = supervisor.start_child(child("other")).unwrap();
         let monitor = process::monitor(&other);
-        rewrite(&script, &[Start::Failing]);
-        end_and_wait(started("a"), failure());
+        rewrite(&plan, &[Start::Failing]);
+        end_child_and_wait(expect_started("a"), failure());
         assert_eq!(specs_and_active(&supervisor), (2, 1));
-        stop(&supervisor);
+        stop_dynamic(&supervisor);
         assert_eq!(down_reason(monitor), ExitReason::Shutdown);
     }
 
     // OTP: supervisor_SUITE:child_specs
     #[test]
     fn after_no_time_at_all_ends_a_child_that_does_not_trap_and_kills_one_that_does() {
-        let supervisor = patient();
+        let supervisor = start_dynamic();
         let no_time = Shutdown::Timeout(Duration::ZERO);
-        let lingering = start_monitored(&supervisor, stubborn().shutdown(no_time));
+        let lingering =
+            start_monitored(&supervisor, never_ending("never ending").shutdown(no_time));
         let soft = ChildSpec::new("soft", || Ok(process::spawn_link(idle_body)?));
         let soft = start_monitored(&supervisor, soft.shutdown(no_time));
-        stop(&supervisor);
+        stop_dynamic(&supervisor);
         assert_eq!(down_reason(lingering), ExitReason::Killed);
         let reason = down_reason(soft);
         assert!([ExitReason::Shutdown, ExitReason::Killed].contains(&reason), "{reason}");
@@ -521,7 +504,7 @@ mod a_stop {
     // OTP: supervisor_SUITE:child_unlink
     #[test]
     fn reaches_a_child_that_has_removed_the_link() {
-        let supervisor = patient();
+        let supervisor = start_dynamic();
         let parent = supervisor.pid().unwrap();
         let unlinked = move || {
             let start = move |starter: proc_lib::Starter<Pid>| {
@@ -535,32 +518,32 @@ mod a_stop {
         assert_eq!(supervisor.terminate_child(child), Ok(()));
         assert!(!process::is_alive(child));
         let monitor = start_monitored(&supervisor, unlinked());
-        stop(&supervisor);
+        stop_dynamic(&supervisor);
         assert_eq!(down_reason(monitor), ExitReason::Shutdown);
     }
 
     #[test]
     fn of_one_child_waits_until_it_is_gone_and_leaves_the_others_alone() {
-        let supervisor = patient();
-        let other = supervisor.start_child(kid("other")).unwrap().pid().unwrap();
-        let child = supervisor.start_child(kid("a")).unwrap().pid().unwrap();
+        let supervisor = start_dynamic();
+        let other = supervisor.start_child(child("other")).unwrap().pid().unwrap();
+        let child = supervisor.start_child(child("a")).unwrap().pid().unwrap();
         assert_eq!(supervisor.terminate_child(child), Ok(()));
         assert!(!process::is_alive(child));
-        assert_eq!(stopped("a"), ExitReason::Shutdown);
+        assert_eq!(expect_ended("a"), ExitReason::Shutdown);
         assert_eq!(specs_and_active(&supervisor), (1, 1));
         assert!(process::is_alive(other));
         assert_eq!(supervisor.terminate_child(child), Err(SupervisorError::NotFound));
         let stranger = supervisor.terminate_child(process::self_pid());
         assert_eq!(stranger, Err(SupervisorError::NotFound));
-        stop(&supervisor);
+        stop_dynamic(&supervisor);
     }
 
     #[test]
     fn comes_with_the_end_of_the_parent_for_its_reason() {
         for reason in [ExitReason::Normal, ExitReason::Shutdown, failure()] {
-            let (me, spec, last) = (process::self_pid(), kid("a"), reason.clone());
+            let (me, spec, last) = (process::self_pid(), child("a"), reason.clone());
             let parent = process::spawn(move || {
-                let supervisor = patient();
+                let supervisor = start_dynamic();
                 supervisor.start_child(spec).unwrap();
                 process::send(me, supervisor);
                 expect::<()>();
@@ -569,42 +552,42 @@ mod a_stop {
             let supervisor = expect::<DynamicSupervisorRef>();
             let monitor = process::monitor(&supervisor);
             process::send(parent.unwrap(), ());
-            assert_eq!(stopped("a"), ExitReason::Shutdown);
+            assert_eq!(expect_ended("a"), ExitReason::Shutdown);
             assert_eq!(down_reason(monitor), reason);
         }
     }
 
     #[test]
     fn by_a_kill_takes_the_children_along() {
-        let supervisor = patient();
-        supervisor.start_child(kid("a")).unwrap();
+        let supervisor = start_dynamic();
+        supervisor.start_child(child("a")).unwrap();
         let soft = ChildSpec::new("soft", || Ok(process::spawn_link(idle_body)?));
         let soft = start_monitored(&supervisor, soft);
         process::exit(supervisor.pid().unwrap(), ExitReason::Kill);
-        assert_eq!(end_of(&supervisor), ExitReason::Killed);
-        assert_eq!(stopped("a"), ExitReason::Killed);
+        assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Killed);
+        assert_eq!(expect_ended("a"), ExitReason::Killed);
         assert_eq!(down_reason(soft), ExitReason::Killed);
     }
 
     #[test]
     fn does_not_come_from_strangers() {
-        let supervisor = patient();
+        let supervisor = start_dynamic();
         let pid = supervisor.pid().unwrap();
-        let child = supervisor.start_child(kid("a")).unwrap().pid().unwrap();
+        let child = supervisor.start_child(child("a")).unwrap().pid().unwrap();
         in_process(move || process::exit(pid, failure()));
         process::send(pid, "an unexpected message");
         assert_eq!(specs_and_active(&supervisor), (1, 1));
         assert!(process::is_alive(child));
-        stop(&supervisor);
+        stop_dynamic(&supervisor);
     }
 
     #[test]
     fn may_be_for_any_reason() {
-        let supervisor = patient();
-        supervisor.start_child(kid("a")).unwrap();
-        assert_eq!(supervisor.stop_with(failure(), patience()), Ok(()));
-        assert_eq!(end_of(&supervisor), failure());
-        assert_eq!(stopped("a"), ExitReason::Shutdown);
+        let supervisor = start_dynamic();
+        supervisor.start_child(child("a")).unwrap();
+        assert_eq!(supervisor.stop_with(failure(), test_timeout()), Ok(()));
+        assert_eq!(expect_exit(supervisor.pid().unwrap()), failure());
+        assert_eq!(expect_ended("a"), ExitReason::Shutdown);
     }
 }
 
@@ -614,14 +597,14 @@ mod what_is_said {
     // Elixir: dynamic_supervisor_test "counts and returns children"
     #[test]
     fn tells_supervisors_from_workers_and_those_that_run_from_those_that_are_to() {
-        let (supervisor, script) = (patient(), script());
+        let (supervisor, plan) = (start_dynamic(), plan());
         for _ in 0..3 {
             supervisor.start_child(Supervisor::one_for_one().child_spec("inner")).unwrap();
         }
-        supervisor.start_child(kid("b")).unwrap();
-        supervisor.start_child(scripted(&script)).unwrap();
-        rewrite(&script, &[Start::Failing]);
-        end_and_wait(started("a"), failure());
+        supervisor.start_child(child("b")).unwrap();
+        supervisor.start_child(planned(&plan)).unwrap();
+        rewrite(&plan, &[Start::Failing]);
+        end_child_and_wait(expect_started("a"), failure());
         let counts = supervisor.count_children().unwrap();
         assert_eq!((counts.specs, counts.active), (5, 4));
         assert_eq!((counts.supervisors, counts.workers), (3, 2));
@@ -638,15 +621,15 @@ mod what_is_said {
         let inner = ("inner", ChildType::Supervisor, true);
         let [a, b] = [("a", ChildType::Worker, false), ("b", ChildType::Worker, true)];
         assert_eq!(said, [a, b, inner, inner, inner]);
-        stop(&supervisor);
+        stop_dynamic(&supervisor);
     }
 
     #[test]
     fn of_a_supervisor_that_is_gone_is_that_there_is_none() {
-        let supervisor = patient();
-        stop(&supervisor);
+        let supervisor = start_dynamic();
+        stop_dynamic(&supervisor);
         let gone = SupervisorError::Call(CallError::NoProc);
-        assert_eq!(supervisor.start_child(kid("a")).unwrap_err(), gone);
+        assert_eq!(supervisor.start_child(child("a")).unwrap_err(), gone);
         assert_eq!(supervisor.terminate_child(process::self_pid()), Err(gone.clone()));
         assert_eq!(supervisor.count_children(), Err(gone.clone()));
         assert_eq!(supervisor.which_children(), Err(gone));
@@ -660,12 +643,12 @@ mod a_supervisor_with_an_order {
     // Elixir: supervisor_test "init/2"; the intensity is OTP's.
     #[test]
     fn gives_up_at_the_second_restart_in_five_seconds() {
-        let supervisor = Supervisor::one_for_one().child(kid("a")).start_link().unwrap();
+        let supervisor = Supervisor::one_for_one().child(child("a")).start_link().unwrap();
         let monitor = process::monitor(&supervisor);
-        end(started("a"), failure());
-        let second = started("a");
+        end_child(expect_started("a"), failure());
+        let second = expect_started("a");
         assert_eq!(supervisor.count_children().unwrap().active, 1);
-        end(second, failure());
+        end_child(second, failure());
         assert_eq!(down_reason(monitor), ExitReason::Shutdown);
     }
 
@@ -673,10 +656,10 @@ mod a_supervisor_with_an_order {
     #[test]
     fn keeps_nothing_of_what_a_temporary_child_was_started_with() {
         let me = process::self_pid();
-        let guard = Arc::new(guard(move || process::send(me, "dropped")));
+        let guard = Arc::new(message_on_drop(move || process::send(me, "dropped")));
         let spec = ChildSpec::new("a", move || {
             _ = &guard;
-            Kid::start_link(("a", me))
+            ObservedChild::start_link(("a", me))
         });
         let supervisor = Supervisor::one_for_one().start_link().unwrap();
         supervisor.start_child(spec.restart(Restart::Temporary)).unwrap();
@@ -716,9 +699,9 @@ mod a_supervisor_with_an_order {
     #[test]
     fn keeps_a_child_spec_as_it_was_adjusted() {
         let me = process::self_pid();
-        let of_server = Kid::child_spec(("a", me));
+        let of_server = ObservedChild::child_spec(("a", me));
         let of_supervisor = Described::child_spec(me);
-        assert!(of_server.policy().id.ends_with("kid::Kid"));
+        assert!(of_server.policy().id.ends_with("child::ObservedChild"));
         assert!(of_supervisor.policy().id.ends_with("Described"));
 
         let adjusted = of_server
@@ -753,34 +736,34 @@ mod a_panic_in_a_destructor {
         Arc::new(Explosive)
     }
 
-    fn with_explosive() -> ChildSpec<ServerRef<Kid>> {
+    fn with_explosive() -> ChildSpec<ServerRef<ObservedChild>> {
         let (me, explosive) = (process::self_pid(), explosive());
         ChildSpec::new("a", move || {
             _ = &explosive;
-            Kid::start_link(("a", me))
+            ObservedChild::start_link(("a", me))
         })
     }
 
     #[test]
     fn of_what_a_temporary_child_was_started_with_does_not_end_the_supervisor() {
-        let supervisor = patient();
+        let supervisor = start_dynamic();
         let child = supervisor.start_child(with_explosive().restart(Restart::Temporary));
         assert!(child.is_ok(), "{child:?}");
         assert_eq!(specs_and_active(&supervisor), (1, 1));
-        stop(&supervisor);
+        stop_dynamic(&supervisor);
     }
 
     #[test]
     fn of_what_a_child_was_started_with_does_not_end_the_supervisor() {
-        let supervisor = patient();
+        let supervisor = start_dynamic();
         supervisor.start_child(with_explosive().restart(Restart::Transient)).unwrap();
-        end_and_wait(started("a"), ExitReason::Normal);
+        end_child_and_wait(expect_started("a"), ExitReason::Normal);
         assert_eq!(specs_and_active(&supervisor), (0, 0));
-        stop(&supervisor);
+        stop_dynamic(&supervisor);
     }
 
     /// What a start function returns, which nobody gets at a restart.
-    struct Handle(ServerRef<Kid>);
+    struct Handle(ServerRef<ObservedChild>);
 
     impl Drop for Handle {
         fn drop(&mut self) {
@@ -796,11 +779,11 @@ mod a_panic_in_a_destructor {
 
     #[test]
     fn of_a_childs_handle_does_not_end_the_supervisor() {
-        let (me, supervisor) = (process::self_pid(), patient());
-        let spec = ChildSpec::new("a", move || Ok(Handle(Kid::start_link(("a", me))?)));
+        let (me, supervisor) = (process::self_pid(), start_dynamic());
+        let spec = ChildSpec::new("a", move || Ok(Handle(ObservedChild::start_link(("a", me))?)));
         std::mem::forget(supervisor.start_child(spec).unwrap());
-        end_and_wait(started("a"), failure());
+        end_child_and_wait(expect_started("a"), failure());
         assert_eq!(specs_and_active(&supervisor), (1, 1));
-        stop(&supervisor);
+        stop_dynamic(&supervisor);
     }
 }

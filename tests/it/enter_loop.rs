@@ -7,21 +7,25 @@ use procession::prelude::*;
 use procession::proc_lib;
 use procession::process::Builder;
 
-use crate::puppet::*;
-use crate::staging::*;
-use crate::support::*;
+use crate::support::drops::OnDrop;
+use crate::support::processes::{idle_body, in_process};
+use crate::support::scripted::{
+    CallOutcome, InfoReceived, Scripted, ScriptedServer, Terminated, call_message, cast_message,
+    continue_with, pid_of, spawn_client,
+};
+use crate::support::wait::{down_reason, exit_and_wait, expect, test_timeout, wait_until};
 
-/// Starts a process that does `prepare` and then becomes a puppet with the caller as its witness.
-fn become_puppet(
+/// Starts a process that does `prepare` and then becomes a server with the caller as its observer.
+fn become_scripted(
     options: proc_lib::StartOptions,
     prepare: fn(),
     settings: fn() -> StartOptions,
-) -> (ServerRef<Puppet>, MonitorRef) {
+) -> (ServerRef<Scripted>, MonitorRef) {
     let me = process::self_pid();
     let (pid, monitor) = proc_lib::start_monitor_with(options, move |starter| {
         prepare();
         starter.ack(process::self_pid());
-        gen_server::enter_loop(ready(Puppet::with_witness(me)), settings())
+        gen_server::enter_loop(ready(Scripted::observed_by(me)), settings())
     });
     (ServerRef::from_pid(pid.unwrap()), monitor.unwrap())
 }
@@ -33,14 +37,14 @@ fn plainly() -> proc_lib::StartOptions {
 // OTP: gen_server_SUITE:spec_init
 #[test]
 fn serves_calls_casts_and_messages() {
-    let (server, monitor) = become_puppet(plainly(), || {}, StartOptions::new);
-    assert_eq!(server.call_timeout(ask(|_, _| reply(7_u8)), patience()), Ok(7));
-    server.cast(tell(|it| {
+    let (server, monitor) = become_scripted(plainly(), || {}, StartOptions::new);
+    assert_eq!(server.call_timeout(call_message(|_, _| reply(7_u8)), test_timeout()), Ok(7));
+    server.cast(cast_message(|it| {
         it.note("a cast");
         noreply()
     }));
     server.send("a message");
-    assert!(expect::<Heard>().0.is::<&str>());
+    assert!(expect::<InfoReceived>().0.is::<&str>());
     assert_eq!(server.stop(), Ok(()));
     assert_eq!(expect::<Terminated>().notes, ["a cast"]);
     assert_eq!(down_reason(monitor), ExitReason::Normal);
@@ -53,14 +57,14 @@ fn takes_what_came_before() {
         let (pid, _) = proc_lib::start_monitor(move |starter| {
             starter.ack(process::self_pid());
             process::receive_match(|message| message.is::<&str>());
-            gen_server::enter_loop(ready(Puppet::with_witness(me)), StartOptions::new())
+            gen_server::enter_loop(ready(Scripted::observed_by(me)), StartOptions::new())
         });
-        let server = ServerRef::<Puppet>::from_pid(pid.unwrap());
+        let server = ServerRef::<Scripted>::from_pid(pid.unwrap());
         server.send(1_u8);
         server.send("go on");
         server.send(2_u8);
         for n in [1, 2] {
-            assert_eq!(expect::<Heard>().0.downcast::<u8>().unwrap(), n);
+            assert_eq!(expect::<InfoReceived>().0.downcast::<u8>().unwrap(), n);
         }
     });
 }
@@ -71,18 +75,18 @@ fn waits_as_it_is_told_to() {
     let me = process::self_pid();
     proc_lib::start_link(move |starter| {
         starter.ack(());
-        let start = ready(Puppet::with_witness(me)).timeout(Duration::ZERO);
+        let start = ready(Scripted::observed_by(me)).timeout(Duration::ZERO);
         gen_server::enter_loop(start, StartOptions::new())
     })
     .unwrap();
-    assert!(expect::<Heard>().0.is::<TimedOut>());
+    assert!(expect::<InfoReceived>().0.is::<TimedOut>());
 }
 
 // OTP: gen_server_SUITE:otp_5854
 #[test]
 fn needs_a_process_of_proc_lib() {
     let (_, monitor) = process::spawn_monitor(|| {
-        gen_server::enter_loop(ready(Puppet::default()), StartOptions::new())
+        gen_server::enter_loop(ready(Scripted::default()), StartOptions::new())
     })
     .unwrap();
     let reason = down_reason(monitor);
@@ -93,7 +97,7 @@ fn needs_a_process_of_proc_lib() {
 #[test]
 fn needs_the_name_that_it_is_said_to_have() {
     let settings = || StartOptions::new().name("enter_loop::missing");
-    let (_, monitor) = become_puppet(plainly(), || {}, settings);
+    let (_, monitor) = become_scripted(plainly(), || {}, settings);
     let reason = down_reason(monitor);
     let error = EnterLoopError::NotRegistered("enter_loop::missing".into());
     assert_eq!(reason.downcast_ref(), Some(&error), "{reason}");
@@ -109,14 +113,14 @@ fn needs_the_name_itself() {
     let prepares: [fn(); 2] =
         [|| {}, || process::register("enter_loop::another", process::self_pid()).unwrap()];
     for prepare in prepares {
-        let (_, monitor) = become_puppet(plainly(), prepare, settings);
+        let (_, monitor) = become_scripted(plainly(), prepare, settings);
         let reason = down_reason(monitor);
         assert_eq!(reason.downcast_ref(), Some(&error), "{reason}");
     }
     // It serves under whatever name it has, if it is not asked.
     let prepare = || process::register("enter_loop::unasked", process::self_pid()).unwrap();
-    let (_, monitor) = become_puppet(plainly(), prepare, StartOptions::new);
-    assert_eq!(ServerRef::<Puppet>::named("enter_loop::unasked").stop(), Ok(()));
+    let (_, monitor) = become_scripted(plainly(), prepare, StartOptions::new);
+    assert_eq!(ServerRef::<Scripted>::named("enter_loop::unasked").stop(), Ok(()));
     assert_eq!(down_reason(monitor), ExitReason::Normal);
     exit_and_wait(other, ExitReason::Kill);
 }
@@ -125,7 +129,7 @@ fn needs_the_name_itself() {
 fn needs_a_process_that_can_end() {
     let thread = std::thread::scope(|scope| {
         let become_server =
-            || gen_server::enter_loop(ready(Puppet::default()), StartOptions::new());
+            || gen_server::enter_loop(ready(Scripted::default()), StartOptions::new());
         scope.spawn(become_server).join()
     });
     thread.unwrap_err();
@@ -136,12 +140,12 @@ fn needs_a_process_that_can_end() {
 fn needs_no_acknowledgement() {
     let me = process::self_pid();
     let (pid, monitor) = proc_lib::spawn_monitor_with(Builder::new(), move || {
-        gen_server::enter_loop(ready(Puppet::with_witness(me)), StartOptions::new())
+        gen_server::enter_loop(ready(Scripted::observed_by(me)), StartOptions::new())
     })
     .unwrap();
-    let server = ServerRef::<Puppet>::from_pid(pid);
-    server.answers();
-    assert_eq!(server.stop_with(ExitReason::Shutdown, patience()), Ok(()));
+    let server = ServerRef::<Scripted>::from_pid(pid);
+    server.assert_answers();
+    assert_eq!(server.stop_with(ExitReason::Shutdown, test_timeout()), Ok(()));
     assert_eq!(expect::<Terminated>().reason, ExitReason::Shutdown);
     assert_eq!(down_reason(monitor), ExitReason::Shutdown);
 }
@@ -149,10 +153,10 @@ fn needs_no_acknowledgement() {
 #[test]
 fn takes_the_settings_of_a_server() {
     let settings = || StartOptions::new().hibernate_after(Duration::ZERO);
-    let (server, monitor) = become_puppet(plainly(), || {}, settings);
+    let (server, monitor) = become_scripted(plainly(), || {}, settings);
     let status = || process::info(pid_of(&server)).unwrap().status;
     wait_until(|| status() == process::Status::Hibernating);
-    server.answers();
+    server.assert_answers();
     assert_eq!(server.stop(), Ok(()));
     assert_eq!(down_reason(monitor), ExitReason::Normal);
 }
@@ -161,19 +165,19 @@ fn takes_the_settings_of_a_server() {
 fn goes_on_as_it_is_told_to_before_it_takes_what_came_before() {
     let me = process::self_pid();
     let (pid, _) = proc_lib::start_monitor(move |starter| {
-        let state = Puppet::with_witness(me);
+        let state = Scripted::observed_by(me);
         process::send(process::self_pid(), "what came before");
         starter.ack(process::self_pid());
-        let start = ready(state).then(go_on(move |_| {
+        let start = ready(state).then(continue_with(move |_| {
             process::send(me, "the continuation");
             noreply()
         }));
         gen_server::enter_loop(start, StartOptions::new())
     });
-    let next = || process::receive_timeout(patience()).expect("another message");
+    let next = || process::receive_timeout(test_timeout()).expect("another message");
     assert_eq!(next().downcast::<&str>().unwrap(), "the continuation");
-    assert!(next().downcast::<Heard>().unwrap().0.is::<&str>());
-    assert_eq!(ServerRef::<Puppet>::from_pid(pid.unwrap()).stop(), Ok(()));
+    assert!(next().downcast::<InfoReceived>().unwrap().0.is::<&str>());
+    assert_eq!(ServerRef::<Scripted>::from_pid(pid.unwrap()).stop(), Ok(()));
 }
 
 #[test]
@@ -183,11 +187,11 @@ fn drops_the_state_before_others_hear_of_the_end() {
         let (pid, monitor) = proc_lib::start_monitor(move |starter| {
             starter.ack(process::self_pid());
             let on_drop: Box<dyn FnMut()> = Box::new(move || process::send(me, "dropped"));
-            let state = Puppet { on_drop: Some(OnDrop(on_drop)), ..Puppet::default() };
+            let state = Scripted { on_drop: Some(OnDrop(on_drop)), ..Scripted::default() };
             gen_server::enter_loop(ready(state), StartOptions::new())
         });
-        let server = ServerRef::<Puppet>::from_pid(pid.unwrap());
-        assert_eq!(server.stop_with(end.clone(), patience()), Ok(()));
+        let server = ServerRef::<Scripted>::from_pid(pid.unwrap());
+        assert_eq!(server.stop_with(end.clone(), test_timeout()), Ok(()));
         let next = || process::receive_timeout(Duration::ZERO).expect("a message that is there");
         assert_eq!(next().downcast::<&str>().unwrap(), "dropped");
         assert_eq!(next().downcast::<Down>().unwrap().reason, end);
@@ -200,9 +204,12 @@ fn drops_the_state_before_others_hear_of_the_end() {
 fn with_its_name_is_found_by_it() {
     const NAME: &str = "enter_loop::named";
     let prepare = || process::register(NAME, process::self_pid()).unwrap();
-    let (_, monitor) = become_puppet(plainly(), prepare, || StartOptions::new().name(NAME));
-    let server = ServerRef::<Puppet>::named(NAME);
-    assert_eq!(server.call_timeout(ask(|_, _| reply("found")), patience()), Ok("found"));
+    let (_, monitor) = become_scripted(plainly(), prepare, || StartOptions::new().name(NAME));
+    let server = ServerRef::<Scripted>::named(NAME);
+    assert_eq!(
+        server.call_timeout(call_message(|_, _| reply("found")), test_timeout()),
+        Ok("found")
+    );
     assert_eq!(server.stop(), Ok(()));
     assert_eq!(down_reason(monitor), ExitReason::Normal);
 }
@@ -216,7 +223,7 @@ fn ends_with_its_parent() {
         let options = plainly().spawn_options(builder);
         let pid = proc_lib::start_with(options, move |starter| {
             starter.ack(process::self_pid());
-            gen_server::enter_loop(ready(Puppet::with_witness(me)), StartOptions::new())
+            gen_server::enter_loop(ready(Scripted::observed_by(me)), StartOptions::new())
         });
         process::send(me, pid.unwrap());
         idle_body();
@@ -236,7 +243,7 @@ fn ends_with_its_parent_that_has_a_name_and_no_link() {
         let options = plainly().spawn_options(Builder::new().trap_exit(true));
         let pid = proc_lib::start_with(options, move |starter| {
             starter.ack(process::self_pid());
-            gen_server::enter_loop(ready(Puppet::with_witness(me)), StartOptions::new())
+            gen_server::enter_loop(ready(Scripted::observed_by(me)), StartOptions::new())
         });
         let pid = pid.unwrap();
         process::send(me, pid);
@@ -249,9 +256,9 @@ fn ends_with_its_parent_that_has_a_name_and_no_link() {
     let monitor = process::monitor(pid);
     // What another one says is a message.
     process::exit(pid, ExitReason::new("by another"));
-    let heard = expect::<Heard>().0.downcast::<Exit>().unwrap();
+    let heard = expect::<InfoReceived>().0.downcast::<Exit>().unwrap();
     assert_eq!(heard, Exit { from: me, reason: ExitReason::new("by another") });
-    ServerRef::<Puppet>::from_pid(pid).answers();
+    ServerRef::<Scripted>::from_pid(pid).assert_answers();
     process::send(parent, ());
     assert_eq!(expect::<Terminated>().reason, ExitReason::Shutdown);
     assert_eq!(down_reason(monitor), ExitReason::Shutdown);
@@ -260,7 +267,7 @@ fn ends_with_its_parent_that_has_a_name_and_no_link() {
 
 #[test]
 fn of_a_start_that_is_none_ends_the_process() {
-    let become_nothing = |start: fn() -> InitResult<Puppet>| {
+    let become_nothing = |start: fn() -> InitResult<Scripted>| {
         let (_, monitor) = proc_lib::start_monitor(move |starter| {
             starter.ack(());
             gen_server::enter_loop(start(), StartOptions::new())
@@ -281,14 +288,14 @@ fn twice_gives_the_last_reply_of_each() {
             starter.ack(process::self_pid());
             for _ in 0..2 {
                 let serve =
-                    || gen_server::enter_loop(ready(Puppet::default()), StartOptions::new());
+                    || gen_server::enter_loop(ready(Scripted::default()), StartOptions::new());
                 assert_eq!(process::catch::<()>(serve), Err(ExitReason::Shutdown));
             }
         });
-        let server = ServerRef::<Puppet>::from_pid(pid.unwrap());
-        client(&server, |_, _| stop_with_reply(ExitReason::Shutdown, 1));
-        client(&server, |_, _| stop_with_reply(ExitReason::Shutdown, 2));
-        let mut replies = [(); 2].map(|()| expect::<Outcome<i32>>().0.unwrap());
+        let server = ServerRef::<Scripted>::from_pid(pid.unwrap());
+        spawn_client(&server, |_, _| stop_with_reply(ExitReason::Shutdown, 1));
+        spawn_client(&server, |_, _| stop_with_reply(ExitReason::Shutdown, 2));
+        let mut replies = [(); 2].map(|()| expect::<CallOutcome<i32>>().0.unwrap());
         replies.sort_unstable();
         assert_eq!(replies, [1, 2]);
     });

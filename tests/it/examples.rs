@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 
 use procession::prelude::*;
 
-use crate::support::patience;
+use crate::support::wait::test_timeout;
 
 /// An example that is running, its standard input open. It is killed if the test gives it up.
-struct Example {
-    child: Child,
-    output: MonitorRef,
-    errors: MonitorRef,
-    deadline: Instant,
+pub(crate) struct Example {
+    pub(crate) child: Child,
+    pub(crate) output: MonitorRef,
+    pub(crate) errors: MonitorRef,
+    pub(crate) deadline: Instant,
 }
 
 /// A line of an example's standard output.
@@ -30,14 +30,14 @@ struct Errors(String);
 
 /// What there is to see of an example that has ended.
 #[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    output: String,
-    errors: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) output: String,
+    pub(crate) errors: String,
 }
 
 impl Example {
-    fn start(name: &str, arguments: &[&str]) -> Example {
+    pub(crate) fn start(name: &str, arguments: &[&str]) -> Example {
         let mut child = Command::new(path_of(name))
             .args(arguments)
             .env_remove("RUST_LOG")
@@ -49,21 +49,21 @@ impl Example {
             .unwrap();
         let output = forward_lines(child.stdout.take().unwrap(), Output);
         let errors = forward_lines(child.stderr.take().unwrap(), Errors);
-        Example { child, output, errors, deadline: Instant::now() + patience() }
+        Example { child, output, errors, deadline: Instant::now() + test_timeout() }
     }
 
     /// Returns the next line of its standard output.
     #[track_caller]
-    fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         receive! {
             Output(line) => line,
-            after self.time_left() => panic!("no line within {:?}", patience()),
+            after self.time_left() => panic!("no line within {:?}", test_timeout()),
         }
     }
 
     /// Closes its standard input and waits for its end; `output` is what has not been read before.
     #[track_caller]
-    fn finish(mut self) -> Ended {
+    pub(crate) fn finish(mut self) -> Ended {
         drop(self.child.stdin.take());
         let mut output = String::new();
         let mut errors = String::new();
@@ -77,7 +77,7 @@ impl Example {
                     open -= 1;
                 }
                 after self.time_left() => {
-                    panic!("it has not ended within {:?}: {output}{errors}", patience())
+                    panic!("it has not ended within {:?}: {output}{errors}", test_timeout())
                 }
             }
         }
@@ -85,7 +85,7 @@ impl Example {
         Ended { code: self.child.wait().unwrap().code(), output, errors }
     }
 
-    fn time_left(&self) -> Duration {
+    pub(crate) fn time_left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
 }
@@ -126,20 +126,20 @@ fn forward_lines<M: Debug + Send + 'static>(
 
 /// Runs an example to its end.
 #[track_caller]
-fn run(name: &str, arguments: &[&str]) -> Ended {
+pub(crate) fn run(name: &str, arguments: &[&str]) -> Ended {
     Example::start(name, arguments).finish()
 }
 
 impl Ended {
     /// It went well and printed `expected`, in which `#` stands for any number.
     #[track_caller]
-    fn assert_printed(&self, expected: &str) {
+    pub(crate) fn assert_printed(&self, expected: &str) {
         self.assert_printed_and_logged(expected, "");
     }
 
     /// As `assert_printed`, and this is in its log.
     #[track_caller]
-    fn assert_printed_and_logged(&self, output: &str, log: &str) {
+    pub(crate) fn assert_printed_and_logged(&self, output: &str, log: &str) {
         assert_eq!(self.code, Some(0), "{}{}", self.output, self.errors);
         for (text, expected) in [(&self.errors, log), (&self.output, output)] {
             assert!(fits(text, expected), "it printed\n{text}\nwhich should be\n{expected}");
@@ -148,7 +148,7 @@ impl Ended {
 
     /// It failed with `code` and printed `expected` as an error, and nothing else.
     #[track_caller]
-    fn assert_failed(&self, code: i32, expected: &str) {
+    pub(crate) fn assert_failed(&self, code: i32, expected: &str) {
         assert_eq!((self.code, self.output.as_str()), (Some(code), ""), "{}", self.errors);
         assert_eq!(self.errors, expected);
     }
@@ -431,7 +431,7 @@ mod tcp_counter {
     impl Client {
         fn connect(port: u16) -> Client {
             let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-            stream.set_read_timeout(Some(patience())).unwrap();
+            stream.set_read_timeout(Some(test_timeout())).unwrap();
             Client(BufReader::new(stream))
         }
 
@@ -538,342 +538,5 @@ mod tcp_counter {
         assert_eq!((ended.code, ended.output.as_str()), (Some(1), ""));
         let expected = format!("tcp_counter: cannot listen on {address}: ");
         assert!(ended.errors.starts_with(&expected), "{}", ended.errors);
-    }
-}
-
-mod super_duper {
-    use super::*;
-
-    const SHOW: &str = "
-OneForOne
-ernie enters
-bert enters
-grover enters
-children: [ernie; bert; grover]
-bert: Ernie, where is the banana?
-bert: Mayday! (\"forgot the lines\")
-bert enters
-children: [ernie; bert; grover]
-bert: Where was I?
-the curtain falls
-grover: Mayday! (shutdown)
-bert: Mayday! (shutdown)
-ernie: Mayday! (shutdown)
-
-OneForAll
-ernie enters
-bert enters
-grover enters
-children: [ernie; bert; grover]
-bert: Ernie, where is the banana?
-bert: Mayday! (\"forgot the lines\")
-grover: Mayday! (shutdown)
-ernie: Mayday! (shutdown)
-ernie enters
-bert enters
-grover enters
-children: [ernie; bert; grover]
-bert: Where was I?
-the curtain falls
-grover: Mayday! (shutdown)
-bert: Mayday! (shutdown)
-ernie: Mayday! (shutdown)
-
-RestForOne
-ernie enters
-bert enters
-grover enters
-children: [ernie; bert; grover]
-bert: Ernie, where is the banana?
-bert: Mayday! (\"forgot the lines\")
-grover: Mayday! (shutdown)
-bert enters
-grover enters
-children: [ernie; bert; grover]
-bert: Where was I?
-the curtain falls
-grover: Mayday! (shutdown)
-bert: Mayday! (shutdown)
-ernie: Mayday! (shutdown)
-
-Transient and temporary
-ernie enters
-bert enters
-ernie: Mayday! (\"forgot the lines\")
-ernie enters
-children: [ernie; bert]
-ernie: Mayday! (normal)
-children: [ernie, off stage; bert]
-bert: Mayday! (\"forgot the lines\")
-children: [ernie, off stage]
-
-OneForOne
-ernie enters
-bert enters
-grover enters
-oscar enters
-oscar: Who has left the lid off?
-children: [ernie; bert; grover; oscar]
-oscar: Mayday! (shutdown)
-children: [ernie; bert; grover; oscar, off stage]
-children: [ernie; bert; grover]
-grover: Mayday! (shutdown)
-bert: Mayday! (shutdown)
-ernie: Mayday! (shutdown)
-
-Dynamic
-cookie monster enters
-children: [cookie monster]
-cookie monster: Me want cookie!
-cookie monster: Mayday! (\"forgot the lines\")
-cookie monster enters
-children: [cookie monster]
-cookie monster: Mayday! (shutdown)
-children: []
-";
-
-    const DEATH: &str = "[#-#-#T#:#:#Z ERROR procession::gen_server] \
-                         server NAME (<#.#.#>) is terminating\n\
-                         \u{20}       last message: Die\n\
-                         \u{20}       state: Character { name: \"NAME\" }\n\
-                         \u{20}       reason: \"forgot the lines\"\n\
-                         \u{20}       client: <#.#.#>\n\
-                         [#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
-                         \u{20}       initial call: super_duper::Character\n\
-                         \u{20}       registered name: NAME\n\
-                         \u{20}       reason: \"forgot the lines\"\n\
-                         \u{20}       ancestors: [<#.#.#>, <#.#.#>]\n\
-                         \u{20}       message queue length: #\n\
-                         \u{20}       links: [<#.#.#>]\n\
-                         \u{20}       trap_exit: true\n\
-                         [#-#-#T#:#:#Z ERROR procession::supervisor] \
-                         supervisor report of <#.#.#>\n\
-                         \u{20}       context: child terminated\n\
-                         \u{20}       reason: \"forgot the lines\"\n\
-                         \u{20}       child: NAME (<#.#.#>)\n";
-
-    #[test]
-    fn goes_on_after_each_death_as_the_strategy_says() {
-        let dead = ["bert", "bert", "bert", "ernie", "bert", "cookie monster"];
-        let log: String = dead.iter().map(|name| DEATH.replace("NAME", name)).collect();
-        run("super_duper", &[]).assert_printed_and_logged(SHOW, &log);
-    }
-}
-
-mod egg_timer_supervised {
-    use super::*;
-
-    #[test]
-    fn rings_the_alarms_that_were_set_before_it_broke() {
-        run("egg_timer_supervised", &[]).assert_printed_and_logged(
-            "an egg timer starts\n\
-             breaking something\n\
-             an egg timer starts\n\
-             no answer from the last one: the server ended before it answered: panicked: \
-             we broke something, at examples/egg_timer_supervised.rs:#:#\n\
-             the quail egg is done: not too early\n\
-             the hen's egg is done: not too early\n\
-             the goose egg is done: not too early\n",
-            "[#-#-#T#:#:#Z ERROR procession::gen_server] \
-             server egg_timer (<#.#.#>) is terminating\n\
-             \u{20}       last message: BreakSomething\n\
-             \u{20}       state: EggTimer { table: ServerRef(Name(\"table\")) }\n\
-             \u{20}       reason: panicked: we broke something, \
-             at examples/egg_timer_supervised.rs:#:#\n\
-             \u{20}       client: <#.#.#>\n\
-             [#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
-             \u{20}       initial call: egg_timer_supervised::EggTimer\n\
-             \u{20}       registered name: egg_timer\n\
-             \u{20}       reason: panicked: we broke something, \
-             at examples/egg_timer_supervised.rs:#:#\n\
-             \u{20}       ancestors: [<#.#.#>, <#.#.#>]\n\
-             \u{20}       message queue length: #\n\
-             \u{20}       links: [<#.#.#>]\n\
-             \u{20}       trap_exit: false\n\
-             [#-#-#T#:#:#Z ERROR procession::supervisor] supervisor report of <#.#.#>\n\
-             \u{20}       context: child terminated\n\
-             \u{20}       reason: panicked: we broke something, \
-             at examples/egg_timer_supervised.rs:#:#\n\
-             \u{20}       child: egg_timer (<#.#.#>)\n",
-        );
-    }
-}
-
-mod rock_paper_scissors {
-    use super::*;
-
-    #[test]
-    fn tells_both_players_of_the_game_that_crashed_and_lets_them_begin_anew() {
-        let mut ended = run("rock_paper_scissors", &[]);
-        // Whose move came last, differs.
-        for shape in ["Rock", "Well"] {
-            ended.errors = ended.errors.replace(&format!("message: {shape}"), "message: SHAPE");
-        }
-        ended.assert_printed_and_logged(
-            "a game:\n\
-             ann: is invited; Paper: Draw; Rock: Won\n\
-             bob: is invited; Paper: Draw; Scissors: Lost\n\
-             a game that crashes:\n\
-             cleo: is invited; Paper: Draw; Rock: the game has crashed: \
-             this is not played with a well; is invited; Scissors: Won\n\
-             dan: is invited; Paper: Draw; Well: the game has crashed: \
-             this is not played with a well; is invited; Paper: Lost\n",
-            "[#-#-#T#:#:#Z ERROR procession::gen_server] server <#.#.#> is terminating\n\
-             \u{20}       last message: SHAPE\n\
-             \u{20}       state: Game { first: None }\n\
-             \u{20}       reason: panicked: this is not played with a well, \
-             at examples/rock_paper_scissors.rs:#:#\n\
-             \u{20}       client: <#.#.#>\n\
-             [#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
-             \u{20}       initial call: rock_paper_scissors::Game\n\
-             \u{20}       reason: panicked: this is not played with a well, \
-             at examples/rock_paper_scissors.rs:#:#\n\
-             \u{20}       ancestors: [games, <#.#.#>, <#.#.#>]\n\
-             \u{20}       message queue length: #\n\
-             \u{20}       links: [<#.#.#>]\n\
-             \u{20}       trap_exit: false\n\
-             [#-#-#T#:#:#Z ERROR procession::supervisor] supervisor report of games\n\
-             \u{20}       context: child terminated\n\
-             \u{20}       reason: panicked: this is not played with a well, \
-             at examples/rock_paper_scissors.rs:#:#\n\
-             \u{20}       child: rock_paper_scissors::Game (<#.#.#>)\n",
-        );
-    }
-}
-
-mod via_registry {
-    use super::*;
-
-    #[test]
-    fn finds_the_next_one_who_plays_the_part() {
-        run("via_registry", &[]).assert_printed_and_logged(
-            "ernie enters\n\
-             bert enters\n\
-             bert: Ernie, where is the banana?\n\
-             there is one bert: true\n\
-             bert enters\n\
-             the last bert is down: \"forgot the lines\"\n\
-             bert: Where was I?\n\
-             oscar: no such process\n",
-            "[#-#-#T#:#:#Z ERROR procession::gen_server] server <#.#.#> is terminating\n\
-             \u{20}       last message: Die\n\
-             \u{20}       state: Character(\"bert\")\n\
-             \u{20}       reason: \"forgot the lines\"\n\
-             \u{20}       client: <#.#.#>\n\
-             [#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
-             \u{20}       initial call: via_registry::Character\n\
-             \u{20}       reason: \"forgot the lines\"\n\
-             \u{20}       ancestors: [<#.#.#>, <#.#.#>]\n\
-             \u{20}       message queue length: #\n\
-             \u{20}       links: [<#.#.#>]\n\
-             \u{20}       trap_exit: false\n\
-             [#-#-#T#:#:#Z ERROR procession::supervisor] supervisor report of <#.#.#>\n\
-             \u{20}       context: child terminated\n\
-             \u{20}       reason: \"forgot the lines\"\n\
-             \u{20}       child: bert (<#.#.#>)\n",
-        );
-    }
-}
-
-mod chat_room {
-    use super::*;
-
-    #[test]
-    fn is_left_by_who_leaves_and_by_who_crashes() {
-        let ended = run("chat_room", &[]);
-        let expected = "news: ann joins lobby, bob joins kitchen, bob joins lobby, \
-                        cleo joins lobby\n\
-                        in lobby: ann, bob, cleo\n\
-                        ann in lobby: hello\n\
-                        ann in kitchen: something smells good\n\
-                        cleo in lobby: I am not here\n\
-                        ann has heard [\"lobby/ann: hello\", \"lobby/cleo: I am not here\"]\n\
-                        bob has heard [\"lobby/ann: hello\", \
-                        \"kitchen/ann: something smells good\", \
-                        \"lobby/cleo: I am not here\"]\n\
-                        cleo has heard [\"lobby/ann: hello\"]\n\
-                        ann in kitchen: the soup is slimy\n\
-                        bob is down\n\
-                        in lobby: ann\n\
-                        ann in kitchen: is anybody there?\n\
-                        news: somebody leaves kitchen, somebody leaves lobby, \
-                        somebody leaves lobby\n";
-        assert_eq!((ended.code, ended.output.as_str()), (Some(0), expected));
-        assert!(ended.errors.contains("bob faints"), "{}", ended.errors);
-    }
-}
-
-mod saved_state {
-    use super::*;
-
-    #[test]
-    fn goes_on_with_the_sales_of_the_till_that_has_crashed() {
-        let mut ended = run("saved_state", &[]);
-        ended.errors = ended.errors.replace("#Table", "Table"); // A `#` stands for numbers.
-        ended.assert_printed_and_logged(
-            "till: open, 0 kinds of things sold so far\n\
-             tea: 2 sold\n\
-             coffee: 1 sold\n\
-             till: open, 2 kinds of things sold so far\n\
-             cake: the server ended before it answered: panicked: nobody buys nothing, \
-             at examples/saved_state.rs:#:#\n\
-             sold when there was no till: [(\"coffee\", 1), (\"tea\", 2)]\n\
-             tea: 3 sold\n\
-             a hundred teas: the table is protected: only its owner <#.#.#> may do that\n\
-             after closing time: there is no table \"sales\"\n",
-            "[#-#-#T#:#:#Z ERROR procession::gen_server] \
-             server till (<#.#.#>) is terminating\n\
-             \u{20}       last message: Sell(\"cake\", 0)\n\
-             \u{20}       state: Till { sales: Table<#> }\n\
-             \u{20}       reason: panicked: nobody buys nothing, \
-             at examples/saved_state.rs:#:#\n\
-             \u{20}       client: <#.#.#>\n\
-             [#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
-             \u{20}       initial call: saved_state::Till\n\
-             \u{20}       registered name: till\n\
-             \u{20}       reason: panicked: nobody buys nothing, \
-             at examples/saved_state.rs:#:#\n\
-             \u{20}       ancestors: [<#.#.#>, <#.#.#>]\n\
-             \u{20}       message queue length: #\n\
-             \u{20}       links: [<#.#.#>]\n\
-             \u{20}       trap_exit: false\n\
-             [#-#-#T#:#:#Z ERROR procession::supervisor] supervisor report of <#.#.#>\n\
-             \u{20}       context: child terminated\n\
-             \u{20}       reason: panicked: nobody buys nothing, \
-             at examples/saved_state.rs:#:#\n\
-             \u{20}       child: till (<#.#.#>)\n",
-        );
-    }
-}
-
-#[cfg(unix)]
-mod application {
-    use super::*;
-
-    const OPENED: &str = "stock: 10 items\n\
-                          shop: open\n\
-                          3 items, please: sold, 7 left\n\
-                          8 items, please: not that many\n";
-
-    const CLOSED: &str = "shop: last orders\n\
-                          clerk: goes home (shutdown)\n\
-                          shop: closed\n\
-                          stock: 7 items are left (shutdown)\n";
-
-    /// Starts the example, waits until the shop is open, and sends it a signal.
-    fn run_until(signal: &str) -> Ended {
-        let example = Example::start("application", &[]);
-        let opened: String = OPENED.lines().map(|_| example.line()).collect();
-        assert_eq!(opened, OPENED);
-        let kill = format!("kill -{signal} {}", example.child.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
-        example.finish()
-    }
-
-    #[test]
-    fn stops_in_order_when_it_is_told_to() {
-        for signal in ["TERM", "INT"] {
-            run_until(signal).assert_printed(CLOSED);
-        }
     }
 }

@@ -12,12 +12,12 @@ use procession::Panic;
 use procession::prelude::*;
 use procession::process::{Builder, Status, dictionary};
 
-use crate::staging::*;
-use crate::support::*;
-
-fn reason() -> ExitReason {
-    ExitReason::new("exit::reason")
-}
+use crate::support::drops::OnDrop;
+use crate::support::processes::{
+    Begun, Busy, FOREVER, begun, busy, idle, idle_body, in_process, reason,
+};
+use crate::support::rounds::rounds;
+use crate::support::wait::{assert_no_message, down_reason, exit_and_wait, expect, wait_until};
 
 fn other_reason() -> ExitReason {
     ExitReason::new("exit::other_reason")

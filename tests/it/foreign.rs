@@ -14,12 +14,12 @@ use procession::prelude::*;
 use procession::process::{Builder, RegisterError, SpawnError, Status, dictionary};
 use procession::{Registrar, Via};
 
-use crate::staging::*;
-use crate::support::*;
-
-fn reason() -> ExitReason {
-    ExitReason::new("foreign::reason")
-}
+use crate::support::drops::{OnDrop, PanicsOnDrop};
+use crate::support::processes::{Begun, Busy, FOREVER, begun, busy, idle_body, in_process, reason};
+use crate::support::rounds::rounds;
+use crate::support::wait::{
+    assert_no_message, down_reason, exit_and_wait, expect, test_timeout, wait_for_exit, wait_until,
+};
 
 /// The message of a panic.
 #[track_caller]
@@ -329,7 +329,7 @@ mod the_end_of_a_thread {
     fn is_normal_after_panics_of_destructors_that_the_runtime_has_called() {
         /// Its destructor panics.
         #[derive(Debug, PartialEq, Eq, Hash)]
-        struct Nobody(Bomb);
+        struct Nobody(PanicsOnDrop);
 
         impl Registrar for Nobody {
             type Name = u8;
@@ -350,12 +350,12 @@ mod the_end_of_a_thread {
         }
 
         let ends: [fn(); 4] = [
-            || drop(ExitReason::new(Bomb)),
-            || drop(Via::new(Nobody(Bomb), 1)),
+            || drop(ExitReason::new(PanicsOnDrop)),
+            || drop(Via::new(Nobody(PanicsOnDrop), 1)),
             || _ = process::catch(|| panic_any(OnDrop(|| panic!("a payload")))).unwrap_err(),
             || {
                 catch_a_panic();
-                drop(ExitReason::new(Bomb));
+                drop(ExitReason::new(PanicsOnDrop));
             },
         ];
         is_normal_after(ends);
@@ -635,7 +635,7 @@ mod destructors_of_thread_locals {
             at_end(move || returned.send(last()).unwrap());
             (first_use.after)();
         });
-        let value = returns.recv_timeout(patience()).expect("it has panicked, or waits");
+        let value = returns.recv_timeout(test_timeout()).expect("it has panicked, or waits");
         thread.join().unwrap();
         value
     }

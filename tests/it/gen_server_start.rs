@@ -11,39 +11,46 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use procession::prelude::*;
-use procession::process::{Builder, RegisterError, SpawnError};
+use procession::process::{Builder, SpawnError};
 
-use crate::puppet::*;
-use crate::staging::*;
-use crate::support::*;
-
-fn reason() -> ExitReason {
-    ExitReason::new("gen_server_start::reason")
-}
+use crate::support::drops::OnDrop;
+use crate::support::processes::{FOREVER, begun, idle, idle_body, in_process, reason};
+use crate::support::rounds::{killed_meanwhile, rounds};
+use crate::support::scripted::{
+    InfoReceived, Init, Scripted, ScriptedServer, Terminated, continue_with, info_message,
+    init_with, observed_init, pid_of, scripted,
+};
+use crate::support::wait::{assert_no_message, down_reason, expect, test_timeout};
 
 /// The ways to start a server.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+pub(crate) enum Kind {
     Plain,
     Linked,
     Monitored,
 }
 
 impl Kind {
-    const ALL: [Kind; 3] = [Kind::Plain, Kind::Linked, Kind::Monitored];
+    pub(crate) const ALL: [Kind; 3] = [Kind::Plain, Kind::Linked, Kind::Monitored];
 
-    fn start(self, init: Script, options: StartOptions) -> Result<ServerRef<Puppet>, StartError> {
+    pub(crate) fn start(
+        self,
+        init: Init,
+        options: StartOptions,
+    ) -> Result<ServerRef<Scripted>, StartError> {
         match self {
-            Kind::Plain => Puppet::start_with(init, options),
-            Kind::Linked => Puppet::start_link_with(init, options),
-            Kind::Monitored => Puppet::start_monitor_with(init, options).map(|(server, _)| server),
+            Kind::Plain => Scripted::start_with(init, options),
+            Kind::Linked => Scripted::start_link_with(init, options),
+            Kind::Monitored => {
+                Scripted::start_monitor_with(init, options).map(|(server, _)| server)
+            }
         }
     }
 }
 
 /// The reason with which a start has failed.
 #[track_caller]
-fn failure(result: Result<ServerRef<Puppet>, StartError>) -> ExitReason {
+fn failed_reason(result: Result<ServerRef<Scripted>, StartError>) -> ExitReason {
     match result {
         Err(StartError::Failed(reason)) => reason,
         other => panic!("{other:?}"),
@@ -52,7 +59,7 @@ fn failure(result: Result<ServerRef<Puppet>, StartError>) -> ExitReason {
 
 /// Asserts that nothing ties the caller to any process, and that its mailbox is empty.
 #[track_caller]
-fn assert_untied() {
+pub(crate) fn assert_untied() {
     let info = process::info(process::self_pid()).unwrap();
     assert!(info.links.is_empty() && info.monitors.is_empty(), "{info:?}");
     assert_no_message();
@@ -67,15 +74,15 @@ mod start {
         for kind in Kind::ALL {
             in_process(move || {
                 let me = process::self_pid();
-                let init = script(move || {
+                let init = init_with(move || {
                     process::send(me, "init is through");
-                    ready(Puppet::default())
+                    ready(Scripted::default())
                 });
                 let server = kind.start(init, StartOptions::new()).unwrap();
 
                 let first = process::receive_timeout(Duration::ZERO).unwrap();
                 assert_eq!(first.downcast::<&str>().unwrap(), "init is through");
-                assert_eq!(server.ask(|_, _| reply(7)), Ok(7));
+                assert_eq!(server.call_with(|_, _| reply(7)), Ok(7));
                 assert_no_message();
             });
         }
@@ -85,7 +92,7 @@ mod start {
     #[test]
     fn leaves_no_tie_to_the_server() {
         in_process(|| {
-            let server = puppet();
+            let server = scripted();
             assert_untied();
             let (me, server) = (process::info(process::self_pid()).unwrap(), pid_of(&server));
             let server = process::info(server).unwrap();
@@ -98,9 +105,9 @@ mod start {
     #[test]
     fn spares_the_starter_when_the_server_crashes() {
         in_process(|| {
-            let server = Puppet::start(script(|| ready(Puppet::default()))).unwrap();
+            let server = Scripted::start(init_with(|| ready(Scripted::default()))).unwrap();
             let monitor = process::monitor(pid_of(&server));
-            server.tell(|_| panic!("a crash"));
+            server.cast_with(|_| panic!("a crash"));
             assert!(down_reason(monitor).as_panic().is_some());
             assert_no_message();
         });
@@ -157,7 +164,7 @@ mod start {
         let (outcomes, seen) = mpsc::channel();
         let (pid, monitor) = begun(Builder::new(), move || {
             let _guard = OnDrop(move || {
-                let outcome = Puppet::start(script(|| ready(Puppet::default())));
+                let outcome = Scripted::start(init_with(|| ready(Scripted::default())));
                 outcomes.send(matches!(outcome, Err(StartError::CallerEnded))).unwrap();
             });
             idle_body();
@@ -173,12 +180,12 @@ mod start {
         thread::scope(|scope| {
             let starter = scope.spawn(move || {
                 let starter = process::self_pid();
-                let init = script(move || {
+                let init = init_with(move || {
                     process::send(me, starter);
-                    process::receive_match_timeout(patience(), |_| false);
-                    ready(Puppet::default())
+                    process::receive_match_timeout(test_timeout(), |_| false);
+                    ready(Scripted::default())
                 });
-                Puppet::start(init)
+                Scripted::start(init)
             });
             process::exit(expect::<Pid>(), ExitReason::Kill);
             let outcome = starter.join().unwrap();
@@ -192,8 +199,8 @@ mod start {
             let error = killed_meanwhile(round, || {
                 loop {
                     // It ends by itself.
-                    let init = script(|| {
-                        ready(Puppet::default()).then(go_on(|_| stop(ExitReason::Normal)))
+                    let init = init_with(|| {
+                        ready(Scripted::default()).then(continue_with(|_| stop(ExitReason::Normal)))
                     });
                     let options = match round % 2 {
                         0 => StartOptions::new(),
@@ -218,12 +225,12 @@ mod start {
         // Told to end while it waits, it does so at once, and a linked server with it.
         let me = process::self_pid();
         let (starter, monitor) = process::spawn_monitor(move || {
-            let init = script(move || {
+            let init = init_with(move || {
                 process::send(me, process::self_pid());
                 process::sleep(FOREVER);
-                ready(Puppet::default())
+                ready(Scripted::default())
             });
-            _ = Puppet::start_link(init);
+            _ = Scripted::start_link(init);
         })
         .unwrap();
         let server = process::monitor(expect::<Pid>());
@@ -240,9 +247,9 @@ mod start_monitor {
     #[test]
     fn tells_of_the_end_by_the_monitor_that_it_returns() {
         in_process(|| {
-            let init = script(|| ready(Puppet::default()));
-            let (server, monitor) = Puppet::start_monitor(init).unwrap();
-            server.tell(|_| stop(reason()));
+            let init = init_with(|| ready(Scripted::default()));
+            let (server, monitor) = Scripted::start_monitor(init).unwrap();
+            server.cast_with(|_| stop(reason()));
             let down = expect::<Down>();
             assert_eq!(down.monitor, monitor);
             assert_eq!(down.object, pid_of(&server));
@@ -259,10 +266,10 @@ mod start_link {
     /// returns why that ends.
     fn end_of_starter(end: ExitReason) -> ExitReason {
         let (_, monitor) = process::spawn_monitor(move || {
-            let init = script(|| ready(Puppet::default()));
-            let (server, monitor) = (Puppet::start_link(init).unwrap(), process::monitor);
+            let init = init_with(|| ready(Scripted::default()));
+            let (server, monitor) = (Scripted::start_link(init).unwrap(), process::monitor);
             let monitor = monitor(pid_of(&server));
-            server.tell(move |_| stop(end));
+            server.cast_with(move |_| stop(end));
             down_reason(monitor);
         })
         .unwrap();
@@ -288,10 +295,10 @@ mod start_link {
         in_process(|| {
             process::set_trap_exit(true);
             for end in [reason(), ExitReason::Normal] {
-                let init = script(|| ready(Puppet::default()));
-                let server = Puppet::start_link(init).unwrap();
+                let init = init_with(|| ready(Scripted::default()));
+                let server = Scripted::start_link(init).unwrap();
                 let reason = end.clone();
-                server.tell(move |_| stop(reason));
+                server.cast_with(move |_| stop(reason));
                 assert_eq!(expect::<Exit>(), Exit { from: pid_of(&server), reason: end });
                 assert_untied();
             }
@@ -301,11 +308,11 @@ mod start_link {
     // OTP: gen_server_SUITE:loop_start_fail
     #[test]
     fn ends_a_starter_that_does_not_trap_exits_with_the_reason_of_a_failed_init() {
-        let fails: [fn() -> InitResult<Puppet>; 2] =
+        let fails: [fn() -> InitResult<Scripted>; 2] =
             [|| stop(reason()), || process::exit_self(reason())];
         for init in fails {
             let (_, monitor) = process::spawn_monitor(move || {
-                _ = Puppet::start_link(script(init));
+                _ = Scripted::start_link(init_with(init));
                 unreachable!("the start has returned");
             })
             .unwrap();
@@ -316,7 +323,7 @@ mod start_link {
     #[test]
     fn ends_such_a_starter_with_the_panic_of_an_init() {
         let (_, monitor) = process::spawn_monitor(|| {
-            _ = Puppet::start_link(script(|| panic!("in init")));
+            _ = Scripted::start_link(init_with(|| panic!("in init")));
             unreachable!("the start has returned");
         })
         .unwrap();
@@ -324,203 +331,25 @@ mod start_link {
     }
 }
 
-mod name {
-    use super::*;
-
-    #[test]
-    fn is_there_before_init_runs() {
-        in_process(|| {
-            let init = script(|| {
-                let found = process::whereis("gen_server_start::name::early");
-                assert_eq!(found, Some(process::self_pid()));
-                ready(Puppet::default())
-            });
-            let options = StartOptions::new().name("gen_server_start::name::early");
-            let server = Puppet::start_with(init, options).unwrap();
-            let named = ServerRef::<Puppet>::named("gen_server_start::name::early");
-            named.answers();
-            assert_eq!(named.pid(), server.pid());
-        });
-    }
-
-    // OTP: gen_server_SUITE:start
-    #[test]
-    fn that_is_taken_is_told_with_its_holder_and_init_does_not_run() {
-        let taken = || StartOptions::new().name("gen_server_start::name::taken");
-        // As a starter that traps exits gets no message, and one that does not goes on.
-        for traps in [true, false] {
-            in_process(move || {
-                process::set_trap_exit(traps);
-                let first = Puppet::start_with(plain(), taken()).unwrap();
-                let me = process::self_pid();
-                for kind in Kind::ALL {
-                    let init = script(move || {
-                        process::send(me, "the second init runs");
-                        ready(Puppet::default())
-                    });
-                    match kind.start(init, taken()) {
-                        Err(StartError::AlreadyStarted(pid)) => assert_eq!(pid, pid_of(&first)),
-                        other => panic!("{other:?}"),
-                    }
-                    assert_untied();
-                }
-                first.answers();
-                assert_eq!(first.stop(), Ok(()));
-            });
-        }
-    }
-
-    #[test]
-    fn can_be_taken_by_any_process() {
-        let holder = idle();
-        process::register("gen_server_start::name::held", holder).unwrap();
-        let options = StartOptions::new().name("gen_server_start::name::held");
-        let error = Puppet::start_with(plain(), options).unwrap_err();
-        assert!(matches!(error, StartError::AlreadyStarted(pid) if pid == holder), "{error:?}");
-    }
-
-    // OTP: gen_event_SUITE:start_opt
-    #[test]
-    fn that_cannot_be_one_is_refused() {
-        in_process(|| {
-            for kind in Kind::ALL {
-                let error = kind.start(plain(), StartOptions::new().name("")).unwrap_err();
-                assert!(matches!(error, StartError::Name(RegisterError::Empty)), "{error:?}");
-                assert_untied();
-            }
-        });
-    }
-
-    #[test]
-    fn cannot_be_a_second_one() {
-        in_process(|| {
-            let spawn = Builder::new().name("gen_server_start::name::first");
-            let options = StartOptions::new().name("gen_server_start::name::second");
-            let error = Puppet::start_with(plain(), options.spawn_options(spawn)).unwrap_err();
-            assert!(matches!(error, StartError::Name(RegisterError::HasName { .. })), "{error:?}");
-            assert_eq!(process::whereis("gen_server_start::name::first"), None);
-            assert_untied();
-        });
-    }
-}
-
-/// Whoever hears of the end of a server can start another one under its name.
-mod name_is_free {
-    use super::*;
-
-    /// Starts servers as `name`, each when `end` has seen the end of the one before.
-    fn repeat(name: &'static str, end: impl Fn(&ServerRef<Puppet>) + Send + 'static) {
-        in_process(move || {
-            process::set_trap_exit(true);
-            for _ in 0..rounds(300) {
-                let options = StartOptions::new().name(name);
-                let init = script(|| ready(Puppet::default()));
-                end(&Puppet::start_link_with(init, options).unwrap());
-                assert_eq!(process::whereis(name), None);
-            }
-        });
-    }
-
-    // OTP: gen_server_SUITE:stop4
-    #[test]
-    fn when_a_stop_returns() {
-        repeat("gen_server_start::name_is_free::stop", |server| {
-            assert_eq!(server.stop(), Ok(()));
-        });
-    }
-
-    // OTP: gen_server_SUITE:start
-    #[test]
-    fn when_an_exit_signal_comes() {
-        repeat("gen_server_start::name_is_free::exit", |server| {
-            server.tell(|_| stop(reason()));
-            assert_eq!(expect::<Exit>().reason, reason());
-        });
-    }
-
-    #[test]
-    fn when_a_down_comes() {
-        repeat("gen_server_start::name_is_free::down", |server| {
-            process::unlink(pid_of(server));
-            let monitor = process::monitor(pid_of(server));
-            server.tell(|_| panic!("a crash"));
-            assert!(down_reason(monitor).as_panic().is_some());
-        });
-    }
-
-    #[test]
-    fn when_a_call_fails() {
-        repeat("gen_server_start::name_is_free::call", |server| {
-            process::unlink(pid_of(server));
-            assert_eq!(server.ask::<()>(|_, _| stop(reason())), Err(CallError::Down(reason())));
-        });
-    }
-
-    #[test]
-    fn when_the_last_reply_comes_and_its_state_is_dropped() {
-        repeat("gen_server_start::name_is_free::reply", |server| {
-            process::unlink(pid_of(server));
-            let client = process::self_pid();
-            let farewell = server.ask(move |it, _| {
-                it.on_drop = Some(OnDrop(Box::new(move || process::send(client, "dropped"))));
-                stop_with_reply(reason(), "farewell")
-            });
-            assert_eq!(farewell, Ok("farewell"));
-            let dropped = process::receive_timeout(Duration::ZERO).unwrap();
-            assert_eq!(dropped.downcast::<&str>().unwrap(), "dropped");
-        });
-    }
-
-    #[test]
-    fn when_a_kill_was_sent() {
-        repeat("gen_server_start::name_is_free::kill", |server| {
-            process::unlink(pid_of(server));
-            process::exit(pid_of(server), ExitReason::Kill);
-        });
-    }
-
-    // OTP: gen_server_SUITE:loop_start_fail
-    #[test]
-    fn when_a_start_fails() {
-        let inits: [fn() -> InitResult<Puppet>; 5] = [
-            ignore,
-            || stop(reason()),
-            || init_error(reason()),
-            || panic!("in init"),
-            || process::exit_self(reason()),
-        ];
-        in_process(move || {
-            process::set_trap_exit(true);
-            for round in 0..rounds(300) {
-                let kind = Kind::ALL[round % 3];
-                let options = StartOptions::new().name("gen_server_start::name_is_free::start");
-                let error = kind.start(script(inits[round % 5]), options).unwrap_err();
-                assert!(matches!(error, StartError::Ignored | StartError::Failed(_)), "{error:?}");
-            }
-            assert_untied();
-        });
-    }
-}
-
 mod init {
     use super::*;
 
-    type Attempt = fn() -> InitResult<Puppet>;
+    type Attempt = fn() -> InitResult<Scripted>;
 
     /// Starts a server with `init` in each way, in a process that traps exits and in one that does
     /// not unless `deadly`, and gives the result to `check`. Nothing is left of the attempts.
     #[track_caller]
-    fn attempt(deadly: bool, init: Attempt, check: fn(Result<ServerRef<Puppet>, StartError>)) {
+    fn attempt(deadly: bool, init: Attempt, check: fn(Result<ServerRef<Scripted>, StartError>)) {
         in_process(move || {
             process::set_trap_exit(true);
             for kind in Kind::ALL {
-                check(kind.start(script(init), StartOptions::new()));
+                check(kind.start(init_with(init), StartOptions::new()));
                 assert_untied();
             }
             process::set_trap_exit(false);
             for kind in Kind::ALL {
                 if !(deadly && matches!(kind, Kind::Linked)) {
-                    check(kind.start(script(init), StartOptions::new()));
+                    check(kind.start(init_with(init), StartOptions::new()));
                     assert_untied();
                 }
             }
@@ -538,13 +367,17 @@ mod init {
     // OTP: gen_server_SUITE:loop_start_fail
     #[test]
     fn can_refuse_with_an_error_of_which_only_the_starter_hears() {
-        attempt(false, || init_error(reason()), |result| assert_eq!(failure(result), reason()));
+        attempt(
+            false,
+            || init_error(reason()),
+            |result| assert_eq!(failed_reason(result), reason()),
+        );
     }
 
     // OTP: gen_server_SUITE:loop_start_fail
     #[test]
     fn fails_with_the_reason_that_it_returns() {
-        attempt(true, || stop(reason()), |result| assert_eq!(failure(result), reason()));
+        attempt(true, || stop(reason()), |result| assert_eq!(failed_reason(result), reason()));
     }
 
     // OTP: gen_server_SUITE:loop_start_fail
@@ -553,7 +386,7 @@ mod init {
         attempt(
             true,
             || process::exit_self(reason()),
-            |result| assert_eq!(failure(result), reason()),
+            |result| assert_eq!(failed_reason(result), reason()),
         );
     }
 
@@ -564,7 +397,7 @@ mod init {
             true,
             || panic!("in init"),
             |result| {
-                let reason = failure(result);
+                let reason = failed_reason(result);
                 let panic = reason.as_panic().unwrap();
                 assert_eq!(panic.message, "in init");
                 assert!(panic.location.as_ref().unwrap().contains(file!()));
@@ -577,7 +410,7 @@ mod init {
         attempt(
             false,
             || stop(ExitReason::Normal),
-            |result| assert_eq!(failure(result), ExitReason::Normal),
+            |result| assert_eq!(failed_reason(result), ExitReason::Normal),
         );
     }
 
@@ -589,7 +422,7 @@ mod init {
                 process::exit(process::self_pid(), ExitReason::Kill);
                 unreachable!("it is killed")
             },
-            |result| assert_eq!(failure(result), ExitReason::Killed),
+            |result| assert_eq!(failed_reason(result), ExitReason::Killed),
         );
         attempt(
             true,
@@ -597,7 +430,7 @@ mod init {
                 process::exit(process::self_pid(), reason());
                 unreachable!("it is told to end")
             },
-            |result| assert_eq!(failure(result), reason()),
+            |result| assert_eq!(failed_reason(result), reason()),
         );
     }
 
@@ -611,7 +444,7 @@ mod init {
             (|| process::exit_self(reason()), reason()),
         ];
         for (init, expected) in ends {
-            let watched = script(move || {
+            let watched = init_with(move || {
                 let server = process::self_pid();
                 let watch = move || {
                     let monitor = process::monitor(server);
@@ -622,7 +455,7 @@ mod init {
                 assert_eq!(expect::<&str>(), "watched");
                 init()
             });
-            Puppet::start(watched).unwrap_err();
+            Scripted::start(watched).unwrap_err();
             assert_eq!(expect::<ExitReason>(), expected);
         }
     }
@@ -630,34 +463,34 @@ mod init {
     // OTP: gen_server_SUITE:continue
     #[test]
     fn can_go_on_before_the_server_handles_anything() {
-        let init = script(|| {
+        let init = init_with(|| {
             process::send(
                 process::self_pid(),
-                poke(|it| {
+                info_message(|it| {
                     it.note("a message");
                     noreply()
                 }),
             );
-            ready(Puppet::default()).then(go_on(|it| {
+            ready(Scripted::default()).then(continue_with(|it| {
                 it.note("the continuation");
                 noreply()
             }))
         });
-        let server = Puppet::start(init).unwrap();
+        let server = Scripted::start(init).unwrap();
         assert_eq!(server.notes(), ["the continuation", "a message"]);
     }
 
     #[test]
     fn need_not_wait_for_what_goes_on_after_it() {
         let (let_go, held) = mpsc::channel::<()>();
-        let init = script(move || {
-            ready(Puppet::default()).then(go_on(move |it| {
+        let init = init_with(move || {
+            ready(Scripted::default()).then(continue_with(move |it| {
                 _ = held.recv();
                 it.note("the continuation");
                 noreply()
             }))
         });
-        let server = Puppet::start(init).unwrap();
+        let server = Scripted::start(init).unwrap();
         drop(let_go);
         assert_eq!(server.notes(), ["the continuation"]);
     }
@@ -666,10 +499,10 @@ mod init {
     fn can_set_a_timeout_that_is_over_only_when_the_starter_has_its_answer() {
         in_process(|| {
             let me = process::self_pid();
-            let init = script(move || ready(Puppet::with_witness(me)).timeout(Duration::ZERO));
-            let (_server, monitor) = Puppet::start_monitor(init).unwrap();
+            let init = init_with(move || ready(Scripted::observed_by(me)).timeout(Duration::ZERO));
+            let (_server, monitor) = Scripted::start_monitor(init).unwrap();
             // Of the two messages the acknowledgement has come first.
-            assert!(expect::<Heard>().0.is::<TimedOut>());
+            assert!(expect::<InfoReceived>().0.is::<TimedOut>());
             assert!(process::demonitor(monitor));
         });
     }
@@ -678,13 +511,13 @@ mod init {
     fn can_set_a_timeout_that_an_earlier_message_cancels() {
         in_process(|| {
             let me = process::self_pid();
-            let init = script(move || {
+            let init = init_with(move || {
                 process::send(process::self_pid(), "a message");
-                ready(Puppet::with_witness(me)).timeout(Duration::ZERO)
+                ready(Scripted::observed_by(me)).timeout(Duration::ZERO)
             });
-            let server = Puppet::start(init).unwrap();
-            assert!(expect::<Heard>().0.is::<&str>());
-            server.answers();
+            let server = Scripted::start(init).unwrap();
+            assert!(expect::<InfoReceived>().0.is::<&str>());
+            server.assert_answers();
             assert_no_message();
         });
     }
@@ -697,7 +530,7 @@ mod leftovers {
     /// A start in vain.
     #[derive(Clone, Copy)]
     struct InVain {
-        init: fn() -> InitResult<Puppet>,
+        init: fn() -> InitResult<Scripted>,
         name: Option<&'static str>,
         /// Whether it fails as it should.
         fits: fn(&StartError) -> bool,
@@ -725,8 +558,8 @@ mod leftovers {
         /// Starts; `on_drop` is in the args, and then in the message to be done after `init`.
         fn start(self, kind: Kind, on_drop: impl FnMut() + Send + 'static) -> StartError {
             let left = OnDrop(on_drop);
-            let init = script(move || {
-                (self.init)().then(go_on(move |_| {
+            let init = init_with(move || {
+                (self.init)().then(continue_with(move |_| {
                     drop(left);
                     unreachable!("there is no server")
                 }))
@@ -743,12 +576,12 @@ mod leftovers {
     fn are_dropped_before_the_starter_hears_of_it() {
         for way in InVain::ways("gen_server_start::leftovers::dropped") {
             for kind in Kind::ALL {
-                let (starter, me) = (puppet(), process::self_pid());
+                let (starter, me) = (scripted(), process::self_pid());
                 let to_starter = starter.clone();
-                let error = starter.ask(move |_, _| {
+                let error = starter.call_with(move |_, _| {
                     // The starter still waits, or this would wait for it.
                     let calls = move || {
-                        let outcome = to_starter.ask(|_, _| reply(()));
+                        let outcome = to_starter.call_with(|_, _| reply(()));
                         process::send(me, (process::self_pid(), outcome));
                     };
                     reply(way.start(kind, calls))
@@ -758,7 +591,7 @@ mod leftovers {
                 assert_eq!(refusal, Err(CallError::Deadlock(cycle)));
                 let error = error.unwrap();
                 assert!((way.fits)(&error), "{error:?}");
-                starter.answers();
+                starter.assert_answers();
             }
         }
     }
@@ -786,10 +619,10 @@ mod init_timeout {
 
     const SHORT: Duration = Duration::from_millis(20);
 
-    fn endless() -> Script {
-        script(|| {
+    fn endless() -> Init {
+        init_with(|| {
             process::sleep(FOREVER);
-            ready(Puppet::default())
+            ready(Scripted::default())
         })
     }
 
@@ -816,10 +649,10 @@ mod init_timeout {
     fn returns_when_the_server_is_gone() {
         for kind in Kind::ALL {
             let (dropped, drops) = mpsc::channel();
-            let init = script(move || {
+            let init = init_with(move || {
                 let _guard = OnDrop(move || dropped.send(()).unwrap());
                 process::sleep(FOREVER);
-                ready(Puppet::default())
+                ready(Scripted::default())
             });
             // If the time is over before `init` has begun, its values are dropped all the same.
             let error = kind.start(init, StartOptions::new().init_timeout(SHORT)).unwrap_err();
@@ -834,9 +667,9 @@ mod init_timeout {
         for kind in Kind::ALL {
             in_process(move || {
                 let (let_go, held) = mpsc::channel::<()>();
-                let init = script(move || {
+                let init = init_with(move || {
                     _ = held.recv();
-                    ready(Puppet::default())
+                    ready(Scripted::default())
                 });
                 let grace = Duration::from_millis(5);
                 let options = StartOptions::new()
@@ -856,8 +689,8 @@ mod init_timeout {
     fn that_is_long_enough_does_nothing() {
         in_process(|| {
             let options = StartOptions::new().init_timeout(FOREVER);
-            let server = Puppet::start_with(plain(), options).unwrap();
-            server.answers();
+            let server = Scripted::start_with(observed_init(), options).unwrap();
+            server.assert_answers();
             assert_untied();
         });
     }
@@ -872,7 +705,7 @@ mod init_timeout {
                 for _ in 0..10_000 {
                     process::send(me, "unrelated");
                 }
-                let init = script(|| ready(Puppet::default()));
+                let init = init_with(|| ready(Scripted::default()));
                 let options = StartOptions::new().init_timeout(Duration::ZERO);
                 let kind = [Kind::Plain, Kind::Linked][round % 2];
                 match kind.start(init, options) {
@@ -900,14 +733,14 @@ mod spawn_options {
     #[test]
     fn say_how_the_process_is_spawned() {
         in_process(|| {
-            let spawn = Builder::new().trap_exit(true).thread_name("a puppet");
-            let init = script(|| {
-                assert_eq!(thread::current().name(), Some("a puppet"));
+            let spawn = Builder::new().trap_exit(true).thread_name("a scripted server");
+            let init = init_with(|| {
+                assert_eq!(thread::current().name(), Some("a scripted server"));
                 assert!(process::info(process::self_pid()).unwrap().trap_exit);
-                ready(Puppet::default())
+                ready(Scripted::default())
             });
             let options = StartOptions::new().spawn_options(spawn);
-            Puppet::start_with(init, options).unwrap().answers();
+            Scripted::start_with(init, options).unwrap().assert_answers();
             assert_untied();
         });
     }
@@ -919,8 +752,8 @@ mod spawn_options {
         // The server's parent is the starter...
         let me = process::self_pid();
         let (parent, _) = begun(Builder::new(), move || {
-            let init = script(move || ready(Puppet::with_witness(me)));
-            let server = Puppet::start_with(init, options()).unwrap();
+            let init = init_with(move || ready(Scripted::observed_by(me)));
+            let server = Scripted::start_with(init, options()).unwrap();
             process::send(me, pid_of(&server));
             idle_body();
         });
@@ -931,7 +764,7 @@ mod spawn_options {
 
         // ...who ends with it, also if it fails to start.
         let (_, monitor) = process::spawn_monitor(move || {
-            _ = Puppet::start_with(script(|| stop(reason())), options());
+            _ = Scripted::start_with(init_with(|| stop(reason())), options());
             unreachable!("the start has returned");
         })
         .unwrap();

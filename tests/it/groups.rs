@@ -5,15 +5,18 @@ use std::time::Duration;
 use procession::Node;
 use procession::prelude::*;
 
-use crate::puppet::*;
-use crate::staging::*;
-use crate::support::*;
+use crate::support::processes::in_process;
+use crate::support::rounds::rounds;
+use crate::support::scripted::{
+    Scripted, ScriptedServer, Terminated, init_with, observed_init, pid_of,
+};
+use crate::support::wait::{assert_no_message, expect, test_timeout, wait_until};
 
 /// A request that can be sent to several.
 #[derive(Clone, Debug)]
 struct Double(u32);
 
-impl HandleCall<Double> for Puppet {
+impl HandleCall<Double> for Scripted {
     type Reply = u32;
 
     fn handle_call(&mut self, Double(n): Double, caller: &Caller<u32>) -> CallResult<Self, u32> {
@@ -25,15 +28,15 @@ impl HandleCall<Double> for Puppet {
     }
 }
 
-impl HandleCast<Double> for Puppet {
+impl HandleCast<Double> for Scripted {
     fn handle_cast(&mut self, Double(n): Double) -> CastResult<Self> {
-        process::send(self.witness.unwrap(), n);
+        process::send(self.observer.unwrap(), n);
         noreply()
     }
 }
 
-fn named(name: &str) -> ServerRef<Puppet> {
-    Puppet::start_with(plain(), StartOptions::new().name(name)).unwrap()
+fn named(name: &str) -> ServerRef<Scripted> {
+    Scripted::start_with(observed_init(), StartOptions::new().name(name)).unwrap()
 }
 
 // OTP: gen_server_SUITE:multicall
@@ -42,9 +45,9 @@ fn a_call_returns_the_replies_by_node() {
     let name = "groups::call";
     let server = named(name);
     let here = Node::local();
-    let outcome = ServerRef::<Puppet>::multi_call(&[here], name, Double(21), patience());
+    let outcome = ServerRef::<Scripted>::multi_call(&[here], name, Double(21), test_timeout());
     assert_eq!(outcome, (vec![(here, 42)], vec![]));
-    let nowhere = ServerRef::<Puppet>::multi_call(&[], name, Double(21), patience());
+    let nowhere = ServerRef::<Scripted>::multi_call(&[], name, Double(21), test_timeout());
     assert_eq!(nowhere, (vec![], vec![]));
     assert_eq!(server.stop(), Ok(()));
 }
@@ -55,12 +58,13 @@ fn a_call_names_the_nodes_without_a_reply() {
     in_process(|| {
         let here = Node::local();
         let name = "groups::without";
-        let call = |n, timeout| ServerRef::<Puppet>::multi_call(&[here], name, Double(n), timeout);
-        assert_eq!(call(1, patience()), (vec![], vec![here]));
+        let call =
+            |n, timeout| ServerRef::<Scripted>::multi_call(&[here], name, Double(n), timeout);
+        assert_eq!(call(1, test_timeout()), (vec![], vec![here]));
 
         let server = named(name);
         assert_eq!(call(0, Duration::from_millis(2)), (vec![], vec![here]));
-        assert_eq!(call(1, patience()), (vec![(here, 2)], vec![]));
+        assert_eq!(call(1, test_timeout()), (vec![(here, 2)], vec![]));
         let let_go = server.hold(|_| noreply());
         assert_eq!(call(1, Duration::ZERO), (vec![], vec![here]));
         drop(let_go);
@@ -75,9 +79,9 @@ fn a_call_names_the_nodes_without_a_reply() {
 #[test]
 fn a_cast_goes_to_whoever_is_there() {
     let name = "groups::cast";
-    ServerRef::<Puppet>::abcast(&[Node::local()], name, Double(1));
+    ServerRef::<Scripted>::abcast(&[Node::local()], name, Double(1));
     let server = named(name);
-    ServerRef::<Puppet>::abcast(&[Node::local()], name, Double(2));
+    ServerRef::<Scripted>::abcast(&[Node::local()], name, Double(2));
     assert_eq!(expect::<u32>(), 2);
     assert_eq!(server.stop(), Ok(()));
 }
@@ -94,9 +98,9 @@ fn a_call_asks_as_often_as_a_node_is_named() {
     let name = "groups::twice";
     let server = named(name);
     let here = Node::local();
-    let outcome = ServerRef::<Puppet>::multi_call(&[here; 3], name, Double(1), patience());
+    let outcome = ServerRef::<Scripted>::multi_call(&[here; 3], name, Double(1), test_timeout());
     assert_eq!(outcome, (vec![(here, 2); 3], vec![]));
-    ServerRef::<Puppet>::abcast(&[here; 2], name, Double(3));
+    ServerRef::<Scripted>::abcast(&[here; 2], name, Double(3));
     assert_eq!([expect::<u32>(), expect::<u32>()], [3, 3]);
     assert_eq!(server.stop(), Ok(()));
     assert_eq!(expect::<Terminated>().reason, ExitReason::Normal);
@@ -114,7 +118,8 @@ fn a_call_names_the_node_whose_server_ends_meanwhile() {
             let let_go = server.hold(|_| stop(ExitReason::Normal));
             let pid = pid_of(&server);
             process::spawn(move || {
-                let outcome = ServerRef::<Puppet>::multi_call(&[here], name, Double(1), patience());
+                let outcome =
+                    ServerRef::<Scripted>::multi_call(&[here], name, Double(1), test_timeout());
                 process::send(me, outcome);
             })
             .unwrap();
@@ -134,13 +139,13 @@ fn a_call_names_the_node_whose_server_ends_meanwhile() {
 fn a_call_of_a_server_to_its_own_name_is_not_answered_in_time() {
     let (name, here) = ("groups::own", Node::local());
     let server = named(name);
-    let outcome = server.ask(move |_, _| {
+    let outcome = server.call_with(move |_, _| {
         let time = Duration::from_millis(2);
-        reply(ServerRef::<Puppet>::multi_call(&[here], name, Double(1), time))
+        reply(ServerRef::<Scripted>::multi_call(&[here], name, Double(1), time))
     });
     assert_eq!(outcome, Ok((vec![], vec![here])));
     // What it sent itself is handled, and its late reply comes to nobody.
-    server.answers();
+    server.assert_answers();
     assert_eq!(server.stop(), Ok(()));
     expect::<Terminated>();
     assert_no_message();
@@ -151,17 +156,19 @@ fn a_call_of_a_server_to_its_own_name_is_not_answered_in_time() {
 fn a_call_without_time_leaves_no_message_whenever_the_reply_comes() {
     in_process(|| {
         let (name, here) = ("groups::race", Node::local());
-        let server =
-            Puppet::start_with(script(|| ready(Puppet::default())), StartOptions::new().name(name))
-                .unwrap();
+        let server = Scripted::start_with(
+            init_with(|| ready(Scripted::default())),
+            StartOptions::new().name(name),
+        )
+        .unwrap();
         for round in 0..rounds(2_000) {
             let timeout = Duration::from_nanos(round as u64 % 64 * 500);
-            let outcome = ServerRef::<Puppet>::multi_call(&[here; 2], name, Double(1), timeout);
+            let outcome = ServerRef::<Scripted>::multi_call(&[here; 2], name, Double(1), timeout);
             let (replies, bad_nodes) = outcome;
             assert_eq!(replies.len() + bad_nodes.len(), 2);
             assert!(replies.iter().all(|reply| *reply == (here, 2)), "{replies:?}");
         }
-        server.answers();
+        server.assert_answers();
         assert_no_message();
     });
 }
@@ -173,7 +180,7 @@ fn a_cast_does_not_wait_for_a_busy_server() {
     let server = named(name);
     let let_go = server.hold(|_| noreply());
     for n in 1..=3 {
-        ServerRef::<Puppet>::abcast(&[Node::local()], name, Double(n));
+        ServerRef::<Scripted>::abcast(&[Node::local()], name, Double(n));
     }
     assert_no_message();
     drop(let_go);

@@ -5,9 +5,15 @@ use std::time::{Duration, Instant};
 use procession::prelude::*;
 use procession::process::{Builder, Status};
 
-use crate::puppet::*;
-use crate::staging::*;
-use crate::support::*;
+use crate::support::processes::{Begun, FOREVER, begun, idle, idle_body, in_process};
+use crate::support::rounds::{delay_by, rounds};
+use crate::support::scripted::{
+    InfoReceived, Scripted, ScriptedServer, Terminated, call_message, cast_message, info_message,
+    init_with, observed_init, pid_of, scripted,
+};
+use crate::support::wait::{
+    assert_no_message, down_reason, exit_and_wait, expect, test_timeout, wait_until,
+};
 
 fn is_hibernating(pid: Pid) -> bool {
     process::info(pid).is_some_and(|info| info.status == Status::Hibernating)
@@ -60,7 +66,7 @@ fn no_wake_up_is_lost() {
     })
     .unwrap();
     for n in 0..rounds {
-        dither(n);
+        delay_by(n);
         process::send(pid, n);
         assert_eq!(expect::<usize>(), n);
     }
@@ -146,7 +152,7 @@ fn a_thread_of_the_programs_own_can_hibernate() {
 fn a_process_is_ended_at_any_moment_of_its_sleep() {
     for round in 0..rounds(2_000) {
         let (pid, monitor) = begun(Builder::new(), process::hibernate);
-        dither(round);
+        delay_by(round);
         let (sent, end) = match round % 2 {
             0 => (ExitReason::Kill, ExitReason::Killed),
             _ => (ExitReason::Shutdown, ExitReason::Shutdown),
@@ -172,31 +178,31 @@ fn a_message_that_was_left_keeps_a_process_awake() {
 fn a_server_hibernates_when_a_callback_says_so_and_keeps_its_state() {
     let me = process::self_pid();
     let server =
-        Puppet::start(script(move || ready(Puppet::with_witness(me)).hibernate())).unwrap();
+        Scripted::start(init_with(move || ready(Scripted::observed_by(me)).hibernate())).unwrap();
     let pid = pid_of(&server);
     wait_until(|| is_hibernating(pid));
 
-    server.cast(tell(|it| {
+    server.cast(cast_message(|it| {
         it.note("by a cast");
         noreply().hibernate()
     }));
     wait_until(|| is_hibernating(pid));
     let notes = server.call_timeout(
-        ask(|it, _| {
+        call_message(|it, _| {
             let notes = it.notes.clone();
             it.note("by a call");
             reply(notes).hibernate()
         }),
-        patience(),
+        test_timeout(),
     );
     assert_eq!(notes.unwrap(), ["by a cast"]);
     wait_until(|| is_hibernating(pid));
-    server.send(poke(|_| noreply().hibernate()));
+    server.send(info_message(|_| noreply().hibernate()));
     wait_until(|| is_hibernating(pid));
 
     // Without being told again, it only waits.
-    server.cast(tell(|_| noreply()));
-    assert_eq!(server.call_timeout(ask(|_, _| reply(())), patience()), Ok(()));
+    server.cast(cast_message(|_| noreply()));
+    assert_eq!(server.call_timeout(call_message(|_, _| reply(())), test_timeout()), Ok(()));
     wait_until(|| process::info(pid).unwrap().status == Status::Waiting);
     assert_eq!(server.stop(), Ok(()));
     assert_eq!(expect::<Terminated>().notes, ["by a cast", "by a call"]);
@@ -207,11 +213,11 @@ fn a_server_hibernates_when_a_callback_says_so_and_keeps_its_state() {
 fn a_server_hibernates_when_it_has_been_idle_for_long_enough() {
     let idle_time = Duration::from_millis(5);
     let options = StartOptions::new().hibernate_after(idle_time);
-    let server = Puppet::start_with(plain(), options).unwrap();
+    let server = Scripted::start_with(observed_init(), options).unwrap();
     let pid = pid_of(&server);
     for _ in 0..3 {
         let before = Instant::now();
-        assert_eq!(server.call_timeout(ask(|_, _| reply(())), patience()), Ok(()));
+        assert_eq!(server.call_timeout(call_message(|_, _| reply(())), test_timeout()), Ok(()));
         wait_until(|| is_hibernating(pid));
         assert!(before.elapsed() >= idle_time);
     }
@@ -225,20 +231,20 @@ fn a_server_hibernates_when_it_has_been_idle_for_long_enough() {
 #[test]
 fn a_time_out_of_a_callback_goes_first() {
     let options = StartOptions::new().hibernate_after(Duration::ZERO);
-    let server = Puppet::start_with(plain(), options).unwrap();
+    let server = Scripted::start_with(observed_init(), options).unwrap();
     wait_until(|| is_hibernating(pid_of(&server)));
-    server.cast(tell(|_| noreply().timeout(Duration::from_millis(2))));
-    assert!(expect::<Heard>().0.is::<TimedOut>());
+    server.cast(cast_message(|_| noreply().timeout(Duration::from_millis(2))));
+    assert!(expect::<InfoReceived>().0.is::<TimedOut>());
     wait_until(|| is_hibernating(pid_of(&server)));
     assert_eq!(server.stop(), Ok(()));
 }
 
 #[test]
 fn a_server_that_hibernates_takes_what_is_there_already() {
-    let server = puppet();
+    let server = scripted();
     let let_go = server.hold(|_| noreply().hibernate());
     for _ in 0..100 {
-        server.tell(|it| {
+        server.cast_with(|it| {
             it.note("in its turn");
             noreply().hibernate()
         });
@@ -254,8 +260,8 @@ fn a_server_that_hibernates_is_stopped_and_ends_with_its_parent() {
     let me = process::self_pid();
     let start = move || {
         let options = StartOptions::new().spawn_options(Builder::new().link().trap_exit(true));
-        let init = script(move || ready(Puppet::with_witness(me)).hibernate());
-        let server = Puppet::start_with(init, options).unwrap();
+        let init = init_with(move || ready(Scripted::observed_by(me)).hibernate());
+        let server = Scripted::start_with(init, options).unwrap();
         wait_until(|| is_hibernating(pid_of(&server)));
         server
     };
@@ -280,16 +286,16 @@ fn a_server_that_hibernates_is_stopped_and_ends_with_its_parent() {
 #[test]
 fn a_server_does_not_hibernate_before_it_was_idle_for_long_enough() {
     let options = StartOptions::new().hibernate_after(FOREVER);
-    let server = Puppet::start_with(plain(), options).unwrap();
+    let server = Scripted::start_with(observed_init(), options).unwrap();
     let waits = || process::info(pid_of(&server)).unwrap().status == Status::Waiting;
     wait_until(waits);
-    server.answers();
+    server.assert_answers();
     wait_until(waits);
     assert!(!is_hibernating(pid_of(&server)));
     assert_eq!(server.stop(), Ok(()));
     let never = StartOptions::new().hibernate_after(Duration::MAX);
-    let server = Puppet::start_with(plain(), never).unwrap();
-    server.answers();
+    let server = Scripted::start_with(observed_init(), never).unwrap();
+    server.assert_answers();
     assert_eq!(server.stop(), Ok(()));
 }
 
@@ -297,15 +303,15 @@ fn a_server_does_not_hibernate_before_it_was_idle_for_long_enough() {
 #[test]
 fn no_message_is_lost_to_a_server_that_is_about_to_hibernate() {
     let options = StartOptions::new().hibernate_after(Duration::from_micros(20));
-    let server = Puppet::start_with(plain(), options).unwrap();
+    let server = Scripted::start_with(observed_init(), options).unwrap();
     for round in 0..rounds(3_000) {
-        dither(round);
-        server.tell(|it| {
+        delay_by(round);
+        server.cast_with(|it| {
             it.note("come");
             noreply()
         });
         if round % 3 == 0 {
-            server.answers();
+            server.assert_answers();
         }
     }
     assert_eq!(server.notes().len(), rounds(3_000));

@@ -10,8 +10,9 @@ use procession::prelude::*;
 use procession::process::{Builder, Info, Status};
 use procession::{Object, timer};
 
-use crate::staging::{FOREVER, busy, wait_until};
-use crate::support::*;
+use crate::support::processes::{FOREVER, busy, dead_pid, idle, idle_body, in_process};
+use crate::support::rounds::rounds;
+use crate::support::wait::{down_reason, exit_and_wait, expect, wait_until};
 
 #[track_caller]
 fn info(pid: Pid) -> Info {
@@ -20,13 +21,6 @@ fn info(pid: Pid) -> Info {
 
 fn own_info() -> Info {
     info(process::self_pid())
-}
-
-/// A process that has ended.
-fn ended() -> Pid {
-    let (pid, monitor) = process::spawn_monitor(|| {}).unwrap();
-    down_reason(monitor);
-    pid
 }
 
 mod a_process {
@@ -47,7 +41,7 @@ mod a_process {
     // OTP: Elixir's process_test "info/2"
     #[test]
     fn that_has_ended_cannot_be_seen() {
-        let ended = ended();
+        let ended = dead_pid();
         assert!(process::info(ended).is_none());
         assert!(process::label(ended).is_none());
 
@@ -467,7 +461,7 @@ mod monitors {
     #[test]
     fn of_one_who_has_ended_are_gone_when_that_is_received() {
         in_process(|| {
-            let monitor = process::monitor(ended());
+            let monitor = process::monitor(dead_pid());
             assert_eq!(down_reason(monitor), ExitReason::NoProc);
             assert!(own_info().monitors.is_empty());
         });
@@ -479,7 +473,7 @@ mod processes {
 
     #[test]
     fn lists_who_is_alive_and_nobody_else() {
-        let (alive, ended) = (idle(), ended());
+        let (alive, ended) = (idle(), dead_pid());
         let busy = busy(Builder::new(), || {});
         process::exit(busy.pid, ExitReason::Kill);
 

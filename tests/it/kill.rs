@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 use procession::prelude::*;
 use procession::process::Builder;
 
-use crate::staging::*;
-use crate::support::*;
-
-fn reason() -> ExitReason {
-    ExitReason::new("kill::reason")
-}
+use crate::support::drops::OnDrop;
+use crate::support::processes::{
+    Begun, Busy, FOREVER, begun, busy, idle, idle_body, in_process, reason,
+};
+use crate::support::rounds::{delay_by, rounds};
+use crate::support::wait::{
+    assert_no_message, down_reason, exit_and_wait, expect, test_timeout, wait_for_exit, wait_until,
+};
 
 mod exit_signal {
     use super::*;
@@ -51,7 +53,7 @@ mod exit_signal {
         });
         process::exit(pid, ExitReason::Kill);
 
-        let first = process::receive_timeout(patience()).unwrap();
+        let first = process::receive_timeout(test_timeout()).unwrap();
         assert_eq!(first.downcast::<&str>().unwrap(), "the lease");
         assert_eq!(down_reason(monitor), ExitReason::Killed);
     }
@@ -289,7 +291,7 @@ fn a_process_that_is_killed_while_it_spawns_has_no_more_children_after_that() {
             idle_body();
         })
         .unwrap();
-        dither(round);
+        delay_by(round);
         process::exit(parent, ExitReason::Kill);
         children_of(parent).into_iter().for_each(|it| process::exit(it, ExitReason::Kill));
         assert_eq!(down_reason(monitor), ExitReason::Killed);

@@ -5,12 +5,10 @@ use std::time::Duration;
 use procession::prelude::*;
 use procession::process::Builder;
 
-use crate::staging::*;
-use crate::support::*;
-
-fn reason() -> ExitReason {
-    ExitReason::new("links::reason")
-}
+use crate::support::processes::{Begun, Busy, busy, idle, idle_body, in_process, reason};
+use crate::support::wait::{
+    assert_no_message, down_reason, exit_and_wait, expect, test_timeout, wait_until,
+};
 
 fn links_of(pid: Pid) -> Vec<Pid> {
     process::info(pid).unwrap().links
@@ -432,7 +430,7 @@ mod exit_messages {
             for pid in pids.into_iter().rev() {
                 receive! {
                     Exit { from, .. } if from == pid => {}
-                    after patience() => panic!("no exit message from {pid}"),
+                    after test_timeout() => panic!("no exit message from {pid}"),
                 }
             }
         });

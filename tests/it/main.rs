@@ -1,7 +1,15 @@
 //! The behaviour of the crate as a user sees it, a module per subject.
 
-mod staging;
-mod support;
+#[path = "../support"]
+mod support {
+    pub(crate) mod child;
+    pub(crate) mod drops;
+    pub(crate) mod processes;
+    pub(crate) mod rounds;
+    pub(crate) mod scripted;
+    pub(crate) mod supervision;
+    pub(crate) mod wait;
+}
 
 mod process;
 mod exit;
@@ -15,23 +23,32 @@ mod names;
 mod orphans;
 mod messages;
 mod receive_macro;
+mod receive_macro_after;
 mod timers;
+mod timer_intervals;
+mod timer_processes;
 mod info;
-mod puppet;
 mod gen_server_start;
+mod gen_server_names;
 mod gen_server_call;
+mod gen_server_replies;
+mod gen_server_casts;
+mod gen_server_callbacks;
 mod gen_server_stop;
+mod gen_server_terminate;
 mod sys;
+mod sys_suspend;
 mod sys_debug;
+mod sys_install;
 mod sys_code;
 mod sys_handmade;
 mod sys_load;
 mod misdirected;
-mod kid;
-mod supervising;
 mod supervisor;
+mod supervisor_sequences;
 mod supervisor_rules;
 mod supervisor_restarts;
+mod supervisor_stops;
 mod supervisor_reports;
 mod supervisor_races;
 mod dynamic_supervisor;
@@ -46,6 +63,7 @@ mod registry_history;
 mod partition_supervisor;
 mod pg;
 mod global;
+mod global_locks;
 mod table;
 mod table_owners;
 mod table_races;
@@ -55,8 +73,11 @@ mod hibernate;
 mod proc_lib;
 mod enter_loop;
 mod deadlock;
+mod deadlock_supervisors;
+mod deadlock_walks;
 mod compile_fail;
 mod user_code;
 mod races;
 mod tidy;
 mod examples;
+mod examples_servers;

@@ -11,12 +11,11 @@ use procession::prelude::*;
 use procession::process::Builder;
 use procession::timer;
 
-use crate::staging::*;
-use crate::support::*;
-
-fn reason() -> ExitReason {
-    ExitReason::new("messages::reason")
-}
+use crate::support::drops::message_on_drop;
+use crate::support::processes::{Busy, begun, busy, idle, in_process, reason};
+use crate::support::wait::{
+    assert_no_message, down_reason, exit_and_wait, expect, test_timeout, wait_until,
+};
 
 /// Takes everything out of the mailbox; all of it must be of type `T`.
 #[track_caller]
@@ -128,7 +127,7 @@ mod message {
             let me = process::self_pid();
             process::send(me, "unrelated");
             process::send(me, Unprintable(7));
-            let n = receive! { Unprintable(n) if n == 7 => n, after patience() => 0 };
+            let n = receive! { Unprintable(n) if n == 7 => n, after test_timeout() => 0 };
             assert_eq!(n, 7);
             assert_eq!(process::info(me).unwrap().message_queue_len, 1);
 
@@ -158,7 +157,7 @@ mod opaque {
             process::send(me, Opaque::new(job));
             receive! {
                 job: Opaque<Job> => assert_eq!(job(41), 42),
-                after patience() => panic!("no job"),
+                after test_timeout() => panic!("no job"),
             }
         });
     }
@@ -179,7 +178,7 @@ mod opaque {
                     assert_eq!((job.into_inner())(number), 42);
                     "taken apart"
                 }
-                after patience() => "no request",
+                after test_timeout() => "no request",
             };
             assert_eq!(printed, "taken apart");
         });
@@ -222,13 +221,13 @@ mod send {
         in_process(|| {
             let gone = idle();
             exit_and_wait(gone, reason());
-            process::send(gone, guard(|| panic!("in a destructor")));
+            process::send(gone, message_on_drop(|| panic!("in a destructor")));
             assert_no_message();
         });
         // Nor to a thread of the program's own.
         let gone = idle();
         exit_and_wait(gone, reason());
-        process::send(gone, guard(|| panic!("in a destructor")));
+        process::send(gone, message_on_drop(|| panic!("in a destructor")));
     }
 
     // OTP: signal_SUITE:monitor_named_order_local
@@ -436,7 +435,7 @@ mod receive_timeout {
     fn ends_with_the_message_that_comes_in_time() {
         in_process(|| {
             timer::send_after(Duration::from_millis(5), process::self_pid(), 7_u8);
-            let message = process::receive_timeout(patience()).unwrap();
+            let message = process::receive_timeout(test_timeout()).unwrap();
             assert_eq!(message.downcast::<u8>().unwrap(), 7);
         });
     }
@@ -588,7 +587,8 @@ mod receive_match_timeout {
             let me = process::self_pid();
             timer::send_after(Duration::from_millis(2), me, "no match");
             timer::send_after(Duration::from_millis(5), me, 7_u8);
-            let found = process::receive_match_timeout(patience(), |message| message.is::<u8>());
+            let found =
+                process::receive_match_timeout(test_timeout(), |message| message.is::<u8>());
             assert_eq!(found.unwrap().downcast::<u8>().unwrap(), 7);
             assert_eq!(drain::<&str>(), ["no match"]);
         });
@@ -648,7 +648,7 @@ mod receive_match_since {
             let mark = process::mark();
             process::spawn(move || process::send(me, "answer")).unwrap();
             let mut looks = 0;
-            let found = process::receive_match_since(mark, patience(), |_| {
+            let found = process::receive_match_since(mark, test_timeout(), |_| {
                 looks += 1;
                 true
             });
@@ -693,7 +693,7 @@ mod receive_match_since {
             let outcome = catch_unwind(|| {
                 let mark = process::mark();
                 send_all(me, [3, 4]);
-                process::receive_match_since(mark, patience(), |_| panic!("before the answer"))
+                process::receive_match_since(mark, test_timeout(), |_| panic!("before the answer"))
             });
             assert!(outcome.is_err());
             send_all(me, [5]);

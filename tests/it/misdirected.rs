@@ -2,40 +2,28 @@
 
 use procession::prelude::*;
 
-use crate::puppet::*;
-
-/// Not the server that is asked.
-#[derive(Debug)]
-struct Other;
+use crate::support::scripted::{OtherServer, ScriptedServer, pid_of, scripted};
 
 /// Panics when it is dropped.
 #[derive(Debug)]
-struct Bomb;
+struct PanicsOnDrop;
 
-impl Drop for Bomb {
+impl Drop for PanicsOnDrop {
     fn drop(&mut self) {
         panic!("the destructor of a request");
     }
 }
 
-impl GenServer for Other {
-    type Args = ();
-
-    fn init((): ()) -> InitResult<Other> {
-        ready(Other)
-    }
-}
-
-impl HandleCast<Bomb> for Other {
-    fn handle_cast(&mut self, _: Bomb) -> CastResult<Other> {
+impl HandleCast<PanicsOnDrop> for OtherServer {
+    fn handle_cast(&mut self, _: PanicsOnDrop) -> CastResult<OtherServer> {
         unreachable!("there is no such server")
     }
 }
 
-impl HandleCall<Bomb> for Other {
+impl HandleCall<PanicsOnDrop> for OtherServer {
     type Reply = ();
 
-    fn handle_call(&mut self, _: Bomb, _: &Caller<()>) -> CallResult<Other, ()> {
+    fn handle_call(&mut self, _: PanicsOnDrop, _: &Caller<()>) -> CallResult<OtherServer, ()> {
         unreachable!("there is no such server")
     }
 }
@@ -45,16 +33,16 @@ mod a_server {
 
     #[test]
     fn drops_a_cast_for_another_whose_destructor_panics_and_goes_on() {
-        let server = puppet();
-        ServerRef::<Other>::from_pid(pid_of(&server)).cast(Bomb);
-        server.answers();
+        let server = scripted();
+        ServerRef::<OtherServer>::from_pid(pid_of(&server)).cast(PanicsOnDrop);
+        server.assert_answers();
     }
 
     #[test]
     fn refuses_a_call_for_another_whose_destructor_panics_and_goes_on() {
-        let server = puppet();
-        let outcome = ServerRef::<Other>::from_pid(pid_of(&server)).call(Bomb);
+        let server = scripted();
+        let outcome = ServerRef::<OtherServer>::from_pid(pid_of(&server)).call(PanicsOnDrop);
         assert!(matches!(outcome, Err(CallError::WrongServer { .. })), "{outcome:?}");
-        server.answers();
+        server.assert_answers();
     }
 }

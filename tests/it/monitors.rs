@@ -7,12 +7,12 @@ use procession::prelude::*;
 use procession::process::{Builder, MonitorOptions};
 use procession::{Object, TaggedDown};
 
-use crate::staging::*;
-use crate::support::*;
-
-fn reason() -> ExitReason {
-    ExitReason::new("monitors::reason")
-}
+use crate::support::drops::message_on_drop;
+use crate::support::processes::{begun, idle, idle_body, in_process, reason};
+use crate::support::rounds::rounds;
+use crate::support::wait::{
+    assert_no_message, down_reason, exit_and_wait, expect, scan_mailbox, test_timeout, wait_until,
+};
 
 /// Ends `pid` and returns when the DOWNs of all monitors that the caller had set on it are there.
 ///
@@ -216,7 +216,7 @@ mod monitor_by_name {
         process::exit(pid, reason());
         let down = receive! {
             down: Down if down.monitor == monitor => down,
-            after patience() => panic!("no DOWN"),
+            after test_timeout() => panic!("no DOWN"),
         };
         assert_eq!(down, Down { monitor, object: named(NAME), reason: reason() });
     }
@@ -355,7 +355,7 @@ mod demonitor {
                 assert_no_message();
 
                 let monitor = process::monitor(object);
-                look();
+                scan_mailbox();
                 assert!(!process::demonitor(monitor));
                 assert_eq!(down_reason(monitor), ExitReason::NoProc);
             }
@@ -378,7 +378,7 @@ mod demonitor {
         let survived = receive! {
             text: &str => Some(text),
             down: Down if down.monitor == ended => { assert_eq!(down.reason, reason()); None }
-            after patience() => panic!("no DOWN"),
+            after test_timeout() => panic!("no DOWN"),
         };
         assert_eq!(survived, None);
     }
@@ -425,7 +425,7 @@ mod demonitor_flush {
             for has_looked in [false, true] {
                 let monitor = process::monitor("monitors::flushed_noproc");
                 if has_looked {
-                    look();
+                    scan_mailbox();
                 }
                 assert_eq!(process::demonitor_flush(monitor), !has_looked);
                 assert_no_message();
@@ -594,7 +594,7 @@ mod tag {
                     tagged: TaggedDown<u32> if tagged.tag == n => {
                         assert_eq!(tagged.down.monitor, monitor);
                     }
-                    after patience() => panic!("no DOWN"),
+                    after test_timeout() => panic!("no DOWN"),
                 }
             }
             assert_no_message();
@@ -610,7 +610,8 @@ mod tag {
             let drops = Arc::clone(&drops);
             move || {
                 let drops = Arc::clone(&drops);
-                MonitorOptions::new().tag(guard(move || _ = drops.fetch_add(1, Ordering::SeqCst)))
+                MonitorOptions::new()
+                    .tag(message_on_drop(move || _ = drops.fetch_add(1, Ordering::SeqCst)))
             }
         };
 

@@ -7,12 +7,10 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use procession::prelude::*;
 use procession::process::{Builder, NameError, RegisterError, SpawnError};
 
-use crate::staging::*;
-use crate::support::*;
-
-fn reason() -> ExitReason {
-    ExitReason::new("names::reason")
-}
+use crate::support::drops::OnDrop;
+use crate::support::processes::{Busy, FOREVER, busy, idle, idle_body, in_process, reason};
+use crate::support::rounds::rounds;
+use crate::support::wait::{assert_no_message, down_reason, exit_and_wait, expect, test_timeout};
 
 fn name_of(pid: Pid) -> Option<Arc<str>> {
     process::info(pid).unwrap().name
@@ -140,7 +138,7 @@ mod register {
         let survived = receive! {
             text: &str => Some(text),
             down: Down if down.monitor == monitor => { assert_eq!(down.reason, reason()); None }
-            after patience() => panic!("no DOWN"),
+            after test_timeout() => panic!("no DOWN"),
         };
         assert_eq!(survived, None);
     }
@@ -239,7 +237,7 @@ mod unregister {
         let survived = receive! {
             text: &str => Some(text),
             down: Down if down.monitor == monitor => { assert_eq!(down.reason, reason()); None }
-            after patience() => panic!("no DOWN"),
+            after test_timeout() => panic!("no DOWN"),
         };
         assert_eq!(survived, None);
     }
@@ -325,7 +323,7 @@ mod end_of_a_process {
                 receive! {
                     exit: Exit => assert!(linked && exit.from == pid),
                     down: Down => assert!(!linked && down.object == pid),
-                    after patience() => panic!("it has not ended"),
+                    after test_timeout() => panic!("it has not ended"),
                 }
                 assert_eq!(process::whereis(NAME), None);
                 assert!(!is_registered(NAME));
@@ -470,7 +468,7 @@ mod builder {
             }
             drop(tell);
             // Says so when both bodies are dropped.
-            assert_eq!(told.recv_timeout(patience()), Err(RecvTimeoutError::Disconnected));
+            assert_eq!(told.recv_timeout(test_timeout()), Err(RecvTimeoutError::Disconnected));
             assert!(!ran.load(Ordering::SeqCst));
             assert_eq!(process::whereis(NAME), Some(holder));
             assert_no_message();

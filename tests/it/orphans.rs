@@ -13,13 +13,13 @@ use procession::supervisor::{ChildSpec, Shutdown, Supervisor, SupervisorRef};
 use procession::table::{Table, TableError, TableOptions};
 use procession::timer;
 
-use crate::kid::*;
-use crate::staging::*;
-use crate::support::*;
-
-fn reason() -> ExitReason {
-    ExitReason::new("orphans::reason")
-}
+use crate::support::child::{ChildEnded, EndWith, ObservedChild, expect_started};
+use crate::support::drops::{OnDrop, message_on_drop};
+use crate::support::processes::{FOREVER, begun, idle_body, in_process, reason};
+use crate::support::rounds::{delay_by, rounds};
+use crate::support::wait::{
+    assert_no_message, down_reason, exit_and_wait, expect, test_timeout, wait_until,
+};
 
 /// To the test: this child runs.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ mod the_end_of_a_parent {
             receive! {
                 Gone(child) => assert_eq!(child, children[0]),
                 down: Down if down.monitor == monitor => panic!("it was told too early"),
-                after patience() => panic!("the child is not gone"),
+                after test_timeout() => panic!("the child is not gone"),
             }
             down_reason(monitor);
         }
@@ -102,7 +102,7 @@ mod the_end_of_a_parent {
         receive! {
             Gone(child) => assert_eq!(child, children[0]),
             down: Down if down.monitor == late => panic!("it was told too early"),
-            after patience() => panic!("the child is not gone"),
+            after test_timeout() => panic!("the child is not gone"),
         }
         assert_eq!(down_reason(late), reason());
     }
@@ -146,7 +146,7 @@ mod the_end_of_a_parent {
             wait_until(|| !process::is_alive(parent));
             drop(let_go);
 
-            let next = || process::receive_timeout(patience()).unwrap();
+            let next = || process::receive_timeout(test_timeout()).unwrap();
             assert_eq!(next().downcast::<Gone>().unwrap(), Gone(child));
             assert_eq!(next().downcast::<Exit>().unwrap().from, parent);
         });
@@ -172,7 +172,7 @@ mod the_end_of_a_parent {
         receive! {
             Gone(it) => assert_eq!(it, grandchild),
             down: Down if down.monitor == monitor => panic!("it was told too early"),
-            after patience() => panic!("the grandchild is not gone"),
+            after test_timeout() => panic!("the grandchild is not gone"),
         }
         assert_eq!(down_reason(monitor), reason());
     }
@@ -218,16 +218,16 @@ mod the_end_of_a_parent {
         for _ in 0..rounds(300) {
             let test = process::self_pid();
             let (parent, monitor) = process::spawn_monitor(move || {
-                Kid::start_link(("orphan", test)).unwrap();
+                ObservedChild::start_link(("orphan", test)).unwrap();
                 idle_body();
             })
             .unwrap();
-            started("orphan");
+            expect_started("orphan");
             process::exit(parent, ExitReason::Kill);
             receive! {
-                Stopped(_, reason) => assert_eq!(reason, ExitReason::Killed),
+                ChildEnded(_, reason) => assert_eq!(reason, ExitReason::Killed),
                 down: Down if down.monitor == monitor => panic!("it was told too early"),
-                after patience() => panic!("the server has not terminated"),
+                after test_timeout() => panic!("the server has not terminated"),
             }
             down_reason(monitor);
         }
@@ -314,7 +314,7 @@ mod the_end_of_a_parent {
                 .unwrap();
                 let Runs(child) = expect();
                 process::send(child, ());
-                dither(round);
+                delay_by(round);
                 process::exit(parent, reason());
                 assert_eq!(down_reason(monitor), reason());
                 process::exit(child, ExitReason::Kill);
@@ -353,7 +353,7 @@ mod the_end_of_a_parent {
             wait_until(|| !process::is_alive(parent));
             drop(let_go);
 
-            let next = || process::receive_timeout(patience()).unwrap();
+            let next = || process::receive_timeout(test_timeout()).unwrap();
             assert_eq!(next().downcast::<Gone>().unwrap(), Gone(grandchild));
             let down = next().downcast::<Down>().unwrap();
             assert_eq!((down.monitor, down.reason), (child_monitor, ExitReason::Shutdown));
@@ -651,7 +651,7 @@ mod one_that_was_left_behind {
         const NAME: &str = "orphans::last";
         let (let_go, held) = mpsc::channel::<()>();
         let (done, is_done) = mpsc::channel();
-        let unregister = guard(move || {
+        let unregister = message_on_drop(move || {
             _ = held.recv();
             done.send(process::unregister(NAME).is_ok()).unwrap();
         });
@@ -676,8 +676,8 @@ mod one_that_was_left_behind {
             let value = || Opaque::new(Arc::clone(&sent));
             process::send(test, value());
             assert_eq!(process::send(NAME, 1).unwrap_err().message, 1);
-            ServerRef::<Kid>::named(NAME).cast(End(reason()));
-            ServerRef::<Kid>::from_pid(test).cast(End(reason()));
+            ServerRef::<ObservedChild>::named(NAME).cast(EndWith(reason()));
+            ServerRef::<ObservedChild>::from_pid(test).cast(EndWith(reason()));
             process::exit(test, ExitReason::Shutdown);
             timer::kill_after(Duration::from_millis(1), NAME);
             timer::send_after(Duration::ZERO, test, value());

@@ -9,7 +9,7 @@ use procession::prelude::*;
 use procession::registry::Registry;
 use procession::supervisor::{ChildState, ChildType, SupervisorError};
 
-use crate::support::*;
+use crate::support::wait::{down_reason, expect, test_timeout};
 
 /// A server that knows which partition it is.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl HandleCall<WhichOne> for Part {
 
 fn start(name: &'static str, partitions: usize) -> Partitions {
     let starting = PartitionSupervisor::new(name, Part::child_template());
-    starting.partitions(partitions).intensity(100, patience()).start_link().unwrap()
+    starting.partitions(partitions).intensity(100, test_timeout()).start_link().unwrap()
 }
 
 fn ask<K: std::hash::Hash + 'static>(partitions: &Partitions, key: K) -> Result<usize, CallError> {

@@ -14,8 +14,11 @@ use procession::process::Builder;
 use procession::supervisor::Supervisor;
 use procession::sys;
 
-use crate::staging::{Busy, FOREVER, busy, wait_until};
-use crate::support::*;
+use crate::support::processes::{Busy, FOREVER, busy, idle, idle_body, in_process};
+use crate::support::rounds::{delay_by, rounds};
+use crate::support::wait::{
+    assert_no_message, down_reason, exit_and_wait, expect, test_timeout, wait_until,
+};
 
 /// A scope for one test.
 fn scope(name: &str) -> Scope<&'static str> {
@@ -29,7 +32,7 @@ type Changed = (&'static str, Change, Vec<Pid>);
 fn update(monitor: GroupMonitorRef) -> Changed {
     receive! {
         it: Update<&'static str> if it.monitor == monitor => (it.group, it.change, it.pids),
-        after patience() => panic!("no update"),
+        after test_timeout() => panic!("no update"),
     }
 }
 
@@ -276,7 +279,7 @@ fn a_process_leaves_once_if_it_ends_just_then() {
         let pid = idle();
         scope.join("a", pid).unwrap();
         process::exit(pid, ExitReason::Shutdown);
-        dither(round);
+        delay_by(round);
         _ = scope.leave("a", pid);
         assert_eq!(update(monitor), ("a", Change::Join, vec![pid]));
         assert_eq!(update(monitor), ("a", Change::Leave, vec![pid]));
@@ -502,7 +505,7 @@ fn a_monitor_and_its_members_at_the_start_miss_nothing() {
             })
             .unwrap()
         };
-        dither(round);
+        delay_by(round);
         let (monitor, mut members) = scope.monitor("a").unwrap();
         assert_eq!(down_reason(done), ExitReason::Normal, "{joiner}");
         let (after, expected) = scope.monitor("a").unwrap();

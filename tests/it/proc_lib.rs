@@ -9,12 +9,12 @@ use procession::proc_lib::{self, StartError, StartOptions};
 use procession::process::Builder;
 use procession::sys::{self, DebugOptions, System};
 
-use crate::staging::*;
-use crate::support::*;
-
-fn reason() -> ExitReason {
-    ExitReason::new("proc_lib::reason")
-}
+use crate::support::drops::OnDrop;
+use crate::support::processes::{Begun, Busy, begun, busy, idle, idle_body, in_process, reason};
+use crate::support::rounds::{delay_by, killed_meanwhile, rounds};
+use crate::support::wait::{
+    assert_no_message, down_reason, exit_and_wait, expect, test_timeout, wait_for_exit, wait_until,
+};
 
 fn linked() -> StartOptions {
     StartOptions::new().spawn_options(Builder::new().link())
@@ -22,7 +22,7 @@ fn linked() -> StartOptions {
 
 /// The reason in the error of a start that failed.
 #[track_caller]
-fn failure<T>(outcome: Result<T, StartError>) -> ExitReason {
+fn failed_reason<T>(outcome: Result<T, StartError>) -> ExitReason {
     match outcome {
         Err(StartError::Failed(reason)) => reason,
         Err(error) => panic!("another error: {error}"),
@@ -89,8 +89,8 @@ mod a_start {
         let start_all: [Start; 2] =
             [|body| proc_lib::start(move |_| body()), |body| proc_lib::start_link(move |_| body())];
         for start in start_all {
-            assert_eq!(failure(start(|| process::exit_self(reason()))), reason());
-            let panic = failure(start(|| panic!("too early")));
+            assert_eq!(failed_reason(start(|| process::exit_self(reason()))), reason());
+            let panic = failed_reason(start(|| panic!("too early")));
             assert_eq!(panic.as_panic().unwrap().message, "too early");
             assert_no_message();
         }
@@ -109,14 +109,14 @@ mod a_start {
 
     #[test]
     fn of_a_process_that_does_nothing_fails_with_normal() {
-        assert_eq!(failure(proc_lib::start_link::<()>(drop)), ExitReason::Normal);
+        assert_eq!(failed_reason(proc_lib::start_link::<()>(drop)), ExitReason::Normal);
         assert_no_message();
     }
 
     #[test]
     fn with_a_monitor_that_fails_is_followed_by_the_down() {
         let (outcome, monitor) = proc_lib::start_monitor::<()>(|_| process::exit_self(reason()));
-        assert_eq!(failure(outcome), reason());
+        assert_eq!(failed_reason(outcome), reason());
         assert_eq!(down_reason(monitor.unwrap()), reason());
         assert_no_message();
     }
@@ -130,7 +130,7 @@ mod a_start {
                 process::send(me, "before");
                 let (outcome, monitor) =
                     proc_lib::start_monitor::<()>(|_| process::exit_self(reason()));
-                assert_eq!(failure(outcome), reason());
+                assert_eq!(failed_reason(outcome), reason());
                 process::send(me, "after");
                 assert!(!process::demonitor_flush(monitor.unwrap()));
             }
@@ -229,7 +229,7 @@ mod a_start {
     #[test]
     fn spares_a_starter_that_does_not_trap_exits_if_the_process_ends_normally() {
         in_process(|| {
-            assert_eq!(failure(proc_lib::start_link::<()>(drop)), ExitReason::Normal);
+            assert_eq!(failed_reason(proc_lib::start_link::<()>(drop)), ExitReason::Normal);
             let pid = proc_lib::start_link(|starter| starter.ack(process::self_pid())).unwrap();
             wait_for_exit(pid);
             let told = proc_lib::start_link(|starter| starter.fail("told", ExitReason::Normal));
@@ -377,11 +377,11 @@ mod a_start {
             })
             .unwrap();
             expect::<Begun>();
-            dither(round);
+            delay_by(round);
             let end = [ExitReason::Kill, reason()][round % 2].clone();
             process::exit(starter, end);
             down_reason(monitor);
-            let outcome = gone.recv_timeout(patience());
+            let outcome = gone.recv_timeout(test_timeout());
             assert_eq!(outcome, Err(mpsc::RecvTimeoutError::Disconnected), "round {round}");
         }
     }
@@ -533,7 +533,7 @@ mod a_stop {
         let name = "proc_lib::a_stop::named";
         for (reason, stop) in [
             (ExitReason::Normal, proc_lib::stop as fn(_) -> _),
-            (reason(), |to: &'static str| proc_lib::stop_with(to, reason(), patience())),
+            (reason(), |to: &'static str| proc_lib::stop_with(to, reason(), test_timeout())),
         ] {
             let pid = system_process(Some(name), |reason| reason);
             let monitor = process::monitor(pid);

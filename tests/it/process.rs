@@ -11,12 +11,11 @@ use std::time::{Duration, Instant};
 use procession::prelude::*;
 use procession::process::{Builder, RegisterError, SpawnError, Status, dictionary};
 
-use crate::staging::*;
-use crate::support::*;
-
-fn reason() -> ExitReason {
-    ExitReason::new("process::reason")
-}
+use crate::support::processes::{Busy, begun, busy, idle, idle_body, in_process, reason};
+use crate::support::rounds::rounds;
+use crate::support::wait::{
+    assert_no_message, down_reason, exit_and_wait, expect, test_timeout, wait_for_exit, wait_until,
+};
 
 mod spawn {
     use super::*;
@@ -396,7 +395,7 @@ mod info {
             assert_eq!(info.links, [me]);
             assert_eq!(info.monitored_by, [me]);
             assert!(matches!(&info.monitors[..], [object, ..] if *object == me));
-            assert!(info.age < patience());
+            assert!(info.age < test_timeout());
             process::unlink(pid);
             assert!(process::info(pid).unwrap().links.is_empty());
             exit_and_wait(pid, ExitReason::Kill);

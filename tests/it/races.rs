@@ -15,8 +15,12 @@ use parking_lot::{Condvar, Mutex};
 use procession::prelude::*;
 use procession::process::Builder;
 
-use crate::staging::*;
-use crate::support::*;
+use crate::support::drops::OnDrop;
+use crate::support::processes::{FOREVER, begun, idle_body, in_process, reason};
+use crate::support::rounds::{delay_by, rounds};
+use crate::support::wait::{
+    assert_no_message, down_reason, exit_and_wait, expect, test_timeout, wait_for_exit,
+};
 
 const ROUNDS: usize = 10_000;
 
@@ -61,10 +65,6 @@ fn ends_at(gate: &Gate, reason: ExitReason) -> (Pid, MonitorRef) {
         process::exit_self(reason)
     })
     .unwrap()
-}
-
-fn reason() -> ExitReason {
-    ExitReason::new("races")
 }
 
 /// Runs `round` again and again in a process that traps exits, and sees that it leaves nothing
@@ -272,12 +272,12 @@ mod monitors {
     fn after_demonitor_with_flush_no_down_of_a_process_that_is_just_ending_comes() {
         repeat(|_| {
             let gate = Gate::default();
-            let (pid, witness) = ends_at(&gate, reason());
+            let (pid, observer) = ends_at(&gate, reason());
             let monitor = process::monitor(pid);
             gate.pass();
             process::demonitor_flush(monitor);
 
-            assert_eq!(down_reason(witness), reason());
+            assert_eq!(down_reason(observer), reason());
             assert_no_message();
         });
     }
@@ -287,7 +287,7 @@ mod monitors {
     fn demonitor_says_truly_whether_the_down_is_there() {
         repeat(|_| {
             let gate = Gate::default();
-            let (pid, witness) = ends_at(&gate, reason());
+            let (pid, observer) = ends_at(&gate, reason());
             let monitor = process::monitor(pid);
             gate.pass();
             let removed = process::demonitor(monitor);
@@ -296,7 +296,7 @@ mod monitors {
                 after Duration::ZERO => false,
             };
             assert_eq!(removed, !there);
-            assert_eq!(down_reason(witness), reason());
+            assert_eq!(down_reason(observer), reason());
         });
     }
 
@@ -436,7 +436,7 @@ mod messages {
                 ends_at(&gate, reason())
             };
             let (mut ours, theirs) = UnixStream::pair().unwrap();
-            ours.set_read_timeout(Some(patience())).unwrap();
+            ours.set_read_timeout(Some(test_timeout())).unwrap();
             if killed {
                 process::exit(pid, ExitReason::Kill)
             } else {
@@ -490,7 +490,7 @@ mod messages {
             let pid = expect::<Pid>();
             let monitor = process::monitor(pid);
             let (mut ours, theirs) = UnixStream::pair().unwrap();
-            ours.set_read_timeout(Some(patience())).unwrap();
+            ours.set_read_timeout(Some(test_timeout())).unwrap();
             gate.pass();
             process::send(pid, theirs);
 
@@ -567,7 +567,7 @@ mod kill {
                 .unwrap();
             process::link(pid);
             process::exit(pid, ExitReason::Kill);
-            dither(round);
+            delay_by(round);
             ours.shutdown(Shutdown::Both).unwrap();
 
             let end = down_reason(monitor);

@@ -9,7 +9,8 @@ use parking_lot::Mutex;
 use procession::prelude::*;
 use procession::registry::{Registered, Registry, RegistryError, Start, Unregistered};
 
-use crate::support::*;
+use crate::support::processes::in_process;
+use crate::support::wait::{down_reason, exit_and_wait, test_timeout};
 
 /// A process that does what it is asked to, in the registry that it is asked to.
 pub(crate) struct Member {
@@ -53,7 +54,7 @@ impl Member {
         process::send(self.pid, Do(Box::new(work)));
         receive! {
             Done(pid) if pid == self.pid => {}
-            after patience() => panic!("it is not done"),
+            after test_timeout() => panic!("it is not done"),
         }
     }
 
@@ -355,7 +356,7 @@ fn listeners_are_told_of_what_comes_and_goes() {
             told: Registered<&str, u32> => {
                 assert_eq!(told, Registered { registry: Arc::clone(&registry), key, pid, value });
             }
-            after patience() => panic!("nothing was told"),
+            after test_timeout() => panic!("nothing was told"),
         }
     }
     for _ in 0..2 {
@@ -363,7 +364,7 @@ fn listeners_are_told_of_what_comes_and_goes() {
             told: Unregistered<&str> => {
                 assert_eq!(told, Unregistered { registry: Arc::clone(&registry), key, pid });
             }
-            after patience() => panic!("nothing was told"),
+            after test_timeout() => panic!("nothing was told"),
         }
     }
     process::unregister("registry::listener").unwrap();
@@ -445,7 +446,7 @@ fn who_has_registered_ends_with_the_registry_unless_it_traps_exits() {
     assert_eq!(down_reason(member.monitor), ExitReason::Killed);
     receive! {
         exit: Exit if exit.from == partition => assert_eq!(exit.reason, ExitReason::Killed),
-        after patience() => panic!("no exit"),
+        after test_timeout() => panic!("no exit"),
     }
     down_reason(monitor); // By now its supervisor has been told, too.
     let left = child.which_children().unwrap()[0].state.pid().unwrap();
@@ -533,7 +534,7 @@ mod a_lock {
                 })
             };
             let (holder, monitor) = process::spawn_monitor(move || drop(body())).unwrap();
-            receive! { "locked" => {}, after patience() => panic!("not locked") }
+            receive! { "locked" => {}, after test_timeout() => panic!("not locked") }
             process::exit(holder, ExitReason::Kill);
             assert_eq!(registry.lock(&1, || 1), Ok(1));
             down_reason(monitor);
@@ -552,7 +553,7 @@ mod a_lock {
                     _ = there.lock(&1, || ());
                 })
                 .unwrap();
-                receive! { "waits" => {}, after patience() => panic!("it does not wait") }
+                receive! { "waits" => {}, after test_timeout() => panic!("it does not wait") }
                 process::exit(waiting, ExitReason::Kill);
                 down_reason(monitor);
             })
@@ -611,7 +612,7 @@ mod a_via_name {
             assert_ne!(named, ServerRef::at(registry.via(8)));
             assert_eq!(named.call(WhoAreYou), Ok(pid));
             named.send(process::self_pid());
-            receive! { it: Pid => assert_eq!(it, pid), after patience() => panic!("no answer") }
+            receive! { it: Pid => assert_eq!(it, pid), after test_timeout() => panic!("no answer") }
             let monitor = process::monitor(&named);
             named.stop().unwrap();
             assert_eq!(down_reason(monitor), ExitReason::Normal);
@@ -678,7 +679,7 @@ mod a_via_name {
         let via = registry.via(1);
         procession::timer::send_after(Duration::from_millis(1), via, "late");
         registry.register(1, ()).unwrap();
-        receive! { "late" => {}, after patience() => panic!("nothing has come") }
+        receive! { "late" => {}, after test_timeout() => panic!("nothing has come") }
     }
 }
 

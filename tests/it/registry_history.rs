@@ -18,7 +18,8 @@ use parking_lot::Mutex;
 use procession::prelude::*;
 use procession::registry::{Registry, RegistryError};
 
-use crate::support::*;
+use crate::support::rounds::rounds;
+use crate::support::wait::down_reason;
 
 type Moment = u64;
 const NEVER: Moment = u64::MAX;

@@ -14,8 +14,9 @@ use procession::supervisor::SupervisorError;
 use procession::sys;
 
 use crate::registry::Member;
-use crate::staging::*;
-use crate::support::*;
+
+use crate::support::processes::{Begun, FOREVER, in_process};
+use crate::support::wait::{assert_no_message, down_reason, exit_and_wait, expect, wait_until};
 
 /// The servers of a registry's partitions.
 fn servers(name: &'static str) -> Vec<Pid> {
@@ -273,12 +274,13 @@ fn do_not_crash_when_a_value_cannot_be_dropped() {
     in_process(|| {
         process::set_trap_exit(true);
         let name = "partitions::bombs";
-        let registry = Registry::<u8, Bomb>::duplicate(name).start_link().unwrap();
+        let registry = Registry::<u8, PanicsOnDrop>::duplicate(name).start_link().unwrap();
         let server = servers(name)[0];
         let member = Member::spawn();
         let there = registry.clone();
-        member.does(move || (0..3).for_each(|key| there.register(key, Bomb(true)).unwrap()));
-        registry.register(9, Bomb(false)).unwrap();
+        member
+            .does(move || (0..3).for_each(|key| there.register(key, PanicsOnDrop(true)).unwrap()));
+        registry.register(9, PanicsOnDrop(false)).unwrap();
         member.ends();
         sys::of(server).get_status().unwrap();
         assert_eq!((servers(name)[0], registry.count()), (server, Ok(1)));
@@ -286,7 +288,7 @@ fn do_not_crash_when_a_value_cannot_be_dropped() {
         let (member, there) = (Member::spawn(), registry.clone());
         member.does(move || {
             process::set_trap_exit(true);
-            there.register(1, Bomb(true)).unwrap();
+            there.register(1, PanicsOnDrop(true)).unwrap();
         });
         exit_and_wait(server, ExitReason::Kill);
         let next = servers(name)[0];
@@ -326,12 +328,12 @@ fn do_not_crash_when_a_locked_key_cannot_be_dropped() {
 fn give_a_key_to_the_next_though_the_last_value_cannot_be_dropped() {
     in_process(|| {
         let name = "partitions::stale_bomb";
-        let registry = Registry::<u8, Bomb>::unique(name).start_link().unwrap();
+        let registry = Registry::<u8, PanicsOnDrop>::unique(name).start_link().unwrap();
         let (member, there) = (Member::spawn(), registry.clone());
-        member.does(move || there.register(1, Bomb(true)).unwrap());
+        member.does(move || there.register(1, PanicsOnDrop(true)).unwrap());
         sys::of(servers(name)[0]).suspend().unwrap();
         member.ends();
-        let registered = process::catch(|| registry.register(1, Bomb(false)));
+        let registered = process::catch(|| registry.register(1, PanicsOnDrop(false)));
         assert_eq!(registered, Ok(Ok(())), "the value was another's");
         sys::of(servers(name)[0]).resume().unwrap();
     });
@@ -339,16 +341,16 @@ fn give_a_key_to_the_next_though_the_last_value_cannot_be_dropped() {
 
 /// A value that panics when it is dropped, if it is to.
 #[derive(Debug)]
-struct Bomb(bool);
+struct PanicsOnDrop(bool);
 
 /// A copy does no harm.
-impl Clone for Bomb {
-    fn clone(&self) -> Bomb {
-        Bomb(false)
+impl Clone for PanicsOnDrop {
+    fn clone(&self) -> PanicsOnDrop {
+        PanicsOnDrop(false)
     }
 }
 
-impl Drop for Bomb {
+impl Drop for PanicsOnDrop {
     fn drop(&mut self) {
         assert!(!self.0 || std::thread::panicking(), "on purpose");
     }

@@ -9,25 +9,25 @@ use procession::gen_server::{RequestId, RequestIds, Response};
 use procession::prelude::*;
 use procession::process::Destination;
 
-use crate::puppet::*;
-use crate::staging::*;
-use crate::support::*;
+use crate::support::drops::OnDrop;
+use crate::support::processes::{FOREVER, in_process, reason};
+use crate::support::rounds::{delay_by, rounds};
+use crate::support::scripted::{
+    OtherServer, Scripted, ScriptedServer, Terminated, call_message, init_with, pid_of, scripted,
+};
+use crate::support::wait::{assert_no_message, down_reason, expect, test_timeout};
 
 const SHORT: Duration = Duration::from_millis(5);
 
-fn reason() -> ExitReason {
-    ExitReason::new("requests::reason")
-}
-
 /// A request that is answered at once.
-fn answered(server: &ServerRef<Puppet>, answer: &'static str) -> RequestId<&'static str> {
-    server.send_request(ask(move |_, _| reply(answer)))
+fn answered(server: &ServerRef<Scripted>, answer: &'static str) -> RequestId<&'static str> {
+    server.send_request(call_message(move |_, _| reply(answer)))
 }
 
 /// A request that is answered through what the caller gets as a message.
-fn deferred(server: &ServerRef<Puppet>) -> RequestId<&'static str> {
+fn deferred(server: &ServerRef<Scripted>) -> RequestId<&'static str> {
     let me = process::self_pid();
-    server.send_request(ask(move |_, caller| {
+    server.send_request(call_message(move |_, caller| {
         process::send(me, caller.defer());
         noreply()
     }))
@@ -41,20 +41,20 @@ fn reply_to() -> ReplyTo<&'static str> {
 
 /// A server that has ended.
 #[track_caller]
-fn dead() -> ServerRef<Puppet> {
-    let server = Puppet::start(script(|| ready(Puppet::default()))).unwrap();
+fn dead_server() -> ServerRef<Scripted> {
+    let server = Scripted::start(init_with(|| ready(Scripted::default()))).unwrap();
     assert_eq!(server.stop(), Ok(()));
     server
 }
 
-fn nobody() -> ServerRef<Puppet> {
+fn nobody() -> ServerRef<Scripted> {
     ServerRef::named("requests::nobody")
 }
 
 /// Asserts that nothing is left of any request, nor comes when the servers have handled all.
 #[track_caller]
-fn assert_nothing_left(servers: &[&ServerRef<Puppet>]) {
-    servers.iter().for_each(|server| server.answers());
+fn assert_nothing_left(servers: &[&ServerRef<Scripted>]) {
+    servers.iter().for_each(|server| server.assert_answers());
     assert_no_message();
     let info = process::info(process::self_pid()).unwrap();
     assert!(info.monitors.is_empty(), "{info:?}");
@@ -67,14 +67,14 @@ mod send_request {
     #[test]
     fn does_not_wait() {
         in_process(|| {
-            let server = puppet();
+            let server = scripted();
             let (let_go, held) = mpsc::channel::<()>();
-            let request = server.send_request(ask(move |_, _| {
+            let request = server.send_request(call_message(move |_, _| {
                 _ = held.recv();
                 reply("a reply")
             }));
             drop(let_go);
-            assert_eq!(request.receive_response(patience()), Some(Ok("a reply")));
+            assert_eq!(request.receive_response(test_timeout()), Some(Ok("a reply")));
             assert_nothing_left(&[&server]);
         });
     }
@@ -83,7 +83,7 @@ mod send_request {
     #[test]
     fn to_nobody_is_answered_with_an_error() {
         in_process(|| {
-            for server in [dead(), nobody()] {
+            for server in [dead_server(), nobody()] {
                 let request = answered(&server, "no reply");
                 assert_eq!(request.destination(), server.destination());
                 assert_eq!(request.receive_response(FOREVER), Some(Err(CallError::NoProc)));
@@ -97,15 +97,15 @@ mod send_request {
     fn is_answered_with_the_reason_if_the_server_ends() {
         in_process(|| {
             let name = "requests::send_request::ends";
-            let by_name = ServerRef::<Puppet>::named(name);
+            let by_name = ServerRef::<Scripted>::named(name);
             for end in [reason(), ExitReason::Normal, ExitReason::Shutdown] {
                 let options = StartOptions::new().name(name);
-                let init = script(|| ready(Puppet::default()));
-                Puppet::start_with(init, options).unwrap();
+                let init = init_with(|| ready(Scripted::default()));
+                Scripted::start_with(init, options).unwrap();
                 let ends = end.clone();
-                let request = by_name.send_request(ask::<()>(move |_, _| stop(ends)));
+                let request = by_name.send_request(call_message::<()>(move |_, _| stop(ends)));
                 assert_eq!(request.destination(), &Destination::from(name));
-                let response = request.receive_response(patience());
+                let response = request.receive_response(test_timeout());
                 assert_eq!(response, Some(Err(CallError::Down(end))));
             }
             assert_nothing_left(&[]);
@@ -114,23 +114,12 @@ mod send_request {
 
     #[test]
     fn tells_of_refusals_as_a_call_does() {
-        #[derive(Debug)]
-        struct Other;
+        let request = scripted().send_request(call_message::<()>(|_, _| noreply()));
+        assert_eq!(request.receive_response(test_timeout()), Some(Err(CallError::NoReply)));
 
-        impl GenServer for Other {
-            type Args = ();
-
-            fn init((): ()) -> InitResult<Other> {
-                ready(Other)
-            }
-        }
-
-        let request = puppet().send_request(ask::<()>(|_, _| noreply()));
-        assert_eq!(request.receive_response(patience()), Some(Err(CallError::NoReply)));
-
-        let other = pid_of(&Other::start(()).unwrap());
+        let other = pid_of(&OtherServer::start(()).unwrap());
         let request = answered(&ServerRef::from_pid(other), "no reply");
-        let response = request.receive_response(patience());
+        let response = request.receive_response(test_timeout());
         assert!(matches!(response, Some(Err(CallError::WrongServer { .. }))), "{response:?}");
     }
 
@@ -138,7 +127,7 @@ mod send_request {
     fn can_be_to_oneself_and_is_then_answered_by_a_message() {
         #[derive(Debug)]
         struct Introvert {
-            witness: Pid,
+            observer: Pid,
             question: RequestId<u8>,
         }
 
@@ -148,14 +137,14 @@ mod send_request {
         impl GenServer for Introvert {
             type Args = Pid;
 
-            fn init(witness: Pid) -> InitResult<Introvert> {
+            fn init(observer: Pid) -> InitResult<Introvert> {
                 let itself = ServerRef::<Introvert>::from_pid(process::self_pid());
-                ready(Introvert { witness, question: itself.send_request(Question) })
+                ready(Introvert { observer, question: itself.send_request(Question) })
             }
 
             fn handle_info(&mut self, message: Message) -> CastResult<Introvert> {
                 let response = self.question.check_response(message);
-                process::send(self.witness, response.unwrap());
+                process::send(self.observer, response.unwrap());
                 noreply()
             }
         }
@@ -175,9 +164,9 @@ mod send_request {
     /// Replaces the server of `name` by a new one `times` times.
     fn replace(name: &str, times: usize) {
         for _ in 0..times {
-            let init = script(|| ready(Puppet::default()));
-            let server = Puppet::start_with(init, StartOptions::new().name(name)).unwrap();
-            server.answers();
+            let init = init_with(|| ready(Scripted::default()));
+            let server = Scripted::start_with(init, StartOptions::new().name(name)).unwrap();
+            server.assert_answers();
             server.stop().unwrap();
         }
     }
@@ -186,7 +175,7 @@ mod send_request {
     fn by_name_is_answered_with_no_process_only_if_it_is_not_handled() {
         in_process(|| {
             let name = "requests::send_request::replaced";
-            let server = ServerRef::<Puppet>::named(name);
+            let server = ServerRef::<Scripted>::named(name);
             let over = Arc::new(AtomicBool::new(false));
             let says_so = Arc::clone(&over);
             let (_, replacer) = process::spawn_monitor(move || {
@@ -196,11 +185,11 @@ mod send_request {
             .unwrap();
             while !over.load(Ordering::Relaxed) {
                 let (handled, handles) = mpsc::channel();
-                let request = server.send_request(ask(move |_, _| {
+                let request = server.send_request(call_message(move |_, _| {
                     handled.send(()).unwrap();
                     reply(())
                 }));
-                match request.receive_response(patience()).expect("a response") {
+                match request.receive_response(test_timeout()).expect("a response") {
                     Ok(()) => assert_eq!(handles.recv(), Ok(())),
                     // Waits until the request was dropped.
                     Err(CallError::NoProc) => assert_eq!(handles.recv(), Err(mpsc::RecvError)),
@@ -217,10 +206,10 @@ mod send_request {
     #[test]
     fn to_many_servers_at_once_waits_for_them_together() {
         in_process(|| {
-            let servers: Vec<_> = (0..5).map(|_| puppet()).collect();
+            let servers: Vec<_> = (0..5).map(|_| scripted()).collect();
             let requests: Vec<_> = servers.iter().map(|it| answered(it, "a reply")).collect();
             for request in requests {
-                assert_eq!(request.receive_response(patience()), Some(Ok("a reply")));
+                assert_eq!(request.receive_response(test_timeout()), Some(Ok("a reply")));
             }
             assert_nothing_left(&servers.iter().collect::<Vec<_>>());
         });
@@ -234,7 +223,7 @@ mod wait_response {
     #[test]
     fn that_times_out_can_be_repeated() {
         in_process(|| {
-            let server = puppet();
+            let server = scripted();
             let mut request = deferred(&server);
             let since = Instant::now();
             assert_eq!(request.wait_response(SHORT), None);
@@ -252,15 +241,15 @@ mod wait_response {
     #[test]
     fn gives_a_response_once_and_does_not_wait_for_another() {
         in_process(|| {
-            let server = puppet();
+            let server = scripted();
             let mut request = answered(&server, "a reply");
-            assert_eq!(request.wait_response(patience()), Some(Ok("a reply")));
+            assert_eq!(request.wait_response(test_timeout()), Some(Ok("a reply")));
             let (long, since) = (Duration::from_secs(3), Instant::now());
             assert_eq!(request.wait_response(long), None);
             assert!(since.elapsed() < long, "it has waited for what cannot come");
 
-            let mut request = answered(&dead(), "no reply");
-            assert_eq!(request.wait_response(patience()), Some(Err(CallError::NoProc)));
+            let mut request = answered(&dead_server(), "no reply");
+            assert_eq!(request.wait_response(test_timeout()), Some(Err(CallError::NoProc)));
             assert_eq!(request.wait_response(Duration::ZERO), None);
             drop(request);
             assert_nothing_left(&[&server]);
@@ -270,9 +259,9 @@ mod wait_response {
     #[test]
     fn takes_what_has_come_even_if_there_is_no_time() {
         in_process(|| {
-            let server = puppet();
+            let server = scripted();
             let mut request = answered(&server, "a reply");
-            server.answers();
+            server.assert_answers();
             assert_eq!(request.wait_response(Duration::ZERO), Some(Ok("a reply")));
             assert_nothing_left(&[&server]);
         });
@@ -281,11 +270,11 @@ mod wait_response {
     #[test]
     fn leaves_other_messages_where_they_are() {
         in_process(|| {
-            let (me, server) = (process::self_pid(), puppet());
+            let (me, server) = (process::self_pid(), scripted());
             process::send(me, "before");
             let mut request = answered(&server, "a reply");
             process::send(me, "between");
-            assert_eq!(request.wait_response(patience()), Some(Ok("a reply")));
+            assert_eq!(request.wait_response(test_timeout()), Some(Ok("a reply")));
             assert_eq!(expect::<&str>(), "before");
             assert_eq!(expect::<&str>(), "between");
             assert_nothing_left(&[&server]);
@@ -295,11 +284,11 @@ mod wait_response {
     #[test]
     fn finds_its_own_among_several() {
         in_process(|| {
-            let server = puppet();
+            let server = scripted();
             let first = answered(&server, "the first");
             let second = answered(&server, "the second");
-            assert_eq!(second.receive_response(patience()), Some(Ok("the second")));
-            assert_eq!(first.receive_response(patience()), Some(Ok("the first")));
+            assert_eq!(second.receive_response(test_timeout()), Some(Ok("the second")));
+            assert_eq!(first.receive_response(test_timeout()), Some(Ok("the first")));
             assert_nothing_left(&[&server]);
         });
     }
@@ -330,8 +319,8 @@ mod a_killed_thread {
     }
 
     /// A request that nobody answers.
-    fn silent(server: &ServerRef<Puppet>) -> RequestId<u8> {
-        server.send_request(ask(|_, caller| {
+    fn silent(server: &ServerRef<Scripted>) -> RequestId<u8> {
+        server.send_request(call_message(|_, caller| {
             _ = caller.defer();
             noreply()
         }))
@@ -339,7 +328,7 @@ mod a_killed_thread {
 
     #[test]
     fn is_told_so_as_the_response() {
-        let server = puppet();
+        let server = scripted();
         for timeout in [Duration::ZERO, FOREVER] {
             let responses = killed_between(
                 || silent(&server),
@@ -356,7 +345,7 @@ mod a_killed_thread {
 
     #[test]
     fn is_told_so_as_the_response_of_each_request_of_a_collection() {
-        let server = puppet();
+        let server = scripted();
         let prepare = || {
             let mut requests = RequestIds::new();
             for label in ["first", "second", "third"] {
@@ -377,7 +366,7 @@ mod a_killed_thread {
 
     #[test]
     fn is_told_so_while_it_waits() {
-        let (server, me) = (puppet(), process::self_pid());
+        let (server, me) = (scripted(), process::self_pid());
         for round in 0..rounds(500) {
             thread::scope(|scope| {
                 let thread = scope.spawn(|| {
@@ -386,7 +375,7 @@ mod a_killed_thread {
                     request.wait_response(FOREVER)
                 });
                 let pid = expect::<Pid>();
-                dither(round);
+                delay_by(round);
                 process::exit(pid, ExitReason::Kill);
                 let response = thread.join().expect("the thread has panicked");
                 assert_eq!(response, Some(Err(CallError::CallerEnded)));
@@ -402,7 +391,7 @@ mod receive_response {
     #[test]
     fn that_times_out_abandons_the_request() {
         in_process(|| {
-            let server = puppet();
+            let server = scripted();
             let request = deferred(&server);
             assert_eq!(request.receive_response(SHORT), None);
             reply_to().reply("too late");
@@ -413,12 +402,12 @@ mod receive_response {
     #[test]
     fn is_not_needed_to_abandon_a_request() {
         in_process(|| {
-            let server = puppet();
+            let server = scripted();
             drop(answered(&server, "on its way"));
             let request = answered(&server, "arrived");
-            server.answers();
+            server.assert_answers();
             drop(request);
-            drop(answered(&dead(), "no reply"));
+            drop(answered(&dead_server(), "no reply"));
             let ends = answered(&server, "a reply");
             assert_eq!(server.stop(), Ok(()));
             drop(ends);
@@ -435,9 +424,9 @@ mod check_response {
     #[test]
     fn takes_the_response_out_of_its_own_message_only() {
         in_process(|| {
-            let server = puppet();
+            let server = scripted();
             let mut first = answered(&server, "the first");
-            let mut second = server.send_request(ask::<&str>(|_, _| stop(reason())));
+            let mut second = server.send_request(call_message::<&str>(|_, _| stop(reason())));
             process::send(process::self_pid(), 7_u8);
 
             let message = first.check_response(Message::new("unrelated")).unwrap_err();
@@ -459,8 +448,8 @@ mod check_response {
     #[test]
     fn is_not_taken_in_by_the_response_to_a_request_of_another_type() {
         in_process(|| {
-            let server = puppet();
-            let mut numeric = server.send_request(ask(|_, _| reply(7)));
+            let server = scripted();
+            let mut numeric = server.send_request(call_message(|_, _| reply(7)));
             let mut textual = answered(&server, "a text");
             let message = textual.check_response(process::receive()).unwrap_err();
             assert_eq!(numeric.check_response(message).unwrap(), Ok(7));
@@ -486,7 +475,7 @@ mod a_collection {
     // OTP: gen_server_SUITE:send_request_receive_reqid_collection
     #[test]
     fn has_a_size_and_its_requests_with_their_labels() {
-        let server = puppet();
+        let server = scripted();
         let mut requests = Requests::new();
         assert!(requests.is_empty());
         let first = answered(&server, "the first");
@@ -503,9 +492,9 @@ mod a_collection {
 
     #[test]
     fn does_not_take_a_request_whose_response_was_taken() {
-        let server = puppet();
+        let server = scripted();
         let mut request = answered(&server, "a reply");
-        assert_eq!(request.wait_response(patience()), Some(Ok("a reply")));
+        assert_eq!(request.wait_response(test_timeout()), Some(Ok("a reply")));
         let mut requests = Requests::new();
         requests.add(request, 1);
         assert!(requests.is_empty());
@@ -518,17 +507,17 @@ mod a_collection {
     fn gives_responses_in_the_order_of_their_arrival_each_once() {
         for wait in WAYS {
             in_process(move || {
-                let server = puppet();
+                let server = scripted();
                 let mut requests = Requests::new();
                 for label in 0..3 {
                     requests.add(deferred(&server), label);
                 }
                 let [first, second, third] = [reply_to(), reply_to(), reply_to()];
                 third.reply("the third");
-                assert_eq!(wait(&mut requests, patience()), of("the third", 2));
+                assert_eq!(wait(&mut requests, test_timeout()), of("the third", 2));
                 first.reply("the first");
                 second.reply("the second");
-                assert_eq!(wait(&mut requests, patience()), of("the first", 0));
+                assert_eq!(wait(&mut requests, test_timeout()), of("the first", 0));
                 assert_eq!(requests.len(), 1);
                 assert_eq!(wait(&mut requests, Duration::MAX), of("the second", 1));
                 assert_eq!(wait(&mut requests, Duration::MAX), Response::NoRequest);
@@ -549,7 +538,7 @@ mod a_collection {
     #[test]
     fn stays_when_a_wait_for_it_times_out() {
         in_process(|| {
-            let server = puppet();
+            let server = scripted();
             let mut requests = Requests::new();
             requests.add(deferred(&server), 1);
             requests.add(deferred(&server), 2);
@@ -559,7 +548,7 @@ mod a_collection {
             assert_eq!(requests.len(), 2);
             for (text, label) in [("the first", 1), ("the second", 2)] {
                 reply_to().reply(text);
-                assert_eq!(requests.wait_response(patience()), of(text, label));
+                assert_eq!(requests.wait_response(test_timeout()), of(text, label));
             }
             assert_nothing_left(&[&server]);
         });
@@ -569,7 +558,7 @@ mod a_collection {
     #[test]
     fn is_abandoned_when_its_receiving_times_out() {
         in_process(|| {
-            let server = puppet();
+            let server = scripted();
             let mut requests = Requests::new();
             requests.add(deferred(&server), 1);
             requests.add(deferred(&server), 2);
@@ -586,10 +575,10 @@ mod a_collection {
     #[test]
     fn is_abandoned_when_it_is_dropped() {
         in_process(|| {
-            let server = puppet();
+            let server = scripted();
             let mut requests = Requests::new();
             requests.add(answered(&server, "arrived"), 1);
-            server.answers();
+            server.assert_answers();
             requests.add(deferred(&server), 2);
             drop(requests);
             reply_to().reply("too late");
@@ -602,9 +591,9 @@ mod a_collection {
     fn tells_of_a_server_that_ends_by_its_label_and_the_others_reply() {
         for wait in WAYS {
             in_process(move || {
-                let (mortal, other) = (puppet(), puppet());
-                mortal.tell(|it| {
-                    it.witness = None;
+                let (mortal, other) = (scripted(), scripted());
+                mortal.cast_with(|it| {
+                    it.observer = None;
                     noreply()
                 });
                 let mut requests = Requests::new();
@@ -613,18 +602,18 @@ mod a_collection {
                 requests.add(answered(&nobody(), "no reply"), 3);
                 let [to_first, to_second] = [reply_to(), reply_to()];
                 let absent = Response::Of(Err(CallError::NoProc), 3);
-                assert_eq!(wait(&mut requests, patience()), absent);
+                assert_eq!(wait(&mut requests, test_timeout()), absent);
 
-                mortal.tell(|_| stop(reason()));
+                mortal.cast_with(|_| stop(reason()));
                 let ended = Response::Of(Err(CallError::Down(reason())), 2);
-                assert_eq!(wait(&mut requests, patience()), ended);
+                assert_eq!(wait(&mut requests, test_timeout()), ended);
 
                 // Which of them is whose depends on the servers.
                 for to in [to_first, to_second] {
                     to.reply("a reply");
                 }
-                assert_eq!(wait(&mut requests, patience()), of("a reply", 1));
-                assert_eq!(wait(&mut requests, patience()), Response::NoRequest);
+                assert_eq!(wait(&mut requests, test_timeout()), of("a reply", 1));
+                assert_eq!(wait(&mut requests, test_timeout()), Response::NoRequest);
                 assert_nothing_left(&[&other]);
             });
         }
@@ -634,10 +623,10 @@ mod a_collection {
     #[test]
     fn looks_at_what_has_come_if_there_is_no_time() {
         in_process(|| {
-            let server = puppet();
+            let server = scripted();
             let mut requests = Requests::new();
             requests.add(answered(&server, "a reply"), 1);
-            server.answers();
+            server.assert_answers();
             assert_eq!(requests.wait_response(Duration::ZERO), of("a reply", 1));
             requests.add(deferred(&server), 2);
             assert_eq!(requests.wait_response(Duration::ZERO), Response::TimedOut);
@@ -648,7 +637,7 @@ mod a_collection {
     #[test]
     fn takes_the_responses_of_its_own_out_of_messages() {
         in_process(|| {
-            let server = puppet();
+            let server = scripted();
             let mut requests = Requests::new();
             let message = requests.check_response(Message::new("unrelated")).unwrap_err();
             assert_eq!(message.downcast::<&str>().unwrap(), "unrelated");
@@ -677,14 +666,14 @@ mod a_collection {
     #[test]
     fn leaves_other_messages_where_they_are() {
         in_process(|| {
-            let (me, server) = (process::self_pid(), puppet());
+            let (me, server) = (process::self_pid(), scripted());
             let mut requests = Requests::new();
             process::send(me, "before");
             requests.add(answered(&server, "a reply"), 1);
             process::send(me, "between");
-            let call = server.ask(|_, _| reply("a call"));
+            let call = server.call_with(|_, _| reply("a call"));
             assert_eq!(call, Ok("a call"));
-            assert_eq!(requests.wait_response(patience()), of("a reply", 1));
+            assert_eq!(requests.wait_response(test_timeout()), of("a reply", 1));
             assert_eq!(expect::<&str>(), "before");
             assert_eq!(expect::<&str>(), "between");
             assert_nothing_left(&[&server]);

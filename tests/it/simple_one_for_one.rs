@@ -13,107 +13,109 @@ use procession::supervisor::{
     SupervisorError, SupervisorRef,
 };
 
-use crate::kid::*;
-use crate::support::*;
+use crate::support::child::{
+    ObservedChild, child, end_child, end_child_and_wait, expect_ended, expect_started, failure,
+};
+use crate::support::processes::idle;
+use crate::support::supervision::HOUR;
+use crate::support::wait::{down_reason, exit_and_wait, expect};
 
-type Kids = SimpleRef<ServerRef<Kid>, (&'static str, Pid)>;
+type Simple = SimpleRef<ServerRef<ObservedChild>, (&'static str, Pid)>;
 
-const HOUR: Duration = Duration::from_secs(3600);
-
-fn patient(restart: Restart) -> Kids {
-    let template = Kid::child_template().restart(restart);
+fn start_simple(restart: Restart) -> Simple {
+    let template = ObservedChild::child_template().restart(restart);
     Supervisor::simple_one_for_one(template).intensity(1_000_000, HOUR).start_link().unwrap()
 }
 
 #[track_caller]
-fn add(kids: &Kids, name: &'static str) -> Pid {
-    let child = kids.start_child((name, process::self_pid())).unwrap();
-    assert_eq!(started(name), child.pid().unwrap());
+fn add(supervisor: &Simple, name: &'static str) -> Pid {
+    let child = supervisor.start_child((name, process::self_pid())).unwrap();
+    assert_eq!(expect_started(name), child.pid().unwrap());
     child.pid().unwrap()
 }
 
 #[track_caller]
-fn stop(kids: &Kids) {
-    let monitor = process::monitor(kids);
-    assert_eq!(kids.stop(), Ok(()));
+fn stop(supervisor: &Simple) {
+    let monitor = process::monitor(supervisor);
+    assert_eq!(supervisor.stop(), Ok(()));
     assert_eq!(down_reason(monitor), ExitReason::Normal);
 }
 
-fn running(kids: &Kids) -> BTreeSet<Pid> {
-    kids.which_children().unwrap().iter().filter_map(|child| child.state.pid()).collect()
+fn running(supervisor: &Simple) -> BTreeSet<Pid> {
+    supervisor.which_children().unwrap().iter().filter_map(|child| child.state.pid()).collect()
 }
 
 // OTP: supervisor_SUITE:simple_one_for_one_extra
 #[test]
 fn a_child_that_fails_is_started_again_with_its_own_arguments() {
-    let kids = patient(Restart::Transient);
-    let (ernie, bert) = (add(&kids, "ernie"), add(&kids, "bert"));
-    end_and_wait(bert, failure());
-    let again = started("bert");
+    let supervisor = start_simple(Restart::Transient);
+    let (ernie, bert) = (add(&supervisor, "ernie"), add(&supervisor, "bert"));
+    end_child_and_wait(bert, failure());
+    let again = expect_started("bert");
     assert_ne!(again, bert);
-    assert_eq!(running(&kids), BTreeSet::from([ernie, again]));
-    stop(&kids);
+    assert_eq!(running(&supervisor), BTreeSet::from([ernie, again]));
+    stop(&supervisor);
 }
 
 // OTP: supervisor_SUITE:child_adm_simple
 #[test]
 fn a_child_is_stopped_by_its_pid_and_forgotten() {
-    let kids = patient(Restart::Permanent);
-    let (ernie, bert) = (add(&kids, "ernie"), add(&kids, "bert"));
-    assert_eq!(kids.terminate_child(ernie), Ok(()));
-    assert_eq!(stopped("ernie"), ExitReason::Shutdown);
-    assert_eq!(running(&kids), BTreeSet::from([bert]));
-    stop(&kids);
+    let supervisor = start_simple(Restart::Permanent);
+    let (ernie, bert) = (add(&supervisor, "ernie"), add(&supervisor, "bert"));
+    assert_eq!(supervisor.terminate_child(ernie), Ok(()));
+    assert_eq!(expect_ended("ernie"), ExitReason::Shutdown);
+    assert_eq!(running(&supervisor), BTreeSet::from([bert]));
+    stop(&supervisor);
 }
 
 // OTP: find_child of supervisor; run
 #[test]
 fn what_has_ended_counts_as_stopped_and_what_lives_and_is_no_child_is_not_found() {
-    let kids = patient(Restart::Temporary);
-    let (ernie, bert) = (add(&kids, "ernie"), add(&kids, "bert"));
-    assert_eq!(kids.terminate_child(ernie), Ok(()));
-    end_and_wait(bert, ExitReason::Normal);
+    let supervisor = start_simple(Restart::Temporary);
+    let (ernie, bert) = (add(&supervisor, "ernie"), add(&supervisor, "bert"));
+    assert_eq!(supervisor.terminate_child(ernie), Ok(()));
+    end_child_and_wait(bert, ExitReason::Normal);
     let stranger = idle();
-    let policy = kids.get_child_spec(add(&kids, "oscar")).unwrap();
-    assert_eq!(kids.terminate_child(stranger), Err(SupervisorError::NotFound));
-    assert_eq!(kids.get_child_spec(stranger), Err(SupervisorError::NotFound));
+    let policy = supervisor.get_child_spec(add(&supervisor, "oscar")).unwrap();
+    assert_eq!(supervisor.terminate_child(stranger), Err(SupervisorError::NotFound));
+    assert_eq!(supervisor.get_child_spec(stranger), Err(SupervisorError::NotFound));
     assert!(process::is_alive(stranger));
     exit_and_wait(stranger, ExitReason::Shutdown);
     for gone in [ernie, bert, stranger] {
-        assert_eq!(kids.terminate_child(gone), Ok(()));
-        assert_eq!(kids.get_child_spec(gone).as_ref(), Ok(&policy));
+        assert_eq!(supervisor.terminate_child(gone), Ok(()));
+        assert_eq!(supervisor.get_child_spec(gone).as_ref(), Ok(&policy));
     }
-    stop(&kids);
+    stop(&supervisor);
 }
 
 // OTP: supervisor_SUITE:count_children, child_adm_simple
 #[test]
 fn the_children_are_of_one_spec_however_many_there_are() {
-    let kids = patient(Restart::Temporary);
-    assert_eq!(kids.count_children().unwrap().specs, 1);
-    let pids: Vec<Pid> = (0..20).map(|_| add(&kids, "kid")).collect();
-    let counts = kids.count_children().unwrap();
+    let supervisor = start_simple(Restart::Temporary);
+    assert_eq!(supervisor.count_children().unwrap().specs, 1);
+    let pids: Vec<Pid> = (0..20).map(|_| add(&supervisor, "child")).collect();
+    let counts = supervisor.count_children().unwrap();
     assert_eq!((counts.specs, counts.active, counts.workers, counts.supervisors), (1, 20, 20, 0));
-    pids.iter().for_each(|pid| end_and_wait(*pid, ExitReason::Normal));
-    let counts = kids.count_children().unwrap();
+    pids.iter().for_each(|pid| end_child_and_wait(*pid, ExitReason::Normal));
+    let counts = supervisor.count_children().unwrap();
     assert_eq!((counts.specs, counts.active, counts.workers), (1, 0, 0));
-    stop(&kids);
+    stop(&supervisor);
 }
 
 // OTP: supervisor_SUITE:sup_start_map_simple
 #[test]
 fn the_template_is_what_is_said_of_each_child() {
-    let kids = patient(Restart::Transient);
-    let (ernie, bert) = (add(&kids, "ernie"), add(&kids, "bert"));
-    let policy = kids.get_child_spec(ernie).unwrap();
+    let supervisor = start_simple(Restart::Transient);
+    let (ernie, bert) = (add(&supervisor, "ernie"), add(&supervisor, "bert"));
+    let policy = supervisor.get_child_spec(ernie).unwrap();
     assert_eq!(
         (policy.restart, policy.shutdown),
         (Restart::Transient, Shutdown::Timeout(Duration::from_secs(5)),)
     );
-    assert_eq!(kids.get_child_spec(bert), Ok(policy));
+    assert_eq!(supervisor.get_child_spec(bert), Ok(policy));
     let nobody = process::self_pid();
-    assert_eq!(kids.get_child_spec(nobody), Err(SupervisorError::NotFound));
-    stop(&kids);
+    assert_eq!(supervisor.get_child_spec(nobody), Err(SupervisorError::NotFound));
+    stop(&supervisor);
 }
 
 // OTP: supervisor_SUITE:sup_start_child_returns_error_simple
@@ -151,23 +153,23 @@ fn a_child_that_chooses_not_to_start_again_is_forgotten() {
     let starts = Arc::new(AtomicUsize::new(0));
     let template =
         ChildSpec::template("once", move |args| match starts.fetch_add(1, Ordering::SeqCst) {
-            0 => Kid::start_link(args),
+            0 => ObservedChild::start_link(args),
             _ => Err(StartError::Ignored),
         });
-    let kids: Kids = Supervisor::simple_one_for_one(template).start_link().unwrap();
-    let pid = add(&kids, "once");
-    end_and_wait(pid, failure());
-    assert_eq!(kids.which_children(), Ok(vec![]));
-    stop(&kids);
+    let supervisor: Simple = Supervisor::simple_one_for_one(template).start_link().unwrap();
+    let pid = add(&supervisor, "once");
+    end_child_and_wait(pid, failure());
+    assert_eq!(supervisor.which_children(), Ok(vec![]));
+    stop(&supervisor);
 }
 
 // OTP: supervisor_SUITE:sup_stop_brutal_kill_dynamic
 #[test]
 fn a_stop_kills_children_that_are_to_be_killed() {
-    let template = Kid::child_template().shutdown(Shutdown::BrutalKill);
-    let kids = Supervisor::simple_one_for_one(template).start_link().unwrap();
-    let monitors: Vec<_> = (0..10).map(|_| process::monitor(add(&kids, "kid"))).collect();
-    stop(&kids);
+    let template = ObservedChild::child_template().shutdown(Shutdown::BrutalKill);
+    let supervisor = Supervisor::simple_one_for_one(template).start_link().unwrap();
+    let monitors: Vec<_> = (0..10).map(|_| process::monitor(add(&supervisor, "child"))).collect();
+    stop(&supervisor);
     for monitor in monitors {
         assert_eq!(down_reason(monitor), ExitReason::Killed);
     }
@@ -203,12 +205,21 @@ mod children_that_are_significant {
     fn are_refused_if_their_ends_are_of_no_consequence() {
         use AutoShutdown::{AllSignificant, AnySignificant, Never};
         let cases = [
-            (Never, Restart::Temporary, SpecError::SignificantWithoutAutoShutdown("kid".into())),
-            (AnySignificant, Restart::Permanent, SpecError::SignificantAndPermanent("kid".into())),
-            (AllSignificant, Restart::Permanent, SpecError::SignificantAndPermanent("kid".into())),
+            (Never, Restart::Temporary, SpecError::SignificantWithoutAutoShutdown("child".into())),
+            (
+                AnySignificant,
+                Restart::Permanent,
+                SpecError::SignificantAndPermanent("child".into()),
+            ),
+            (
+                AllSignificant,
+                Restart::Permanent,
+                SpecError::SignificantAndPermanent("child".into()),
+            ),
         ];
         for (auto_shutdown, restart, expected) in cases {
-            let template = Kid::child_template().restart(restart).significant(true).id("kid");
+            let template =
+                ObservedChild::child_template().restart(restart).significant(true).id("child");
             let supervisor = Supervisor::simple_one_for_one(template).auto_shutdown(auto_shutdown);
             let error = supervisor.start_link().unwrap_err();
             let StartError::Failed(reason) = error else { panic!("{error}") };
@@ -225,26 +236,26 @@ mod children_that_are_significant {
         significant: bool,
         reason: ExitReason,
     ) -> (bool, bool) {
-        let template = Kid::child_template().restart(restart).significant(significant);
+        let template = ObservedChild::child_template().restart(restart).significant(significant);
         let supervisor = Supervisor::simple_one_for_one(template).auto_shutdown(auto_shutdown);
-        let kids = supervisor.intensity(1_000, HOUR).start_link().unwrap();
-        let monitor = process::monitor(&kids);
-        let (ernie, _) = (add(&kids, "ernie"), add(&kids, "bert"));
+        let supervisor = supervisor.intensity(1_000, HOUR).start_link().unwrap();
+        let monitor = process::monitor(&supervisor);
+        let (ernie, _) = (add(&supervisor, "ernie"), add(&supervisor, "bert"));
         let is_restarted = restart == Restart::Transient && reason == failure();
-        end_and_wait(ernie, reason);
+        end_child_and_wait(ernie, reason);
         if is_restarted {
-            started("ernie");
+            expect_started("ernie");
         }
-        let Ok(left) = kids.which_children() else {
+        let Ok(left) = supervisor.which_children() else {
             assert_eq!(down_reason(monitor), ExitReason::Shutdown);
             return (false, false);
         };
         for child in left {
-            end_and_wait(child.state.pid().unwrap(), ExitReason::Normal);
+            end_child_and_wait(child.state.pid().unwrap(), ExitReason::Normal);
         }
-        if kids.which_children().is_ok() {
+        if supervisor.which_children().is_ok() {
             process::demonitor_flush(monitor);
-            stop(&kids);
+            stop(&supervisor);
             return (true, true);
         }
         assert_eq!(down_reason(monitor), ExitReason::Shutdown);
@@ -275,12 +286,13 @@ mod children_that_are_significant {
     #[test]
     fn do_not_if_they_are_stopped() {
         for auto_shutdown in [AutoShutdown::AnySignificant, AutoShutdown::AllSignificant] {
-            let template = Kid::child_template().restart(Restart::Transient).significant(true);
+            let template =
+                ObservedChild::child_template().restart(Restart::Transient).significant(true);
             let supervisor = Supervisor::simple_one_for_one(template).auto_shutdown(auto_shutdown);
-            let kids = supervisor.start_link().unwrap();
-            assert_eq!(kids.terminate_child(add(&kids, "kid")), Ok(()));
-            assert_eq!(kids.which_children(), Ok(vec![]));
-            stop(&kids);
+            let supervisor = supervisor.start_link().unwrap();
+            assert_eq!(supervisor.terminate_child(add(&supervisor, "child")), Ok(()));
+            assert_eq!(supervisor.which_children(), Ok(vec![]));
+            stop(&supervisor);
         }
     }
 
@@ -290,26 +302,26 @@ mod children_that_are_significant {
         let (is_to_fail, me) = (Arc::clone(&fails), process::self_pid());
         let start = move |args| {
             if !is_to_fail.load(Ordering::SeqCst) {
-                return Kid::start_link(args);
+                return ObservedChild::start_link(args);
             }
             process::send(me, "fails");
             Err(StartError::Failed(failure()))
         };
         let template =
-            ChildSpec::template("kid", start).restart(Restart::Transient).significant(true);
-        let kids: Kids = Supervisor::simple_one_for_one(template)
+            ChildSpec::template("child", start).restart(Restart::Transient).significant(true);
+        let supervisor: Simple = Supervisor::simple_one_for_one(template)
             .auto_shutdown(AutoShutdown::AllSignificant)
             .intensity(1_000_000, HOUR)
             .start_link()
             .unwrap();
-        let monitor = process::monitor(&kids);
-        let (ernie, bert) = (add(&kids, "ernie"), add(&kids, "bert"));
+        let monitor = process::monitor(&supervisor);
+        let (ernie, bert) = (add(&supervisor, "ernie"), add(&supervisor, "bert"));
         fails.store(true, Ordering::SeqCst);
-        end(ernie, failure());
+        end_child(ernie, failure());
         assert_eq!(expect::<&str>(), "fails");
-        end_and_wait(bert, ExitReason::Normal);
+        end_child_and_wait(bert, ExitReason::Normal);
         fails.store(false, Ordering::SeqCst);
-        end(started("ernie"), ExitReason::Normal);
+        end_child(expect_started("ernie"), ExitReason::Normal);
         assert_eq!(down_reason(monitor), ExitReason::Shutdown);
     }
 
@@ -320,41 +332,42 @@ mod children_that_are_significant {
             let is_first = AtomicBool::new(true);
             let start = move |args| {
                 let is_first = is_first.swap(false, Ordering::SeqCst);
-                if is_first { Kid::start_link(args) } else { Err(StartError::Ignored) }
+                if is_first { ObservedChild::start_link(args) } else { Err(StartError::Ignored) }
             };
             let template =
-                ChildSpec::template("kid", start).restart(Restart::Transient).significant(true);
+                ChildSpec::template("child", start).restart(Restart::Transient).significant(true);
             let supervisor = Supervisor::simple_one_for_one(template).auto_shutdown(auto_shutdown);
-            let kids: Kids = supervisor.start_link().unwrap();
-            end_and_wait(add(&kids, "kid"), failure());
-            assert_eq!(kids.which_children(), Ok(vec![]));
-            stop(&kids);
+            let supervisor: Simple = supervisor.start_link().unwrap();
+            end_child_and_wait(add(&supervisor, "child"), failure());
+            assert_eq!(supervisor.which_children(), Ok(vec![]));
+            stop(&supervisor);
         }
     }
 }
 
 #[test]
 fn too_many_restarts_end_it() {
-    let template = Kid::child_template();
-    let kids = Supervisor::simple_one_for_one(template).start_link().unwrap();
-    let monitor = process::monitor(&kids);
-    end(add(&kids, "kid"), failure());
-    end(started("kid"), failure());
+    let template = ObservedChild::child_template();
+    let supervisor = Supervisor::simple_one_for_one(template).start_link().unwrap();
+    let monitor = process::monitor(&supervisor);
+    end_child(add(&supervisor, "child"), failure());
+    end_child(expect_started("child"), failure());
     assert_eq!(down_reason(monitor), ExitReason::Shutdown);
 }
 
 #[test]
 fn it_runs_under_a_supervisor_and_starts_empty_again() {
-    let inner = Supervisor::simple_one_for_one(Kid::child_template()).child_spec("kids");
+    let inner =
+        Supervisor::simple_one_for_one(ObservedChild::child_template()).child_spec("children");
     let top = Supervisor::one_for_one().start_link().unwrap();
-    let kids = top.start_child(inner).unwrap();
-    let kid = process::monitor(add(&kids, "kid"));
-    let gone = process::monitor(&kids);
-    process::exit(kids.pid().unwrap(), ExitReason::Kill);
+    let supervisor = top.start_child(inner).unwrap();
+    let child = process::monitor(add(&supervisor, "child"));
+    let gone = process::monitor(&supervisor);
+    process::exit(supervisor.pid().unwrap(), ExitReason::Kill);
     assert_eq!(down_reason(gone), ExitReason::Killed);
-    assert_eq!(down_reason(kid), ExitReason::Killed);
+    assert_eq!(down_reason(child), ExitReason::Killed);
     let again = top.which_children().unwrap().remove(0).state.pid().unwrap();
-    assert_eq!(Kids::from_pid(again).which_children(), Ok(vec![]));
+    assert_eq!(Simple::from_pid(again).which_children(), Ok(vec![]));
     top.stop().unwrap();
 }
 
@@ -374,35 +387,35 @@ mod a_supervisor_of_another_kind {
     // OTP: supervisor_SUITE:child_adm_simple
     #[test]
     fn is_not_asked_by_id() {
-        let kids = patient(Restart::Permanent);
-        let wrong = SupervisorRef::from_pid(kids.pid().unwrap());
-        is_refused(wrong.terminate_child("kid"), "SimpleOneForOne");
-        is_refused(wrong.restart_child("kid"), "SimpleOneForOne");
-        is_refused(wrong.delete_child("kid"), "SimpleOneForOne");
-        is_refused(wrong.get_child_spec("kid"), "SimpleOneForOne");
-        is_refused(wrong.start_child(kid("kid")), "SimpleOneForOne");
-        let wrong = DynamicSupervisorRef::from_pid(kids.pid().unwrap());
-        is_refused(wrong.start_child(kid("kid")), "SimpleOneForOne");
-        stop(&kids);
+        let supervisor = start_simple(Restart::Permanent);
+        let wrong = SupervisorRef::from_pid(supervisor.pid().unwrap());
+        is_refused(wrong.terminate_child("child"), "SimpleOneForOne");
+        is_refused(wrong.restart_child("child"), "SimpleOneForOne");
+        is_refused(wrong.delete_child("child"), "SimpleOneForOne");
+        is_refused(wrong.get_child_spec("child"), "SimpleOneForOne");
+        is_refused(wrong.start_child(child("child")), "SimpleOneForOne");
+        let wrong = DynamicSupervisorRef::from_pid(supervisor.pid().unwrap());
+        is_refused(wrong.start_child(child("child")), "SimpleOneForOne");
+        stop(&supervisor);
     }
 
     #[test]
     fn is_not_given_arguments_of_another_type() {
-        let kids = patient(Restart::Permanent);
-        let wrong = SimpleRef::<ServerRef<Kid>, u8>::from_pid(kids.pid().unwrap());
+        let supervisor = start_simple(Restart::Permanent);
+        let wrong = SimpleRef::<ServerRef<ObservedChild>, u8>::from_pid(supervisor.pid().unwrap());
         is_refused(wrong.start_child(3), "SimpleOneForOne");
-        assert_eq!(kids.which_children(), Ok(vec![]));
-        stop(&kids);
+        assert_eq!(supervisor.which_children(), Ok(vec![]));
+        stop(&supervisor);
     }
 
     // OTP: supervisor_SUITE:child_adm
     #[test]
     fn does_not_stop_a_child_by_its_pid() {
-        let supervisor = Supervisor::one_for_one().child(kid("kid")).start_link().unwrap();
-        let pid = started("kid");
-        let wrong = Kids::from_pid(supervisor.pid().unwrap());
+        let supervisor = Supervisor::one_for_one().child(child("child")).start_link().unwrap();
+        let pid = expect_started("child");
+        let wrong = Simple::from_pid(supervisor.pid().unwrap());
         assert_eq!(wrong.terminate_child(pid), Err(SupervisorError::NotFound));
-        is_refused(wrong.start_child(("kid", process::self_pid())), "Supervisor");
+        is_refused(wrong.start_child(("child", process::self_pid())), "Supervisor");
         assert!(process::is_alive(pid));
         supervisor.stop().unwrap();
     }

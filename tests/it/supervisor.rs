@@ -12,50 +12,15 @@ use procession::supervisor::{
     Strategy, Supervise, Supervised, Supervisor, SupervisorError, SupervisorInit, SupervisorRef,
 };
 
-use crate::kid::*;
-use crate::supervising::expect_normal_exit;
-use crate::support::*;
-
-const HOUR: Duration = Duration::from_secs(3600);
-
-/// A supervisor that restarts as often as it takes.
-fn patient(strategy: Strategy) -> Supervisor {
-    Supervisor::new(strategy).intensity(1_000_000, HOUR)
-}
-
-/// Starts a supervisor with the children a, b and c, and returns them, too.
-#[track_caller]
-fn of_three(strategy: Strategy) -> (SupervisorRef, [Pid; 3]) {
-    let supervisor = patient(strategy).child(kid("a")).child(kid("b")).child(kid("c"));
-    let supervisor = supervisor.start_link().unwrap();
-    (supervisor, ["a", "b", "c"].map(started))
-}
-
-#[track_caller]
-fn stop(supervisor: &SupervisorRef) {
-    let pid = supervisor.pid().unwrap();
-    assert_eq!(supervisor.stop(), Ok(()));
-    expect_normal_exit(pid);
-}
-
-/// The reason of the supervisor's end, which is linked to the caller.
-#[track_caller]
-fn end_of(supervisor: &SupervisorRef) -> ExitReason {
-    let pid = supervisor.pid().unwrap();
-    receive! {
-        exit: Exit if exit.from == pid => exit.reason,
-        after patience() => panic!("the supervisor has not ended"),
-    }
-}
-
-/// A start that chooses not to.
-fn ignoring(id: &str) -> ChildSpec<Pid> {
-    ChildSpec::new(id, || Err(StartError::Ignored))
-}
-
-fn failing(id: &str) -> ChildSpec<Pid> {
-    ChildSpec::new(id, || Err(StartError::Failed(failure())))
-}
+use crate::support::child::{
+    ObservedChild, child, child_events, child_state, end_child, end_child_and_wait, expect_ended,
+    expect_started, failure,
+};
+use crate::support::processes::{idle_body, in_process};
+use crate::support::supervision::{
+    HOUR, failing, ignoring, never_ending, start_with_three, stop_supervisor, unlimited_restarts,
+};
+use crate::support::wait::{assert_no_message, down_reason, expect, expect_exit, wait_for_exit};
 
 mod a_start {
     use super::*;
@@ -65,11 +30,12 @@ mod a_start {
     fn is_through_when_all_children_are_started_in_their_order() {
         in_process(|| {
             process::set_trap_exit(true);
-            let supervisor = patient(Strategy::OneForOne).child(kid("a")).child(kid("b"));
+            let supervisor =
+                unlimited_restarts(Strategy::OneForOne).child(child("a")).child(child("b"));
             let supervisor = supervisor.start_link().unwrap();
-            assert_eq!(story(), ["+a", "+b"]);
-            stop(&supervisor);
-            assert_eq!(story(), ["-b", "-a"]);
+            assert_eq!(child_events(), ["+a", "+b"]);
+            stop_supervisor(&supervisor);
+            assert_eq!(child_events(), ["-b", "-a"]);
             assert_no_message();
         });
     }
@@ -80,17 +46,17 @@ mod a_start {
         in_process(|| {
             process::set_trap_exit(true);
             let supervisor = Supervisor::one_for_all()
-                .child(kid("a"))
-                .child(kid("b"))
+                .child(child("a"))
+                .child(child("b"))
                 .child(failing("bad"))
-                .child(kid("never"));
+                .child(child("never"));
             let error = supervisor.start_link().unwrap_err();
             let StartError::Failed(ExitReason::ShutdownWith(detail)) = error else {
                 panic!("{error:?}")
             };
             let failed: &FailedToStart = detail.downcast_ref().unwrap();
             assert_eq!((failed.id.as_str(), &failed.reason), ("bad", &failure()));
-            assert_eq!(story(), ["+a", "+b", "-b", "-a"]);
+            assert_eq!(child_events(), ["+a", "+b", "-b", "-a"]);
             assert_no_message();
         });
     }
@@ -114,9 +80,9 @@ mod a_start {
             .child(ignoring("forgotten").restart(Restart::Temporary))
             .start_link()
             .unwrap();
-        assert_eq!(state_of(&supervisor, "kept"), Some(ChildState::Stopped));
-        assert_eq!(state_of(&supervisor, "forgotten"), None);
-        stop(&supervisor);
+        assert_eq!(child_state(&supervisor, "kept"), Some(ChildState::Stopped));
+        assert_eq!(child_state(&supervisor, "forgotten"), None);
+        stop_supervisor(&supervisor);
     }
 
     // OTP: supervisor_SUITE:sup_flags, child_specs
@@ -132,15 +98,15 @@ mod a_start {
         }
 
         let one = Supervisor::one_for_one;
-        let transient = |id| kid(id).restart(Restart::Transient).significant(true);
+        let transient = |id| child(id).restart(Restart::Transient).significant(true);
         check(one().intensity(1, Duration::ZERO), SpecError::ZeroPeriod);
-        check(one().child(kid("a")).child(kid("a")), SpecError::DuplicateId("a".to_owned()));
+        check(one().child(child("a")).child(child("a")), SpecError::DuplicateId("a".to_owned()));
         check(
             one().child(transient("a")),
             SpecError::SignificantWithoutAutoShutdown("a".to_owned()),
         );
         check(
-            one().auto_shutdown(AutoShutdown::AnySignificant).child(kid("a").significant(true)),
+            one().auto_shutdown(AutoShutdown::AnySignificant).child(child("a").significant(true)),
             SpecError::SignificantAndPermanent("a".to_owned()),
         );
         assert_eq!(one().intensity(0, HOUR).check(), Ok(()));
@@ -176,7 +142,7 @@ mod a_start {
             let supervisor = Described::start_link(Some("child")).unwrap();
             assert_eq!(supervisor.which_children().unwrap()[0].id, "child");
             assert!(supervisor.callback_module().unwrap().ends_with("a_start::Described"));
-            stop(&supervisor);
+            stop_supervisor(&supervisor);
         });
     }
 
@@ -189,7 +155,7 @@ mod a_start {
         assert!(matches!(again, Err(StartError::AlreadyStarted(pid)) if pid == holder));
         let named = SupervisorRef::named("supervisor::named");
         assert_eq!(named.count_children().unwrap().specs, 0);
-        stop(&supervisor);
+        stop_supervisor(&supervisor);
         assert_eq!(named.which_children(), Err(SupervisorError::Call(CallError::NoProc)));
     }
 }
@@ -197,7 +163,7 @@ mod a_start {
 // OTP: supervisor_SUITE:sup_start_map
 #[test]
 fn a_child_spec_has_the_defaults_of_otp() {
-    let worker = kid("a").policy();
+    let worker = child("a").policy();
     assert_eq!(worker.restart, Restart::Permanent);
     assert_eq!(worker.shutdown, Shutdown::Timeout(Duration::from_secs(5)));
     assert_eq!(worker.child_type, ChildType::Worker);
@@ -206,8 +172,8 @@ fn a_child_spec_has_the_defaults_of_otp() {
     assert_eq!(supervisor.child_type, ChildType::Supervisor);
     assert_eq!(supervisor.shutdown, Shutdown::Infinity);
 
-    let of_server = Kid::child_spec(("x", process::self_pid())).policy();
-    assert!(of_server.id.ends_with("kid::Kid"), "{of_server:?}");
+    let of_server = ObservedChild::child_spec(("x", process::self_pid())).policy();
+    assert!(of_server.id.ends_with("child::ObservedChild"), "{of_server:?}");
 }
 
 mod children {
@@ -216,27 +182,27 @@ mod children {
     // OTP: supervisor_SUITE:child_adm
     #[test]
     fn are_added_stopped_restarted_and_deleted() {
-        let supervisor = patient(Strategy::OneForOne).start_link().unwrap();
-        let child = supervisor.start_child(kid("a")).unwrap();
-        let pid = started("a");
-        assert_eq!(child.pid(), Some(pid));
-        let again = supervisor.start_child(kid("a")).unwrap_err();
+        let supervisor = unlimited_restarts(Strategy::OneForOne).start_link().unwrap();
+        let first = supervisor.start_child(child("a")).unwrap();
+        let pid = expect_started("a");
+        assert_eq!(first.pid(), Some(pid));
+        let again = supervisor.start_child(child("a")).unwrap_err();
         assert_eq!(again, SupervisorError::AlreadyStarted(pid));
         assert_eq!(supervisor.restart_child("a"), Err(SupervisorError::Running));
         assert_eq!(supervisor.delete_child("a"), Err(SupervisorError::Running));
 
         assert_eq!(supervisor.terminate_child("a"), Ok(()));
-        assert_eq!(stopped("a"), ExitReason::Shutdown);
+        assert_eq!(expect_ended("a"), ExitReason::Shutdown);
         assert!(!process::is_alive(pid));
         assert_eq!(supervisor.terminate_child("a"), Ok(()));
-        assert_eq!(state_of(&supervisor, "a"), Some(ChildState::Stopped));
-        let again = supervisor.start_child(kid("a")).unwrap_err();
+        assert_eq!(child_state(&supervisor, "a"), Some(ChildState::Stopped));
+        let again = supervisor.start_child(child("a")).unwrap_err();
         assert_eq!(again, SupervisorError::AlreadyPresent);
 
         let restarted = supervisor.restart_child("a").unwrap();
-        assert_eq!(started("a"), restarted);
+        assert_eq!(expect_started("a"), restarted);
         assert_eq!(supervisor.terminate_child("a"), Ok(()));
-        assert_eq!(supervisor.get_child_spec("a").unwrap(), kid("a").policy());
+        assert_eq!(supervisor.get_child_spec("a").unwrap(), child("a").policy());
         assert_eq!(supervisor.delete_child("a"), Ok(()));
         for outcome in [
             supervisor.delete_child("a"),
@@ -246,13 +212,13 @@ mod children {
         ] {
             assert_eq!(outcome, Err(SupervisorError::NotFound));
         }
-        stop(&supervisor);
+        stop_supervisor(&supervisor);
     }
 
     // OTP: supervisor_SUITE:sup_start_child_returns_error, already_started_outside_supervisor
     #[test]
     fn that_fail_to_start_are_not_added() {
-        let supervisor = patient(Strategy::OneForOne).start_link().unwrap();
+        let supervisor = unlimited_restarts(Strategy::OneForOne).start_link().unwrap();
         let me = process::self_pid();
         let taken = ChildSpec::<Pid>::new("taken", move || Err(StartError::AlreadyStarted(me)));
         let errors = [
@@ -266,28 +232,29 @@ mod children {
         }
         let ignored = supervisor.start_child(ignoring("kept")).unwrap_err();
         assert_eq!(ignored, SupervisorError::Ignored);
-        assert_eq!(state_of(&supervisor, "kept"), Some(ChildState::Stopped));
-        let significant = kid("b").restart(Restart::Temporary).significant(true);
+        assert_eq!(child_state(&supervisor, "kept"), Some(ChildState::Stopped));
+        let significant = child("b").restart(Restart::Temporary).significant(true);
         let error = SpecError::SignificantWithoutAutoShutdown("b".to_owned());
         assert_eq!(supervisor.start_child(significant).unwrap_err(), SupervisorError::Spec(error));
-        stop(&supervisor);
+        stop_supervisor(&supervisor);
     }
 
     // OTP: supervisor_SUITE:extra_return
     #[test]
     fn can_come_with_a_word() {
         let me = process::self_pid();
-        let supervisor = patient(Strategy::OneForOne).start_link().unwrap();
-        let spec = ChildSpec::new("a", move || Ok((Kid::start_link(("a", me))?, "a word")));
+        let supervisor = unlimited_restarts(Strategy::OneForOne).start_link().unwrap();
+        let spec =
+            ChildSpec::new("a", move || Ok((ObservedChild::start_link(("a", me))?, "a word")));
         let (child, word) = supervisor.start_child(spec).unwrap();
-        assert_eq!((child.pid(), word), (Some(started("a")), "a word"));
-        stop(&supervisor);
+        assert_eq!((child.pid(), word), (Some(expect_started("a")), "a word"));
+        stop_supervisor(&supervisor);
     }
 
     // OTP: supervisor_SUITE:count_children, child_adm
     #[test]
     fn are_listed_the_last_first_and_counted() {
-        let (supervisor, [a, _, c]) = of_three(Strategy::OneForOne);
+        let (supervisor, [a, _, c]) = start_with_three(Strategy::OneForOne);
         assert_eq!(supervisor.terminate_child("b"), Ok(()));
         supervisor.start_child(Supervisor::one_for_one().child_spec("d")).unwrap();
         let listed = supervisor.which_children().unwrap();
@@ -299,30 +266,30 @@ mod children {
         let counts = supervisor.count_children().unwrap();
         assert_eq!((counts.specs, counts.active), (4, 3));
         assert_eq!((counts.supervisors, counts.workers), (1, 3));
-        stop(&supervisor);
+        stop_supervisor(&supervisor);
     }
 
     // OTP: supervisor_SUITE:do_not_save_child_specs_for_temporary_children
     #[test]
     fn that_are_temporary_are_forgotten_when_they_have_ended() {
-        let supervisor = patient(Strategy::OneForOne).start_link().unwrap();
-        let temporary = || kid("a").restart(Restart::Temporary);
+        let supervisor = unlimited_restarts(Strategy::OneForOne).start_link().unwrap();
+        let temporary = || child("a").restart(Restart::Temporary);
         for reason in [ExitReason::Normal, ExitReason::Shutdown, failure()] {
             let child = supervisor.start_child(temporary()).unwrap();
-            end_and_wait(child.pid().unwrap(), reason);
-            stopped("a");
-            assert_eq!(state_of(&supervisor, "a"), None);
+            end_child_and_wait(child.pid().unwrap(), reason);
+            expect_ended("a");
+            assert_eq!(child_state(&supervisor, "a"), None);
         }
         supervisor.start_child(temporary()).unwrap();
         assert_eq!(supervisor.terminate_child("a"), Ok(()));
         assert_eq!(supervisor.delete_child("a"), Err(SupervisorError::NotFound));
-        stop(&supervisor);
+        stop_supervisor(&supervisor);
     }
 
     // OTP: supervisor_SUITE:child_unlink
     #[test]
     fn that_have_removed_the_link_are_stopped_all_the_same() {
-        let supervisor = patient(Strategy::OneForOne).start_link().unwrap();
+        let supervisor = unlimited_restarts(Strategy::OneForOne).start_link().unwrap();
         let parent = supervisor.pid().unwrap();
         let spec = ChildSpec::new("a", move || {
             let start = move |starter: proc_lib::Starter<Pid>| {
@@ -335,7 +302,7 @@ mod children {
         let child = supervisor.start_child(spec).unwrap();
         assert_eq!(supervisor.terminate_child("a"), Ok(()));
         assert!(!process::is_alive(child));
-        stop(&supervisor);
+        stop_supervisor(&supervisor);
     }
 }
 
@@ -348,18 +315,19 @@ mod a_restart {
         let orderly =
             [ExitReason::Normal, ExitReason::Shutdown, ExitReason::shutdown_with("enough")];
         let check = |restart, reason: ExitReason, expected: bool| {
-            let spec = kid("a").restart(restart);
-            let supervisor = patient(Strategy::OneForOne).child(spec).start_link().unwrap();
-            let first = started("a");
-            end_and_wait(first, reason.clone());
-            stopped("a");
-            let state = state_of(&supervisor, "a");
+            let spec = child("a").restart(restart);
+            let supervisor =
+                unlimited_restarts(Strategy::OneForOne).child(spec).start_link().unwrap();
+            let first = expect_started("a");
+            end_child_and_wait(first, reason.clone());
+            expect_ended("a");
+            let state = child_state(&supervisor, "a");
             let pid = state.and_then(ChildState::pid);
             assert_eq!(pid.is_some(), expected, "{restart:?} after {reason}: {state:?}");
             assert_eq!(state.is_none(), restart == Restart::Temporary);
             assert_ne!(pid, Some(first));
-            stop(&supervisor);
-            story();
+            stop_supervisor(&supervisor);
+            child_events();
         };
         for reason in orderly {
             check(Restart::Permanent, reason.clone(), true);
@@ -374,12 +342,12 @@ mod a_restart {
     /// What happens when the second of three children fails.
     #[track_caller]
     fn check(strategy: Strategy, expected: &[&str]) {
-        let (supervisor, [_, b, _]) = of_three(strategy);
-        end_and_wait(b, failure());
+        let (supervisor, [_, b, _]) = start_with_three(strategy);
+        end_child_and_wait(b, failure());
         assert_eq!(supervisor.count_children().unwrap().active, 3);
-        assert_eq!(story(), expected);
-        stop(&supervisor);
-        story();
+        assert_eq!(child_events(), expected);
+        stop_supervisor(&supervisor);
+        child_events();
     }
 
     // OTP: supervisor_SUITE:one_for_one, one_for_all, rest_for_one
@@ -393,29 +361,29 @@ mod a_restart {
     // OTP: supervisor_SUITE:temporary_bystander
     #[test]
     fn forgets_temporary_bystanders() {
-        let supervisor = patient(Strategy::OneForAll)
-            .child(kid("a"))
-            .child(kid("b").restart(Restart::Temporary))
+        let supervisor = unlimited_restarts(Strategy::OneForAll)
+            .child(child("a"))
+            .child(child("b").restart(Restart::Temporary))
             .start_link()
             .unwrap();
-        end(started("a"), failure());
-        started("b");
-        stopped("b");
-        started("a");
-        assert_eq!(state_of(&supervisor, "b"), None);
-        stop(&supervisor);
+        end_child(expect_started("a"), failure());
+        expect_started("b");
+        expect_ended("b");
+        expect_started("a");
+        assert_eq!(child_state(&supervisor, "b"), None);
+        stop_supervisor(&supervisor);
     }
 
     /// A child that fails to start while the flag is set.
-    fn flaky(name: &'static str, fails: &Arc<AtomicUsize>) -> ChildSpec<ServerRef<Kid>> {
-        let (fails, witness) = (Arc::clone(fails), process::self_pid());
+    fn flaky(name: &'static str, fails: &Arc<AtomicUsize>) -> ChildSpec<ServerRef<ObservedChild>> {
+        let (fails, observer) = (Arc::clone(fails), process::self_pid());
         ChildSpec::new(name, move || {
             let failures = fails.load(Ordering::SeqCst);
             if failures > 0 {
                 fails.store(failures - 1, Ordering::SeqCst);
                 return Err(StartError::Failed(failure()));
             }
-            Kid::start_link((name, witness))
+            ObservedChild::start_link((name, observer))
         })
     }
 
@@ -423,18 +391,18 @@ mod a_restart {
     #[test]
     fn that_fails_at_another_child_begins_again() {
         let fails = Arc::new(AtomicUsize::new(0));
-        let supervisor = patient(Strategy::OneForAll)
-            .child(kid("a"))
+        let supervisor = unlimited_restarts(Strategy::OneForAll)
+            .child(child("a"))
             .child(flaky("b", &fails))
-            .child(kid("c"))
+            .child(child("c"))
             .start_link()
             .unwrap();
-        let [a, ..] = ["a", "b", "c"].map(started);
+        let [a, ..] = ["a", "b", "c"].map(expect_started);
         fails.store(2, Ordering::SeqCst);
-        end_and_wait(a, failure());
-        started("c");
+        end_child_and_wait(a, failure());
+        expect_started("c");
         assert_eq!(supervisor.count_children().unwrap().active, 3);
-        stop(&supervisor);
+        stop_supervisor(&supervisor);
     }
 
     // OTP: supervisor_SUITE:hanging_restart_loop
@@ -442,44 +410,44 @@ mod a_restart {
     fn that_fails_is_tried_again_and_does_not_keep_the_supervisor_from_answering() {
         let fails = Arc::new(AtomicUsize::new(0));
         let supervisor =
-            patient(Strategy::OneForOne).child(flaky("a", &fails)).start_link().unwrap();
+            unlimited_restarts(Strategy::OneForOne).child(flaky("a", &fails)).start_link().unwrap();
         fails.store(usize::MAX, Ordering::SeqCst);
-        let first = started("a");
-        end_and_wait(first, failure());
-        assert_eq!(state_of(&supervisor, "a"), Some(ChildState::Restarting));
+        let first = expect_started("a");
+        end_child_and_wait(first, failure());
+        assert_eq!(child_state(&supervisor, "a"), Some(ChildState::Restarting));
         assert_eq!(supervisor.delete_child("a"), Err(SupervisorError::Restarting));
         assert_eq!(supervisor.restart_child("a"), Err(SupervisorError::Restarting));
         let counts = supervisor.count_children().unwrap();
         assert_eq!((counts.active, counts.workers), (0, 1));
         assert_eq!(supervisor.terminate_child("a"), Ok(()));
-        assert_eq!(state_of(&supervisor, "a"), Some(ChildState::Stopped));
+        assert_eq!(child_state(&supervisor, "a"), Some(ChildState::Stopped));
 
         fails.store(0, Ordering::SeqCst);
         let second = supervisor.restart_child("a").unwrap();
         fails.store(3, Ordering::SeqCst);
-        end_and_wait(second, failure());
-        assert_eq!(started("a"), second);
-        assert_ne!(started("a"), second);
-        stop(&supervisor);
+        end_child_and_wait(second, failure());
+        assert_eq!(expect_started("a"), second);
+        assert_ne!(expect_started("a"), second);
+        stop_supervisor(&supervisor);
     }
 
     // OTP: supervisor_SUITE:simple_one_for_one_restart_ignore
     #[test]
     fn at_which_the_child_chooses_not_to_start_leaves_it_stopped() {
         let ignores = Arc::new(AtomicBool::new(false));
-        let (flag, witness) = (Arc::clone(&ignores), process::self_pid());
+        let (flag, observer) = (Arc::clone(&ignores), process::self_pid());
         let spec = ChildSpec::new("a", move || {
             if flag.load(Ordering::SeqCst) {
                 return Err(StartError::Ignored);
             }
-            Kid::start_link(("a", witness))
+            ObservedChild::start_link(("a", observer))
         });
-        let supervisor = patient(Strategy::OneForOne).child(spec).start_link().unwrap();
-        let first = started("a");
+        let supervisor = unlimited_restarts(Strategy::OneForOne).child(spec).start_link().unwrap();
+        let first = expect_started("a");
         ignores.store(true, Ordering::SeqCst);
-        end_and_wait(first, failure());
-        assert_eq!(state_of(&supervisor, "a"), Some(ChildState::Stopped));
-        stop(&supervisor);
+        end_child_and_wait(first, failure());
+        assert_eq!(child_state(&supervisor, "a"), Some(ChildState::Stopped));
+        stop_supervisor(&supervisor);
     }
 
     #[test]
@@ -487,67 +455,70 @@ mod a_restart {
         for restarts in [0, 1, 3] {
             let supervisor = Supervisor::one_for_one()
                 .intensity(restarts, HOUR)
-                .child(kid("other"))
-                .child(kid("a"))
+                .child(child("other"))
+                .child(child("a"))
                 .start_link()
                 .unwrap();
             // Normal ends of permanent children count as well.
             for round in 0..=restarts {
                 let reason = if round % 2 == 0 { failure() } else { ExitReason::Normal };
-                end(started("a"), reason);
+                end_child(expect_started("a"), reason);
             }
-            assert_eq!(end_of(&supervisor), ExitReason::Shutdown);
-            assert_eq!(stopped("other"), ExitReason::Shutdown);
-            story();
+            assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
+            assert_eq!(expect_ended("other"), ExitReason::Shutdown);
+            child_events();
         }
     }
 
     // OTP: supervisor_SUITE:one_for_one_escalation
     #[test]
     fn of_a_supervisor_that_has_given_up_brings_its_static_children_only() {
-        let inner = Supervisor::one_for_one().intensity(0, HOUR).child(kid("a"));
-        let outer =
-            patient(Strategy::OneForOne).child(inner.child_spec("inner")).start_link().unwrap();
-        let first = started("a");
-        let inner =
-            SupervisorRef::from_pid(state_of(&outer, "inner").and_then(ChildState::pid).unwrap());
-        inner.start_child(kid("dynamic")).unwrap();
+        let inner = Supervisor::one_for_one().intensity(0, HOUR).child(child("a"));
+        let outer = unlimited_restarts(Strategy::OneForOne)
+            .child(inner.child_spec("inner"))
+            .start_link()
+            .unwrap();
+        let first = expect_started("a");
+        let inner = SupervisorRef::from_pid(
+            child_state(&outer, "inner").and_then(ChildState::pid).unwrap(),
+        );
+        inner.start_child(child("dynamic")).unwrap();
         let monitor = process::monitor(&inner);
-        end(first, failure());
+        end_child(first, failure());
         assert_eq!(down_reason(monitor), ExitReason::Shutdown);
-        assert_eq!(stopped("dynamic"), ExitReason::Shutdown);
-        started("a");
-        let again = state_of(&outer, "inner").and_then(ChildState::pid).unwrap();
+        assert_eq!(expect_ended("dynamic"), ExitReason::Shutdown);
+        expect_started("a");
+        let again = child_state(&outer, "inner").and_then(ChildState::pid).unwrap();
         let again = SupervisorRef::from_pid(again);
         assert_ne!(again, inner);
         assert_eq!(again.count_children().unwrap().specs, 1);
-        stop(&outer);
+        stop_supervisor(&outer);
     }
 
     // OTP: supervisor_SUITE:transient_shutdown
     #[test]
     fn of_a_transient_supervisor_that_has_given_up_does_not_happen() {
-        let inner = Supervisor::one_for_one().intensity(0, HOUR).child(kid("a"));
+        let inner = Supervisor::one_for_one().intensity(0, HOUR).child(child("a"));
         let spec = inner.child_spec("inner").restart(Restart::Transient);
-        let outer = patient(Strategy::OneForOne).child(spec).start_link().unwrap();
-        let inner = state_of(&outer, "inner").and_then(ChildState::pid).unwrap();
+        let outer = unlimited_restarts(Strategy::OneForOne).child(spec).start_link().unwrap();
+        let inner = child_state(&outer, "inner").and_then(ChildState::pid).unwrap();
         let monitor = process::monitor(inner);
-        end(started("a"), failure());
+        end_child(expect_started("a"), failure());
         assert_eq!(down_reason(monitor), ExitReason::Shutdown);
-        assert_eq!(state_of(&outer, "inner"), Some(ChildState::Stopped));
-        stop(&outer);
+        assert_eq!(child_state(&outer, "inner"), Some(ChildState::Stopped));
+        stop_supervisor(&outer);
     }
 
     #[test]
     fn is_counted() {
-        let (supervisor, [_, b, _]) = of_three(Strategy::OneForOne);
-        end(b, failure());
-        end(started("b"), failure());
-        started("b");
+        let (supervisor, [_, b, _]) = start_with_three(Strategy::OneForOne);
+        end_child(b, failure());
+        end_child(expect_started("b"), failure());
+        expect_started("b");
         let children = supervisor.which_children().unwrap();
         let restarts: Vec<_> = children.iter().map(|child| child.restarts).collect();
         assert_eq!(restarts, [0, 2, 0]);
-        stop(&supervisor);
+        stop_supervisor(&supervisor);
     }
 }
 
@@ -573,29 +544,17 @@ mod a_stop {
             })
         };
         let [a, b, c] = ["supervisor::stop::a", "supervisor::stop::b", "supervisor::stop::c"];
-        let supervisor = patient(Strategy::OneForOne)
+        let supervisor = unlimited_restarts(Strategy::OneForOne)
             .child(slow(a, Some(b)))
             .child(slow(b, Some(c)))
             .child(slow(c, None))
             .start_link()
             .unwrap();
-        stop(&supervisor);
+        stop_supervisor(&supervisor);
         for id in [c, b, a] {
             let told = expect::<(&str, ExitReason, bool)>();
             assert_eq!(told, (id, ExitReason::Shutdown, false));
         }
-    }
-
-    /// A child that does not end when it is told to.
-    fn stubborn(id: &'static str) -> ChildSpec<Pid> {
-        ChildSpec::new(id, || {
-            let start = |starter: proc_lib::Starter<Pid>| {
-                process::set_trap_exit(true);
-                starter.ack(process::self_pid());
-                idle_body();
-            };
-            Ok(proc_lib::start_link(start)?)
-        })
     }
 
     // OTP: supervisor_SUITE:sup_stop_timeout, sup_stop_brutal_kill
@@ -607,12 +566,12 @@ mod a_stop {
             (Shutdown::Timeout(Duration::ZERO), Duration::ZERO),
             (Shutdown::BrutalKill, Duration::ZERO),
         ] {
-            let spec = stubborn("a").shutdown(shutdown);
-            let supervisor = patient(Strategy::OneForOne).start_link().unwrap();
+            let spec = never_ending("a").shutdown(shutdown);
+            let supervisor = unlimited_restarts(Strategy::OneForOne).start_link().unwrap();
             let pid = supervisor.start_child(spec).unwrap();
             let monitor = process::monitor(pid);
             let before = Instant::now();
-            stop(&supervisor);
+            stop_supervisor(&supervisor);
             assert!(before.elapsed() >= least);
             assert_eq!(down_reason(monitor), ExitReason::Killed);
         }
@@ -632,8 +591,8 @@ mod a_stop {
             Ok(proc_lib::start_with(options, start)?)
         });
         let spec = spec.shutdown(Shutdown::Timeout(Duration::from_millis(5)));
-        let supervisor = patient(Strategy::OneForOne).child(spec).start_link().unwrap();
-        stop(&supervisor);
+        let supervisor = unlimited_restarts(Strategy::OneForOne).child(spec).start_link().unwrap();
+        stop_supervisor(&supervisor);
     }
 
     // OTP: supervisor_SUITE:sup_stop_infinity
@@ -641,10 +600,11 @@ mod a_stop {
     fn ends_with_the_parent_for_its_reason() {
         for reason in [ExitReason::Normal, ExitReason::Shutdown, failure()] {
             let me = process::self_pid();
-            let spec = kid("a");
+            let spec = child("a");
             let parent_reason = reason.clone();
             process::spawn(move || {
-                let supervisor = patient(Strategy::OneForOne).child(spec).start_link().unwrap();
+                let supervisor =
+                    unlimited_restarts(Strategy::OneForOne).child(spec).start_link().unwrap();
                 process::send(me, supervisor);
                 expect::<()>();
                 process::exit_self(parent_reason);
@@ -653,7 +613,7 @@ mod a_stop {
                 let supervisor = expect::<SupervisorRef>();
                 let monitor = process::monitor(&supervisor);
                 process::send(parent, ());
-                assert_eq!(stopped("a"), ExitReason::Shutdown);
+                assert_eq!(expect_ended("a"), ExitReason::Shutdown);
                 assert_eq!(down_reason(monitor), reason);
             })
             .unwrap();
@@ -662,14 +622,14 @@ mod a_stop {
 
     #[test]
     fn comes_from_its_parent_only() {
-        let (supervisor, pids) = of_three(Strategy::OneForOne);
+        let (supervisor, pids) = start_with_three(Strategy::OneForOne);
         let pid = supervisor.pid().unwrap();
         in_process(move || process::exit(pid, failure()));
         supervisor_answers(&supervisor);
         process::send(pid, "an unexpected message");
         supervisor_answers(&supervisor);
         assert!(pids.into_iter().all(process::is_alive));
-        stop(&supervisor);
+        stop_supervisor(&supervisor);
     }
 
     #[track_caller]
@@ -681,231 +641,59 @@ mod a_stop {
 mod auto_shutdown {
     use super::*;
 
-    fn significant(name: &'static str) -> ChildSpec<ServerRef<Kid>> {
-        kid(name).restart(Restart::Transient).significant(true)
+    fn significant(name: &'static str) -> ChildSpec<ServerRef<ObservedChild>> {
+        child(name).restart(Restart::Transient).significant(true)
     }
 
     #[track_caller]
     fn start(auto_shutdown: AutoShutdown) -> (SupervisorRef, Pid, Pid, Pid) {
-        let supervisor = patient(Strategy::OneForOne)
+        let supervisor = unlimited_restarts(Strategy::OneForOne)
             .auto_shutdown(auto_shutdown)
             .child(significant("a"))
             .child(significant("b"))
-            .child(kid("c").restart(Restart::Transient))
+            .child(child("c").restart(Restart::Transient))
             .start_link()
             .unwrap();
-        (supervisor, started("a"), started("b"), started("c"))
+        (supervisor, expect_started("a"), expect_started("b"), expect_started("c"))
     }
 
     // OTP: supervisor_SUITE:significant_transient
     #[test]
     fn comes_with_the_first_significant_end() {
         let (supervisor, a, b, c) = start(AutoShutdown::AnySignificant);
-        end_and_wait(c, ExitReason::Normal);
-        end_and_wait(a, failure());
-        started("a"); // Restarted, which is no end.
+        end_child_and_wait(c, ExitReason::Normal);
+        end_child_and_wait(a, failure());
+        expect_started("a"); // Restarted, which is no end.
         assert_eq!(supervisor.count_children().unwrap().active, 2);
-        end(b, ExitReason::Normal);
-        assert_eq!(end_of(&supervisor), ExitReason::Shutdown);
+        end_child(b, ExitReason::Normal);
+        assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
     }
 
     // OTP: supervisor_SUITE:significant_temporary
     #[test]
     fn comes_with_the_last_significant_end() {
         let (supervisor, a, b, c) = start(AutoShutdown::AllSignificant);
-        end_and_wait(a, ExitReason::Normal);
+        end_child_and_wait(a, ExitReason::Normal);
         assert_eq!(supervisor.count_children().unwrap().active, 2);
-        end(b, ExitReason::Shutdown);
-        assert_eq!(end_of(&supervisor), ExitReason::Shutdown);
+        end_child(b, ExitReason::Shutdown);
+        assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
         assert_eq!(wait_for_exit(c), ExitReason::NoProc);
     }
 
     // OTP: supervisor_SUITE:significant_bystander
     #[test]
     fn does_not_come_with_a_bystander() {
-        let supervisor = patient(Strategy::OneForAll)
+        let supervisor = unlimited_restarts(Strategy::OneForAll)
             .auto_shutdown(AutoShutdown::AnySignificant)
-            .child(kid("a"))
+            .child(child("a"))
             .child(significant("b"))
-            .child(kid("c").restart(Restart::Temporary).significant(true))
+            .child(child("c").restart(Restart::Temporary).significant(true))
             .start_link()
             .unwrap();
-        end(started("a"), failure());
-        started("b");
-        started("b");
+        end_child(expect_started("a"), failure());
+        expect_started("b");
+        expect_started("b");
         assert_eq!(supervisor.count_children().unwrap().active, 2);
-        stop(&supervisor);
-    }
-}
-
-/// The rules of OTP as a plain model, and random sequences of what can happen.
-mod any_sequence {
-    use super::*;
-
-    const IDS: [&str; 4] = ["a", "b", "c", "d"];
-
-    /// What is known of a child: whether it runs.
-    #[derive(Clone, Copy, Debug, PartialEq)]
-    struct Known {
-        id: &'static str,
-        restart: Restart,
-        runs: bool,
-    }
-
-    struct Model {
-        strategy: Strategy,
-        children: Vec<Known>,
-    }
-
-    impl Model {
-        fn find(&self, id: &str) -> Option<usize> {
-            self.children.iter().position(|child| child.id == id)
-        }
-
-        fn start(&mut self, id: &'static str, restart: Restart) -> Result<(), &'static str> {
-            match self.find(id).map(|place| self.children[place].runs) {
-                Some(true) => Err("already started"),
-                Some(false) => Err("already present"),
-                None => {
-                    self.children.push(Known { id, restart, runs: true });
-                    Ok(())
-                }
-            }
-        }
-
-        fn terminate(&mut self, id: &str) -> Result<(), &'static str> {
-            let place = self.find(id).ok_or("not found")?;
-            if self.children[place].restart == Restart::Temporary {
-                self.children.remove(place);
-            } else {
-                self.children[place].runs = false;
-            }
-            Ok(())
-        }
-
-        fn restart(&mut self, id: &str) -> Result<(), &'static str> {
-            let place = self.find(id).ok_or("not found")?;
-            if self.children[place].runs {
-                return Err("running");
-            }
-            self.children[place].runs = true;
-            Ok(())
-        }
-
-        fn delete(&mut self, id: &str) -> Result<(), &'static str> {
-            let place = self.find(id).ok_or("not found")?;
-            if self.children[place].runs {
-                return Err("running");
-            }
-            self.children.remove(place);
-            Ok(())
-        }
-
-        fn crash(&mut self, id: &str, orderly: bool) {
-            let Some(place) = self.find(id).filter(|place| self.children[*place].runs) else {
-                return;
-            };
-            let restarts = match self.children[place].restart {
-                Restart::Permanent => true,
-                Restart::Transient => !orderly,
-                Restart::Temporary => false,
-            };
-            if !restarts {
-                self.terminate(id).unwrap();
-                return;
-            }
-            let first = match self.strategy {
-                Strategy::OneForOne => return,
-                Strategy::OneForAll => 0,
-                Strategy::RestForOne => place,
-            };
-            // All from there on are stopped, which forgets the temporary ones, and started.
-            let rest = self.children.split_off(first);
-            let kept = rest.into_iter().filter(|child| child.restart != Restart::Temporary);
-            self.children.extend(kept.map(|child| Known { runs: true, ..child }));
-        }
-    }
-
-    fn word(error: SupervisorError) -> &'static str {
-        if matches!(error, SupervisorError::AlreadyStarted(_)) {
-            return "already started";
-        }
-        [
-            (SupervisorError::AlreadyPresent, "already present"),
-            (SupervisorError::NotFound, "not found"),
-            (SupervisorError::Running, "running"),
-        ]
-        .into_iter()
-        .find_map(|(it, word)| (it == error).then_some(word))
-        .unwrap_or("something else")
-    }
-
-    /// A generator of numbers: xorshift.
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, n: u64) -> usize {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 7;
-            self.0 ^= self.0 << 17;
-            usize::try_from(self.0 % n).unwrap()
-        }
-    }
-
-    fn play(seed: u64) {
-        let mut random = Random(seed);
-        let strategies = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne];
-        let strategy = strategies[random.below(3)];
-        let mut model = Model { strategy, children: Vec::new() };
-        let supervisor = patient(strategy).start_link().unwrap();
-        let mut history = Vec::new();
-        for _ in 0..12 {
-            let id = IDS[random.below(4)];
-            let deed = random.below(6);
-            history.push((deed, id));
-            let (found, expected) = match deed {
-                0 | 1 => {
-                    let restarts = [Restart::Permanent, Restart::Transient, Restart::Temporary];
-                    let restart = restarts[random.below(3)];
-                    let spec = kid(id).restart(restart);
-                    (supervisor.start_child(spec).map(drop), model.start(id, restart))
-                }
-                2 => (supervisor.terminate_child(id), model.terminate(id)),
-                3 => (supervisor.restart_child(id).map(drop), model.restart(id)),
-                4 => (supervisor.delete_child(id), model.delete(id)),
-                _ => {
-                    let orderly = random.below(2) == 0;
-                    let state = state_of(&supervisor, id);
-                    if let Some(pid) = state.and_then(ChildState::pid) {
-                        let reason = if orderly { ExitReason::Normal } else { failure() };
-                        end_and_wait(pid, reason);
-                    }
-                    model.crash(id, orderly);
-                    (Ok(()), Ok(()))
-                }
-            };
-            assert_eq!(found.map_err(word), expected, "seed {seed}: {history:?}");
-            let children = supervisor.which_children().unwrap();
-            let found: Vec<_> = children
-                .iter()
-                .rev()
-                .map(|child| (child.id.as_str(), child.state.pid().is_some()))
-                .collect();
-            let expected: Vec<_> =
-                model.children.iter().map(|child| (child.id, child.runs)).collect();
-            assert_eq!(found, expected, "seed {seed}: {strategy:?} {history:?}");
-            assert!(children.iter().filter_map(|it| it.state.pid()).all(process::is_alive));
-        }
-        stop(&supervisor);
-        story();
-    }
-
-    #[test]
-    fn agrees_with_the_rules() {
-        let start = std::env::var("TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-        let start: u64 = start.unwrap_or(0x5eed_0001);
-        for n in 0..rounds(1_000) as u64 {
-            play(start + n);
-        }
+        stop_supervisor(&supervisor);
     }
 }

@@ -7,7 +7,7 @@ use procession::proc_lib;
 use procession::supervisor::Supervisor;
 use procession::supervisor_bridge::{BridgeInit, SupervisorBridge};
 
-use crate::support::*;
+use crate::support::wait::{down_reason, test_timeout};
 
 /// What a bridge of the tests is to do.
 #[derive(Clone, Debug)]
@@ -20,28 +20,28 @@ enum Plan {
 #[derive(Debug)]
 struct Subsystem {
     process: Pid,
-    witness: Pid,
+    observer: Pid,
 }
 
-/// To the witness: this is the process of the subsystem.
+/// To the observer: this is the process of the subsystem.
 #[derive(Debug)]
 struct Began(Pid);
 
-/// To the witness: the subsystem was stopped for this reason.
+/// To the observer: the subsystem was stopped for this reason.
 #[derive(Debug, PartialEq)]
-struct Stopped(ExitReason);
+struct SubsystemEnded(ExitReason);
 
 impl SupervisorBridge for Subsystem {
     type Args = (Plan, Pid);
 
-    fn init((plan, witness): (Plan, Pid)) -> BridgeInit<Subsystem> {
+    fn init((plan, observer): (Plan, Pid)) -> BridgeInit<Subsystem> {
         match plan {
             Plan::Begin => {
                 let process = process::spawn(
                     || receive! { reason: ExitReason => process::exit_self(reason) },
                 )?;
-                process::send(witness, Began(process));
-                Ok(Some((process, Subsystem { process, witness })))
+                process::send(observer, Began(process));
+                Ok(Some((process, Subsystem { process, observer })))
             }
             Plan::Ignore => Ok(None),
             Plan::Fail(reason) => Err(reason),
@@ -51,7 +51,7 @@ impl SupervisorBridge for Subsystem {
     fn terminate(&mut self, reason: &ExitReason) {
         process::unlink(self.process); // It is to end by itself.
         process::send(self.process, ExitReason::Normal);
-        process::send(self.witness, Stopped(reason.clone()));
+        process::send(self.observer, SubsystemEnded(reason.clone()));
     }
 }
 
@@ -63,15 +63,15 @@ fn start(plan: Plan) -> Result<Pid, StartError> {
 fn began() -> Pid {
     receive! {
         Began(pid) => pid,
-        after patience() => panic!("the subsystem has not begun"),
+        after test_timeout() => panic!("the subsystem has not begun"),
     }
 }
 
 #[track_caller]
-fn stopped() -> ExitReason {
+fn expect_subsystem_end() -> ExitReason {
     receive! {
-        Stopped(reason) => reason,
-        after patience() => panic!("the subsystem was not stopped"),
+        SubsystemEnded(reason) => reason,
+        after test_timeout() => panic!("the subsystem was not stopped"),
     }
 }
 
@@ -91,7 +91,7 @@ fn it_ends_as_its_subsystem_does() {
         let bridge = start(Plan::Begin).unwrap();
         let monitor = process::monitor(bridge);
         process::send(began(), reason.clone());
-        assert_eq!(stopped(), reason);
+        assert_eq!(expect_subsystem_end(), reason);
         assert_eq!(down_reason(monitor), reason);
     }
 }
@@ -102,7 +102,7 @@ fn it_ends_as_killed_if_its_subsystem_is_killed() {
     let bridge = start(Plan::Begin).unwrap();
     let monitor = process::monitor(bridge);
     process::exit(began(), ExitReason::Kill);
-    assert_eq!(stopped(), ExitReason::Killed);
+    assert_eq!(expect_subsystem_end(), ExitReason::Killed);
     assert_eq!(down_reason(monitor), ExitReason::Killed);
 }
 
@@ -111,7 +111,7 @@ fn it_stops_its_subsystem_when_it_is_stopped() {
     let bridge = start(Plan::Begin).unwrap();
     let subsystem = process::monitor(began());
     proc_lib::stop_with(bridge, ExitReason::Shutdown, Duration::MAX).unwrap();
-    assert_eq!(stopped(), ExitReason::Shutdown);
+    assert_eq!(expect_subsystem_end(), ExitReason::Shutdown);
     assert_eq!(down_reason(subsystem), ExitReason::Normal);
 }
 
@@ -138,5 +138,8 @@ fn its_supervisor_restarts_it() {
     let second = began();
     assert_ne!(first, second);
     supervisor.stop().unwrap();
-    assert_eq!((stopped(), stopped()), (ExitReason::new("jam"), ExitReason::Shutdown));
+    assert_eq!(
+        (expect_subsystem_end(), expect_subsystem_end()),
+        (ExitReason::new("jam"), ExitReason::Shutdown)
+    );
 }

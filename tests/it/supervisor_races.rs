@@ -12,10 +12,17 @@ use procession::supervisor::{
     ChildSpec, ChildState, Restart, Strategy, Supervisor, SupervisorError, SupervisorRef,
 };
 
-use crate::kid::*;
-use crate::staging::*;
-use crate::supervising::*;
-use crate::support::*;
+use crate::support::child::{child, child_events, expect_ended, expect_started, failure};
+use crate::support::drops::OnDrop;
+use crate::support::processes::{begun, idle_body};
+use crate::support::rounds::{delay_by, rounds};
+use crate::support::supervision::{
+    Go, STRATEGIES, child_pid, child_states, hanging, hangs, start_empty, stop_supervisor,
+    trapping, unlimited_restarts,
+};
+use crate::support::wait::{
+    down_reason, exit_and_wait, expect, expect_exit, wait_for_exit, wait_until,
+};
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
@@ -73,7 +80,7 @@ impl Blow {
     fn to(pid: Pid, reason: ExitReason, round: usize) -> Blow {
         let worked = process::monitor(pid);
         let (_, sent) = process::spawn_monitor(move || {
-            dither(round);
+            delay_by(round);
             process::exit(pid, reason);
         })
         .unwrap();
@@ -95,7 +102,7 @@ mod a_child_that_ends_when {
     #[test]
     fn it_is_stopped_is_stopped_once() {
         let census = Census::default();
-        let supervisor = empty();
+        let supervisor = start_empty();
         let kinds = [Restart::Permanent, Restart::Transient, Restart::Temporary];
         for round in 0..rounds(2_000) {
             let restart = kinds[round % 3];
@@ -108,10 +115,10 @@ mod a_child_that_ends_when {
             if restart == Restart::Temporary {
                 // It may be gone before.
                 assert!([Ok(()), Err(SupervisorError::NotFound)].contains(&outcome));
-                assert_eq!(states(&supervisor), NOTHING);
+                assert_eq!(child_states(&supervisor), NOTHING);
             } else {
                 assert_eq!(outcome, Ok(()));
-                assert_eq!(states(&supervisor), ["-a"]);
+                assert_eq!(child_states(&supervisor), ["-a"]);
                 assert_eq!(supervisor.delete_child("a"), Ok(()));
             }
         }
@@ -131,12 +138,12 @@ mod a_child_that_ends_when {
                 flag.fetch_or(it.reason != failure(), Ordering::SeqCst);
             }
         });
-        let supervisor = patient(Strategy::OneForOne)
+        let supervisor = unlimited_restarts(Strategy::OneForOne)
             .child(Census::default().member("a"))
             .start_link_with(StartOptions::new().name(NAME))
             .unwrap();
         for round in 0..rounds(2_000) {
-            let blow = Blow::to(pid_of(&supervisor, "a").unwrap(), failure(), round);
+            let blow = Blow::to(child_pid(&supervisor, "a").unwrap(), failure(), round);
             supervisor.terminate_child("a").unwrap();
             blow.wait();
             supervisor.restart_child("a").unwrap();
@@ -150,17 +157,17 @@ mod a_child_that_ends_when {
     fn it_is_to_be_started_again_runs_at_most_once() {
         let census = Census::default();
         let spec = census.member("a").restart(Restart::Transient);
-        let supervisor = patient(Strategy::OneForOne).child(spec).start_link().unwrap();
+        let supervisor = unlimited_restarts(Strategy::OneForOne).child(spec).start_link().unwrap();
         for round in 0..rounds(1_000) {
-            let pid = pid_of(&supervisor, "a").unwrap();
+            let pid = child_pid(&supervisor, "a").unwrap();
             let blow = Blow::to(pid, ExitReason::Shutdown, round);
             let outcome = supervisor.restart_child("a");
             blow.wait();
             match outcome {
-                Ok(second) => assert_eq!(pid_of(&supervisor, "a"), Some(second)),
+                Ok(second) => assert_eq!(child_pid(&supervisor, "a"), Some(second)),
                 Err(error) => {
                     assert_eq!(error, SupervisorError::Running);
-                    assert_eq!(states(&supervisor), ["-a"]);
+                    assert_eq!(child_states(&supervisor), ["-a"]);
                     supervisor.restart_child("a").unwrap();
                 }
             }
@@ -173,7 +180,7 @@ mod a_child_that_ends_when {
     #[test]
     fn it_is_to_be_deleted_is_deleted_if_it_has_ended() {
         let census = Census::default();
-        let supervisor = empty();
+        let supervisor = start_empty();
         for round in 0..rounds(1_000) {
             let spec = census.member("a").restart(Restart::Transient);
             let pid = supervisor.start_child(spec).unwrap();
@@ -182,10 +189,10 @@ mod a_child_that_ends_when {
             blow.wait();
             if outcome.is_err() {
                 assert_eq!(outcome, Err(SupervisorError::Running));
-                assert_eq!(states(&supervisor), ["-a"]);
+                assert_eq!(child_states(&supervisor), ["-a"]);
                 assert_eq!(supervisor.delete_child("a"), Ok(()));
             }
-            assert_eq!(states(&supervisor), NOTHING);
+            assert_eq!(child_states(&supervisor), NOTHING);
             assert_eq!(census.count(), 0);
         }
         stop_supervisor(&supervisor);
@@ -194,7 +201,7 @@ mod a_child_that_ends_when {
     #[test]
     fn another_is_to_have_its_id_leaves_it_to_that() {
         let census = Census::default();
-        let supervisor = empty();
+        let supervisor = start_empty();
         let spec = census.member("a").restart(Restart::Temporary);
         let mut pid = supervisor.start_child(spec.clone()).unwrap();
         for round in 0..rounds(1_000) {
@@ -203,10 +210,10 @@ mod a_child_that_ends_when {
             blow.wait();
             pid = outcome.unwrap_or_else(|error| {
                 assert_eq!(error, SupervisorError::AlreadyStarted(pid));
-                assert_eq!(states(&supervisor), NOTHING);
+                assert_eq!(child_states(&supervisor), NOTHING);
                 supervisor.start_child(spec.clone()).unwrap()
             });
-            assert_eq!(pid_of(&supervisor, "a"), Some(pid));
+            assert_eq!(child_pid(&supervisor, "a"), Some(pid));
             assert_eq!(census.count(), 1);
         }
         stop_supervisor(&supervisor);
@@ -217,8 +224,9 @@ mod a_child_that_ends_when {
     fn its_supervisor_is_stopped_does_not_change_how_that_ends() {
         for round in 0..rounds(600) {
             let census = Census::default();
-            let supervisor = census.of_three(patient(STRATEGIES[round % 3])).start_link().unwrap();
-            let pid = pid_of(&supervisor, NAMES[round / 3 % 3]).unwrap();
+            let supervisor =
+                census.of_three(unlimited_restarts(STRATEGIES[round % 3])).start_link().unwrap();
+            let pid = child_pid(&supervisor, NAMES[round / 3 % 3]).unwrap();
             let blow = Blow::to(pid, failure(), round / 9);
             stop_supervisor(&supervisor);
             assert_eq!(census.count(), 0);
@@ -231,11 +239,11 @@ mod a_child_that_ends_when {
     fn the_parent_ends_leaves_nobody_behind() {
         for round in 0..rounds(600) {
             let census = Census::default();
-            let supervisor = census.of_three(patient(STRATEGIES[round % 3]));
+            let supervisor = census.of_three(unlimited_restarts(STRATEGIES[round % 3]));
             let me = process::self_pid();
             let parent = process::spawn(move || {
                 let supervisor = supervisor.start_link().unwrap();
-                let child = pid_of(&supervisor, NAMES[round / 3 % 3]).unwrap();
+                let child = child_pid(&supervisor, NAMES[round / 3 % 3]).unwrap();
                 process::send(me, (supervisor.pid().unwrap(), child));
                 idle_body();
             })
@@ -257,16 +265,16 @@ mod children_that_end_at_the_same_time {
     #[track_caller]
     fn check(strategy: Strategy) {
         let census = Census::default();
-        let supervisor = census.of_three(patient(strategy)).start_link().unwrap();
+        let supervisor = census.of_three(unlimited_restarts(strategy)).start_link().unwrap();
         for round in 0..rounds(500) {
-            let pids = NAMES.map(|name| pid_of(&supervisor, name).unwrap());
+            let pids = NAMES.map(|name| child_pid(&supervisor, name).unwrap());
             // Which two, and the first of them a little later than the other, or earlier.
             let [one, other] = [[0, 1], [1, 2], [0, 2]][round % 3].map(|n: usize| pids[n]);
             let blows = [Blow::to(one, failure(), round / 3), Blow::to(other, failure(), 32)];
             blows.map(Blow::wait).into_iter().for_each(drop);
-            assert_eq!(states(&supervisor), ["+a", "+b", "+c"]);
+            assert_eq!(child_states(&supervisor), ["+a", "+b", "+c"]);
             assert_eq!(census.count(), 3);
-            let now = NAMES.map(|name| pid_of(&supervisor, name).unwrap());
+            let now = NAMES.map(|name| child_pid(&supervisor, name).unwrap());
             assert!(now.into_iter().all(process::is_alive));
             assert!(!now.contains(&one) && !now.contains(&other));
         }
@@ -294,14 +302,14 @@ mod children_that_end_at_the_same_time {
     fn as_their_siblings_are_restarted_are_restarted_as_well() {
         for strategy in STRATEGIES {
             let census = Census::default();
-            let supervisor = census.of_three(patient(strategy)).start_link().unwrap();
+            let supervisor = census.of_three(unlimited_restarts(strategy)).start_link().unwrap();
             let storms = [0, 1, 2].map(|n| {
                 let supervisor = supervisor.clone();
                 let storm = move || {
                     for round in 0..rounds(100) {
                         let name = NAMES[(n + round) % 3];
-                        if let Some(pid) = pid_of(&supervisor, name) {
-                            dither(round);
+                        if let Some(pid) = child_pid(&supervisor, name) {
+                            delay_by(round);
                             process::exit(pid, failure());
                         }
                     }
@@ -313,7 +321,7 @@ mod children_that_end_at_the_same_time {
             }
             wait_until(|| census.count() == 3);
             census.agrees_with(&supervisor);
-            assert_eq!(states(&supervisor), ["+a", "+b", "+c"]);
+            assert_eq!(child_states(&supervisor), ["+a", "+b", "+c"]);
             stop_supervisor(&supervisor);
             assert_eq!(census.count(), 0);
         }
@@ -324,7 +332,7 @@ mod children_that_end_at_the_same_time {
     fn as_they_are_managed_leave_nobody_behind() {
         for strategy in STRATEGIES {
             let census = Census::default();
-            let supervisor = census.of_three(patient(strategy)).start_link().unwrap();
+            let supervisor = census.of_three(unlimited_restarts(strategy)).start_link().unwrap();
             let deeds = [0, 1, 2, 3].map(|n| {
                 let (supervisor, census) = (supervisor.clone(), census.clone());
                 let deeds = move || {
@@ -336,7 +344,7 @@ mod children_that_end_at_the_same_time {
                             2 if round % 3 == 0 => _ = supervisor.delete_child(name),
                             2 => _ = supervisor.start_child(census.member(name)),
                             _ => {
-                                if let Some(pid) = pid_of(&supervisor, name) {
+                                if let Some(pid) = child_pid(&supervisor, name) {
                                     process::exit(pid, failure());
                                 }
                             }
@@ -368,12 +376,12 @@ mod a_supervisor_that_is_killed {
                 Err(StartError::Ignored)
             });
             let strategy = STRATEGIES[round % 3];
-            let supervisor = census.of_three(patient(strategy).child(first));
+            let supervisor = census.of_three(unlimited_restarts(strategy).child(first));
             let starter = move || {
                 process::set_trap_exit(true);
                 match supervisor.start_link() {
                     Ok(supervisor) => {
-                        assert_eq!(end_of(supervisor.pid().unwrap()), ExitReason::Killed)
+                        assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Killed)
                     }
                     Err(StartError::Failed(reason)) => assert_eq!(reason, ExitReason::Killed),
                     Err(error) => panic!("{error:?}"),
@@ -391,8 +399,8 @@ mod a_supervisor_that_is_killed {
     #[test]
     fn while_a_start_hangs_takes_that_with_it() {
         let flag = Arc::new(AtomicBool::new(true));
-        let supervisor = empty();
-        supervisor.start_child(kid("a")).unwrap();
+        let supervisor = start_empty();
+        supervisor.start_child(child("a")).unwrap();
         let spec = hanging("b", &flag);
         let asking = supervisor.clone();
         let (_, asking) = process::spawn_monitor(move || {
@@ -404,10 +412,10 @@ mod a_supervisor_that_is_killed {
         let hanging = process::monitor(hangs("b"));
         let pid = supervisor.pid().unwrap();
         process::exit(pid, ExitReason::Kill);
-        assert_eq!(end_of(pid), ExitReason::Killed);
+        assert_eq!(expect_exit(pid), ExitReason::Killed);
         assert_eq!(down_reason(hanging), ExitReason::Killed);
         assert_eq!(down_reason(asking), ExitReason::Normal);
-        assert_eq!(stopped("a"), ExitReason::Killed);
+        assert_eq!(expect_ended("a"), ExitReason::Killed);
     }
 
     // OTP: `shutdown/1` removes the link when the child has ended, not before.
@@ -419,8 +427,8 @@ mod a_supervisor_that_is_killed {
                 process::send(me, expect::<Exit>().reason);
             }
         });
-        let supervisor = patient(Strategy::OneForOne).child(spec).start_link().unwrap();
-        let (pid, child) = (supervisor.pid().unwrap(), pid_of(&supervisor, "a").unwrap());
+        let supervisor = unlimited_restarts(Strategy::OneForOne).child(spec).start_link().unwrap();
+        let (pid, child) = (supervisor.pid().unwrap(), child_pid(&supervisor, "a").unwrap());
         let asking = process::spawn(move || _ = supervisor.terminate_child("a")).unwrap();
         assert_eq!(expect::<ExitReason>(), ExitReason::Shutdown);
         exit_and_wait(pid, ExitReason::Kill);
@@ -433,19 +441,19 @@ mod a_supervisor_that_is_killed {
     #[test]
     fn as_its_children_end_is_there_again_with_all_of_them() {
         let census = Census::default();
-        let inner = census.of_three(patient(Strategy::OneForAll)).child_spec("inner");
-        let outer = patient(Strategy::OneForOne).child(inner).start_link().unwrap();
+        let inner = census.of_three(unlimited_restarts(Strategy::OneForAll)).child_spec("inner");
+        let outer = unlimited_restarts(Strategy::OneForOne).child(inner).start_link().unwrap();
         for round in 0..rounds(300) {
-            let inner = SupervisorRef::from_pid(pid_of(&outer, "inner").unwrap());
-            let child = pid_of(&inner, NAMES[round % 3]).unwrap();
+            let inner = SupervisorRef::from_pid(child_pid(&outer, "inner").unwrap());
+            let child = child_pid(&inner, NAMES[round % 3]).unwrap();
             let blows = [
                 Blow::to(child, failure(), round / 3),
                 Blow::to(inner.pid().unwrap(), ExitReason::Kill, 32),
             ];
             blows.map(Blow::wait).into_iter().for_each(drop);
-            let again = SupervisorRef::from_pid(pid_of(&outer, "inner").unwrap());
+            let again = SupervisorRef::from_pid(child_pid(&outer, "inner").unwrap());
             assert_ne!(again, inner);
-            assert_eq!(states(&again), ["+a", "+b", "+c"]);
+            assert_eq!(child_states(&again), ["+a", "+b", "+c"]);
             // Those of the one before have heard of its end, in their time.
             wait_until(|| census.count() == 3);
         }
@@ -461,7 +469,8 @@ mod a_parent_that_ends {
     #[test]
     fn while_the_start_of_a_child_hangs_is_heard_of_after_that() {
         let flag = Arc::new(AtomicBool::new(true));
-        let supervisor = patient(Strategy::OneForOne).child(kid("a")).child(hanging("b", &flag));
+        let supervisor =
+            unlimited_restarts(Strategy::OneForOne).child(child("a")).child(hanging("b", &flag));
         let parent = process::spawn(move || _ = supervisor.start_link()).unwrap();
         let b = hangs("b");
         let [parents, supervisors] = [parent, parent_of(b)].map(process::monitor);
@@ -470,7 +479,7 @@ mod a_parent_that_ends {
         process::send(b, Go);
         assert_eq!(down_reason(supervisors), failure());
         // Nothing was stopped before all were started.
-        assert_eq!(story(), ["+a", "+b", "-b", "-a"]);
+        assert_eq!(child_events(), ["+a", "+b", "-b", "-a"]);
     }
 
     /// Who has started it.
@@ -482,13 +491,14 @@ mod a_parent_that_ends {
     fn while_a_restart_hangs_is_heard_of_after_that() {
         for strategy in STRATEGIES {
             let flag = Arc::new(AtomicBool::new(false));
-            let supervisor = patient(strategy).child(hanging("a", &flag)).child(kid("b"));
+            let supervisor =
+                unlimited_restarts(strategy).child(hanging("a", &flag)).child(child("b"));
             let (parent, _) = begun(Builder::new(), move || {
                 _ = supervisor.start_link().unwrap();
                 idle_body();
             });
-            let a = started("a");
-            started("b");
+            let a = expect_started("a");
+            expect_started("b");
             let supervisor = process::monitor(parent_of(a));
             flag.store(true, Ordering::SeqCst);
             // It traps exits, but ends with the first that it gets.
@@ -497,9 +507,9 @@ mod a_parent_that_ends {
             exit_and_wait(parent, failure());
             process::send(a, Go);
             assert_eq!(down_reason(supervisor), failure());
-            assert_eq!(stopped("a"), failure());
-            assert_eq!(stopped("a"), ExitReason::Shutdown);
-            story();
+            assert_eq!(expect_ended("a"), failure());
+            assert_eq!(expect_ended("a"), ExitReason::Shutdown);
+            child_events();
         }
     }
 
@@ -512,7 +522,7 @@ mod a_parent_that_ends {
                 process::send(me, process::self_pid());
                 Err(StartError::Ignored)
             });
-            let supervisor = census.of_three(patient(Strategy::OneForOne).child(first));
+            let supervisor = census.of_three(unlimited_restarts(Strategy::OneForOne).child(first));
             let parent = process::spawn(move || {
                 _ = supervisor.start_link();
                 idle_body();
@@ -531,12 +541,12 @@ mod a_parent_that_ends {
 #[test]
 fn a_supervisor_has_an_empty_mailbox_after_all_of_it() {
     let census = Census::default();
-    let supervisor = census.of_three(patient(Strategy::OneForAll)).start_link().unwrap();
+    let supervisor = census.of_three(unlimited_restarts(Strategy::OneForAll)).start_link().unwrap();
     for round in 0..rounds(300) {
-        let pids = NAMES.map(|name| pid_of(&supervisor, name).unwrap());
+        let pids = NAMES.map(|name| child_pid(&supervisor, name).unwrap());
         let blows = [0, 1, 2].map(|n| Blow::to(pids[n], failure(), round * (n + 1)));
         blows.map(Blow::wait).into_iter().for_each(drop);
-        assert_eq!(states(&supervisor), ["+a", "+b", "+c"]);
+        assert_eq!(child_states(&supervisor), ["+a", "+b", "+c"]);
     }
     let info = process::info(supervisor.pid().unwrap()).unwrap();
     assert_eq!(info.message_queue_len, 0);

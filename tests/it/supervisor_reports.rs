@@ -12,9 +12,14 @@ use procession::supervisor::{
 };
 use procession::sys;
 
-use crate::kid::*;
-use crate::supervising::*;
-use crate::support::*;
+use crate::support::child::{
+    child, child_events, end_child, end_child_and_wait, expect_ended, expect_started, failure,
+};
+use crate::support::supervision::{
+    HOUR, STRATEGIES, child_pid, failing, flaky, ignoring, never_ending, start_empty,
+    stop_supervisor, trapping, unlimited_restarts, with_three,
+};
+use crate::support::wait::{down_reason, expect, expect_exit};
 
 const NOTHING: [String; 0] = [];
 
@@ -127,17 +132,17 @@ mod progress {
     #[test]
     fn is_reported_of_each_child_that_is_started_and_of_none_that_is_not() {
         let listener = Listener::new("supervisor_reports::progress::start");
-        let supervisor = patient(Strategy::OneForOne)
-            .child(kid("a"))
+        let supervisor = unlimited_restarts(Strategy::OneForOne)
+            .child(child("a"))
             .child(ignoring("kept"))
             .child(ignoring("forgotten").restart(Restart::Temporary))
-            .child(kid("b"));
+            .child(child("b"));
         let supervisor = listener.start(supervisor).unwrap();
         assert_eq!(listener.heard(), ["+a", "+b"]);
         assert!(supervisor.start_child(ignoring("no")).is_err());
         assert!(supervisor.start_child(failing("bad")).is_err());
-        supervisor.start_child(kid("c")).unwrap();
-        assert!(supervisor.start_child(kid("c")).is_err());
+        supervisor.start_child(child("c")).unwrap();
+        assert!(supervisor.start_child(child("c")).is_err());
         assert_eq!(listener.heard(), ["+c"]);
         supervisor.terminate_child("c").unwrap();
         assert!(supervisor.restart_child("kept").is_err());
@@ -151,8 +156,8 @@ mod progress {
     #[test]
     fn says_which_process_it_is() {
         let listener = Listener::new("supervisor_reports::progress::pid");
-        let supervisor = listener.start(patient(Strategy::OneForOne)).unwrap();
-        let pid = supervisor.start_child(kid("a")).unwrap().pid();
+        let supervisor = listener.start(unlimited_restarts(Strategy::OneForOne)).unwrap();
+        let pid = supervisor.start_child(child("a")).unwrap().pid();
         let [Report::Progress(ProgressReport { child, .. })] = &listener.reports()[..] else {
             panic!("not one report of progress");
         };
@@ -169,16 +174,16 @@ mod progress {
             (Strategy::RestForOne, vec!["+b", "+c"]),
         ] {
             let listener = Listener::new("supervisor_reports::progress::restart");
-            let supervisor = listener.start(with_three(patient(strategy))).unwrap();
+            let supervisor = listener.start(with_three(unlimited_restarts(strategy))).unwrap();
             assert_eq!(listener.heard(), ["+a", "+b", "+c"]);
-            end_and_wait(started("b"), failure());
+            end_child_and_wait(expect_started("b"), failure());
             supervisor.count_children().unwrap();
             let heard = listener.heard();
             assert_eq!(heard[0], terminated("b"));
             assert_eq!(heard[1..], expected);
             stop_supervisor(&supervisor);
             assert_eq!(listener.heard(), NOTHING);
-            story();
+            child_events();
         }
     }
 
@@ -193,8 +198,8 @@ mod progress {
                 process::send(me, report.supervisor.clone());
             }
         });
-        let supervisor = empty();
-        supervisor.start_child(kid("a").id("supervisor_reports::unnamed")).unwrap();
+        let supervisor = start_empty();
+        supervisor.start_child(child("a").id("supervisor_reports::unnamed")).unwrap();
         assert_eq!(expect::<Object>(), Object::from(supervisor.pid().unwrap()));
         report::remove_handler(handler);
         stop_supervisor(&supervisor);
@@ -208,11 +213,11 @@ mod an_end {
     #[test]
     fn is_reported_if_it_is_abnormal_or_the_child_permanent() {
         let listener = Listener::new("supervisor_reports::an_end::which");
-        let supervisor = listener.start(patient(Strategy::OneForOne)).unwrap();
+        let supervisor = listener.start(unlimited_restarts(Strategy::OneForOne)).unwrap();
         for (restart, reason) in KINDS.into_iter().flat_map(|it| reasons().map(|why| (it, why))) {
-            supervisor.start_child(kid("a").restart(restart)).unwrap();
+            supervisor.start_child(child("a").restart(restart)).unwrap();
             assert_eq!(listener.heard(), ["+a"]);
-            end_and_wait(started("a"), reason.clone());
+            end_child_and_wait(expect_started("a"), reason.clone());
             supervisor.count_children().unwrap();
             let mut expected = Vec::new();
             if restart == Restart::Permanent || !reason.is_orderly() {
@@ -224,7 +229,7 @@ mod an_end {
             assert_eq!(listener.heard(), expected, "{restart:?} {reason}");
             _ = supervisor.terminate_child("a");
             _ = supervisor.delete_child("a");
-            story();
+            child_events();
         }
         stop_supervisor(&supervisor);
     }
@@ -232,9 +237,10 @@ mod an_end {
     #[test]
     fn is_reported_with_the_process_that_has_ended() {
         let listener = Listener::new("supervisor_reports::an_end::pid");
-        let supervisor = listener.start(patient(Strategy::OneForOne).child(kid("a"))).unwrap();
-        let first = started("a");
-        end_and_wait(first, failure());
+        let supervisor =
+            listener.start(unlimited_restarts(Strategy::OneForOne).child(child("a"))).unwrap();
+        let first = expect_started("a");
+        end_child_and_wait(first, failure());
         supervisor.count_children().unwrap();
         let report = listener.failure(Context::ChildTerminated);
         assert_eq!((report.child.id.as_str(), report.child.pid), ("a", Some(first)));
@@ -245,7 +251,8 @@ mod an_end {
     #[test]
     fn of_a_stranger_is_not_reported() {
         let listener = Listener::new("supervisor_reports::an_end::stranger");
-        let supervisor = listener.start(patient(Strategy::OneForOne).child(kid("a"))).unwrap();
+        let supervisor =
+            listener.start(unlimited_restarts(Strategy::OneForOne).child(child("a"))).unwrap();
         let pid = supervisor.pid().unwrap();
         let (_, monitor) = process::spawn_monitor(move || {
             process::link(pid);
@@ -253,7 +260,7 @@ mod an_end {
         })
         .unwrap();
         down_reason(monitor);
-        end_and_wait(started("a"), failure());
+        end_child_and_wait(expect_started("a"), failure());
         supervisor.count_children().unwrap();
         assert_eq!(listener.heard(), ["+a".to_owned(), terminated("a"), "+a".to_owned()]);
         stop_supervisor(&supervisor);
@@ -264,12 +271,13 @@ mod an_end {
     fn of_a_supervisor_is_reported_by_the_next_one_if_it_is_permanent() {
         for restart in KINDS {
             let listener = Listener::new("supervisor_reports::an_end::inner");
-            let inner = Supervisor::one_for_one().intensity(0, HOUR).child(kid("a"));
+            let inner = Supervisor::one_for_one().intensity(0, HOUR).child(child("a"));
             let spec = inner.child_spec("inner").restart(restart);
-            let outer = listener.start(patient(Strategy::OneForOne).child(spec)).unwrap();
-            let inner = process::monitor(pid_of(&outer, "inner").unwrap());
+            let outer =
+                listener.start(unlimited_restarts(Strategy::OneForOne).child(spec)).unwrap();
+            let inner = process::monitor(child_pid(&outer, "inner").unwrap());
             listener.heard();
-            end(started("a"), failure());
+            end_child(expect_started("a"), failure());
             assert_eq!(down_reason(inner), ExitReason::Shutdown);
             outer.count_children().unwrap();
             let expected = match restart {
@@ -278,7 +286,7 @@ mod an_end {
             };
             assert_eq!(listener.heard(), expected);
             stop_supervisor(&outer);
-            story();
+            child_events();
         }
     }
 }
@@ -291,17 +299,17 @@ mod a_start_that_fails {
     fn is_reported_once_and_what_was_started_before_is_stopped_in_silence() {
         let listener = Listener::new("supervisor_reports::start_error::first");
         let supervisor =
-            Supervisor::one_for_one().child(kid("a")).child(failing("bad")).child(kid("never"));
+            Supervisor::one_for_one().child(child("a")).child(failing("bad")).child(child("never"));
         assert!(listener.start(supervisor).is_err());
         assert_eq!(listener.heard(), ["+a".to_owned(), start_error("bad")]);
-        assert_eq!(story(), ["+a", "-a"]);
+        assert_eq!(child_events(), ["+a", "-a"]);
     }
 
     // OTP: supervisor_SUITE:sup_start_child_returns_error
     #[test]
     fn is_not_reported_to_others_than_who_has_asked_for_it() {
         let listener = Listener::new("supervisor_reports::start_error::asked");
-        let supervisor = listener.start(patient(Strategy::OneForOne)).unwrap();
+        let supervisor = listener.start(unlimited_restarts(Strategy::OneForOne)).unwrap();
         let (spec, fails) = flaky("a");
         fails.store(1, Ordering::SeqCst);
         assert!(supervisor.start_child(spec.clone()).is_err());
@@ -318,11 +326,12 @@ mod a_start_that_fails {
     fn is_reported_at_each_try_to_restart() {
         let listener = Listener::new("supervisor_reports::start_error::restart");
         let (spec, fails) = flaky("a");
-        let supervisor = listener.start(patient(Strategy::OneForOne).child(spec)).unwrap();
-        let first = started("a");
+        let supervisor =
+            listener.start(unlimited_restarts(Strategy::OneForOne).child(spec)).unwrap();
+        let first = expect_started("a");
         fails.store(3, Ordering::SeqCst);
-        end(first, failure());
-        started("a");
+        end_child(first, failure());
+        expect_started("a");
         supervisor.count_children().unwrap();
         let [again, bad] = ["+a".to_owned(), start_error("a")];
         let ended = terminated("a");
@@ -335,13 +344,14 @@ mod a_start_that_fails {
     fn at_another_child_is_reported_of_that() {
         let listener = Listener::new("supervisor_reports::start_error::other");
         let (b, fails) = flaky("b");
-        let supervisor = patient(Strategy::OneForAll).child(kid("a")).child(b).child(kid("c"));
+        let supervisor =
+            unlimited_restarts(Strategy::OneForAll).child(child("a")).child(b).child(child("c"));
         let supervisor = listener.start(supervisor).unwrap();
-        let [a, _, _] = ["a", "b", "c"].map(started);
+        let [a, _, _] = ["a", "b", "c"].map(expect_started);
         listener.heard();
         fails.store(1, Ordering::SeqCst);
-        end(a, failure());
-        started("c");
+        end_child(a, failure());
+        expect_started("c");
         supervisor.count_children().unwrap();
         let [again_a, again_b, again_c] = ["+a", "+b", "+c"].map(str::to_owned);
         let expected =
@@ -355,11 +365,12 @@ mod a_start_that_fails {
     fn is_reported_with_the_process_that_was_to_be_restarted() {
         let listener = Listener::new("supervisor_reports::start_error::pid");
         let (spec, fails) = flaky("a");
-        let supervisor = listener.start(patient(Strategy::OneForOne).child(spec)).unwrap();
-        let first = started("a");
+        let supervisor =
+            listener.start(unlimited_restarts(Strategy::OneForOne).child(spec)).unwrap();
+        let first = expect_started("a");
         fails.store(1, Ordering::SeqCst);
-        end(first, failure());
-        started("a");
+        end_child(first, failure());
+        expect_started("a");
         supervisor.count_children().unwrap();
         assert_eq!(listener.failure(Context::StartError).child.pid, Some(first));
         stop_supervisor(&supervisor);
@@ -381,7 +392,7 @@ mod a_stop {
     #[test]
     fn is_reported_if_the_child_does_not_end_as_it_is_told_to() {
         let listener = Listener::new("supervisor_reports::a_stop::told");
-        let supervisor = listener.start(patient(Strategy::OneForOne)).unwrap();
+        let supervisor = listener.start(unlimited_restarts(Strategy::OneForOne)).unwrap();
         for (restart, reason) in KINDS.into_iter().flat_map(|it| reasons().map(|why| (it, why))) {
             for shutdown in [Shutdown::Infinity, Shutdown::Timeout(HOUR)] {
                 let spec = contrary(reason.clone()).restart(restart).shutdown(shutdown);
@@ -409,8 +420,9 @@ mod a_stop {
                 (Shutdown::Timeout(Duration::ZERO), Some(&late)),
                 (Shutdown::BrutalKill, None),
             ] {
-                let spec = stubborn("a").restart(restart).shutdown(shutdown);
-                let supervisor = listener.start(patient(Strategy::OneForOne).child(spec)).unwrap();
+                let spec = never_ending("a").restart(restart).shutdown(shutdown);
+                let supervisor =
+                    listener.start(unlimited_restarts(Strategy::OneForOne).child(spec)).unwrap();
                 listener.heard();
                 stop_supervisor(&supervisor);
                 assert_eq!(listener.heard(), Vec::from_iter(expected.cloned()));
@@ -426,10 +438,11 @@ mod a_stop {
         shutdown: Shutdown,
         reason: &ExitReason,
     ) -> Vec<String> {
-        let spec = kid("a").restart(restart).shutdown(shutdown);
-        let supervisor = listener.start(patient(Strategy::OneForOne).child(spec)).unwrap();
+        let spec = child("a").restart(restart).shutdown(shutdown);
+        let supervisor =
+            listener.start(unlimited_restarts(Strategy::OneForOne).child(spec)).unwrap();
         sys::of(&supervisor).suspend().unwrap();
-        end_and_wait(started("a"), reason.clone());
+        end_child_and_wait(expect_started("a"), reason.clone());
         listener.heard();
         stop_supervisor(&supervisor);
         listener.heard()
@@ -467,7 +480,7 @@ mod a_stop {
         }
     }
 
-    // Probed: `shutdown when not (?is_permanent(Child))`
+    // Probed: `shutdown when not (?is_permanent(ObservedChild))`
     #[test]
     fn of_a_permanent_one_that_had_shut_down_before_it_was_to_be_killed_is_reported() {
         let listener = Listener::new("supervisor_reports::a_stop::ended_brutal");
@@ -479,9 +492,10 @@ mod a_stop {
     #[test]
     fn is_reported_with_the_process() {
         let listener = Listener::new("supervisor_reports::a_stop::pid");
-        let spec = stubborn("a").shutdown(Shutdown::Timeout(Duration::ZERO));
-        let supervisor = listener.start(patient(Strategy::OneForOne).child(spec)).unwrap();
-        let pid = pid_of(&supervisor, "a");
+        let spec = never_ending("a").shutdown(Shutdown::Timeout(Duration::ZERO));
+        let supervisor =
+            listener.start(unlimited_restarts(Strategy::OneForOne).child(spec)).unwrap();
+        let pid = child_pid(&supervisor, "a");
         supervisor.terminate_child("a").unwrap();
         assert_eq!(listener.failure(Context::ShutdownError).child.pid, pid);
         stop_supervisor(&supervisor);
@@ -490,11 +504,12 @@ mod a_stop {
     #[test]
     fn of_bystanders_of_a_restart_is_reported_as_any_other() {
         let listener = Listener::new("supervisor_reports::a_stop::bystander");
-        let late = stubborn("b").shutdown(Shutdown::Timeout(Duration::ZERO));
-        let supervisor = patient(Strategy::OneForAll).child(kid("a")).child(late).child(kid("c"));
+        let late = never_ending("b").shutdown(Shutdown::Timeout(Duration::ZERO));
+        let supervisor =
+            unlimited_restarts(Strategy::OneForAll).child(child("a")).child(late).child(child("c"));
         let supervisor = listener.start(supervisor).unwrap();
         listener.heard();
-        end_and_wait(started("a"), failure());
+        end_child_and_wait(expect_started("a"), failure());
         supervisor.count_children().unwrap();
         let [a, b, c] = ["+a", "+b", "+c"].map(str::to_owned);
         let killed = "shutdown error b: killed".to_owned();
@@ -511,30 +526,30 @@ mod giving_up {
     fn is_reported_after_the_end_that_was_too_many_and_before_the_stop() {
         for strategy in STRATEGIES {
             let listener = Listener::new("supervisor_reports::giving_up::order");
-            let late = stubborn("late").shutdown(Shutdown::Timeout(Duration::ZERO));
+            let late = never_ending("late").shutdown(Shutdown::Timeout(Duration::ZERO));
             let supervisor =
-                Supervisor::new(strategy).intensity(0, HOUR).child(late).child(kid("a"));
-            let supervisor = listener.start(supervisor.child(kid("b"))).unwrap();
+                Supervisor::new(strategy).intensity(0, HOUR).child(late).child(child("a"));
+            let supervisor = listener.start(supervisor.child(child("b"))).unwrap();
             listener.heard();
-            let first = started("a");
-            end(first, failure());
-            assert_eq!(end_of(supervisor.pid().unwrap()), ExitReason::Shutdown);
+            let first = expect_started("a");
+            end_child(first, failure());
+            assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
             let killed = "shutdown error late: killed".to_owned();
             assert_eq!(listener.heard(), [terminated("a"), has_given_up("a"), killed]);
-            assert_eq!(stopped("a"), failure());
-            assert_eq!(stopped("b"), ExitReason::Shutdown);
-            story();
+            assert_eq!(expect_ended("a"), failure());
+            assert_eq!(expect_ended("b"), ExitReason::Shutdown);
+            child_events();
         }
     }
 
     #[test]
     fn is_reported_with_the_process_that_is_not_restarted() {
         let listener = Listener::new("supervisor_reports::giving_up::pid");
-        let supervisor = Supervisor::one_for_one().intensity(0, HOUR).child(kid("a"));
+        let supervisor = Supervisor::one_for_one().intensity(0, HOUR).child(child("a"));
         let supervisor = listener.start(supervisor).unwrap();
-        let first = started("a");
-        end(first, failure());
-        assert_eq!(end_of(supervisor.pid().unwrap()), ExitReason::Shutdown);
+        let first = expect_started("a");
+        end_child(first, failure());
+        assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
         let report = listener.failure(Context::Shutdown);
         assert_eq!((report.child.id.as_str(), report.child.pid), ("a", Some(first)));
     }
@@ -548,8 +563,8 @@ mod giving_up {
         let supervisor = listener.start(supervisor).unwrap();
         listener.heard();
         fails.store(usize::MAX, Ordering::SeqCst);
-        end(started("a"), failure());
-        assert_eq!(end_of(supervisor.pid().unwrap()), ExitReason::Shutdown);
+        end_child(expect_started("a"), failure());
+        assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
         let expected = [terminated("a"), start_error("a"), start_error("a"), has_given_up("a")];
         assert_eq!(listener.heard(), expected);
     }
@@ -560,7 +575,7 @@ mod giving_up {
         let listener = Listener::new("supervisor_reports::giving_up::crash");
         let was_said = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&was_said);
-        let supervisor = Supervisor::one_for_one().intensity(0, HOUR).child(kid("a"));
+        let supervisor = Supervisor::one_for_one().intensity(0, HOUR).child(child("a"));
         let supervisor = listener.start(supervisor).unwrap();
         let pid = supervisor.pid().unwrap();
         let handler = report::add_handler(move |report| {
@@ -568,8 +583,8 @@ mod giving_up {
             let is_crash = matches!(report, Report::Crash(it) if it.pid == pid);
             flag.fetch_or(is_server || is_crash, Ordering::SeqCst);
         });
-        end(started("a"), failure());
-        assert_eq!(end_of(pid), ExitReason::Shutdown);
+        end_child(expect_started("a"), failure());
+        assert_eq!(expect_exit(pid), ExitReason::Shutdown);
         report::remove_handler(handler);
         assert!(!was_said.load(Ordering::SeqCst));
     }
@@ -578,13 +593,13 @@ mod giving_up {
     #[test]
     fn is_not_what_an_auto_shutdown_is() {
         let listener = Listener::new("supervisor_reports::giving_up::auto");
-        let spec = kid("a").restart(Restart::Transient).significant(true);
+        let spec = child("a").restart(Restart::Transient).significant(true);
         let supervisor =
             Supervisor::one_for_one().auto_shutdown(AutoShutdown::AnySignificant).child(spec);
-        let supervisor = listener.start(supervisor.child(kid("b"))).unwrap();
+        let supervisor = listener.start(supervisor.child(child("b"))).unwrap();
         listener.heard();
-        end(started("a"), ExitReason::Normal);
-        assert_eq!(end_of(supervisor.pid().unwrap()), ExitReason::Shutdown);
+        end_child(expect_started("a"), ExitReason::Normal);
+        assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
         assert_eq!(listener.heard(), NOTHING);
     }
 }

@@ -6,35 +6,40 @@ use std::time::Duration;
 
 use procession::prelude::*;
 use procession::supervisor::{
-    AutoShutdown, ChildSpec, ChildState, ChildType, Restart, Shutdown, Strategy, Supervisor,
-    SupervisorError, SupervisorRef,
+    ChildSpec, Restart, Strategy, Supervisor, SupervisorError, SupervisorRef,
 };
 use procession::sys;
 use procession::timer;
 
-use crate::kid::*;
-use crate::staging::OnDrop;
-use crate::supervising::*;
-use crate::support::*;
+use crate::support::child::{
+    ChildEnded, ChildStarted, ObservedChild, child, child_events, end_child, end_child_and_wait,
+    expect_ended, expect_started, failure,
+};
+use crate::support::processes::idle_body;
+use crate::support::supervision::{
+    Fails, Go, HOUR, STRATEGIES, child_pid, child_states, flaky, hanging, hangs, process_child,
+    start_with_three, stop_supervisor, unlimited_restarts, with_three,
+};
+use crate::support::wait::{down_reason, exit_and_wait, expect, expect_exit};
 
-const NAMES: [&str; 3] = ["a", "b", "c"];
+pub(crate) const NAMES: [&str; 3] = ["a", "b", "c"];
 
-const NOTHING: [String; 0] = [];
+pub(crate) const NOTHING: [String; 0] = [];
 
-fn orderly() -> [ExitReason; 3] {
+pub(crate) fn orderly() -> [ExitReason; 3] {
     [ExitReason::Normal, ExitReason::Shutdown, ExitReason::shutdown_with("enough")]
 }
 
-fn transient(name: &'static str) -> ChildSpec<ServerRef<Kid>> {
-    kid(name).restart(Restart::Transient)
+pub(crate) fn transient(name: &'static str) -> ChildSpec<ServerRef<ObservedChild>> {
+    child(name).restart(Restart::Transient)
 }
 
-fn temporary(name: &'static str) -> ChildSpec<ServerRef<Kid>> {
-    kid(name).restart(Restart::Temporary)
+pub(crate) fn temporary(name: &'static str) -> ChildSpec<ServerRef<ObservedChild>> {
+    child(name).restart(Restart::Temporary)
 }
 
 /// A supervisor that allows so many restarts.
-fn allowing(restarts: usize, strategy: Strategy) -> Supervisor {
+pub(crate) fn allowing(restarts: usize, strategy: Strategy) -> Supervisor {
     Supervisor::new(strategy).intensity(restarts, HOUR)
 }
 
@@ -44,7 +49,7 @@ fn end_together(supervisor: &SupervisorRef, pids: &[Pid], reason: &ExitReason) {
     let sys = sys::of(supervisor);
     sys.suspend().unwrap();
     for pid in pids {
-        end_and_wait(*pid, reason.clone());
+        end_child_and_wait(*pid, reason.clone());
     }
     sys.resume().unwrap();
 }
@@ -55,17 +60,17 @@ mod a_restart {
     /// What becomes of the three when one ends, and who keeps its process.
     #[track_caller]
     fn check(strategy: Strategy, ends: usize, expected: &[&str], kept: &[usize]) {
-        let (supervisor, pids) = of_three(strategy);
-        end_and_wait(pids[ends], failure());
-        assert_eq!(states(&supervisor), ["+a", "+b", "+c"]);
-        assert_eq!(story(), expected, "{strategy:?} {ends}");
+        let (supervisor, pids) = start_with_three(strategy);
+        end_child_and_wait(pids[ends], failure());
+        assert_eq!(child_states(&supervisor), ["+a", "+b", "+c"]);
+        assert_eq!(child_events(), expected, "{strategy:?} {ends}");
         for (n, name) in NAMES.iter().enumerate() {
-            let now = pid_of(&supervisor, name);
+            let now = child_pid(&supervisor, name);
             assert_eq!(now == Some(pids[n]), kept.contains(&n), "{strategy:?} {ends} {name}");
             assert_eq!(process::is_alive(pids[n]), kept.contains(&n));
         }
         stop_supervisor(&supervisor);
-        assert_eq!(story(), ["-c", "-b", "-a"]);
+        assert_eq!(child_events(), ["-c", "-b", "-a"]);
     }
 
     // OTP: supervisor_SUITE:one_for_one
@@ -96,10 +101,10 @@ mod a_restart {
     #[test]
     fn tells_the_others_to_shut_down() {
         for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
-            let (supervisor, [a, ..]) = of_three(strategy);
-            end(a, failure());
-            assert_eq!(stopped("c"), ExitReason::Shutdown);
-            assert_eq!(stopped("b"), ExitReason::Shutdown);
+            let (supervisor, [a, ..]) = start_with_three(strategy);
+            end_child(a, failure());
+            assert_eq!(expect_ended("c"), ExitReason::Shutdown);
+            assert_eq!(expect_ended("b"), ExitReason::Shutdown);
             stop_supervisor(&supervisor);
         }
     }
@@ -112,16 +117,16 @@ mod a_restart {
             (Strategy::OneForAll, vec!["+b"]),
             (Strategy::RestForOne, vec!["+a", "+b"]),
         ] {
-            let supervisor = patient(strategy)
+            let supervisor = unlimited_restarts(strategy)
                 .child(temporary("a"))
-                .child(kid("b"))
+                .child(child("b"))
                 .child(temporary("c"))
                 .start_link()
                 .unwrap();
-            end_and_wait(started("b"), failure());
-            assert_eq!(states(&supervisor), expected, "{strategy:?}");
+            end_child_and_wait(expect_started("b"), failure());
+            assert_eq!(child_states(&supervisor), expected, "{strategy:?}");
             stop_supervisor(&supervisor);
-            story();
+            child_events();
         }
     }
 
@@ -129,20 +134,20 @@ mod a_restart {
     #[test]
     fn of_all_starts_also_those_that_were_stopped_or_had_ended() {
         for (strategy, first) in [(Strategy::OneForAll, "c"), (Strategy::RestForOne, "z")] {
-            let supervisor = patient(strategy)
-                .child(kid("z"))
+            let supervisor = unlimited_restarts(strategy)
+                .child(child("z"))
                 .child(transient("a"))
-                .child(kid("b"))
-                .child(kid("c"))
+                .child(child("b"))
+                .child(child("c"))
                 .start_link()
                 .unwrap();
-            end_and_wait(started("a"), ExitReason::Normal);
+            end_child_and_wait(expect_started("a"), ExitReason::Normal);
             supervisor.terminate_child("b").unwrap();
-            assert_eq!(states(&supervisor), ["+z", "-a", "-b", "+c"]);
-            end_and_wait(pid_of(&supervisor, first).unwrap(), failure());
-            assert_eq!(states(&supervisor), ["+z", "+a", "+b", "+c"]);
+            assert_eq!(child_states(&supervisor), ["+z", "-a", "-b", "+c"]);
+            end_child_and_wait(child_pid(&supervisor, first).unwrap(), failure());
+            assert_eq!(child_states(&supervisor), ["+z", "+a", "+b", "+c"]);
             stop_supervisor(&supervisor);
-            story();
+            child_events();
         }
     }
 
@@ -154,27 +159,28 @@ mod a_restart {
             (Restart::Transient, vec!["+a"]),
             (Restart::Temporary, vec![]),
         ] {
-            let spec = kid("a").restart(restart);
-            let supervisor = patient(Strategy::OneForOne).child(spec).start_link().unwrap();
-            let first = started("a");
+            let spec = child("a").restart(restart);
+            let supervisor =
+                unlimited_restarts(Strategy::OneForOne).child(spec).start_link().unwrap();
+            let first = expect_started("a");
             assert_eq!(exit_and_wait(first, ExitReason::Kill), ExitReason::Killed);
-            assert_eq!(states(&supervisor), expected);
-            assert_ne!(pid_of(&supervisor, "a"), Some(first));
+            assert_eq!(child_states(&supervisor), expected);
+            assert_ne!(child_pid(&supervisor, "a"), Some(first));
             stop_supervisor(&supervisor);
-            story();
+            child_events();
         }
     }
 
     #[test]
     fn comes_after_a_panic_as_after_any_failure() {
         let me = process::self_pid();
-        let spec = plain("a", move || {
+        let spec = process_child("a", move || {
             process::send(me, process::self_pid());
             expect::<Go>();
             panic!("in a child");
         });
         let spec = spec.restart(Restart::Transient);
-        let supervisor = patient(Strategy::OneForOne).child(spec).start_link().unwrap();
+        let supervisor = unlimited_restarts(Strategy::OneForOne).child(spec).start_link().unwrap();
         let first = expect::<Pid>();
         process::send(first, Go);
         assert_ne!(expect::<Pid>(), first);
@@ -185,20 +191,20 @@ mod a_restart {
     #[test]
     fn one_for_all_that_fails_at_another_stops_those_that_were_started() {
         let (flaky, fails) = flaky("b");
-        let supervisor = patient(Strategy::OneForAll)
-            .child(kid("a"))
+        let supervisor = unlimited_restarts(Strategy::OneForAll)
+            .child(child("a"))
             .child(flaky)
-            .child(kid("c"))
+            .child(child("c"))
             .start_link()
             .unwrap();
-        let [a, ..] = NAMES.map(started);
+        let [a, ..] = NAMES.map(expect_started);
         fails.store(2, Ordering::SeqCst);
-        end_and_wait(a, failure());
-        let c = started("c");
-        assert_eq!(pid_of(&supervisor, "c"), Some(c));
-        assert_eq!(states(&supervisor), ["+a", "+b", "+c"]);
+        end_child_and_wait(a, failure());
+        let c = expect_started("c");
+        assert_eq!(child_pid(&supervisor, "c"), Some(c));
+        assert_eq!(child_states(&supervisor), ["+a", "+b", "+c"]);
         let expected = ["-a", "-c", "-b", "+a", "-a", "+a", "-a", "+a", "+b"];
-        assert_eq!(story(), expected);
+        assert_eq!(child_events(), expected);
         stop_supervisor(&supervisor);
     }
 
@@ -206,20 +212,20 @@ mod a_restart {
     #[test]
     fn rest_for_one_that_fails_at_another_goes_on_from_that() {
         let (flaky, fails) = flaky("c");
-        let supervisor = patient(Strategy::RestForOne)
-            .child(kid("a"))
-            .child(kid("b"))
+        let supervisor = unlimited_restarts(Strategy::RestForOne)
+            .child(child("a"))
+            .child(child("b"))
             .child(flaky)
-            .child(kid("d"))
+            .child(child("d"))
             .start_link()
             .unwrap();
-        let b = started("b");
-        story();
+        let b = expect_started("b");
+        child_events();
         fails.store(2, Ordering::SeqCst);
-        end_and_wait(b, failure());
-        let d = started("d");
-        assert_eq!(pid_of(&supervisor, "d"), Some(d));
-        assert_eq!(story(), ["-b", "-d", "-c", "+b", "+c"]);
+        end_child_and_wait(b, failure());
+        let d = expect_started("d");
+        assert_eq!(child_pid(&supervisor, "d"), Some(d));
+        assert_eq!(child_events(), ["-b", "-d", "-c", "+b", "+c"]);
         stop_supervisor(&supervisor);
     }
 
@@ -227,11 +233,12 @@ mod a_restart {
     #[track_caller]
     fn stuck_at_b(strategy: Strategy) -> (SupervisorRef, Fails) {
         let (flaky, fails) = flaky("b");
-        let supervisor = patient(strategy).child(kid("a")).child(flaky).child(kid("c"));
+        let supervisor =
+            unlimited_restarts(strategy).child(child("a")).child(flaky).child(child("c"));
         let supervisor = supervisor.start_link().unwrap();
-        let [_, b, _] = NAMES.map(started);
+        let [_, b, _] = NAMES.map(expect_started);
         fails.store(usize::MAX, Ordering::SeqCst);
-        end_and_wait(b, failure());
+        end_child_and_wait(b, failure());
         (supervisor, fails)
     }
 
@@ -244,18 +251,18 @@ mod a_restart {
             (Strategy::RestForOne, ["+a", "?b", "-c"]),
         ] {
             let (supervisor, fails) = stuck_at_b(strategy);
-            assert_eq!(states(&supervisor), meanwhile);
+            assert_eq!(child_states(&supervisor), meanwhile);
             assert_eq!(supervisor.restart_child("b"), Err(SupervisorError::Restarting));
             assert_eq!(supervisor.delete_child("b"), Err(SupervisorError::Restarting));
             assert_eq!(supervisor.terminate_child("b"), Ok(()));
             let then = meanwhile.map(|it| it.replace('?', "-"));
-            assert_eq!(states(&supervisor), then);
+            assert_eq!(child_states(&supervisor), then);
             // Those that were to come after it are left where they are.
             fails.store(0, Ordering::SeqCst);
             supervisor.restart_child("b").unwrap();
-            assert_eq!(states(&supervisor), then.map(|it| it.replace("-b", "+b")));
+            assert_eq!(child_states(&supervisor), then.map(|it| it.replace("-b", "+b")));
             stop_supervisor(&supervisor);
-            story();
+            child_events();
         }
     }
 
@@ -284,21 +291,21 @@ mod a_restart {
     fn of_all_takes_one_that_was_still_to_be_restarted_with_it() {
         for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
             let (supervisor, fails) = stuck_at_b(strategy);
-            let mut a = pid_of(&supervisor, "a").unwrap();
+            let mut a = child_pid(&supervisor, "a").unwrap();
             sys::of(&supervisor).suspend().unwrap();
             while let Some(message) = process::receive_match_timeout(Duration::ZERO, |it| {
-                it.is::<Started>() || it.is::<Stopped>()
+                it.is::<ChildStarted>() || it.is::<ChildEnded>()
             }) {
-                a = message.downcast().map_or(a, |Started(_, pid)| pid);
+                a = message.downcast().map_or(a, |ChildStarted(_, pid)| pid);
             }
             // The next try is in the mailbox; after it comes this.
-            end_and_wait(a, failure());
+            end_child_and_wait(a, failure());
             fails.store(0, Ordering::SeqCst);
             sys::of(&supervisor).resume().unwrap();
-            started("c");
-            assert_eq!(states(&supervisor), ["+a", "+b", "+c"]);
+            expect_started("c");
+            assert_eq!(child_states(&supervisor), ["+a", "+b", "+c"]);
             stop_supervisor(&supervisor);
-            story();
+            child_events();
         }
     }
 
@@ -310,36 +317,36 @@ mod a_restart {
             let (flag, me) = (Arc::clone(&ignores), process::self_pid());
             let spec = ChildSpec::new("b", move || match flag.load(Ordering::SeqCst) {
                 true => Err(StartError::Ignored),
-                false => Kid::start_link(("b", me)),
+                false => ObservedChild::start_link(("b", me)),
             });
-            let supervisor = patient(Strategy::OneForAll)
-                .child(kid("a"))
+            let supervisor = unlimited_restarts(Strategy::OneForAll)
+                .child(child("a"))
                 .child(spec.restart(restart))
-                .child(kid("c"))
+                .child(child("c"))
                 .start_link()
                 .unwrap();
-            let [a, ..] = NAMES.map(started);
+            let [a, ..] = NAMES.map(expect_started);
             ignores.store(true, Ordering::SeqCst);
-            end_and_wait(a, failure());
+            end_child_and_wait(a, failure());
             let forgotten = restart == Restart::Temporary;
             let expected = if forgotten { vec!["+a", "+c"] } else { vec!["+a", "-b", "+c"] };
-            assert_eq!(states(&supervisor), expected);
+            assert_eq!(child_states(&supervisor), expected);
             stop_supervisor(&supervisor);
-            story();
+            child_events();
         }
     }
 
     #[test]
     fn finds_a_child_that_was_added_later_in_its_place() {
-        let (supervisor, [_, b, _]) = of_three(Strategy::RestForOne);
-        supervisor.start_child(kid("d")).unwrap();
+        let (supervisor, [_, b, _]) = start_with_three(Strategy::RestForOne);
+        supervisor.start_child(child("d")).unwrap();
         supervisor.terminate_child("a").unwrap();
         supervisor.delete_child("a").unwrap();
-        supervisor.start_child(kid("a")).unwrap();
-        story();
-        end_and_wait(b, failure());
-        assert_eq!(states(&supervisor), ["+b", "+c", "+d", "+a"]);
-        assert_eq!(story(), ["-b", "-a", "-d", "-c", "+b", "+c", "+d", "+a"]);
+        supervisor.start_child(child("a")).unwrap();
+        child_events();
+        end_child_and_wait(b, failure());
+        assert_eq!(child_states(&supervisor), ["+b", "+c", "+d", "+a"]);
+        assert_eq!(child_events(), ["-b", "-a", "-d", "-c", "+b", "+c", "+d", "+a"]);
         stop_supervisor(&supervisor);
     }
 }
@@ -349,17 +356,17 @@ mod the_intensity {
 
     #[track_caller]
     fn has_given_up(supervisor: &SupervisorRef) {
-        assert_eq!(end_of(supervisor.pid().unwrap()), ExitReason::Shutdown);
-        story();
+        assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
+        child_events();
     }
 
     // OTP: supervisor_SUITE:sup_start_map
     #[test]
     fn is_one_restart_unless_it_is_set() {
-        let supervisor = Supervisor::one_for_one().child(kid("a")).start_link().unwrap();
-        end_and_wait(started("a"), failure());
-        assert_eq!(states(&supervisor), ["+a"]);
-        end(started("a"), failure());
+        let supervisor = Supervisor::one_for_one().child(child("a")).start_link().unwrap();
+        end_child_and_wait(expect_started("a"), failure());
+        assert_eq!(child_states(&supervisor), ["+a"]);
+        end_child(expect_started("a"), failure());
         has_given_up(&supervisor);
     }
 
@@ -369,11 +376,11 @@ mod the_intensity {
         for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
             let supervisor = with_three(allowing(2, strategy)).start_link().unwrap();
             for _ in 0..2 {
-                let [a, ..] = NAMES.map(started);
-                end_and_wait(a, failure());
-                assert_eq!(states(&supervisor), ["+a", "+b", "+c"]);
+                let [a, ..] = NAMES.map(expect_started);
+                end_child_and_wait(a, failure());
+                assert_eq!(child_states(&supervisor), ["+a", "+b", "+c"]);
             }
-            end(started("a"), failure());
+            end_child(expect_started("a"), failure());
             has_given_up(&supervisor);
         }
     }
@@ -381,24 +388,24 @@ mod the_intensity {
     // OTP: supervisor_SUITE:temporary_normal, transient_normal
     #[test]
     fn does_not_count_an_end_without_a_restart() {
-        let supervisor = allowing(1, Strategy::OneForAll).child(kid("z")).start_link().unwrap();
+        let supervisor = allowing(1, Strategy::OneForAll).child(child("z")).start_link().unwrap();
         for reason in orderly() {
             supervisor.start_child(transient("a")).unwrap();
-            end_and_wait(started("a"), reason.clone());
+            end_child_and_wait(expect_started("a"), reason.clone());
             supervisor.delete_child("a").unwrap();
         }
         for reason in orderly().into_iter().chain([failure()]) {
             supervisor.start_child(temporary("a")).unwrap();
-            end_and_wait(started("a"), reason);
+            end_child_and_wait(expect_started("a"), reason);
         }
         for _ in 0..3 {
             supervisor.terminate_child("z").unwrap();
             supervisor.restart_child("z").unwrap();
         }
         // There is still one to be had, and no more.
-        story();
-        end_and_wait(pid_of(&supervisor, "z").unwrap(), failure());
-        end(started("z"), failure());
+        child_events();
+        end_child_and_wait(child_pid(&supervisor, "z").unwrap(), failure());
+        end_child(expect_started("z"), failure());
         has_given_up(&supervisor);
     }
 
@@ -406,9 +413,9 @@ mod the_intensity {
     #[test]
     fn counts_normal_ends_of_permanent_children() {
         for reason in orderly() {
-            let supervisor = allowing(0, Strategy::OneForOne).child(kid("a"));
+            let supervisor = allowing(0, Strategy::OneForOne).child(child("a"));
             let supervisor = supervisor.start_link().unwrap();
-            end(started("a"), reason);
+            end_child(expect_started("a"), reason);
             has_given_up(&supervisor);
         }
     }
@@ -421,11 +428,11 @@ mod the_intensity {
             let (counted, me) = (Arc::clone(&tries), process::self_pid());
             let spec = ChildSpec::new("a", move || {
                 let is_first = counted.fetch_add(1, Ordering::SeqCst) == 0;
-                let first = is_first.then(|| Kid::start_link(("a", me)));
+                let first = is_first.then(|| ObservedChild::start_link(("a", me)));
                 first.unwrap_or(Err(StartError::Failed(failure())))
             });
             let supervisor = allowing(5, strategy).child(spec).start_link().unwrap();
-            end(started("a"), failure());
+            end_child(expect_started("a"), failure());
             has_given_up(&supervisor);
             assert_eq!(tries.load(Ordering::SeqCst), 1 + 5, "{strategy:?}");
         }
@@ -436,14 +443,14 @@ mod the_intensity {
     fn forgets_restarts_that_are_older_than_its_period() {
         let period = Duration::from_millis(1);
         let supervisor =
-            Supervisor::one_for_one().intensity(1, period).child(kid("a")).start_link().unwrap();
+            Supervisor::one_for_one().intensity(1, period).child(child("a")).start_link().unwrap();
         for _ in 0..20 {
-            let pid = started("a");
+            let pid = expect_started("a");
             timer::send_after(period * 3, process::self_pid(), Go);
             expect::<Go>();
-            end(pid, failure());
+            end_child(pid, failure());
         }
-        started("a");
+        expect_started("a");
         stop_supervisor(&supervisor);
     }
 
@@ -453,10 +460,10 @@ mod the_intensity {
     fn exceeded_stops_all_that_are_left_the_last_first() {
         for strategy in STRATEGIES {
             let supervisor = with_three(allowing(0, strategy)).start_link().unwrap();
-            let [_, b, _] = NAMES.map(started);
-            end(b, failure());
-            assert_eq!(end_of(supervisor.pid().unwrap()), ExitReason::Shutdown);
-            assert_eq!(story(), ["-b", "-c", "-a"], "{strategy:?}");
+            let [_, b, _] = NAMES.map(expect_started);
+            end_child(b, failure());
+            assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
+            assert_eq!(child_events(), ["-b", "-c", "-a"], "{strategy:?}");
         }
     }
 
@@ -464,17 +471,17 @@ mod the_intensity {
     #[track_caller]
     fn escalate(restart: Restart) -> (SupervisorRef, Pid) {
         let inner = with_three(allowing(0, Strategy::OneForOne)).child_spec("inner");
-        let outer = patient(Strategy::RestForOne)
-            .child(kid("before"))
+        let outer = unlimited_restarts(Strategy::RestForOne)
+            .child(child("before"))
             .child(inner.restart(restart))
-            .child(kid("after"))
+            .child(child("after"))
             .start_link()
             .unwrap();
-        let inner = pid_of(&outer, "inner").unwrap();
+        let inner = child_pid(&outer, "inner").unwrap();
         let monitor = process::monitor(inner);
-        let a = started("a");
-        story();
-        end(a, failure());
+        let a = expect_started("a");
+        child_events();
+        end_child(a, failure());
         assert_eq!(down_reason(monitor), ExitReason::Shutdown);
         (outer, inner)
     }
@@ -483,51 +490,51 @@ mod the_intensity {
     #[test]
     fn exceeded_is_an_end_that_the_next_supervisor_judges() {
         let (outer, first) = escalate(Restart::Permanent);
-        assert_eq!(states(&outer), ["+before", "+inner", "+after"]);
-        assert_ne!(pid_of(&outer, "inner"), Some(first));
+        assert_eq!(child_states(&outer), ["+before", "+inner", "+after"]);
+        assert_ne!(child_pid(&outer, "inner"), Some(first));
         // The strategy of the outer one: also what comes after.
         let expected = ["-a", "-c", "-b", "-after", "+a", "+b", "+c", "+after"];
-        assert_eq!(story(), expected);
+        assert_eq!(child_events(), expected);
         stop_supervisor(&outer);
-        story();
+        child_events();
 
         for (restart, expected) in [
             (Restart::Transient, vec!["+before", "-inner", "+after"]),
             (Restart::Temporary, vec!["+before", "+after"]),
         ] {
             let (outer, _) = escalate(restart);
-            assert_eq!(states(&outer), expected);
-            assert_eq!(story(), ["-a", "-c", "-b"]);
+            assert_eq!(child_states(&outer), expected);
+            assert_eq!(child_events(), ["-a", "-c", "-b"]);
             stop_supervisor(&outer);
-            story();
+            child_events();
         }
     }
 
     // OTP: supervisor_SUITE:tree
     #[test]
     fn exceeded_at_every_level_ends_the_whole_tree() {
-        let mut tree = allowing(0, Strategy::OneForOne).child(kid("a"));
+        let mut tree = allowing(0, Strategy::OneForOne).child(child("a"));
         for level in 0..5 {
             let inner = tree.child_spec(level.to_string());
-            tree = allowing(0, Strategy::OneForOne).child(inner).child(kid("b"));
+            tree = allowing(0, Strategy::OneForOne).child(inner).child(child("b"));
         }
         let tree = tree.start_link().unwrap();
-        end(started("a"), failure());
+        end_child(expect_started("a"), failure());
         has_given_up(&tree);
     }
 
     // OTP: supervisor_SUITE:transient_abnormal
     #[test]
     fn has_no_part_in_the_end_of_a_supervisor_that_was_killed() {
-        let inner = allowing(0, Strategy::OneForOne).child(kid("a")).child_spec("inner");
+        let inner = allowing(0, Strategy::OneForOne).child(child("a")).child_spec("inner");
         let inner = inner.restart(Restart::Transient);
-        let outer = patient(Strategy::OneForOne).child(inner).start_link().unwrap();
-        started("a");
-        let first = pid_of(&outer, "inner").unwrap();
+        let outer = unlimited_restarts(Strategy::OneForOne).child(inner).start_link().unwrap();
+        expect_started("a");
+        let first = child_pid(&outer, "inner").unwrap();
         exit_and_wait(first, ExitReason::Kill);
-        assert_eq!(stopped("a"), ExitReason::Killed);
-        assert!(pid_of(&outer, "inner").is_some_and(|second| second != first));
-        started("a");
+        assert_eq!(expect_ended("a"), ExitReason::Killed);
+        assert!(child_pid(&outer, "inner").is_some_and(|second| second != first));
+        expect_started("a");
         stop_supervisor(&outer);
     }
 }
@@ -540,19 +547,19 @@ mod two_that_end_together {
     fn check(strategy: Strategy, ends: [usize; 2], restarts: usize) {
         for allowed in [restarts - 1, restarts] {
             let supervisor = with_three(allowing(allowed, strategy)).start_link().unwrap();
-            let pids = NAMES.map(started);
+            let pids = NAMES.map(expect_started);
             end_together(&supervisor, &ends.map(|n| pids[n]), &failure());
             if allowed == restarts {
-                assert_eq!(states(&supervisor), ["+a", "+b", "+c"]);
-                let now = NAMES.map(|name| pid_of(&supervisor, name).unwrap());
+                assert_eq!(child_states(&supervisor), ["+a", "+b", "+c"]);
+                let now = NAMES.map(|name| child_pid(&supervisor, name).unwrap());
                 assert!(now.into_iter().all(process::is_alive));
                 assert!(ends.into_iter().all(|n| now[n] != pids[n]));
                 stop_supervisor(&supervisor);
             } else {
-                let reason = end_of(supervisor.pid().unwrap());
+                let reason = expect_exit(supervisor.pid().unwrap());
                 assert_eq!(reason, ExitReason::Shutdown, "{strategy:?} {ends:?}");
             }
-            story();
+            child_events();
         }
     }
 
@@ -580,22 +587,22 @@ mod two_that_end_together {
     #[test]
     fn may_be_all_of_them() {
         for strategy in STRATEGIES {
-            let (supervisor, pids) = of_three(strategy);
+            let (supervisor, pids) = start_with_three(strategy);
             end_together(&supervisor, &pids, &ExitReason::Normal);
-            assert_eq!(states(&supervisor), ["+a", "+b", "+c"]);
+            assert_eq!(child_states(&supervisor), ["+a", "+b", "+c"]);
             assert!(pids.into_iter().all(|pid| !process::is_alive(pid)));
             stop_supervisor(&supervisor);
-            story();
+            child_events();
         }
     }
 
     // What ends after it was found ended already is not restarted once more.
     #[test]
     fn are_restarted_once() {
-        let (supervisor, pids) = of_three(Strategy::OneForAll);
+        let (supervisor, pids) = start_with_three(Strategy::OneForAll);
         end_together(&supervisor, &pids, &failure());
-        assert_eq!(states(&supervisor), ["+a", "+b", "+c"]);
-        assert_eq!(story(), ["-a", "-b", "-c", "+a", "+b", "+c"]);
+        assert_eq!(child_states(&supervisor), ["+a", "+b", "+c"]);
+        assert_eq!(child_events(), ["-a", "-b", "-c", "+a", "+b", "+c"]);
         stop_supervisor(&supervisor);
     }
 }
@@ -608,17 +615,17 @@ mod one_that_ends_while_others_are_started {
     fn check(strategy: Strategy, allowed: usize) -> SupervisorRef {
         let hangs_now = Arc::new(AtomicBool::new(false));
         let supervisor = allowing(allowed, strategy)
-            .child(kid("a"))
-            .child(kid("b"))
+            .child(child("a"))
+            .child(child("b"))
             .child(hanging("c", &hangs_now))
             .start_link()
             .unwrap();
-        let [a, ..] = NAMES.map(started);
+        let [a, ..] = NAMES.map(expect_started);
         hangs_now.store(true, Ordering::SeqCst);
-        end(a, failure());
+        end_child(a, failure());
         let c = hangs("c");
         hangs_now.store(false, Ordering::SeqCst);
-        end_and_wait(started("a"), failure());
+        end_child_and_wait(expect_started("a"), failure());
         process::send(c, Go);
         supervisor
     }
@@ -627,11 +634,11 @@ mod one_that_ends_while_others_are_started {
     fn begins_it_all_again() {
         for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
             let supervisor = check(strategy, 2);
-            assert_eq!(states(&supervisor), ["+a", "+b", "+c"]);
+            assert_eq!(child_states(&supervisor), ["+a", "+b", "+c"]);
             let expected = ["-a", "-c", "-b", "+b", "-a", "+c", "-c", "-b", "+a", "+b", "+c"];
-            assert_eq!(story(), expected, "{strategy:?}");
+            assert_eq!(child_events(), expected, "{strategy:?}");
             stop_supervisor(&supervisor);
-            story();
+            child_events();
         }
     }
 
@@ -639,15 +646,16 @@ mod one_that_ends_while_others_are_started {
     fn is_one_restart_more() {
         for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
             let supervisor = check(strategy, 1);
-            assert_eq!(end_of(supervisor.pid().unwrap()), ExitReason::Shutdown);
-            story();
+            assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
+            child_events();
         }
     }
 
     #[test]
     fn at_the_start_of_the_supervisor_is_restarted_when_that_is_through() {
         let flag = Arc::new(AtomicBool::new(true));
-        let supervisor = patient(Strategy::OneForOne).child(kid("a")).child(hanging("b", &flag));
+        let supervisor =
+            unlimited_restarts(Strategy::OneForOne).child(child("a")).child(hanging("b", &flag));
         let me = process::self_pid();
         process::spawn_link(move || {
             let supervisor = supervisor.start_link().unwrap();
@@ -656,422 +664,11 @@ mod one_that_ends_while_others_are_started {
         })
         .unwrap();
         let b = hangs("b");
-        let first = started("a");
-        end_and_wait(first, failure());
+        let first = expect_started("a");
+        end_child_and_wait(first, failure());
         process::send(b, Go);
         let supervisor = expect::<SupervisorRef>();
-        assert!(pid_of(&supervisor, "a").is_some_and(|second| second != first));
+        assert!(child_pid(&supervisor, "a").is_some_and(|second| second != first));
         assert_eq!(supervisor.stop(), Ok(()));
-    }
-}
-
-mod a_stop {
-    use super::*;
-
-    // OTP: supervisor_SUITE:sup_stop_infinity
-    #[test]
-    fn waits_for_a_worker_that_has_all_the_time_it_takes() {
-        let me = process::self_pid();
-        let slow = trapping("slow", move || {
-            process::send(me, expect::<Exit>().reason);
-            expect::<Go>();
-        });
-        let supervisor = patient(Strategy::OneForOne)
-            .child(kid("a"))
-            .child(slow.shutdown(Shutdown::Infinity).child_type(ChildType::Worker));
-        let supervisor = supervisor.start_link().unwrap();
-        let slow = pid_of(&supervisor, "slow").unwrap();
-        let (_, stopping) = process::spawn_monitor({
-            let supervisor = supervisor.clone();
-            move || assert_eq!(supervisor.stop(), Ok(()))
-        })
-        .unwrap();
-        assert_eq!(expect::<ExitReason>(), ExitReason::Shutdown);
-        // Meanwhile the others are there.
-        assert!(process::is_alive(started("a")));
-        assert_eq!(story(), NOTHING);
-        process::send(slow, Go);
-        assert_eq!(down_reason(stopping), ExitReason::Normal);
-        assert_eq!(stopped("a"), ExitReason::Shutdown);
-    }
-
-    // OTP: supervisor_SUITE:sup_stop_timeout
-    #[test]
-    fn kills_only_those_that_have_had_their_time() {
-        let time = Shutdown::Timeout(Duration::from_millis(5));
-        let supervisor = patient(Strategy::OneForOne)
-            .child(kid("a"))
-            .child(stubborn("x").shutdown(time))
-            .child(kid("b"))
-            .start_link()
-            .unwrap();
-        let monitors = ["a", "x", "b"].map(|id| process::monitor(pid_of(&supervisor, id).unwrap()));
-        stop_supervisor(&supervisor);
-        let [a, x, b] = monitors.map(down_reason);
-        assert_eq!([a, b], [ExitReason::Shutdown, ExitReason::Shutdown]);
-        assert_eq!(x, ExitReason::Killed);
-    }
-
-    // OTP: supervisor_SUITE:sup_stop_brutal_kill
-    #[test]
-    fn asks_nothing_of_those_that_are_killed() {
-        let supervisor = patient(Strategy::OneForOne)
-            .child(kid("a").shutdown(Shutdown::BrutalKill))
-            .child(kid("b"))
-            .start_link()
-            .unwrap();
-        let a = process::monitor(started("a"));
-        stop_supervisor(&supervisor);
-        assert_eq!(down_reason(a), ExitReason::Killed);
-        assert_eq!(story(), ["+b", "-b"]);
-    }
-
-    // OTP: supervisor_SUITE:sup_stop_race, sup_stop_non_shutdown_exit_dynamic
-    #[test]
-    fn goes_on_over_children_that_end_by_themselves() {
-        for reason in orderly().into_iter().chain([failure(), ExitReason::Kill]) {
-            let (supervisor, [a, b, c]) = of_three(Strategy::OneForOne);
-            let pid = supervisor.pid().unwrap();
-            sys::of(&supervisor).suspend().unwrap();
-            for ends in [a, c] {
-                end_and_wait(ends, reason.clone());
-            }
-            // A suspended supervisor can be stopped, before it looks at what has ended.
-            assert_eq!(supervisor.stop_with(failure(), HOUR), Ok(()));
-            assert_eq!(end_of(pid), failure());
-            assert_eq!(stopped("b"), ExitReason::Shutdown, "{reason}");
-            assert!(!process::is_alive(b));
-            assert_eq!(story(), ["-a", "-c"]);
-        }
-    }
-
-    // OTP: supervisor_SUITE:sup_stop_infinity, sup_stop_timeout
-    #[test]
-    fn comes_with_a_parent_that_is_killed() {
-        let (parent, supervisor) = under_a_parent(with_three(patient(Strategy::OneForAll)));
-        let monitor = process::monitor(supervisor);
-        process::exit(parent, ExitReason::Kill);
-        assert_eq!(down_reason(monitor), ExitReason::Killed);
-        for name in ["c", "b", "a"] {
-            assert_eq!(stopped(name), ExitReason::Shutdown);
-        }
-    }
-
-    /// Starts a supervisor with a parent that only waits.
-    #[track_caller]
-    fn under_a_parent(supervisor: Supervisor) -> (Pid, Pid) {
-        let me = process::self_pid();
-        let parent = process::spawn(move || {
-            process::send(me, supervisor.start_link().unwrap().pid().unwrap());
-            idle_body();
-        });
-        (parent.unwrap(), expect::<Pid>())
-    }
-
-    // OTP: supervisor_SUITE:child_unlink
-    #[test]
-    fn does_not_come_from_a_stranger_even_one_that_is_linked() {
-        let (supervisor, pids) = of_three(Strategy::OneForAll);
-        let pid = supervisor.pid().unwrap();
-        let reasons = [ExitReason::Normal, ExitReason::Shutdown, failure(), ExitReason::Kill];
-        for reason in reasons {
-            let (_, monitor) = process::spawn_monitor(move || {
-                process::link(pid);
-                process::exit_self(reason);
-            })
-            .unwrap();
-            down_reason(monitor);
-            assert_eq!(states(&supervisor), ["+a", "+b", "+c"]);
-        }
-        assert_eq!(NAMES.map(|name| pid_of(&supervisor, name).unwrap()), pids);
-        assert_eq!(story(), NOTHING);
-        stop_supervisor(&supervisor);
-    }
-
-    #[test]
-    fn by_a_kill_is_heard_of_by_the_children() {
-        let (supervisor, _) = of_three(Strategy::OneForOne);
-        let pid = supervisor.pid().unwrap();
-        process::exit(pid, ExitReason::Kill);
-        assert_eq!(end_of(pid), ExitReason::Killed);
-        for name in NAMES {
-            assert_eq!(stopped(name), ExitReason::Killed);
-        }
-    }
-
-    // OTP: supervisor_SUITE:order_of_children, tree
-    #[test]
-    fn of_a_tree_ends_it_from_the_last_leaf_on() {
-        let inner = |first, second| {
-            patient(Strategy::OneForOne).child(kid(first)).child(kid(second)).child_spec(first)
-        };
-        let outer = patient(Strategy::OneForOne)
-            .child(inner("a", "b"))
-            .child(kid("c"))
-            .child(inner("d", "e"))
-            .start_link()
-            .unwrap();
-        assert_eq!(story(), ["+a", "+b", "+c", "+d", "+e"]);
-        stop_supervisor(&outer);
-        assert_eq!(story(), ["-e", "-d", "-c", "-b", "-a"]);
-    }
-
-    #[test]
-    fn for_any_reason_is_a_shutdown_to_the_children() {
-        process::set_trap_exit(true);
-        for reason in [ExitReason::Normal, ExitReason::Shutdown, failure()] {
-            let (supervisor, _) = of_three(Strategy::RestForOne);
-            let pid = supervisor.pid().unwrap();
-            assert_eq!(supervisor.stop_with(reason.clone(), HOUR), Ok(()));
-            assert_eq!(end_of(pid), reason);
-            for name in ["c", "b", "a"] {
-                assert_eq!(stopped(name), ExitReason::Shutdown);
-            }
-        }
-    }
-
-    // The destructors of a child are done when its supervisor says that it is stopped.
-    #[test]
-    fn is_over_when_the_children_have_dropped_what_they_had() {
-        let dropped = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&dropped);
-        let body = move || {
-            let _guard = OnDrop(|| _ = counted.fetch_add(1, Ordering::SeqCst));
-            idle_body();
-        };
-        for shutdown in [Shutdown::Infinity, Shutdown::BrutalKill] {
-            let supervisor = patient(Strategy::OneForOne)
-                .child(plain("a", body.clone()).shutdown(shutdown))
-                .child(plain("b", body.clone()).shutdown(shutdown))
-                .start_link()
-                .unwrap();
-            supervisor.terminate_child("a").unwrap();
-            assert_eq!(dropped.swap(0, Ordering::SeqCst), 1);
-            stop_supervisor(&supervisor);
-            assert_eq!(dropped.swap(0, Ordering::SeqCst), 1);
-        }
-    }
-}
-
-mod an_auto_shutdown {
-    use super::*;
-
-    fn significant(name: &'static str, restart: Restart) -> ChildSpec<ServerRef<Kid>> {
-        kid(name).restart(restart).significant(true)
-    }
-
-    /// Two significant children, a and b, and one that is not, z.
-    #[track_caller]
-    fn start(
-        strategy: Strategy,
-        auto_shutdown: AutoShutdown,
-        restart: Restart,
-    ) -> (SupervisorRef, [Pid; 3]) {
-        let supervisor = patient(strategy)
-            .auto_shutdown(auto_shutdown)
-            .child(significant("a", restart))
-            .child(kid("z"))
-            .child(significant("b", restart))
-            .start_link()
-            .unwrap();
-        (supervisor, ["a", "z", "b"].map(started))
-    }
-
-    #[track_caller]
-    fn has_come(supervisor: &SupervisorRef) {
-        assert_eq!(end_of(supervisor.pid().unwrap()), ExitReason::Shutdown);
-    }
-
-    // OTP: supervisor_SUITE:nonsignificant_temporary, nonsignificant_transient
-    #[test]
-    fn does_not_come_with_children_that_are_not_significant() {
-        use AutoShutdown::{AllSignificant, AnySignificant, Never};
-        for auto_shutdown in [Never, AnySignificant, AllSignificant] {
-            let supervisor =
-                patient(Strategy::OneForOne).auto_shutdown(auto_shutdown).start_link().unwrap();
-            for reason in orderly().into_iter().chain([failure(), ExitReason::Killed]) {
-                supervisor.start_child(temporary("a")).unwrap();
-                end_and_wait(started("a"), reason);
-                assert_eq!(states(&supervisor), NOTHING);
-            }
-            for reason in orderly() {
-                supervisor.start_child(transient("a")).unwrap();
-                end_and_wait(started("a"), reason);
-                assert_eq!(states(&supervisor), ["-a"]);
-                supervisor.delete_child("a").unwrap();
-            }
-            stop_supervisor(&supervisor);
-            story();
-        }
-    }
-
-    // OTP: supervisor_SUITE:significant_temporary
-    #[test]
-    fn of_any_comes_with_every_end_of_a_temporary_child() {
-        for reason in orderly().into_iter().chain([failure(), ExitReason::Killed]) {
-            let any = AutoShutdown::AnySignificant;
-            let (supervisor, [a, ..]) = start(Strategy::OneForOne, any, Restart::Temporary);
-            end(a, reason);
-            has_come(&supervisor);
-            assert_eq!(story(), ["-a", "-b", "-z"]);
-        }
-    }
-
-    // OTP: supervisor_SUITE:significant_transient
-    #[test]
-    fn of_any_comes_with_an_orderly_end_of_a_transient_child_only() {
-        let any = AutoShutdown::AnySignificant;
-        for reason in orderly() {
-            let (supervisor, [a, ..]) = start(Strategy::OneForOne, any, Restart::Transient);
-            end_and_wait(a, failure());
-            // Not before its start is through, which would fail.
-            exit_and_wait(pid_of(&supervisor, "a").unwrap(), ExitReason::Kill);
-            story();
-            assert_eq!(states(&supervisor), ["+a", "+z", "+b"]);
-            end(pid_of(&supervisor, "a").unwrap(), reason);
-            has_come(&supervisor);
-            story();
-        }
-    }
-
-    // OTP: supervisor_SUITE:significant_temporary, significant_transient
-    #[test]
-    fn of_all_comes_with_the_last_of_them() {
-        for restart in [Restart::Transient, Restart::Temporary] {
-            for last in [0, 2] {
-                let all = AutoShutdown::AllSignificant;
-                let (supervisor, pids) = start(Strategy::OneForOne, all, restart);
-                end_and_wait(pids[2 - last], ExitReason::Normal);
-                assert_eq!(pid_of(&supervisor, "z"), Some(pids[1]));
-                end(pids[last], ExitReason::Normal);
-                has_come(&supervisor);
-                assert_eq!(stopped("z"), ExitReason::Shutdown);
-                story();
-            }
-        }
-    }
-
-    #[test]
-    fn of_all_waits_for_one_that_is_still_to_be_restarted() {
-        let (flaky, fails) = flaky("a");
-        let supervisor = patient(Strategy::OneForOne)
-            .auto_shutdown(AutoShutdown::AllSignificant)
-            .child(flaky.restart(Restart::Transient).significant(true))
-            .child(significant("b", Restart::Transient))
-            .start_link()
-            .unwrap();
-        let [a, b] = ["a", "b"].map(started);
-        fails.store(usize::MAX, Ordering::SeqCst);
-        end_and_wait(a, failure());
-        end_and_wait(b, ExitReason::Normal);
-        assert_eq!(states(&supervisor), ["?a", "-b"]);
-        fails.store(0, Ordering::SeqCst);
-        end(started("a"), ExitReason::Normal);
-        has_come(&supervisor);
-    }
-
-    // Only what ends by itself counts; what was stopped on request is gone all the same.
-    #[test]
-    fn does_not_come_with_what_was_stopped_on_request() {
-        use AutoShutdown::{AllSignificant, AnySignificant};
-        for restart in [Restart::Transient, Restart::Temporary] {
-            for auto_shutdown in [AnySignificant, AllSignificant] {
-                let (supervisor, [.., b]) = start(Strategy::OneForOne, auto_shutdown, restart);
-                supervisor.terminate_child("a").unwrap();
-                assert_eq!(supervisor.count_children().unwrap().active, 2);
-                end(b, ExitReason::Normal);
-                has_come(&supervisor);
-                story();
-
-                let (supervisor, _) = start(Strategy::OneForOne, auto_shutdown, restart);
-                supervisor.terminate_child("a").unwrap();
-                supervisor.terminate_child("b").unwrap();
-                assert_eq!(supervisor.count_children().unwrap().active, 1);
-                stop_supervisor(&supervisor);
-                story();
-            }
-        }
-    }
-
-    // OTP: supervisor_SUITE:significant_bystander
-    #[test]
-    fn does_not_come_with_bystanders_of_a_restart() {
-        use AutoShutdown::{AllSignificant, AnySignificant};
-        for auto_shutdown in [AnySignificant, AllSignificant] {
-            for (strategy, transient, temporary) in [
-                (Strategy::OneForAll, vec!["+a", "+z", "+b"], vec!["+z"]),
-                (Strategy::RestForOne, vec!["+a", "+z", "+b"], vec!["+a", "+z"]),
-            ] {
-                for (restart, expected) in
-                    [(Restart::Transient, transient), (Restart::Temporary, temporary)]
-                {
-                    let (supervisor, [_, z, _]) = start(strategy, auto_shutdown, restart);
-                    end_and_wait(z, failure());
-                    assert_eq!(states(&supervisor), expected);
-                    stop_supervisor(&supervisor);
-                    story();
-                }
-            }
-        }
-    }
-
-    // OTP: supervisor_SUITE:significant_escalation
-    #[test]
-    fn of_an_inner_supervisor_is_one_of_the_outer_if_it_is_significant_there() {
-        for is_significant in [true, false] {
-            let inner = patient(Strategy::OneForOne)
-                .auto_shutdown(AutoShutdown::AnySignificant)
-                .child(significant("a", Restart::Transient))
-                .child_spec("inner")
-                .restart(Restart::Transient)
-                .significant(is_significant);
-            let outer = patient(Strategy::OneForOne)
-                .auto_shutdown(AutoShutdown::AnySignificant)
-                .child(inner)
-                .child(kid("b"))
-                .start_link()
-                .unwrap();
-            let inner = process::monitor(pid_of(&outer, "inner").unwrap());
-            end(started("a"), ExitReason::Normal);
-            assert_eq!(down_reason(inner), ExitReason::Shutdown);
-            if is_significant {
-                has_come(&outer);
-                assert_eq!(stopped("b"), ExitReason::Shutdown);
-            } else {
-                assert_eq!(states(&outer), ["-inner", "+b"]);
-                stop_supervisor(&outer);
-            }
-            story();
-        }
-    }
-
-    // OTP: supervisor_SUITE:significant_escalation
-    #[test]
-    fn of_a_permanent_inner_supervisor_is_followed_by_its_restart() {
-        let inner = patient(Strategy::OneForOne)
-            .auto_shutdown(AutoShutdown::AllSignificant)
-            .child(significant("a", Restart::Temporary))
-            .child_spec("inner");
-        let outer = patient(Strategy::OneForOne).child(inner).start_link().unwrap();
-        let inner = process::monitor(pid_of(&outer, "inner").unwrap());
-        end(started("a"), failure());
-        assert_eq!(down_reason(inner), ExitReason::Shutdown);
-        started("a");
-        assert_eq!(states(&outer), ["+inner"]);
-        stop_supervisor(&outer);
-    }
-
-    #[test]
-    fn is_not_a_restart() {
-        let supervisor = allowing(0, Strategy::OneForOne)
-            .auto_shutdown(AutoShutdown::AllSignificant)
-            .child(significant("a", Restart::Transient))
-            .child(significant("b", Restart::Transient))
-            .start_link()
-            .unwrap();
-        end_and_wait(started("a"), ExitReason::Normal);
-        assert_eq!(state_of(&supervisor, "a"), Some(ChildState::Stopped));
-        assert_eq!(states(&supervisor), ["-a", "+b"]);
-        stop_supervisor(&supervisor);
     }
 }

@@ -12,9 +12,20 @@ use procession::supervisor::{
     Strategy, Supervise, Supervised, Supervisor, SupervisorError, SupervisorInit, SupervisorRef,
 };
 
-use crate::kid::*;
-use crate::supervising::*;
-use crate::support::*;
+use crate::support::child::{
+    ChildStarted, EndWith, ObservedChild, child, child_events, child_state, end_child_and_wait,
+    expect_started, failure,
+};
+use crate::support::processes::{idle_body, in_process};
+use crate::support::scripted::OtherServer;
+use crate::support::supervision::{
+    Go, HOUR, Hangs, STRATEGIES, child_pid, child_states, failing, flaky, hanging, hangs, ignoring,
+    no_proc, process_child, start_empty, start_with_three, stop_supervisor, unlimited_restarts,
+    with_three,
+};
+use crate::support::wait::{
+    assert_no_message, down_reason, exit_and_wait, expect, expect_exit, wait_for_exit,
+};
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
@@ -40,9 +51,10 @@ mod a_start {
         let is_through = Arc::clone(&flag);
         let second = ChildSpec::new("b", move || {
             assert!(!is_through.load(Ordering::SeqCst), "a is not through");
-            Kid::start_link(("b", me))
+            ObservedChild::start_link(("b", me))
         });
-        let supervisor = patient(Strategy::OneForOne).child(hanging("a", &flag)).child(second);
+        let supervisor =
+            unlimited_restarts(Strategy::OneForOne).child(hanging("a", &flag)).child(second);
         process::spawn_link(move || {
             process::send(me, supervisor.start_link().map(|it| it.pid()).ok());
             idle_body();
@@ -52,24 +64,24 @@ mod a_start {
         flag.store(false, Ordering::SeqCst);
         process::send(first, Go);
         assert!(expect::<Option<Option<Pid>>>().is_some());
-        assert_eq!(story(), ["+a", "+b"]);
+        assert_eq!(child_events(), ["+a", "+b"]);
     }
 
     // OTP: supervisor_SUITE:sup_start_ignore_child
     #[test]
     fn goes_on_after_a_child_that_chooses_not_to() {
-        let supervisor = patient(Strategy::OneForAll)
-            .child(kid("a"))
+        let supervisor = unlimited_restarts(Strategy::OneForAll)
+            .child(child("a"))
             .child(ignoring("kept"))
             .child(ignoring("forgotten").restart(Restart::Temporary))
-            .child(kid("b"))
+            .child(child("b"))
             .start_link()
             .unwrap();
-        assert_eq!(states(&supervisor), ["+a", "-kept", "+b"]);
+        assert_eq!(child_states(&supervisor), ["+a", "-kept", "+b"]);
         let counts = supervisor.count_children().unwrap();
         assert_eq!((counts.specs, counts.active, counts.workers), (3, 2, 3));
         stop_supervisor(&supervisor);
-        assert_eq!(story(), ["+a", "+b", "-b", "-a"]);
+        assert_eq!(child_events(), ["+a", "+b", "-b", "-a"]);
     }
 
     // OTP: supervisor_SUITE:sup_start_fail
@@ -110,7 +122,7 @@ mod a_start {
         };
         assert_eq!(reason.downcast_ref::<FailedToStart>().unwrap().reason, failure());
 
-        let supervisor = empty();
+        let supervisor = start_empty();
         let error = supervisor.start_child(exits).unwrap_err();
         assert_eq!(error, SupervisorError::Failed(failure()));
         stop_supervisor(&supervisor);
@@ -121,14 +133,14 @@ mod a_start {
     fn fails_at_a_child_that_runs_elsewhere() {
         let me = process::self_pid();
         let taken = ChildSpec::<Pid>::new("taken", move || Err(StartError::AlreadyStarted(me)));
-        let supervisor = Supervisor::one_for_one().child(kid("a")).child(taken);
+        let supervisor = Supervisor::one_for_one().child(child("a")).child(taken);
         let StartError::Failed(reason) = supervisor.start_link().unwrap_err() else {
             panic!("it has not failed");
         };
         let failed: &FailedToStart = reason.downcast_ref().unwrap();
         let why: &StartError = failed.reason.downcast_ref().unwrap();
         assert!(matches!(why, StartError::AlreadyStarted(pid) if *pid == me));
-        assert_eq!(story(), ["+a", "-a"]);
+        assert_eq!(child_events(), ["+a", "-a"]);
     }
 
     // OTP: supervisor_SUITE:child_specs
@@ -138,7 +150,7 @@ mod a_start {
             process::set_trap_exit(true);
             let supervisor = with_three(Supervisor::one_for_one());
             assert_eq!(supervisor.check(), Ok(()));
-            let twice = supervisor.child(kid("a"));
+            let twice = supervisor.child(child("a"));
             assert_eq!(twice.check(), Err(SpecError::DuplicateId("a".to_owned())));
             // Nor by a start that fails the check.
             assert!(twice.start_link().is_err());
@@ -158,7 +170,7 @@ mod a_start {
                     (_, Restart::Permanent) => Err(SpecError::SignificantAndPermanent(id())),
                     _ => Ok(()),
                 };
-                let spec = kid("a").restart(restart).significant(true);
+                let spec = child("a").restart(restart).significant(true);
                 let none = Supervisor::one_for_one().auto_shutdown(auto_shutdown);
                 assert_eq!(none.clone().child(spec.clone()).check(), expected);
 
@@ -173,8 +185,9 @@ mod a_start {
     // `check_childspec/2` comes before the id is looked up.
     #[test]
     fn of_another_child_with_the_same_id_is_refused_for_what_is_wrong_first() {
-        let supervisor = patient(Strategy::OneForOne).child(kid("a")).start_link().unwrap();
-        let wrong = kid("a").restart(Restart::Transient).significant(true);
+        let supervisor =
+            unlimited_restarts(Strategy::OneForOne).child(child("a")).start_link().unwrap();
+        let wrong = child("a").restart(Restart::Transient).significant(true);
         let error = SpecError::SignificantWithoutAutoShutdown("a".to_owned());
         assert_eq!(supervisor.start_child(wrong).unwrap_err(), SupervisorError::Spec(error));
         stop_supervisor(&supervisor);
@@ -187,11 +200,11 @@ mod a_start {
         let inner = ChildSpec::new("inner", || {
             Supervisor::one_for_one().start_link_with(StartOptions::new().name(NAME))
         });
-        let outer = patient(Strategy::OneForOne).child(inner).start_link().unwrap();
+        let outer = unlimited_restarts(Strategy::OneForOne).child(inner).start_link().unwrap();
         let first = process::whereis(NAME).unwrap();
-        assert_eq!(pid_of(&outer, "inner"), Some(first));
+        assert_eq!(child_pid(&outer, "inner"), Some(first));
         assert_eq!(exit_and_wait(first, ExitReason::Kill), ExitReason::Killed);
-        let second = pid_of(&outer, "inner").unwrap();
+        let second = child_pid(&outer, "inner").unwrap();
         assert_ne!(second, first);
         assert_eq!(process::whereis(NAME), Some(second));
         stop_supervisor(&outer);
@@ -204,7 +217,7 @@ mod a_start {
         let described = Described::start_link(Ok(Some(Supervisor::one_for_one()))).unwrap();
         let module = described.callback_module().unwrap();
         assert!(module.ends_with("supervisor_rules::Described"), "{module}");
-        let in_place = empty();
+        let in_place = start_empty();
         assert!(in_place.callback_module().unwrap().ends_with("supervisor::Supervisor"));
         stop_supervisor(&described);
         stop_supervisor(&in_place);
@@ -213,15 +226,15 @@ mod a_start {
     #[test]
     fn that_outlasts_its_time_kills_the_supervisor_and_its_children() {
         let flag = Arc::new(AtomicBool::new(true));
-        let supervisor = Supervisor::one_for_one().child(kid("a")).child(hanging("b", &flag));
+        let supervisor = Supervisor::one_for_one().child(child("a")).child(hanging("b", &flag));
         let options = StartOptions::new().init_timeout(Duration::from_millis(20));
         let error = supervisor.start_link_with(options).unwrap_err();
         assert!(matches!(error, StartError::Timeout), "{error:?}");
         // As far as it has come in this time.
-        let of_child = |it: &Message| it.is::<Started>() || it.is::<Hangs>();
+        let of_child = |it: &Message| it.is::<ChildStarted>() || it.is::<Hangs>();
         while let Some(message) = process::receive_match_timeout(Duration::ZERO, of_child) {
-            let pid = match message.downcast::<Started>() {
-                Ok(Started(_, pid)) => pid,
+            let pid = match message.downcast::<ChildStarted>() {
+                Ok(ChildStarted(_, pid)) => pid,
                 Err(message) => message.downcast::<Hangs>().unwrap().1,
             };
             wait_for_exit(pid);
@@ -240,8 +253,8 @@ mod a_spec {
         for shutdown in [Shutdown::BrutalKill, Shutdown::Infinity, none, longest] {
             for child_type in [ChildType::Worker, ChildType::Supervisor] {
                 // In any order.
-                let one = kid("a").shutdown(shutdown).child_type(child_type);
-                let other = kid("a").child_type(child_type).shutdown(shutdown);
+                let one = child("a").shutdown(shutdown).child_type(child_type);
+                let other = child("a").child_type(child_type).shutdown(shutdown);
                 assert_eq!(one.policy().shutdown, shutdown);
                 assert_eq!(one.policy(), other.policy());
                 let supervisor = Supervisor::one_for_one().child(one).start_link().unwrap();
@@ -254,19 +267,19 @@ mod a_spec {
     // OTP: supervisor_SUITE:sup_start_map
     #[test]
     fn is_shown_as_it_was_given_with_the_defaults() {
-        let supervisor = patient(Strategy::OneForOne)
+        let supervisor = unlimited_restarts(Strategy::OneForOne)
             .auto_shutdown(AutoShutdown::AnySignificant)
-            .child(kid("a"))
+            .child(child("a"))
             .start_link()
             .unwrap();
-        let spec = kid("b").restart(Restart::Transient).significant(true);
+        let spec = child("b").restart(Restart::Transient).significant(true);
         let spec = spec.shutdown(Shutdown::BrutalKill).child_type(ChildType::Supervisor);
         supervisor.start_child(spec).unwrap();
         let b = supervisor.get_child_spec("b").unwrap();
         assert_eq!((b.id.as_str(), b.restart), ("b", Restart::Transient));
         assert_eq!((b.shutdown, b.child_type), (Shutdown::BrutalKill, ChildType::Supervisor));
         assert!(b.significant);
-        assert_eq!(supervisor.get_child_spec("a"), Ok(kid("a").policy()));
+        assert_eq!(supervisor.get_child_spec("a"), Ok(child("a").policy()));
         assert_eq!(supervisor.get_child_spec("c"), Err(SupervisorError::NotFound));
         stop_supervisor(&supervisor);
     }
@@ -277,9 +290,9 @@ mod a_spec {
         let in_place = Supervisor::one_for_one().child_spec("a").policy();
         assert_eq!(in_place.shutdown, Shutdown::Infinity);
         // What is made one later has no other default.
-        let late = kid("a").child_type(ChildType::Supervisor).policy();
+        let late = child("a").child_type(ChildType::Supervisor).policy();
         assert_eq!(late.shutdown, Shutdown::Infinity);
-        let worker = Kid::child_spec(("a", process::self_pid())).policy();
+        let worker = ObservedChild::child_spec(("a", process::self_pid())).policy();
         assert_eq!(worker.shutdown, Shutdown::Timeout(Duration::from_secs(5)));
     }
 }
@@ -297,25 +310,25 @@ mod a_child {
             Shutdown::Timeout(Duration::ZERO),
             Shutdown::BrutalKill,
         ];
-        let supervisor = empty();
+        let supervisor = start_empty();
         for (restart, shutdown) in kinds.iter().flat_map(|kind| ways.map(|way| (*kind, way))) {
-            let spec = kid("a").restart(restart).shutdown(shutdown);
+            let spec = child("a").restart(restart).shutdown(shutdown);
             let pid = supervisor.start_child(spec).unwrap().pid().unwrap();
             assert_eq!(supervisor.terminate_child("a"), Ok(()));
             assert!(!process::is_alive(pid));
             // It would be started again before what is asked for later.
-            supervisor.start_child(kid("later")).unwrap();
-            let told = story();
+            supervisor.start_child(child("later")).unwrap();
+            let told = child_events();
             let starts: Vec<_> = told.iter().filter(|word| word.starts_with('+')).collect();
             assert_eq!(starts, ["+a", "+later"], "{restart:?} {shutdown:?}");
-            let kept = state_of(&supervisor, "a");
+            let kept = child_state(&supervisor, "a");
             let expected = (restart != Restart::Temporary).then_some(ChildState::Stopped);
             assert_eq!(kept, expected, "{restart:?} {shutdown:?}");
             for id in ["a", "later"] {
                 _ = supervisor.terminate_child(id);
                 _ = supervisor.delete_child(id);
             }
-            story();
+            child_events();
         }
         stop_supervisor(&supervisor);
     }
@@ -324,24 +337,24 @@ mod a_child {
     #[test]
     fn that_is_stopped_leaves_its_siblings_alone_under_every_strategy() {
         for strategy in STRATEGIES {
-            let (supervisor, [a, _, c]) = of_three(strategy);
+            let (supervisor, [a, _, c]) = start_with_three(strategy);
             assert_eq!(supervisor.terminate_child("b"), Ok(()));
-            assert_eq!(states(&supervisor), ["+a", "-b", "+c"]);
+            assert_eq!(child_states(&supervisor), ["+a", "-b", "+c"]);
             let second = supervisor.restart_child("b").unwrap();
-            assert_eq!(started("b"), second);
-            assert_eq!([a, c], ["a", "c"].map(|id| pid_of(&supervisor, id).unwrap()));
+            assert_eq!(expect_started("b"), second);
+            assert_eq!([a, c], ["a", "c"].map(|id| child_pid(&supervisor, id).unwrap()));
             // It has its place again, between the others.
-            assert_eq!(states(&supervisor), ["+a", "+b", "+c"]);
-            assert_eq!(story(), ["-b"]);
+            assert_eq!(child_states(&supervisor), ["+a", "+b", "+c"]);
+            assert_eq!(child_events(), ["-b"]);
             stop_supervisor(&supervisor);
-            assert_eq!(story(), ["-c", "-b", "-a"]);
+            assert_eq!(child_events(), ["-c", "-b", "-a"]);
         }
     }
 
     // OTP: supervisor_SUITE:sup_start_restart_child_returns_error
     #[test]
     fn that_fails_when_it_is_started_again_on_request_stays_stopped() {
-        let supervisor = empty();
+        let supervisor = start_empty();
         let (spec, fails) = flaky("a");
         supervisor.start_child(spec).unwrap();
         supervisor.terminate_child("a").unwrap();
@@ -349,17 +362,17 @@ mod a_child {
         for _ in 0..2 {
             let error = supervisor.restart_child("a").unwrap_err();
             assert_eq!(error, SupervisorError::Failed(failure()));
-            assert_eq!(states(&supervisor), ["-a"]);
+            assert_eq!(child_states(&supervisor), ["-a"]);
         }
-        assert_eq!(supervisor.restart_child("a").ok(), pid_of(&supervisor, "a"));
-        assert_eq!(story(), ["+a", "-a", "+a"]);
+        assert_eq!(supervisor.restart_child("a").ok(), child_pid(&supervisor, "a"));
+        assert_eq!(child_events(), ["+a", "-a", "+a"]);
         stop_supervisor(&supervisor);
     }
 
     #[test]
     fn may_choose_not_to_start_again_on_request_or_may_run_elsewhere() {
         let me = process::self_pid();
-        let supervisor = empty();
+        let supervisor = start_empty();
         let ignored = supervisor.start_child(ignoring("a")).unwrap_err();
         assert_eq!(ignored, SupervisorError::Ignored);
         assert_eq!(supervisor.restart_child("a"), Err(SupervisorError::Ignored));
@@ -370,7 +383,7 @@ mod a_child {
         });
         assert_eq!(supervisor.start_child(taken).unwrap_err(), SupervisorError::Ignored);
         assert_eq!(supervisor.restart_child("b"), Err(SupervisorError::AlreadyStarted(me)));
-        assert_eq!(states(&supervisor), ["-a", "-b"]);
+        assert_eq!(child_states(&supervisor), ["-a", "-b"]);
         assert_eq!(supervisor.delete_child("a"), Ok(()));
         assert_eq!(supervisor.delete_child("b"), Ok(()));
         stop_supervisor(&supervisor);
@@ -379,19 +392,19 @@ mod a_child {
     // OTP: supervisor_SUITE:do_not_save_child_specs_for_temporary_children
     #[test]
     fn that_is_transient_and_has_ended_can_be_started_again_or_deleted() {
-        let supervisor = empty();
+        let supervisor = start_empty();
         let reasons = [ExitReason::Normal, ExitReason::Shutdown, ExitReason::shutdown_with(1)];
         for reason in reasons {
-            supervisor.start_child(kid("a").restart(Restart::Transient)).unwrap();
-            end_and_wait(started("a"), reason.clone());
-            assert_eq!(states(&supervisor), ["-a"]);
-            let again = supervisor.start_child(kid("a")).unwrap_err();
+            supervisor.start_child(child("a").restart(Restart::Transient)).unwrap();
+            end_child_and_wait(expect_started("a"), reason.clone());
+            assert_eq!(child_states(&supervisor), ["-a"]);
+            let again = supervisor.start_child(child("a")).unwrap_err();
             assert_eq!(again, SupervisorError::AlreadyPresent);
             let second = supervisor.restart_child("a").unwrap();
-            end_and_wait(second, reason);
+            end_child_and_wait(second, reason);
             assert_eq!(supervisor.delete_child("a"), Ok(()));
-            assert_eq!(states(&supervisor), <[String; 0]>::default());
-            assert_eq!(story(), ["-a", "+a", "-a"]);
+            assert_eq!(child_states(&supervisor), <[String; 0]>::default());
+            assert_eq!(child_events(), ["-a", "+a", "-a"]);
         }
         stop_supervisor(&supervisor);
     }
@@ -400,19 +413,19 @@ mod a_child {
     #[test]
     fn that_was_temporary_leaves_its_id_to_another() {
         let ends: [fn(&SupervisorRef, Pid); 3] = [
-            |_, pid| end_and_wait(pid, failure()),
+            |_, pid| end_child_and_wait(pid, failure()),
             |_, pid| assert_eq!(exit_and_wait(pid, ExitReason::Kill), ExitReason::Killed),
             |supervisor, _| supervisor.terminate_child("a").unwrap(),
         ];
-        let supervisor = empty();
+        let supervisor = start_empty();
         for end in ends {
-            supervisor.start_child(kid("a").restart(Restart::Temporary)).unwrap();
-            end(&supervisor, started("a"));
+            supervisor.start_child(child("a").restart(Restart::Temporary)).unwrap();
+            end(&supervisor, expect_started("a"));
             assert_eq!(supervisor.restart_child("a"), Err(SupervisorError::NotFound));
             assert_eq!(supervisor.delete_child("a"), Err(SupervisorError::NotFound));
             assert_eq!(supervisor.terminate_child("a"), Err(SupervisorError::NotFound));
-            supervisor.start_child(kid("a")).unwrap();
-            started("a");
+            supervisor.start_child(child("a")).unwrap();
+            expect_started("a");
             supervisor.terminate_child("a").unwrap();
             supervisor.delete_child("a").unwrap();
         }
@@ -423,16 +436,16 @@ mod a_child {
     #[test]
     fn that_is_to_be_restarted_has_its_id() {
         let (spec, fails) = flaky("a");
-        let supervisor = patient(Strategy::OneForOne).child(spec).start_link().unwrap();
+        let supervisor = unlimited_restarts(Strategy::OneForOne).child(spec).start_link().unwrap();
         fails.store(usize::MAX, Ordering::SeqCst);
-        end_and_wait(started("a"), failure());
-        assert_eq!(states(&supervisor), ["?a"]);
-        let again = supervisor.start_child(kid("a")).unwrap_err();
+        end_child_and_wait(expect_started("a"), failure());
+        assert_eq!(child_states(&supervisor), ["?a"]);
+        let again = supervisor.start_child(child("a")).unwrap_err();
         assert_eq!(again, SupervisorError::AlreadyPresent);
-        assert_eq!(supervisor.get_child_spec("a"), Ok(kid("a").policy()));
+        assert_eq!(supervisor.get_child_spec("a"), Ok(child("a").policy()));
         // Others are started meanwhile.
-        supervisor.start_child(kid("b")).unwrap();
-        assert_eq!(states(&supervisor), ["?a", "+b"]);
+        supervisor.start_child(child("b")).unwrap();
+        assert_eq!(child_states(&supervisor), ["?a", "+b"]);
         stop_supervisor(&supervisor);
     }
 
@@ -441,7 +454,7 @@ mod a_child {
     fn that_has_removed_the_link_does_not_hang_the_supervisor() {
         for shutdown in [Shutdown::Infinity, Shutdown::Timeout(HOUR), Shutdown::BrutalKill] {
             let (spec, parent) = unlinking(idle_body);
-            let supervisor = patient(Strategy::OneForOne).start_link().unwrap();
+            let supervisor = unlimited_restarts(Strategy::OneForOne).start_link().unwrap();
             process::register(parent, supervisor.pid().unwrap()).unwrap();
             let pid = supervisor.start_child(spec.shutdown(shutdown)).unwrap();
             expect::<Unlinked>();
@@ -453,7 +466,7 @@ mod a_child {
         }
     }
 
-    /// To the witness: a child has removed the link to its supervisor.
+    /// To the observer: a child has removed the link to its supervisor.
     #[derive(Debug)]
     struct Unlinked;
 
@@ -466,16 +479,16 @@ mod a_child {
             process::send(me, Unlinked);
             then();
         };
-        (plain("a", body), NAME)
+        (process_child("a", body), NAME)
     }
 
     // OTP: supervisor_SUITE:count_children, child_unlink
     #[test]
     fn that_has_ended_unnoticed_is_not_active() {
         let me = process::self_pid();
-        let supervisor = empty();
+        let supervisor = start_empty();
         let parent = supervisor.pid().unwrap();
-        let spec = plain("a", move || {
+        let spec = process_child("a", move || {
             process::unlink(parent);
             process::send(me, Unlinked);
             expect::<Go>();
@@ -487,7 +500,7 @@ mod a_child {
         process::send(pid, Go);
         assert_eq!(down_reason(monitor), ExitReason::Normal);
         // It cannot know, but it looks.
-        assert_eq!(pid_of(&supervisor, "a"), Some(pid));
+        assert_eq!(child_pid(&supervisor, "a"), Some(pid));
         assert_eq!(supervisor.count_children().unwrap().active, 0);
         assert_eq!(supervisor.terminate_child("a"), Ok(()));
         stop_supervisor(&supervisor);
@@ -496,10 +509,10 @@ mod a_child {
     // OTP: supervisor_SUITE:count_children_supervisor
     #[test]
     fn that_is_stopped_counts_as_what_it_is() {
-        let supervisor = patient(Strategy::OneForOne)
+        let supervisor = unlimited_restarts(Strategy::OneForOne)
             .child(Supervisor::one_for_one().child_spec("one"))
             .child(Supervisor::one_for_one().child_spec("two"))
-            .child(kid("a"))
+            .child(child("a"))
             .start_link()
             .unwrap();
         let counts = || {
@@ -521,7 +534,7 @@ mod a_child {
         let children = ["a", "b", "c"].map(flaky);
         let supervisor = children
             .iter()
-            .fold(patient(Strategy::OneForOne), |it, (spec, _)| it.child(spec.clone()))
+            .fold(unlimited_restarts(Strategy::OneForOne), |it, (spec, _)| it.child(spec.clone()))
             .start_link()
             .unwrap();
         let counts = || {
@@ -530,15 +543,15 @@ mod a_child {
         };
         for (n, (spec, fails)) in children.iter().enumerate() {
             fails.store(usize::MAX, Ordering::SeqCst);
-            end_and_wait(pid_of(&supervisor, &spec.policy().id).unwrap(), failure());
+            end_child_and_wait(child_pid(&supervisor, &spec.policy().id).unwrap(), failure());
             assert_eq!(counts(), (3, 2 - n, 3));
         }
-        story();
+        child_events();
         for (_, fails) in &children {
             fails.store(0, Ordering::SeqCst);
         }
         for id in ["a", "b", "c"] {
-            started(id);
+            expect_started(id);
         }
         assert_eq!(counts(), (3, 3, 3));
         stop_supervisor(&supervisor);
@@ -548,22 +561,10 @@ mod a_child {
 mod what_is_not_for_it {
     use super::*;
 
-    /// A server that is no supervisor.
-    #[derive(Debug)]
-    struct Other;
-
-    impl GenServer for Other {
-        type Args = ();
-
-        fn init((): ()) -> InitResult<Other> {
-            ready(Other)
-        }
-    }
-
-    impl HandleCall<()> for Other {
+    impl HandleCall<()> for OtherServer {
         type Reply = ();
 
-        fn handle_call(&mut self, (): (), _: &Caller<()>) -> CallResult<Other, ()> {
+        fn handle_call(&mut self, (): (), _: &Caller<()>) -> CallResult<OtherServer, ()> {
             reply(())
         }
     }
@@ -571,10 +572,10 @@ mod what_is_not_for_it {
     // OTP: supervisor_SUITE:child_adm
     #[test]
     fn as_a_pid_where_children_have_ids_finds_no_child() {
-        let (supervisor, [a, b, c]) = of_three(Strategy::OneForOne);
+        let (supervisor, [a, b, c]) = start_with_three(Strategy::OneForOne);
         let as_dynamic = DynamicSupervisorRef::from_pid(supervisor.pid().unwrap());
         assert_eq!(as_dynamic.terminate_child(b), Err(SupervisorError::NotFound));
-        assert_eq!(NAMES.map(|id| pid_of(&supervisor, id).unwrap()), [a, b, c]);
+        assert_eq!(NAMES.map(|id| child_pid(&supervisor, id).unwrap()), [a, b, c]);
         assert!([a, b, c].into_iter().all(process::is_alive));
         stop_supervisor(&supervisor);
     }
@@ -582,14 +583,14 @@ mod what_is_not_for_it {
     // OTP: supervisor_SUITE:child_unlink
     #[test]
     fn does_it_no_harm() {
-        let (supervisor, pids) = of_three(Strategy::OneForAll);
+        let (supervisor, pids) = start_with_three(Strategy::OneForAll);
         let pid = supervisor.pid().unwrap();
         process::send(pid, "a message");
-        ServerRef::<Kid>::from_pid(pid).cast(End(failure()));
-        let outcome = ServerRef::<Other>::from_pid(pid).call(());
+        ServerRef::<ObservedChild>::from_pid(pid).cast(EndWith(failure()));
+        let outcome = ServerRef::<OtherServer>::from_pid(pid).call(());
         assert!(matches!(outcome, Err(CallError::WrongServer { .. })), "{outcome:?}");
         process::send(pid, Down { monitor: process::monitor(pid), ..a_down() });
-        assert_eq!(NAMES.map(|id| pid_of(&supervisor, id).unwrap()), pids);
+        assert_eq!(NAMES.map(|id| child_pid(&supervisor, id).unwrap()), pids);
         stop_supervisor(&supervisor);
     }
 
@@ -605,7 +606,7 @@ mod who_is_not_there {
 
     #[track_caller]
     fn check(supervisor: &SupervisorRef) {
-        assert_eq!(supervisor.start_child(kid("a")).map(drop), no_proc());
+        assert_eq!(supervisor.start_child(child("a")).map(drop), no_proc());
         assert_eq!(supervisor.terminate_child("a"), no_proc());
         assert_eq!(supervisor.restart_child("a"), no_proc());
         assert_eq!(supervisor.delete_child("a"), no_proc());
@@ -614,21 +615,21 @@ mod who_is_not_there {
         assert_eq!(supervisor.get_child_spec("a"), no_proc());
         assert_eq!(supervisor.callback_module(), no_proc());
         assert_eq!(supervisor.stop(), Err(StopError::NoProc));
-        assert_eq!(story(), <[String; 0]>::default());
+        assert_eq!(child_events(), <[String; 0]>::default());
     }
 
     // OTP: supervisor_SUITE:child_adm
     #[test]
     fn answers_nothing() {
         check(&SupervisorRef::named("supervisor_rules::nobody"));
-        let supervisor = empty();
+        let supervisor = start_empty();
         stop_supervisor(&supervisor);
         check(&supervisor);
     }
 
     #[test]
     fn any_more_before_it_has_answered_is_down() {
-        let supervisor = empty();
+        let supervisor = start_empty();
         let pid = supervisor.pid().unwrap();
         let spec = ChildSpec::<Pid>::new("a", || {
             process::exit(process::self_pid(), ExitReason::Kill);
@@ -637,6 +638,6 @@ mod who_is_not_there {
         let error = supervisor.start_child(spec).unwrap_err();
         let expected = SupervisorError::Call(CallError::Down(ExitReason::Killed));
         assert_eq!(error, expected);
-        assert_eq!(end_of(pid), ExitReason::Killed);
+        assert_eq!(expect_exit(pid), ExitReason::Killed);
     }
 }

@@ -7,8 +7,10 @@ use procession::supervisor::{
     SupervisorError, SupervisorInit,
 };
 
-use crate::kid::*;
-use crate::support::*;
+use crate::support::child::{
+    ObservedChild, child, child_state, end_child_and_wait, expect_started, failure,
+};
+use crate::support::wait::test_timeout;
 
 /// The same without what differs from run to run: the pids.
 fn masked(text: &str) -> String {
@@ -22,22 +24,22 @@ fn masked(text: &str) -> String {
 
 #[test]
 fn a_tree_shows_names_pids_and_restarts_below_all_kinds_of_supervisors() {
-    let witness = process::self_pid();
+    let observer = process::self_pid();
     let crowd = DynamicSupervisor::new().child_spec("crowd");
-    let alike = Supervisor::simple_one_for_one(Kid::child_template().id("kid"));
+    let alike = Supervisor::simple_one_for_one(ObservedChild::child_template().id("child"));
     let inner =
-        Supervisor::one_for_all().child(kid("c")).child(kid("d").restart(Restart::Transient));
+        Supervisor::one_for_all().child(child("c")).child(child("d").restart(Restart::Transient));
     let top = Supervisor::one_for_one()
-        .child(kid("a"))
+        .child(child("a"))
         .child(inner.child_spec("inner"))
-        .child(Kid::named_child_spec("supervisor_tree::b", ("b", witness)).id("b"))
+        .child(ObservedChild::named_child_spec("supervisor_tree::b", ("b", observer)).id("b"))
         .start_link_with(StartOptions::new().name("supervisor_tree::top"))
         .unwrap();
-    top.start_child(crowd).unwrap().start_child(kid("e")).unwrap();
-    top.start_child(alike.child_spec("alike")).unwrap().start_child(("f", witness)).unwrap();
-    end_and_wait(started("d"), ExitReason::Normal);
-    end_and_wait(started("a"), failure());
-    started("a");
+    top.start_child(crowd).unwrap().start_child(child("e")).unwrap();
+    top.start_child(alike.child_spec("alike")).unwrap().start_child(("f", observer)).unwrap();
+    end_child_and_wait(expect_started("d"), ExitReason::Normal);
+    end_child_and_wait(expect_started("a"), failure());
+    expect_started("a");
 
     let tree = supervisor::tree(&top).unwrap();
     let expected = "supervisor_tree::top <pid>
@@ -49,10 +51,10 @@ fn a_tree_shows_names_pids_and_restarts_below_all_kinds_of_supervisors() {
     crowd <pid>
         e <pid>
     alike <pid>
-        kid <pid>";
+        child <pid>";
     assert_eq!(masked(&tree.to_string()), expected);
     let a = &tree.children[0];
-    assert_eq!((a.restarts, a.state), (1, state_of(&top, "a").unwrap()));
+    assert_eq!((a.restarts, a.state), (1, child_state(&top, "a").unwrap()));
     assert_eq!(tree.dot().to_string().matches("->").count(), 9);
     assert_eq!(supervisor::tree("supervisor_tree::top"), Ok(tree));
     top.stop().unwrap();
@@ -60,19 +62,19 @@ fn a_tree_shows_names_pids_and_restarts_below_all_kinds_of_supervisors() {
 
 #[test]
 fn who_is_no_supervisor_has_no_tree() {
-    let kid = Kid::start_link(("kid", process::self_pid())).unwrap();
-    let refused = supervisor::tree(&kid);
+    let child = ObservedChild::start_link(("child", process::self_pid())).unwrap();
+    let refused = supervisor::tree(&child);
     let Err(SupervisorError::Call(CallError::WrongServer { .. })) = refused else {
         panic!("{refused:?}")
     };
     let nobody = supervisor::tree("supervisor_tree::nobody");
     assert_eq!(nobody, Err(SupervisorError::Call(CallError::NoProc)));
-    kid.stop().unwrap();
+    child.stop().unwrap();
 }
 
 #[test]
 fn a_supervisor_that_does_not_say_what_is_below_it_is_a_leaf() {
-    let handmade = kid("handmade").child_type(ChildType::Supervisor);
+    let handmade = child("handmade").child_type(ChildType::Supervisor);
     let top = Supervisor::one_for_one().child(handmade).start_link().unwrap();
     let tree = supervisor::tree(&top).unwrap();
     let leaf = &tree.children[0];
@@ -84,11 +86,11 @@ fn a_supervisor_that_does_not_say_what_is_below_it_is_a_leaf() {
 // It would wait for itself.
 #[test]
 fn a_child_that_looks_while_it_starts_is_told_so() {
-    let witness = process::self_pid();
+    let observer = process::self_pid();
     let top = Supervisor::one_for_one().start_link().unwrap();
     let supervisor = top.clone();
     let spec = ChildSpec::new("nosy", move || {
-        process::send(witness, supervisor::tree(&supervisor));
+        process::send(observer, supervisor::tree(&supervisor));
         Err::<Pid, _>(StartError::Ignored)
     });
     assert_eq!(top.start_child(spec).unwrap_err(), SupervisorError::Ignored);
@@ -97,7 +99,7 @@ fn a_child_that_looks_while_it_starts_is_told_so() {
             let itself = CallError::CallingSelf(top.pid().unwrap());
             assert_eq!(seen, Err(SupervisorError::Call(itself)));
         }
-        after patience() => panic!("it was not started"),
+        after test_timeout() => panic!("it was not started"),
     }
     top.stop().unwrap();
 }
@@ -109,13 +111,14 @@ fn children_can_be_registered_as_what_they_are_called() {
     impl Supervise for Described {
         type Args = Pid;
 
-        fn init(witness: Pid) -> SupervisorInit {
-            let kid = Kid::named_child_spec("supervisor_tree::kid", ("kid", witness));
-            Ok(Some(Supervisor::one_for_one().child(kid)))
+        fn init(observer: Pid) -> SupervisorInit {
+            let child =
+                ObservedChild::named_child_spec("supervisor_tree::child", ("child", observer));
+            Ok(Some(Supervisor::one_for_one().child(child)))
         }
     }
 
-    let alike = Supervisor::simple_one_for_one(Kid::child_template());
+    let alike = Supervisor::simple_one_for_one(ObservedChild::child_template());
     let top = Supervisor::one_for_one()
         .child(Supervisor::one_for_one().named_child_spec("supervisor_tree::plain"))
         .child(alike.named_child_spec("supervisor_tree::alike"))
@@ -128,9 +131,9 @@ fn children_can_be_registered_as_what_they_are_called() {
     supervisor_tree::alike <pid>
     supervisor_tree::crowd <pid>
     supervisor_tree::described <pid>
-        supervisor_tree::kid <pid>";
+        supervisor_tree::child <pid>";
     assert_eq!(masked(&supervisor::tree(&top).unwrap().to_string()), expected);
-    for name in ["plain", "alike", "crowd", "described", "kid"] {
+    for name in ["plain", "alike", "crowd", "described", "child"] {
         assert!(process::whereis(&format!("supervisor_tree::{name}")).is_some(), "{name}");
     }
     top.stop().unwrap();

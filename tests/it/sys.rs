@@ -1,22 +1,20 @@
 //! System messages: to look into a process, to suspend it, to end it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use procession::prelude::*;
 use procession::sys::{self, Mode, Sys, SysError};
-use procession::timer;
 
-use crate::puppet::*;
-use crate::staging::*;
-use crate::support::*;
-
-fn reason() -> ExitReason {
-    ExitReason::new("sys::reason")
-}
+use crate::support::drops::{OnDrop, message_on_drop};
+use crate::support::processes::{Begun, idle, idle_body, reason};
+use crate::support::scripted::{
+    Scripted, ScriptedServer, Terminated, observed_init, pid_of, scripted,
+};
+use crate::support::wait::{assert_no_message, down_reason, expect, test_timeout, wait_until};
 
 /// What sends system messages to `server`, with a time-out that is not expected to be hit.
 pub(crate) fn sys_of<S: GenServer>(server: &ServerRef<S>) -> Sys {
-    sys::of(server).timeout(patience())
+    sys::of(server).timeout(test_timeout())
 }
 
 /// What another process has got.
@@ -45,8 +43,8 @@ pub(crate) fn has_waiting<S: GenServer>(server: &ServerRef<S>, messages: usize) 
     wait_until(|| process::info(pid).unwrap().message_queue_len == messages);
 }
 
-fn notes_of(server: &ServerRef<Puppet>) -> Vec<&'static str> {
-    sys_of(server).get_state(|it: &Puppet| it.notes.clone()).unwrap()
+pub(crate) fn notes_of(server: &ServerRef<Scripted>) -> Vec<&'static str> {
+    sys_of(server).get_state(|it: &Scripted| it.notes.clone()).unwrap()
 }
 
 #[track_caller]
@@ -61,12 +59,12 @@ mod of {
     #[test]
     fn takes_a_pid_a_name_and_a_server() {
         let options = StartOptions::new().name("sys::of");
-        let server = Puppet::start_with(plain(), options).unwrap();
-        let named = ServerRef::<Puppet>::named("sys::of");
+        let server = Scripted::start_with(observed_init(), options).unwrap();
+        let named = ServerRef::<Scripted>::named("sys::of");
         for sys in
             [sys::of(pid_of(&server)), sys::of("sys::of"), sys::of(&named), sys::of(server.clone())]
         {
-            assert_eq!(sys.timeout(patience()).get_status().unwrap().pid, pid_of(&server));
+            assert_eq!(sys.timeout(test_timeout()).get_status().unwrap().pid, pid_of(&server));
         }
         server.stop().unwrap();
         assert_eq!(sys::of("sys::of").suspend(), Err(SysError::Call(CallError::NoProc)));
@@ -88,8 +86,8 @@ mod get_state {
     // OTP: gen_server_SUITE:get_state
     #[test]
     fn returns_what_the_closure_makes_of_the_state_of_a_running_or_suspended_server() {
-        let server = puppet();
-        server.tell(|it| {
+        let server = scripted();
+        server.cast_with(|it| {
             it.note("a note");
             noreply()
         });
@@ -102,15 +100,15 @@ mod get_state {
 
     #[test]
     fn sees_what_came_before_it_and_not_what_came_after() {
-        let server = puppet();
+        let server = scripted();
         let let_go = server.hold(|_| noreply());
-        server.tell(|it| {
+        server.cast_with(|it| {
             it.note("before");
             noreply()
         });
-        elsewhere(&server, |sys| sys.get_state(|it: &Puppet| it.notes.clone()).unwrap());
+        elsewhere(&server, |sys| sys.get_state(|it: &Scripted| it.notes.clone()).unwrap());
         has_waiting(&server, 2);
-        server.tell(|it| {
+        server.cast_with(|it| {
             it.note("after");
             noreply()
         });
@@ -121,44 +119,45 @@ mod get_state {
 
     #[test]
     fn runs_the_closure_in_the_server() {
-        let server = puppet();
-        let runs_in = sys_of(&server).get_state(|_: &Puppet| process::self_pid());
+        let server = scripted();
+        let runs_in = sys_of(&server).get_state(|_: &Scripted| process::self_pid());
         assert_eq!(runs_in, Ok(pid_of(&server)));
     }
 
     #[test]
     fn fails_when_the_closure_panics_or_exits_and_the_server_goes_on() {
-        let server = puppet();
+        let server = scripted();
         for suspended in [false, true] {
             if suspended {
                 sys_of(&server).suspend().unwrap();
             }
-            let look = |_: &Puppet| -> u8 { panic!("not to be looked at") };
+            let look = |_: &Scripted| -> u8 { panic!("not to be looked at") };
             assert_panicked(&sys_of(&server).get_state(look).unwrap_err(), "not to be looked at");
 
-            let look = |_: &Puppet| -> u8 { process::exit_self(reason()) };
+            let look = |_: &Scripted| -> u8 { process::exit_self(reason()) };
             let error = sys_of(&server).get_state(look).unwrap_err();
             assert_eq!(error, SysError::CallbackFailed(reason()));
         }
         sys_of(&server).resume().unwrap();
-        server.answers();
+        server.assert_answers();
         assert_no_message();
     }
 
     #[test]
     fn fails_when_the_state_is_of_another_type_and_names_both() {
-        let server = puppet();
+        let server = scripted();
         let (me, dropped) = (process::self_pid(), "the closure was dropped");
-        let guard = guard(move || process::send(me, dropped));
+        let guard = message_on_drop(move || process::send(me, dropped));
         let outcome = sys_of(&server).get_state(move |_: &String| {
             let _guard = &guard;
             unreachable!("there is no such state")
         });
-        let (expected, found) = (std::any::type_name::<String>(), std::any::type_name::<Puppet>());
+        let (expected, found) =
+            (std::any::type_name::<String>(), std::any::type_name::<Scripted>());
         let wrong = CallError::WrongServer { expected, found };
         assert_eq!(outcome, Err::<(), _>(SysError::Call(wrong)));
         assert_eq!(expect::<&str>(), dropped);
-        server.answers();
+        server.assert_answers();
     }
 }
 
@@ -168,9 +167,9 @@ mod replace_state {
     // OTP: gen_server_SUITE:replace_state
     #[test]
     fn changes_the_state_of_a_running_or_suspended_server() {
-        let server = puppet();
+        let server = scripted();
         let add = |note| {
-            move |it: &mut Puppet| {
+            move |it: &mut Scripted| {
                 it.note(note);
                 it.notes.len()
             }
@@ -184,23 +183,23 @@ mod replace_state {
 
     #[test]
     fn drops_the_state_that_is_replaced() {
-        let server = puppet();
+        let server = scripted();
         let me = process::self_pid();
-        server.tell(move |it| {
+        server.cast_with(move |it| {
             it.on_drop = Some(OnDrop(Box::new(move || process::send(me, "dropped"))));
             noreply()
         });
-        let anew = move |it: &mut Puppet| *it = Puppet::with_witness(me);
+        let anew = move |it: &mut Scripted| *it = Scripted::observed_by(me);
         sys_of(&server).replace_state(anew).unwrap();
         assert_eq!(expect::<&str>(), "dropped");
-        server.answers();
+        server.assert_answers();
     }
 
     // OTP keeps the old state (gen_server_SUITE:replace_state); here the closure has changed it.
     #[test]
     fn leaves_what_a_closure_that_panics_has_done() {
-        let server = puppet();
-        let change = |it: &mut Puppet| {
+        let server = scripted();
+        let change = |it: &mut Scripted| {
             it.note("done");
             panic!("halfway");
         };
@@ -211,45 +210,45 @@ mod replace_state {
 
     #[test]
     fn can_call_other_servers_and_not_the_own() {
-        let (server, other) = (puppet(), puppet());
+        let (server, other) = (scripted(), scripted());
         let (own, others) = (server.clone(), other.clone());
-        let outcomes = sys_of(&server).replace_state(move |_: &mut Puppet| {
-            let look = |it: &Puppet| it.notes.len();
+        let outcomes = sys_of(&server).replace_state(move |_: &mut Scripted| {
+            let look = |it: &Scripted| it.notes.len();
             (
-                others.ask(|_, _| reply("an answer")),
+                others.call_with(|_, _| reply("an answer")),
                 sys::of(&others).get_state(look),
-                own.ask(|_, _| reply("never")),
+                own.call_with(|_, _| reply("never")),
                 sys::of(&own).get_state(look),
             )
         });
         let this = CallError::CallingSelf(pid_of(&server));
         let expected = (Ok("an answer"), Ok(0), Err(this.clone()), Err(SysError::Call(this)));
         assert_eq!(outcomes, Ok(expected));
-        server.answers();
+        server.assert_answers();
     }
 
     #[test]
     fn cannot_call_who_waits_for_it() {
-        let (server, other) = (puppet(), puppet());
+        let (server, other) = (scripted(), scripted());
         let (first, second) = (server.clone(), other.clone());
         let outcome = server
-            .ask(move |_, _| {
-                let suspend = move |_: &mut Puppet| sys_of(&first).suspend();
+            .call_with(move |_, _| {
+                let suspend = move |_: &mut Scripted| sys_of(&first).suspend();
                 reply(sys_of(&second).replace_state(suspend))
             })
             .unwrap();
         let cycle = vec![pid_of(&other), pid_of(&server)];
         assert_eq!(outcome, Ok(Err(SysError::Call(CallError::Deadlock(cycle)))));
-        server.answers();
-        other.answers();
+        server.assert_answers();
+        other.assert_answers();
     }
 
     #[test]
     fn of_a_server_that_ends_in_the_middle_hears_of_that() {
-        let server = puppet();
+        let server = scripted();
         let me = process::self_pid();
         let client = elsewhere(&server, move |sys| {
-            sys.replace_state(move |_: &mut Puppet| {
+            sys.replace_state(move |_: &mut Scripted| {
                 process::send(me, Begun);
                 idle_body();
             })
@@ -274,8 +273,8 @@ mod get_status {
     fn shows_the_server() {
         let options =
             StartOptions::new().name("sys::get_status").debug(DebugOptions::new().with_log(3));
-        let server = Puppet::start_link_with(plain(), options).unwrap();
-        server.tell(|it| {
+        let server = Scripted::start_link_with(observed_init(), options).unwrap();
+        server.cast_with(|it| {
             it.note("a note");
             dictionary::put("colour", "green");
             noreply()
@@ -283,13 +282,13 @@ mod get_status {
         let status = sys_of(&server).get_status().unwrap();
         assert_eq!(status.pid, pid_of(&server));
         assert_eq!(status.name.as_deref(), Some("sys::get_status"));
-        assert_eq!(status.module, std::any::type_name::<Puppet>());
+        assert_eq!(status.module, std::any::type_name::<Scripted>());
         assert_eq!(status.mode, Mode::Running);
         assert_eq!(status.parent, Some(process::self_pid()));
         let colour = ("colour".to_owned(), "\"green\"".to_owned());
         assert!(status.dictionary.contains(&colour), "{:?}", status.dictionary);
         assert_eq!(status.debug, ["log of 3 events"]);
-        assert_eq!(status.state, "Puppet { notes: [\"a note\"], .. }");
+        assert_eq!(status.state, "Scripted { notes: [\"a note\"], .. }");
 
         sys_of(&server).suspend().unwrap();
         assert_eq!(sys_of(&server).get_status().unwrap().mode, Mode::Suspended);
@@ -300,7 +299,7 @@ mod get_status {
 
     #[test]
     fn shows_no_name_and_no_parent_where_there_is_none() {
-        let status = sys_of(&puppet()).get_status().unwrap();
+        let status = sys_of(&scripted()).get_status().unwrap();
         assert_eq!((status.name, status.parent), (None, None));
         assert!(status.debug.is_empty());
     }
@@ -316,315 +315,15 @@ mod get_status {
             }
         }
 
-        let server = puppet();
-        server.tell(|_| {
+        let server = scripted();
+        server.cast_with(|_| {
             dictionary::put("secret", Secret);
             noreply()
         });
         let status = sys_of(&server).get_status().unwrap();
         let (_, text) = status.dictionary.iter().find(|(key, _)| key == "secret").unwrap();
         assert!(text.contains("not to be printed"), "{text}");
-        server.answers();
-    }
-}
-
-mod suspend {
-    use super::*;
-
-    /// What an `on_timeout` of [`time_out`] sends.
-    #[derive(Debug)]
-    struct Fired(Instant);
-
-    const WAIT: Duration = Duration::from_millis(60);
-
-    /// Has `server` wait for [`WAIT`] and then tell the caller when that was over; `meanwhile` the
-    /// server has not begun to wait.
-    fn time_out(server: &ServerRef<Puppet>, meanwhile: impl FnOnce()) {
-        let me = process::self_pid();
-        let let_go = server.hold(move |it| {
-            it.on_timeout = Some(Box::new(move |it| {
-                it.note("fired");
-                process::send(me, Fired(Instant::now()));
-                noreply()
-            }));
-            noreply().timeout(WAIT)
-        });
-        meanwhile();
-        drop(let_go);
-    }
-
-    // OTP: sys_SUITE:suspend
-    #[test]
-    fn and_resume_do_not_count() {
-        let server = puppet();
-        let sys = sys_of(&server);
-        sys.resume().unwrap();
-        server.answers();
-        sys.suspend().unwrap();
-        sys.suspend().unwrap();
-        assert_eq!(sys.get_status().unwrap().mode, Mode::Suspended);
-        sys.resume().unwrap();
-        server.answers();
-        sys.resume().unwrap();
-        server.answers();
-        assert_no_message();
-    }
-
-    // OTP: the documentation of sys:suspend/1
-    #[test]
-    fn keeps_all_else_for_after_the_resume_in_its_order() {
-        let server = puppet();
-        let sys = sys_of(&server);
-        sys.suspend().unwrap();
-        let note = |note| {
-            move |it: &mut Puppet| {
-                it.note(note);
-                noreply()
-            }
-        };
-        server.tell(note("a cast"));
-        server.poke(note("a message"));
-        client(&server, |it, _| {
-            it.note("a call");
-            reply(())
-        });
-        has_waiting(&server, 3);
-        server.tell(note("another cast"));
-        process::send(pid_of(&server), "for the witness");
-        assert!(notes_of(&server).is_empty());
-        assert_eq!(process::info(pid_of(&server)).unwrap().message_queue_len, 5);
-        assert_no_message();
-
-        sys.resume().unwrap();
-        assert_eq!(server.notes(), ["a cast", "a message", "a call", "another cast"]);
-        expect::<Outcome<()>>();
-        assert!(expect::<Heard>().0.is::<&str>());
-        assert_no_message();
-    }
-
-    #[test]
-    fn lets_a_call_wait_or_time_out() {
-        let server = puppet();
-        let sys = sys_of(&server);
-        sys.suspend().unwrap();
-        client(&server, |_, _| reply("an answer"));
-        has_waiting(&server, 1);
-        let late = ask(|it: &mut Puppet, _: &Caller<()>| {
-            it.note("too late");
-            reply(())
-        });
-        assert_eq!(server.call_timeout(late, Duration::from_millis(2)), Err(CallError::Timeout));
-        assert!(sys.get_state(|it: &Puppet| it.notes.is_empty()).unwrap());
-        sys.resume().unwrap();
-        assert_eq!(expect::<Outcome<&str>>(), Outcome(Ok("an answer")));
-        assert_eq!(server.notes(), ["too late"]);
-        assert_no_message();
-    }
-
-    #[test]
-    fn by_one_and_resume_by_another() {
-        let server = puppet();
-        elsewhere(&server, |sys| sys.suspend());
-        assert_eq!(expect::<Got<Result<(), SysError>>>(), Got(Ok(())));
-        assert_eq!(sys_of(&server).get_status().unwrap().mode, Mode::Suspended);
-        elsewhere(&server, |sys| sys.resume());
-        assert_eq!(expect::<Got<Result<(), SysError>>>(), Got(Ok(())));
-        server.answers();
-    }
-
-    // OTP: system_continue of gen_server
-    #[test]
-    fn holds_up_a_time_out_which_starts_anew() {
-        let server = puppet();
-        time_out(&server, || {
-            elsewhere(&server, |sys| sys.suspend());
-            has_waiting(&server, 1);
-        });
-        expect::<Got<Result<(), SysError>>>();
-        timer::send_after(WAIT * 2, process::self_pid(), "later");
-        expect::<&str>();
-        assert!(notes_of(&server).is_empty());
-
-        let resumed = Instant::now();
-        sys_of(&server).resume().unwrap();
-        let Fired(at) = expect();
-        assert!(at >= resumed + WAIT, "{:?}", at - resumed);
-        assert_eq!(server.notes(), ["fired"]);
-        assert_no_message();
-    }
-
-    // OTP: system_continue of gen_server
-    #[test]
-    fn is_not_needed_for_a_time_out_to_start_anew_at_every_system_message() {
-        let server = puppet();
-        let (start, mut last) = (Instant::now(), Instant::now());
-        time_out(&server, || {});
-        while start.elapsed() < WAIT * 2 {
-            let asked = Instant::now();
-            if !notes_of(&server).is_empty() {
-                break; // On a busy machine: it was not asked for too long.
-            }
-            last = asked;
-        }
-        let Fired(at) = expect();
-        assert!(at >= last + WAIT, "{:?}", at - last);
-        assert_eq!(server.notes(), ["fired"]);
-        assert_no_message();
-    }
-
-    #[test]
-    fn before_a_time_out_of_zero_comes_first() {
-        let server = puppet();
-        let me = process::self_pid();
-        let let_go = server.hold(move |it| {
-            it.on_timeout = Some(Box::new(move |_| {
-                process::send(me, "timed out");
-                noreply()
-            }));
-            noreply().timeout(Duration::ZERO)
-        });
-        elsewhere(&server, |sys| sys.suspend());
-        has_waiting(&server, 1);
-        drop(let_go);
-        expect::<Got<Result<(), SysError>>>();
-        sys_of(&server).get_status().unwrap();
-        assert_no_message();
-        sys_of(&server).resume().unwrap();
-        assert_eq!(expect::<&str>(), "timed out");
-    }
-
-    /// A process that starts a puppet with a link, which traps exits or not and has the caller as
-    /// its witness, and then ends with the reason that it is sent.
-    fn suspended_child(trap_exit: bool) -> (Pid, ServerRef<Puppet>) {
-        let me = process::self_pid();
-        let parent = process::spawn(move || {
-            let init = script(move || {
-                process::set_trap_exit(trap_exit);
-                ready(Puppet::with_witness(me))
-            });
-            process::send(me, Puppet::start_link(init).unwrap());
-            process::exit_self(expect::<ExitReason>());
-        })
-        .unwrap();
-        let server: ServerRef<Puppet> = expect();
-        sys_of(&server).suspend().unwrap();
-        server.tell(|_| unreachable!("it is suspended"));
-        (parent, server)
-    }
-
-    // OTP: suspend_loop of sys
-    #[test]
-    fn does_not_keep_the_end_of_the_parent_from_a_server_that_traps_exits() {
-        for end in [reason(), ExitReason::Shutdown, ExitReason::Normal] {
-            let (parent, server) = suspended_child(true);
-            let monitor = process::monitor(pid_of(&server));
-            process::send(parent, end.clone());
-            assert_eq!(expect::<Terminated>(), Terminated { reason: end.clone(), notes: vec![] });
-            assert_eq!(down_reason(monitor), end);
-            assert_no_message();
-        }
-    }
-
-    #[test]
-    fn does_not_keep_an_exit_signal_from_a_server_that_does_not_trap_it() {
-        let (parent, server) = suspended_child(false);
-        let monitor = process::monitor(pid_of(&server));
-        process::send(parent, reason());
-        assert_eq!(down_reason(monitor), reason());
-
-        let (_, server) = suspended_child(false);
-        assert_eq!(exit_and_wait(pid_of(&server), reason()), reason());
-        assert_no_message(); // `terminate` was not called.
-    }
-
-    #[test]
-    fn does_not_keep_anybody_from_killing_the_server() {
-        let (_, server) = suspended_child(true);
-        assert_eq!(exit_and_wait(pid_of(&server), ExitReason::Kill), ExitReason::Killed);
-        assert_no_message();
-    }
-
-    #[test]
-    fn keeps_the_exit_of_another_process_for_after_the_resume() {
-        let server = Puppet::start_link(plain()).unwrap();
-        server.tell(|_| {
-            process::set_trap_exit(true);
-            noreply()
-        });
-        sys_of(&server).suspend().unwrap();
-        let pid = pid_of(&server);
-        let (peer, monitor) = process::spawn_monitor(move || {
-            process::link(pid);
-            process::exit_self(reason());
-        })
-        .unwrap();
-        down_reason(monitor);
-        assert_eq!(sys_of(&server).get_status().unwrap().mode, Mode::Suspended);
-        assert_no_message();
-        sys_of(&server).resume().unwrap();
-        let exit = expect::<Heard>().0.downcast::<Exit>().unwrap();
-        assert_eq!(exit, Exit { from: peer, reason: reason() });
-        server.stop().unwrap();
-    }
-
-    // OTP: sys_SUITE:special_process
-    #[test]
-    fn does_not_keep_the_server_from_being_stopped() {
-        for end in [ExitReason::Normal, reason()] {
-            let server = puppet();
-            sys_of(&server).suspend().unwrap();
-            server.tell(|_| unreachable!("it is suspended"));
-            client(&server, |_, _| reply(()));
-            has_waiting(&server, 2);
-            server.stop_with(end.clone(), patience()).unwrap();
-            assert_eq!(expect::<Terminated>(), Terminated { reason: end.clone(), notes: vec![] });
-            assert_eq!(expect::<Outcome<()>>(), Outcome(Err(CallError::Down(end))));
-            assert_no_message();
-        }
-    }
-
-    // OTP: gen_server_SUITE:hibernate
-    #[test]
-    fn and_other_system_messages_leave_a_hibernating_server_hibernating() {
-        use process::Status::{Hibernating, Waiting};
-
-        let server = puppet();
-        let (sys, pid) = (sys_of(&server), pid_of(&server));
-        let comes_to = |status| wait_until(|| process::info(pid).unwrap().status == status);
-        server.tell(|_| noreply().hibernate());
-        comes_to(Hibernating);
-        assert!(notes_of(&server).is_empty());
-        comes_to(Hibernating);
-        sys.suspend().unwrap();
-        comes_to(Waiting);
-        sys.resume().unwrap();
-        comes_to(Hibernating);
-        server.tell(|it| {
-            it.note("awake");
-            noreply()
-        });
-        assert_eq!(notes_of(&server), ["awake"]);
-        comes_to(Waiting);
-    }
-
-    // OTP: gen_server_SUITE:auto_hibernate
-    #[test]
-    fn and_other_system_messages_let_an_idle_server_hibernate_again() {
-        use process::Status::{Hibernating, Waiting};
-
-        let options = StartOptions::new().hibernate_after(Duration::from_millis(1));
-        let server = Puppet::start_with(plain(), options).unwrap();
-        let (sys, pid) = (sys_of(&server), pid_of(&server));
-        let comes_to = |status| wait_until(|| process::info(pid).unwrap().status == status);
-        comes_to(Hibernating);
-        assert!(notes_of(&server).is_empty());
-        comes_to(Hibernating);
-        sys.suspend().unwrap();
-        comes_to(Waiting);
-        sys.resume().unwrap();
-        comes_to(Hibernating);
-        server.answers();
-        assert_no_message(); // It is not the time-out of a callback.
+        server.assert_answers();
     }
 }
 
@@ -636,8 +335,8 @@ mod terminate {
     fn ends_a_running_or_suspended_server_which_cleans_up() {
         for suspended in [false, true] {
             for end in [ExitReason::Normal, ExitReason::Shutdown, reason()] {
-                let server = puppet();
-                server.tell(|it| {
+                let server = scripted();
+                server.cast_with(|it| {
                     it.note("handled");
                     noreply()
                 });
@@ -656,9 +355,9 @@ mod terminate {
 
     #[test]
     fn does_not_wait_for_the_end() {
-        let server = puppet();
+        let server = scripted();
         let (let_go, held) = std::sync::mpsc::channel::<()>();
-        server.tell(move |it| {
+        server.cast_with(move |it| {
             it.on_terminate = Some(Box::new(move |_| _ = held.recv()));
             noreply()
         });
@@ -678,12 +377,12 @@ mod each_method {
 
     /// What each method of `sys` returns.
     fn each(sys: &Sys) -> Vec<Result<(), SysError>> {
-        let nothing = |_: &sys::Event<'_>, _: &Puppet| ControlFlow::Continue(());
+        let nothing = |_: &sys::Event<'_>, _: &Scripted| ControlFlow::Continue(());
         vec![
             sys.suspend(),
             sys.resume(),
-            sys.get_state(|_: &Puppet| ()),
-            sys.replace_state(|_: &mut Puppet| ()),
+            sys.get_state(|_: &Scripted| ()),
+            sys.replace_state(|_: &mut Scripted| ()),
             sys.get_status().map(|_| ()),
             sys.statistics_on(),
             sys.statistics().map(|_| ()),
@@ -714,7 +413,7 @@ mod each_method {
     // OTP: sys_SUITE:suspend
     #[test]
     fn fails_when_there_is_no_such_process() {
-        let server = puppet();
+        let server = scripted();
         server.stop().unwrap();
         assert_each(each(&sys_of(&server)), &CallError::NoProc);
         assert_each(each(&sys::of("sys::each_method::nobody")), &CallError::NoProc);
@@ -722,17 +421,17 @@ mod each_method {
 
     #[test]
     fn fails_in_the_process_itself() {
-        let server = puppet();
-        let outcomes = server.ask(|_, _| reply(each(&sys::of(process::self_pid())))).unwrap();
+        let server = scripted();
+        let outcomes = server.call_with(|_, _| reply(each(&sys::of(process::self_pid())))).unwrap();
         assert_each(outcomes, &CallError::CallingSelf(pid_of(&server)));
-        server.answers();
+        server.assert_answers();
     }
 
     // OTP: the documentation of sys
     #[test]
     fn fails_when_there_is_no_answer_in_time_and_leaves_no_message() {
         // Neither is one that does not know system messages, nor one that is busy.
-        let server = puppet();
+        let server = scripted();
         let let_go = server.hold(|_| noreply());
         for pid in [idle(), pid_of(&server)] {
             for timeout in [Duration::ZERO, Duration::from_millis(1)] {
@@ -749,14 +448,14 @@ mod each_method {
 
     #[test]
     fn waits_for_ever_if_told_to() {
-        let server = puppet();
+        let server = scripted();
         let sys = sys::of(&server).timeout(Duration::MAX);
-        assert_eq!(sys.get_state(|it: &Puppet| it.notes.len()), Ok(0));
+        assert_eq!(sys.get_state(|it: &Scripted| it.notes.len()), Ok(0));
     }
 
     #[test]
     fn fails_when_the_server_ends_before_it_comes_to_it() {
-        let server = puppet();
+        let server = scripted();
         let let_go = server.hold(|_| stop(reason()));
         elsewhere(&server, |sys| sys.suspend());
         has_waiting(&server, 1);
@@ -768,9 +467,9 @@ mod each_method {
 
     #[test]
     fn is_done_late_after_a_time_out_with_an_answer_that_nobody_gets() {
-        let server = puppet();
+        let server = scripted();
         let let_go = server.hold(|_| noreply());
-        let change = |it: &mut Puppet| {
+        let change = |it: &mut Scripted| {
             it.note("late");
             "nobody"
         };
@@ -783,19 +482,20 @@ mod each_method {
 
     #[test]
     fn survives_an_answer_whose_destructor_panics_when_nobody_gets_it() {
-        struct Bomb;
+        struct PanicsOnDrop;
 
-        impl Drop for Bomb {
+        impl Drop for PanicsOnDrop {
             fn drop(&mut self) {
                 panic!("the destructor of the answer");
             }
         }
 
-        let server = puppet();
+        let server = scripted();
         let let_go = server.hold(|_| noreply());
-        let outcome = sys::of(&server).timeout(Duration::ZERO).get_state(|_: &Puppet| Bomb);
+        let outcome =
+            sys::of(&server).timeout(Duration::ZERO).get_state(|_: &Scripted| PanicsOnDrop);
         assert_eq!(outcome.err(), Some(SysError::Call(CallError::Timeout)));
         drop(let_go);
-        server.answers();
+        server.assert_answers();
     }
 }

@@ -5,25 +5,23 @@ use std::fmt;
 use procession::prelude::*;
 use procession::sys::{Mode, SysError};
 
-use crate::puppet::{Outcome, pid_of};
-use crate::staging::*;
-use crate::support::*;
 use crate::sys::*;
 
-fn reason() -> ExitReason {
-    ExitReason::new("sys_code::reason")
-}
+use crate::support::drops::OnDrop;
+use crate::support::processes::{Begun, idle_body, reason};
+use crate::support::scripted::{CallOutcome, pid_of};
+use crate::support::wait::{assert_no_message, down_reason, expect, test_timeout, wait_for_exit};
 
 /// A server whose `code_change` and `format_status` do what they are told.
 struct Book {
     title: &'static str,
     pages: u32,
     print: fn(&Book, &mut fmt::Formatter<'_>) -> fmt::Result,
-    witness: Pid,
+    observer: Pid,
     on_drop: Option<OnDrop<Box<dyn FnMut()>>>,
 }
 
-/// To the witness: `terminate` has got this reason.
+/// To the observer: `terminate` has got this reason.
 #[derive(Debug, PartialEq)]
 struct Terminated(ExitReason);
 
@@ -49,12 +47,12 @@ fn change(body: impl FnOnce(Book, &str) -> Changed + Send + 'static) -> Change {
 impl GenServer for Book {
     type Args = Pid;
 
-    fn init(witness: Pid) -> InitResult<Book> {
-        ready(Book { title: "a book", pages: 0, print: fmt::Debug::fmt, witness, on_drop: None })
+    fn init(observer: Pid) -> InitResult<Book> {
+        ready(Book { title: "a book", pages: 0, print: fmt::Debug::fmt, observer, on_drop: None })
     }
 
     fn terminate(&mut self, reason: &ExitReason) {
-        process::send(self.witness, Terminated(reason.clone()));
+        process::send(self.observer, Terminated(reason.clone()));
     }
 
     fn format_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -92,14 +90,14 @@ fn suspended_book() -> ServerRef<Book> {
 }
 
 fn pages(server: &ServerRef<Book>) -> u32 {
-    server.call_timeout(CountPages, patience()).unwrap()
+    server.call_timeout(CountPages, test_timeout()).unwrap()
 }
 
-/// A process that asks for the number of pages, and sends the caller the [`Outcome`].
+/// A process that asks for the number of pages, and sends the caller the [`CallOutcome`].
 fn reader(server: &ServerRef<Book>) {
     let (me, server) = (process::self_pid(), server.clone());
     let read = move || {
-        process::send(me, Outcome(server.call_timeout(CountPages, patience())));
+        process::send(me, CallOutcome(server.call_timeout(CountPages, test_timeout())));
     };
     process::spawn(read).unwrap();
 }
@@ -206,7 +204,7 @@ mod code_change {
         assert_eq!(end.as_panic().unwrap().message, "the pages burn");
         assert_eq!(expect::<&str>(), "dropped");
         assert_eq!(down_reason(monitor), end);
-        assert_eq!(expect::<Outcome<u32>>(), Outcome(Err(CallError::Down(end.clone()))));
+        assert_eq!(expect::<CallOutcome<u32>>(), CallOutcome(Err(CallError::Down(end.clone()))));
         assert_eq!(expect::<Exit>(), Exit { from: pid, reason: end });
         wait_for_exit(linked);
         assert_no_message(); // `terminate` was not called.

@@ -9,12 +9,9 @@ use std::time::Duration;
 use procession::prelude::*;
 use procession::sys::{self, DebugOptions, Event, Mode, Sys, SysError, System};
 
-use crate::staging::*;
-use crate::support::*;
-
-fn reason() -> ExitReason {
-    ExitReason::new("sys_handmade::reason")
-}
+use crate::support::processes::{idle, idle_body, in_process, reason};
+use crate::support::rounds::{killed_meanwhile, rounds};
+use crate::support::wait::{assert_no_message, down_reason, expect, test_timeout};
 
 /// Is switched on and off, and tells when it has been.
 #[derive(Default)]
@@ -63,7 +60,7 @@ fn lamp() -> Pid {
 }
 
 fn sys_of(pid: Pid) -> Sys {
-    sys::of(pid).timeout(patience())
+    sys::of(pid).timeout(test_timeout())
 }
 
 fn is_on(pid: Pid) -> bool {

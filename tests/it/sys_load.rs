@@ -8,10 +8,14 @@ use parking_lot::Mutex;
 use procession::prelude::*;
 use procession::sys::{Event, Sys, SysError};
 
-use crate::puppet::{Puppet, Strings, pid_of, plain, puppet, script};
-use crate::staging::*;
-use crate::support::*;
 use crate::sys::*;
+
+use crate::support::processes::{Begun, in_process};
+use crate::support::rounds::{delay_by, rounds};
+use crate::support::scripted::{
+    InfoReceived, Scripted, ScriptedServer, Terminated, init_with, observed_init, pid_of, scripted,
+};
+use crate::support::wait::{assert_no_message, expect, wait_for_exit};
 
 const SENDERS: usize = 4;
 const CASTS: u64 = 25_000;
@@ -181,7 +185,7 @@ fn tracing_that_is_turned_on_and_off_under_load_loses_nothing_and_sees_all() {
 #[test]
 fn a_server_that_many_suspend_and_resume_answers_all_calls() {
     in_process(|| {
-        let server = puppet();
+        let server = scripted();
         let turn = |sys: Sys| {
             (0..rounds(300)).for_each(|_| {
                 sys.suspend().unwrap();
@@ -191,10 +195,10 @@ fn a_server_that_many_suspend_and_resume_answers_all_calls() {
         for _ in 0..3 {
             elsewhere(&server, turn);
             let calls = server.clone();
-            elsewhere(&server, move |_| (0..rounds(300)).for_each(|_| calls.answers()));
+            elsewhere(&server, move |_| (0..rounds(300)).for_each(|_| calls.assert_answers()));
         }
         (0..6).for_each(|_| assert_eq!(expect::<Got<()>>(), Got(())));
-        server.answers();
+        server.assert_answers();
         assert_no_message();
     });
 }
@@ -203,17 +207,17 @@ fn a_server_that_many_suspend_and_resume_answers_all_calls() {
 fn the_end_of_a_server_is_told_to_whoever_waits_for_its_answer() {
     in_process(|| {
         for round in 0..rounds(500) {
-            let server = puppet();
+            let server = scripted();
             elsewhere(&server, |sys| {
                 let rounds = || {
                     sys.suspend()?;
-                    sys.replace_state(|it: &mut Puppet| it.note("a note"))?;
+                    sys.replace_state(|it: &mut Scripted| it.note("a note"))?;
                     sys.get_status()?;
                     sys.resume()
                 };
                 (0..).find_map(|_| rounds().err()).expect("there is no last round")
             });
-            dither(round);
+            delay_by(round);
             let end = ExitReason::new("sys_load::end");
             match round % 3 {
                 0 => process::exit(pid_of(&server), ExitReason::Kill),
@@ -225,7 +229,7 @@ fn the_end_of_a_server_is_told_to_whoever_waits_for_its_answer() {
             let down = SysError::Call(CallError::Down(reason));
             assert!(error == SysError::Call(CallError::NoProc) || error == down, "{error:?}");
             if round % 3 == 2 {
-                expect::<crate::puppet::Terminated>();
+                expect::<Terminated>();
             }
             assert_no_message();
         }
@@ -240,23 +244,23 @@ fn a_server_ends_with_its_parent_whenever_it_is_suspended() {
         for round in 0..rounds(500) {
             let reason = end.clone();
             process::spawn(move || {
-                let init = script(move || {
+                let init = init_with(move || {
                     process::set_trap_exit(true);
-                    ready(Puppet::with_witness(me))
+                    ready(Scripted::observed_by(me))
                 });
-                process::send(me, Puppet::start_link(init).unwrap());
-                dither(round);
+                process::send(me, Scripted::start_link(init).unwrap());
+                delay_by(round);
                 process::exit_self(reason);
             })
             .unwrap();
-            let server = expect::<ServerRef<Puppet>>();
+            let server = expect::<ServerRef<Scripted>>();
             let ended = || {
                 sys_of(&server).suspend()?;
                 sys_of(&server).resume()
             };
             while ended().is_ok() {}
             wait_for_exit(pid_of(&server));
-            assert_eq!(expect::<crate::puppet::Terminated>().reason, end);
+            assert_eq!(expect::<Terminated>().reason, end);
             assert_no_message();
         }
     });
@@ -266,20 +270,20 @@ fn a_server_ends_with_its_parent_whenever_it_is_suspended() {
 fn a_time_out_and_a_suspension_that_cross_leave_one_time_out() {
     in_process(|| {
         for round in 0..rounds(300) {
-            let server = Puppet::start(plain()).unwrap();
-            server.tell(|it| {
+            let server = Scripted::start(observed_init()).unwrap();
+            server.cast_with(|it| {
                 it.on_timeout = None;
                 noreply().timeout(Duration::from_micros(20))
             });
-            dither(round);
+            delay_by(round);
             let sys = sys_of(&server);
             sys.suspend().unwrap();
             sys.resume().unwrap();
-            let heard = expect::<crate::puppet::Heard>();
+            let heard = expect::<InfoReceived>();
             assert!(heard.0.is::<TimedOut>());
-            server.answers();
+            server.assert_answers();
             server.stop().unwrap();
-            expect::<crate::puppet::Terminated>();
+            expect::<Terminated>();
             assert_no_message();
         }
     });

@@ -11,8 +11,8 @@ use procession::prelude::*;
 use procession::process::Builder;
 use procession::table::{self, Increment, Kind, Protection, Table, TableError, TableOptions};
 
-use crate::staging::*;
-use crate::support::*;
+use crate::support::processes::{Busy, busy, in_process};
+use crate::support::wait::{down_reason, expect};
 
 type Names = Table<u32, String>;
 

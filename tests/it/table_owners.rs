@@ -7,8 +7,10 @@ use procession::prelude::*;
 use procession::sys;
 use procession::table::{self, Table, TableError, TableOptions, Transferred};
 
-use crate::staging::*;
-use crate::support::*;
+use crate::support::drops::OnDrop;
+use crate::support::processes::{idle, in_process};
+use crate::support::rounds::rounds;
+use crate::support::wait::{assert_no_message, down_reason, exit_and_wait, expect, wait_until};
 
 type Numbers = Table<u32, u32>;
 type Gift = Transferred<u32, u32>;
@@ -404,8 +406,8 @@ struct Lend;
 impl GenServer for Home {
     type Args = Pid;
 
-    fn init(witness: Pid) -> InitResult<Self> {
-        ready(Home(new(TableOptions::new().heir(process::self_pid(), witness))))
+    fn init(observer: Pid) -> InitResult<Self> {
+        ready(Home(new(TableOptions::new().heir(process::self_pid(), observer))))
     }
 
     fn handle_info(&mut self, message: Message) -> CastResult<Self> {

@@ -7,7 +7,9 @@ use std::thread;
 use procession::prelude::*;
 use procession::table::{Table, TableError, TableOptions, Transferred};
 
-use crate::support::*;
+use crate::support::processes::{idle, idle_body, in_process};
+use crate::support::rounds::{delay_by, rounds};
+use crate::support::wait::{assert_no_message, down_reason, exit_and_wait, expect};
 
 type Numbers = Table<u64, u64>;
 type Gift = Transferred<u64, u64>;
@@ -168,7 +170,7 @@ fn an_owner_is_killed_while_others_write() {
                     process::spawn(write).unwrap()
                 })
                 .collect();
-            dither(round);
+            delay_by(round);
             process::exit(owner, ExitReason::Kill);
             down_reason(monitor);
             let size = table.size();
@@ -202,7 +204,7 @@ fn an_heir_ends_with_the_owner() {
             let monitors = [owner, heir].map(process::monitor);
             let killer = process::spawn(move || process::exit(heir, ExitReason::Kill)).unwrap();
             let killed = process::monitor(killer);
-            dither(round);
+            delay_by(round);
             process::exit(owner, ExitReason::Kill);
             let _ = table.insert(1, 1);
             monitors.into_iter().for_each(|it| drop(down_reason(it)));
@@ -227,7 +229,7 @@ fn one_who_is_given_a_table_ends() {
             let monitor = process::monitor(taker);
             let killer = process::spawn(move || process::exit(taker, ExitReason::Kill)).unwrap();
             let killed = process::monitor(killer);
-            dither(round);
+            delay_by(round);
             let given = table.give_away(taker, ());
             down_reason(monitor);
             down_reason(killed);
@@ -271,7 +273,7 @@ fn an_heir_is_told_once() {
                 .unwrap()
                 .1
             });
-            dither(round);
+            delay_by(round);
             process::exit(owner, ExitReason::Kill);
             assert_eq!(table.insert(1, 1), Ok(()), "the heir owns it from that moment");
             down_reason(monitor);

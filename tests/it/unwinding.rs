@@ -12,12 +12,11 @@ use procession::prelude::*;
 use procession::process::{Builder, SpawnError, dictionary};
 use procession::timer;
 
-use crate::staging::*;
-use crate::support::*;
-
-fn reason() -> ExitReason {
-    ExitReason::new("unwinding::reason")
-}
+use crate::support::drops::{OnDrop, message_on_drop};
+use crate::support::processes::{Begun, Busy, FOREVER, begun, busy, idle_body, reason};
+use crate::support::rounds::rounds;
+use crate::support::scripted::{Init, Scripted, init_with, pid_of};
+use crate::support::wait::{down_reason, expect, test_timeout};
 
 fn other_reason() -> ExitReason {
     ExitReason::new("unwinding::other_reason")
@@ -40,7 +39,7 @@ mod undelivered_messages {
             let (dropped, drops) = mpsc::channel();
             for number in 0..3 {
                 let dropped = dropped.clone();
-                let message = guard(move || {
+                let message = message_on_drop(move || {
                     dropped.send(number).unwrap();
                     panic!("in the destructor of a message");
                 });
@@ -59,10 +58,10 @@ mod undelivered_messages {
         let me = process::self_pid();
         for end in ends {
             let Busy { pid, monitor: _, let_go } = ends_by(end);
-            process::send(pid, guard(move || process::send(me, "the lease")));
+            process::send(pid, message_on_drop(move || process::send(me, "the lease")));
             drop(let_go);
 
-            let first = process::receive_timeout(patience()).unwrap();
+            let first = process::receive_timeout(test_timeout()).unwrap();
             assert_eq!(first.downcast::<&str>().unwrap(), "the lease");
             expect::<Down>();
         }
@@ -92,7 +91,6 @@ mod last_destructors {
     use procession::supervisor::{ChildSpec, Supervisor};
 
     use super::*;
-    use crate::puppet::*;
 
     /// Waits in all ways that have an end; what comes after the waits is done, too.
     fn wait_and_give_back(to: Pid) {
@@ -118,7 +116,7 @@ mod last_destructors {
         for end in ENDS {
             let Busy { pid, monitor, let_go } = busy(Builder::new(), end);
             let me = process::self_pid();
-            process::send(pid, guard(move || wait_and_give_back(me)));
+            process::send(pid, message_on_drop(move || wait_and_give_back(me)));
             drop(let_go);
             expect_given_back();
             down_reason(monitor);
@@ -130,7 +128,10 @@ mod last_destructors {
         let me = process::self_pid();
         for end in ENDS {
             let (_, monitor) = process::spawn_monitor(move || {
-                dictionary::put("unwinding::lease", guard(move || wait_and_give_back(me)));
+                dictionary::put(
+                    "unwinding::lease",
+                    message_on_drop(move || wait_and_give_back(me)),
+                );
                 end();
             })
             .unwrap();
@@ -156,17 +157,17 @@ mod last_destructors {
     }
 
     /// A server with a lease in its state.
-    fn lessee(to: Pid) -> Script {
-        script(move || {
+    fn lessee(to: Pid) -> Init {
+        init_with(move || {
             let on_drop: Box<dyn FnMut()> = Box::new(move || wait_and_give_back(to));
-            ready(Puppet { on_drop: Some(OnDrop(on_drop)), ..Puppet::default() })
+            ready(Scripted { on_drop: Some(OnDrop(on_drop)), ..Scripted::default() })
         })
     }
 
     #[test]
     fn of_the_state_of_a_server_do_not_wait() {
         for reason in [reason(), ExitReason::Kill] {
-            let server = Puppet::start(lessee(process::self_pid())).unwrap();
+            let server = Scripted::start(lessee(process::self_pid())).unwrap();
             process::exit(pid_of(&server), reason);
             expect_given_back();
         }
@@ -175,7 +176,7 @@ mod last_destructors {
     #[test]
     fn of_the_state_of_a_server_that_its_supervisor_ends_do_not_wait() {
         let me = process::self_pid();
-        let child = ChildSpec::new("lessee", move || Puppet::start_link(lessee(me)));
+        let child = ChildSpec::new("lessee", move || Scripted::start_link(lessee(me)));
         Supervisor::one_for_one().child(child).start_link().unwrap().stop().unwrap();
         expect_given_back();
     }
@@ -196,7 +197,7 @@ mod a_body_that_is_dropped_unrun {
             .unwrap();
             process::exit(pid, ExitReason::Kill); // Before it begins, more often than not.
 
-            let first = process::receive_timeout(patience()).unwrap();
+            let first = process::receive_timeout(test_timeout()).unwrap();
             assert_eq!(first.downcast::<&str>().unwrap(), "the lease");
             assert_eq!(down_reason(monitor), ExitReason::Killed);
         }
@@ -287,7 +288,7 @@ mod doomed {
             then();
         });
         process::exit(pid, reason());
-        catches.recv_timeout(patience()).unwrap();
+        catches.recv_timeout(test_timeout()).unwrap();
         process::exit(pid, other_reason());
         drop(go_on);
         down_reason(monitor)
@@ -347,7 +348,7 @@ mod doomed {
             idle_body();
         });
         process::exit(pid, reason);
-        let first = process::receive_timeout(patience()).expect("it has not ended");
+        let first = process::receive_timeout(test_timeout()).expect("it has not ended");
         down_reason(monitor);
         first.downcast().expect("the DOWN came first")
     }
@@ -440,7 +441,8 @@ mod doomed {
         assert_aborts(
             "processes_that_receive_without_a_time_out_in_their_last_destructors_abort_the_program",
             || {
-                let put = || _ = dictionary::put("doomed", guard(|| _ = process::receive()));
+                let put =
+                    || _ = dictionary::put("doomed", message_on_drop(|| _ = process::receive()));
                 let (_, monitor) = process::spawn_monitor(put).unwrap();
                 down_reason(monitor);
             },

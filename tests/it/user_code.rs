@@ -14,8 +14,14 @@ use procession::prelude::*;
 use procession::process::{AliasMode, Builder, MonitorOptions, dictionary};
 use procession::timer;
 
-use crate::staging::*;
-use crate::support::*;
+use crate::support::drops::{OnDrop, PanicsOnDrop, message_on_drop};
+use crate::support::processes::{Begun, FOREVER, busy, idle, idle_body, in_process};
+use crate::support::rounds::rounds;
+use crate::support::scripted::{
+    CallMessage, Scripted, ScriptedServer, call_message, init_with, pid_of, scripted,
+};
+use crate::support::supervision::process_child;
+use crate::support::wait::{assert_no_message, down_reason, expect, test_timeout, wait_until};
 
 mod dictionary_values {
     use super::*;
@@ -28,7 +34,7 @@ mod dictionary_values {
                 dictionary::put("late", 1_u8);
                 process::send(me, (dictionary::erase("other").is_some(), dictionary::keys().len()));
             };
-            dictionary::put("value", guard(on_drop));
+            dictionary::put("value", message_on_drop(on_drop));
             dictionary::put("other", 2_u8);
         })
         .unwrap();
@@ -40,9 +46,9 @@ mod dictionary_values {
     fn whose_destructors_panic_disturb_neither_the_exit_nor_each_other() {
         let me = process::self_pid();
         let (_, monitor) = process::spawn_monitor(move || {
-            dictionary::put("first", Bomb);
-            dictionary::put("second", Bomb);
-            dictionary::put("third", guard(move || process::send(me, "the third")));
+            dictionary::put("first", PanicsOnDrop);
+            dictionary::put("second", PanicsOnDrop);
+            dictionary::put("third", message_on_drop(move || process::send(me, "the third")));
         })
         .unwrap();
         assert_eq!(expect::<&str>(), "the third");
@@ -158,7 +164,7 @@ mod timer_message {
                 process::send(me, "being dropped");
                 _ = held.recv();
             };
-            timer::send_after(FOREVER, process::self_pid(), guard(on_drop));
+            timer::send_after(FOREVER, process::self_pid(), message_on_drop(on_drop));
         })
         .unwrap();
         assert_eq!(down_reason(monitor), ExitReason::Normal);
@@ -174,7 +180,11 @@ mod timer_message {
             process::send(me, "being dropped");
             _ = held.recv();
         };
-        timer::send_after(Duration::ZERO, "user_code::timer_message::nobody", guard(on_drop));
+        timer::send_after(
+            Duration::ZERO,
+            "user_code::timer_message::nobody",
+            message_on_drop(on_drop),
+        );
         assert_eq!(expect::<&str>(), "being dropped");
 
         timer::send_after(Duration::ZERO, me, "another timer");
@@ -188,7 +198,7 @@ mod timer_message {
     #[test]
     fn of_an_interval_can_panic_in_its_destructor_when_that_is_cancelled() {
         in_process(|| {
-            let interval = timer::send_interval(FOREVER, process::self_pid(), Bomb);
+            let interval = timer::send_interval(FOREVER, process::self_pid(), PanicsOnDrop);
             assert!(timer::cancel(interval).is_some());
             assert_eq!(timer::read(interval), None);
         });
@@ -203,7 +213,7 @@ mod receiving {
         in_process(|| {
             let me = process::self_pid();
             process::send(me, 1_u8);
-            let found = process::receive_match_timeout(patience(), |message| {
+            let found = process::receive_match_timeout(test_timeout(), |message| {
                 if message.is::<u8>() {
                     process::send(me, "later");
                     process::checkpoint();
@@ -341,7 +351,6 @@ mod the_object_of_a_monitor {
 
 mod reply {
     use super::*;
-    use crate::puppet::*;
 
     /// What says that it is being dropped, and blocks then until the sender is dropped.
     fn blocking() -> (impl Send + 'static, mpsc::Sender<()>) {
@@ -357,10 +366,10 @@ mod reply {
     #[test]
     fn that_nobody_wants_does_not_keep_the_end_of_its_server_from_being_told() {
         for is_call in [true, false] {
-            let server = puppet();
+            let server = scripted();
             let monitor = process::monitor(pid_of(&server));
             let (value, let_go) = blocking();
-            let last = ask(move |_, _| stop_with_reply(ExitReason::Normal, value));
+            let last = call_message(move |_, _| stop_with_reply(ExitReason::Normal, value));
             let busy = server.hold(|_| noreply());
             if is_call {
                 let outcome = server.call_timeout(last, Duration::ZERO);
@@ -379,17 +388,17 @@ mod reply {
 
     #[test]
     fn whose_destructor_panics_can_be_given_by_a_server_that_was_killed() {
-        let server = puppet();
+        let server = scripted();
         let pid = pid_of(&server);
         let me = process::self_pid();
         let client = process::spawn(move || {
             let outcome = server.call_timeout(
-                ask(move |_, _| {
+                call_message(move |_, _| {
                     process::send(me, Begun);
                     wait_until(|| !process::is_alive(pid));
-                    reply(Bomb)
+                    reply(PanicsOnDrop)
                 }),
-                patience(),
+                test_timeout(),
             );
             process::send(me, outcome.map(std::mem::forget));
         });
@@ -410,19 +419,18 @@ mod a_value_that_is_of_no_use {
     use procession::table::{Table, TableOptions};
 
     use super::*;
-    use crate::puppet::*;
 
     /// Asks for nothing, with a value in hand.
-    fn ask_with(bomb: Bomb) -> Ask<()> {
-        ask(move |_, _| {
+    fn ask_with(bomb: PanicsOnDrop) -> CallMessage<()> {
+        call_message(move |_, _| {
             std::mem::forget(bomb);
             reply(())
         })
     }
 
     /// A server that does not run any more.
-    fn nobody() -> ServerRef<Puppet> {
-        let server = puppet();
+    fn nobody() -> ServerRef<Scripted> {
+        let server = scripted();
         server.stop().unwrap();
         server
     }
@@ -430,28 +438,29 @@ mod a_value_that_is_of_no_use {
     #[test]
     fn as_nobody_is_called_with_it_is_dropped() {
         for server in [nobody(), ServerRef::named("user_code::nobody")] {
-            assert_eq!(server.call(ask_with(Bomb)), Err(CallError::NoProc));
-            let request = server.send_request(ask_with(Bomb));
-            assert_eq!(request.receive_response(patience()), Some(Err(CallError::NoProc)));
-            server.tell(|_| noreply());
+            assert_eq!(server.call(ask_with(PanicsOnDrop)), Err(CallError::NoProc));
+            let request = server.send_request(ask_with(PanicsOnDrop));
+            assert_eq!(request.receive_response(test_timeout()), Some(Err(CallError::NoProc)));
+            server.cast_with(|_| noreply());
         }
     }
 
     #[test]
     fn as_a_call_of_oneself_is_refused_is_dropped() {
-        let server = puppet();
+        let server = scripted();
         let itself = server.clone();
-        let outcome = server.ask(move |_, _| reply(itself.call(ask_with(Bomb))));
+        let outcome = server.call_with(move |_, _| reply(itself.call(ask_with(PanicsOnDrop))));
         assert_eq!(outcome, Ok(Err(CallError::CallingSelf(pid_of(&server)))));
     }
 
     #[test]
     fn as_a_call_that_closes_a_cycle_is_refused_is_dropped() {
-        let (a, b) = (puppet(), puppet());
+        let (a, b) = (scripted(), scripted());
         let (to_a, to_b) = (a.clone(), b.clone());
         let cycle = vec![pid_of(&b), pid_of(&a)];
-        let outcome =
-            a.ask(move |_, _| reply(to_b.ask(move |_, _| reply(to_a.call(ask_with(Bomb))))));
+        let outcome = a.call_with(move |_, _| {
+            reply(to_b.call_with(move |_, _| reply(to_a.call(ask_with(PanicsOnDrop)))))
+        });
         assert_eq!(outcome, Ok(Ok(Err(CallError::Deadlock(cycle)))));
     }
 
@@ -459,23 +468,23 @@ mod a_value_that_is_of_no_use {
     fn as_a_process_is_not_spawned_is_dropped() {
         let name = "user_code::taken";
         process::register(name, process::self_pid()).unwrap();
-        let bomb = Bomb;
+        let bomb = PanicsOnDrop;
         let body = move || std::mem::forget(bomb);
         let outcome = Builder::new().name(name).spawn(body);
         assert!(matches!(outcome, Err(SpawnError::Name(_))), "{outcome:?}");
 
-        let bomb = Bomb;
+        let bomb = PanicsOnDrop;
         let options = proc_lib::StartOptions::new().spawn_options(Builder::new().name(name));
         let outcome: Result<(), _> = proc_lib::start_with(options, move |_| std::mem::forget(bomb));
         assert!(matches!(outcome, Err(proc_lib::StartError::Spawn(_))), "{outcome:?}");
 
-        let bomb = Bomb;
+        let bomb = PanicsOnDrop;
         let options = StartOptions::new().spawn_options(Builder::new().name(name));
-        let init = script(move || {
+        let init = init_with(move || {
             std::mem::forget(bomb);
-            ready(Puppet::default())
+            ready(Scripted::default())
         });
-        let outcome = Puppet::start_with(init, options);
+        let outcome = Scripted::start_with(init, options);
         assert!(matches!(outcome, Err(StartError::Spawn(_))), "{outcome:?}");
     }
 
@@ -492,52 +501,54 @@ mod a_value_that_is_of_no_use {
 
     /// The same, with a table of its parent's.
     #[track_caller]
-    fn end_with_bomb_and_table(then: fn(Table<u8, Bomb>)) {
+    fn end_with_bomb_and_table(then: fn(Table<u8, PanicsOnDrop>)) {
         let table = Table::new_with(TableOptions::new().public()).unwrap();
         end_with_bomb(move |_| then(table));
     }
 
     #[test]
     fn as_the_caller_ends_is_dropped() {
-        end_with_bomb(|to| process::send(to, Bomb));
+        end_with_bomb(|to| process::send(to, PanicsOnDrop));
         end_with_bomb(|to| {
-            let server = ServerRef::<Puppet>::from_pid(to);
-            server.send(Bomb);
+            let server = ServerRef::<Scripted>::from_pid(to);
+            server.send(PanicsOnDrop);
         });
-        end_with_bomb(|to| _ = ServerRef::<Puppet>::from_pid(to).call(ask_with(Bomb)));
-        end_with_bomb(|to| drop(ServerRef::<Puppet>::from_pid(to).send_request(ask_with(Bomb))));
+        end_with_bomb(|to| _ = ServerRef::<Scripted>::from_pid(to).call(ask_with(PanicsOnDrop)));
+        end_with_bomb(|to| {
+            drop(ServerRef::<Scripted>::from_pid(to).send_request(ask_with(PanicsOnDrop)))
+        });
         end_with_bomb(|_| {
-            let bomb = Bomb;
+            let bomb = PanicsOnDrop;
             _ = process::spawn(move || std::mem::forget(bomb));
         });
         end_with_bomb(|_| {
-            let bomb = Bomb;
+            let bomb = PanicsOnDrop;
             _ = proc_lib::start::<()>(move |_| std::mem::forget(bomb));
         });
-        end_with_bomb(|_| _ = dictionary::put("user_code::bomb", Bomb));
-        end_with_bomb_and_table(|table| _ = table.insert(1, Bomb));
-        end_with_bomb_and_table(|table| _ = table.insert_new(1, Bomb));
-        end_with_bomb_and_table(|table| _ = table.insert_all([(1, Bomb)]));
-        end_with_bomb(|to| _ = process::monitor_with(to, MonitorOptions::new().tag(Bomb)));
+        end_with_bomb(|_| _ = dictionary::put("user_code::bomb", PanicsOnDrop));
+        end_with_bomb_and_table(|table| _ = table.insert(1, PanicsOnDrop));
+        end_with_bomb_and_table(|table| _ = table.insert_new(1, PanicsOnDrop));
+        end_with_bomb_and_table(|table| _ = table.insert_all([(1, PanicsOnDrop)]));
+        end_with_bomb(|to| _ = process::monitor_with(to, MonitorOptions::new().tag(PanicsOnDrop)));
         end_with_bomb(|_| {
-            let options = MonitorOptions::new().tag(Bomb);
+            let options = MonitorOptions::new().tag(PanicsOnDrop);
             _ = Builder::new().spawn_monitor_with(options, || {});
         });
-        end_with_bomb(|to| process::exit(to, ExitReason::new(Fuse(Bomb))));
-        end_with_bomb(|_| process::exit_self(ExitReason::new(Fuse(Bomb))));
+        end_with_bomb(|to| process::exit(to, ExitReason::new(Fuse(PanicsOnDrop))));
+        end_with_bomb(|_| process::exit_self(ExitReason::new(Fuse(PanicsOnDrop))));
     }
 
     #[test]
     fn as_its_timer_has_no_period_is_dropped() {
         let me = process::self_pid();
         let starts: [fn(Pid) -> TimerRef; 3] = [
-            |to| timer::send_interval(Duration::ZERO, to, Bomb),
+            |to| timer::send_interval(Duration::ZERO, to, PanicsOnDrop),
             |_| {
-                let bomb = Bomb;
+                let bomb = PanicsOnDrop;
                 timer::apply_interval(Duration::ZERO, move || _ = &bomb)
             },
             |_| {
-                let bomb = Bomb;
+                let bomb = PanicsOnDrop;
                 timer::apply_repeatedly(Duration::ZERO, move || _ = &bomb)
             },
         ];
@@ -551,7 +562,7 @@ mod a_value_that_is_of_no_use {
 
     /// Makes a reason of what is in it.
     #[derive(Debug)]
-    struct Fuse(#[allow(dead_code, reason = "it is there to be dropped")] Bomb);
+    struct Fuse(#[allow(dead_code, reason = "it is there to be dropped")] PanicsOnDrop);
 
     impl PartialEq for Fuse {
         fn eq(&self, _: &Fuse) -> bool {
@@ -589,7 +600,7 @@ mod a_message_that_a_server_does_not_handle {
         assert!(!servers.is_empty());
         servers.extend([top, server.pid().unwrap()]);
         for pid in servers {
-            process::send(pid, Bomb);
+            process::send(pid, PanicsOnDrop);
             assert!(sys::of(pid).get_status().is_ok());
         }
         server.stop().unwrap();
@@ -604,10 +615,9 @@ mod what_a_supervisor_drops {
     };
 
     use super::*;
-    use crate::supervising::plain;
 
     fn child() -> ChildSpec<Pid> {
-        plain("child", idle_body)
+        process_child("child", idle_body)
     }
 
     /// Supervisors of each kind with a child.
@@ -641,7 +651,7 @@ mod what_a_supervisor_drops {
     fn is_a_message_that_it_does_not_expect() {
         for supervisor in supervisors() {
             let child = child_of(&supervisor);
-            process::send(supervisor.pid().unwrap(), Bomb);
+            process::send(supervisor.pid().unwrap(), PanicsOnDrop);
             assert_eq!(child_of(&supervisor), child);
             supervisor.stop().unwrap();
         }
@@ -651,9 +661,9 @@ mod what_a_supervisor_drops {
     fn is_the_reason_of_an_exit() {
         for supervisor in supervisors() {
             let (child, pid) = (child_of(&supervisor), supervisor.pid().unwrap());
-            in_process(move || process::exit(pid, ExitReason::new(Bomb)));
+            in_process(move || process::exit(pid, ExitReason::new(PanicsOnDrop)));
             let monitor = process::monitor(child);
-            process::exit(child, ExitReason::new(Bomb));
+            process::exit(child, ExitReason::new(PanicsOnDrop));
             std::mem::forget(expect::<Down>());
             process::demonitor(monitor);
             assert_ne!(child_of(&supervisor), child);
@@ -665,8 +675,11 @@ mod what_a_supervisor_drops {
     fn is_the_reason_of_a_failed_start_or_stop() {
         let supervisor = Supervisor::one_for_one().start_link().unwrap();
         let dynamic = DynamicSupervisor::new().start_link().unwrap();
-        let failing =
-            || ChildSpec::<Pid>::new("failing", || Err(StartError::Failed(ExitReason::new(Bomb))));
+        let failing = || {
+            ChildSpec::<Pid>::new("failing", || {
+                Err(StartError::Failed(ExitReason::new(PanicsOnDrop)))
+            })
+        };
         std::mem::forget(supervisor.start_child(failing()));
         std::mem::forget(dynamic.start_child(failing()));
         assert_eq!(supervisor.which_children(), Ok(vec![]));
@@ -678,8 +691,8 @@ mod what_a_supervisor_drops {
     #[test]
     fn is_what_a_child_of_another_type_was_to_be_started_with() {
         for supervisor in supervisors() {
-            let wrong = SimpleRef::<Pid, Bomb>::from_pid(supervisor.pid().unwrap());
-            let refused = wrong.start_child(Bomb).unwrap_err();
+            let wrong = SimpleRef::<Pid, PanicsOnDrop>::from_pid(supervisor.pid().unwrap());
+            let refused = wrong.start_child(PanicsOnDrop).unwrap_err();
             assert!(matches!(refused, SupervisorError::Call(CallError::WrongServer { .. })));
             assert!(process::is_alive(child_of(&supervisor)));
             supervisor.stop().unwrap();
@@ -688,9 +701,9 @@ mod what_a_supervisor_drops {
 
     #[test]
     fn is_a_template_that_is_refused() {
-        let bomb = Bomb;
+        let bomb = PanicsOnDrop;
         let template = ChildSpec::<Pid, ()>::template("child", move |()| {
-            let _: &Bomb = &bomb;
+            let _: &PanicsOnDrop = &bomb;
             Err(StartError::Ignored)
         });
         let template = template.significant(true);
@@ -733,7 +746,7 @@ mod destructors_of_thread_locals {
                 AT_END.with_borrow_mut(|at_end| at_end.0 = Some(Box::new(last)));
                 process::self_pid();
             });
-            departed.recv_timeout(patience()).unwrap();
+            departed.recv_timeout(test_timeout()).unwrap();
 
             let me = process::self_pid();
             let (go_on, wait) = mpsc::channel::<()>();

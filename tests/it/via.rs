@@ -11,14 +11,19 @@ use procession::registry::{Registry, RegistryError};
 use procession::sys::SysError;
 use procession::{NameRefusal, Object, Registrar, Via, proc_lib, sys, timer};
 
-use crate::puppet::*;
-use crate::staging::Bomb;
-use crate::support::*;
+use crate::support::drops::PanicsOnDrop;
+use crate::support::processes::{idle, in_process};
+use crate::support::rounds::{delay_by, rounds};
+use crate::support::scripted::{
+    InfoReceived, Scripted, Terminated, call_message, cast_message, init_with, observed_init,
+    pid_of,
+};
+use crate::support::wait::{assert_no_message, down_reason, expect, test_timeout};
 
 /// A registrar that says what it is asked for.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Desk {
-    witness: Pid,
+    observer: Pid,
     mood: Mood,
 }
 
@@ -30,7 +35,7 @@ enum Mood {
     Panicking,
 }
 
-/// To the witness: what this process has asked for.
+/// To the observer: what this process has asked for.
 #[derive(Debug, PartialEq)]
 enum Asked {
     Register { by: Pid, pid: Pid },
@@ -44,7 +49,7 @@ impl Registrar for Desk {
     type Name = &'static str;
 
     fn register_name(&self, name: &&'static str, pid: Pid) -> bool {
-        process::send(self.witness, Asked::Register { by: process::self_pid(), pid });
+        process::send(self.observer, Asked::Register { by: process::self_pid(), pid });
         let mut names = NAMES.lock();
         let is_free = !names.get(*name).is_some_and(|holder| process::is_alive(*holder));
         match self.mood {
@@ -58,7 +63,7 @@ impl Registrar for Desk {
     }
 
     fn unregister_name(&self, name: &&'static str) {
-        process::send(self.witness, Asked::Unregister { by: process::self_pid() });
+        process::send(self.observer, Asked::Unregister { by: process::self_pid() });
         NAMES.lock().remove(*name);
     }
 
@@ -67,7 +72,7 @@ impl Registrar for Desk {
     }
 
     fn send(&self, name: &&'static str, message: Message) -> Result<(), Message> {
-        process::send(self.witness, Asked::Send { by: process::self_pid() });
+        process::send(self.observer, Asked::Send { by: process::self_pid() });
         let Some(pid) = self.whereis_name(name) else { return Err(message) };
         process::send(pid, message);
         Ok(())
@@ -117,17 +122,17 @@ impl Registrar for Revolving {
 }
 
 /// How many had a name before this server has got it.
-fn ended_before(server: &ServerRef<Puppet>) -> usize {
+fn ended_before(server: &ServerRef<Scripted>) -> usize {
     let turns = TURNS.lock();
     let of_it = turns.values().find(|(_, holder)| *holder == server.pid());
     of_it.expect("it has the name").0
 }
 
-/// A registrar that tells its witness when it is asked for the name, and refuses each time: as this
-/// process has it, or for good. It is asked for nothing else.
+/// A registrar that tells its observer when it is asked for the name, and refuses each time: as
+/// this process has it, or for good. It is asked for nothing else.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Judge {
-    witness: Pid,
+    observer: Pid,
     holder: Option<Pid>,
 }
 
@@ -143,7 +148,7 @@ impl Registrar for Judge {
     }
 
     fn try_register_name(&self, _: &&'static str, pid: Pid) -> Result<(), NameRefusal> {
-        process::send(self.witness, Asked::Register { by: process::self_pid(), pid });
+        process::send(self.observer, Asked::Register { by: process::self_pid(), pid });
         let for_good = NameRefusal::Failed(ExitReason::new(OutOfOrder));
         Err(self.holder.map_or(for_good, NameRefusal::Taken))
     }
@@ -198,29 +203,29 @@ fn bomb(name: &'static str) -> Via {
 
 /// A registrar that panics when it is dropped, as its names do.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Mined(Bomb);
+struct Mined(PanicsOnDrop);
 
 impl Registrar for Mined {
-    type Name = Bomb;
+    type Name = PanicsOnDrop;
 
-    fn register_name(&self, _: &Bomb, _: Pid) -> bool {
+    fn register_name(&self, _: &PanicsOnDrop, _: Pid) -> bool {
         false
     }
 
-    fn unregister_name(&self, _: &Bomb) {}
+    fn unregister_name(&self, _: &PanicsOnDrop) {}
 
-    fn whereis_name(&self, _: &Bomb) -> Option<Pid> {
+    fn whereis_name(&self, _: &PanicsOnDrop) -> Option<Pid> {
         None
     }
 
-    fn send(&self, _: &Bomb, message: Message) -> Result<(), Message> {
+    fn send(&self, _: &PanicsOnDrop, message: Message) -> Result<(), Message> {
         Err(message)
     }
 }
 
-/// A name of a registrar whose witness is the caller.
+/// A name of a registrar whose observer is the caller.
 fn at_desk(mood: Mood, name: &'static str) -> Via {
-    Via::new(Desk { witness: process::self_pid(), mood }, name)
+    Via::new(Desk { observer: process::self_pid(), mood }, name)
 }
 
 fn named(via: &Via) -> StartOptions {
@@ -235,22 +240,22 @@ mod a_start {
     fn has_the_new_process_registered_by_itself_before_its_init() {
         in_process(|| {
             let (me, via) = (process::self_pid(), at_desk(Mood::Kind, "via::start"));
-            let init = script(move || {
+            let init = init_with(move || {
                 process::send(me, "init");
-                ready(Puppet::default())
+                ready(Scripted::default())
             });
-            let pid = pid_of(&Puppet::start_with(init, named(&via)).unwrap());
+            let pid = pid_of(&Scripted::start_with(init, named(&via)).unwrap());
             let asked = process::receive().downcast::<Asked>().unwrap();
             assert_eq!(asked, Asked::Register { by: pid, pid });
             assert_eq!(process::receive().downcast::<&str>().unwrap(), "init");
             assert_eq!(via.pid(), Some(pid));
-            let init = script(move || unreachable!("init runs without the name"));
-            let second = Puppet::start_with(init, named(&via));
+            let init = init_with(move || unreachable!("init runs without the name"));
+            let second = Scripted::start_with(init, named(&via));
             assert!(matches!(second, Err(StartError::AlreadyStarted(it)) if it == pid));
             let Asked::Register { by, pid: other } = expect() else { panic!("not asked") };
             assert!(by == other && other != pid);
             assert_no_message();
-            ServerRef::<Puppet>::at(via).stop().unwrap();
+            ServerRef::<Scripted>::at(via).stop().unwrap();
         });
     }
 
@@ -259,8 +264,8 @@ mod a_start {
     fn fails_with_a_name_that_nobody_has_and_nobody_gets() {
         in_process(|| {
             let via = at_desk(Mood::Refusing, "via::refused");
-            let init = script(|| unreachable!("init runs without the name"));
-            let refused = Puppet::start_with(init, named(&via));
+            let init = init_with(|| unreachable!("init runs without the name"));
+            let refused = Scripted::start_with(init, named(&via));
             let Err(StartError::Failed(reason)) = refused else { panic!("{refused:?}") };
             let expected = NameRefused { name: via.to_string() };
             assert_eq!(reason.downcast_ref(), Some(&expected), "{reason}");
@@ -279,7 +284,7 @@ mod a_start {
         in_process(|| {
             for ended in 1..5 {
                 let via = Via::new(Revolving(ended), "it");
-                let server = Puppet::start_with(plain(), named(&via)).unwrap();
+                let server = Scripted::start_with(observed_init(), named(&via)).unwrap();
                 assert_eq!(ended_before(&server), ended);
                 server.stop().unwrap();
             }
@@ -289,7 +294,7 @@ mod a_start {
     #[test]
     fn fails_with_the_reason_of_a_registrar_that_refuses_for_good() {
         let nowhere = Registry::<u8>::named("via::no registry");
-        let refused = Puppet::start_with(plain(), named(&nowhere.via(1)));
+        let refused = Scripted::start_with(observed_init(), named(&nowhere.via(1)));
         let Err(StartError::Failed(reason)) = refused else { panic!("{refused:?}") };
         let expected = RegistryError::NoRegistry("via::no registry".into());
         assert_eq!(reason.downcast_ref(), Some(&expected), "{reason}");
@@ -298,9 +303,9 @@ mod a_start {
     /// What becomes of a start by the name of a [`Judge`] that is asked once.
     #[track_caller]
     fn refused_once(holder: Option<Pid>) -> StartError {
-        let via = Via::new(Judge { witness: process::self_pid(), holder }, "via::judged");
-        let init = script(|| unreachable!("init runs without the name"));
-        let refused = Puppet::start_with(init, named(&via)).unwrap_err();
+        let via = Via::new(Judge { observer: process::self_pid(), holder }, "via::judged");
+        let init = init_with(|| unreachable!("init runs without the name"));
+        let refused = Scripted::start_with(init, named(&via)).unwrap_err();
         let Asked::Register { by, pid } = expect() else { panic!("not asked") };
         assert!(by == pid && !process::is_alive(pid));
         assert_no_message();
@@ -334,7 +339,7 @@ mod a_start {
     fn fails_if_the_registrar_panics() {
         in_process(|| {
             let via = at_desk(Mood::Panicking, "via::panicking");
-            let failed = Puppet::start_with(plain(), named(&via));
+            let failed = Scripted::start_with(observed_init(), named(&via));
             let Err(StartError::Failed(reason)) = failed else { panic!("{failed:?}") };
             assert_eq!(reason.as_panic().unwrap().message, "on purpose");
         });
@@ -344,8 +349,8 @@ mod a_start {
     fn that_fails_gives_the_name_back_in_the_same_process() {
         in_process(|| {
             let via = at_desk(Mood::Kind, "via::failed");
-            let init = script(|| stop(ExitReason::new("on purpose")));
-            let failed = Puppet::start_with(init, named(&via));
+            let init = init_with(|| stop(ExitReason::new("on purpose")));
+            let failed = Scripted::start_with(init, named(&via));
             assert!(matches!(failed, Err(StartError::Failed(_))), "{failed:?}");
             let Asked::Register { by, .. } = expect() else { panic!("not registered") };
             assert_eq!(expect::<Asked>(), Asked::Unregister { by });
@@ -359,15 +364,15 @@ mod a_start {
 fn that_nobody_has_is_an_error_to_who_waits_and_none_to_others() {
     in_process(|| {
         let (me, via) = (process::self_pid(), at_desk(Mood::Kind, "via::nobody"));
-        let nobody = ServerRef::<Puppet>::at(via.clone());
+        let nobody = ServerRef::<Scripted>::at(via.clone());
         assert_eq!(nobody.pid(), None);
-        assert_eq!(nobody.call(ask(|_, _| reply(1_u8))), Err(CallError::NoProc));
-        let request = nobody.send_request(ask(|_, _| reply(1_u8)));
-        assert_eq!(request.receive_response(patience()), Some(Err(CallError::NoProc)));
+        assert_eq!(nobody.call(call_message(|_, _| reply(1_u8))), Err(CallError::NoProc));
+        let request = nobody.send_request(call_message(|_, _| reply(1_u8)));
+        assert_eq!(request.receive_response(test_timeout()), Some(Err(CallError::NoProc)));
         assert_eq!(nobody.stop(), Err(StopError::NoProc));
         assert_eq!(sys::of(via.clone()).suspend(), Err(SysError::Call(CallError::NoProc)));
         while process::receive_timeout(Duration::ZERO).is_some() {}
-        nobody.cast(tell(|_| noreply()));
+        nobody.cast(cast_message(|_| noreply()));
         nobody.send("lost");
         let lost = process::send(&via, 1_u8).unwrap_err();
         assert_eq!(lost.downcast::<u8>().unwrap(), 1);
@@ -386,20 +391,20 @@ fn that_nobody_has_is_an_error_to_who_waits_and_none_to_others() {
 fn is_one_to_ask_tell_and_end_by() {
     in_process(|| {
         let via = at_desk(Mood::Kind, "via::found");
-        let server = Puppet::start_with(plain(), named(&via)).unwrap();
-        let found = ServerRef::<Puppet>::at(via.clone());
-        found.cast(tell(|it| {
+        let server = Scripted::start_with(observed_init(), named(&via)).unwrap();
+        let found = ServerRef::<Scripted>::at(via.clone());
+        found.cast(cast_message(|it| {
             it.note("cast");
             noreply()
         }));
-        let notes = sys::of(via.clone()).get_state(|it: &Puppet| it.notes.clone());
+        let notes = sys::of(via.clone()).get_state(|it: &Scripted| it.notes.clone());
         assert_eq!(notes, Ok(vec!["cast"]));
-        let request = found.send_request(ask(|_, _| reply(2_u8)));
-        assert_eq!(request.receive_response(patience()), Some(Ok(2)));
+        let request = found.send_request(call_message(|_, _| reply(2_u8)));
+        assert_eq!(request.receive_response(test_timeout()), Some(Ok(2)));
         assert!(process::send(&via, 1_u8).is_ok());
-        assert!(expect::<Heard>().0.is::<u8>());
+        assert!(expect::<InfoReceived>().0.is::<u8>());
         let ticks = timer::send_interval(Duration::from_millis(1), via.clone(), "tick");
-        assert!(expect::<Heard>().0.is::<&str>() && expect::<Heard>().0.is::<&str>());
+        assert!(expect::<InfoReceived>().0.is::<&str>() && expect::<InfoReceived>().0.is::<&str>());
         timer::cancel(ticks);
         let monitor = process::monitor(&server);
         timer::kill_after(Duration::from_millis(1), via);
@@ -410,14 +415,14 @@ fn is_one_to_ask_tell_and_end_by() {
 mod who_becomes_a_server {
     use super::*;
 
-    fn enter(via: &Via, registers: bool) -> (ServerRef<Puppet>, MonitorRef) {
+    fn enter(via: &Via, registers: bool) -> (ServerRef<Scripted>, MonitorRef) {
         let via = via.clone();
         let (pid, monitor) = proc_lib::start_monitor(move |starter| {
             if registers {
                 NAMES.lock().insert("via::enter", process::self_pid());
             }
             starter.ack(process::self_pid());
-            gen_server::enter_loop(ready(Puppet::default()), named(&via))
+            gen_server::enter_loop(ready(Scripted::default()), named(&via))
         });
         (ServerRef::from_pid(pid.unwrap()), monitor.unwrap())
     }
@@ -432,7 +437,7 @@ mod who_becomes_a_server {
             let reason = down_reason(monitor);
             assert_eq!(reason.downcast_ref(), Some(&missing), "{reason}");
             let (first, monitor) = enter(&via, true);
-            assert_eq!(first.call(ask(|_, _| reply(1_u8))), Ok(1));
+            assert_eq!(first.call(call_message(|_, _| reply(1_u8))), Ok(1));
             let (_, second) = enter(&via, false);
             assert_eq!(down_reason(second).downcast_ref(), Some(&missing), "another has it");
             first.stop().unwrap();
@@ -459,19 +464,21 @@ fn is_one_to_start_and_stop_a_supervisor_by() {
 mod whose_destructor_panics {
     use super::*;
 
-    /// The holder of a name, which has a witness.
-    fn holder(name: &'static str) -> ServerRef<Puppet> {
-        Puppet::start_with(plain(), named(&Via::new(Revolving(0), name))).unwrap()
+    /// The holder of a name, which has a observer.
+    fn holder(name: &'static str) -> ServerRef<Scripted> {
+        Scripted::start_with(observed_init(), named(&Via::new(Revolving(0), name))).unwrap()
     }
 
     #[test]
     fn disturbs_no_server_that_has_it_nor_who_is_refused() {
         in_process(|| {
             process::set_trap_exit(true);
-            let server = Puppet::start_link_with(plain(), StartOptions::new().name(bomb("free")));
+            let server =
+                Scripted::start_link_with(observed_init(), StartOptions::new().name(bomb("free")));
             let server = server.unwrap();
             let pid = pid_of(&server);
-            let refused = Puppet::start_link_with(plain(), StartOptions::new().name(bomb("free")));
+            let refused =
+                Scripted::start_link_with(observed_init(), StartOptions::new().name(bomb("free")));
             assert!(
                 matches!(refused, Err(StartError::AlreadyStarted(holder)) if holder == pid),
                 "{refused:?}"
@@ -486,7 +493,7 @@ mod whose_destructor_panics {
 
     #[test]
     fn can_be_of_a_registrar_whose_destructor_panics_too() {
-        in_process(|| drop(Via::new(Mined(Bomb), Bomb)));
+        in_process(|| drop(Via::new(Mined(PanicsOnDrop), PanicsOnDrop)));
     }
 
     // In there a panic would be one of the runtime.
@@ -518,9 +525,9 @@ mod whose_destructor_panics {
                 let never = timer::send_after(Duration::from_secs(3_600), bomb("timed"), "never");
                 assert!(timer::cancel(never).is_some());
                 timer::send_after(Duration::ZERO, bomb("timed"), "tick");
-                while !expect::<Heard>().0.is::<&str>() {} // Ticks may still come.
+                while !expect::<InfoReceived>().0.is::<&str>() {} // Ticks may still come.
                 let ticks = timer::send_interval(Duration::from_micros(10), bomb("timed"), 1_u8);
-                assert!(expect::<Heard>().0.is::<u8>());
+                assert!(expect::<InfoReceived>().0.is::<u8>());
                 timer::cancel(ticks);
             }
             timed.stop().unwrap();
@@ -536,10 +543,10 @@ mod many_starts_at_once {
     fn start_and_end(via: &Via, times: usize) -> (Vec<Pid>, Vec<Pid>) {
         let (mut started, mut refused_by) = (Vec::new(), Vec::new());
         for round in 0..times {
-            match Puppet::start_with(plain(), named(via)) {
+            match Scripted::start_with(observed_init(), named(via)) {
                 Ok(server) => {
                     started.push(server.pid().unwrap());
-                    dither(round);
+                    delay_by(round);
                     process::exit(server.pid().unwrap(), ExitReason::Kill);
                 }
                 Err(StartError::AlreadyStarted(holder)) => refused_by.push(holder),

@@ -4,14 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use procession::dynamic_supervisor::{DynamicSupervisor, DynamicSupervisorRef};
 use procession::prelude::*;
 use procession::proc_lib;
 use procession::supervisor::{
     ChildSpec, ChildState, Strategy, Supervisor, SupervisorError, SupervisorRef,
 };
 
-use crate::kid::*;
-use crate::support::*;
+use crate::support::child::{
+    ChildEnded, ChildStarted, ObservedChild, child, child_state, expect_started, failure,
+};
+use crate::support::processes::idle_body;
+use crate::support::wait::{expect, test_timeout};
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 
@@ -19,30 +23,43 @@ pub(crate) const STRATEGIES: [Strategy; 3] =
     [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne];
 
 /// A supervisor that restarts as often as it takes.
-pub(crate) fn patient(strategy: Strategy) -> Supervisor {
+pub(crate) fn unlimited_restarts(strategy: Strategy) -> Supervisor {
     Supervisor::new(strategy).intensity(1_000_000, HOUR)
 }
 
 /// A supervisor that restarts each child by itself, as often as it takes, and has none yet.
 #[track_caller]
-pub(crate) fn empty() -> SupervisorRef {
-    patient(Strategy::OneForOne).start_link().unwrap()
+pub(crate) fn start_empty() -> SupervisorRef {
+    unlimited_restarts(Strategy::OneForOne).start_link().unwrap()
 }
 
 /// Adds the children a, b and c.
 pub(crate) fn with_three(supervisor: Supervisor) -> Supervisor {
-    supervisor.child(kid("a")).child(kid("b")).child(kid("c"))
+    supervisor.child(child("a")).child(child("b")).child(child("c"))
 }
 
 /// Starts a supervisor with the children a, b and c, and returns them, too.
 #[track_caller]
-pub(crate) fn of_three(strategy: Strategy) -> (SupervisorRef, [Pid; 3]) {
-    let supervisor = with_three(patient(strategy)).start_link().unwrap();
-    (supervisor, ["a", "b", "c"].map(started))
+pub(crate) fn start_with_three(strategy: Strategy) -> (SupervisorRef, [Pid; 3]) {
+    let supervisor = with_three(unlimited_restarts(strategy)).start_link().unwrap();
+    (supervisor, ["a", "b", "c"].map(expect_started))
+}
+
+/// A dynamic supervisor that restarts as often as it takes, and has no children yet.
+#[track_caller]
+pub(crate) fn start_dynamic() -> DynamicSupervisorRef {
+    DynamicSupervisor::new().intensity(1_000_000, HOUR).start_link().unwrap()
 }
 
 #[track_caller]
 pub(crate) fn stop_supervisor(supervisor: &SupervisorRef) {
+    let pid = supervisor.pid().unwrap();
+    assert_eq!(supervisor.stop(), Ok(()));
+    expect_normal_exit(pid);
+}
+
+#[track_caller]
+pub(crate) fn stop_dynamic(supervisor: &DynamicSupervisorRef) {
     let pid = supervisor.pid().unwrap();
     assert_eq!(supervisor.stop(), Ok(()));
     expect_normal_exit(pid);
@@ -59,15 +76,6 @@ pub(crate) fn expect_normal_exit(pid: Pid) {
     }
 }
 
-/// The reason of the supervisor's end, which is linked to the caller.
-#[track_caller]
-pub(crate) fn end_of(supervisor: Pid) -> ExitReason {
-    receive! {
-        exit: Exit if exit.from == supervisor => exit.reason,
-        after patience() => panic!("the supervisor has not ended"),
-    }
-}
-
 /// A start that chooses not to.
 pub(crate) fn ignoring(id: &str) -> ChildSpec<Pid> {
     ChildSpec::new(id, || Err(StartError::Ignored))
@@ -81,12 +89,12 @@ pub(crate) fn failing(id: &str) -> ChildSpec<Pid> {
 pub(crate) type Fails = Arc<AtomicUsize>;
 
 /// A child that starts the first time, and the number of its next starts that are to fail.
-pub(crate) fn flaky(name: &'static str) -> (ChildSpec<ServerRef<Kid>>, Fails) {
+pub(crate) fn flaky(name: &'static str) -> (ChildSpec<ServerRef<ObservedChild>>, Fails) {
     let fails = Fails::default();
-    let (left, witness) = (Arc::clone(&fails), process::self_pid());
+    let (left, observer) = (Arc::clone(&fails), process::self_pid());
     let spec = ChildSpec::new(name, move || {
         if left.load(Ordering::SeqCst) == 0 {
-            return Kid::start_link((name, witness));
+            return ObservedChild::start_link((name, observer));
         }
         left.fetch_sub(1, Ordering::SeqCst);
         Err(StartError::Failed(failure()))
@@ -95,7 +103,10 @@ pub(crate) fn flaky(name: &'static str) -> (ChildSpec<ServerRef<Kid>>, Fails) {
 }
 
 /// A child that is a process with this body, which begins when it has started.
-pub(crate) fn plain(id: &str, body: impl Fn() + Clone + Send + Sync + 'static) -> ChildSpec<Pid> {
+pub(crate) fn process_child(
+    id: &str,
+    body: impl Fn() + Clone + Send + Sync + 'static,
+) -> ChildSpec<Pid> {
     with_flag(id, false, body)
 }
 
@@ -124,11 +135,11 @@ fn with_flag(
 }
 
 /// A child that does not end when it is told to.
-pub(crate) fn stubborn(id: &str) -> ChildSpec<Pid> {
+pub(crate) fn never_ending(id: &str) -> ChildSpec<Pid> {
     trapping(id, idle_body)
 }
 
-/// To the witness: this child's start hangs, in this process, until that is sent [`Go`].
+/// To the observer: this child's start hangs, in this process, until that is sent [`Go`].
 #[derive(Debug)]
 pub(crate) struct Hangs(pub(crate) &'static str, pub(crate) Pid);
 
@@ -136,22 +147,22 @@ pub(crate) struct Hangs(pub(crate) &'static str, pub(crate) Pid);
 #[derive(Debug)]
 pub(crate) struct Go;
 
-/// A child whose start hangs while the flag is set; else as a [`kid`].
+/// A child whose start hangs while the flag is set; else as a [`child`].
 pub(crate) fn hanging(name: &'static str, flag: &Arc<AtomicBool>) -> ChildSpec<Pid> {
-    let (flag, witness) = (Arc::clone(flag), process::self_pid());
+    let (flag, observer) = (Arc::clone(flag), process::self_pid());
     ChildSpec::new(name, move || {
         let hangs = flag.load(Ordering::SeqCst);
         let start = move |starter: proc_lib::Starter<Pid>| {
             let me = process::self_pid();
             if hangs {
-                process::send(witness, Hangs(name, me));
+                process::send(observer, Hangs(name, me));
                 expect::<Go>();
             }
             process::set_trap_exit(true);
-            process::send(witness, Started(name, me));
+            process::send(observer, ChildStarted(name, me));
             starter.ack(me);
             let reason = receive! { exit: Exit => exit.reason };
-            process::send(witness, Stopped(name, reason.clone()));
+            process::send(observer, ChildEnded(name, reason.clone()));
             process::exit_self(reason);
         };
         Ok(proc_lib::start_link(start)?)
@@ -163,19 +174,19 @@ pub(crate) fn hanging(name: &'static str, flag: &Arc<AtomicBool>) -> ChildSpec<P
 pub(crate) fn hangs(name: &'static str) -> Pid {
     receive! {
         Hangs(it, pid) if it == name => pid,
-        after patience() => panic!("{name} does not hang"),
+        after test_timeout() => panic!("{name} does not hang"),
     }
 }
 
 /// The process of a child, if it runs.
 #[track_caller]
-pub(crate) fn pid_of(supervisor: &SupervisorRef, id: &str) -> Option<Pid> {
-    state_of(supervisor, id).and_then(ChildState::pid)
+pub(crate) fn child_pid(supervisor: &SupervisorRef, id: &str) -> Option<Pid> {
+    child_state(supervisor, id).and_then(ChildState::pid)
 }
 
 /// The children in their order, as `+` if they run, `-` if not, `?` if they are to be restarted.
 #[track_caller]
-pub(crate) fn states(supervisor: &SupervisorRef) -> Vec<String> {
+pub(crate) fn child_states(supervisor: &SupervisorRef) -> Vec<String> {
     let children = supervisor.which_children().unwrap();
     let show = |state| match state {
         ChildState::Running(_) => '+',
