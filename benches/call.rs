@@ -166,7 +166,7 @@ impl HandleCall<Measure> for Echo {
         &mut self,
         Measure(rounds): Measure,
         _: &Caller<Duration>,
-    ) -> CallResult<Self, Duration> {
+    ) -> CallResult<Self, Measure> {
         let next = self.next.as_ref().expect("there is a next one");
         reply(time(rounds, |n| next.call(n).unwrap()))
     }

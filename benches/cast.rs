@@ -83,7 +83,7 @@ struct Total;
 impl HandleCall<Total> for Adder {
     type Reply = u64;
 
-    fn handle_call(&mut self, _: Total, _: &Caller<u64>) -> CallResult<Self, u64> {
+    fn handle_call(&mut self, _: Total, _: &Caller<u64>) -> CallResult<Self, Total> {
         reply(self.total)
     }
 }

@@ -19,7 +19,7 @@ use std::time::Instant;
 use crossbeam_channel::{Sender, unbounded};
 use parking_lot::Mutex;
 use procession::prelude::*;
-use procession::registry::Registry;
+use procession::registry::{Registry, RegistryRef};
 
 const CASTS: u32 = 200_000;
 const ROUNDS: usize = 7;
@@ -51,7 +51,7 @@ impl HandleCast<Tell> for Sink {
 impl HandleCall<Through> for Sink {
     type Reply = ();
 
-    fn handle_call(&mut self, _: Through, _: &Caller<()>) -> CallResult<Sink, ()> {
+    fn handle_call(&mut self, _: Through, _: &Caller<()>) -> CallResult<Sink, Through> {
         reply(())
     }
 }
@@ -89,13 +89,13 @@ fn text((median, least, most): Times) -> String {
 
 /// Servers by their numbers, and the floor: threads that listen to channels, in a mutexed map.
 struct Bench {
-    names: Vec<ServerRef<Sink>>,
+    names: Vec<ServerRef<Sink, Name>>,
     pids: Vec<ServerRef<Sink>>,
     map: Mutex<HashMap<u32, Sender<Option<Sender<()>>>>>,
 }
 
 impl Bench {
-    fn new(registry: &Registry<u32>, servers: u32) -> Bench {
+    fn new(registry: &RegistryRef<u32>, servers: u32) -> Bench {
         let map: Mutex<HashMap<_, _>> = Mutex::default();
         for n in 0..servers {
             let (sender, receiver) = unbounded::<Option<Sender<()>>>();
@@ -107,9 +107,8 @@ impl Bench {
             });
         }
         let start = |n| Sink::start_with((), StartOptions::new().name(registry.via(n))).unwrap();
-        let pids: Vec<_> =
-            (0..servers).map(|n| ServerRef::from_pid(start(n).pid().unwrap())).collect();
-        let names = (0..servers).map(|n| ServerRef::at(registry.via(n))).collect();
+        let pids: Vec<_> = (0..servers).map(start).collect();
+        let names = (0..servers).map(|n| ServerRef::named(registry.via(n))).collect();
         Bench { names, pids, map }
     }
 
@@ -131,14 +130,13 @@ impl Bench {
         let sender = |i| self.map.lock().get(&(of(i) as u32)).cloned().unwrap();
         let what = |deed| format!("{deed}, servers: {servers}, threads: {threads}");
 
-        let ours = median(|| timed(threads, |i| _ = black_box(self.names[of(i)].pid()), || {}));
+        let ours = median(|| timed(threads, |i| _ = black_box(self.names[of(i)].whereis()), || {}));
         let floor = median(|| timed(threads, |i| _ = black_box(sender(i)), || {}));
         print(&what("lookup"), ours, floor);
 
-        let cast = |to: &[ServerRef<Sink>]| {
-            median(|| timed(threads, |i| to[of(i)].cast(Tell(i)), || self.handled()))
-        };
-        let (ours, by_pid) = (cast(&self.names), cast(&self.pids));
+        let cast = |cast: &(dyn Fn(u32) + Sync)| median(|| timed(threads, cast, || self.handled()));
+        let ours = cast(&|i| self.names[of(i)].cast(Tell(i)));
+        let by_pid = cast(&|i| self.pids[of(i)].cast(Tell(i)));
         let floor = median(|| timed(threads, |i| sender(i).send(None).unwrap(), || self.drained()));
         print(&what("lookup and cast"), ours, floor);
         println!("    the cast alone, by pid: {}", text(by_pid));

@@ -65,7 +65,7 @@ impl HandleCall<Request> for Account {
         &mut self,
         request: Request,
         _: &Caller<Self::Reply>,
-    ) -> CallResult<Self, Self::Reply> {
+    ) -> CallResult<Self, Request> {
         match request {
             Request::Amount => reply(Ok(self.amount)),
             Request::Deposit(more) => {

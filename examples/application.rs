@@ -43,7 +43,7 @@ impl HandleCall<Take> for Stock {
         &mut self,
         Take(items): Take,
         _: &Caller<Self::Reply>,
-    ) -> CallResult<Self, Self::Reply> {
+    ) -> CallResult<Self, Take> {
         let left = self.items.checked_sub(items);
         self.items = left.unwrap_or(self.items);
         reply(left)
@@ -73,11 +73,7 @@ impl GenServer for Clerk {
 impl HandleCall<Buy> for Clerk {
     type Reply = String;
 
-    fn handle_call(
-        &mut self,
-        Buy(items): Buy,
-        _: &Caller<String>,
-    ) -> CallResult<Self, Self::Reply> {
+    fn handle_call(&mut self, Buy(items): Buy, _: &Caller<String>) -> CallResult<Self, Buy> {
         let left = ServerRef::<Stock>::named("stock").call(Take(items))?;
         reply(left.map_or("not that many".to_owned(), |left| format!("sold, {left} left")))
     }

@@ -72,7 +72,7 @@ impl HandleCast<Operation> for Calculator {
 impl HandleCall<GetState> for Calculator {
     type Reply = i64;
 
-    fn handle_call(&mut self, _: GetState, _: &Caller<i64>) -> CallResult<Self, i64> {
+    fn handle_call(&mut self, _: GetState, _: &Caller<i64>) -> CallResult<Self, GetState> {
         reply(self.state)
     }
 }

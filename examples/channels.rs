@@ -37,7 +37,7 @@ struct Alloc;
 impl HandleCall<Alloc> for Channels {
     type Reply = Option<u32>;
 
-    fn handle_call(&mut self, _: Alloc, _: &Caller<Self::Reply>) -> CallResult<Self, Self::Reply> {
+    fn handle_call(&mut self, _: Alloc, _: &Caller<Self::Reply>) -> CallResult<Self, Alloc> {
         let channel = self.free.pop();
         self.allocated.extend(channel);
         reply(channel)
@@ -57,7 +57,7 @@ impl HandleCast<Free> for Channels {
     }
 }
 
-fn ch3() -> ServerRef<Channels> {
+fn ch3() -> ServerRef<Channels, Name> {
     ServerRef::named(CH3)
 }
 

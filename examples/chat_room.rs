@@ -11,13 +11,13 @@
 use std::error::Error;
 
 use procession::prelude::*;
-use procession::registry::{Registered, Registry, RegistryError, Unregistered};
+use procession::registry::{Registered, Registry, RegistryError, RegistryRef, Unregistered};
 
 /// Members by room, with their names.
-type Rooms = Registry<&'static str, &'static str>;
+type Rooms = RegistryRef<&'static str, &'static str>;
 
 fn rooms() -> Rooms {
-    Registry::named("rooms")
+    RegistryRef::named("rooms")
 }
 
 /// Tells everybody in a room.
@@ -74,7 +74,7 @@ impl HandleCall<Request> for Member {
         &mut self,
         request: Request,
         _: &Caller<Self::Reply>,
-    ) -> CallResult<Self, Self::Reply> {
+    ) -> CallResult<Self, Request> {
         match request {
             Request::Join(room) => rooms().register(room, self.name)?,
             Request::Leave(room) => rooms().unregister(&room)?,
@@ -107,7 +107,7 @@ fn print_news(count: usize) {
 fn main() -> Result<(), Box<dyn Error>> {
     env_logger::init(); // Without RUST_LOG it shows errors.
     process::register("reporter", process::self_pid())?;
-    Rooms::duplicate("rooms").listener("reporter").start_link()?;
+    Registry::<&str, &str>::duplicate("rooms").listener("reporter").start_link()?;
 
     let [ann, bob, cleo] = ["ann", "bob", "cleo"].map(Member::start);
     let (ann, bob, cleo) = (ann?, bob?, cleo?);
@@ -126,7 +126,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{name} has heard {:?}", member.call(Request::WhatWasHeard)?);
     }
 
-    let monitor = process::monitor(&bob);
+    let monitor = process::monitor(bob);
     say("kitchen", "ann", "the soup is slimy")?;
     receive! { down: Down if down.monitor == monitor => println!("bob is down") }
     print_members("lobby")?;

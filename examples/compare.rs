@@ -162,7 +162,7 @@ impl GenServer for Adder {
 impl HandleCall<Add> for Adder {
     type Reply = u64;
 
-    fn handle_call(&mut self, Add(n): Add, _: &Caller<u64>) -> CallResult<Adder, u64> {
+    fn handle_call(&mut self, Add(n): Add, _: &Caller<u64>) -> CallResult<Adder, Add> {
         self.total += n;
         reply(self.total)
     }
@@ -183,7 +183,7 @@ impl Server for OwnedServer<Adder> {
     }
 
     fn client(&self) -> ServerRef<Adder> {
-        (**self).clone()
+        **self
     }
 }
 

@@ -52,7 +52,7 @@ mod server {
     impl HandleCall<State> for Counter {
         type Reply = u64;
 
-        fn handle_call(&mut self, _: State, _: &Caller<u64>) -> CallResult<Self, u64> {
+        fn handle_call(&mut self, _: State, _: &Caller<u64>) -> CallResult<Self, State> {
             reply(self.count)
         }
     }
@@ -66,7 +66,7 @@ mod api {
 
     const NAME: &str = "counter";
 
-    fn counter() -> ServerRef<Counter> {
+    fn counter() -> ServerRef<Counter, Name> {
         ServerRef::named(NAME)
     }
 

@@ -98,7 +98,7 @@ struct Status;
 impl HandleCall<Status> for EggTimer {
     type Reply = Vec<(&'static str, Duration, Duration)>;
 
-    fn handle_call(&mut self, _: Status, _: &Caller<Self::Reply>) -> CallResult<Self, Self::Reply> {
+    fn handle_call(&mut self, _: Status, _: &Caller<Self::Reply>) -> CallResult<Self, Status> {
         let status = |it: &Alarm| Some((it.name, it.duration, timer::read(it.timer)?));
         reply(self.alarms.iter().filter_map(status).collect())
     }

@@ -51,11 +51,7 @@ impl GenServer for Table {
 impl HandleCall<Change> for Table {
     type Reply = Option<Alarm>;
 
-    fn handle_call(
-        &mut self,
-        change: Change,
-        _: &Caller<Self::Reply>,
-    ) -> CallResult<Self, Self::Reply> {
+    fn handle_call(&mut self, change: Change, _: &Caller<Self::Reply>) -> CallResult<Self, Change> {
         reply(match change {
             Change::Insert(egg, alarm) => self.alarms.insert(egg, alarm),
             Change::Remove(egg) => self.alarms.remove(egg),
@@ -66,11 +62,7 @@ impl HandleCall<Change> for Table {
 impl HandleCall<Pending> for Table {
     type Reply = BTreeMap<Egg, Alarm>;
 
-    fn handle_call(
-        &mut self,
-        _: Pending,
-        _: &Caller<Self::Reply>,
-    ) -> CallResult<Self, Self::Reply> {
+    fn handle_call(&mut self, _: Pending, _: &Caller<Self::Reply>) -> CallResult<Self, Pending> {
         reply(self.alarms.clone())
     }
 }
@@ -78,7 +70,7 @@ impl HandleCall<Pending> for Table {
 /// Keeps nothing itself.
 #[derive(Debug)]
 struct EggTimer {
-    table: ServerRef<Table>,
+    table: ServerRef<Table, Name>,
 }
 
 /// What the timer of an alarm sends.
@@ -121,7 +113,7 @@ impl GenServer for EggTimer {
 impl HandleCall<Request> for EggTimer {
     type Reply = ();
 
-    fn handle_call(&mut self, request: Request, _: &Caller<()>) -> CallResult<Self, ()> {
+    fn handle_call(&mut self, request: Request, _: &Caller<()>) -> CallResult<Self, Request> {
         match request {
             Request::Schedule(egg, alarm) => {
                 self.table.call(Change::Insert(egg, alarm))?;

@@ -69,11 +69,7 @@ impl GenServer for Game {
 impl HandleCall<Shape> for Game {
     type Reply = Outcome;
 
-    fn handle_call(
-        &mut self,
-        mine: Shape,
-        caller: &Caller<Outcome>,
-    ) -> CallResult<Self, Self::Reply> {
+    fn handle_call(&mut self, mine: Shape, caller: &Caller<Outcome>) -> CallResult<Self, Shape> {
         let Some((theirs, other)) = self.first.take() else {
             self.first = Some((mine, caller.defer()));
             return noreply();

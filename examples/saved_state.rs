@@ -52,7 +52,7 @@ impl GenServer for Vault {
 impl HandleCall<Borrow> for Vault {
     type Reply = ();
 
-    fn handle_call(&mut self, _: Borrow, till: &Caller<()>) -> CallResult<Self, ()> {
+    fn handle_call(&mut self, _: Borrow, till: &Caller<()>) -> CallResult<Self, Borrow> {
         self.till = Some(till.defer());
         self.lend();
         noreply() // The answer is given with the table.
@@ -95,7 +95,7 @@ impl GenServer for Till {
 impl HandleCall<Sell> for Till {
     type Reply = u32;
 
-    fn handle_call(&mut self, Sell(item, count): Sell, _: &Caller<u32>) -> CallResult<Self, u32> {
+    fn handle_call(&mut self, Sell(item, count): Sell, _: &Caller<u32>) -> CallResult<Self, Sell> {
         assert!(count > 0, "nobody buys nothing");
         reply(self.sales.update_counter_or(item, count.into(), 0)?)
     }

@@ -67,11 +67,7 @@ mod server {
     impl HandleCall<Pop> for Stack {
         type Reply = Option<String>;
 
-        fn handle_call(
-            &mut self,
-            _: Pop,
-            _: &Caller<Self::Reply>,
-        ) -> CallResult<Self, Self::Reply> {
+        fn handle_call(&mut self, _: Pop, _: &Caller<Self::Reply>) -> CallResult<Self, Pop> {
             reply(self.pop())
         }
     }
@@ -79,11 +75,7 @@ mod server {
     impl HandleCall<State> for Stack {
         type Reply = Vec<String>;
 
-        fn handle_call(
-            &mut self,
-            _: State,
-            _: &Caller<Self::Reply>,
-        ) -> CallResult<Self, Self::Reply> {
+        fn handle_call(&mut self, _: State, _: &Caller<Self::Reply>) -> CallResult<Self, State> {
             reply(self.items())
         }
     }

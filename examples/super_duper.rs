@@ -13,7 +13,7 @@ use std::error::Error;
 
 use procession::dynamic_supervisor::DynamicSupervisor;
 use procession::prelude::*;
-use procession::supervisor::{ChildState, Strategy, SupervisorOf};
+use procession::supervisor::{AnySupervisorRef, ChildState, Strategy};
 
 /// A server that is registered as what it is called.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl GenServer for Character {
 impl HandleCall<Cue> for Character {
     type Reply = ();
 
-    fn handle_call(&mut self, cue: Cue, _: &Caller<()>) -> CallResult<Self, ()> {
+    fn handle_call(&mut self, cue: Cue, _: &Caller<()>) -> CallResult<Self, Cue> {
         match cue {
             Cue::Say(line) => println!("{}: {line}", self.name),
             Cue::Leave => return stop_with_reply(ExitReason::Normal, ()),
@@ -73,7 +73,7 @@ fn end(name: &str, cue: Cue) -> Result<(), CallError> {
     Ok(())
 }
 
-fn print_children<K>(supervisor: &SupervisorOf<K>) -> Result<(), Box<dyn Error>> {
+fn print_children<K>(supervisor: &AnySupervisorRef<K>) -> Result<(), Box<dyn Error>> {
     let mut children = supervisor.which_children()?;
     children.reverse();
     let children = children.iter().map(|child| match child.state {

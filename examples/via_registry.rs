@@ -53,7 +53,7 @@ impl HandleCall<Request> for Playbill {
         &mut self,
         request: Request,
         _: &Caller<Self::Reply>,
-    ) -> CallResult<Self, Self::Reply> {
+    ) -> CallResult<Self, Request> {
         let part = match request {
             Request::Take(part, pid) => {
                 // Its DOWN may still be on its way.
@@ -126,7 +126,7 @@ impl GenServer for Character {
 impl HandleCall<Cue> for Character {
     type Reply = ();
 
-    fn handle_call(&mut self, cue: Cue, _: &Caller<()>) -> CallResult<Self, ()> {
+    fn handle_call(&mut self, cue: Cue, _: &Caller<()>) -> CallResult<Self, Cue> {
         match cue {
             Cue::Say(line) => println!("{}: {line}", self.0),
             Cue::Die => return stop_with_reply(ExitReason::new("forgot the lines"), ()),
@@ -147,10 +147,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         .child(ChildSpec::new("bert", || start("bert")))
         .start_link()?;
 
-    let bert = ServerRef::<Character>::at(Via::new(Stage, "bert"));
+    let bert = ServerRef::<Character>::named(Via::new(Stage, "bert"));
     bert.call(Cue::Say("Ernie, where is the banana?"))?;
     if let Err(StartError::AlreadyStarted(pid)) = start("bert") {
-        println!("there is one bert: {}", Some(pid) == bert.pid());
+        println!("there is one bert: {}", Some(pid) == bert.whereis());
     }
 
     let monitor = process::monitor(&bert);
@@ -160,7 +160,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("the last bert is down: {reason}");
     bert.call(Cue::Say("Where was I?"))?;
 
-    let oscar = ServerRef::<Character>::at(Via::new(Stage, "oscar"));
+    let oscar = ServerRef::<Character>::named(Via::new(Stage, "oscar"));
     if let Err(error) = oscar.call(Cue::Say("Scram!")) {
         println!("oscar: {error}");
     }

@@ -12,7 +12,7 @@
 //! # }
 //! # impl HandleCall<()> for Counter {
 //! #     type Reply = u64;
-//! #     fn handle_call(&mut self, (): (), _: &Caller<u64>) -> CallResult<Self, u64> {
+//! #     fn handle_call(&mut self, (): (), _: &Caller<u64>) -> CallResult<Self, ()> {
 //! #         reply(self.0)
 //! #     }
 //! # }
@@ -437,26 +437,7 @@ impl fmt::Display for ApplicationError {
     }
 }
 
-impl Error for ApplicationError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Call(error) => Some(error),
-            Self::NoName
-            | Self::NoCallback(_)
-            | Self::AlreadyLoaded(_)
-            | Self::NotLoaded(_)
-            | Self::Running(_)
-            | Self::AlreadyStarted(_)
-            | Self::NotStarted(_)
-            | Self::NotRunning(_)
-            | Self::Circular(_)
-            | Self::Start { .. }
-            | Self::ConfigChange { .. }
-            | Self::Terminating
-            | Self::NoController(_) => None,
-        }
-    }
-}
+impl Error for ApplicationError {}
 
 impl From<CallError> for ApplicationError {
     fn from(error: CallError) -> ApplicationError {
@@ -561,7 +542,7 @@ pub fn stop_all() -> Result<Vec<Killed>, ApplicationError> {
     let settings = controller::RunSettings::default();
     let end = controller.send_request(controller::AwaitEnd { settings, is_starting: false });
     controller.cast(controller::Terminate);
-    Ok(end.receive_response(Duration::MAX).expect("it waits for ever")??.killed)
+    Ok(end.receive_response(Duration::MAX)??.killed)
 }
 
 /// Has all applications stopped, as [`stop_all`], and does not wait for it. [`run`] returns when

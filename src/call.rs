@@ -24,21 +24,12 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use crate::exit::CallError;
-use crate::id::Alias;
-use crate::id::MonitorRef;
-use crate::id::Pid;
-use crate::id::unique;
-use crate::message::Down;
-use crate::message::Message;
-use crate::message::Object;
+use crate::id::{Alias, MonitorRef, Pid, unique};
+use crate::message::{Destination, Down, Message};
 use crate::process;
-use crate::process::AliasMode;
-use crate::process::Destination;
-use crate::process::Mark;
-use crate::process::MonitorOptions;
-use crate::process::current::Ended;
-use crate::process::current::{current, ending};
+use crate::process::current::{Ended, current, ending};
 use crate::process::monitor::forget_request;
+use crate::process::{Address, AliasMode, Mark, MonitorOptions};
 use crate::runtime::address::{deliver, try_deliver};
 use crate::runtime::mailbox::{Orphans, Signal};
 use crate::runtime::monitors;
@@ -242,7 +233,7 @@ impl<R: Send + 'static> Pending<R> {
     /// told by the DOWN.
     pub(crate) fn send(
         client: Process,
-        to: Object,
+        to: Destination,
         target: Option<Pid>,
         make: impl FnOnce(ReplyTo<R>) -> Message,
     ) -> Pending<R> {
@@ -253,7 +244,7 @@ impl<R: Send + 'static> Pending<R> {
 
     /// What comes before sending. Nothing of it is a receive point, nor refuses a caller that has
     /// ended.
-    fn prepare(client: Process, to: Object, target: Option<Pid>) -> Pending<R> {
+    fn prepare(client: Process, to: Destination, target: Option<Pid>) -> Pending<R> {
         let since = client.slot.mailbox.mark();
         let options = MonitorOptions::new().alias(AliasMode::Reply);
         let (monitor, found) = monitors::find_and_set(client, target, to, options);
@@ -332,7 +323,7 @@ pub(crate) fn ended_request<R: Send + 'static>(message: &Message) -> Option<NonZ
 /// Sends the request that `make` makes, and waits for the reply: `open` takes it out of the request
 /// if that has brought it back.
 pub(crate) fn call<R: Send + 'static>(
-    to: &Destination,
+    to: &impl Address,
     timeout: Duration,
     make: impl FnOnce(ReplyTo<R>) -> Message,
     open: impl FnOnce(Message) -> Result<R, Message>,
@@ -381,7 +372,7 @@ fn open_answer<R: Send + 'static>(reply: Message) -> Result<R, CallError> {
 /// As [`call`], for a request that whoever receives it can take for a message as any other: so
 /// that nobody would tell if it got lost.
 pub(crate) fn call_with_message<R: Send + 'static>(
-    to: &Destination,
+    to: &impl Address,
     timeout: Duration,
     make: impl FnOnce(ReplyTo<R>) -> Message,
 ) -> Result<R, CallError> {
@@ -391,10 +382,10 @@ pub(crate) fn call_with_message<R: Send + 'static>(
 }
 
 /// The caller, who may wait, and whom it calls.
-fn parties(to: &Destination) -> Result<(Process, Pid), CallError> {
+fn parties(to: &impl Address) -> Result<(Process, Pid), CallError> {
     let client = current();
     client.check().map_err(|Ended| CallError::CallerEnded)?;
-    let target = to.pid().filter(|pid| process::is_alive(*pid)).ok_or(CallError::NoProc)?;
+    let target = to.find().filter(|pid| process::is_alive(*pid)).ok_or(CallError::NoProc)?;
     if target == client.pid { Err(CallError::CallingSelf(target)) } else { Ok((client, target)) }
 }
 
@@ -406,7 +397,7 @@ fn call_by_mailbox<R: Send + 'static>(
     make: impl FnOnce(ReplyTo<R>) -> Message,
 ) -> Result<R, CallError> {
     let make = Guarded::new(make);
-    let pending = Pending::prepare(client, Object::Pid(target), Some(target));
+    let pending = Pending::prepare(client, Destination::Pid(target), Some(target));
     let waiting = client.wait_for(target, pending.id());
     let outcome = match &waiting {
         Ok(_) => {

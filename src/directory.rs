@@ -9,8 +9,8 @@ use std::sync::Arc;
 use once_cell::sync::{Lazy, OnceCell};
 use parking_lot::RwLock;
 
-use crate::gen_server::ServerName;
 use crate::id::Pid;
+use crate::message::Name;
 use crate::process;
 
 struct Entry {
@@ -19,7 +19,7 @@ struct Entry {
 }
 
 /// What is published of one type, by name.
-type Names = HashMap<ServerName, Entry>;
+type Names = HashMap<Name, Entry>;
 
 static ENTRIES: Lazy<RwLock<HashMap<TypeId, Names>>> = Lazy::new(RwLock::default);
 
@@ -27,7 +27,7 @@ static ENTRIES: Lazy<RwLock<HashMap<TypeId, Names>>> = Lazy::new(RwLock::default
 #[derive(Debug)]
 pub(crate) struct Publication {
     kind: TypeId,
-    name: ServerName,
+    name: Name,
     owner: Pid,
 }
 
@@ -35,13 +35,13 @@ pub(crate) struct Publication {
 const FOR_LIFE: &str = "procession::directory";
 
 /// As [`publish`], for as long as the caller lives; which publishes nothing else so.
-pub(crate) fn publish_for_life<T: Any + Send + Sync>(name: impl Into<ServerName>, shared: Arc<T>) {
+pub(crate) fn publish_for_life<T: Any + Send + Sync>(name: impl Into<Name>, shared: Arc<T>) {
     process::dictionary::put(FOR_LIFE, publish(name, shared));
 }
 
 /// Lets others find `shared` as `name`, for as long as the caller is alive and the result is kept.
 /// It takes the place of what was published before under that name.
-pub(crate) fn publish<T>(name: impl Into<ServerName>, shared: Arc<T>) -> Publication
+pub(crate) fn publish<T>(name: impl Into<Name>, shared: Arc<T>) -> Publication
 where
     T: Any + Send + Sync,
 {
@@ -53,11 +53,11 @@ where
 }
 
 /// What is published as `name` by a process that is alive.
-pub(crate) fn find<T: Any + Send + Sync>(name: &ServerName) -> Option<Arc<T>> {
+pub(crate) fn find<T: Any + Send + Sync>(name: &Name) -> Option<Arc<T>> {
     find_with_owner(name).map(|(_, shared)| shared)
 }
 
-fn find_with_owner<T: Any + Send + Sync>(name: &ServerName) -> Option<(Pid, Arc<T>)> {
+fn find_with_owner<T: Any + Send + Sync>(name: &Name) -> Option<(Pid, Arc<T>)> {
     let (owner, shared) = {
         let entries = ENTRIES.read();
         let entry = entries.get(&TypeId::of::<T>())?.get(name)?;
@@ -81,7 +81,7 @@ impl<T: Any + Send + Sync> Remembered<T> {
 
     /// As [`find`], always with the same name.
     #[inline]
-    pub(crate) fn find(&self, name: impl FnOnce() -> ServerName) -> Option<Cow<'_, Arc<T>>> {
+    pub(crate) fn find(&self, name: impl FnOnce() -> Name) -> Option<Cow<'_, Arc<T>>> {
         match self.0.get() {
             Some((owner, shared)) if process::is_alive(*owner) => Some(Cow::Borrowed(shared)),
             _ => self.find_again(&name()),
@@ -89,7 +89,7 @@ impl<T: Any + Send + Sync> Remembered<T> {
     }
 
     #[cold]
-    fn find_again(&self, name: &ServerName) -> Option<Cow<'_, Arc<T>>> {
+    fn find_again(&self, name: &Name) -> Option<Cow<'_, Arc<T>>> {
         let (owner, shared) = find_with_owner(name)?;
         _ = self.0.set((owner, Arc::clone(&shared))); // It may remember one that has ended.
         Some(Cow::Owned(shared))
@@ -120,7 +120,7 @@ mod tests {
     use crate::message::Down;
 
     fn find_named<T: Any + Send + Sync>(name: &str) -> Option<Arc<T>> {
-        find(&ServerName::from(name))
+        find(&Name::from(name))
     }
 
     #[test]

@@ -12,7 +12,7 @@
 //! # }
 //! # impl HandleCall<()> for Session {
 //! #     type Reply = u32;
-//! #     fn handle_call(&mut self, (): (), _: &Caller<u32>) -> CallResult<Self, u32> {
+//! #     fn handle_call(&mut self, (): (), _: &Caller<u32>) -> CallResult<Self, ()> {
 //! #         reply(self.0)
 //! #     }
 //! # }
@@ -20,7 +20,7 @@
 //! let session = sessions.start_child(Session::child_spec(7).restart(Restart::Temporary))?;
 //! assert_eq!(session.call(())?, 7);
 //!
-//! sessions.terminate_child(session.pid().unwrap())?;
+//! sessions.terminate_child(session)?;
 //! assert_eq!(sessions.count_children()?.active, 0);
 //! sessions.stop()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -48,10 +48,13 @@ use std::time::Duration;
 
 use crate::gen_server::{StartError, StartOptions};
 use crate::id::Pid;
+use crate::process::Address;
 use crate::supervisor::dynamic::DynamicOptions;
 use crate::supervisor::intensity::Intensity;
 use crate::supervisor::serve::{StartChild, SupervisorPlan, TerminatePid};
-use crate::supervisor::{AutoShutdown, Child, ChildSpec, ChildType, SupervisorError, SupervisorOf};
+use crate::supervisor::{
+    AnySupervisorRef, AutoShutdown, Child, ChildSpec, ChildType, SupervisorError,
+};
 
 /// Describes a dynamic supervisor to be started: its flags.
 ///
@@ -113,7 +116,7 @@ impl DynamicSupervisor {
         let DynamicSupervisor { intensity, max_children } = self;
         let auto_shutdown = AutoShutdown::Never;
         let children = DynamicOptions { intensity, max_children, auto_shutdown, template: None };
-        SupervisorOf::start(
+        AnySupervisorRef::start(
             type_name::<Self>(),
             || Ok(Some(SupervisorPlan::Dynamic(children))),
             options,
@@ -134,11 +137,11 @@ impl DynamicSupervisor {
     }
 }
 
-/// Refers to a dynamic supervisor, by pid or name.
-pub type DynamicSupervisorRef = SupervisorOf<DynamicSupervisor>;
+/// A reference to a dynamic supervisor.
+pub type DynamicSupervisorRef<T = Pid> = AnySupervisorRef<DynamicSupervisor, T>;
 
 /// Requests that only a dynamic supervisor answers.
-impl SupervisorOf<DynamicSupervisor> {
+impl<T: Address> DynamicSupervisorRef<T> {
     /// Starts a child.
     ///
     /// # Errors
@@ -162,7 +165,7 @@ impl SupervisorOf<DynamicSupervisor> {
     ///
     /// [`SupervisorError::NotFound`], also for a child that has ended for good;
     /// [`SupervisorError::Call`].
-    pub fn terminate_child(&self, pid: Pid) -> Result<(), SupervisorError> {
-        self.ask(TerminatePid(pid))?
+    pub fn terminate_child(&self, child: impl Into<Pid>) -> Result<(), SupervisorError> {
+        self.ask(TerminatePid(child.into()))?
     }
 }

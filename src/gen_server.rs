@@ -41,7 +41,7 @@
 //!         &mut self,
 //!         _: Alloc,
 //!         _: &Caller<Self::Reply>,
-//!     ) -> CallResult<Self, Self::Reply> {
+//!     ) -> CallResult<Self, Alloc> {
 //!         reply(self.free.pop())
 //!     }
 //! }
@@ -82,7 +82,7 @@
 //!
 //! A call waits for five seconds unless [told otherwise](ServerRef::call_timeout). If a callback
 //! returns [`.timeout(duration)`](Then::timeout) and nothing comes for so long, `handle_info` gets
-//! a [`TimedOut`].
+//! a [`IdleTimeout`].
 //!
 //! # How a server ends
 //!
@@ -167,6 +167,7 @@ mod request;
 mod serve;
 mod start;
 mod request_id;
+mod reference;
 mod server_ref;
 mod group;
 
@@ -186,9 +187,10 @@ pub use next::{
     CallResult, CastResult, Init, InitResult, Next, NoReply, Then, ignore, init_error, noreply,
     ready, reply, stop, stop_with_reply,
 };
-pub use request_id::{RequestId, RequestIds, Response};
+pub(crate) use reference::reference_traits;
+pub use request_id::{RequestId, RequestIds, WaitError};
 pub use server_ref::{OwnedServer, ServerRef};
-pub use start::{EnterLoopError, NameRefused, ServerName, StartError, StartOptions, enter_loop};
+pub use start::{EnterLoopError, NameRefused, StartError, StartOptions, enter_loop};
 
 /// Where warnings go.
 const TARGET: &str = "procession::gen_server";
@@ -211,7 +213,7 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
 
     /// Handles a message that is neither a call nor a cast: one that was just sent, a
     /// [`Down`](crate::Down), an [`Exit`](crate::Exit) of a process other than the parent, a
-    /// timer's message, or [`TimedOut`].
+    /// timer's message, or [`IdleTimeout`].
     ///
     /// By default it is logged, as a warning, and dropped.
     ///
@@ -366,11 +368,7 @@ pub trait HandleCall<M>: GenServer {
     ///
     /// The reason with which the server is to end; the client then gets
     /// [`CallError::Down`].
-    fn handle_call(
-        &mut self,
-        request: M,
-        caller: &Caller<Self::Reply>,
-    ) -> CallResult<Self, Self::Reply>;
+    fn handle_call(&mut self, request: M, caller: &Caller<Self::Reply>) -> CallResult<Self, M>;
 }
 
 /// Handles one type of cast.
@@ -407,7 +405,7 @@ pub trait HandleContinue<M>: GenServer {
 ///
 /// OTP: the atom `timeout`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimedOut;
+pub struct IdleTimeout;
 
 /// Implements [`HandleCall`] for a server whose calls are all answered at once: for each type of
 /// request its pattern, its type, the type of its reply, and the reply.
@@ -420,7 +418,7 @@ macro_rules! answers {
                 &mut self,
                 $request: $type,
                 _: &$crate::gen_server::Caller<$reply>,
-            ) -> $crate::gen_server::CallResult<$server, $reply> {
+            ) -> $crate::gen_server::CallResult<$server, $type> {
                 let $this = self;
                 $crate::gen_server::reply($answer)
             }

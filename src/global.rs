@@ -21,7 +21,7 @@
 //! let printer = global::name("printer");
 //! let server = Printer::start_with((), StartOptions::new().name(printer.clone()))?;
 //! assert_eq!(ServerRef::<Printer>::at(printer).call(3)?, 3);
-//! assert_eq!(global::whereis_name("printer"), server.pid());
+//! assert_eq!(global::whereis_name("printer"), Some(server.pid()));
 //!
 //! // A lock keeps out who asks for it as somebody else.
 //! let (mine, yours) = (LockId::new("paper", "me"), LockId::new("paper", "you"));
@@ -119,9 +119,9 @@ use once_cell::sync::Lazy;
 
 use crate::directory;
 use crate::exit::{CallError, ExitReason};
-use crate::gen_server::ServerName;
+
 use crate::id::Pid;
-use crate::message::{Message, NameRefusal, Registrar, Via};
+use crate::message::{Message, Name, NameRefusal, Registrar, Via};
 use crate::process;
 use crate::process::SendError;
 
@@ -245,18 +245,7 @@ impl fmt::Display for GlobalError {
     }
 }
 
-impl Error for GlobalError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Call(error) => Some(error),
-            Self::Taken { .. }
-            | Self::HasName { .. }
-            | Self::NotAlive(_)
-            | Self::Locked(_)
-            | Self::NoServer(_) => None,
-        }
-    }
-}
+impl Error for GlobalError {}
 
 impl From<CallError> for GlobalError {
     fn from(error: CallError) -> GlobalError {
@@ -373,7 +362,7 @@ pub fn send<M: Any + Send + fmt::Debug>(name: &str, message: M) -> Result<Pid, S
             process::send(pid, message);
             Ok(pid)
         }
-        None => Err(SendError { name: Arc::from(name), message }),
+        None => Err(SendError { name: self::name(name).into(), message }),
     }
 }
 
@@ -492,6 +481,6 @@ impl Registrar for Global {
 
 /// What can be read of the names, if the process that keeps them runs.
 fn names() -> Option<Arc<Directory>> {
-    static NAME: Lazy<ServerName> = Lazy::new(|| ServerName::from(serve::NAME));
+    static NAME: Lazy<Name> = Lazy::new(|| Name::from(serve::NAME));
     directory::find(&NAME)
 }

@@ -87,7 +87,8 @@ pub mod prelude;
 pub use exit::{CallError, Detail, ExitReason};
 pub use id::{Alias, MonitorRef, Node, Pid, TimerRef};
 pub use message::{
-    Down, Exit, Message, NameRefusal, Object, Opaque, Registrar, TaggedDown, Timeout, Via,
+    Destination, Down, Exit, Message, Name, NameRefusal, Opaque, Registrar, TaggedDown, Timeout,
+    Via,
 };
 pub use process::shutdown::shutdown;
 pub use user_code::Panic;

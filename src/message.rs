@@ -1,18 +1,19 @@
 //! Messages: values of any type on their way to a mailbox.
 
 mod via;
+mod destination;
 
 use std::any::{Any, TypeId, type_name};
 use std::fmt;
 use std::mem;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
 
 use smallbox::{SmallBox, smallbox};
 
 use crate::exit::ExitReason;
 use crate::id::{MonitorRef, Pid, TimerRef};
 
+pub use destination::{Destination, Name};
 pub use via::{NameRefusal, Registrar, Via};
 
 /// A message of any type, as a receiver sees it.
@@ -403,67 +404,16 @@ pub struct Exit {
 
 /// The message by which a process learns that one it monitors has ended.
 ///
-/// OTP: `{'DOWN', MonitorRef, process, Object, Reason}`, see
+/// OTP: `{'DOWN', MonitorRef, process, Destination, Reason}`, see
 /// [Monitors](https://www.erlang.org/doc/system/ref_man_processes.html#monitors).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Down {
     /// The monitor, which is gone now.
     pub monitor: MonitorRef,
     /// What was monitored, as it was given to [`monitor`](crate::process::monitor).
-    pub object: Object,
+    pub object: Destination,
     /// Why it ended; [`ExitReason::NoProc`] if it was not there when the monitor was made.
     pub reason: ExitReason,
-}
-
-/// A process, by its pid or its name: what can be monitored, for instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Object {
-    /// The process with this pid.
-    Pid(Pid),
-    /// Whoever has this name when it is looked up.
-    Name(Arc<str>),
-    /// The same, for a name that a registrar keeps.
-    Via(Via),
-}
-
-impl fmt::Display for Object {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Object::Pid(pid) => fmt::Display::fmt(pid, f),
-            Object::Name(name) => f.write_str(name),
-            Object::Via(via) => fmt::Display::fmt(via, f),
-        }
-    }
-}
-
-impl From<Pid> for Object {
-    fn from(pid: Pid) -> Object {
-        Object::Pid(pid)
-    }
-}
-
-impl From<&str> for Object {
-    fn from(name: &str) -> Object {
-        Object::Name(Arc::from(name))
-    }
-}
-
-impl From<Arc<str>> for Object {
-    fn from(name: Arc<str>) -> Object {
-        Object::Name(name)
-    }
-}
-
-impl From<Via> for Object {
-    fn from(via: Via) -> Object {
-        Object::Via(via)
-    }
-}
-
-impl PartialEq<Pid> for Object {
-    fn eq(&self, pid: &Pid) -> bool {
-        matches!(self, Object::Pid(own) if own == pid)
-    }
 }
 
 /// A [`Down`] from a monitor made with a [tag](crate::process::MonitorOptions::tag).

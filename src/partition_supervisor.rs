@@ -2,7 +2,7 @@
 //! each for some of the keys.
 //!
 //! ```
-//! use procession::partition_supervisor::{PartitionSupervisor, Partitions};
+//! use procession::partition_supervisor::{PartitionSupervisor, PartitionSupervisorRef};
 //! use procession::prelude::*;
 //!
 //! # #[derive(Debug)]
@@ -13,7 +13,7 @@
 //! # }
 //! # impl HandleCall<()> for Counter {
 //! #     type Reply = usize;
-//! #     fn handle_call(&mut self, (): (), _: &Caller<usize>) -> CallResult<Self, usize> {
+//! #     fn handle_call(&mut self, (): (), _: &Caller<usize>) -> CallResult<Self, ()> {
 //! #         reply(self.0)
 //! #     }
 //! # }
@@ -21,7 +21,7 @@
 //! PartitionSupervisor::new("counters", Counter::child_template()).partitions(4).start_link()?;
 //!
 //! // Anywhere in the program: the same key leads to the same process.
-//! let counters = Partitions::named("counters");
+//! let counters = PartitionSupervisorRef::named("counters");
 //! let counter = ServerRef::<Counter>::at(counters.via(6_u32));
 //! assert_eq!(counter.call(())?, 2);
 //! # counters.supervisor().stop()?;
@@ -32,9 +32,10 @@
 //! |---|---|
 //! | `start_link(child_spec: ..., name: ...)` | [`PartitionSupervisor::start_link`] |
 //! | `with_arguments` | the template, whose argument is the number of the partition |
-//! | `{:via, PartitionSupervisor, {name, key}}` | [`Partitions::via`] |
-//! | `partitions`, `resize!` | [`Partitions::partitions`], [`Partitions::resize`] |
-//! | `which_children`, `count_children`, `stop` | the functions of [`Partitions::supervisor`] |
+//! | `{:via, PartitionSupervisor, {name, key}}` | [`PartitionSupervisorRef::via`] |
+//! | `partitions` | [`PartitionSupervisorRef::partitions`] |
+//! | `resize!` | [`PartitionSupervisorRef::resize`] |
+//! | `which_children`, `count_children`, `stop` | of [`PartitionSupervisorRef::supervisor`] |
 //!
 //! # Differences from OTP
 //!
@@ -60,9 +61,9 @@ use parking_lot::Mutex;
 
 use crate::directory;
 use crate::exit::CallError;
-use crate::gen_server::{ServerName, StartError, StartOptions};
+use crate::gen_server::{StartError, StartOptions};
 use crate::id::Pid;
-use crate::message::{Message, Registrar, Via};
+use crate::message::{Message, Name, Registrar, Via};
 use crate::process;
 use crate::supervisor::serve::SupervisorPlan;
 use crate::supervisor::{Child, ChildSpec, ChildType, Supervisor, SupervisorError, SupervisorRef};
@@ -72,7 +73,7 @@ use crate::user_code::Guarded;
 #[derive(Debug)]
 #[must_use = "a supervisor does nothing until it is started"]
 pub struct PartitionSupervisor<C> {
-    name: ServerName,
+    name: Name,
     template: ChildSpec<C, usize>,
     partitions: usize,
     intensity: (usize, Duration),
@@ -97,10 +98,7 @@ impl<C: Child> PartitionSupervisor<C> {
     ///
     /// There are as many partitions as the machine has processors, unless
     /// [`partitions`](Self::partitions) sets another number.
-    pub fn new(
-        name: impl Into<ServerName>,
-        template: ChildSpec<C, usize>,
-    ) -> PartitionSupervisor<C> {
+    pub fn new(name: impl Into<Name>, template: ChildSpec<C, usize>) -> PartitionSupervisor<C> {
         let partitions = thread::available_parallelism().map_or(1, usize::from);
         let intensity = (3, Duration::from_secs(5));
         PartitionSupervisor { name: name.into(), template, partitions, intensity }
@@ -131,8 +129,8 @@ impl<C: Child> PartitionSupervisor<C> {
     /// # Errors
     ///
     /// As [`Supervisor::start_link`]; [`StartError::AlreadyStarted`] if the name is taken.
-    pub fn start_link(self) -> Result<Partitions, StartError> {
-        let partitions = Partitions::named(self.name.clone());
+    pub fn start_link(self) -> Result<PartitionSupervisorRef, StartError> {
+        let partitions = PartitionSupervisorRef::named(self.name.clone());
         self.start_supervisor().map(|_| partitions)
     }
 
@@ -174,7 +172,7 @@ impl<C: Child> PartitionSupervisor<C> {
 type Pids = Arc<[Mutex<Option<Pid>>]>;
 
 /// Starts a child that the supervisor has forgotten.
-type StartAgain = dyn Fn(&SupervisorRef, usize) -> Result<(), SupervisorError> + Send + Sync;
+type StartAgain = dyn Fn(&SupervisorRef<Name>, usize) -> Result<(), SupervisorError> + Send + Sync;
 
 /// The data that is read without a call.
 struct Shared {
@@ -186,7 +184,11 @@ struct Shared {
 
 impl Shared {
     /// Starts the child of a partition, unless it runs.
-    fn start(&self, supervisor: &SupervisorRef, number: usize) -> Result<(), SupervisorError> {
+    fn start(
+        &self,
+        supervisor: &SupervisorRef<Name>,
+        number: usize,
+    ) -> Result<(), SupervisorError> {
         match supervisor.restart_child(number.to_string()) {
             Ok(_) | Err(SupervisorError::Running | SupervisorError::Restarting) => Ok(()),
             // The child is temporary, so the supervisor has forgotten it.
@@ -198,22 +200,19 @@ impl Shared {
 
 /// Refers to the partitions of a supervisor by its name, which is looked up at each use.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Partitions {
-    name: ServerName,
+pub struct PartitionSupervisorRef {
+    name: Name,
 }
 
-impl Partitions {
+impl PartitionSupervisorRef {
     /// Returns a handle to the partitions of the supervisor with the name `name`.
-    pub fn named(name: impl Into<ServerName>) -> Partitions {
-        Partitions { name: name.into() }
+    pub fn named(name: impl Into<Name>) -> PartitionSupervisorRef {
+        PartitionSupervisorRef { name: name.into() }
     }
 
     /// Returns a reference to the supervisor of the partitions.
-    pub fn supervisor(&self) -> SupervisorRef {
-        match &self.name {
-            ServerName::Local(name) => SupervisorRef::named(Arc::clone(name)),
-            ServerName::Via(name) => SupervisorRef::at(name.clone()),
-        }
+    pub fn supervisor(&self) -> SupervisorRef<Name> {
+        SupervisorRef::named(self.name.clone())
     }
 
     fn shared(&self) -> Option<Arc<Shared>> {
@@ -330,7 +329,7 @@ fn number_of(share: u128, partitions: u64) -> Option<usize> {
 }
 
 /// No process can register: the key decides which process it leads to.
-impl Registrar for Partitions {
+impl Registrar for PartitionSupervisorRef {
     type Name = Share;
 
     fn register_name(&self, _: &Share, _: Pid) -> bool {

@@ -94,8 +94,9 @@ use std::time::Duration;
 
 use crate::directory;
 use crate::exit::CallError;
-use crate::gen_server::{GenServer, HandleCall, ServerName, ServerRef, StartError, StartOptions};
+use crate::gen_server::{GenServer, HandleCall, ServerRef, StartError, StartOptions};
 use crate::id::{MonitorRef, Pid};
+use crate::message::Name;
 use crate::process;
 use crate::process::Mark;
 use crate::process::current::current;
@@ -209,14 +210,7 @@ impl fmt::Display for LeaveError {
     }
 }
 
-impl Error for LeaveError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Call(error) => Some(error),
-            Self::NotJoined => None,
-        }
-    }
-}
+impl Error for LeaveError {}
 
 impl From<CallError> for LeaveError {
     fn from(error: CallError) -> LeaveError {
@@ -319,7 +313,7 @@ impl<G: Group> Scope<G> {
     }
 
     /// Returns the scope's process, if it runs.
-    pub fn pid(&self) -> Option<Pid> {
+    pub fn whereis(&self) -> Option<Pid> {
         process::whereis(&self.name)
     }
 
@@ -499,7 +493,7 @@ impl<G: Group> Scope<G> {
 
     /// Returns the scope's table, if the scope runs.
     fn table(&self) -> Option<Arc<Table<G>>> {
-        directory::find(&ServerName::Local(Arc::clone(&self.name)))
+        directory::find(&Name::Local(Arc::clone(&self.name)))
     }
 
     /// Calls the scope without a timeout, as its process never waits.

@@ -65,10 +65,9 @@ use std::time::Duration;
 
 use crate::exit::ExitReason;
 use crate::id::{MonitorRef, Pid};
+use crate::message::Destination;
 use crate::process;
-use crate::process::Builder;
-use crate::process::Destination;
-use crate::process::SpawnError;
+use crate::process::{Builder, SpawnError};
 use crate::stop;
 
 pub use crate::stop::StopError;

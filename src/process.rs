@@ -138,8 +138,8 @@ pub(crate) mod current;
 pub(crate) mod wait;
 pub(crate) mod register;
 pub(crate) mod send;
-pub(crate) mod monitor;
 pub(crate) mod receive;
+pub(crate) mod monitor;
 mod receive_macro;
 pub(crate) mod exit;
 mod link;
@@ -154,7 +154,6 @@ use std::time::Duration;
 use crate::id::Pid;
 use crate::runtime::children;
 
-pub use crate::runtime::address::Destination;
 pub use crate::runtime::limits::ThreadLimit;
 pub use crate::runtime::links::AliasMode;
 pub use crate::runtime::mailbox::Mark;
@@ -164,7 +163,9 @@ pub use crate::runtime::snapshot::{Info, Status};
 pub use exit::{catch, exit, exit_self};
 pub use info::{SystemInfo, info, is_alive, label, processes, set_label, system_info};
 pub use link::{link, unlink};
-pub use monitor::{alias, alias_with, demonitor, demonitor_flush, monitor, monitor_with, unalias};
+pub use monitor::{
+    alias, alias_with, demonitor, demonitor_flush, monitor, monitor_with, unalias, wait,
+};
 pub use receive::{
     checkpoint, hibernate, mark, receive, receive_match, receive_match_since,
     receive_match_timeout, receive_timeout, sleep,
@@ -172,7 +173,7 @@ pub use receive::{
 #[doc(hidden)]
 pub use receive_macro::select_arm;
 pub use register::{register, registered, unregister, whereis};
-pub use send::{Address, SendError, send};
+pub use send::{Address, SendError, ToProcess, send, send_to};
 pub use spawn::{Builder, SpawnError, spawn, spawn_link, spawn_monitor};
 
 /// Returns the pid of the calling process. A thread that was none becomes one.

@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use procession::prelude::*;
-//! use procession::registry::Registry;
+//! use procession::registry::{Registry, RegistryRef};
 //!
 //! # #[derive(Debug)]
 //! # struct Session;
@@ -15,7 +15,7 @@
 //! # }
 //! # impl HandleCall<()> for Session {
 //! #     type Reply = Pid;
-//! #     fn handle_call(&mut self, (): (), _: &Caller<Pid>) -> CallResult<Self, Pid> {
+//! #     fn handle_call(&mut self, (): (), _: &Caller<Pid>) -> CallResult<Self, ()> {
 //! #         reply(process::self_pid())
 //! #     }
 //! # }
@@ -24,15 +24,15 @@
 //! let ernie = Session::start_with((), StartOptions::new().name(sessions.via(7)))?;
 //!
 //! // Anywhere in the program:
-//! let sessions = Registry::<u32>::named("sessions");
-//! assert_eq!(ServerRef::<Session>::at(sessions.via(7)).call(())?, ernie.pid().unwrap());
+//! let sessions = RegistryRef::<u32>::named("sessions");
+//! assert_eq!(ServerRef::<Session>::named(sessions.via(7)).call(())?, ernie.pid());
 //! assert_eq!(sessions.lookup(&8)?, []);
 //! # ernie.stop()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! A duplicate registry serves to publish and subscribe: processes that are interested in a topic
-//! register under it, and a process that has news [dispatches](Registry::dispatch) them.
+//! register under it, and a process that has news [dispatches](RegistryRef::dispatch) them.
 //!
 //! ```
 //! use procession::prelude::*;
@@ -56,21 +56,21 @@
 //! another process finds no entry of it any more, and can register under its keys.
 //!
 //! When a partition crashes, its entries are lost. It is restarted empty: in a duplicate registry
-//! alone, in a unique one with all others. After too many [crashes](Start::intensity) the registry
-//! ends.
+//! alone, in a unique one with all others. After too many [crashes](Registry::intensity) the
+//! registry ends.
 //!
 //! | Elixir | here |
 //! |---|---|
 //! | `start_link(keys: :unique)`, `:duplicate` | [`Registry::unique`], [`Registry::duplicate`] |
 //! | `register`, `unregister`, `unregister_match` | the same |
 //! | `lookup`, `keys`, `values`, `count` | the same |
-//! | `match`, `count_match` | [`Registry::lookup_match`], [`Registry::count_match`] |
+//! | `match`, `count_match` | [`RegistryRef::lookup_match`], [`RegistryRef::count_match`] |
 //! | `select`, `count_select` | the same |
 //! | `update_value`, `dispatch`, `lock` | the same |
 //! | `meta`, `put_meta`, `delete_meta` | the same |
-//! | `{:via, Registry, {registry, key}}` | [`Registry::via`], [`Registry::via_with`] |
-//! | listeners | [`Start::listener`] |
-//! | `max_restarts`, `max_seconds` of its supervisor | [`Start::intensity`] |
+//! | `{:via, RegistryRef, {registry, key}}` | [`RegistryRef::via`], [`RegistryRef::via_with`] |
+//! | listeners | [`Registry::listener`] |
+//! | `max_restarts`, `max_seconds` of its supervisor | [`Registry::intensity`] |
 //!
 //! # Differences from OTP
 //!
@@ -81,13 +81,13 @@
 //!   returned.
 //! - A key's `Hash` and `Eq` run while a partition is locked: they must not use the registry. No
 //!   other code of the program runs under a lock.
-//! - [`dispatch_parallel`](Registry::dispatch_parallel) never runs the closure in the caller's own
-//!   process.
+//! - [`dispatch_parallel`](RegistryRef::dispatch_parallel) never runs the closure in the caller's
+//!   own process.
 //! - A partition has some of the keys, also in a duplicate registry, where in Elixir it has some of
 //!   the processes. So when a partition crashes, all entries of its keys are lost, and no others.
 //! - Listeners also receive [`Unregistered`] for the entries that are lost with a partition.
 //!
-//! Elixir: [`Registry`](https://hexdocs.pm/elixir/Registry.html).
+//! Elixir: [`RegistryRef`](https://hexdocs.pm/elixir/RegistryRef.html).
 
 mod dispatch;
 mod entries;
@@ -104,13 +104,13 @@ use std::sync::Arc;
 
 use crate::directory::Remembered;
 use crate::exit::{Detail, ExitReason};
-use crate::gen_server::ServerName;
+
 use crate::id::Pid;
-use crate::message::{Message, NameRefusal, Registrar, Via};
+use crate::message::{Message, Name, NameRefusal, Registrar, Via};
 use crate::process;
 
 pub use partition::{Registered, Unregistered};
-pub use start::Start;
+pub use start::Registry;
 
 use partition::Shared;
 
@@ -126,34 +126,34 @@ impl<V: Clone + fmt::Debug + Send + Sync + 'static> Value for V {}
 
 /// Refers to a registry by its name, which is looked up at each use. It is as cheap to clone as a
 /// name.
-pub struct Registry<K, V = ()> {
+pub struct RegistryRef<K, V = ()> {
     name: Arc<str>,
     found: Remembered<Shared<K, V>>,
 }
 
-impl<K, V> Clone for Registry<K, V> {
-    fn clone(&self) -> Registry<K, V> {
-        Registry { name: Arc::clone(&self.name), found: self.found.clone() }
+impl<K, V> Clone for RegistryRef<K, V> {
+    fn clone(&self) -> RegistryRef<K, V> {
+        RegistryRef { name: Arc::clone(&self.name), found: self.found.clone() }
     }
 }
 
-impl<K, V> PartialEq for Registry<K, V> {
-    fn eq(&self, other: &Registry<K, V>) -> bool {
+impl<K, V> PartialEq for RegistryRef<K, V> {
+    fn eq(&self, other: &RegistryRef<K, V>) -> bool {
         self.name == other.name
     }
 }
 
-impl<K, V> Eq for Registry<K, V> {}
+impl<K, V> Eq for RegistryRef<K, V> {}
 
-impl<K, V> Hash for Registry<K, V> {
+impl<K, V> Hash for RegistryRef<K, V> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.name.hash(state);
     }
 }
 
-impl<K, V> fmt::Debug for Registry<K, V> {
+impl<K, V> fmt::Debug for RegistryRef<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Registry").field(&self.name).finish()
+        f.debug_tuple("RegistryRef").field(&self.name).finish()
     }
 }
 
@@ -199,20 +199,10 @@ impl fmt::Display for RegistryError {
 
 impl Error for RegistryError {}
 
-impl<K: Key, V: Value> Registry<K, V> {
-    /// Describes a registry to be started in which each key has one entry.
-    pub fn unique(name: impl Into<Arc<str>>) -> Start<K, V> {
-        Start::new(Registry::named(name), Keys::Unique)
-    }
-
-    /// Describes a registry to be started in which each key has any number of entries.
-    pub fn duplicate(name: impl Into<Arc<str>>) -> Start<K, V> {
-        Start::new(Registry::named(name), Keys::Duplicate)
-    }
-
+impl<K: Key, V: Value> RegistryRef<K, V> {
     /// Returns a handle to the registry with the name `name`, looked up at each use.
-    pub fn named(name: impl Into<Arc<str>>) -> Registry<K, V> {
-        Registry { name: name.into(), found: Remembered::new() }
+    pub fn named(name: impl Into<Arc<str>>) -> RegistryRef<K, V> {
+        RegistryRef { name: name.into(), found: Remembered::new() }
     }
 
     /// Returns the name, which is also the registered name of the registry's supervisor.
@@ -222,7 +212,7 @@ impl<K: Key, V: Value> Registry<K, V> {
 
     #[inline]
     fn shared(&self) -> Result<Cow<'_, Arc<Shared<K, V>>>, RegistryError> {
-        let found = self.found.find(|| ServerName::Local(Arc::clone(&self.name)));
+        let found = self.found.find(|| Name::Local(Arc::clone(&self.name)));
         let open = found.filter(|shared| !shared.is_closed());
         open.ok_or_else(|| RegistryError::NoRegistry(Arc::clone(&self.name)))
     }
@@ -250,7 +240,7 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`Registry.register/3`](https://hexdocs.pm/elixir/Registry.html#register/3).
+    /// Elixir: [`RegistryRef.register/3`](https://hexdocs.pm/elixir/RegistryRef.html#register/3).
     ///
     /// # Errors
     ///
@@ -279,7 +269,7 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`Registry.unregister/2`](https://hexdocs.pm/elixir/Registry.html#unregister/2).
+    /// Elixir: [`RegistryRef.unregister/2`](https://hexdocs.pm/elixir/RegistryRef.html#unregister/2).
     ///
     /// # Errors
     ///
@@ -302,7 +292,7 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// ```
     ///
     /// Elixir:
-    /// [`Registry.unregister_match/4`](https://hexdocs.pm/elixir/Registry.html#unregister_match/4).
+    /// [`RegistryRef.unregister_match/4`](https://hexdocs.pm/elixir/RegistryRef.html#unregister_match/4).
     ///
     /// # Errors
     ///
@@ -328,7 +318,7 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`Registry.lookup/2`](https://hexdocs.pm/elixir/Registry.html#lookup/2).
+    /// Elixir: [`RegistryRef.lookup/2`](https://hexdocs.pm/elixir/RegistryRef.html#lookup/2).
     ///
     /// # Errors
     ///
@@ -350,7 +340,7 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`Registry.match/4`](https://hexdocs.pm/elixir/Registry.html#match/4).
+    /// Elixir: [`RegistryRef.match/4`](https://hexdocs.pm/elixir/RegistryRef.html#match/4).
     ///
     /// # Errors
     ///
@@ -377,7 +367,7 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`Registry.count_match/4`](https://hexdocs.pm/elixir/Registry.html#count_match/4).
+    /// Elixir: [`RegistryRef.count_match/4`](https://hexdocs.pm/elixir/RegistryRef.html#count_match/4).
     ///
     /// # Errors
     ///
@@ -405,7 +395,7 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`Registry.select/2`](https://hexdocs.pm/elixir/Registry.html#select/2).
+    /// Elixir: [`RegistryRef.select/2`](https://hexdocs.pm/elixir/RegistryRef.html#select/2).
     ///
     /// # Errors
     ///
@@ -430,7 +420,7 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`Registry.count_select/2`](https://hexdocs.pm/elixir/Registry.html#count_select/2).
+    /// Elixir: [`RegistryRef.count_select/2`](https://hexdocs.pm/elixir/RegistryRef.html#count_select/2).
     ///
     /// # Errors
     ///
@@ -458,7 +448,7 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`Registry.count/1`](https://hexdocs.pm/elixir/Registry.html#count/1).
+    /// Elixir: [`RegistryRef.count/1`](https://hexdocs.pm/elixir/RegistryRef.html#count/1).
     ///
     /// # Errors
     ///
@@ -479,7 +469,7 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`Registry.keys/2`](https://hexdocs.pm/elixir/Registry.html#keys/2).
+    /// Elixir: [`RegistryRef.keys/2`](https://hexdocs.pm/elixir/RegistryRef.html#keys/2).
     ///
     /// # Errors
     ///
@@ -500,7 +490,7 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`Registry.values/3`](https://hexdocs.pm/elixir/Registry.html#values/3).
+    /// Elixir: [`RegistryRef.values/3`](https://hexdocs.pm/elixir/RegistryRef.html#values/3).
     ///
     /// # Errors
     ///
@@ -522,7 +512,7 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`Registry.update_value/3`](https://hexdocs.pm/elixir/Registry.html#update_value/3).
+    /// Elixir: [`RegistryRef.update_value/3`](https://hexdocs.pm/elixir/RegistryRef.html#update_value/3).
     ///
     /// # Errors
     ///
@@ -553,7 +543,7 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`Registry.dispatch/4`](https://hexdocs.pm/elixir/Registry.html#dispatch/4).
+    /// Elixir: [`RegistryRef.dispatch/4`](https://hexdocs.pm/elixir/RegistryRef.html#dispatch/4).
     ///
     /// # Errors
     ///
@@ -623,7 +613,7 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`Registry.lock/3`](https://hexdocs.pm/elixir/Registry.html#lock/3).
+    /// Elixir: [`RegistryRef.lock/3`](https://hexdocs.pm/elixir/RegistryRef.html#lock/3).
     ///
     /// # Errors
     ///
@@ -648,7 +638,7 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`Registry.meta/2`](https://hexdocs.pm/elixir/Registry.html#meta/2).
+    /// Elixir: [`RegistryRef.meta/2`](https://hexdocs.pm/elixir/RegistryRef.html#meta/2).
     ///
     /// # Errors
     ///
@@ -660,7 +650,7 @@ impl<K: Key, V: Value> Registry<K, V> {
 
     /// Stores metadata under the name `name`; replaces what was stored there.
     ///
-    /// Elixir: [`Registry.put_meta/3`](https://hexdocs.pm/elixir/Registry.html#put_meta/3).
+    /// Elixir: [`RegistryRef.put_meta/3`](https://hexdocs.pm/elixir/RegistryRef.html#put_meta/3).
     ///
     /// # Errors
     ///
@@ -684,7 +674,7 @@ impl<K: Key, V: Value> Registry<K, V> {
 
     /// Deletes the metadata with the name `name`.
     ///
-    /// Elixir: [`Registry.delete_meta/2`](https://hexdocs.pm/elixir/Registry.html#delete_meta/2).
+    /// Elixir: [`RegistryRef.delete_meta/2`](https://hexdocs.pm/elixir/RegistryRef.html#delete_meta/2).
     ///
     /// # Errors
     ///
@@ -757,7 +747,7 @@ impl<K: fmt::Debug, V> fmt::Debug for KeyWithValue<K, V> {
     }
 }
 
-impl<K: Key, V: Value> Registrar for Registry<K, V> {
+impl<K: Key, V: Value> Registrar for RegistryRef<K, V> {
     type Name = KeyWithValue<K, V>;
 
     /// Registers the calling process, which must be `pid`.

@@ -63,7 +63,7 @@ use parking_lot::Mutex;
 
 use crate::exit::ExitReason;
 use crate::id::{Pid, unique};
-use crate::message::Object;
+use crate::message::Destination;
 
 pub(crate) use crate::user_code::log_caught;
 
@@ -244,7 +244,7 @@ pub struct CrashReport {
     /// That as text, whatever its `Display` does.
     pub(crate) shown_reason: String,
     /// Who has started it, who has started that one, and so on; by name if it has one.
-    pub ancestors: Vec<Object>,
+    pub ancestors: Vec<Destination>,
     /// How many messages were in its mailbox.
     pub message_queue_len: usize,
     /// The first of these, printed.
@@ -316,7 +316,7 @@ impl fmt::Display for CrashReport {
 #[non_exhaustive]
 pub struct SupervisorReport {
     /// The supervisor, by its name if it has one.
-    pub supervisor: Object,
+    pub supervisor: Destination,
     /// What has happened.
     pub context: Context,
     /// Why.
@@ -385,7 +385,7 @@ impl fmt::Display for SupervisorReport {
 #[non_exhaustive]
 pub struct ProgressReport {
     /// The supervisor, by its name if it has one.
-    pub supervisor: Object,
+    pub supervisor: Destination,
     /// Whom it has started.
     pub child: Child,
 }
@@ -515,7 +515,7 @@ mod tests {
     #[test]
     fn a_supervisor_report_says_what_has_happened_to_whom() {
         let report = SupervisorReport {
-            supervisor: Object::from("super"),
+            supervisor: Destination::from("super"),
             context: Context::ChildTerminated,
             reason: ExitReason::Killed,
             shown_reason: "killed".to_owned(),
@@ -534,7 +534,7 @@ mod tests {
     fn a_progress_report_says_who_was_started() {
         let pid = Pid::local(3, std::num::NonZeroU64::MIN);
         let report = ProgressReport {
-            supervisor: Object::from(pid),
+            supervisor: Destination::from(pid),
             child: Child { pid: Some(pid), id: "printer".to_owned() },
         };
         check(

@@ -17,7 +17,7 @@ pub(crate) fn ensure<S: GenServer<Args = ()>>(name: &'static str) -> Result<Pid,
     }
     let options = StartOptions::new().name(name).spawn_options(Builder::new().of_nobody());
     match S::start_with((), options) {
-        Ok(server) => Ok(server.pid().expect("a server that was just started")),
+        Ok(server) => Ok(server.pid()),
         Err(StartError::AlreadyStarted(pid)) => Ok(pid),
         Err(error) => Err(error.into()),
     }

@@ -6,13 +6,10 @@ use std::time::Duration;
 
 use crate::exit::ExitReason;
 use crate::id::Pid;
-use crate::message::Down;
-use crate::message::Message;
-use crate::process::Destination;
-use crate::process::MonitorOptions;
-use crate::process::current::Ended;
-use crate::process::current::current;
+use crate::message::{Down, Message};
+use crate::process::current::{Ended, current};
 use crate::process::monitor::forget_request;
+use crate::process::{Address, MonitorOptions};
 use crate::runtime::address::deliver;
 use crate::runtime::mailbox::Signal;
 use crate::runtime::monitors;
@@ -64,19 +61,19 @@ pub(crate) fn order_to_stop(target: Pid, reason: ExitReason) {
 
 /// Asks the process at `to` to end with `reason`, and waits for at most `timeout` until it has.
 pub(crate) fn stop(
-    to: &Destination,
+    to: &impl Address,
     reason: ExitReason,
     timeout: Duration,
 ) -> Result<(), StopError> {
     let caller = current();
     caller.check().map_err(|Ended| StopError::CallerEnded)?;
-    let target = to.pid().ok_or(StopError::NoProc)?;
+    let target = to.find().ok_or(StopError::NoProc)?;
     if target == caller.pid {
         return Err(StopError::CallingSelf(target));
     }
     let since = caller.slot.mailbox.mark();
     let (monitor, found) =
-        monitors::find_and_set(caller, Some(target), to.object(), MonitorOptions::new());
+        monitors::find_and_set(caller, Some(target), to.clone().into(), MonitorOptions::new());
     let is_end = |message: &Message| {
         message.downcast_ref::<Down>().is_some_and(|down| down.monitor == monitor)
     };

@@ -11,7 +11,7 @@
 //! # }
 //! # impl HandleCall<()> for Counter {
 //! #     type Reply = u64;
-//! #     fn handle_call(&mut self, (): (), _: &Caller<u64>) -> CallResult<Self, u64> {
+//! #     fn handle_call(&mut self, (): (), _: &Caller<u64>) -> CallResult<Self, ()> {
 //! #         reply(self.0)
 //! #     }
 //! # }
@@ -24,7 +24,7 @@
 //! assert_eq!(three.call(())?, 3);
 //!
 //! // It crashes, and another one takes its place.
-//! let pid = three.pid().unwrap();
+//! let pid = three.pid();
 //! let monitor = process::monitor(pid);
 //! process::exit(pid, ExitReason::Kill);
 //! receive! { down: Down if down.monitor == monitor => {} }
@@ -62,12 +62,12 @@
 //! | `terminate_child` | [`SupervisorRef::terminate_child`] |
 //! | `restart_child` | [`SupervisorRef::restart_child`] |
 //! | `delete_child` | [`SupervisorRef::delete_child`] |
-//! | `which_children` | [`SupervisorOf::which_children`] |
-//! | `count_children` | [`SupervisorOf::count_children`] |
+//! | `which_children` | [`AnySupervisorRef::which_children`] |
+//! | `count_children` | [`AnySupervisorRef::count_children`] |
 //! | `get_childspec` | [`SupervisorRef::get_child_spec`] |
 //! | `check_childspecs` | [`Supervisor::check`] |
-//! | `get_callback_module` | [`SupervisorOf::callback_module`] |
-//! | `simple_one_for_one` | [`Supervisor::simple_one_for_one`], [`SimpleRef`] |
+//! | `get_callback_module` | [`AnySupervisorRef::callback_module`] |
+//! | `simple_one_for_one` | [`Supervisor::simple_one_for_one`], [`SimpleOneForOneRef`] |
 //!
 //! [`tree`] returns the processes below a supervisor, to be printed or drawn.
 //!
@@ -118,8 +118,8 @@ pub use child_spec::{
     Child, ChildSpec, ChildType, Policy, Restart, Shutdown, SpecError, Supervised,
 };
 pub use error::SupervisorError;
-pub use simple_one_for_one::{SimpleOneForOne, SimpleRef};
-pub use supervisor_ref::{SupervisorOf, SupervisorRef};
+pub use simple_one_for_one::{SimpleOneForOne, SimpleOneForOneRef};
+pub use supervisor_ref::{AnySupervisorRef, SupervisorRef};
 pub use tree::{Tree, tree};
 
 use child_spec::{Spec, StartedChild};
@@ -140,6 +140,7 @@ pub enum Strategy {
 /// Says whether a supervisor shuts down, with [`ExitReason::Shutdown`], when
 /// [significant](ChildSpec::significant) children have exited by themselves and are not restarted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AutoShutdown {
     /// It never does.
     #[default]

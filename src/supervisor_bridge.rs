@@ -87,7 +87,7 @@ pub trait SupervisorBridge: Sized + 'static {
     /// As [`start_link`](Self::start_link).
     fn start_link_with(args: Self::Args, options: StartOptions) -> Result<Pid, StartError> {
         let bridge = Bridge::<Self>::start_link_with(args, options)?;
-        Ok(bridge.pid().expect("a server that was just started is known by its pid"))
+        Ok(bridge.pid())
     }
 
     /// Returns a child spec by which a supervisor starts the bridge, with the name of its type as

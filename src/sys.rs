@@ -131,17 +131,16 @@ use std::any::Any;
 use std::any::type_name;
 use std::error::Error;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::call::{DEFAULT_TIMEOUT, ReplyTo, call_with_message};
-use crate::exit::CallError;
-use crate::exit::ExitReason;
+use crate::exit::{CallError, ExitReason};
 use crate::id::Pid;
-use crate::message::Message;
+use crate::message::{Destination, Message};
 use crate::process;
-use crate::process::Destination;
 use crate::process::current::current;
 use crate::runtime::dictionary::print_all;
 
@@ -149,21 +148,26 @@ pub use debug::{DebugOptions, Event, Incoming, Kind, Statistics};
 pub(crate) use handle::{Order, exit_of, on_state};
 pub use handle::{Request, System, handle};
 
-/// The process at `to`, for system messages, each with five seconds for its answer.
+/// Returns what sends system messages to the process at `to`, each with five seconds for its
+/// answer.
 pub fn of(to: impl Into<Destination>) -> Sys {
-    Sys { to: to.into(), timeout: DEFAULT_TIMEOUT }
+    Sys::new(to.into())
 }
 
-/// A process, by pid or name, as seen by who sends it system messages; made by [`of`].
+/// Sends system messages to one process; made by [`of`], or by
+/// [`ServerRef::sys`](crate::gen_server::ServerRef::sys).
+///
+/// The latter knows that the state of the process is an `S`. Otherwise each method that works on
+/// the state says of which type it is to be.
 ///
 /// # Errors
 ///
 /// What each method can fail with is a [`SysError`].
-#[derive(Clone, Debug)]
-#[must_use = "it does nothing by itself"]
-pub struct Sys {
+#[must_use = "nothing is sent before a method is called"]
+pub struct Sys<S: ?Sized = dyn Any> {
     to: Destination,
     timeout: Duration,
+    state: PhantomData<fn(&S)>,
 }
 
 /// Error returned from system messages.
@@ -195,16 +199,7 @@ impl fmt::Display for SysError {
     }
 }
 
-impl Error for SysError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Call(error) => Some(error),
-            Self::CallbackFailed(_) | Self::NotSuspended | Self::Refused(_) | Self::OpenFile(_) => {
-                None
-            }
-        }
-    }
-}
+impl Error for SysError {}
 
 impl From<CallError> for SysError {
     fn from(error: CallError) -> SysError {
@@ -214,6 +209,7 @@ impl From<CallError> for SysError {
 
 /// Whether a process handles its messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Mode {
     /// It does.
     Running,
@@ -243,34 +239,20 @@ pub struct Status {
     pub state: String,
 }
 
+impl<S: ?Sized> Clone for Sys<S> {
+    fn clone(&self) -> Sys<S> {
+        Sys { to: self.to.clone(), ..*self }
+    }
+}
+
+impl<S: ?Sized> fmt::Debug for Sys<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sys").field("to", &self.to).field("timeout", &self.timeout).finish()
+    }
+}
+
+/// Of a process whose state may be of any type.
 impl Sys {
-    /// Sets how long each method waits for its answer. [`Duration::MAX`] is for ever. Default: 5 s.
-    pub fn timeout(self, timeout: Duration) -> Sys {
-        Sys { timeout, ..self }
-    }
-
-    /// Suspends the process: until it is resumed it handles system messages only. To suspend it
-    /// again does nothing.
-    ///
-    /// A time-out that a server's callback has asked for does not expire meanwhile, and starts anew
-    /// when it is resumed.
-    ///
-    /// # Errors
-    ///
-    /// [`SysError::Call`] if there is no answer.
-    pub fn suspend(&self) -> Result<(), SysError> {
-        self.ask(Order::Suspend)
-    }
-
-    /// Resumes the process. Nothing happens if it is not suspended.
-    ///
-    /// # Errors
-    ///
-    /// [`SysError::Call`] if there is no answer.
-    pub fn resume(&self) -> Result<(), SysError> {
-        self.ask(Order::Resume)
-    }
-
     /// Runs `look` on the state of the process, and returns what it returns.
     ///
     /// # Errors
@@ -295,6 +277,102 @@ impl Sys {
         change: impl FnOnce(&mut S) -> R + Send + 'static,
     ) -> Result<R, SysError> {
         self.ask(|reply_to| Order::State(on_state(change, reply_to)))?
+    }
+
+    /// Has `function` called with each event and the state, until it breaks, or panics, or is
+    /// removed. If there is one of this name already, that stays.
+    ///
+    /// It is not called if the state is no `S`.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn install<S: Any>(
+        &self,
+        name: impl Into<String>,
+        function: impl FnMut(&Event<'_>, &S) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<(), SysError> {
+        let name = name.into();
+        self.debug(move |debug| debug.add(name, function))
+    }
+}
+
+/// Of a process whose state is an `S`.
+impl<S: Any> Sys<S> {
+    /// Runs `look` on the state of the process, and returns what it returns.
+    ///
+    /// # Errors
+    ///
+    /// - [`SysError::Call`] if there is no answer; with [`CallError::WrongServer`] if the state is
+    ///   no `S`.
+    /// - [`SysError::CallbackFailed`] if `look` panics.
+    pub fn get_state<R: Send + 'static>(
+        &self,
+        look: impl FnOnce(&S) -> R + Send + 'static,
+    ) -> Result<R, SysError> {
+        self.replace_state(|state: &mut S| look(state))
+    }
+
+    /// Runs `change` on the state of the process, and returns what it returns.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_state`](Self::get_state). If `change` panics, the state is as it has left it.
+    pub fn replace_state<R: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut S) -> R + Send + 'static,
+    ) -> Result<R, SysError> {
+        self.ask(|reply_to| Order::State(on_state(change, reply_to)))?
+    }
+
+    /// Has `function` called with each event and the state, until it breaks, or panics, or is
+    /// removed. If there is one of this name already, that stays.
+    ///
+    /// It is not called if the state is no `S`.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn install(
+        &self,
+        name: impl Into<String>,
+        function: impl FnMut(&Event<'_>, &S) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<(), SysError> {
+        let name = name.into();
+        self.debug(move |debug| debug.add(name, function))
+    }
+}
+
+impl<S: ?Sized> Sys<S> {
+    pub(crate) fn new(to: Destination) -> Sys<S> {
+        Sys { to, timeout: DEFAULT_TIMEOUT, state: PhantomData }
+    }
+
+    /// Sets how long each method waits for its answer. [`Duration::MAX`] is for ever. Default: 5 s.
+    pub fn timeout(self, timeout: Duration) -> Sys<S> {
+        Sys { timeout, ..self }
+    }
+
+    /// Suspends the process: until it is resumed it handles system messages only. To suspend it
+    /// again does nothing.
+    ///
+    /// A time-out that a server's callback has asked for does not expire meanwhile, and starts anew
+    /// when it is resumed.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn suspend(&self) -> Result<(), SysError> {
+        self.ask(Order::Suspend)
+    }
+
+    /// Resumes the process. Nothing happens if it is not suspended.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn resume(&self) -> Result<(), SysError> {
+        self.ask(Order::Resume)
     }
 
     /// Looks at the process.
@@ -406,23 +484,6 @@ impl Sys {
     /// [`SysError::Call`] if there is no answer.
     pub fn trace_off(&self) -> Result<(), SysError> {
         self.debug(|debug| debug.set_trace(false))
-    }
-
-    /// Has `function` called with each event and the state, until it breaks, or panics, or is
-    /// removed. If there is one of this name already, that stays.
-    ///
-    /// It is not called if the state is no `S`.
-    ///
-    /// # Errors
-    ///
-    /// [`SysError::Call`] if there is no answer.
-    pub fn install<S: Any>(
-        &self,
-        name: impl Into<String>,
-        function: impl FnMut(&Event<'_>, &S) -> ControlFlow<()> + Send + 'static,
-    ) -> Result<(), SysError> {
-        let name = name.into();
-        self.debug(move |debug| debug.add(name, function))
     }
 
     /// Removes the function that was installed under `name`, if there is one.

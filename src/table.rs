@@ -30,7 +30,7 @@
 //!
 //! impl HandleCall<Lend> for Keeper {
 //!     type Reply = Visits;
-//!     fn handle_call(&mut self, _: Lend, caller: &Caller<Visits>) -> CallResult<Self, Visits> {
+//!     fn handle_call(&mut self, _: Lend, caller: &Caller<Visits>) -> CallResult<Self, Lend> {
 //!         self.0.give_away(caller.pid(), "take care")?;
 //!         reply(self.0.clone())
 //!     }
@@ -54,7 +54,7 @@
 //!
 //! impl HandleCall<Visit> for Counter {
 //!     type Reply = u64;
-//!     fn handle_call(&mut self, Visit(who): Visit, _: &Caller<u64>) -> CallResult<Self, u64> {
+//!     fn handle_call(&mut self, Visit(who): Visit, _: &Caller<u64>) -> CallResult<Self, Visit> {
 //!         assert!(!who.is_empty(), "nobody has visited");
 //!         reply(self.0.update_counter_or(who.to_owned(), 1, 0)?)
 //!     }
@@ -183,6 +183,7 @@ impl<K: Clone + Hash + Ord + Send + Sync + 'static> Key for K {}
 
 /// Says how a table stores its rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind {
     /// By the hashes of the keys, without an order. OTP: `set`.
     #[default]

@@ -61,10 +61,10 @@ use std::time::{Duration, Instant};
 
 use crate::exit::ExitReason;
 use crate::id::{Pid, TimerRef};
-use crate::message::{Message, Object, Timeout};
+use crate::message::{Destination, Message, Timeout};
 use crate::process::current::is_left_behind;
-use crate::process::send::pid_of;
-use crate::process::{Destination, exit, self_pid};
+
+use crate::process::{Address, exit, self_pid};
 use crate::runtime::timer_thread::start_service;
 use crate::runtime::timers::{self, Action, Repeat, Tick, deadline_of};
 use crate::user_code::Guarded;
@@ -151,7 +151,7 @@ pub fn send_interval<M: Any + Send + Debug + Clone>(
     let message = Guarded::new(message);
     check_period(period);
     let to = to.into();
-    let target = to.pid();
+    let target = to.find();
     let first = Message::new(message.get().clone());
     let make = Box::new(move || Message::new(message.get().clone()));
     repeat(period, target, Tick::Send { to, message: first, make })
@@ -238,24 +238,23 @@ pub fn apply_repeatedly(period: Duration, function: impl Fn() + Send + Sync + 's
 /// Without any time, as [`exit`].
 pub fn exit_after(
     duration: Duration,
-    to: impl Into<Object>,
+    to: impl Into<Destination>,
     reason: impl Into<ExitReason>,
 ) -> TimerRef {
-    let (to, from, reason) = (to.into(), self_pid(), reason.into());
+    let (to, from, reason) = (to.into().without_alias(), self_pid(), reason.into());
     if duration.is_zero() {
-        if let Some(pid) = pid_of(&to) {
+        if let Some(pid) = to.find() {
             exit(pid, reason);
         }
         return timers::expired();
     }
-    let target = if let Object::Pid(pid) = to { Some(pid) } else { None };
-    start(deadline_of(duration), target, |_| Action::Exit { to, from, reason })
+    start(deadline_of(duration), to.fixed_pid(), |_| Action::Exit { to, from, reason })
 }
 
 /// Kills `to` after `duration`.
 ///
 /// OTP: [`timer:kill_after/2`](https://www.erlang.org/doc/apps/stdlib/timer.html#kill_after/2).
-pub fn kill_after(duration: Duration, to: impl Into<Object>) -> TimerRef {
+pub fn kill_after(duration: Duration, to: impl Into<Destination>) -> TimerRef {
     exit_after(duration, to, ExitReason::Kill)
 }
 

@@ -529,7 +529,7 @@ mod a_callback {
         }
 
         fn stop(&mut self) {
-            let is_written = process::send(JOURNAL, Write(process::self_pid())).is_ok()
+            let is_written = process::send_to(JOURNAL, Write(process::self_pid())).is_ok()
                 && receive! { "written" => true, after test_timeout() => false };
             let spawned = process::spawn(|| drop(process::receive())).unwrap();
             process::send(self.0, Closed { spawned, is_written });

@@ -526,7 +526,7 @@ mod a_report {
         keep_what_is_logged();
         let (server, monitor) = Fragile::start_monitor(()).unwrap();
         server.send(());
-        let report = report_of_end(server.pid().unwrap(), monitor);
+        let report = report_of_end(server.pid(), monitor);
         assert_contains(&report, "\n    initial call: crash_reports::a_report::Fragile\n");
 
         let (pid, monitor) = proc_lib::start_monitor(|starter| {

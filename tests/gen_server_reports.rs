@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use log::LevelFilter;
+use procession::gen_server::Next;
 use procession::prelude::*;
 use procession::report::{self};
 
@@ -65,7 +66,7 @@ impl Deed {
         }
     }
 
-    fn perform<R>(self) -> CallResult<Server, R> {
+    fn perform<R>(self) -> Result<Next<Server, R>, ExitReason> {
         match self {
             Nothing => noreply(),
             Stop => stop(reason()),
@@ -153,11 +154,7 @@ impl GenServer for Server {
 impl HandleCall<Deed> for Server {
     type Reply = &'static str;
 
-    fn handle_call(
-        &mut self,
-        deed: Deed,
-        _: &Caller<&'static str>,
-    ) -> CallResult<Self, &'static str> {
+    fn handle_call(&mut self, deed: Deed, _: &Caller<&'static str>) -> CallResult<Self, Deed> {
         match deed {
             Nothing => reply("done"),
             GoOn => reply("done").then(Panic),
@@ -240,7 +237,7 @@ fn wait_until_busy(pid: Pid) {
 fn start(state: Server) -> (ServerRef<Server>, Pid) {
     keep_what_is_logged();
     let server = Server::start_link(state).unwrap();
-    let pid = server.pid().unwrap();
+    let pid = server.pid();
     (server, pid)
 }
 
@@ -274,7 +271,7 @@ mod handle_info {
     fn start_plain() -> (ServerRef<Plain>, Pid) {
         keep_what_is_logged();
         let plain = Plain::start(()).unwrap();
-        let pid = plain.pid().unwrap();
+        let pid = plain.pid();
         (plain, pid)
     }
 
@@ -418,7 +415,7 @@ mod alone {
                 printed.send(()).unwrap();
                 Ok(())
             }));
-            assert_eq!(expect_exit(server.pid().unwrap()), reason());
+            assert_eq!(expect_exit(server.pid()), reason());
             assert!(prints.try_recv().is_err());
             assert!(process::receive_timeout(Duration::ZERO).is_none());
         });

@@ -93,7 +93,7 @@ impl Log for Logger {
             talk();
         }
         if text.contains("the logger waits for ever at this") {
-            process::send("panic_hook::wait", process::self_pid()).unwrap();
+            process::send_to("panic_hook::wait", process::self_pid()).unwrap();
             process::sleep(FOREVER);
         }
     }
@@ -103,7 +103,7 @@ impl Log for Logger {
 
 /// What a logger does that is a server's client: it sends, and waits for an answer.
 fn talk() {
-    process::send("panic_hook::talk", process::self_pid()).unwrap();
+    process::send_to("panic_hook::talk", process::self_pid()).unwrap();
     receive! {
         "an answer" => {},
         after test_timeout() => panic!("no answer"),
@@ -114,7 +114,7 @@ fn talk() {
     }
     assert!(process::receive_timeout(ONE_MS).is_none());
     process::sleep(ONE_MS);
-    let say = || process::send("panic_hook::talk", "spawned by the logger").unwrap();
+    let say = || process::send_to("panic_hook::talk", "spawned by the logger").unwrap();
     process::spawn(say).unwrap();
 }
 

@@ -169,7 +169,7 @@ mod a_thousand_named_children {
     impl HandleCall<Which> for Numbered {
         type Reply = usize;
 
-        fn handle_call(&mut self, _: Which, _: &Caller<usize>) -> CallResult<Numbered, usize> {
+        fn handle_call(&mut self, _: Which, _: &Caller<usize>) -> CallResult<Numbered, Which> {
             reply(self.0)
         }
     }
@@ -272,7 +272,7 @@ mod a_thousand_named_children {
         println!("{COUNT} crashes at once until all answer again: {:?}", start.elapsed());
 
         let mut expected: BTreeSet<Pid> = pids.into_iter().collect();
-        expected.insert(supervisor.pid().unwrap());
+        expected.insert(supervisor.pid());
         assert_eq!(before.processes_since(), expected);
         assert_eq!(process::system_info().names, before.names + COUNT);
         wait_until(|| {
@@ -625,7 +625,7 @@ mod a_child_that_crashes_on_every_start {
         let outer = Supervisor::one_for_one().start_link().unwrap();
         let start = Instant::now();
         let first = outer.start_child(inner.child_spec("inner")).unwrap();
-        let monitor = process::monitor(&first);
+        let monitor = process::monitor(first);
         let reason = down_reason(monitor);
         let time = start.elapsed();
         // It may have given up before it could be monitored.

@@ -74,7 +74,7 @@ impl HandleCast<Add> for Adder {
 impl HandleCall<Sum> for Adder {
     type Reply = u64;
 
-    fn handle_call(&mut self, _: Sum, _: &Caller<u64>) -> CallResult<Adder, u64> {
+    fn handle_call(&mut self, _: Sum, _: &Caller<u64>) -> CallResult<Adder, Sum> {
         reply(self.sum)
     }
 }
@@ -82,8 +82,8 @@ impl HandleCall<Sum> for Adder {
 fn start(options: StartOptions) -> (ServerRef<Adder>, Sys, String) {
     keep_what_is_logged();
     let server = Adder::start_with((), options).unwrap();
-    let sys = sys::of(&server).timeout(test_timeout());
-    let pid = server.pid().unwrap().to_string();
+    let sys = sys::of(server).timeout(test_timeout());
+    let pid = server.pid().to_string();
     (server, sys, pid)
 }
 
@@ -214,7 +214,7 @@ mod a_report {
         sys.replace_state(|it: &mut Adder| it.is_secret = true).unwrap();
         server.cast(Add(1));
         server.send("crash");
-        wait_for_exit(server.pid().unwrap());
+        wait_for_exit(server.pid());
         let report = report(&pid);
         for part in ["got cast Add(1)", "new state a secret", "got \"crash\""] {
             assert!(report.contains(part), "{part} is not in {report}");
@@ -229,7 +229,7 @@ mod a_report {
         sys.suspend().unwrap();
         let outcome = sys.change_code("1", ());
         assert!(matches!(outcome, Err(SysError::Call(CallError::Down(_)))), "{outcome:?}");
-        wait_for_exit(server.pid().unwrap());
+        wait_for_exit(server.pid());
         let report = report(&pid);
         assert!(report.contains("lost in code_change"), "{report}");
         assert!(report.contains("panicked: in code_change"), "{report}");
@@ -246,7 +246,7 @@ mod a_report {
                 sys.suspend().unwrap();
             }
             sys.terminate(ExitReason::new("told to end")).unwrap();
-            wait_for_exit(server.pid().unwrap());
+            wait_for_exit(server.pid());
             let report = report(&pid);
             assert!(report.contains("told to end") && report.contains("Adder(1)"), "{report}");
             assert!(!report.contains("last message"), "{report}");

@@ -115,7 +115,7 @@ pub(crate) struct Total;
 impl HandleCall<Total> for Adder {
     type Reply = u64;
 
-    fn handle_call(&mut self, _: Total, _: &Caller<u64>) -> CallResult<Self, u64> {
+    fn handle_call(&mut self, _: Total, _: &Caller<u64>) -> CallResult<Self, Total> {
         reply(self.total)
     }
 }
@@ -156,7 +156,7 @@ pub(crate) fn cast_by_name(bar: &Bar) {
     let adder = Adder::start_with(None, StartOptions::new().name(NAME)).unwrap().owned();
     let named = ServerRef::<Adder>::named(NAME);
     let name: Arc<str> = Arc::from(NAME);
-    let pids = Mutex::new(HashMap::from([(Arc::clone(&name), adder.pid().unwrap())]));
+    let pids = Mutex::new(HashMap::from([(Arc::clone(&name), adder.pid())]));
     let timed = |cast: &dyn Fn(Add)| {
         let (release, released) = bounded(0);
         adder.cast(Hold(released));

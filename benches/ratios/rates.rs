@@ -77,11 +77,7 @@ pub(crate) struct CpuTime;
 impl HandleCall<CpuTime> for Echo {
     type Reply = Option<f64>;
 
-    fn handle_call(
-        &mut self,
-        _: CpuTime,
-        _: &Caller<Option<f64>>,
-    ) -> CallResult<Self, Option<f64>> {
+    fn handle_call(&mut self, _: CpuTime, _: &Caller<Option<f64>>) -> CallResult<Self, CpuTime> {
         reply(cpu_time())
     }
 }

@@ -63,7 +63,7 @@ pub(crate) struct Slowly;
 impl HandleCall<Slowly> for Echo {
     type Reply = ();
 
-    fn handle_call(&mut self, _: Slowly, _: &Caller<()>) -> CallResult<Self, ()> {
+    fn handle_call(&mut self, _: Slowly, _: &Caller<()>) -> CallResult<Self, Slowly> {
         let start = Instant::now();
         while start.elapsed() < Duration::from_micros(200) {
             spin_loop();

@@ -89,11 +89,11 @@ fn whereis(bar: &Bar, threads: u32) {
     let registry = Registry::<u32>::unique("ratios").start_link().unwrap();
     let name = |n| StartOptions::new().name(registry.via(n));
     (0..KEYS).for_each(|n| _ = Echo::start_with((None, None), name(n)).unwrap());
-    let servers: Vec<_> = (0..KEYS).map(|n| ServerRef::<Echo>::at(registry.via(n))).collect();
+    let servers: Vec<_> = (0..KEYS).map(|n| ServerRef::<Echo>::named(registry.via(n))).collect();
     let floor = Shared::new();
     bar.compare(
         40,
-        || reads(threads, |n| _ = black_box(servers[n as usize].pid().unwrap())),
+        || reads(threads, |n| _ = black_box(servers[n as usize].whereis())),
         || reads(threads, |n| _ = black_box(floor.holder(n).unwrap())),
     );
 }

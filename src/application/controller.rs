@@ -19,8 +19,7 @@ use crate::report::{ApplicationEvent, ApplicationReport, Kind, Report, is_wanted
 use crate::service;
 use crate::supervisor::killed::KilledChild;
 use crate::timer;
-use crate::user_code::printed;
-use crate::user_code::{Guarded, drop_caught};
+use crate::user_code::{Guarded, drop_caught, printed};
 
 use super::killed::Killed;
 use super::master::{self, Master, Started};
@@ -366,7 +365,7 @@ impl Controller {
         }
         match Master::start_link((known.application.clone(), process::self_pid())) {
             Ok(master) => {
-                let master = master.pid().expect("a server that was just started");
+                let master = master.pid();
                 let (clients, joined) = (vec![client()], Vec::new());
                 known.phase = Phase::Starting { master, restart, clients, joined };
                 None
@@ -763,7 +762,7 @@ macro_rules! answers_later {
                 &mut self,
                 $request: $type,
                 $caller: &Caller<Self::Reply>,
-            ) -> CallResult<Self, Self::Reply> {
+            ) -> CallResult<Self, $type> {
                 let $this = self;
                 $answer.map_or_else(noreply, reply)
             }
@@ -802,7 +801,7 @@ impl HandleCall<AwaitEnd> for Controller {
         &mut self,
         AwaitEnd { settings, is_starting }: AwaitEnd,
         caller: &Caller<Self::Reply>,
-    ) -> CallResult<Self, Self::Reply> {
+    ) -> CallResult<Self, AwaitEnd> {
         if is_starting && let Err(error) = self.unless_ending() {
             return reply(Err(error));
         }

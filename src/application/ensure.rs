@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::gen_server::{RequestIds, Response};
+use crate::gen_server::{RequestIds, WaitError};
 
 use super::controller::{Start, controller};
 use super::{
@@ -63,8 +63,8 @@ pub fn ensure_all_started_as(
             requests.add(request, name);
         }
         let (answer, name) = match requests.receive_response(Duration::MAX) {
-            Response::Of(answer, name) => (answer, name),
-            Response::TimedOut | Response::NoRequest => break,
+            Ok((answer, name)) => (answer, name),
+            Err(WaitError::Timeout | WaitError::NoRequest) => break,
         };
         match answer.unwrap_or_else(|error| Err(error.into())) {
             Ok(is_own) => {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::message::Object;
+use crate::message::Destination;
 use crate::supervisor::killed::KilledChild;
 
 /// What had to be killed.
@@ -12,7 +12,7 @@ pub enum Killed {
     /// A child of a supervisor.
     Child {
         /// The supervisor, by its name if it has one.
-        supervisor: Object,
+        supervisor: Destination,
         /// What it calls the child.
         id: String,
     },

@@ -12,7 +12,7 @@ use crate::gen_server::{
     Then, noreply, ready, reply, stop,
 };
 use crate::id::Pid;
-use crate::message::{Down, Exit, Message, Object};
+use crate::message::{Destination, Down, Exit, Message};
 use crate::process;
 use crate::report;
 use crate::supervisor::Shutdown;
@@ -174,7 +174,7 @@ impl GenServer for Master {
 
     fn handle_info(&mut self, message: Message) -> CastResult<Master> {
         let message = match message.downcast::<Exit>() {
-            Ok(exit) => return self.ended(Object::Pid(exit.from), exit.reason),
+            Ok(exit) => return self.ended(Destination::Pid(exit.from), exit.reason),
             Err(message) => message,
         };
         match message.downcast::<Down>() {
@@ -205,8 +205,8 @@ impl GenServer for Master {
 
 impl Master {
     /// A process has ended.
-    fn ended(&mut self, process: Object, reason: ExitReason) -> CastResult<Master> {
-        if self.top.map(Object::Pid) != Some(process) {
+    fn ended(&mut self, process: Destination, reason: ExitReason) -> CastResult<Master> {
+        if self.top.map(Destination::Pid) != Some(process) {
             return noreply();
         }
         self.top = None;
@@ -270,7 +270,7 @@ impl HandleCall<ConfigChange> for Master {
         &mut self,
         ConfigChange(change): ConfigChange,
         _: &Caller<Self::Reply>,
-    ) -> CallResult<Master, Self::Reply> {
+    ) -> CallResult<Master, ConfigChange> {
         let callback = self.callback.hooks.as_mut();
         reply(callback.map_or(Ok(()), |it| process::catch(|| it.config_change(&change))))
     }

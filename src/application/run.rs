@@ -12,8 +12,9 @@ use super::controller::{
 };
 use super::killed::Killed;
 #[cfg(all(unix, feature = "signals"))]
-use super::signals;
-use super::{Application, ApplicationError, Mode, RestartType, ensure_all_started_as, unload};
+use super::{
+    Application, ApplicationError, Mode, RestartType, ensure_all_started_as, signals, unload,
+};
 
 /// Starts applications, waits until they are to stop, and stops them.
 ///
@@ -114,7 +115,7 @@ impl Runner {
         let mut end = controller.send_request(request);
         // It answers at once if it cannot be waited for.
         _ = controller.call(WhichApplications);
-        if let Some(Ok(Err(error))) = end.wait_response(Duration::ZERO) {
+        if let Ok(Err(error)) = end.wait_response(Duration::ZERO) {
             return Err(RunError::Start(error));
         }
         #[cfg(all(unix, feature = "signals"))]
@@ -123,7 +124,7 @@ impl Runner {
         let started = start(applications, &mut loaded, restart, mode);
         let process = process::self_pid();
         controller.cast(Begun { process, has_failed: started.is_err() });
-        let end = end.receive_response(Duration::MAX).expect("it waits for ever");
+        let end = end.receive_response(Duration::MAX);
         for name in loaded {
             _ = unload(&name); // It may have been unloaded before.
         }
@@ -197,11 +198,4 @@ impl fmt::Display for RunError {
     }
 }
 
-impl Error for RunError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Start(error) | Self::Controller(error) => Some(error),
-            Self::Ended { .. } | Self::Killed(_) => None,
-        }
-    }
-}
+impl Error for RunError {}

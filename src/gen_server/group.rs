@@ -1,20 +1,20 @@
 //! Requests to the servers of one name on several nodes.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::Node;
+use crate::message::Name;
 use crate::process::receive::{deadline_after, time_left};
 
 use super::{GenServer, HandleCall, HandleCast, ServerRef};
 
 /// The servers of one name on several nodes. There is only the local node for now, so these are one
 /// at most.
-impl<S: GenServer> ServerRef<S> {
-    /// Calls the server called `name` on each of `nodes`, and waits for at most `timeout` until all
-    /// have answered. Returns the replies, and the nodes that have brought none: where there is no
-    /// such server, or it ended, or did not answer in time.
+impl<S: GenServer> ServerRef<S, Name> {
+    /// Calls the server with this name on each of `nodes`, and waits for at most `timeout` until
+    /// all have answered. Returns the replies, and the nodes that have brought none: where there is
+    /// no such server, or it ended, or did not answer in time.
     ///
     /// A server that calls its own name so waits until the time is over. A reply that comes too
     /// late never reaches the caller's mailbox.
@@ -25,8 +25,8 @@ impl<S: GenServer> ServerRef<S> {
     ///
     /// In a thread of the program's own that was killed.
     pub fn multi_call<M>(
+        &self,
         nodes: &[Node],
-        name: impl Into<Arc<str>>,
         request: M,
         timeout: Duration,
     ) -> (Vec<(Node, S::Reply)>, Vec<Node>)
@@ -34,21 +34,20 @@ impl<S: GenServer> ServerRef<S> {
         S: HandleCall<M>,
         M: Clone + fmt::Debug + Send + 'static,
     {
-        let server = ServerRef::<S>::named(name);
         let deadline = deadline_after(timeout);
         let requests: Vec<_> =
-            nodes.iter().map(|node| (*node, server.send_request(request.clone()))).collect();
+            nodes.iter().map(|node| (*node, self.send_request(request.clone()))).collect();
         let (mut replies, mut bad_nodes) = (Vec::new(), Vec::new());
         for (node, request) in requests {
             match request.receive_response(time_left(deadline)) {
-                Some(Ok(reply)) => replies.push((node, reply)),
-                Some(Err(_)) | None => bad_nodes.push(node),
+                Ok(reply) => replies.push((node, reply)),
+                Err(_) => bad_nodes.push(node),
             }
         }
         (replies, bad_nodes)
     }
 
-    /// Sends `message` to the server called `name` on each of `nodes`, and does not wait. It is
+    /// Sends `message` to the server with this name on each of `nodes`, and does not wait. It is
     /// dropped where there is no such server.
     ///
     /// OTP: [`gen_server:abcast/3`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#abcast/3).
@@ -56,12 +55,11 @@ impl<S: GenServer> ServerRef<S> {
     /// # Panics
     ///
     /// In a thread of the program's own that was killed.
-    pub fn abcast<M>(nodes: &[Node], name: impl Into<Arc<str>>, message: M)
+    pub fn abcast<M>(&self, nodes: &[Node], message: M)
     where
         S: HandleCast<M>,
         M: Clone + fmt::Debug + Send + 'static,
     {
-        let server = ServerRef::<S>::named(name);
-        nodes.iter().for_each(|_| server.cast(message.clone()));
+        nodes.iter().for_each(|_| self.cast(message.clone()));
     }
 }

@@ -10,17 +10,17 @@ use crate::id::Alias;
 use crate::runtime::links::Farewell;
 use crate::user_code::Guarded;
 
-use super::{GenServer, HandleContinue};
+use super::{GenServer, HandleCall, HandleContinue};
 
 /// What `init` returns: see [`ready`], [`ignore`], [`init_error`] and [`stop`].
 pub type InitResult<S> = Result<Init<S>, ExitReason>;
 
-/// What [`handle_call`](super::HandleCall::handle_call) returns: see [`reply`], [`noreply`],
-/// [`stop`] and [`stop_with_reply`].
-pub type CallResult<S, R> = Result<Next<S, R>, ExitReason>;
+/// What [`handle_call`](HandleCall::handle_call) of the server `S` returns for a request of type
+/// `M`: see [`reply`], [`noreply`], [`stop`] and [`stop_with_reply`].
+pub type CallResult<S, M> = Result<Next<S, <S as HandleCall<M>>::Reply>, ExitReason>;
 
 /// What the other callbacks return: see [`noreply`] and [`stop`].
-pub type CastResult<S> = CallResult<S, NoReply>;
+pub type CastResult<S> = Result<Next<S, NoReply>, ExitReason>;
 
 /// The reply of a callback that has nobody to reply to. There is no such value.
 #[derive(Debug)]
@@ -175,7 +175,7 @@ pub fn init_error<S>(reason: impl Into<ExitReason>) -> InitResult<S> {
 /// From `handle_call`: the client gets `reply`.
 ///
 /// OTP: `{reply, Reply, State}`.
-pub fn reply<S, R>(reply: R) -> CallResult<S, R> {
+pub fn reply<S, R>(reply: R) -> Result<Next<S, R>, ExitReason> {
     Ok(Next { reply: Some(reply), stop: None, wait: Wait::Message, server: PhantomData })
 }
 
@@ -184,7 +184,7 @@ pub fn reply<S, R>(reply: R) -> CallResult<S, R> {
 /// [`CallError::NoReply`](crate::CallError::NoReply).
 ///
 /// OTP: `{noreply, State}`.
-pub fn noreply<S, R>() -> CallResult<S, R> {
+pub fn noreply<S, R>() -> Result<Next<S, R>, ExitReason> {
     Ok(Next { reply: None, stop: None, wait: Wait::Message, server: PhantomData })
 }
 
@@ -207,7 +207,10 @@ pub fn stop<T>(reason: impl Into<ExitReason>) -> Result<T, ExitReason> {
 /// [`CallError::Down`](crate::CallError::Down).
 ///
 /// OTP: `{stop, Reason, Reply, State}`.
-pub fn stop_with_reply<S, R>(reason: impl Into<ExitReason>, reply: R) -> CallResult<S, R> {
+pub fn stop_with_reply<S, R>(
+    reason: impl Into<ExitReason>,
+    reply: R,
+) -> Result<Next<S, R>, ExitReason> {
     let stop = Some(reason.into());
     Ok(Next { reply: Some(reply), stop, wait: Wait::Message, server: PhantomData })
 }
@@ -217,7 +220,7 @@ pub fn stop_with_reply<S, R>(reason: impl Into<ExitReason>, reply: R) -> CallRes
 /// Of several the last counts. To a result that ends the server they add nothing.
 pub trait Then<S>: Sized {
     /// If no message comes for `duration`, [`handle_info`](GenServer::handle_info) gets a
-    /// [`TimedOut`](super::TimedOut), once. Any message, of whatever kind, ends the wait.
+    /// [`IdleTimeout`](super::IdleTimeout), once. Any message, of whatever kind, ends the wait.
     #[must_use]
     fn timeout(self, duration: Duration) -> Self;
 
@@ -251,7 +254,7 @@ impl<S: GenServer> Then<S> for InitResult<S> {
     }
 }
 
-impl<S: GenServer, R> Then<S> for CallResult<S, R> {
+impl<S: GenServer, R> Then<S> for Result<Next<S, R>, ExitReason> {
     fn timeout(self, duration: Duration) -> Self {
         self.map(|next| Next { wait: Wait::Timeout(duration), ..next })
     }

@@ -8,8 +8,7 @@ use std::mem;
 use crate::call::{Caller, ReplyTo};
 use crate::exit::CallError;
 use crate::id::Pid;
-use crate::message::Message;
-use crate::message::Request;
+use crate::message::{Message, Request};
 use crate::runtime::links::Farewell;
 use crate::user_code::{Guarded, drop_caught, printed};
 
@@ -113,12 +112,7 @@ where
 
 impl<S: HandleCall<M>, M> Call<S, M> {
     #[inline]
-    fn after(
-        &mut self,
-        result: CallResult<S, S::Reply>,
-        caller: &Caller<S::Reply>,
-        step: &mut Step,
-    ) {
+    fn after(&mut self, result: CallResult<S, M>, caller: &Caller<S::Reply>, step: &mut Step) {
         let reply_to = self.reply_to;
         match result {
             Err(reason) => step.stop(reason),

@@ -1,6 +1,7 @@
 //! Requests whose replies are asked for later.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroU64;
@@ -8,8 +9,8 @@ use std::time::Duration;
 
 use crate::call::{Pending, ReplyTo, ended_request};
 use crate::exit::CallError;
-use crate::message::Message;
-use crate::process::Destination;
+use crate::message::{Destination, Message};
+use crate::process::Address;
 use crate::process::current::{Ended, current};
 use crate::user_code::Guarded;
 
@@ -37,8 +38,8 @@ use crate::user_code::Guarded;
 /// let doubler = Doubler::start(())?;
 /// let request = doubler.send_request(21_u32);
 /// // ... something else ...
-/// assert_eq!(request.receive_response(Duration::from_secs(5)), Some(Ok(42)));
-/// # Ok::<(), StartError>(())
+/// assert_eq!(request.receive_response(Duration::from_secs(5))?, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "a request that is dropped is abandoned"]
 pub struct RequestId<R: Send + 'static> {
@@ -51,14 +52,17 @@ pub struct RequestId<R: Send + 'static> {
 }
 
 impl<R: Send + 'static> RequestId<R> {
-    pub(crate) fn send(to: &Destination, make: impl FnOnce(ReplyTo<R>) -> Message) -> RequestId<R> {
+    pub(crate) fn send(
+        to: &impl Address,
+        make: impl FnOnce(ReplyTo<R>) -> Message,
+    ) -> RequestId<R> {
         let make = Guarded::new(make); // With the request in it.
         let client = current();
         client.pass();
         // Looked up once: another server may get the name at any moment.
-        let target = to.pid();
-        let pending = Pending::send(client, to.object(), target, make.into_inner());
-        RequestId { to: to.clone(), pending, answered: false, not_send: PhantomData }
+        let (target, to): (_, Destination) = (to.find(), to.clone().into());
+        let pending = Pending::send(client, to.clone().without_alias(), target, make.into_inner());
+        RequestId { to, pending, answered: false, not_send: PhantomData }
     }
 
     /// To whom the request was sent.
@@ -66,28 +70,35 @@ impl<R: Send + 'static> RequestId<R> {
         &self.to
     }
 
-    /// Waits for the response for at most `timeout`; `None` if it has not come, or was handed out
-    /// before. The request stays under way, to be asked for again.
+    /// Waits for the response, for at most `timeout`.
     ///
-    /// [`Duration::ZERO`] looks at what is there, [`Duration::MAX`] waits for ever.
-    ///
-    /// A caller that cannot wait any more gets [`CallError::CallerEnded`].
+    /// [`Duration::ZERO`] looks at what is there, [`Duration::MAX`] waits forever.
     ///
     /// OTP: [`gen_server:wait_response/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#wait_response/2).
-    pub fn wait_response(&mut self, timeout: Duration) -> Option<Result<R, CallError>> {
+    ///
+    /// # Errors
+    ///
+    /// - [`CallError::Timeout`] if the response has not come: the request stays under way, to be
+    ///   waited for again. Also, at once, if the response was returned before.
+    /// - Otherwise as [`ServerRef::call`](super::ServerRef::call), of the request, which is over.
+    pub fn wait_response(&mut self, timeout: Duration) -> Result<R, CallError> {
         if self.answered {
-            return None; // There is nothing to wait for.
+            return Err(CallError::Timeout);
         }
         let outcome = self.pending.wait(timeout);
         self.answered = outcome.is_some();
-        outcome
+        outcome.unwrap_or(Err(CallError::Timeout))
     }
 
     /// As [`wait_response`](Self::wait_response), but abandons the request if the response has not
     /// come.
     ///
     /// OTP: [`gen_server:receive_response/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#receive_response/2).
-    pub fn receive_response(mut self, timeout: Duration) -> Option<Result<R, CallError>> {
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_response`](Self::wait_response).
+    pub fn receive_response(mut self, timeout: Duration) -> Result<R, CallError> {
         self.wait_response(timeout)
     }
 
@@ -125,16 +136,29 @@ impl<R: Send + 'static> fmt::Debug for RequestId<R> {
     }
 }
 
-/// What waiting for any of several requests has brought.
-#[derive(Debug, PartialEq)]
-pub enum Response<R, L> {
-    /// The response of one of them, and its label.
-    Of(Result<R, CallError>, L),
-    /// None has come in time.
-    TimedOut,
-    /// The collection is empty.
+/// Error returned from waiting for any of several requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// No response has come in time.
+    Timeout,
+    /// There are no requests.
     NoRequest,
 }
+
+impl fmt::Display for WaitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Timeout => "timed out waiting for a response",
+            Self::NoRequest => "there is no request to wait for",
+        })
+    }
+}
+
+impl Error for WaitError {}
+
+/// The outcome of one of several requests, with its label.
+type Labelled<R, L> = (Result<R, CallError>, L);
 
 /// Requests under way, each with a label, whose responses are taken in the order in which they
 /// arrive.
@@ -142,7 +166,7 @@ pub enum Response<R, L> {
 /// OTP: [request-id collections](https://www.erlang.org/doc/apps/stdlib/gen_server.html#t:request_id_collection/0).
 ///
 /// ```
-/// use procession::gen_server::{RequestIds, Response};
+/// use procession::gen_server::{RequestIds, WaitError};
 /// use procession::prelude::*;
 /// use std::time::Duration;
 ///
@@ -164,9 +188,9 @@ pub enum Response<R, L> {
 /// requests.add(doubler.send_request(2_u32), "second");
 ///
 /// let timeout = Duration::from_secs(5);
-/// assert_eq!(requests.receive_response(timeout), Response::Of(Ok(2), "first"));
-/// assert_eq!(requests.receive_response(timeout), Response::Of(Ok(4), "second"));
-/// assert_eq!(requests.receive_response(timeout), Response::NoRequest);
+/// assert_eq!(requests.receive_response(timeout), Ok((Ok(2), "first")));
+/// assert_eq!(requests.receive_response(timeout), Ok((Ok(4), "second")));
+/// assert_eq!(requests.receive_response(timeout), Err(WaitError::NoRequest));
 /// # Ok::<(), StartError>(())
 /// ```
 #[derive(Debug)]
@@ -210,26 +234,31 @@ impl<R: Send + 'static, L> RequestIds<R, L> {
 
     /// Waits for at most `timeout` for the response of any of the requests, and removes that one.
     ///
-    /// The others stay, and all do after [`Response::TimedOut`]. A caller that cannot wait any more
-    /// gets [`CallError::CallerEnded`] for one after the other.
+    /// The others stay. A caller that cannot wait any more gets [`CallError::CallerEnded`] for one
+    /// after the other.
     ///
     /// OTP: [`gen_server:wait_response/3`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#wait_response/3).
-    pub fn wait_response(&mut self, timeout: Duration) -> Response<R, L> {
+    ///
+    /// # Errors
+    ///
+    /// - [`WaitError::Timeout`] if none has its response in time; all stay.
+    /// - [`WaitError::NoRequest`] if the collection is empty.
+    pub fn wait_response(&mut self, timeout: Duration) -> Result<Labelled<R, L>, WaitError> {
         let Some(since) = self.requests.values().map(|(it, _)| it.pending.since()).min() else {
-            return Response::NoRequest;
+            return Err(WaitError::NoRequest);
         };
         let message = current().receive_since(since, timeout, |message| {
             ended_request::<R>(message).is_some_and(|id| self.requests.contains_key(&id))
         });
         match message {
             Ok(Some(message)) => match self.check_response(message) {
-                Ok((response, label)) => Response::Of(response, label),
+                Ok(labelled) => Ok(labelled),
                 Err(_) => unreachable!("the message was chosen for its request"),
             },
-            Ok(None) => Response::TimedOut,
+            Ok(None) => Err(WaitError::Timeout),
             Err(Ended) => match self.requests.pop_first() {
-                Some((_, (_, label))) => Response::Of(Err(CallError::CallerEnded), label),
-                None => Response::NoRequest,
+                Some((_, (_, label))) => Ok((Err(CallError::CallerEnded), label)),
+                None => Err(WaitError::NoRequest),
             },
         }
     }
@@ -238,9 +267,13 @@ impl<R: Send + 'static, L> RequestIds<R, L> {
     /// response in time.
     ///
     /// OTP: [`gen_server:receive_response/3`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#receive_response/3).
-    pub fn receive_response(&mut self, timeout: Duration) -> Response<R, L> {
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_response`](Self::wait_response).
+    pub fn receive_response(&mut self, timeout: Duration) -> Result<Labelled<R, L>, WaitError> {
         let response = self.wait_response(timeout);
-        if let Response::TimedOut = response {
+        if let Err(WaitError::Timeout) = response {
             self.requests.clear();
         }
         response
@@ -254,10 +287,7 @@ impl<R: Send + 'static, L> RequestIds<R, L> {
     ///
     /// The message, if it is another one (OTP's `no_reply`), or if there are no requests
     /// (`no_request`).
-    pub fn check_response(
-        &mut self,
-        message: Message,
-    ) -> Result<(Result<R, CallError>, L), Message> {
+    pub fn check_response(&mut self, message: Message) -> Result<Labelled<R, L>, Message> {
         let Some(id) = ended_request::<R>(&message) else { return Err(message) };
         let Some((mut request, label)) = self.requests.remove(&id) else { return Err(message) };
         Ok((request.check_response(message)?, label))

@@ -9,13 +9,11 @@ use std::time::Duration;
 use crate::call::put_reply;
 use crate::exit::ExitReason;
 use crate::id::Pid;
-use crate::message::Message;
-use crate::message::Request;
+use crate::message::{Message, Request};
 use crate::process;
 use crate::process::current::{current, ending};
-use crate::process::exit;
-use crate::process::receive;
 use crate::process::receive::Senders;
+use crate::process::{exit, receive};
 use crate::report;
 use crate::report::{Client, Kind, Report, ServerReport};
 use crate::runtime::crash::reporting;
@@ -24,7 +22,7 @@ use crate::sys::{DebugOptions, Event, Incoming, System, exit_of};
 use crate::user_code::{printed, printed_up_to};
 
 use super::next::{Step, Stop, Wait};
-use super::{GenServer, TimedOut};
+use super::{GenServer, IdleTimeout};
 
 /// How many bytes of a message a report shows.
 const SHOWN: usize = 1000;
@@ -83,7 +81,7 @@ impl<S: GenServer> Server<S> {
         match self.step.wait {
             Wait::Message => self.next(),
             Wait::Timeout(duration) => receive::next_within(duration, |it| self.handle(it))
-                .unwrap_or_else(|| self.handle(&mut Message::new(TimedOut))),
+                .unwrap_or_else(|| self.handle(&mut Message::new(IdleTimeout))),
             Wait::Hibernate => {
                 process::hibernate();
                 receive::next(Senders::Unknown, |message| self.handle(message));

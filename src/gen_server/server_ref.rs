@@ -5,106 +5,100 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::DEFAULT_TIMEOUT;
-use crate::call::call;
-use crate::exit::CallError;
-use crate::exit::ExitReason;
+use crate::call::{DEFAULT_TIMEOUT, call};
+use crate::exit::{CallError, ExitReason};
 use crate::id::Pid;
-use crate::message::{Message, Object};
-use crate::process::Destination;
+use crate::message::{Destination, Message, Name};
 use crate::process::current::current;
+use crate::process::{Address, ToProcess};
 use crate::runtime::exit::signal_exit;
-use crate::stop::StopError;
-use crate::stop::{order_to_stop, stop};
+use crate::stop::{StopError, order_to_stop, stop};
+use crate::sys::Sys;
 
+use super::reference::reference_traits;
 use super::request::{call_message, cast_message, open_reply};
 use super::{GenServer, HandleCall, HandleCast, RequestId};
 
-/// A server of type `S`: a pid, or a name under which one may be found each time it is used.
+/// A reference to a server of type `S`: to its process, or to whichever process has its name at
+/// each use.
 ///
-/// It is as cheap to clone as a pid, can be sent, and keeps nothing alive. The methods say what
-/// happens when there is no server, or one of another type.
-pub struct ServerRef<S> {
-    to: Destination,
-    server: PhantomData<fn() -> S>,
+/// A reference to a server that was started holds its [`Pid`], and can be copied as that. One made
+/// by [`named`](Self::named) holds a [`Name`], one made by [`at`](Self::at) a [`Destination`]; each
+/// use of those looks for the process anew. A struct that may hold either has a
+/// `ServerRef<S, Destination>`, to which the others convert.
+///
+/// A reference can be sent, and keeps nothing alive. The methods say what happens when there is no
+/// server, or one of another type.
+pub struct ServerRef<S, T = Pid> {
+    to: T,
+    marker: PhantomData<fn() -> S>,
 }
 
-impl<S> Clone for ServerRef<S> {
-    fn clone(&self) -> ServerRef<S> {
-        ServerRef { to: self.to.clone(), server: PhantomData }
-    }
-}
+reference_traits!(ServerRef, to);
 
-impl<S> PartialEq for ServerRef<S> {
-    fn eq(&self, other: &ServerRef<S>) -> bool {
-        self.to == other.to
-    }
-}
-
-impl<S> Eq for ServerRef<S> {}
-
-impl<S> Hash for ServerRef<S> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.to.hash(state);
-    }
-}
-
-impl<S> fmt::Debug for ServerRef<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ServerRef").field(&self.to).finish()
-    }
-}
-
-impl<S> From<ServerRef<S>> for Destination {
-    fn from(server: ServerRef<S>) -> Destination {
-        server.to
-    }
-}
-
-impl<S> From<&ServerRef<S>> for Destination {
-    fn from(server: &ServerRef<S>) -> Destination {
-        server.to.clone()
-    }
-}
-
-/// What a server can be monitored by: its pid, or the name that it is looked up by.
-impl<S> From<&ServerRef<S>> for Object {
-    fn from(server: &ServerRef<S>) -> Object {
-        server.to.object()
-    }
-}
-
+/// Making references.
 impl<S: GenServer> ServerRef<S> {
-    /// The server whose process is `pid`.
+    /// Returns a reference to the server whose process is `pid`.
     ///
     /// Nothing is checked here: a process that is a server of another type refuses calls with
     /// [`CallError::WrongServer`], and drops casts with a warning. It can be stopped all the same.
     pub fn from_pid(pid: Pid) -> ServerRef<S> {
-        ServerRef { to: Destination::Pid(pid), server: PhantomData }
+        ServerRef { to: pid, marker: PhantomData }
     }
 
-    /// The server that is registered as `name` at the time of each use.
-    pub fn named(name: impl Into<Arc<str>>) -> ServerRef<S> {
-        ServerRef { to: Destination::Name(name.into()), server: PhantomData }
+    /// Returns a reference to the server that is registered as `name` at the time of each use.
+    pub fn named(name: impl Into<Name>) -> ServerRef<S, Name> {
+        ServerRef { to: name.into(), marker: PhantomData }
     }
 
-    /// The server at an address of any kind: a name that a [registrar](crate::Registrar) keeps, for
-    /// instance, looked up at the time of each use.
-    pub fn at(address: impl Into<Destination>) -> ServerRef<S> {
-        ServerRef { to: address.into(), server: PhantomData }
+    /// Returns a reference to the server at any destination.
+    pub fn at(destination: impl Into<Destination>) -> ServerRef<S, Destination> {
+        ServerRef { to: destination.into(), marker: PhantomData }
+    }
+}
+
+/// What a reference to a server that was started has beside the others.
+impl<S: GenServer> ServerRef<S> {
+    /// Returns the process.
+    pub fn pid(&self) -> Pid {
+        self.to
+    }
+}
+
+/// What can be asked of a server, whatever the reference holds.
+impl<S: GenServer, T: Address> ServerRef<S, T> {
+    /// Returns the process that this leads to now: as it was given, or the one that has the name.
+    ///
+    /// OTP: Elixir's [`GenServer.whereis/1`](https://hexdocs.pm/elixir/GenServer.html#whereis/1).
+    pub fn whereis(&self) -> Option<Pid> {
+        self.to.find()
     }
 
-    /// The process: as it was given, or whoever has the name now.
-    pub fn pid(&self) -> Option<Pid> {
-        self.to.pid()
+    /// Returns what this refers to.
+    pub fn destination(&self) -> Destination {
+        self.to.clone().into()
     }
 
-    /// What this refers to.
-    pub fn destination(&self) -> &Destination {
-        &self.to
+    /// Returns what sends [system messages](crate::sys) to the server, and knows the type of its
+    /// state.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # #[derive(Debug)]
+    /// # struct Counter(u64);
+    /// # impl GenServer for Counter {
+    /// #     type Args = u64;
+    /// #     fn init(count: u64) -> InitResult<Self> { ready(Counter(count)) }
+    /// # }
+    /// let counter = Counter::start(3)?;
+    /// assert_eq!(counter.sys().get_state(|counter| counter.0)?, 3);
+    /// # counter.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn sys(&self) -> Sys<S> {
+        Sys::new(self.destination())
     }
 
     /// Sends `request` and waits for the reply, for at most five seconds.
@@ -163,7 +157,7 @@ impl<S: GenServer> ServerRef<S> {
         S: HandleCast<M>,
         M: fmt::Debug + Send + 'static,
     {
-        self.to.send(cast_message::<S, M>(message));
+        self.to.post(cast_message::<S, M>(message));
     }
 
     /// Sends `message` for [`handle_info`](GenServer::handle_info), as
@@ -173,7 +167,7 @@ impl<S: GenServer> ServerRef<S> {
     ///
     /// As [`cast`](Self::cast).
     pub fn send<M: Any + fmt::Debug + Send>(&self, message: M) {
-        self.to.send(Message::new(message));
+        self.to.post(Message::new(message));
     }
 
     /// Sends `request`, and does not wait: the reply is asked for by the returned id.
@@ -228,7 +222,7 @@ impl<S: GenServer> ServerRef<S> {
     }
 
     /// Returns a guard that stops the server when it is dropped.
-    pub fn owned(self) -> OwnedServer<S> {
+    pub fn owned(self) -> OwnedServer<S, T> {
         OwnedServer { server: self }
     }
 }
@@ -254,31 +248,31 @@ impl<S: GenServer> ServerRef<S> {
 /// }
 ///
 /// let cache = Cache::start(())?.owned();
-/// let pid = cache.pid().unwrap();
+/// let pid = cache.pid();
 /// drop(cache);
 /// assert!(!process::is_alive(pid));
 /// # Ok::<(), StartError>(())
 /// ```
 #[derive(Debug)]
 #[must_use = "the server is stopped when this is dropped"]
-pub struct OwnedServer<S: GenServer> {
-    server: ServerRef<S>,
+pub struct OwnedServer<S: GenServer, T: Address = Pid> {
+    server: ServerRef<S, T>,
 }
 
-impl<S: GenServer> Deref for OwnedServer<S> {
-    type Target = ServerRef<S>;
+impl<S: GenServer, T: Address> Deref for OwnedServer<S, T> {
+    type Target = ServerRef<S, T>;
 
-    fn deref(&self) -> &ServerRef<S> {
+    fn deref(&self) -> &ServerRef<S, T> {
         &self.server
     }
 }
 
-impl<S: GenServer> Drop for OwnedServer<S> {
+impl<S: GenServer, T: Address> Drop for OwnedServer<S, T> {
     fn drop(&mut self) {
-        let Some(pid) = self.server.pid() else { return };
+        let Some(pid) = self.server.whereis() else { return };
         // First, as the owner may have ended itself, and then comes no further than this.
         order_to_stop(pid, ExitReason::Normal);
-        let outcome = stop(&Destination::Pid(pid), ExitReason::Normal, DEFAULT_TIMEOUT);
+        let outcome = stop(&pid, ExitReason::Normal, DEFAULT_TIMEOUT);
         if outcome == Err(StopError::Timeout) {
             signal_exit(current().pid, pid, ExitReason::Kill);
         }

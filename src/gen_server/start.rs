@@ -7,19 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exit::ExitReason;
-use crate::id::MonitorRef;
-use crate::id::Pid;
-use crate::message::{NameRefusal, Via};
+use crate::id::{MonitorRef, Pid};
+use crate::message::{Name, NameRefusal, Via};
 use crate::proc_lib;
 use crate::proc_lib::{Started, start_process};
 use crate::process;
-use crate::process::Builder;
-use crate::process::Info;
-use crate::process::RegisterError;
-use crate::process::SpawnError;
+use crate::process::{Builder, Info, RegisterError, SpawnError};
 use crate::sys::DebugOptions;
-use crate::user_code::drop_caught;
-use crate::user_code::printed;
+use crate::user_code::{drop_caught, printed};
 
 use super::GenServer;
 use super::next::{Init, InitOutcome, InitResult, Wait};
@@ -39,7 +34,7 @@ use super::serve::{Server, Settings};
 #[derive(Debug, Default)]
 #[must_use]
 pub struct StartOptions {
-    name: Option<ServerName>,
+    name: Option<Name>,
     init_timeout: Option<Duration>,
     builder: Builder,
     debug: DebugOptions,
@@ -54,7 +49,7 @@ impl StartOptions {
 
     /// Registers the server as `name` before `init` runs: a local name, or one that a
     /// [registrar](crate::Registrar) keeps.
-    pub fn name(mut self, name: impl Into<ServerName>) -> StartOptions {
+    pub fn name(mut self, name: impl Into<Name>) -> StartOptions {
         self.name = Some(name.into());
         self
     }
@@ -94,46 +89,13 @@ impl StartOptions {
     }
 }
 
-/// What a server is registered as.
-///
-/// OTP: [`server_name()`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#t:server_name/0).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ServerName {
-    /// A name that the runtime keeps.
-    Local(Arc<str>),
-    /// A name that a registrar keeps.
-    Via(Via),
-}
-
-impl<S: Into<Arc<str>>> From<S> for ServerName {
-    fn from(name: S) -> ServerName {
-        ServerName::Local(name.into())
-    }
-}
-
-impl From<Via> for ServerName {
-    fn from(name: Via) -> ServerName {
-        ServerName::Via(name)
-    }
-}
-
-impl fmt::Display for ServerName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ServerName::Local(name) => f.write_str(name),
-            ServerName::Via(name) => fmt::Display::fmt(name, f),
-        }
-    }
-}
-
-impl ServerName {
+impl Name {
     /// Gives the name to the caller.
     fn register(&self) -> Result<(), Refusal> {
         let me = process::self_pid();
         match self {
-            ServerName::Local(name) => process::register(name, me).map_err(Refusal::Name),
-            ServerName::Via(name) => process::catch(|| register_via(name, me))
+            Name::Local(name) => process::register(name, me).map_err(Refusal::Name),
+            Name::Via(name) => process::catch(|| register_via(name, me))
                 .unwrap_or_else(|reason| Err(Refusal::Failed(reason))),
         }
     }
@@ -141,8 +103,8 @@ impl ServerName {
     /// Takes it back. Somebody else may have done so, which is as good.
     fn unregister(&self) {
         match self {
-            ServerName::Local(name) => _ = process::unregister(name),
-            ServerName::Via(name) => _ = process::catch(|| name.unregister()),
+            Name::Local(name) => _ = process::unregister(name),
+            Name::Via(name) => _ = process::catch(|| name.unregister()),
         }
     }
 }
@@ -208,19 +170,7 @@ impl fmt::Display for StartError {
     }
 }
 
-impl Error for StartError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Name(error) => Some(error),
-            Self::Spawn(error) => Some(error),
-            Self::Ignored
-            | Self::AlreadyStarted(_)
-            | Self::Timeout
-            | Self::Failed(_)
-            | Self::CallerEnded => None,
-        }
-    }
-}
+impl Error for StartError {}
 
 /// The reason with which a start [fails](StartError::Failed) if a registrar refuses the name again
 /// and again, and says that nobody has it.
@@ -325,7 +275,7 @@ impl From<Refusal> for StartError {
 /// The life of a server's process.
 fn be_started<S: GenServer>(
     args: S::Args,
-    name: Option<ServerName>,
+    name: Option<Name>,
     settings: Settings,
     starter: Starter,
 ) -> ExitReason {
@@ -399,7 +349,7 @@ fn beginning<S>(
 ///
 /// impl HandleCall<()> for Counter {
 ///     type Reply = u64;
-///     fn handle_call(&mut self, (): (), _: &Caller<u64>) -> CallResult<Self, u64> {
+///     fn handle_call(&mut self, (): (), _: &Caller<u64>) -> CallResult<Self, ()> {
 ///         reply(self.0)
 ///     }
 /// }
@@ -438,17 +388,17 @@ pub fn enter_loop<S: GenServer>(start: InitResult<S>, options: StartOptions) -> 
 }
 
 /// What there is to know of the process that is to become a server, if it can.
-fn enterer(pid: Pid, name: Option<ServerName>) -> Result<Info, EnterLoopError> {
+fn enterer(pid: Pid, name: Option<Name>) -> Result<Info, EnterLoopError> {
     let info = process::info(pid).filter(|info| info.initial_call.is_some());
     let info = info.ok_or(EnterLoopError::NotStartedByProcLib)?;
     match name {
-        Some(ServerName::Local(name)) if info.name.as_deref() != Some(&*name) => {
+        Some(Name::Local(name)) if info.name.as_deref() != Some(&*name) => {
             Err(EnterLoopError::NotRegistered(name))
         }
-        Some(ServerName::Via(name)) if name.pid() != Some(pid) => {
+        Some(Name::Via(name)) if name.whereis() != Some(pid) => {
             Err(EnterLoopError::NotRegisteredVia(name))
         }
-        Some(ServerName::Local(_) | ServerName::Via(_)) | None => Ok(info),
+        Some(Name::Local(_) | Name::Via(_)) | None => Ok(info),
     }
 }
 

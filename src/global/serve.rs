@@ -12,7 +12,7 @@ use crate::gen_server::{
     reply, warn_of_unhandled,
 };
 use crate::id::Pid;
-use crate::message::{Down, Message, Object, TaggedDown, Timeout};
+use crate::message::{Destination, Down, Message, TaggedDown, Timeout};
 use crate::service;
 
 use super::locks::{Locks, Resource};
@@ -71,7 +71,7 @@ impl GenServer for Server {
 
     fn handle_info(&mut self, message: Message) -> CastResult<Server> {
         let message = match message.downcast::<Down>() {
-            Ok(Down { monitor, object: Object::Pid(pid), .. }) => {
+            Ok(Down { monitor, object: Destination::Pid(pid), .. }) => {
                 self.names.process_ended(monitor, pid);
                 return noreply();
             }
@@ -127,7 +127,7 @@ impl HandleCall<Register> for Server {
         &mut self,
         Register { name, pid, resolve }: Register,
         _: &Caller<Self::Reply>,
-    ) -> CallResult<Self, Self::Reply> {
+    ) -> CallResult<Self, Register> {
         reply(self.names.register(name, pid, resolve))
     }
 }
@@ -139,7 +139,7 @@ impl HandleCall<ReRegister> for Server {
         &mut self,
         ReRegister { name, pid, resolve }: ReRegister,
         _: &Caller<Self::Reply>,
-    ) -> CallResult<Self, Self::Reply> {
+    ) -> CallResult<Self, ReRegister> {
         reply(self.names.re_register(name, pid, resolve))
     }
 }
@@ -151,7 +151,7 @@ impl HandleCall<Unregister> for Server {
         &mut self,
         Unregister(name): Unregister,
         _: &Caller<()>,
-    ) -> CallResult<Self, ()> {
+    ) -> CallResult<Self, Unregister> {
         self.names.unregister(&name);
         reply(())
     }
@@ -165,7 +165,7 @@ impl HandleCall<SetLock> for Server {
         &mut self,
         SetLock { id, timeout }: SetLock,
         caller: &Caller<bool>,
-    ) -> CallResult<Self, bool> {
+    ) -> CallResult<Self, SetLock> {
         match self.locks.set(id, timeout, caller) {
             Some(is_set) => reply(is_set),
             None => noreply(),
@@ -176,7 +176,11 @@ impl HandleCall<SetLock> for Server {
 impl HandleCall<DelLock> for Server {
     type Reply = ();
 
-    fn handle_call(&mut self, DelLock(id): DelLock, caller: &Caller<()>) -> CallResult<Self, ()> {
+    fn handle_call(
+        &mut self,
+        DelLock(id): DelLock,
+        caller: &Caller<()>,
+    ) -> CallResult<Self, DelLock> {
         self.locks.del(&id, caller.pid());
         reply(())
     }

@@ -70,15 +70,15 @@ use super::Message;
 /// # }
 /// # impl HandleCall<()> for Guest {
 /// #     type Reply = u8;
-/// #     fn handle_call(&mut self, (): (), _: &Caller<u8>) -> CallResult<Self, u8> {
+/// #     fn handle_call(&mut self, (): (), _: &Caller<u8>) -> CallResult<Self, ()> {
 /// #         reply(42)
 /// #     }
 /// # }
 /// let seat = Via::new(Room, 3);
 /// let guest = Guest::start_with((), StartOptions::new().name(seat.clone()))?;
-/// assert_eq!(ServerRef::<Guest>::at(seat.clone()).call(())?, 42);
+/// assert_eq!(ServerRef::<Guest>::named(seat.clone()).call(())?, 42);
 /// let second = Guest::start_with((), StartOptions::new().name(seat));
-/// assert!(matches!(second, Err(StartError::AlreadyStarted(pid)) if Some(pid) == guest.pid()));
+/// assert!(matches!(second, Err(StartError::AlreadyStarted(pid)) if pid == guest.pid()));
 /// # guest.stop()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -142,7 +142,7 @@ pub enum NameRefusal {
 /// [`monitor`](crate::process::monitor()) and [timers](crate::timer), for instance. Two are equal
 /// if registrar and name are.
 #[derive(Clone)]
-pub struct Via(Arc<dyn Name>);
+pub struct Via(Arc<dyn AnyName>);
 
 impl Via {
     /// The name that `registrar` knows as `name`.
@@ -151,7 +151,7 @@ impl Via {
     }
 
     /// The process that has the name now.
-    pub fn pid(&self) -> Option<Pid> {
+    pub fn whereis(&self) -> Option<Pid> {
         self.0.whereis()
     }
 
@@ -196,14 +196,14 @@ impl Hash for Via {
 }
 
 /// What a [`Via`] needs of a registrar and a name whose types it no longer knows.
-trait Name: Send + Sync {
+trait AnyName: Send + Sync {
     fn register(&self, pid: Pid) -> Result<(), NameRefusal>;
     fn unregister(&self);
     fn whereis(&self) -> Option<Pid>;
     fn send(&self, message: Message) -> Result<(), Message>;
     fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
     fn hash(&self, state: &mut dyn Hasher);
-    fn equals(&self, other: &dyn Name) -> bool;
+    fn equals(&self, other: &dyn AnyName) -> bool;
     fn as_any(&self) -> &dyn Any;
 }
 
@@ -220,7 +220,7 @@ impl<R: Registrar> Named<R> {
     }
 }
 
-impl<R: Registrar> Name for Named<R> {
+impl<R: Registrar> AnyName for Named<R> {
     fn register(&self, pid: Pid) -> Result<(), NameRefusal> {
         let (registrar, name) = self.parts();
         registrar.try_register_name(name, pid)
@@ -250,7 +250,7 @@ impl<R: Registrar> Name for Named<R> {
         self.parts().hash(&mut state);
     }
 
-    fn equals(&self, other: &dyn Name) -> bool {
+    fn equals(&self, other: &dyn AnyName) -> bool {
         let other = other.as_any().downcast_ref::<Named<R>>();
         other.is_some_and(|it| it.parts() == self.parts())
     }

@@ -12,7 +12,7 @@ use crate::gen_server::{
     warn_of_unhandled,
 };
 use crate::id::{MonitorRef, Pid};
-use crate::message::{Down, Message, Object};
+use crate::message::{Destination, Down, Message};
 use crate::process;
 
 use super::table::Table;
@@ -55,7 +55,9 @@ impl<G: Group> GenServer for Server<G> {
 
     fn handle_info(&mut self, message: Message) -> CastResult<Server<G>> {
         match message.downcast::<Down>() {
-            Ok(Down { monitor, object: Object::Pid(pid), .. }) => self.process_ended(monitor, pid),
+            Ok(Down { monitor, object: Destination::Pid(pid), .. }) => {
+                self.process_ended(monitor, pid)
+            }
             Ok(_) => {}
             Err(message) => warn_of_unhandled::<Self>(message),
         }
@@ -179,7 +181,7 @@ pub(super) struct Demonitor(pub(super) GroupMonitorRef);
 impl<G: Group> HandleCall<Join<G>> for Server<G> {
     type Reply = ();
 
-    fn handle_call(&mut self, join: Join<G>, _: &Caller<()>) -> CallResult<Self, ()> {
+    fn handle_call(&mut self, join: Join<G>, _: &Caller<()>) -> CallResult<Self, Join<G>> {
         self.join(join.group, &join.pids);
         reply(())
     }
@@ -188,7 +190,7 @@ impl<G: Group> HandleCall<Join<G>> for Server<G> {
 impl<G: Group> HandleCall<Leave<G>> for Server<G> {
     type Reply = bool;
 
-    fn handle_call(&mut self, leave: Leave<G>, _: &Caller<bool>) -> CallResult<Self, bool> {
+    fn handle_call(&mut self, leave: Leave<G>, _: &Caller<bool>) -> CallResult<Self, Leave<G>> {
         reply(self.leave(&leave.group, leave.pids))
     }
 }
@@ -200,7 +202,7 @@ impl<G: Group> HandleCall<Monitor<G>> for Server<G> {
         &mut self,
         Monitor(group): Monitor<G>,
         caller: &Caller<Self::Reply>,
-    ) -> CallResult<Self, Self::Reply> {
+    ) -> CallResult<Self, Monitor<G>> {
         let members = self.table.members(&group);
         reply((self.monitor(Some(Arc::new(group)), caller.pid()), members))
     }
@@ -213,7 +215,7 @@ impl<G: Group> HandleCall<MonitorScope> for Server<G> {
         &mut self,
         MonitorScope: MonitorScope,
         caller: &Caller<Self::Reply>,
-    ) -> CallResult<Self, Self::Reply> {
+    ) -> CallResult<Self, MonitorScope> {
         let groups = self.table.all().into_iter();
         let groups = groups.map(|(group, pids)| (G::clone(&group), pids)).collect();
         reply((self.monitor(None, caller.pid()), groups))
@@ -227,7 +229,7 @@ impl<G: Group> HandleCall<Demonitor> for Server<G> {
         &mut self,
         Demonitor(GroupMonitorRef(monitor)): Demonitor,
         _: &Caller<bool>,
-    ) -> CallResult<Self, bool> {
+    ) -> CallResult<Self, Demonitor> {
         let is_there = self.forget(monitor);
         if is_there {
             process::demonitor_flush(monitor);

@@ -8,20 +8,11 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use crate::exit::ExitReason;
-use crate::id::MonitorRef;
-use crate::id::Pid;
-use crate::id::unique;
-use crate::message::Down;
-use crate::message::Exit;
-use crate::message::Message;
+use crate::id::{MonitorRef, Pid, unique};
+use crate::message::{Down, Exit, Message};
 use crate::process;
-use crate::process::Builder;
-use crate::process::Mark;
-use crate::process::MonitorOptions;
-use crate::process::SpawnError;
-use crate::process::current::Ended;
-use crate::process::current::current;
-use crate::process::monitor;
+use crate::process::current::{Ended, current};
+use crate::process::{Builder, Mark, MonitorOptions, SpawnError, monitor};
 use crate::runtime::exit::signal_exit;
 use crate::runtime::links;
 use crate::runtime::table::Process;
@@ -97,14 +88,7 @@ impl fmt::Display for StartError {
     }
 }
 
-impl Error for StartError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Spawn(error) => Some(error),
-            Self::Failed(_) | Self::Timeout | Self::CallerEnded => None,
-        }
-    }
-}
+impl Error for StartError {}
 
 /// Starts a process, waits until it acknowledges, and returns what it says.
 ///

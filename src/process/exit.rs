@@ -11,11 +11,11 @@ use crate::user_code::{self, Guarded, drop_caught};
 
 use super::current::current;
 
-/// Sends `reason` to `pid` as an exit signal.
+/// Sends `reason` to the process `to` as an exit signal.
 ///
 /// A process that does not trap exits ends with `reason` at its next receive point, which any
 /// blocking call of this crate is; `Normal` is ignored, unless the process sends it to itself. One
-/// that traps exits gets an [`Exit`](crate::Exit) message instead. Nothing happens if `pid` has
+/// that traps exits gets an [`Exit`](crate::Exit) message instead. Nothing happens if `to` has
 /// ended.
 ///
 /// [`ExitReason::Kill`] cannot be trapped: the process is not alive from now on, its name is free,
@@ -28,8 +28,9 @@ use super::current::current;
 /// # Panics
 ///
 /// In a thread of the program's own that was killed.
-pub fn exit(pid: Pid, reason: impl Into<ExitReason>) {
+pub fn exit(to: impl Into<Pid>, reason: impl Into<ExitReason>) {
     let reason = Guarded::new(reason.into());
+    let pid = to.into();
     let process = current();
     if !process.may_act() {
         return; // With the reason, whose destructor may panic.

@@ -9,17 +9,18 @@ use crate::runtime::table::Process;
 
 use super::current::current;
 
-/// Links the caller and `pid`: when one ends, the other gets an exit signal with its reason.
+/// Links the caller and `to`: when one ends, the other gets an exit signal with its reason.
 ///
 /// There is at most one link between two processes; to link again, or to oneself, does nothing. If
-/// `pid` has ended, the caller gets the signal at once, with [`ExitReason::NoProc`].
+/// `to` has ended, the caller gets the signal at once, with [`ExitReason::NoProc`].
 ///
 /// OTP: [`erlang:link/1`](https://www.erlang.org/doc/apps/erts/erlang.html#link/1).
 ///
 /// # Panics
 ///
 /// In a thread of the program's own that was killed.
-pub fn link(pid: Pid) {
+pub fn link(to: impl Into<Pid>) {
+    let pid = to.into();
     let process = current();
     process.pass();
     if pid == process.pid {
@@ -35,7 +36,7 @@ pub fn link(pid: Pid) {
     }
 }
 
-/// Removes the link between the caller and `pid`, for both.
+/// Removes the link between the caller and `from`, for both.
 ///
 /// Exit signals that have arrived are judged first. After it no exit signal of the link reaches the
 /// caller. Nothing happens if there is no link.
@@ -45,7 +46,8 @@ pub fn link(pid: Pid) {
 /// # Panics
 ///
 /// As [`link`].
-pub fn unlink(pid: Pid) {
+pub fn unlink(from: impl Into<Pid>) {
+    let pid = from.into();
     let process = current();
     process.judge_arrived();
     if pid != process.pid {

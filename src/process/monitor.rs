@@ -1,14 +1,18 @@
 //! Monitors and aliases.
 
+use std::time::Duration;
+
+use crate::exit::ExitReason;
 use crate::id::{Alias, MonitorRef};
-use crate::message::{Message, Object};
+use crate::message::{Destination, Down, Message};
 use crate::runtime::links::AliasMode;
 use crate::runtime::mailbox::Mark;
 use crate::runtime::monitors::{MonitorOptions, forget, set};
 use crate::user_code::{Guarded, drop_caught};
 
 use super::current::current;
-use super::send::pid_of;
+use super::receive::receive_match_timeout;
+use super::send::Address;
 
 /// Asks for one [`Down`] message when `target`, a pid or a name, ends.
 ///
@@ -35,7 +39,7 @@ use super::send::pid_of;
 ///
 /// [`Down`]: crate::Down
 /// [`ExitReason::NoProc`]: crate::ExitReason::NoProc
-pub fn monitor(target: impl Into<Object>) -> MonitorRef {
+pub fn monitor(target: impl Into<Destination>) -> MonitorRef {
     monitor_with(target, MonitorOptions::new())
 }
 
@@ -44,12 +48,12 @@ pub fn monitor(target: impl Into<Object>) -> MonitorRef {
 /// # Panics
 ///
 /// As [`monitor`].
-pub fn monitor_with(target: impl Into<Object>, options: MonitorOptions) -> MonitorRef {
+pub fn monitor_with(target: impl Into<Destination>, options: MonitorOptions) -> MonitorRef {
     let target = Guarded::new(target); // What it is converted from may be the user's.
     let owner = current();
     owner.pass();
-    let object = target.into_inner().into();
-    set(owner, pid_of(&object), object, options)
+    let object = target.into_inner().into().without_alias();
+    set(owner, object.find(), object, options)
 }
 
 /// Removes a monitor of the caller's, and returns whether it was still there to remove.
@@ -131,6 +135,34 @@ pub(crate) fn forget_request(
     let left = queue.select(since, |message| is_of_it(message).then_some(()));
     drop(queue);
     drop_caught(left);
+}
+
+/// Waits until the process of a monitor has ended, for at most `timeout`, and returns why.
+///
+/// This takes the [`Down`] of the monitor out of the mailbox, and leaves everything else. `None` if
+/// it has not come in time: the monitor stays. One with a [tag](MonitorOptions::tag) sends no
+/// `Down`, and a monitor of another process none that the caller gets.
+///
+/// ```
+/// use procession::prelude::*;
+/// use std::time::Duration;
+///
+/// let (_, monitor) = process::spawn_monitor(|| process::exit_self(ExitReason::new("done")))?;
+/// let reason = process::wait(monitor, Duration::from_secs(5));
+/// assert_eq!(reason, Some(ExitReason::new("done")));
+/// # Ok::<(), procession::process::SpawnError>(())
+/// ```
+///
+/// # Panics
+///
+/// As [`monitor`].
+///
+/// [`Down`]: crate::Down
+pub fn wait(monitor: MonitorRef, timeout: Duration) -> Option<ExitReason> {
+    let message = receive_match_timeout(timeout, |message| {
+        message.downcast_ref::<Down>().is_some_and(|down| down.monitor == monitor)
+    })?;
+    message.downcast::<Down>().ok().map(|down| down.reason)
 }
 
 /// Makes an active [`Alias`] of the caller, which lasts until [`unalias`].

@@ -1,81 +1,95 @@
 //! Sending.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::error::Error;
-use std::fmt::{self, Debug};
-use std::sync::Arc;
+use std::fmt;
+use std::hash::Hash;
 
 use crate::id::{Alias, Pid};
-use crate::message::{Message, Object, Via};
-use crate::runtime::address::{self, Destination, deliver};
-use crate::runtime::mailbox::{Orphans, Signal, Special};
-use crate::runtime::names::NameError;
+use crate::message::{Destination, Message, Name};
+use crate::runtime::mailbox::{Orphans, Signal};
 use crate::runtime::table::Process;
 use crate::user_code::drop_caught;
 
 use super::current::{ending, has_told_end};
-use super::register::whereis;
 
-/// What a message can be sent to: a [`Pid`], an [`Alias`], or the name of a process, be it one that
-/// a registrar keeps, a [`Via`].
+/// What leads to one process for good: a [`Pid`], an [`Alias`], the reference of a server that was
+/// started.
 ///
-/// Sending to a pid or an alias returns nothing, as it is no error that the process has ended.
-/// Sending to a name returns whether anybody has it.
-pub trait Address: sealed::Sealed {
-    /// What [`send`] returns.
-    type Sent<M>;
+/// So that there is no process is no error of the sender's, who may just be late.
+pub trait ToProcess: Into<Destination> {}
 
-    /// Does what [`send`] says.
-    #[doc(hidden)]
-    fn send<M: Any + Send + Debug>(self, message: M) -> Self::Sent<M>;
+impl ToProcess for Pid {}
 
-    /// What [`send`] does if the end of the caller has been told.
+impl ToProcess for Alias {}
+
+/// What the reference of a server can hold: a [`Pid`], a [`Name`] or any [`Destination`].
+pub trait Address: Clone + Eq + Hash + fmt::Debug + Into<Destination> + sealed::Sealed {
+    /// Returns the process that this leads to now.
     #[doc(hidden)]
-    fn refuse<M: Any + Send + Debug>(self, message: M) -> Self::Sent<M>;
+    fn find(&self) -> Option<Pid>;
+
+    /// Sends a message of the caller's that is dropped if nobody is there.
+    #[doc(hidden)]
+    fn post(&self, message: Message);
 }
 
-/// Everything goes through [`send`], which asks first whether the caller may go on.
 mod sealed {
     #[expect(unnameable_types, reason = "nobody else is to implement it")]
     pub trait Sealed {}
 
     impl Sealed for crate::id::Pid {}
-    impl Sealed for crate::id::Alias {}
-    impl Sealed for &str {}
-    impl Sealed for &std::sync::Arc<str> {}
-    impl Sealed for &crate::message::Via {}
+    impl Sealed for crate::message::Name {}
+    impl Sealed for crate::message::Destination {}
 }
 
-/// Error returned from sending to a name that nobody has. It gives the message back.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SendError<M> {
-    /// The name.
-    pub name: Arc<str>,
-    /// What was not sent.
-    pub message: M,
-}
+impl Address for Pid {
+    #[inline]
+    fn find(&self) -> Option<Pid> {
+        Some(*self)
+    }
 
-impl<M> Debug for SendError<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendError").field("name", &self.name).finish_non_exhaustive()
+    #[inline]
+    fn post(&self, message: Message) {
+        Destination::Pid(*self).send(message);
     }
 }
 
-impl<M> fmt::Display for SendError<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&NameError { name: Arc::clone(&self.name) }, f)
+impl Address for Name {
+    fn find(&self) -> Option<Pid> {
+        if has_told_end() { None } else { self.resolve() }
+    }
+
+    fn post(&self, message: Message) {
+        match self.send_as_caller(message) {
+            Ok(sent) => sent.unwrap_or_else(Orphans::drop_caught),
+            Err(message) => drop_caught(message),
+        }
     }
 }
 
-impl<M> Error for SendError<M> {}
+impl Address for Destination {
+    fn find(&self) -> Option<Pid> {
+        match self {
+            Destination::Pid(pid) => Some(*pid),
+            Destination::Alias(alias) => {
+                let links = Process::of(alias.owner).slot.links.lock();
+                links.has_alias(alias.id).then_some(alias.owner)
+            }
+            Destination::Name(name) => name.find(),
+        }
+    }
+
+    fn post(&self, message: Message) {
+        self.send(message);
+    }
+}
 
 /// Sends `message` to a process, and does not wait.
 ///
 /// What one process sends to another arrives in the order it was sent, whether by pid, alias or
 /// name; between messages of different senders there is no order. A process that has ended, or an
 /// alias that is not active, takes no message: it is dropped.
-///
-/// To a name this returns a `Result`; see [`Address`].
 ///
 /// OTP: [`erlang:send/2`](https://www.erlang.org/doc/apps/erts/erlang.html#send/2).
 ///
@@ -84,133 +98,119 @@ impl<M> Error for SendError<M> {}
 ///
 /// process::send(process::self_pid(), 1_u8);
 /// assert!(process::receive().is::<u8>());
-///
-/// let back = process::send("send::nobody", 2_u8).unwrap_err();
-/// assert_eq!(back.message, 2);
 /// ```
-///
-/// # Errors
-///
-/// Only for a name: [`SendError`] if nobody has it; for a [`Via`] the [`Message`], given back.
 ///
 /// # Panics
 ///
 /// In a thread of the program's own that was killed.
-pub fn send<A: Address, M: Any + Send + Debug>(to: A, message: M) -> A::Sent<M> {
-    // Not a receive point, except that a process that is to end sends no more.
-    match ending() {
-        None => to.send(message),
-        Some(process) => match process.act_with(message) {
-            Ok(message) => to.send(message),
-            Err(message) => to.refuse(message),
-        },
-    }
+pub fn send<M: Any + Send + fmt::Debug>(to: impl ToProcess, message: M) {
+    to.into().send(Message::new(message));
 }
 
-impl Address for Pid {
-    type Sent<M> = ();
-
-    fn send<M: Any + Send + Debug>(self, message: M) {
-        deliver(self, Signal::Message(Message::new(message)));
-    }
-
-    fn refuse<M: Any + Send + Debug>(self, message: M) {
-        drop_caught(message);
-    }
-}
-
-impl Address for Alias {
-    type Sent<M> = ();
-
-    fn send<M: Any + Send + Debug>(self, message: M) {
-        deliver(self.owner, Special::Aliased(self.id, Message::new(message)).into());
-    }
-
-    fn refuse<M: Any + Send + Debug>(self, message: M) {
-        drop_caught(message);
-    }
-}
-
-impl Address for &str {
-    type Sent<M> = Result<(), SendError<M>>;
-
-    fn send<M: Any + Send + Debug>(self, message: M) -> Result<(), SendError<M>> {
-        match whereis(self) {
-            Some(pid) => {
-                pid.send(message);
-                Ok(())
-            }
-            None => self.refuse(message),
+/// Sends `message` to any destination, and does not wait: as [`send`], but a name may lead nowhere.
+///
+/// OTP: [`erlang:send/2`](https://www.erlang.org/doc/apps/erts/erlang.html#send/2).
+///
+/// ```
+/// use procession::process;
+///
+/// let refused = process::send_to("send_to::nobody", 2_u8).unwrap_err();
+/// assert_eq!(refused.message, 2);
+/// assert_eq!(refused.to_string(), "no process is registered as \"send_to::nobody\"");
+/// ```
+///
+/// # Errors
+///
+/// [`SendError`], with the message, if `to` is a name and no process has it. The registrar of a
+/// name decides what it sends back.
+///
+/// # Panics
+///
+/// In a thread of the program's own that was killed.
+pub fn send_to<M: Any + Send + fmt::Debug>(
+    to: impl Into<Destination>,
+    message: M,
+) -> Result<(), SendError<M>> {
+    let name = match to.into() {
+        Destination::Name(name) => name,
+        to @ (Destination::Pid(_) | Destination::Alias(_)) => {
+            to.send(Message::new(message));
+            return Ok(());
+        }
+    };
+    match name.send_as_caller(Message::new(message)) {
+        Ok(sent) => {
+            sent.unwrap_or_else(Orphans::drop_caught);
+            Ok(())
+        }
+        Err(mut message) if message.is::<M>() || TypeId::of::<M>() == TypeId::of::<Message>() => {
+            Err(SendError { name, message: message.open() })
+        }
+        Err(message) => {
+            drop_caught(message); // A registrar has made another one of it.
+            Ok(())
         }
     }
+}
 
-    fn refuse<M: Any + Send + Debug>(self, message: M) -> Result<(), SendError<M>> {
-        Err(SendError { name: Arc::from(self), message })
+/// Error returned from sending to a name that nobody has. It gives the message back.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SendError<M> {
+    /// The name.
+    pub name: Name,
+    /// What was not sent.
+    pub message: M,
+}
+
+impl<M> fmt::Debug for SendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendError").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-impl Address for &Arc<str> {
-    type Sent<M> = Result<(), SendError<M>>;
-
-    fn send<M: Any + Send + Debug>(self, message: M) -> Result<(), SendError<M>> {
-        (**self).send(message)
-    }
-
-    fn refuse<M: Any + Send + Debug>(self, message: M) -> Result<(), SendError<M>> {
-        (**self).refuse(message)
+impl<M> fmt::Display for SendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Name::Local(name) => write!(f, "no process is registered as {name:?}"),
+            Name::Via(name) => write!(f, "no process is registered as {name}"),
+        }
     }
 }
 
-impl Address for &Via {
-    type Sent<M> = Result<(), Message>;
+impl<M> Error for SendError<M> {}
 
-    fn send<M: Any + Send + Debug>(self, message: M) -> Result<(), Message> {
-        Via::send(self, Message::new(message))
-    }
-
-    fn refuse<M: Any + Send + Debug>(self, message: M) -> Result<(), Message> {
-        Err(Message::new(message))
+impl Name {
+    /// Sends what the caller sends; if the process that has the name is just ending, returns what
+    /// is to be dropped.
+    ///
+    /// # Errors
+    ///
+    /// The message, if nobody has the name, or the end of the caller has been told.
+    fn send_as_caller(&self, message: Message) -> Result<Result<(), Orphans>, Message> {
+        match ending() {
+            None => self.send(message),
+            Some(process) => match process.act_with(message) {
+                Ok(message) if !process.has_told_end() => self.send(message),
+                Ok(message) | Err(message) => Err(message),
+            },
+        }
     }
 }
 
 impl Destination {
-    /// The process that would get a message which the caller sends now.
-    pub(crate) fn pid(&self) -> Option<Pid> {
-        if let Destination::Alias(alias) = self
-            && !Process::of(alias.owner).slot.links.lock().has_alias(alias.id)
-        {
-            return None;
-        }
-        let is_found = self.fixed_pid().is_some() || !has_told_end();
-        if is_found { self.resolve() } else { None }
-    }
-
-    /// Whether `process`, which is to end, still finds who is here: by name only before its end has
-    /// been told.
-    fn is_reached_by(&self, process: Process) -> bool {
-        self.fixed_pid().is_some() || !process.has_told_end()
-    }
-
-    /// Sends a message that is dropped if nobody is there.
+    /// Sends a message of the caller's that is dropped if nobody is there.
+    #[inline]
     pub(crate) fn send(&self, message: Message) {
-        let sent = match ending() {
-            None => self.try_send(message),
-            Some(process) => match process.act_with(message) {
-                Ok(message) if self.is_reached_by(process) => self.try_send(message),
-                Ok(message) | Err(message) => Err(Orphans::from(Signal::Message(message))),
+        let sent = match (self, ending()) {
+            (Destination::Name(name), Some(_)) => return name.post(message),
+            (_, None) => self.try_send(message),
+            (_, Some(process)) => match process.act_with(message) {
+                Ok(message) => self.try_send(message),
+                Err(message) => Err(Orphans::from(Signal::Message(message))),
             },
         };
         if let Err(orphans) = sent {
             orphans.drop_caught();
         }
-    }
-}
-
-/// The process that `object` stands for now, to the caller.
-pub(crate) fn pid_of(object: &Object) -> Option<Pid> {
-    match object {
-        Object::Pid(pid) => Some(*pid),
-        Object::Name(_) | Object::Via(_) if has_told_end() => None,
-        Object::Name(_) | Object::Via(_) => address::resolve(object),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::{MonitorRef, Pid};
-use crate::message::Object;
+use crate::message::Destination;
 use crate::runtime::exit::{Body, normal};
 use crate::runtime::limits::ThreadLimit;
 use crate::runtime::links;
@@ -71,15 +71,7 @@ impl From<ThreadError> for SpawnError {
     }
 }
 
-impl Error for SpawnError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Thread { error, .. } => Some(error),
-            Self::Name(error) => Some(error),
-            Self::Limit(_) | Self::ShuttingDown | Self::CallerEnded => None,
-        }
-    }
-}
+impl Error for SpawnError {}
 
 /// How to spawn a process.
 ///
@@ -320,7 +312,7 @@ impl Builder {
             links::link(parent.link_end(), child.link_end())
                 .map_err(|_| SpawnError::CallerEnded)?;
         }
-        let object = Object::Pid(child.pid);
+        let object = Destination::Pid(child.pid);
         Ok(monitor.map(|options| monitors::set(parent, Some(child.pid), object, options)))
     }
 }

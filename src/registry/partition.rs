@@ -13,8 +13,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 use smallvec::SmallVec;
 
-use crate::exit::CallError;
-use crate::exit::Detail;
+use crate::exit::{CallError, Detail};
 use crate::gen_server::{
     CallResult, Caller, CastResult, GenServer, HandleCall, HandleCast, InitResult, ServerRef,
     noreply, ready,
@@ -273,7 +272,8 @@ impl<K: Key, V: Value> Shared<K, V> {
 
     fn tell<M: fmt::Debug + Send + 'static>(&self, message: impl Fn() -> M) {
         for listener in &self.listeners {
-            _ = process::send(listener, message()); // The listener may not run now.
+            // The listener may not run now.
+            _ = process::send_to(Arc::clone(listener), message());
         }
     }
 
@@ -414,7 +414,11 @@ struct Lock<K>(LockKey<K>);
 impl<K: Key, V: Value> HandleCall<Lock<K>> for PartitionServer<K, V> {
     type Reply = ();
 
-    fn handle_call(&mut self, Lock(key): Lock<K>, caller: &Caller<()>) -> CallResult<Self, ()> {
+    fn handle_call(
+        &mut self,
+        Lock(key): Lock<K>,
+        caller: &Caller<()>,
+    ) -> CallResult<Self, Lock<K>> {
         let pid = caller.pid();
         let client = Client { pid, monitor: process::monitor(pid), reply_to: caller.defer() };
         let outcome = self.locks.lock(key, client);

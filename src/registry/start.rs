@@ -14,13 +14,13 @@ use crate::supervisor::serve::SupervisorPlan;
 use crate::supervisor::{Child, ChildSpec, ChildType, Strategy, Supervisor, SupervisorRef};
 
 use super::partition::{PartitionServer, Shared};
-use super::{Key, Keys, Registry, Value};
+use super::{Key, Keys, RegistryRef, Value};
 
 /// Describes a registry to be started.
 #[derive(Clone)]
 #[must_use = "a registry does nothing until it is started"]
-pub struct Start<K, V> {
-    registry: Registry<K, V>,
+pub struct Registry<K, V = ()> {
+    registry: RegistryRef<K, V>,
     keys: Keys,
     partitions: usize,
     intensity: (usize, Duration),
@@ -28,9 +28,9 @@ pub struct Start<K, V> {
     meta: HashMap<String, Detail>,
 }
 
-impl<K, V> fmt::Debug for Start<K, V> {
+impl<K, V> fmt::Debug for Registry<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Start")
+        f.debug_struct("Registry")
             .field("registry", &self.registry)
             .field("keys", &self.keys)
             .field("partitions", &self.partitions)
@@ -38,11 +38,21 @@ impl<K, V> fmt::Debug for Start<K, V> {
     }
 }
 
-impl<K: Key, V: Value> Start<K, V> {
-    pub(super) fn new(registry: Registry<K, V>, keys: Keys) -> Start<K, V> {
+impl<K: Key, V: Value> Registry<K, V> {
+    /// Describes a registry to be started in which each key has one entry.
+    pub fn unique(name: impl Into<Arc<str>>) -> Registry<K, V> {
+        Registry::new(RegistryRef::named(name), Keys::Unique)
+    }
+
+    /// Describes a registry to be started in which each key has any number of entries.
+    pub fn duplicate(name: impl Into<Arc<str>>) -> Registry<K, V> {
+        Registry::new(RegistryRef::named(name), Keys::Duplicate)
+    }
+
+    fn new(registry: RegistryRef<K, V>, keys: Keys) -> Registry<K, V> {
         let intensity = (3, Duration::from_secs(5));
         let (listeners, meta) = (Vec::new(), HashMap::new());
-        Start { registry, keys, partitions: 1, intensity, listeners, meta }
+        Registry { registry, keys, partitions: 1, intensity, listeners, meta }
     }
 
     /// Sets the number of partitions: that many processes can register at the same time without
@@ -51,7 +61,7 @@ impl<K: Key, V: Value> Start<K, V> {
     /// # Panics
     ///
     /// Panics if it is zero.
-    pub fn partitions(mut self, partitions: usize) -> Start<K, V> {
+    pub fn partitions(mut self, partitions: usize) -> Registry<K, V> {
         assert!(partitions > 0, "a registry has at least one partition");
         self.partitions = partitions;
         self
@@ -59,7 +69,7 @@ impl<K: Key, V: Value> Start<K, V> {
 
     /// Allows at most `restarts` restarts of partitions in any `period`. When one more is due, the
     /// registry ends. Default: 3 in 5 s.
-    pub fn intensity(mut self, restarts: usize, period: Duration) -> Start<K, V> {
+    pub fn intensity(mut self, restarts: usize, period: Duration) -> Registry<K, V> {
         self.intensity = (restarts, period);
         self
     }
@@ -73,13 +83,13 @@ impl<K: Key, V: Value> Start<K, V> {
     /// always those about two processes that have the same key one after the other: the pid says
     /// whose entry it was. A process that is killed while it registers may send no `Registered`;
     /// the `Unregistered` is sent all the same. When the registry is stopped, no messages are sent.
-    pub fn listener(mut self, name: impl Into<Arc<str>>) -> Start<K, V> {
+    pub fn listener(mut self, name: impl Into<Arc<str>>) -> Registry<K, V> {
         self.listeners.push(name.into());
         self
     }
 
-    /// Stores metadata with the registry from the start: see [`Registry::meta`].
-    pub fn meta<T>(mut self, name: impl Into<String>, meta: T) -> Start<K, V>
+    /// Stores metadata with the registry from the start: see [`RegistryRef::meta`].
+    pub fn meta<T>(mut self, name: impl Into<String>, meta: T) -> Registry<K, V>
     where
         T: fmt::Debug + PartialEq + Send + Sync + 'static,
     {
@@ -89,12 +99,12 @@ impl<K: Key, V: Value> Start<K, V> {
 
     /// Starts the registry, linked to the caller.
     ///
-    /// Elixir: [`Registry.start_link/1`](https://hexdocs.pm/elixir/Registry.html#start_link/1).
+    /// Elixir: [`RegistryRef.start_link/1`](https://hexdocs.pm/elixir/RegistryRef.html#start_link/1).
     ///
     /// # Errors
     ///
     /// As [`Supervisor::start_link`]; [`StartError::AlreadyStarted`] if the name is taken.
-    pub fn start_link(self) -> Result<Registry<K, V>, StartError> {
+    pub fn start_link(self) -> Result<RegistryRef<K, V>, StartError> {
         let registry = self.registry.clone();
         self.start_supervisor().map(|_| registry)
     }
@@ -109,12 +119,12 @@ impl<K: Key, V: Value> Start<K, V> {
     fn start_supervisor(self) -> Result<SupervisorRef, StartError> {
         let options = StartOptions::new().name(&*self.registry.name);
         let init = || Ok(Some(SupervisorPlan::Ordered(self.supervisor())));
-        SupervisorRef::start(type_name::<Registry<K, V>>(), init, options)
+        SupervisorRef::start(type_name::<RegistryRef<K, V>>(), init, options)
     }
 
     /// Publishes the registry, and returns the supervisor that the calling process becomes.
     fn supervisor(self) -> Supervisor {
-        let Start { registry, keys, partitions, intensity, listeners, meta } = self;
+        let Registry { registry, keys, partitions, intensity, listeners, meta } = self;
         let shared =
             Arc::new(Shared::<K, V>::new(registry.name, keys, partitions, listeners, meta));
         directory::publish_for_life(Arc::clone(&shared.name), Arc::clone(&shared));

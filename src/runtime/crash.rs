@@ -5,14 +5,12 @@ use std::sync::atomic::Ordering;
 
 use crate::exit::ExitReason;
 use crate::id::Pid;
-use crate::message::Object;
+use crate::message::Destination;
 use crate::report::{CrashReport, Kind, Neighbour, Report, is_wanted, submit};
 use crate::user_code::{log_caught, printed, printed_up_to};
 
-use super::dictionary;
-use super::names;
-use super::snapshot;
 use super::table::Process;
+use super::{dictionary, names, snapshot};
 
 /// How many messages of the mailbox a report shows.
 const MESSAGES: usize = 10;
@@ -70,8 +68,8 @@ fn messages(process: Process) -> Vec<String> {
     queue.messages().take(MESSAGES).map(|message| printed_up_to(SHOWN, message)).collect()
 }
 
-fn name_or_pid(pid: Pid) -> Object {
-    names::name_of(pid).map_or(Object::Pid(pid), Object::Name)
+fn name_or_pid(pid: Pid) -> Destination {
+    names::name_of(pid).map_or(Destination::Pid(pid), Destination::from)
 }
 
 /// The processes that will die of the end of `pid`: those that its exit signal ends, and those that

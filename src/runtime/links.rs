@@ -19,7 +19,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::exit::ExitReason;
 use crate::id::{LinkId, Pid};
-use crate::message::{Down, Message, Object};
+use crate::message::{Destination, Down, Message};
 
 use super::mailbox::{ExitCause, ExitSignal, Orphans};
 
@@ -27,6 +27,7 @@ use super::mailbox::{ExitCause, ExitSignal, Orphans};
 /// [`MonitorOptions::alias`](super::monitors::MonitorOptions::alias) and
 /// [`alias_with`](crate::process::alias_with).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AliasMode {
     /// Only by [`unalias`](crate::process::unalias).
     ExplicitUnalias,
@@ -44,7 +45,7 @@ pub(crate) type MakeDown = Box<dyn FnOnce(Down) -> Message + Send>;
 pub(crate) struct Monitor {
     /// `None` if nobody was there to monitor; then the DOWN is already in the mailbox.
     pub(crate) target: Option<Pid>,
-    pub(crate) object: Object,
+    pub(crate) object: Destination,
     /// `None` for a plain [`Down`].
     pub(crate) tag: Option<MakeDown>,
 }
@@ -59,7 +60,7 @@ impl fmt::Debug for Monitor {
 #[derive(Debug)]
 pub(crate) struct Watcher {
     pub(crate) pid: Pid,
-    pub(crate) object: Object,
+    pub(crate) object: Destination,
 }
 
 /// The links, monitors and aliases of one process.

@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 
 use crate::exit::ExitReason;
 use crate::id::{MonitorRef, Pid};
-use crate::message::{Down, Message, Object, TaggedDown};
+use crate::message::{Destination, Down, Message, TaggedDown};
 use crate::user_code::{Guarded, drop_caught};
 
 use super::address::deliver;
@@ -73,7 +73,7 @@ impl fmt::Debug for MonitorOptions {
 pub(crate) fn set(
     owner: Process,
     target: Option<Pid>,
-    object: Object,
+    object: Destination,
     options: MonitorOptions,
 ) -> MonitorRef {
     find_and_set(owner, target, object, options).0
@@ -83,7 +83,7 @@ pub(crate) fn set(
 pub(crate) fn find_and_set(
     owner: Process,
     target: Option<Pid>,
-    object: Object,
+    object: Destination,
     options: MonitorOptions,
 ) -> (MonitorRef, bool) {
     let monitor = MonitorRef::new(owner.pid);

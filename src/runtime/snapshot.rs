@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::id::Pid;
-use crate::message::Object;
+use crate::message::Destination;
 
 use super::names;
 use super::slot::Slot;
@@ -43,7 +43,7 @@ pub struct Info {
     /// The processes it is linked to, in order.
     pub links: Vec<Pid>,
     /// What it monitors, a process for each monitor.
-    pub monitors: Vec<Object>,
+    pub monitors: Vec<Destination>,
     /// Who monitors it, a process for each monitor.
     pub monitored_by: Vec<Pid>,
     /// How many messages wait in its mailbox, sorted or in transit.

@@ -9,18 +9,18 @@ use std::time::Instant;
 use crossbeam_utils::sync::Parker;
 
 use crate::id::TimerRef;
-use crate::message::{Message, Object};
+use crate::message::{Destination, Message, Name};
 use crate::user_code::{catch, drop_caught, log_caught, or_abort, report_caught};
 
-use super::address::{Destination, resolve};
 use super::detached::{run_detached, spawn_detached};
 use super::exit::{abandon_killed, abandon_orphan, signal_exit_late};
 use super::limits;
 use super::mailbox::Orphans;
 use super::table::Process;
 use super::threads::ThreadError;
-use super::timers::{Action, Locked, SERVICE, Tick, TimerThread, Wake};
-use super::timers::{cancel, discard, wake_thread_for};
+use super::timers::{
+    Action, Locked, SERVICE, Tick, TimerThread, Wake, cancel, discard, wake_thread_for,
+};
 
 /// The stack of the thread, on which no process runs.
 const STACK_SIZE: usize = 256 * 1024;
@@ -116,7 +116,7 @@ fn arm_again(timer: TimerRef, due: Instant) {
 /// Sends a message, and returns what is to be dropped. A registrar, which is code of the program's,
 /// does that in a process of its own.
 fn send(to: &Destination, message: Message) -> Option<Orphans> {
-    let Destination::Via(via) = to else { return to.try_send(message).err() };
+    let Destination::Name(Name::Via(via)) = to else { return to.try_send(message).err() };
     let via = via.clone();
     apply(Box::new(move || drop(via.send(message))));
     None
@@ -125,13 +125,15 @@ fn send(to: &Destination, message: Message) -> Option<Orphans> {
 fn act_once(action: Action) {
     match action {
         Action::Send { to, message } => drop_detached(send(&to, message)),
-        Action::Exit { to: Object::Via(via), from, reason } => apply(Box::new(move || {
-            if let Some(pid) = via.pid() {
-                signal_exit_late(from, pid, reason);
-            }
-        })),
+        Action::Exit { to: Destination::Name(Name::Via(via)), from, reason } => {
+            apply(Box::new(move || {
+                if let Some(pid) = via.whereis() {
+                    signal_exit_late(from, pid, reason);
+                }
+            }))
+        }
         Action::Exit { to, from, reason } => {
-            if let Some(pid) = resolve(&to) {
+            if let Some(pid) = to.resolve() {
                 // If it is killed, this may run its exit; if it is gone, the reason is dropped.
                 run_detached(move || signal_exit_late(from, pid, reason));
             }

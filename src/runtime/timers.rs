@@ -14,10 +14,9 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::exit::ExitReason;
 use crate::id::{Pid, TimerRef, unique};
-use crate::message::{Message, Object};
+use crate::message::{Destination, Message};
 use crate::user_code::drop_caught;
 
-use super::address::Destination;
 use super::children::Orphan;
 use super::table::Process;
 use super::timer_queue::TimerQueue;
@@ -29,7 +28,7 @@ pub(crate) enum Action {
         message: Message,
     },
     Exit {
-        to: Object,
+        to: Destination,
         from: Pid,
         reason: ExitReason,
     },

@@ -23,7 +23,7 @@ impl ChildState {
     }
 }
 
-/// A child, as [`which_children`](super::SupervisorOf::which_children) returns it.
+/// A child, as [`which_children`](super::AnySupervisorRef::which_children) returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChildInfo {
@@ -44,7 +44,7 @@ impl ChildInfo {
     }
 }
 
-/// The numbers of children, as [`count_children`](super::SupervisorOf::count_children) returns
+/// The numbers of children, as [`count_children`](super::AnySupervisorRef::count_children) returns
 /// them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -30,6 +30,7 @@ pub enum Restart {
 
 /// Says how a supervisor stops a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Shutdown {
     /// The child is killed at once.
     BrutalKill,
@@ -66,7 +67,7 @@ impl Child for Pid {
 
 impl<S: GenServer> Child for ServerRef<S> {
     fn child_pid(&self) -> Pid {
-        self.pid().expect("a server that was just started is known by its pid")
+        self.pid()
     }
 }
 

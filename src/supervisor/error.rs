@@ -52,22 +52,7 @@ impl fmt::Display for SupervisorError {
     }
 }
 
-impl Error for SupervisorError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Spec(error) => Some(error),
-            Self::Call(error) => Some(error),
-            Self::AlreadyStarted(_)
-            | Self::AlreadyPresent
-            | Self::Failed(_)
-            | Self::Ignored
-            | Self::MaxChildren
-            | Self::NotFound
-            | Self::Running
-            | Self::Restarting => None,
-        }
-    }
-}
+impl Error for SupervisorError {}
 
 impl From<CallError> for SupervisorError {
     fn from(error: CallError) -> SupervisorError {

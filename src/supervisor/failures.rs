@@ -3,21 +3,20 @@
 use crate::exit::ExitReason;
 use crate::gen_server::StartError;
 use crate::id::Pid;
-use crate::message::{Message, Object};
+use crate::message::{Destination, Message};
 use crate::process;
 use crate::report::{
     Child, Context, Kind, ProgressReport, Report, SupervisorReport, is_wanted, log_caught, submit,
 };
 use crate::runtime::names::name_of;
-use crate::user_code::drop_caught;
-use crate::user_code::printed;
+use crate::user_code::{drop_caught, printed};
 
 use super::{Policy, SupervisorError};
 
 /// Returns the calling supervisor, as reports show it.
-pub(super) fn me() -> Object {
+pub(super) fn me() -> Destination {
     let pid = process::self_pid();
-    name_of(pid).map_or(Object::Pid(pid), Object::Name)
+    name_of(pid).map_or(Destination::Pid(pid), Destination::from)
 }
 
 fn describe(policy: &Policy, pid: Option<Pid>) -> Child {

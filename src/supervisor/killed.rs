@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use parking_lot::Mutex;
 
 use crate::id::Pid;
-use crate::message::Object;
+use crate::message::Destination;
 use crate::process;
 
 use super::failures::me;
@@ -17,7 +17,7 @@ static TOLD: Mutex<BTreeMap<Pid, Pid>> = Mutex::new(BTreeMap::new());
 #[derive(Debug)]
 pub(crate) struct KilledChild {
     /// By its name if it has one.
-    pub(crate) supervisor: Object,
+    pub(crate) supervisor: Destination,
     pub(crate) id: String,
 }
 

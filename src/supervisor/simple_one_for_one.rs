@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use crate::gen_server::{StartError, StartOptions};
 use crate::id::Pid;
+use crate::process::Address;
 
 use super::dynamic::{DynamicOptions, SupervisorKind, Template};
 use super::intensity::Intensity;
 use super::serve::{GetTemplate, StartChildWith, SupervisorPlan, TerminatePid};
 use super::{
-    AutoShutdown, Child, ChildSpec, ChildType, Policy, Spec, Supervisor, SupervisorError,
-    SupervisorOf,
+    AnySupervisorRef, AutoShutdown, Child, ChildSpec, ChildType, Policy, Spec, Supervisor,
+    SupervisorError,
 };
 
 /// Describes a supervisor whose children are all made by one template, each with its own arguments
@@ -40,7 +41,7 @@ use super::{
 /// # }
 /// # impl HandleCall<()> for Session {
 /// #     type Reply = u32;
-/// #     fn handle_call(&mut self, (): (), _: &Caller<u32>) -> CallResult<Self, u32> {
+/// #     fn handle_call(&mut self, (): (), _: &Caller<u32>) -> CallResult<Self, ()> {
 /// #         reply(self.0)
 /// #     }
 /// # }
@@ -50,7 +51,7 @@ use super::{
 /// let (seven, eight) = (sessions.start_child(7)?, sessions.start_child(8)?);
 /// assert_eq!(seven.call(())? + eight.call(())?, 15);
 ///
-/// sessions.terminate_child(seven.pid().unwrap())?;
+/// sessions.terminate_child(seven)?;
 /// assert_eq!(sessions.count_children()?.active, 1);
 /// sessions.stop()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -79,14 +80,14 @@ impl<C, A> fmt::Debug for SimpleOneForOne<C, A> {
     }
 }
 
-/// Refers, by pid or name, to a supervisor whose children are made by one template.
-pub type SimpleRef<C, A> = SupervisorOf<SimpleOneForOne<C, A>>;
+/// A reference to a supervisor whose children are made by one template.
+pub type SimpleOneForOneRef<C, A, T = Pid> = AnySupervisorRef<SimpleOneForOne<C, A>, T>;
 
 impl Supervisor {
     /// Creates a supervisor whose children are all made by `template`.
     ///
     /// The start function of the template captures what all children have in common; the arguments
-    /// of each are given to [`start_child`](SupervisorOf::start_child).
+    /// of each are given to [`start_child`](AnySupervisorRef::start_child).
     pub fn simple_one_for_one<C, A>(template: ChildSpec<C, A>) -> SimpleOneForOne<C, A>
     where
         C: Child,
@@ -119,7 +120,7 @@ impl<C: Child, A: Clone + Send + Sync + 'static> SimpleOneForOne<C, A> {
     /// [`StartError::Failed`] with a [`SpecError`](super::SpecError) if the period of the intensity
     /// is zero, or if the children are significant but permanent or without an
     /// [auto-shutdown](Self::auto_shutdown). Otherwise as for any server.
-    pub fn start_link(self) -> Result<SimpleRef<C, A>, StartError> {
+    pub fn start_link(self) -> Result<SimpleOneForOneRef<C, A>, StartError> {
         self.start_link_with(StartOptions::new())
     }
 
@@ -129,14 +130,17 @@ impl<C: Child, A: Clone + Send + Sync + 'static> SimpleOneForOne<C, A> {
     /// # Errors
     ///
     /// As [`start_link`](Self::start_link).
-    pub fn start_link_with(self, options: StartOptions) -> Result<SimpleRef<C, A>, StartError> {
+    pub fn start_link_with(
+        self,
+        options: StartOptions,
+    ) -> Result<SimpleOneForOneRef<C, A>, StartError> {
         let children = DynamicOptions {
             intensity: self.intensity,
             max_children: usize::MAX,
             auto_shutdown: self.auto_shutdown,
             template: Some(self.template.into()),
         };
-        SupervisorOf::start(
+        AnySupervisorRef::start(
             type_name::<Self>(),
             || Ok(Some(SupervisorPlan::Dynamic(children))),
             options,
@@ -145,13 +149,13 @@ impl<C: Child, A: Clone + Send + Sync + 'static> SimpleOneForOne<C, A> {
 
     /// Returns a child spec by which another supervisor starts this one. It sets no limit on the
     /// time that this supervisor takes to shut down.
-    pub fn child_spec(self, id: impl Into<String>) -> ChildSpec<SimpleRef<C, A>> {
+    pub fn child_spec(self, id: impl Into<String>) -> ChildSpec<SimpleOneForOneRef<C, A>> {
         ChildSpec::new(id, move || self.clone().start_link()).child_type(ChildType::Supervisor)
     }
 
     /// Returns a [`child_spec`](Self::child_spec) by which this supervisor is registered as `name`,
     /// which is also its id.
-    pub fn named_child_spec(self, name: impl Into<String>) -> ChildSpec<SimpleRef<C, A>> {
+    pub fn named_child_spec(self, name: impl Into<String>) -> ChildSpec<SimpleOneForOneRef<C, A>> {
         ChildSpec::named(name, move |options| self.clone().start_link_with(options))
             .child_type(ChildType::Supervisor)
     }
@@ -176,7 +180,7 @@ impl<C: Child, A: Clone + Send + Sync + 'static> From<ChildSpec<C, A>> for Templ
 }
 
 /// Requests that only a supervisor of this kind answers.
-impl<C: Child, A: Clone + Send + Sync + 'static> SupervisorOf<SimpleOneForOne<C, A>> {
+impl<C: Child, A: Clone + Send + Sync + 'static, T: Address> SimpleOneForOneRef<C, A, T> {
     /// Starts a child with `args`.
     ///
     /// OTP: [`supervisor:start_child/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#start_child/2).
@@ -200,9 +204,9 @@ impl<C: Child, A: Clone + Send + Sync + 'static> SupervisorOf<SimpleOneForOne<C,
     ///
     /// # Errors
     ///
-    /// [`SupervisorError::NotFound`] if `pid` is alive and not a child; [`SupervisorError::Call`].
-    pub fn terminate_child(&self, pid: Pid) -> Result<(), SupervisorError> {
-        self.ask(TerminatePid(pid))?
+    /// [`SupervisorError::NotFound`] if `child` is alive and no child; [`SupervisorError::Call`].
+    pub fn terminate_child(&self, child: impl Into<Pid>) -> Result<(), SupervisorError> {
+        self.ask(TerminatePid(child.into()))?
     }
 
     /// Returns the policy of the template, if `pid` is a child, or any process that has ended.

@@ -3,14 +3,15 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exit::ExitReason;
-use crate::gen_server::{GenServer, HandleCall, ServerRef, StartError, StartOptions, StopError};
+use crate::gen_server::{
+    GenServer, HandleCall, ServerRef, StartError, StartOptions, StopError, reference_traits,
+};
 use crate::id::Pid;
-use crate::message::Object;
-use crate::process::Destination;
+use crate::message::{Destination, Name};
+use crate::process::{Address, ToProcess};
 
 use super::serve::{
     CallbackModule, CountChildren, DeleteChild, GetChildSpec, RestartChild, StartChild,
@@ -18,106 +19,72 @@ use super::serve::{
 };
 use super::{Child, ChildInfo, ChildSpec, Counts, Policy, Supervisor, SupervisorError};
 
-/// Refers, by pid or name, to a supervisor whose children have ids and an order.
-pub type SupervisorRef = SupervisorOf<Supervisor>;
+/// A reference to a supervisor whose children have ids and an order.
+pub type SupervisorRef<T = Pid> = AnySupervisorRef<Supervisor, T>;
 
-/// Refers to a supervisor, by pid or name.
+/// A reference to a supervisor: to its process, or to whichever process has its name at each use,
+/// as a [`ServerRef`] is.
 ///
 /// `K` is its kind: the type from which it was started, a [`Supervisor`], a
 /// [`SimpleOneForOne`](super::SimpleOneForOne) or a
 /// [`DynamicSupervisor`](crate::dynamic_supervisor::DynamicSupervisor).
-pub struct SupervisorOf<K> {
-    server: ServerRef<Supervising>,
-    kind: PhantomData<fn() -> K>,
+pub struct AnySupervisorRef<K, T = Pid> {
+    server: ServerRef<Supervising, T>,
+    marker: PhantomData<fn() -> K>,
 }
 
-impl<K> Clone for SupervisorOf<K> {
-    fn clone(&self) -> SupervisorOf<K> {
-        SupervisorOf::new(self.server.clone())
-    }
-}
+reference_traits!(AnySupervisorRef, server);
 
-impl<K> PartialEq for SupervisorOf<K> {
-    fn eq(&self, other: &SupervisorOf<K>) -> bool {
-        self.server == other.server
-    }
-}
-
-impl<K> Eq for SupervisorOf<K> {}
-
-impl<K> Hash for SupervisorOf<K> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.server.hash(state);
-    }
-}
-
-impl<K> fmt::Debug for SupervisorOf<K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SupervisorRef").field(self.server.destination()).finish()
-    }
-}
-
-impl<K: 'static> Child for SupervisorOf<K> {
+impl<K: 'static> Child for AnySupervisorRef<K> {
     fn child_pid(&self) -> Pid {
-        self.server.child_pid()
+        self.pid()
     }
 }
 
-impl<K> From<SupervisorOf<K>> for Destination {
-    fn from(supervisor: SupervisorOf<K>) -> Destination {
-        supervisor.server.into()
-    }
-}
-
-impl<K> From<&SupervisorOf<K>> for Destination {
-    fn from(supervisor: &SupervisorOf<K>) -> Destination {
-        (&supervisor.server).into()
-    }
-}
-
-impl<K> From<&SupervisorOf<K>> for Object {
-    fn from(supervisor: &SupervisorOf<K>) -> Object {
-        (&supervisor.server).into()
-    }
-}
-
-/// Requests that supervisors of every kind answer. They have no timeout, as a child may be slow to
-/// start or to exit.
-impl<K> SupervisorOf<K> {
-    fn new(server: ServerRef<Supervising>) -> SupervisorOf<K> {
-        SupervisorOf { server, kind: PhantomData }
-    }
-
+/// Makes references.
+impl<K> AnySupervisorRef<K> {
     /// Starts a supervisor as `init` describes it. `module` is the name of the type that has
     /// `init`.
     pub(crate) fn start(
         module: &'static str,
         init: impl FnOnce() -> Result<Option<SupervisorPlan>, ExitReason> + Send + 'static,
         options: StartOptions,
-    ) -> Result<SupervisorOf<K>, StartError> {
+    ) -> Result<AnySupervisorRef<K>, StartError> {
         let start = SupervisorArgs { module, init: Box::new(init) };
-        Supervising::start_link_with(start, options).map(SupervisorOf::new)
+        Supervising::start_link_with(start, options).map(AnySupervisorRef::new)
     }
 
-    /// Returns a reference to the supervisor with the process `pid`.
-    pub fn from_pid(pid: Pid) -> SupervisorOf<K> {
-        SupervisorOf::new(ServerRef::from_pid(pid))
+    /// Returns a reference to the supervisor whose process is `pid`.
+    pub fn from_pid(pid: Pid) -> AnySupervisorRef<K> {
+        AnySupervisorRef::new(ServerRef::from_pid(pid))
     }
 
-    /// Returns a reference to the supervisor that is registered as `name`, looked up at each use.
-    pub fn named(name: impl Into<Arc<str>>) -> SupervisorOf<K> {
-        SupervisorOf::new(ServerRef::named(name))
+    /// Returns a reference to the supervisor that is registered as `name` at the time of each use.
+    pub fn named(name: impl Into<Name>) -> AnySupervisorRef<K, Name> {
+        AnySupervisorRef::new(ServerRef::named(name))
     }
 
-    /// Returns a reference to the supervisor at an address of any kind: a name in a
-    /// [registrar](crate::Registrar), for instance, looked up at each use.
-    pub fn at(address: impl Into<Destination>) -> SupervisorOf<K> {
-        SupervisorOf::new(ServerRef::at(address))
+    /// Returns a reference to the supervisor at any destination.
+    pub fn at(destination: impl Into<Destination>) -> AnySupervisorRef<K, Destination> {
+        AnySupervisorRef::new(ServerRef::at(destination))
     }
 
-    /// Returns the pid: the one that was given, or that of the process that has the name now.
-    pub fn pid(&self) -> Option<Pid> {
+    /// Returns the process.
+    pub fn pid(&self) -> Pid {
         self.server.pid()
+    }
+}
+
+/// Requests that supervisors of every kind answer. They have no timeout, as a child may be slow to
+/// start or to exit.
+impl<K, T: Address> AnySupervisorRef<K, T> {
+    fn new(server: ServerRef<Supervising, T>) -> AnySupervisorRef<K, T> {
+        AnySupervisorRef { server, marker: PhantomData }
+    }
+
+    /// Returns the process that this leads to now: as it was given, or the one that has the name.
+    pub fn whereis(&self) -> Option<Pid> {
+        self.server.whereis()
     }
 
     /// Returns all children. If they have an order, the child that was added last comes first.
@@ -234,8 +201,8 @@ impl<K> SupervisorOf<K> {
     }
 }
 
-/// Requests that only a supervisor whose children have ids and an order answers.
-impl SupervisorOf<Supervisor> {
+/// What only a supervisor can be asked whose children have an order.
+impl<T: Address> SupervisorRef<T> {
     /// Adds a child after the others, and starts it.
     ///
     /// ```

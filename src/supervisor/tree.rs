@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use crate::exit::CallError;
 use crate::id::Pid;
+use crate::message::Destination;
 use crate::process;
-use crate::process::Destination;
+use crate::process::Address;
 
 use super::{ChildInfo, ChildState, ChildType, SupervisorError, SupervisorRef};
 
@@ -72,7 +73,7 @@ pub struct Tree {
 ///
 /// [`SupervisorError::Call`] if there is no such supervisor, or it does not answer.
 pub fn tree(supervisor: impl Into<Destination>) -> Result<Tree, SupervisorError> {
-    let Some(pid) = supervisor.into().pid() else {
+    let Some(pid) = supervisor.into().find() else {
         return Err(CallError::NoProc.into());
     };
     let mut tree = Tree {

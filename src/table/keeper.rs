@@ -7,15 +7,14 @@ use std::collections::HashSet;
 
 use crate::gen_server::{CastResult, GenServer, InitResult, noreply, ready};
 use crate::id::Pid;
-use crate::message::{Down, Message, Object};
+use crate::message::{Destination, Down, Message};
 use crate::process;
 use crate::runtime::address::deliver;
 use crate::runtime::mailbox::Signal;
 use crate::service;
 use crate::user_code::drop_caught;
 
-use super::TableError;
-use super::registry;
+use super::{TableError, registry};
 
 /// Its registered name.
 const NAME: &str = "table_keeper";
@@ -59,7 +58,7 @@ impl GenServer for TableKeeper {
             Err(message) => message,
         };
         match message.downcast::<Down>() {
-            Ok(Down { object: Object::Pid(owner), .. }) => {
+            Ok(Down { object: Destination::Pid(owner), .. }) => {
                 self.watched.remove(&owner);
                 let tables = registry::owned_by(owner);
                 registry::clean_up(tables.iter().filter_map(|table| table.settle()));

@@ -255,7 +255,7 @@ fn may_wait_for_others() {
     impl HandleCall<()> for Counter {
         type Reply = u32;
 
-        fn handle_call(&mut self, (): (), _: &Caller<u32>) -> CallResult<Self, u32> {
+        fn handle_call(&mut self, (): (), _: &Caller<u32>) -> CallResult<Self, ()> {
             self.0 += 1;
             reply(self.0)
         }
@@ -263,7 +263,7 @@ fn may_wait_for_others() {
 
     let counter = Counter::start(()).unwrap();
     let pid = to_crash();
-    let asked = counter.clone();
+    let asked = counter;
     let handler = report::add_handler(move |report| {
         if matches!(report, Report::Crash(crash) if crash.pid == pid) {
             asked.call_timeout((), test_timeout()).unwrap();

@@ -25,7 +25,7 @@ fn says_what_is_known_of_the_server() {
     let name = "gen_server_reports::known";
     let options = StartOptions::new().name(name);
     let server = Server::start_link_with(Server::default(), options).unwrap();
-    let pid = server.pid().unwrap();
+    let pid = server.pid();
     server.cast(Stop);
     assert_eq!(expect_exit(pid), reason());
 
@@ -39,9 +39,8 @@ fn says_what_is_known_of_the_server() {
 // OTP: gen_server_SUITE:crash
 #[test]
 fn of_a_panic_is_followed_by_the_crash_report() {
-    let (server, pid) = start(Server::default());
+    let (_server, pid) = start(Server::default());
     process::send(pid, Panic);
-    drop(server);
     assert_eq!(expect_exit(pid).as_panic().unwrap().message, "in a callback");
 
     let crash = format!("ERROR procession::crash crash report of process {pid}\n");
@@ -87,7 +86,6 @@ fn check_what_comes_of(fails: impl FnOnce(&ServerRef<Server>)) {
     wait_until_busy(pid);
     fails(&server);
     for _ in 0..2 {
-        let server = server.clone();
         process::spawn(move || process::send(me, server.call_timeout(Nothing, test_timeout())))
             .unwrap();
     }
@@ -236,10 +234,8 @@ fn names_the_client_of_a_call_only() {
         assert_has_line(&report(pid), &format!("client: {me}"));
 
         // A call that was handled long ago is nobody's fault.
-        let sends: [fn(&ServerRef<Server>, Deed); 2] = [
-            |server, deed| server.cast(deed),
-            |server, deed| process::send(server.pid().unwrap(), deed),
-        ];
+        let sends: [fn(&ServerRef<Server>, Deed); 2] =
+            [|server, deed| server.cast(deed), |server, deed| process::send(server.pid(), deed)];
         for send in sends {
             let (server, pid) = start(Server::default());
             assert_eq!(server.call_timeout(Nothing, test_timeout()), Ok("done"));
@@ -280,7 +276,7 @@ fn of_a_server_whose_parent_has_ended_blames_no_client_and_no_earlier_message() 
     let parent = process::spawn(move || {
         let options = StartOptions::new().spawn_options(Builder::new().trap_exit(true));
         let server = Server::start_link_with(Server::default(), options).unwrap();
-        process::send(me, server.pid().unwrap());
+        process::send(me, server.pid());
         idle_body();
     })
     .unwrap();

@@ -4,8 +4,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use procession::prelude::*;
-use procession::process::{AliasMode, Builder, Destination, MonitorOptions};
-use procession::{Object, timer};
+use procession::process::{AliasMode, Builder, MonitorOptions};
+use procession::{Destination, timer};
 
 use crate::support::drops::message_on_drop;
 use crate::support::processes::{FOREVER, idle, idle_body, in_process, reason};
@@ -82,7 +82,7 @@ mod alias {
                 for n in (0..3_000).step_by(3) {
                     process::send(alias, n);
                     process::send(me, n + 1);
-                    process::send(NAME, n + 2).unwrap();
+                    process::send_to(NAME, n + 2).unwrap();
                 }
             })
             .unwrap();
@@ -243,7 +243,7 @@ mod monitor_with_explicit_unalias {
             let gone = idle();
             exit_and_wait(gone, reason());
             let nobody = "aliases::noproc";
-            for target in [Object::from(gone), Object::from(nobody)] {
+            for target in [Destination::from(gone), Destination::from(nobody)] {
                 let options = MonitorOptions::new().alias(AliasMode::ExplicitUnalias);
                 let monitor = process::monitor_with(target, options);
                 assert_eq!(down_reason(monitor), ExitReason::NoProc);
@@ -530,7 +530,7 @@ mod a_server_by_an_alias {
     use super::*;
 
     /// A server, an alias of it, and the server by that.
-    fn by_alias(mode: AliasMode) -> (ServerRef<Scripted>, Alias, ServerRef<Scripted>) {
+    fn by_alias(mode: AliasMode) -> (ServerRef<Scripted>, Alias, ServerRef<Scripted, Destination>) {
         let server = scripted();
         let alias = server.call_with(move |_, _| reply(process::alias_with(mode))).unwrap();
         (server, alias, ServerRef::at(alias))
@@ -542,7 +542,7 @@ mod a_server_by_an_alias {
             let (server, _, by_alias) = by_alias(mode);
             by_alias.assert_answers();
             by_alias.assert_answers(); // That does not end it.
-            assert_eq!(by_alias.pid(), server.pid());
+            assert_eq!(by_alias.whereis(), Some(server.pid()));
             assert_eq!(by_alias.stop(), Ok(()));
         }
     }
@@ -553,9 +553,9 @@ mod a_server_by_an_alias {
         assert_eq!(server.call_with(move |_, _| reply(process::unalias(alias))), Ok(true));
         assert_eq!(by_alias.call_with(|_, _| reply(())), Err(CallError::NoProc));
         let request = by_alias.send_request(call_message(|_, _| reply(())));
-        assert_eq!(request.receive_response(test_timeout()), Some(Err(CallError::NoProc)));
+        assert_eq!(request.receive_response(test_timeout()), Err(CallError::NoProc));
         assert_eq!(by_alias.stop(), Err(StopError::NoProc));
-        assert_eq!(by_alias.pid(), None);
+        assert_eq!(by_alias.whereis(), None);
         server.assert_answers();
     }
 

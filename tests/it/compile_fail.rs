@@ -30,14 +30,14 @@ impl GenServer for Stack {
 
 impl HandleCall<Pop> for Stack {
     type Reply = Option<u32>;
-    fn handle_call(&mut self, _: Pop, _: &Caller<Option<u32>>) -> CallResult<Self, Option<u32>> {
+    fn handle_call(&mut self, _: Pop, _: &Caller<Option<u32>>) -> CallResult<Self, Pop> {
         reply(self.0.pop())
     }
 }
 
 impl HandleCall<Peek> for Stack {
     type Reply = Option<u32>;
-    fn handle_call(&mut self, _: Peek, _: &Caller<Option<u32>>) -> CallResult<Self, Option<u32>> {
+    fn handle_call(&mut self, _: Peek, _: &Caller<Option<u32>>) -> CallResult<Self, Peek> {
         reply(self.0.last().copied())
     }
 }
@@ -69,7 +69,7 @@ impl GenServer for Empty {
 
 impl HandleCall<Pop> for Empty {
     type Reply = ();
-    fn handle_call(&mut self, _: Pop, _: &Caller<()>) -> CallResult<Self, ()> {
+    fn handle_call(&mut self, _: Pop, _: &Caller<()>) -> CallResult<Self, Pop> {
         reply(())
     }
 }

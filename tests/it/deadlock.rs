@@ -38,7 +38,7 @@ mod a_call {
     #[test]
     fn of_oneself_fails() {
         let [a] = scripted_servers();
-        let itself = a.clone();
+        let itself = a;
         let outcome = a.call_with(move |_, _| reply(itself.call_with(|_, _| reply(()))));
         assert_eq!(outcome, Ok(Err(CallError::CallingSelf(pid_of(&a)))));
         a.assert_answers();
@@ -57,7 +57,7 @@ mod a_call {
     #[test]
     fn of_a_caller_fails_and_both_go_on() {
         let [a, b] = scripted_servers();
-        let (to_a, to_b) = (a.clone(), b.clone());
+        let (to_a, to_b) = (a, b);
         let outcome = a.call_with(move |_, _| {
             reply(to_b.call_with(move |_, _| reply(to_a.call_with(|_, _| reply(())))))
         });
@@ -69,7 +69,7 @@ mod a_call {
     #[test]
     fn of_a_callers_caller_fails() {
         let [a, b, c] = scripted_servers();
-        let (to_a, to_b, to_c) = (a.clone(), b.clone(), c.clone());
+        let (to_a, to_b, to_c) = (a, b, c);
         let outcome = a.call_with(move |_, _| {
             reply(to_b.call_with(move |_, _| {
                 reply(to_c.call_with(move |_, _| reply(to_a.call_with(|_, _| reply(())))))
@@ -81,7 +81,7 @@ mod a_call {
     #[test]
     fn into_a_cycle_names_only_those_who_are_in_it() {
         let [a, b, c] = scripted_servers();
-        let (to_b, to_b_again, to_c) = (b.clone(), b.clone(), c.clone());
+        let (to_b, to_b_again, to_c) = (b, b, c);
         let outcome = a.call_with(move |_, _| {
             reply(to_b.call_with(move |_, _| {
                 reply(to_c.call_with(move |_, _| reply(to_b_again.call_with(|_, _| reply(())))))
@@ -93,7 +93,7 @@ mod a_call {
     #[test]
     fn of_a_caller_fails_though_it_has_a_timeout() {
         let [a, b] = scripted_servers();
-        let (to_a, to_b) = (a.clone(), b.clone());
+        let (to_a, to_b) = (a, b);
         let outcome = a.call_with(move |_, _| {
             reply(to_b.call_with(move |_, _| {
                 reply(to_a.call_timeout(call_message(|_, _| reply(())), SHORT))
@@ -119,7 +119,7 @@ mod a_call {
     #[test]
     fn is_tried_again_with_success_when_the_other_is_free() {
         let [a, b] = scripted_servers();
-        let (to_a, to_b, me) = (a.clone(), b.clone(), process::self_pid());
+        let (to_a, to_b, me) = (a, b, process::self_pid());
         let outcome = a.call_with(move |_, _| {
             reply(to_b.call_with(move |_, _| {
                 let first = to_a.call_with(|_, _| reply(()));
@@ -141,7 +141,7 @@ mod a_call {
             let pair: [_; 2] = scripted_servers();
             for _ in 0..rounds(2_000) {
                 for (own, other) in [(0, 1), (1, 0)] {
-                    let other = pair[other].clone();
+                    let other = pair[other];
                     pair[own].cast_with(move |_| {
                         process::send(me, (own, other.call_with(|_, _| reply(()))));
                         noreply()
@@ -164,7 +164,7 @@ mod a_start {
     #[test]
     fn whose_init_calls_the_starter_lets_it_know() {
         let [a] = scripted_servers();
-        let (to_a, me) = (a.clone(), process::self_pid());
+        let (to_a, me) = (a, process::self_pid());
         let outcome = a.call_with(move |_, _| {
             let init = init_with(move || {
                 process::send(me, (process::self_pid(), to_a.call_with(|_, _| reply(()))));
@@ -194,7 +194,7 @@ mod a_start {
     #[test]
     fn fails_with_the_cycle_if_init_passes_it_on() {
         let [a] = scripted_servers();
-        let to_a = a.clone();
+        let to_a = a;
         let reason = a.call_with(move |_, _| {
             let init = init_with(move || {
                 to_a.call_with(|_, _| reply(()))?;
@@ -213,7 +213,7 @@ mod a_start {
     #[test]
     fn whose_init_calls_one_that_calls_the_starter_is_seen_by_that_one() {
         let [a, c] = scripted_servers();
-        let (to_a, to_c) = (a.clone(), c.clone());
+        let (to_a, to_c) = (a, c);
         let me = process::self_pid();
         let child = a.call_with(move |_, _| {
             let init = init_with(move || {
@@ -230,7 +230,7 @@ mod a_start {
     #[test]
     fn in_a_start_is_seen_through() {
         let [a] = scripted_servers();
-        let (to_a, me) = (a.clone(), process::self_pid());
+        let (to_a, me) = (a, process::self_pid());
         let children = a.call_with(move |_, _| {
             let inner = init_with(move || {
                 process::send(me, to_a.call_with(|_, _| reply(())));
@@ -251,7 +251,7 @@ mod a_start {
     #[test]
     fn whose_init_stops_the_starter_lets_it_know() {
         let [a] = scripted_servers();
-        let (to_a, me) = (a.clone(), process::self_pid());
+        let (to_a, me) = (a, process::self_pid());
         let child = a.call_with(move |_, _| {
             let init = init_with(move || {
                 process::send(me, to_a.stop());
@@ -267,9 +267,8 @@ mod a_start {
     #[test]
     fn that_is_acknowledged_is_no_wait_any_more() {
         let [a] = scripted_servers();
-        let (to_a, me) = (a.clone(), process::self_pid());
+        let (to_a, me) = (a, process::self_pid());
         for _ in 0..rounds(200) {
-            let to_a = to_a.clone();
             let started = a.call_with(move |_, _| {
                 let init = init_with(move || {
                     ready(Scripted::default()).then(continue_with(move |_| {
@@ -291,7 +290,7 @@ mod a_stop {
     #[test]
     fn whose_terminate_calls_the_stopper_lets_it_know() {
         let [a, b] = scripted_servers();
-        let (to_a, to_b, me) = (a.clone(), b.clone(), process::self_pid());
+        let (to_a, to_b, me) = (a, b, process::self_pid());
         b.cast_with(move |it| {
             it.on_terminate =
                 Some(Box::new(move |_| process::send(me, to_a.call_with(|_, _| reply(())))));
@@ -305,7 +304,7 @@ mod a_stop {
     #[test]
     fn whose_terminate_stops_the_stopper_lets_it_know() {
         let [a, b] = scripted_servers();
-        let (to_a, to_b, me) = (a.clone(), b.clone(), process::self_pid());
+        let (to_a, to_b, me) = (a, b, process::self_pid());
         b.cast_with(move |it| {
             it.on_terminate = Some(Box::new(move |_| process::send(me, to_a.stop())));
             noreply()
@@ -319,7 +318,7 @@ mod a_stop {
     #[test]
     fn whose_terminate_calls_one_that_calls_the_stopper_is_seen_by_that_one() {
         let [a, b, c] = scripted_servers();
-        let (to_a, to_b, to_c, me) = (a.clone(), b.clone(), c.clone(), process::self_pid());
+        let (to_a, to_b, to_c, me) = (a, b, c, process::self_pid());
         b.cast_with(move |it| {
             it.on_terminate = Some(Box::new(move |_| {
                 let outcome = to_c.call_with(move |_, _| reply(to_a.call_with(|_, _| reply(()))));
@@ -337,7 +336,7 @@ mod a_stop {
         b: &ServerRef<Scripted>,
         then: impl FnOnce() -> R + Send + 'static,
     ) -> R {
-        let to_a = a.clone();
+        let to_a = *a;
         let outcome = b.call_with(move |_, _| reply(to_a.call_with(|_, _| reply(then()))));
         outcome.unwrap().unwrap()
     }
@@ -345,7 +344,7 @@ mod a_stop {
     #[test]
     fn of_a_caller_fails_and_both_go_on() {
         let [a, b] = scripted_servers();
-        let to_b = b.clone();
+        let to_b = b;
         let outcome = while_it_waits(&a, &b, move || to_b.stop());
         assert_eq!(outcome, Err(StopError::Deadlock(cycle(&[&a, &b]))));
         a.assert_answers();
@@ -355,8 +354,8 @@ mod a_stop {
     #[test]
     fn by_an_owner_whom_the_server_waits_for_comes_when_it_waits_no_more() {
         let [a, b] = scripted_servers();
-        let (owned, monitor) = (b.clone(), process::monitor(pid_of(&b)));
-        let to_a = a.clone();
+        let (owned, monitor) = (b, process::monitor(pid_of(&b)));
+        let to_a = a;
         b.cast_with(move |_| {
             let outcome = to_a.call_with(move |_, _| {
                 drop(owned.owned());
@@ -378,7 +377,7 @@ mod no_deadlock {
         let [a, b] = scripted_servers();
         let me = process::self_pid();
         for round in 0..rounds(2_000) {
-            let (to_a, to_b) = (a.clone(), b.clone());
+            let (to_a, to_b) = (a, b);
             let outcome = b.call_with(move |_, _| {
                 reply(to_a.call_with(move |_, caller| {
                     let call_back = move || process::send(me, to_b.call_with(|_, _| reply(())));
@@ -410,7 +409,7 @@ mod no_deadlock {
         })
         .unwrap();
         for round in 0..rounds(2_000) {
-            let (to_a, to_b) = (a.clone(), b.clone());
+            let (to_a, to_b) = (a, b);
             let outcome = b.call_with(move |_, _| {
                 reply(to_a.call_with::<()>(move |_, caller| {
                     process::send(helper, caller.defer());
@@ -429,7 +428,7 @@ mod no_deadlock {
         let [a, b] = scripted_servers();
         let me = process::self_pid();
         let (let_go, held) = mpsc::channel::<()>();
-        let (to_a, to_b) = (a.clone(), b.clone());
+        let (to_a, to_b) = (a, b);
         let outcome = a.call_with(move |_, _| {
             let slow = call_message(move |_, _| {
                 _ = held.recv();
@@ -480,7 +479,7 @@ mod no_deadlock {
         ];
         for (way, take) in ways.into_iter().enumerate() {
             let [client, worker] = scripted_servers();
-            let (me, to_client, to_worker) = (process::self_pid(), client.clone(), pid_of(&worker));
+            let (me, to_client, to_worker) = (process::self_pid(), client, pid_of(&worker));
             let router = process::spawn(move || {
                 process::send(to_worker, take());
                 process::send(me, to_client.call_with(|_, _| reply("by the client")));
@@ -512,7 +511,7 @@ mod no_deadlock {
     #[test]
     fn is_a_request_that_nobody_waits_for() {
         let [a, b] = scripted_servers();
-        let (to_a, to_b) = (a.clone(), b.clone());
+        let (to_a, to_b) = (a, b);
         let me = process::self_pid();
         a.cast_with(move |_| {
             drop(to_b.send_request(call_message(move |_, _| {

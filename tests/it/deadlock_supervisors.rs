@@ -95,7 +95,7 @@ mod a_supervisor_that_stops_its_children {
             for shutdown in STOPS {
                 let child = child("c", shutdown, move || call_supervisor(name, me));
                 let supervisor = start(Supervisor::one_for_one().child(child), name);
-                let pid = supervisor.pid().unwrap();
+                let pid = supervisor.pid();
                 stop_and_expect(&supervisor, |child| vec![child, pid]);
             }
         });
@@ -107,7 +107,7 @@ mod a_supervisor_that_stops_its_children {
             process::set_trap_exit(true);
             let (name, me) = ("deadlock::stops::through_another", process::self_pid());
             let between = scripted();
-            let to_between = between.clone();
+            let to_between = between;
             let child = child("c", Shutdown::Infinity, move || {
                 let child = process::self_pid();
                 let called = to_between.call_with(move |_, _| {
@@ -118,7 +118,7 @@ mod a_supervisor_that_stops_its_children {
                 assert_eq!(called, Ok(()));
             });
             let supervisor = start(Supervisor::one_for_one().child(child), name);
-            let pid = supervisor.pid().unwrap();
+            let pid = supervisor.pid();
             stop_and_expect(&supervisor, |child| vec![pid_of(&between), pid, child]);
         });
     }
@@ -132,7 +132,7 @@ mod a_supervisor_that_stops_its_children {
             let middle =
                 Supervisor::one_for_one().child(child).named_child_spec("deadlock::middle");
             let top = start(Supervisor::one_for_one().child(middle), name);
-            let pid = top.pid().unwrap();
+            let pid = top.pid();
             let middle = process::whereis("deadlock::middle").unwrap();
             stop_and_expect(&top, |child| vec![child, pid, middle]);
         });
@@ -146,7 +146,7 @@ mod a_supervisor_that_stops_its_children {
             let (name, me) = ("deadlock::stops::many", process::self_pid());
             let options = StartOptions::new().name(name);
             let supervisor = DynamicSupervisor::new().start_link_with(options).unwrap();
-            let pid = supervisor.pid().unwrap();
+            let pid = supervisor.pid();
             for _ in 0..CHILDREN {
                 let spec = child("c", Shutdown::Infinity, move || call_supervisor(name, me));
                 supervisor.start_child(spec).unwrap();
@@ -163,7 +163,7 @@ mod a_supervisor_that_stops_its_children {
     /// Has `supervisor` stop its child "c" when it has so many requests of those that this ends, by
     /// `call`.
     fn stop_while_called(supervisor: &SupervisorRef, requests: usize, call: impl FnOnce()) {
-        let pid = supervisor.pid().unwrap();
+        let pid = supervisor.pid();
         let waits = |number| move || process::info(pid).unwrap().message_queue_len == number;
         let me = process::self_pid();
         // It is held by the start of another child.
@@ -174,12 +174,12 @@ mod a_supervisor_that_stops_its_children {
             _ = held.lock().recv();
             Err::<Pid, _>(StartError::Ignored)
         };
-        let to = supervisor.clone();
+        let to = *supervisor;
         let held_spec = ChildSpec::new("held", start).restart(Restart::Temporary);
         process::spawn(move || _ = to.start_child(held_spec)).unwrap();
         expect::<Begun>();
 
-        let to = supervisor.clone();
+        let to = *supervisor;
         let terminate = move || process::send(me, CallOutcome(Ok(to.terminate_child("c").is_ok())));
         process::spawn(terminate).unwrap();
         wait_until(waits(1));
@@ -192,7 +192,7 @@ mod a_supervisor_that_stops_its_children {
     fn refuses_a_call_that_was_there_before() {
         let name = "deadlock::stops::called_before";
         with_supervisor(name, child("c", Shutdown::Infinity, || {}), move |supervisor| {
-            let (pid, me) = (supervisor.pid().unwrap(), process::self_pid());
+            let (pid, me) = (supervisor.pid(), process::self_pid());
             // By its reply slot, and by the mailbox.
             let calls: [fn(&'static str, Pid); 2] = [call_supervisor, |name, observer| {
                 let outcome = sys::of(name).get_status().map(drop);
@@ -228,7 +228,7 @@ mod a_supervisor_that_stops_its_children {
         let crowd = DynamicSupervisor::new().named_child_spec("deadlock::crowd").id("c");
         let supervisor = start(Supervisor::one_for_one().child(crowd), name);
         let crowd = SupervisorRef::named("deadlock::crowd");
-        let crowd_pid = crowd.pid().unwrap();
+        let crowd_pid = crowd.whereis().unwrap();
 
         let client = Arc::new(OnceLock::new());
         let mut children: Vec<Pid> = Vec::from_iter((0..3).map(|_| {
@@ -245,7 +245,7 @@ mod a_supervisor_that_stops_its_children {
         children.sort();
         let client = *client.get_or_init(|| children.remove(place));
 
-        let pid = supervisor.pid().unwrap();
+        let pid = supervisor.pid();
         stop_while_called(&supervisor, 3, || {
             process::spawn(move || _ = crowd.stop()).unwrap();
         });
@@ -290,7 +290,7 @@ mod a_supervisor_that_stops_its_children {
     fn at_the_moment_of_a_call_leaves_nobody_waiting() {
         let name = "deadlock::stops::same_moment";
         with_supervisor(name, child("c", Shutdown::Infinity, || {}), move |supervisor| {
-            let (pid, me) = (supervisor.pid().unwrap(), process::self_pid());
+            let (pid, me) = (supervisor.pid(), process::self_pid());
             let (mut answered, mut turned_away) = (0, 0);
             for round in 0..rounds(2_000) {
                 let child = child_of(supervisor);
@@ -351,7 +351,7 @@ mod a_wait_within_a_wait {
         within: impl FnOnce() -> I + Send + 'static,
         then: impl FnOnce() -> O + Send + 'static,
     ) -> (I, O) {
-        let to_b = b.clone();
+        let to_b = *b;
         let outcome = a.call_with(move |_, _| {
             let (alias, dropped, inner) = when_sorted(within);
             reply(to_b.call_with(move |_, _| {
@@ -382,7 +382,7 @@ mod a_wait_within_a_wait {
     fn gets_its_own_reply_and_so_does_the_outer_one() {
         let [a, b, x] = scripted_servers();
         for round in 0..rounds(500) {
-            let to_x = x.clone();
+            let to_x = x;
             let inner = move || to_x.call_with(move |_, _| reply(("inner", round)));
             let replies = nested(&a, &b, inner, move || ("outer", round));
             assert_eq!(replies, (Ok(("inner", round)), ("outer", round)));
@@ -393,7 +393,7 @@ mod a_wait_within_a_wait {
     fn leaves_alone_the_outer_reply_that_comes_meanwhile() {
         let [a, b, x] = scripted_servers();
         for round in 0..rounds(500) {
-            let (to_b, to_b_too, to_x) = (b.clone(), b.clone(), x.clone());
+            let (to_b, to_b_too, to_x) = (b, b, x);
             let replies = a.call_with(move |_, _| {
                 // When it answers `x`, `b` has answered `a`.
                 let inner = move || {
@@ -422,7 +422,7 @@ mod a_wait_within_a_wait {
                 process::send(me, caller.defer());
                 noreply()
             };
-            let to_x = x.clone();
+            let to_x = x;
             let inner = move || to_x.call_timeout(call_message(silent), SHORT);
             assert_eq!(nested(&a, &b, inner, || "outer"), (Err(CallError::Timeout), "outer"));
             expect::<ReplyTo<&str>>().reply("late");
@@ -462,21 +462,21 @@ mod a_wait_within_a_wait {
     fn does_not_hide_the_outer_cycle() {
         let [a, b, c, x] = scripted_servers();
         let inner = || {
-            let to_x = x.clone();
+            let to_x = x;
             move || to_x.call_with(|_, _| reply("inner"))
         };
-        let to_a = a.clone();
+        let to_a = a;
         let outcomes = nested(&a, &b, inner(), move || to_a.call_with(|_, _| reply(())));
         assert_eq!(outcomes, (Ok("inner"), deadlock(&[&b, &a])));
 
-        let (to_a, to_c) = (a.clone(), c.clone());
+        let (to_a, to_c) = (a, c);
         let call_back = move || to_c.call_with(move |_, _| reply(to_a.call_with(|_, _| reply(()))));
         let outcomes = nested(&a, &b, inner(), call_back);
         assert_eq!(outcomes, (Ok("inner"), Ok(deadlock(&[&c, &a, &b]))));
 
         for (x, question, error) in failing() {
             let inner = move || x.call_timeout(question, test_timeout());
-            let to_a = a.clone();
+            let to_a = a;
             let outcomes = nested(&a, &b, inner, move || to_a.call_with(|_, _| reply(())));
             assert_eq!(outcomes, (Err(error), deadlock(&[&b, &a])));
         }
@@ -490,7 +490,7 @@ mod a_wait_within_a_wait {
             let server = Scripted::start(init_with(|| ready(Scripted::default()))).unwrap();
             (server.call_with(|_, _| reply("inner")), server.stop())
         };
-        let to_a = a.clone();
+        let to_a = a;
         let outcomes = nested(&a, &b, inner, move || to_a.call_with(|_, _| reply(())));
         assert_eq!(outcomes, ((Ok("inner"), Ok(())), deadlock(&[&b, &a])));
     }
@@ -498,13 +498,10 @@ mod a_wait_within_a_wait {
     #[test]
     fn is_refused_for_a_cycle_if_the_outer_one_may_be_answered_by_anybody() {
         let [a, b, x] = scripted_servers();
-        let (to_a, to_b, to_x) = (a.clone(), b.clone(), x.clone());
+        let (to_a, to_b, to_x) = (a, b, x);
         let (watched, me) = (pid_of(&a), process::self_pid());
         a.cast_with(move |_| {
-            let inner = {
-                let to_x = to_x.clone();
-                move || to_x.call_with(|_, _| reply(()))
-            };
+            let inner = { move || to_x.call_with(|_, _| reply(())) };
             let (alias, dropped, inner) = when_sorted(inner);
             let outer = to_b.call_with(move |_, caller| {
                 let reply_to = caller.defer();

@@ -97,7 +97,7 @@ mod random_walks {
         }
 
         fn index(&self, pid: Pid) -> Option<usize> {
-            self.nodes.iter().position(|node| node.pid() == Some(pid))
+            self.nodes.iter().position(|node| node.pid() == pid)
         }
     }
 
@@ -132,7 +132,7 @@ mod random_walks {
     impl HandleCall<Walk> for Node {
         type Reply = ();
 
-        fn handle_call(&mut self, walk: Walk, caller: &Caller<()>) -> CallResult<Self, ()> {
+        fn handle_call(&mut self, walk: Walk, caller: &Caller<()>) -> CallResult<Self, Walk> {
             let (group, driver) = (Arc::clone(&walk.group), walk.driver);
             if let Some(answered) = self.holds.take() {
                 group.log.end(answered);

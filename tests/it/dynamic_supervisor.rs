@@ -31,7 +31,7 @@ fn starts_one_spec_any_number_of_times() {
     let supervisor = start_dynamic();
     let spec = child("a");
     let pids: BTreeSet<Pid> =
-        (0..3).map(|_| supervisor.start_child(spec.clone()).unwrap().pid().unwrap()).collect();
+        (0..3).map(|_| supervisor.start_child(spec.clone()).unwrap().pid()).collect();
     assert_eq!(pids.len(), 3);
     assert_eq!(running(&supervisor), pids);
     let counts = supervisor.count_children().unwrap();
@@ -46,7 +46,7 @@ fn has_no_more_children_than_it_may() {
     let supervisor = DynamicSupervisor::new().max_children(1).start_link().unwrap();
     let first = supervisor.start_child(child("a").restart(Restart::Temporary)).unwrap();
     assert_eq!(supervisor.start_child(child("b")).unwrap_err(), SupervisorError::MaxChildren);
-    end_child_and_wait(first.pid().unwrap(), ExitReason::Normal);
+    end_child_and_wait(first.pid(), ExitReason::Normal);
     supervisor.start_child(child("b")).unwrap();
     stop_dynamic(&supervisor);
 
@@ -65,7 +65,7 @@ fn is_not_asked_to_start_a_child_whose_spec_is_wrong() {
     assert_eq!(refused, SupervisorError::Spec(wrong.clone()));
 
     let supervisor = start_dynamic();
-    let other_kind = SupervisorRef::from_pid(supervisor.pid().unwrap());
+    let other_kind = SupervisorRef::from_pid(supervisor.pid());
     let refused = other_kind.start_child(significant).unwrap_err();
     assert_eq!(refused, SupervisorError::Spec(wrong));
     stop_dynamic(&supervisor);
@@ -76,7 +76,7 @@ fn is_not_asked_to_start_a_child_whose_spec_is_wrong() {
 fn knows_nothing_of_a_child_that_has_ended() {
     let supervisor = start_dynamic();
     let child = supervisor.start_child(child("a").restart(Restart::Temporary)).unwrap();
-    let pid = child.pid().unwrap();
+    let pid = child.pid();
     end_child_and_wait(pid, ExitReason::Normal);
     assert_eq!(supervisor.terminate_child(pid), Err(SupervisorError::NotFound));
     stop_dynamic(&supervisor);
@@ -132,7 +132,7 @@ fn restarts_each_child_by_its_own_rule() {
 #[test]
 fn gives_up_at_the_fourth_restart_in_five_seconds() {
     let supervisor = DynamicSupervisor::new().start_link().unwrap();
-    let pid = supervisor.pid().unwrap();
+    let pid = supervisor.pid();
     supervisor.start_child(child("other")).unwrap();
     supervisor.start_child(child("a")).unwrap();
     for _ in 0..4 {
@@ -207,7 +207,7 @@ fn tells_all_children_to_end_at_once() {
         process::send(me, process::monitor(pid));
     }
     let brutal = child("brutal").shutdown(Shutdown::BrutalKill);
-    let brutal = process::monitor(&supervisor.start_child(brutal).unwrap());
+    let brutal = process::monitor(supervisor.start_child(brutal).unwrap());
     stop_dynamic(&supervisor);
     for _ in 0..5 {
         assert_eq!(down_reason(expect::<MonitorRef>()), ExitReason::Shutdown);
@@ -237,7 +237,7 @@ fn runs_under_a_supervisor() {
     let dynamic = DynamicSupervisorRef::from_pid(inner.state.pid().unwrap());
     let child = dynamic.start_child(child("a")).unwrap();
     assert_eq!(outer.stop(), Ok(()));
-    assert!(!process::is_alive(child.pid().unwrap()));
+    assert!(!process::is_alive(child.pid()));
 }
 
 // OTP: supervisor_SUITE:count_children

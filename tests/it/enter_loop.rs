@@ -79,7 +79,7 @@ fn waits_as_it_is_told_to() {
         gen_server::enter_loop(start, StartOptions::new())
     })
     .unwrap();
-    assert!(expect::<InfoReceived>().0.is::<TimedOut>());
+    assert!(expect::<InfoReceived>().0.is::<IdleTimeout>());
 }
 
 // OTP: gen_server_SUITE:otp_5854

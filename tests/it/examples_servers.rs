@@ -140,7 +140,7 @@ mod egg_timer_supervised {
             "[#-#-#T#:#:#Z ERROR procession::gen_server] \
              server egg_timer (<#.#.#>) is terminating\n\
              \u{20}       last message: BreakSomething\n\
-             \u{20}       state: EggTimer { table: ServerRef(Name(\"table\")) }\n\
+             \u{20}       state: EggTimer { table: ServerRef(Local(\"table\")) }\n\
              \u{20}       reason: panicked: we broke something, \
              at examples/egg_timer_supervised.rs:#:#\n\
              \u{20}       client: <#.#.#>\n\

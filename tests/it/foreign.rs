@@ -147,7 +147,7 @@ mod a_thread {
         assert_eq!(expect::<&str>(), "ready");
         assert_eq!(process::whereis("foreign::a_thread::worker"), Some(pid));
         assert_eq!(process::label(pid).as_deref(), Some("a worker"));
-        process::send("foreign::a_thread::worker", "twelve bytes").unwrap();
+        process::send_to("foreign::a_thread::worker", "twelve bytes").unwrap();
         assert_eq!(expect::<usize>(), 12);
         worker.join().unwrap();
         assert_eq!(wait_for_exit(pid), ExitReason::NoProc);
@@ -659,7 +659,7 @@ mod destructors_of_thread_locals {
     fn can_send_to_a_name_and_look_one_up() {
         let sent = at_ends(|| {
             let name = "foreign::destructors_of_thread_locals::nobody";
-            (process::whereis(name), process::send(name, 1).is_err())
+            (process::whereis(name), process::send_to(name, 1).is_err())
         });
         assert_eq!(sent, [(None, true); 3]);
     }

@@ -16,8 +16,8 @@ use crate::support::processes::{
 };
 use crate::support::rounds::{killed_meanwhile, rounds};
 use crate::support::scripted::{
-    CallOutcome, InfoReceived, OtherServer, Scripted, ScriptedServer, Terminated, call_message,
-    init_with, observed_init, pid_of, scripted, spawn_client,
+    CallOutcome, InfoReceived, OtherServer, Replied, Scripted, ScriptedServer, Terminated,
+    call_message, init_with, observed_init, pid_of, scripted, spawn_client,
 };
 use crate::support::wait::{
     assert_no_message, down_reason, exit_and_wait, expect, test_timeout, wait_until,
@@ -39,7 +39,7 @@ impl HandleCast<&'static str> for OtherServer {
     }
 }
 
-type Echo = CallResult<OtherServer, &'static str>;
+type Echo = Replied<OtherServer, &'static str>;
 
 mod call {
     use super::*;
@@ -116,7 +116,7 @@ mod call {
     #[test]
     fn of_nobody_fails_at_once() {
         let nobody = "gen_server_call::call::nobody";
-        for server in [ServerRef::<Scripted>::from_pid(dead_pid()), ServerRef::named(nobody)] {
+        for server in [ServerRef::<Scripted>::at(dead_pid()), ServerRef::at(nobody)] {
             let outcome = server.call_timeout(call_message(|_, _| reply(())), FOREVER);
             assert_eq!(outcome, Err(CallError::NoProc));
         }
@@ -135,7 +135,7 @@ mod call {
         }
     }
 
-    type End = fn() -> CallResult<Scripted, ()>;
+    type End = fn() -> Replied<Scripted, ()>;
 
     /// The ends of a server, as it brings them about by itself.
     fn ends() -> Vec<(End, ExitReason)> {
@@ -385,7 +385,6 @@ mod call {
             noreply()
         });
         let patient = process::spawn({
-            let server = server.clone();
             move || {
                 let outcome = CallOutcome(server.call_timeout(deferred, Duration::MAX));
                 process::send(me, outcome);
@@ -409,7 +408,7 @@ mod call {
         assert_eq!(down_reason(stuck_end), ExitReason::Killed);
         assert_eq!(down_reason(owner_end), ExitReason::Normal);
         assert!(process::is_alive(starter) && process::is_alive(patient));
-        process::send(name, "let go").unwrap();
+        process::send_to(name, "let go").unwrap();
         expect::<Opaque<Result<Pid, StartError>>>().into_inner().unwrap();
         expect::<Opaque<ReplyTo<()>>>().into_inner().reply(());
         assert_eq!(expect::<CallOutcome<()>>(), CallOutcome(Ok(())));
@@ -517,7 +516,7 @@ mod at_the_end_of_a_server {
             &mut self,
             CallMessage { client, number }: CallMessage,
             _: &Caller<Answer>,
-        ) -> CallResult<Self, Answer> {
+        ) -> CallResult<Self, CallMessage> {
             self.seen[client].store(number, Ordering::SeqCst);
             self.handled += 1;
             let answer = |end| Answer { number, end };
@@ -604,13 +603,13 @@ mod at_the_end_of_a_server {
             let appear = |life: usize| {
                 let way = WAYS[life % WAYS.len()];
                 let (server, monitor) = Mortal::start_monitor((way, Arc::clone(&seen))).unwrap();
-                *stage.lock() = Some(Present { life, way, server: server.clone() });
+                *stage.lock() = Some(Present { life, way, server });
                 (server, monitor)
             };
             let mut present = appear(0);
             let me = process::self_pid();
             for client in 0..CLIENTS {
-                let (stage, seen, other) = (Arc::clone(&stage), Arc::clone(&seen), other.clone());
+                let (stage, seen, other) = (Arc::clone(&stage), Arc::clone(&seen), other);
                 let body = move || process::send(me, call_all(client, &stage, &seen, &other));
                 Builder::new().link().spawn(body).unwrap();
             }
@@ -637,7 +636,7 @@ mod at_the_end_of_a_server {
 mod a_reference {
     use std::collections::HashSet;
 
-    use procession::Object;
+    use procession::Destination;
 
     use super::*;
 
@@ -645,8 +644,9 @@ mod a_reference {
     fn sends_messages() {
         let name = "gen_server_call::a_reference::send";
         let options = StartOptions::new().name(name);
-        let by_pid = Scripted::start_with(observed_init(), options).unwrap();
-        let by_name = ServerRef::<Scripted>::named(name);
+        let started = Scripted::start_with(observed_init(), options).unwrap();
+        let by_pid = ServerRef::<Scripted, Destination>::from(started);
+        let by_name = ServerRef::<Scripted, Destination>::from(ServerRef::named(name));
         for (server, text) in [(&by_pid, "by pid"), (&by_name, "by name")] {
             server.send(text);
             assert_eq!(expect::<InfoReceived>().0.downcast::<&str>().unwrap(), text);
@@ -669,11 +669,12 @@ mod a_reference {
     #[test]
     fn is_a_key() {
         let (server, other) = (scripted(), scripted());
-        let named = |name: &str| ServerRef::<Scripted>::named(name);
+        let at = |destination: Destination| ServerRef::<Scripted>::at(destination);
+        let named = |name: &str| at(name.into());
+        let (server, other) = (at(server.into()), at(other.into()));
         let servers = HashSet::from([server.clone(), named("one"), server.clone(), named("one")]);
         assert_eq!(servers.len(), 2);
-        assert!(servers.contains(&ServerRef::from_pid(pid_of(&server))));
-        assert!(servers.contains(&named("one")));
+        assert!(servers.contains(&server) && servers.contains(&named("one")));
         assert!(!servers.contains(&other) && !servers.contains(&named("other")));
     }
 
@@ -683,13 +684,15 @@ mod a_reference {
         let by_name = ServerRef::<Scripted>::named(name);
         let by_pid = Scripted::start_with(observed_init(), StartOptions::new().name(name)).unwrap();
         let pid = pid_of(&by_pid);
-        let monitors = [process::monitor(&by_pid), process::monitor(&by_name)];
+        let monitors = [process::monitor(by_pid), process::monitor(&by_name)];
         by_pid.cast_with(|_| stop(reason()));
-        for (monitor, object) in monitors.into_iter().zip([Object::from(pid), Object::from(name)]) {
+        for (monitor, object) in
+            monitors.into_iter().zip([Destination::from(pid), Destination::from(name)])
+        {
             let down = receive! { down: Down if down.monitor == monitor => down };
             assert_eq!(down, Down { monitor, object, reason: reason() });
         }
-        for server in [by_pid, by_name] {
+        for server in [ServerRef::from(by_pid), ServerRef::<_, Destination>::from(by_name)] {
             assert_eq!(down_reason(process::monitor(&server)), ExitReason::NoProc);
         }
     }

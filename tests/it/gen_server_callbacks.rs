@@ -90,7 +90,7 @@ mod a_callback {
                 noreply().timeout(SHORT)
             },
             |server, _| {
-                assert!(expect::<InfoReceived>().0.is::<TimedOut>());
+                assert!(expect::<InfoReceived>().0.is::<IdleTimeout>());
                 assert_eq!(server.notes(), ["handled"]);
             },
         );
@@ -172,12 +172,12 @@ mod a_timeout {
             let server = scripted();
             let since = Instant::now();
             server.cast_with(|_| noreply().timeout(SHORT));
-            assert!(expect::<InfoReceived>().0.is::<TimedOut>());
+            assert!(expect::<InfoReceived>().0.is::<IdleTimeout>());
             assert!(since.elapsed() >= SHORT);
 
             // One that is over at once would have come again before any of these is answered.
             server.cast_with(|_| noreply().timeout(Duration::ZERO));
-            assert!(expect::<InfoReceived>().0.is::<TimedOut>());
+            assert!(expect::<InfoReceived>().0.is::<IdleTimeout>());
             for _ in 0..10 {
                 server.assert_answers();
             }
@@ -198,7 +198,7 @@ mod a_timeout {
                 noreply().timeout(SHORT)
             });
             assert_eq!(expect::<&str>(), "once");
-            assert!(expect::<InfoReceived>().0.is::<TimedOut>());
+            assert!(expect::<InfoReceived>().0.is::<IdleTimeout>());
             assert!(since.elapsed() >= 2 * SHORT);
         });
     }
@@ -222,7 +222,7 @@ mod a_timeout {
                     send(process::self_pid());
                     noreply().timeout(Duration::ZERO)
                 });
-                assert!(!expect::<InfoReceived>().0.is::<TimedOut>());
+                assert!(!expect::<InfoReceived>().0.is::<IdleTimeout>());
                 for _ in 0..10 {
                     server.assert_answers();
                 }
@@ -235,9 +235,9 @@ mod a_timeout {
     fn that_is_over_when_nothing_has_come_is_one() {
         let server = scripted();
         server.cast_with(|_| noreply().timeout(Duration::ZERO));
-        assert!(expect::<InfoReceived>().0.is::<TimedOut>());
+        assert!(expect::<InfoReceived>().0.is::<IdleTimeout>());
         assert_eq!(server.call_with(|_, _| reply(1).timeout(Duration::ZERO)), Ok(1));
-        assert!(expect::<InfoReceived>().0.is::<TimedOut>());
+        assert!(expect::<InfoReceived>().0.is::<IdleTimeout>());
     }
 
     #[test]

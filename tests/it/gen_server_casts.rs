@@ -20,10 +20,9 @@ mod cast {
     // OTP: gen_server_SUITE:cast, cast_fast
     #[test]
     fn to_nobody_is_nothing() {
-        for server in [
-            ServerRef::<Scripted>::from_pid(dead_pid()),
-            ServerRef::named("gen_server_call::cast::nobody"),
-        ] {
+        for server in
+            [ServerRef::<Scripted>::at(dead_pid()), ServerRef::at("gen_server_call::cast::nobody")]
+        {
             server.cast_with(|_| unreachable!("nobody is there"));
         }
     }

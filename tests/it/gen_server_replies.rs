@@ -44,7 +44,7 @@ mod a_reply {
                 &mut self,
                 Wait(key): Wait,
                 caller: &Caller<&'static str>,
-            ) -> CallResult<Self, &'static str> {
+            ) -> CallResult<Self, Wait> {
                 self.0.insert(key, caller.defer());
                 noreply()
             }
@@ -57,7 +57,7 @@ mod a_reply {
                 &mut self,
                 Release(key, text): Release,
                 _: &Caller<bool>,
-            ) -> CallResult<Self, bool> {
+            ) -> CallResult<Self, Release> {
                 let waiting = self.0.remove(&key);
                 if let Some(waiting) = waiting {
                     waiting.reply(text);
@@ -68,7 +68,6 @@ mod a_reply {
 
         let (server, me) = (Waiting::start(()).unwrap(), process::self_pid());
         for key in [1, 2] {
-            let server = server.clone();
             let wait =
                 move || process::send(me, (key, server.call_timeout(Wait(key), test_timeout())));
             process::spawn(wait).unwrap();
@@ -256,7 +255,6 @@ mod a_late_reply {
         in_process(|| {
             let (server, me) = (scripted(), process::self_pid());
             let client = |number: usize| {
-                let server = server.clone();
                 let (pid, monitor) = process::spawn_monitor(move || {
                     loop {
                         let own = server.call_with(move |_, _| reply(number));
@@ -410,7 +408,7 @@ mod under_fire {
                     assert!(can_be(&error, timeout), "{error}");
                     tally.errors += 1;
                     // Until there is a server again, calls fail faster than it can start.
-                    wait_until(|| server.pid().is_some());
+                    wait_until(|| server.whereis().is_some());
                 }
             }
         }

@@ -139,7 +139,7 @@ mod start {
         impl HandleCall<ReadAll> for Reader {
             type Reply = String;
 
-            fn handle_call(&mut self, _: ReadAll, _: &Caller<String>) -> CallResult<Self, String> {
+            fn handle_call(&mut self, _: ReadAll, _: &Caller<String>) -> CallResult<Self, ReadAll> {
                 let mut text = String::new();
                 let lengths = Rc::clone(&self.lengths);
                 lengths.borrow_mut().push(text.len());
@@ -502,7 +502,7 @@ mod init {
             let init = init_with(move || ready(Scripted::observed_by(me)).timeout(Duration::ZERO));
             let (_server, monitor) = Scripted::start_monitor(init).unwrap();
             // Of the two messages the acknowledgement has come first.
-            assert!(expect::<InfoReceived>().0.is::<TimedOut>());
+            assert!(expect::<InfoReceived>().0.is::<IdleTimeout>());
             assert!(process::demonitor(monitor));
         });
     }
@@ -577,7 +577,7 @@ mod leftovers {
         for way in InVain::ways("gen_server_start::leftovers::dropped") {
             for kind in Kind::ALL {
                 let (starter, me) = (scripted(), process::self_pid());
-                let to_starter = starter.clone();
+                let to_starter = starter;
                 let error = starter.call_with(move |_, _| {
                     // The starter still waits, or this would wait for it.
                     let calls = move || {

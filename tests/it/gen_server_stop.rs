@@ -15,8 +15,8 @@ use crate::support::drops::OnDrop;
 use crate::support::processes::{Begun, FOREVER, begun, idle, idle_body, in_process, reason};
 use crate::support::rounds::{killed_meanwhile, rounds};
 use crate::support::scripted::{
-    CallOutcome, InfoReceived, Scripted, ScriptedServer, Terminated, call_message, init_with,
-    observed_init, pid_of, scripted, spawn_client,
+    CallOutcome, InfoReceived, Replied, Scripted, ScriptedServer, Terminated, call_message,
+    init_with, observed_init, pid_of, scripted, spawn_client,
 };
 use crate::support::wait::{
     assert_no_message, down_reason, exit_and_wait, expect, test_timeout, wait_for_exit, wait_until,
@@ -184,7 +184,7 @@ mod stop {
     fn of_a_server_by_itself_fails_at_once() {
         let server = scripted();
         let pid = pid_of(&server);
-        let itself = server.clone();
+        let itself = server;
         assert_eq!(
             server.call_with(move |_, _| reply(itself.stop())),
             Ok(Err(StopError::CallingSelf(pid)))
@@ -338,18 +338,15 @@ mod stop_with_reply {
     fn asks<R: Send + fmt::Debug + 'static>(
         route: Route,
         server: &ServerRef<Scripted>,
-        body: impl FnOnce(&mut Scripted, &Caller<R>) -> CallResult<Scripted, R> + Send + 'static,
+        body: impl FnOnce(&mut Scripted, &Caller<R>) -> Replied<Scripted, R> + Send + 'static,
     ) -> Pid {
         match route {
             Route::Call => spawn_client(server, body),
             Route::Request => {
-                let (me, server) = (process::self_pid(), server.clone());
+                let (me, server) = (process::self_pid(), *server);
                 process::spawn(move || {
                     let request = server.send_request(call_message(body));
-                    process::send(
-                        me,
-                        CallOutcome(request.receive_response(test_timeout()).unwrap()),
-                    );
+                    process::send(me, CallOutcome(request.receive_response(test_timeout())));
                 })
                 .unwrap()
             }

@@ -70,7 +70,7 @@ mod terminate {
             |server| server.cast_with(|_| noreply().then(continue_with(|_| stop(reason())))),
             |server| server.cast_with(|_| process::exit_self(reason())),
             |server| {
-                let server = server.clone();
+                let server = *server;
                 process::spawn(move || _ = server.stop_with(reason(), test_timeout())).unwrap();
             },
         ];
@@ -450,7 +450,7 @@ mod owned {
     fn does_nothing_for_a_server_that_has_ended() {
         in_process(|| {
             let server = scripted();
-            let owned = server.clone().owned();
+            let owned = server.owned();
             assert_eq!(server.stop(), Ok(()));
             expect_terminated(ExitReason::Normal);
             drop(owned);
@@ -465,7 +465,7 @@ mod owned {
         let owner = process::spawn(move || {
             let server =
                 Scripted::start(init_with(move || ready(Scripted::observed_by(me)))).unwrap();
-            process::send(me, server.clone());
+            process::send(me, server);
             let owned = server.owned();
             assert_eq!(expect::<&str>(), "go on");
             body(owned);

@@ -243,11 +243,7 @@ impl GenServer for Locker {
 impl HandleCall<LockId> for Locker {
     type Reply = Result<(), GlobalError>;
 
-    fn handle_call(
-        &mut self,
-        id: LockId,
-        _: &Caller<Self::Reply>,
-    ) -> CallResult<Self, Self::Reply> {
+    fn handle_call(&mut self, id: LockId, _: &Caller<Self::Reply>) -> CallResult<Self, LockId> {
         match &self.0 {
             Some(next) => reply(next.call(id).unwrap_or_else(|error| Err(error.into()))),
             None => reply(global::trans(&id, || ())),
@@ -261,7 +257,7 @@ fn whom_a_holder_calls_gets_the_lock_for_the_same_requester_though_another_waits
     in_process(|| {
         let (one, other) = rivals("called");
         let last = Locker::start_link(None).unwrap();
-        let first = Locker::start_link(Some(last.clone())).unwrap();
+        let first = Locker::start_link(Some(last)).unwrap();
         let waits = global::trans(&one, || {
             let waits = wait_elsewhere(&other, FOREVER);
             assert_eq!(last.call(one.clone()), Ok(Ok(())));

@@ -19,7 +19,7 @@ struct Double(u32);
 impl HandleCall<Double> for Scripted {
     type Reply = u32;
 
-    fn handle_call(&mut self, Double(n): Double, caller: &Caller<u32>) -> CallResult<Self, u32> {
+    fn handle_call(&mut self, Double(n): Double, caller: &Caller<u32>) -> CallResult<Self, Double> {
         if n == 0 {
             _ = caller.defer();
             return noreply();
@@ -45,9 +45,10 @@ fn a_call_returns_the_replies_by_node() {
     let name = "groups::call";
     let server = named(name);
     let here = Node::local();
-    let outcome = ServerRef::<Scripted>::multi_call(&[here], name, Double(21), test_timeout());
+    let outcome =
+        ServerRef::<Scripted>::named(name).multi_call(&[here], Double(21), test_timeout());
     assert_eq!(outcome, (vec![(here, 42)], vec![]));
-    let nowhere = ServerRef::<Scripted>::multi_call(&[], name, Double(21), test_timeout());
+    let nowhere = ServerRef::<Scripted>::named(name).multi_call(&[], Double(21), test_timeout());
     assert_eq!(nowhere, (vec![], vec![]));
     assert_eq!(server.stop(), Ok(()));
 }
@@ -59,7 +60,7 @@ fn a_call_names_the_nodes_without_a_reply() {
         let here = Node::local();
         let name = "groups::without";
         let call =
-            |n, timeout| ServerRef::<Scripted>::multi_call(&[here], name, Double(n), timeout);
+            |n, timeout| ServerRef::<Scripted>::named(name).multi_call(&[here], Double(n), timeout);
         assert_eq!(call(1, test_timeout()), (vec![], vec![here]));
 
         let server = named(name);
@@ -79,9 +80,9 @@ fn a_call_names_the_nodes_without_a_reply() {
 #[test]
 fn a_cast_goes_to_whoever_is_there() {
     let name = "groups::cast";
-    ServerRef::<Scripted>::abcast(&[Node::local()], name, Double(1));
+    ServerRef::<Scripted>::named(name).abcast(&[Node::local()], Double(1));
     let server = named(name);
-    ServerRef::<Scripted>::abcast(&[Node::local()], name, Double(2));
+    ServerRef::<Scripted>::named(name).abcast(&[Node::local()], Double(2));
     assert_eq!(expect::<u32>(), 2);
     assert_eq!(server.stop(), Ok(()));
 }
@@ -98,9 +99,10 @@ fn a_call_asks_as_often_as_a_node_is_named() {
     let name = "groups::twice";
     let server = named(name);
     let here = Node::local();
-    let outcome = ServerRef::<Scripted>::multi_call(&[here; 3], name, Double(1), test_timeout());
+    let outcome =
+        ServerRef::<Scripted>::named(name).multi_call(&[here; 3], Double(1), test_timeout());
     assert_eq!(outcome, (vec![(here, 2); 3], vec![]));
-    ServerRef::<Scripted>::abcast(&[here; 2], name, Double(3));
+    ServerRef::<Scripted>::named(name).abcast(&[here; 2], Double(3));
     assert_eq!([expect::<u32>(), expect::<u32>()], [3, 3]);
     assert_eq!(server.stop(), Ok(()));
     assert_eq!(expect::<Terminated>().reason, ExitReason::Normal);
@@ -118,8 +120,11 @@ fn a_call_names_the_node_whose_server_ends_meanwhile() {
             let let_go = server.hold(|_| stop(ExitReason::Normal));
             let pid = pid_of(&server);
             process::spawn(move || {
-                let outcome =
-                    ServerRef::<Scripted>::multi_call(&[here], name, Double(1), test_timeout());
+                let outcome = ServerRef::<Scripted>::named(name).multi_call(
+                    &[here],
+                    Double(1),
+                    test_timeout(),
+                );
                 process::send(me, outcome);
             })
             .unwrap();
@@ -141,7 +146,7 @@ fn a_call_of_a_server_to_its_own_name_is_not_answered_in_time() {
     let server = named(name);
     let outcome = server.call_with(move |_, _| {
         let time = Duration::from_millis(2);
-        reply(ServerRef::<Scripted>::multi_call(&[here], name, Double(1), time))
+        reply(ServerRef::<Scripted>::named(name).multi_call(&[here], Double(1), time))
     });
     assert_eq!(outcome, Ok((vec![], vec![here])));
     // What it sent itself is handled, and its late reply comes to nobody.
@@ -163,7 +168,8 @@ fn a_call_without_time_leaves_no_message_whenever_the_reply_comes() {
         .unwrap();
         for round in 0..rounds(2_000) {
             let timeout = Duration::from_nanos(round as u64 % 64 * 500);
-            let outcome = ServerRef::<Scripted>::multi_call(&[here; 2], name, Double(1), timeout);
+            let outcome =
+                ServerRef::<Scripted>::named(name).multi_call(&[here; 2], Double(1), timeout);
             let (replies, bad_nodes) = outcome;
             assert_eq!(replies.len() + bad_nodes.len(), 2);
             assert!(replies.iter().all(|reply| *reply == (here, 2)), "{replies:?}");
@@ -180,7 +186,7 @@ fn a_cast_does_not_wait_for_a_busy_server() {
     let server = named(name);
     let let_go = server.hold(|_| noreply());
     for n in 1..=3 {
-        ServerRef::<Scripted>::abcast(&[Node::local()], name, Double(n));
+        ServerRef::<Scripted>::named(name).abcast(&[Node::local()], Double(n));
     }
     assert_no_message();
     drop(let_go);

@@ -234,7 +234,7 @@ fn a_time_out_of_a_callback_goes_first() {
     let server = Scripted::start_with(observed_init(), options).unwrap();
     wait_until(|| is_hibernating(pid_of(&server)));
     server.cast(cast_message(|_| noreply().timeout(Duration::from_millis(2))));
-    assert!(expect::<InfoReceived>().0.is::<TimedOut>());
+    assert!(expect::<InfoReceived>().0.is::<IdleTimeout>());
     wait_until(|| is_hibernating(pid_of(&server)));
     assert_eq!(server.stop(), Ok(()));
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use procession::prelude::*;
 use procession::process::{Builder, Info, Status};
-use procession::{Object, timer};
+use procession::{Destination, timer};
 
 use crate::support::processes::{FOREVER, busy, dead_pid, idle, idle_body, in_process};
 use crate::support::rounds::rounds;
@@ -417,19 +417,19 @@ mod monitors {
 
             let monitors = [pid, named, pid].map(process::monitor);
             let monitor_by_name = process::monitor(name);
-            let is_listed = |times: usize, object: &Object| {
+            let is_listed = |times: usize, object: &Destination| {
                 let listed = own_info().monitors;
                 listed.iter().filter(|listed| *listed == object).count() == times
             };
-            let (by_pid, by_name) = (Object::Pid(named), Object::Name(name.into()));
-            assert!(is_listed(2, &Object::Pid(pid)));
+            let (by_pid, by_name) = (Destination::Pid(named), Destination::from(name));
+            assert!(is_listed(2, &Destination::Pid(pid)));
             assert!(is_listed(1, &by_pid) && is_listed(1, &by_name));
             assert_eq!(info(pid).monitored_by, [me, me]);
             assert_eq!(info(named).monitored_by, [me, me]);
 
             process::demonitor(monitors[0]);
             process::demonitor(monitor_by_name);
-            assert!(is_listed(1, &Object::Pid(pid)));
+            assert!(is_listed(1, &Destination::Pid(pid)));
             assert!(is_listed(1, &by_pid) && is_listed(0, &by_name));
             assert_eq!(info(pid).monitored_by, [me]);
             assert_eq!(info(named).monitored_by, [me]);

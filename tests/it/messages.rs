@@ -107,7 +107,7 @@ mod message {
 
             // Also by a timer, and out of an error.
             let message =
-                process::send("messages::nobody", Message::new(7_u8)).unwrap_err().message;
+                process::send_to("messages::nobody", Message::new(7_u8)).unwrap_err().message;
             timer::send_after(Duration::from_millis(1), me, message);
             assert_eq!(expect::<u8>(), 7);
         });
@@ -138,7 +138,7 @@ mod message {
             assert_eq!(down_reason(monitor).as_panic().unwrap().message, "crash");
             process::send(pid, Unprintable(9));
 
-            let error = process::send("messages::nobody", Unprintable(10)).unwrap_err();
+            let error = process::send_to("messages::nobody", Unprintable(10)).unwrap_err();
             assert!(format!("{error:?} {error}").contains("messages::nobody"));
         });
     }
@@ -241,7 +241,7 @@ mod send {
                 process::spawn(move || {
                     for n in (0..3_000_usize).step_by(2) {
                         process::send(me, (sender, n));
-                        process::send(NAME, (sender, n + 1)).unwrap();
+                        process::send_to(NAME, (sender, n + 1)).unwrap();
                     }
                 })
                 .unwrap();

@@ -23,7 +23,11 @@ impl HandleCast<PanicsOnDrop> for OtherServer {
 impl HandleCall<PanicsOnDrop> for OtherServer {
     type Reply = ();
 
-    fn handle_call(&mut self, _: PanicsOnDrop, _: &Caller<()>) -> CallResult<OtherServer, ()> {
+    fn handle_call(
+        &mut self,
+        _: PanicsOnDrop,
+        _: &Caller<()>,
+    ) -> CallResult<OtherServer, PanicsOnDrop> {
         unreachable!("there is no such server")
     }
 }

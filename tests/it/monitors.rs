@@ -5,7 +5,7 @@ use std::sync::mpsc;
 
 use procession::prelude::*;
 use procession::process::{Builder, MonitorOptions};
-use procession::{Object, TaggedDown};
+use procession::{Destination, TaggedDown};
 
 use crate::support::drops::message_on_drop;
 use crate::support::processes::{begun, idle, idle_body, in_process, reason};
@@ -44,7 +44,7 @@ mod monitor {
                 let later = process::monitor(pid);
                 process::send(pid, "end");
 
-                let object = Object::Pid(pid);
+                let object = Destination::Pid(pid);
                 assert_eq!(expect::<Down>(), Down { monitor, object, reason });
                 assert_eq!(expect::<Down>().monitor, later);
                 assert_no_message();
@@ -143,7 +143,7 @@ mod monitor {
             exit_and_wait(pid, reason());
 
             let monitor = process::monitor(pid);
-            let (object, reason) = (Object::Pid(pid), ExitReason::NoProc);
+            let (object, reason) = (Destination::Pid(pid), ExitReason::NoProc);
             assert_eq!(expect::<Down>(), Down { monitor, object, reason });
             assert_no_message();
         });
@@ -158,7 +158,7 @@ mod monitor {
                 let pid = process::spawn(|| drop(process::receive())).unwrap();
                 process::register(NAME, pid).unwrap();
                 let monitor = process::monitor(NAME);
-                process::send(NAME, "end").unwrap();
+                process::send_to(NAME, "end").unwrap();
                 assert_eq!(down_reason(monitor), ExitReason::Normal);
 
                 assert_eq!(process::whereis(NAME), None);
@@ -191,8 +191,8 @@ mod monitor {
 mod monitor_by_name {
     use super::*;
 
-    fn named(name: &str) -> Object {
-        Object::Name(name.into())
+    fn named(name: &str) -> Destination {
+        Destination::from(name)
     }
 
     // OTP: monitor_SUITE:monitor_3_noproc_gh6185
@@ -349,7 +349,9 @@ mod demonitor {
         in_process(|| {
             let pid = idle();
             exit_and_wait(pid, reason());
-            for object in [Object::from(pid), Object::from("monitors::nobody_to_demonitor")] {
+            for object in
+                [Destination::from(pid), Destination::from("monitors::nobody_to_demonitor")]
+            {
                 let monitor = process::monitor(object.clone());
                 assert!(process::demonitor(monitor));
                 assert_no_message();
@@ -448,7 +450,7 @@ mod demonitor_flush {
 mod info {
     use super::*;
 
-    fn monitors_of_caller() -> Vec<Object> {
+    fn monitors_of_caller() -> Vec<Destination> {
         process::info(process::self_pid()).unwrap().monitors
     }
 
@@ -472,7 +474,7 @@ mod info {
             let listed = monitors_of_caller();
             assert_eq!(listed.len(), 3);
             assert_eq!(listed.iter().filter(|object| **object == first).count(), 2);
-            assert!(listed.contains(&Object::Name(NAME.into())));
+            assert!(listed.contains(&Destination::from(NAME)));
             assert_eq!(monitored_by(first), [me, me]);
             assert_eq!(monitored_by(second), [me]);
 
@@ -480,7 +482,7 @@ mod info {
             assert_eq!(monitored_by(first), [me]);
             process::demonitor(by_name);
             assert_eq!(monitored_by(second), []);
-            assert_eq!(monitors_of_caller(), [Object::Pid(first)]);
+            assert_eq!(monitors_of_caller(), [Destination::Pid(first)]);
 
             process::exit(first, reason());
             assert_eq!(down_reason(by_pid), reason());
@@ -546,7 +548,7 @@ mod tag {
             let monitor = process::monitor_with(pid, MonitorOptions::new().tag(tag()));
             process::exit(pid, reason());
 
-            let down = Down { monitor, object: Object::Pid(pid), reason: reason() };
+            let down = Down { monitor, object: Destination::Pid(pid), reason: reason() };
             assert_eq!(expect::<TaggedDown<Tag>>(), TaggedDown { tag: tag(), down });
             assert_no_message();
         });
@@ -558,7 +560,7 @@ mod tag {
         const NAME: &str = "monitors::tagged_noproc";
         in_process(|| {
             let monitor = process::monitor_with(NAME, MonitorOptions::new().tag(tag()));
-            let object = Object::Name(NAME.into());
+            let object = Destination::from(NAME);
             let down = Down { monitor, object, reason: ExitReason::NoProc };
             assert_eq!(expect::<TaggedDown<Tag>>(), TaggedDown { tag: tag(), down });
             assert_no_message();
@@ -573,7 +575,7 @@ mod tag {
             let (pid, monitor) = Builder::new()
                 .spawn_monitor_with(options, || process::exit_self(reason()))
                 .unwrap();
-            let down = Down { monitor, object: Object::Pid(pid), reason: reason() };
+            let down = Down { monitor, object: Destination::Pid(pid), reason: reason() };
             assert_eq!(expect::<TaggedDown<Tag>>(), TaggedDown { tag: tag(), down });
             assert_no_message();
         });

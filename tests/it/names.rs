@@ -42,9 +42,9 @@ mod register {
             assert_eq!(name_of(me).as_deref(), Some(NAME));
             assert!(is_registered(NAME));
 
-            process::spawn(|| process::send(NAME, 7_u8).unwrap()).unwrap();
+            process::spawn(|| process::send_to(NAME, 7_u8).unwrap()).unwrap();
             assert_eq!(expect::<u8>(), 7);
-            process::send(&name_of(me).unwrap(), 8_u8).unwrap();
+            process::send_to(name_of(me).unwrap(), 8_u8).unwrap();
             assert_eq!(expect::<u8>(), 8);
         });
     }
@@ -247,7 +247,7 @@ mod unregister {
         const NAME: &str = "names::unregister::before";
         in_process(|| {
             process::register(NAME, process::self_pid()).unwrap();
-            process::send(NAME, 1_u8).unwrap();
+            process::send_to(NAME, 1_u8).unwrap();
             process::unregister(NAME).unwrap();
             assert_eq!(expect::<u8>(), 1);
         });
@@ -261,8 +261,8 @@ mod send {
     #[test]
     fn to_a_name_nobody_has_gives_the_message_back() {
         const NAME: &str = "names::send::nobody";
-        let error = process::send(NAME, vec![1, 2, 3]).unwrap_err();
-        assert_eq!(&*error.name, NAME);
+        let error = process::send_to(NAME, vec![1, 2, 3]).unwrap_err();
+        assert_eq!(error.name, NAME.into());
         assert_eq!(error.message, [1, 2, 3]);
         assert_eq!(error.to_string(), format!("no process is registered as {NAME:?}"));
     }
@@ -271,9 +271,9 @@ mod send {
     fn to_the_name_of_a_process_that_has_ended_gives_the_message_back() {
         const NAME: &str = "names::send::ended";
         let pid = Builder::new().name(NAME).spawn(idle_body).unwrap();
-        process::send(NAME, 1_u8).unwrap();
+        process::send_to(NAME, 1_u8).unwrap();
         process::exit(pid, ExitReason::Kill);
-        assert_eq!(process::send(NAME, 2_u8).unwrap_err().message, 2);
+        assert_eq!(process::send_to(NAME, 2_u8).unwrap_err().message, 2);
     }
 
     #[test]
@@ -288,7 +288,7 @@ mod send {
                         receive! { n: u8 => process::send(me, (process::self_pid(), n)) }
                     })
                     .unwrap();
-                process::send(NAME, n).unwrap();
+                process::send_to(NAME, n).unwrap();
                 assert_eq!(expect::<(Pid, u8)>(), (pid, n));
                 assert_eq!(down_reason(monitor), ExitReason::Normal);
             }
@@ -360,7 +360,7 @@ mod end_of_a_process {
         assert_eq!(process::whereis(NAME), None);
         assert!(!is_registered(NAME));
         assert_eq!(process::unregister(NAME), Err(nobody(NAME)));
-        assert!(process::send(NAME, "nobody").is_err());
+        assert!(process::send_to(NAME, "nobody").is_err());
         drop(let_go);
         assert_eq!(down_reason(monitor), ExitReason::Killed);
     }

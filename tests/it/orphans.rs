@@ -675,7 +675,7 @@ mod one_that_was_left_behind {
         let heir = unwinds(NAME, move || {
             let value = || Opaque::new(Arc::clone(&sent));
             process::send(test, value());
-            assert_eq!(process::send(NAME, 1).unwrap_err().message, 1);
+            assert_eq!(process::send_to(NAME, 1).unwrap_err().message, 1);
             ServerRef::<ObservedChild>::named(NAME).cast(EndWith(reason()));
             ServerRef::<ObservedChild>::from_pid(test).cast(EndWith(reason()));
             process::exit(test, ExitReason::Shutdown);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZero;
 
 use procession::Via;
-use procession::partition_supervisor::{PartitionSupervisor, Partitions};
+use procession::partition_supervisor::{PartitionSupervisor, PartitionSupervisorRef};
 use procession::prelude::*;
 use procession::registry::Registry;
 use procession::supervisor::{ChildState, ChildType, SupervisorError};
@@ -29,17 +29,20 @@ struct WhichOne;
 impl HandleCall<WhichOne> for Part {
     type Reply = usize;
 
-    fn handle_call(&mut self, _: WhichOne, _: &Caller<usize>) -> CallResult<Part, usize> {
+    fn handle_call(&mut self, _: WhichOne, _: &Caller<usize>) -> CallResult<Part, WhichOne> {
         reply(self.0)
     }
 }
 
-fn start(name: &'static str, partitions: usize) -> Partitions {
+fn start(name: &'static str, partitions: usize) -> PartitionSupervisorRef {
     let starting = PartitionSupervisor::new(name, Part::child_template());
     starting.partitions(partitions).intensity(100, test_timeout()).start_link().unwrap()
 }
 
-fn ask<K: std::hash::Hash + 'static>(partitions: &Partitions, key: K) -> Result<usize, CallError> {
+fn ask<K: std::hash::Hash + 'static>(
+    partitions: &PartitionSupervisorRef,
+    key: K,
+) -> Result<usize, CallError> {
     ServerRef::<Part>::at(partitions.via(key)).call(WhichOne)
 }
 
@@ -93,7 +96,7 @@ fn leads_a_number_to_its_partition_and_anything_else_always_to_the_same() {
 /// Asks for a number of each size and sign, its least and its greatest, and some between; and for
 /// all that are equal to one as all other types that have it.
 #[track_caller]
-fn assert_numbers_lead_to_their_partition(parts: &Partitions, partitions: u128) {
+fn assert_numbers_lead_to_their_partition(parts: &PartitionSupervisorRef, partitions: u128) {
     macro_rules! check {
         ($($integer:ident)+) => {
             let mut numbers: Vec<(Option<u128>, Option<i128>)> = Vec::new();
@@ -152,8 +155,8 @@ fn leads_what_is_no_number_by_its_hash() {
     // Whatever it is made of, and whatever it looks like.
     let mut found = [BTreeSet::new(), BTreeSet::new(), BTreeSet::new(), BTreeSet::new()];
     for n in 0..64_u8 {
-        let twice = |key: fn(u8, &Partitions) -> Via| [key(n, &parts), key(n, &parts)];
-        let kinds: [fn(u8, &Partitions) -> Via; 4] = [
+        let twice = |key: fn(u8, &PartitionSupervisorRef) -> Via| [key(n, &parts), key(n, &parts)];
+        let kinds: [fn(u8, &PartitionSupervisorRef) -> Via; 4] = [
             |n, parts| parts.via(2 * u32::from(n)..0),
             |n, parts| parts.via([2 * n]),
             |n, parts| parts.via(Some(2 * i128::from(n))),
@@ -171,12 +174,12 @@ fn leads_what_is_no_number_by_its_hash() {
 fn leads_to_the_next_process_when_one_has_crashed() {
     let parts = start("partition_supervisor::crash", 2);
     let via = parts.via(1);
-    let first = via.pid().unwrap();
+    let first = via.whereis().unwrap();
     let monitor = process::monitor(first);
     process::exit(first, ExitReason::Kill);
     down_reason(monitor);
     assert_eq!(parts.supervisor().count_children().unwrap().active, 2);
-    assert_ne!(via.pid(), Some(first));
+    assert_ne!(via.whereis(), Some(first));
     assert_eq!(ask(&parts, 1), Ok(1));
     parts.supervisor().stop().unwrap();
 }
@@ -187,7 +190,7 @@ fn leads_to_nobody_where_one_has_ended_for_good() {
     let template = Part::child_template().restart(Restart::Temporary);
     let parts = PartitionSupervisor::new(name, template).partitions(2).start_link().unwrap();
     ServerRef::<Part>::at(parts.via(1)).stop().unwrap();
-    assert_eq!(parts.via(1).pid(), None);
+    assert_eq!(parts.via(1).whereis(), None);
     assert_eq!((ask(&parts, 1), ask(&parts, 0)), (Err(CallError::NoProc), Ok(0)));
     assert_eq!(parts.resize(1), Ok(2), "there is nobody to be stopped");
     parts.supervisor().stop().unwrap();
@@ -233,7 +236,7 @@ fn has_a_child_of_any_kind_again_when_its_partition_comes_back() {
 // Elixir: partition_supervisor_test "raises noproc on unknown partition supervisor"
 #[test]
 fn that_is_not_there_is_an_error() {
-    let parts = Partitions::named("partition_supervisor::nobody");
+    let parts = PartitionSupervisorRef::named("partition_supervisor::nobody");
     assert_eq!(parts.partitions(), Err(SupervisorError::Call(CallError::NoProc)));
     assert_eq!(parts.resize(1), Err(SupervisorError::Call(CallError::NoProc)));
     assert_eq!(ask(&parts, 1), Err(CallError::NoProc));
@@ -251,12 +254,12 @@ fn is_found_by_a_name_that_a_registrar_keeps() {
     for name in [registry.via(1), procession::global::name("partition_supervisor::global")] {
         let parts = PartitionSupervisor::new(name.clone(), Part::child_template()).partitions(2);
         parts.start_link().unwrap();
-        let parts = Partitions::named(name.clone());
+        let parts = PartitionSupervisorRef::named(name.clone());
         assert_eq!((parts.partitions(), ask(&parts, 0), ask(&parts, 3)), (Ok(2), Ok(0), Ok(1)));
-        assert_eq!(parts.supervisor().pid(), name.pid());
+        assert_eq!(parts.supervisor().whereis(), name.whereis());
         assert_eq!(parts.supervisor().count_children().unwrap().active, 2);
         parts.supervisor().stop().unwrap();
-        assert_eq!((name.pid(), ask(&parts, 0)), (None, Err(CallError::NoProc)));
+        assert_eq!((name.whereis(), ask(&parts, 0)), (None, Err(CallError::NoProc)));
     }
     SupervisorRef::named("partition_supervisor::names").stop().unwrap();
 }
@@ -266,9 +269,8 @@ fn is_found_by_a_name_that_a_registrar_keeps() {
 fn does_not_register_anybody() {
     let parts = start("partition_supervisor::register", 2);
     let refused = Part::start_with(7, StartOptions::new().name(parts.via(1)));
-    assert!(
-        matches!(refused, Err(StartError::AlreadyStarted(pid)) if Some(pid) == parts.via(1).pid())
-    );
+    let holder = parts.via(1).whereis();
+    assert!(matches!(refused, Err(StartError::AlreadyStarted(pid)) if Some(pid) == holder));
     parts.supervisor().stop().unwrap();
 }
 
@@ -304,7 +306,7 @@ fn runs_under_a_supervisor() {
     let name = "partition_supervisor::child";
     let spec = PartitionSupervisor::new(name, Part::child_template()).partitions(2).child_spec();
     let top = Supervisor::one_for_one().child(spec).start_link().unwrap();
-    let parts = Partitions::named(name);
+    let parts = PartitionSupervisorRef::named(name);
     assert_eq!(ask(&parts, 3), Ok(1));
     top.stop().unwrap();
     assert_eq!(ask(&parts, 3), Err(CallError::NoProc));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use procession::prelude::*;
-use procession::registry::{Registered, Registry, RegistryError, Start, Unregistered};
+use procession::registry::{Registered, Registry, RegistryError, RegistryRef, Unregistered};
 
 use crate::support::processes::in_process;
 use crate::support::wait::{down_reason, exit_and_wait, test_timeout};
@@ -68,9 +68,9 @@ impl Member {
 
 /// Checks the same for one partition and for many.
 fn with_partitions<K, V>(
-    start: fn(&'static str) -> Start<K, V>,
+    start: fn(&'static str) -> Registry<K, V>,
     names: [&'static str; 2],
-    check: impl Fn(Registry<K, V>),
+    check: impl Fn(RegistryRef<K, V>),
 ) where
     K: procession::registry::Key,
     V: procession::registry::Value,
@@ -192,7 +192,7 @@ fn a_registry_that_has_ended_keeps_nothing_though_others_still_know_of_it() {
 
 /// Looks for itself when it is dropped, and tells what it finds.
 #[derive(Debug)]
-struct Probe(Registry<u8, Arc<Probe>>, std::sync::mpsc::Sender<RegistryError>);
+struct Probe(RegistryRef<u8, Arc<Probe>>, std::sync::mpsc::Sender<RegistryError>);
 
 impl Drop for Probe {
     fn drop(&mut self) {
@@ -274,7 +274,7 @@ mod a_duplicate_registry {
         let not_unique = Err(RegistryError::NotUnique(Arc::clone(registry.name())));
         assert_eq!(registry.update_value(&"a", |n| *n), not_unique);
         registry.register("a", 1).unwrap();
-        assert_eq!(registry.via("a").pid(), None);
+        assert_eq!(registry.via("a").whereis(), None);
         let refused = Echo::start_with((), StartOptions::new().name(registry.via("a")));
         assert!(matches!(refused, Err(StartError::Failed(_))), "{refused:?}");
     }
@@ -387,7 +387,7 @@ fn something_is_kept_with_a_registry() {
 // Elixir: registry_test "raises on unknown registry name"
 #[test]
 fn a_registry_that_does_not_run_is_an_error() {
-    let registry = Registry::<u8, u8>::named("registry::unknown");
+    let registry = RegistryRef::<u8, u8>::named("registry::unknown");
     let unknown = RegistryError::NoRegistry(Arc::from("registry::unknown"));
     assert_eq!(registry.register(1, 1), Err(unknown.clone()));
     assert_eq!(registry.unregister(&1), Err(unknown.clone()));
@@ -407,10 +407,10 @@ fn a_registry_that_does_not_run_is_an_error() {
     assert_eq!(registry.put_meta("a", 1_u8), Err(unknown.clone()));
     assert_eq!(registry.delete_meta("a"), Err(unknown.clone()));
     assert_eq!(registry.lock(&1, || ()), Err(unknown.clone()));
-    assert_eq!(registry.via(1).pid(), None);
+    assert_eq!(registry.via(1).whereis(), None);
     let other = Registry::<u8, u16>::unique("registry::other type").start_link().unwrap();
     assert_eq!(other.count(), Ok(0));
-    let wrong = Registry::<u8, u8>::named("registry::other type").count();
+    let wrong = RegistryRef::<u8, u8>::named("registry::other type").count();
     assert_eq!(wrong, Err(RegistryError::NoRegistry(Arc::from("registry::other type"))));
 }
 
@@ -419,10 +419,10 @@ fn a_registry_that_is_stopped_is_not_found_any_more_and_another_can_have_its_nam
     let top = Supervisor::one_for_one().start_link().unwrap();
     let start = || Registry::<u8>::unique("registry::stopped").partitions(3);
     let child = top.start_child(start().child_spec()).unwrap();
-    let registry = Registry::<u8>::named("registry::stopped");
+    let registry = RegistryRef::<u8>::named("registry::stopped");
     assert_eq!(child.count_children().unwrap().active, 3);
     let second = start().start_link();
-    assert!(matches!(second, Err(StartError::AlreadyStarted(pid)) if Some(pid) == child.pid()));
+    assert!(matches!(second, Err(StartError::AlreadyStarted(pid)) if pid == child.pid()));
     registry.register(1, ()).unwrap();
     top.terminate_child("registry::stopped").unwrap();
     assert!(matches!(registry.count(), Err(RegistryError::NoRegistry(_))));
@@ -436,7 +436,7 @@ fn who_has_registered_ends_with_the_registry_unless_it_traps_exits() {
     let top = Supervisor::one_for_one().start_link().unwrap();
     let spec = Registry::<u8>::unique("registry::crash").child_spec();
     let child = top.start_child(spec).unwrap();
-    let registry = Registry::<u8>::named("registry::crash");
+    let registry = RegistryRef::<u8>::named("registry::crash");
     let (member, there) = (Member::spawn(), registry.clone());
     member.does(move || there.register(1, ()).unwrap());
     registry.register(2, ()).unwrap(); // As a thread of the program's own, this traps exits.
@@ -587,7 +587,7 @@ struct WhoAreYou;
 impl HandleCall<WhoAreYou> for Echo {
     type Reply = Pid;
 
-    fn handle_call(&mut self, _: WhoAreYou, _: &Caller<Pid>) -> CallResult<Echo, Pid> {
+    fn handle_call(&mut self, _: WhoAreYou, _: &Caller<Pid>) -> CallResult<Echo, WhoAreYou> {
         reply(process::self_pid())
     }
 }
@@ -603,7 +603,7 @@ mod a_via_name {
             let via = registry.via_with(7, "seven");
             let options = || StartOptions::new().name(via.clone());
             let echo = Echo::start_with((), options()).unwrap();
-            let pid = echo.pid().unwrap();
+            let pid = echo.pid();
             assert_eq!(registry.lookup(&7), Ok(vec![(pid, "seven")]));
             let again = Echo::start_with((), options());
             assert!(matches!(again, Err(StartError::AlreadyStarted(it)) if it == pid));
@@ -663,12 +663,12 @@ mod a_via_name {
         });
         let top = Supervisor::one_for_one().child(inner).start_link().unwrap();
         let inner = SupervisorRef::at(via.clone());
-        let first = inner.pid().unwrap();
+        let first = inner.whereis().unwrap();
         let monitor = process::monitor(first);
         process::exit(first, ExitReason::Kill);
         down_reason(monitor);
         assert_eq!(top.count_children().unwrap().active, 1);
-        assert_ne!(inner.pid(), Some(first));
+        assert_ne!(inner.whereis(), Some(first));
         assert_eq!(inner.count_children().unwrap().specs, 0);
         top.stop().unwrap();
     }

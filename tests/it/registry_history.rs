@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use procession::prelude::*;
-use procession::registry::{Registry, RegistryError};
+use procession::registry::{Registry, RegistryError, RegistryRef};
 
 use crate::support::rounds::rounds;
 use crate::support::wait::down_reason;
@@ -85,7 +85,7 @@ impl Dice {
 const KEYS: u64 = 24;
 
 /// The life of a user: a few deeds, and an end.
-fn live(registry: &Registry<u8, ()>, history: &History, dice: &mut Dice) {
+fn live(registry: &RegistryRef<u8, ()>, history: &History, dice: &mut Dice) {
     for _ in 0..dice.below(30) {
         let key = dice.below(KEYS) as u8;
         match dice.below(10) {
@@ -105,7 +105,7 @@ fn live(registry: &Registry<u8, ()>, history: &History, dice: &mut Dice) {
     }
 }
 
-fn look_up(registry: &Registry<u8, ()>, history: &History, key: u8) {
+fn look_up(registry: &RegistryRef<u8, ()>, history: &History, key: u8) {
     history.record(key, Deed::LookUp(None), || {
         Deed::LookUp(registry.lookup(&key).unwrap().first().map(|(pid, ())| *pid))
     });
@@ -113,7 +113,7 @@ fn look_up(registry: &Registry<u8, ()>, history: &History, key: u8) {
 
 /// Has one user live after the other, some of which are killed, and looks for them when they are
 /// down.
-fn drive(registry: &Registry<u8, ()>, history: &Arc<History>, seed: u64, until: Instant) {
+fn drive(registry: &RegistryRef<u8, ()>, history: &Arc<History>, seed: u64, until: Instant) {
     let mut dice = Dice(seed | 1);
     while Instant::now() < until {
         let (there, user_history) = (registry.clone(), Arc::clone(history));

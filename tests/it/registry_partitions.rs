@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use procession::prelude::*;
 use procession::process::Builder;
-use procession::registry::{Registered, Registry, RegistryError, Start, Unregistered};
+use procession::registry::{Registered, Registry, RegistryError, RegistryRef, Unregistered};
 use procession::supervisor::SupervisorError;
 use procession::sys;
 
@@ -29,7 +29,7 @@ fn is_linked_to(pid: Pid) -> bool {
 }
 
 /// A unique registry with one partition, of which the caller hears, and the partition's server.
-fn listened(name: &'static str) -> (Registry<&'static str>, Pid) {
+fn listened(name: &'static str) -> (RegistryRef<&'static str>, Pid) {
     process::register(name.split(' ').next_back().unwrap(), process::self_pid()).unwrap();
     let start = Registry::unique(name).listener(name.split(' ').next_back().unwrap());
     (start.start_link().unwrap(), servers(name)[0])
@@ -160,10 +160,10 @@ fn tell_of_what_was_lost_in_a_crash() {
 /// A registry with four partitions, in which the caller has the keys from 0 to 39, and is told of
 /// what comes and goes; and their servers by their number.
 fn in_four(
-    start: Start<u8, ()>,
+    start: Registry<u8, ()>,
     name: &'static str,
     listener: &'static str,
-) -> (Registry<u8>, Vec<Pid>) {
+) -> (RegistryRef<u8>, Vec<Pid>) {
     process::set_trap_exit(true);
     process::register(listener, process::self_pid()).unwrap();
     let registry = start.partitions(4).listener(listener).start_link().unwrap();
@@ -174,7 +174,7 @@ fn in_four(
     (registry, servers(name))
 }
 
-fn has(registry: &Registry<u8>, key: u8) -> bool {
+fn has(registry: &RegistryRef<u8>, key: u8) -> bool {
     !registry.lookup(&key).unwrap().is_empty()
 }
 
@@ -235,12 +235,12 @@ fn crash(name: &'static str) -> Result<(), SupervisorError> {
     SupervisorRef::named(name).count_children().map(drop)
 }
 
-// Elixir: max_restarts and max_seconds of Supervisor, which Registry leaves as they are
+// Elixir: max_restarts and max_seconds of Supervisor, which RegistryRef leaves as they are
 #[test]
 fn may_crash_three_times_in_five_seconds() {
     in_process(|| {
         for (start, name) in [
-            (Registry::unique as fn(&'static str) -> Start<u8, ()>, "partitions::crash_unique"),
+            (Registry::unique as fn(&'static str) -> Registry<u8, ()>, "partitions::crash_unique"),
             (Registry::duplicate, "partitions::crash_duplicate"),
         ] {
             let registry = start(name).start_link().unwrap();
@@ -409,7 +409,7 @@ fn have_nothing_of_a_thread_that_was_killed() {
 
 /// Starts a process that locks the key 1 and does `work`, and waits until it has asked for it.
 fn asks_for_lock(
-    registry: &Registry<u8>,
+    registry: &RegistryRef<u8>,
     server: Pid,
     work: impl FnOnce() + Send + 'static,
 ) -> (Pid, MonitorRef) {
@@ -472,7 +472,7 @@ type Answer = Result<(), RegistryError>;
 
 /// Uses the registry as the process is unwound.
 #[derive(Debug)]
-struct Leaving(Registry<&'static str>, Pid);
+struct Leaving(RegistryRef<&'static str>, Pid);
 
 impl Drop for Leaving {
     fn drop(&mut self) {
@@ -534,7 +534,7 @@ impl Hash for Using {
 
 impl Drop for Using {
     fn drop(&mut self) {
-        Registry::<Using, Using>::named(self.1).count().unwrap();
+        RegistryRef::<Using, Using>::named(self.1).count().unwrap();
     }
 }
 

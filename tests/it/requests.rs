@@ -5,9 +5,10 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use procession::gen_server::{RequestId, RequestIds, Response};
+use procession::Destination;
+use procession::gen_server::{RequestId, RequestIds, WaitError};
 use procession::prelude::*;
-use procession::process::Destination;
+use procession::process::Address;
 
 use crate::support::drops::OnDrop;
 use crate::support::processes::{FOREVER, in_process, reason};
@@ -20,7 +21,10 @@ use crate::support::wait::{assert_no_message, down_reason, expect, test_timeout}
 const SHORT: Duration = Duration::from_millis(5);
 
 /// A request that is answered at once.
-fn answered(server: &ServerRef<Scripted>, answer: &'static str) -> RequestId<&'static str> {
+fn answered<T: Address>(
+    server: &ServerRef<Scripted, T>,
+    answer: &'static str,
+) -> RequestId<&'static str> {
     server.send_request(call_message(move |_, _| reply(answer)))
 }
 
@@ -39,6 +43,9 @@ fn reply_to() -> ReplyTo<&'static str> {
     expect()
 }
 
+/// What waiting for any of several requests returns.
+type Waited<R, L> = Result<(Result<R, CallError>, L), WaitError>;
+
 /// A server that has ended.
 #[track_caller]
 fn dead_server() -> ServerRef<Scripted> {
@@ -47,7 +54,7 @@ fn dead_server() -> ServerRef<Scripted> {
     server
 }
 
-fn nobody() -> ServerRef<Scripted> {
+fn nobody() -> ServerRef<Scripted, Name> {
     ServerRef::named("requests::nobody")
 }
 
@@ -74,7 +81,7 @@ mod send_request {
                 reply("a reply")
             }));
             drop(let_go);
-            assert_eq!(request.receive_response(test_timeout()), Some(Ok("a reply")));
+            assert_eq!(request.receive_response(test_timeout()), Ok("a reply"));
             assert_nothing_left(&[&server]);
         });
     }
@@ -83,10 +90,10 @@ mod send_request {
     #[test]
     fn to_nobody_is_answered_with_an_error() {
         in_process(|| {
-            for server in [dead_server(), nobody()] {
+            for server in [dead_server().into(), ServerRef::<_, Destination>::from(nobody())] {
                 let request = answered(&server, "no reply");
-                assert_eq!(request.destination(), server.destination());
-                assert_eq!(request.receive_response(FOREVER), Some(Err(CallError::NoProc)));
+                assert_eq!(*request.destination(), server.destination());
+                assert_eq!(request.receive_response(FOREVER), Err(CallError::NoProc));
             }
             assert_nothing_left(&[]);
         });
@@ -106,7 +113,7 @@ mod send_request {
                 let request = by_name.send_request(call_message::<()>(move |_, _| stop(ends)));
                 assert_eq!(request.destination(), &Destination::from(name));
                 let response = request.receive_response(test_timeout());
-                assert_eq!(response, Some(Err(CallError::Down(end))));
+                assert_eq!(response, Err(CallError::Down(end)));
             }
             assert_nothing_left(&[]);
         });
@@ -115,12 +122,12 @@ mod send_request {
     #[test]
     fn tells_of_refusals_as_a_call_does() {
         let request = scripted().send_request(call_message::<()>(|_, _| noreply()));
-        assert_eq!(request.receive_response(test_timeout()), Some(Err(CallError::NoReply)));
+        assert_eq!(request.receive_response(test_timeout()), Err(CallError::NoReply));
 
         let other = pid_of(&OtherServer::start(()).unwrap());
         let request = answered(&ServerRef::from_pid(other), "no reply");
         let response = request.receive_response(test_timeout());
-        assert!(matches!(response, Some(Err(CallError::WrongServer { .. }))), "{response:?}");
+        assert!(matches!(response, Err(CallError::WrongServer { .. })), "{response:?}");
     }
 
     #[test]
@@ -152,7 +159,7 @@ mod send_request {
         impl HandleCall<Question> for Introvert {
             type Reply = u8;
 
-            fn handle_call(&mut self, _: Question, _: &Caller<u8>) -> CallResult<Self, u8> {
+            fn handle_call(&mut self, _: Question, _: &Caller<u8>) -> CallResult<Self, Question> {
                 reply(42)
             }
         }
@@ -189,7 +196,7 @@ mod send_request {
                     handled.send(()).unwrap();
                     reply(())
                 }));
-                match request.receive_response(test_timeout()).expect("a response") {
+                match request.receive_response(test_timeout()) {
                     Ok(()) => assert_eq!(handles.recv(), Ok(())),
                     // Waits until the request was dropped.
                     Err(CallError::NoProc) => assert_eq!(handles.recv(), Err(mpsc::RecvError)),
@@ -209,7 +216,7 @@ mod send_request {
             let servers: Vec<_> = (0..5).map(|_| scripted()).collect();
             let requests: Vec<_> = servers.iter().map(|it| answered(it, "a reply")).collect();
             for request in requests {
-                assert_eq!(request.receive_response(test_timeout()), Some(Ok("a reply")));
+                assert_eq!(request.receive_response(test_timeout()), Ok("a reply"));
             }
             assert_nothing_left(&servers.iter().collect::<Vec<_>>());
         });
@@ -226,12 +233,12 @@ mod wait_response {
             let server = scripted();
             let mut request = deferred(&server);
             let since = Instant::now();
-            assert_eq!(request.wait_response(SHORT), None);
+            assert_eq!(request.wait_response(SHORT), Err(CallError::Timeout));
             assert!(since.elapsed() >= SHORT);
-            assert_eq!(request.wait_response(Duration::ZERO), None);
+            assert_eq!(request.wait_response(Duration::ZERO), Err(CallError::Timeout));
 
             reply_to().reply("late, but not too late");
-            let response = Some(Ok("late, but not too late"));
+            let response = Ok("late, but not too late");
             assert_eq!(request.wait_response(Duration::MAX), response);
             assert_nothing_left(&[&server]);
         });
@@ -243,14 +250,14 @@ mod wait_response {
         in_process(|| {
             let server = scripted();
             let mut request = answered(&server, "a reply");
-            assert_eq!(request.wait_response(test_timeout()), Some(Ok("a reply")));
+            assert_eq!(request.wait_response(test_timeout()), Ok("a reply"));
             let (long, since) = (Duration::from_secs(3), Instant::now());
-            assert_eq!(request.wait_response(long), None);
+            assert_eq!(request.wait_response(long), Err(CallError::Timeout));
             assert!(since.elapsed() < long, "it has waited for what cannot come");
 
             let mut request = answered(&dead_server(), "no reply");
-            assert_eq!(request.wait_response(test_timeout()), Some(Err(CallError::NoProc)));
-            assert_eq!(request.wait_response(Duration::ZERO), None);
+            assert_eq!(request.wait_response(test_timeout()), Err(CallError::NoProc));
+            assert_eq!(request.wait_response(Duration::ZERO), Err(CallError::Timeout));
             drop(request);
             assert_nothing_left(&[&server]);
         });
@@ -262,7 +269,7 @@ mod wait_response {
             let server = scripted();
             let mut request = answered(&server, "a reply");
             server.assert_answers();
-            assert_eq!(request.wait_response(Duration::ZERO), Some(Ok("a reply")));
+            assert_eq!(request.wait_response(Duration::ZERO), Ok("a reply"));
             assert_nothing_left(&[&server]);
         });
     }
@@ -274,7 +281,7 @@ mod wait_response {
             process::send(me, "before");
             let mut request = answered(&server, "a reply");
             process::send(me, "between");
-            assert_eq!(request.wait_response(test_timeout()), Some(Ok("a reply")));
+            assert_eq!(request.wait_response(test_timeout()), Ok("a reply"));
             assert_eq!(expect::<&str>(), "before");
             assert_eq!(expect::<&str>(), "between");
             assert_nothing_left(&[&server]);
@@ -287,8 +294,8 @@ mod wait_response {
             let server = scripted();
             let first = answered(&server, "the first");
             let second = answered(&server, "the second");
-            assert_eq!(second.receive_response(test_timeout()), Some(Ok("the second")));
-            assert_eq!(first.receive_response(test_timeout()), Some(Ok("the first")));
+            assert_eq!(second.receive_response(test_timeout()), Ok("the second"));
+            assert_eq!(first.receive_response(test_timeout()), Ok("the first"));
             assert_nothing_left(&[&server]);
         });
     }
@@ -334,14 +341,14 @@ mod a_killed_thread {
                 || silent(&server),
                 |mut request| [request.wait_response(timeout), request.wait_response(timeout)],
             );
-            assert_eq!(responses, [Some(Err(CallError::CallerEnded)), None]);
+            assert_eq!(responses, [Err(CallError::CallerEnded), Err(CallError::Timeout)]);
             let response =
                 killed_between(|| silent(&server), |request| request.receive_response(timeout));
-            assert_eq!(response, Some(Err(CallError::CallerEnded)));
+            assert_eq!(response, Err(CallError::CallerEnded));
         }
     }
 
-    type Wait = fn(&mut RequestIds<u8, &'static str>, Duration) -> Response<u8, &'static str>;
+    type Wait = fn(&mut RequestIds<u8, &'static str>, Duration) -> Waited<u8, &'static str>;
 
     #[test]
     fn is_told_so_as_the_response_of_each_request_of_a_collection() {
@@ -353,8 +360,8 @@ mod a_killed_thread {
             }
             requests
         };
-        let ended = |label| Response::Of(Err(CallError::CallerEnded), label);
-        let expected = [ended("first"), ended("second"), ended("third"), Response::NoRequest];
+        let ended = |label| Ok((Err(CallError::CallerEnded), label));
+        let expected = [ended("first"), ended("second"), ended("third"), Err(WaitError::NoRequest)];
         let waits: [Wait; 2] = [RequestIds::wait_response, RequestIds::receive_response];
         for wait in waits {
             let responses = killed_between(prepare, |mut requests| {
@@ -378,7 +385,7 @@ mod a_killed_thread {
                 delay_by(round);
                 process::exit(pid, ExitReason::Kill);
                 let response = thread.join().expect("the thread has panicked");
-                assert_eq!(response, Some(Err(CallError::CallerEnded)));
+                assert_eq!(response, Err(CallError::CallerEnded));
             });
         }
     }
@@ -393,7 +400,7 @@ mod receive_response {
         in_process(|| {
             let server = scripted();
             let request = deferred(&server);
-            assert_eq!(request.receive_response(SHORT), None);
+            assert_eq!(request.receive_response(SHORT), Err(CallError::Timeout));
             reply_to().reply("too late");
             assert_nothing_left(&[&server]);
         });
@@ -463,11 +470,11 @@ mod a_collection {
 
     type Requests = RequestIds<&'static str, u8>;
 
-    fn of(response: &'static str, label: u8) -> Response<&'static str, u8> {
-        Response::Of(Ok(response), label)
+    fn of(response: &'static str, label: u8) -> Waited<&'static str, u8> {
+        Ok((Ok(response), label))
     }
 
-    type Wait = fn(&mut Requests, Duration) -> Response<&'static str, u8>;
+    type Wait = fn(&mut Requests, Duration) -> Waited<&'static str, u8>;
 
     /// The ways to wait for one response.
     const WAYS: [Wait; 2] = [Requests::wait_response, Requests::receive_response];
@@ -487,18 +494,18 @@ mod a_collection {
         assert_eq!(requests.iter().map(|(_, label)| *label).collect::<Vec<_>>(), [1, 2]);
         let (id, _) = requests.iter().next().unwrap();
         assert_eq!(format!("{id:?}"), first_id);
-        assert_eq!(id.destination(), server.destination());
+        assert_eq!(*id.destination(), server.destination());
     }
 
     #[test]
     fn does_not_take_a_request_whose_response_was_taken() {
         let server = scripted();
         let mut request = answered(&server, "a reply");
-        assert_eq!(request.wait_response(test_timeout()), Some(Ok("a reply")));
+        assert_eq!(request.wait_response(test_timeout()), Ok("a reply"));
         let mut requests = Requests::new();
         requests.add(request, 1);
         assert!(requests.is_empty());
-        assert_eq!(requests.wait_response(FOREVER), Response::NoRequest);
+        assert_eq!(requests.wait_response(FOREVER), Err(WaitError::NoRequest));
     }
 
     // OTP: gen_server_SUITE:send_request_receive_reqid_collection,
@@ -520,7 +527,7 @@ mod a_collection {
                 assert_eq!(wait(&mut requests, test_timeout()), of("the first", 0));
                 assert_eq!(requests.len(), 1);
                 assert_eq!(wait(&mut requests, Duration::MAX), of("the second", 1));
-                assert_eq!(wait(&mut requests, Duration::MAX), Response::NoRequest);
+                assert_eq!(wait(&mut requests, Duration::MAX), Err(WaitError::NoRequest));
                 assert_nothing_left(&[&server]);
             });
         }
@@ -530,7 +537,7 @@ mod a_collection {
     #[test]
     fn that_is_empty_is_not_waited_for() {
         for wait in WAYS {
-            assert_eq!(wait(&mut Requests::new(), Duration::MAX), Response::NoRequest);
+            assert_eq!(wait(&mut Requests::new(), Duration::MAX), Err(WaitError::NoRequest));
         }
     }
 
@@ -543,7 +550,7 @@ mod a_collection {
             requests.add(deferred(&server), 1);
             requests.add(deferred(&server), 2);
             let since = Instant::now();
-            assert_eq!(requests.wait_response(SHORT), Response::TimedOut);
+            assert_eq!(requests.wait_response(SHORT), Err(WaitError::Timeout));
             assert!(since.elapsed() >= SHORT);
             assert_eq!(requests.len(), 2);
             for (text, label) in [("the first", 1), ("the second", 2)] {
@@ -562,9 +569,9 @@ mod a_collection {
             let mut requests = Requests::new();
             requests.add(deferred(&server), 1);
             requests.add(deferred(&server), 2);
-            assert_eq!(requests.receive_response(SHORT), Response::TimedOut);
+            assert_eq!(requests.receive_response(SHORT), Err(WaitError::Timeout));
             assert!(requests.is_empty());
-            assert_eq!(requests.receive_response(FOREVER), Response::NoRequest);
+            assert_eq!(requests.receive_response(FOREVER), Err(WaitError::NoRequest));
             for _ in 0..2 {
                 reply_to().reply("too late");
             }
@@ -601,11 +608,11 @@ mod a_collection {
                 requests.add(deferred(&mortal), 2);
                 requests.add(answered(&nobody(), "no reply"), 3);
                 let [to_first, to_second] = [reply_to(), reply_to()];
-                let absent = Response::Of(Err(CallError::NoProc), 3);
+                let absent = Ok((Err(CallError::NoProc), 3));
                 assert_eq!(wait(&mut requests, test_timeout()), absent);
 
                 mortal.cast_with(|_| stop(reason()));
-                let ended = Response::Of(Err(CallError::Down(reason())), 2);
+                let ended = Ok((Err(CallError::Down(reason())), 2));
                 assert_eq!(wait(&mut requests, test_timeout()), ended);
 
                 // Which of them is whose depends on the servers.
@@ -613,7 +620,7 @@ mod a_collection {
                     to.reply("a reply");
                 }
                 assert_eq!(wait(&mut requests, test_timeout()), of("a reply", 1));
-                assert_eq!(wait(&mut requests, test_timeout()), Response::NoRequest);
+                assert_eq!(wait(&mut requests, test_timeout()), Err(WaitError::NoRequest));
                 assert_nothing_left(&[&other]);
             });
         }
@@ -629,7 +636,7 @@ mod a_collection {
             server.assert_answers();
             assert_eq!(requests.wait_response(Duration::ZERO), of("a reply", 1));
             requests.add(deferred(&server), 2);
-            assert_eq!(requests.wait_response(Duration::ZERO), Response::TimedOut);
+            assert_eq!(requests.wait_response(Duration::ZERO), Err(WaitError::Timeout));
         });
     }
 

@@ -9,8 +9,8 @@ use procession::dynamic_supervisor::DynamicSupervisorRef;
 use procession::prelude::*;
 use procession::proc_lib;
 use procession::supervisor::{
-    AutoShutdown, ChildSpec, Restart, Shutdown, SimpleRef, SpecError, Supervised, Supervisor,
-    SupervisorError, SupervisorRef,
+    AutoShutdown, ChildSpec, Restart, Shutdown, SimpleOneForOneRef, SpecError, Supervised,
+    Supervisor, SupervisorError, SupervisorRef,
 };
 
 use crate::support::child::{
@@ -20,7 +20,7 @@ use crate::support::processes::idle;
 use crate::support::supervision::HOUR;
 use crate::support::wait::{down_reason, exit_and_wait, expect};
 
-type Simple = SimpleRef<ServerRef<ObservedChild>, (&'static str, Pid)>;
+type Simple = SimpleOneForOneRef<ServerRef<ObservedChild>, (&'static str, Pid)>;
 
 fn start_simple(restart: Restart) -> Simple {
     let template = ObservedChild::child_template().restart(restart);
@@ -30,8 +30,8 @@ fn start_simple(restart: Restart) -> Simple {
 #[track_caller]
 fn add(supervisor: &Simple, name: &'static str) -> Pid {
     let child = supervisor.start_child((name, process::self_pid())).unwrap();
-    assert_eq!(expect_started(name), child.pid().unwrap());
-    child.pid().unwrap()
+    assert_eq!(expect_started(name), child.pid());
+    child.pid()
 }
 
 #[track_caller]
@@ -141,7 +141,7 @@ fn a_child_that_chooses_not_to_start_is_not_kept() {
             Supervisor::simple_one_for_one(template.restart(restart)).start_link().unwrap();
         assert_eq!(supervisor.start_child(()), Err(SupervisorError::Ignored));
         assert_eq!(supervisor.which_children(), Ok(vec![]));
-        let monitor = process::monitor(&supervisor);
+        let monitor = process::monitor(supervisor);
         supervisor.stop().unwrap();
         assert_eq!(down_reason(monitor), ExitReason::Normal);
     }
@@ -239,7 +239,7 @@ mod children_that_are_significant {
         let template = ObservedChild::child_template().restart(restart).significant(significant);
         let supervisor = Supervisor::simple_one_for_one(template).auto_shutdown(auto_shutdown);
         let supervisor = supervisor.intensity(1_000, HOUR).start_link().unwrap();
-        let monitor = process::monitor(&supervisor);
+        let monitor = process::monitor(supervisor);
         let (ernie, _) = (add(&supervisor, "ernie"), add(&supervisor, "bert"));
         let is_restarted = restart == Restart::Transient && reason == failure();
         end_child_and_wait(ernie, reason);
@@ -314,7 +314,7 @@ mod children_that_are_significant {
             .intensity(1_000_000, HOUR)
             .start_link()
             .unwrap();
-        let monitor = process::monitor(&supervisor);
+        let monitor = process::monitor(supervisor);
         let (ernie, bert) = (add(&supervisor, "ernie"), add(&supervisor, "bert"));
         fails.store(true, Ordering::SeqCst);
         end_child(ernie, failure());
@@ -349,7 +349,7 @@ mod children_that_are_significant {
 fn too_many_restarts_end_it() {
     let template = ObservedChild::child_template();
     let supervisor = Supervisor::simple_one_for_one(template).start_link().unwrap();
-    let monitor = process::monitor(&supervisor);
+    let monitor = process::monitor(supervisor);
     end_child(add(&supervisor, "child"), failure());
     end_child(expect_started("child"), failure());
     assert_eq!(down_reason(monitor), ExitReason::Shutdown);
@@ -362,8 +362,8 @@ fn it_runs_under_a_supervisor_and_starts_empty_again() {
     let top = Supervisor::one_for_one().start_link().unwrap();
     let supervisor = top.start_child(inner).unwrap();
     let child = process::monitor(add(&supervisor, "child"));
-    let gone = process::monitor(&supervisor);
-    process::exit(supervisor.pid().unwrap(), ExitReason::Kill);
+    let gone = process::monitor(supervisor);
+    process::exit(supervisor.pid(), ExitReason::Kill);
     assert_eq!(down_reason(gone), ExitReason::Killed);
     assert_eq!(down_reason(child), ExitReason::Killed);
     let again = top.which_children().unwrap().remove(0).state.pid().unwrap();
@@ -388,13 +388,13 @@ mod a_supervisor_of_another_kind {
     #[test]
     fn is_not_asked_by_id() {
         let supervisor = start_simple(Restart::Permanent);
-        let wrong = SupervisorRef::from_pid(supervisor.pid().unwrap());
+        let wrong = SupervisorRef::from_pid(supervisor.pid());
         is_refused(wrong.terminate_child("child"), "SimpleOneForOne");
         is_refused(wrong.restart_child("child"), "SimpleOneForOne");
         is_refused(wrong.delete_child("child"), "SimpleOneForOne");
         is_refused(wrong.get_child_spec("child"), "SimpleOneForOne");
         is_refused(wrong.start_child(child("child")), "SimpleOneForOne");
-        let wrong = DynamicSupervisorRef::from_pid(supervisor.pid().unwrap());
+        let wrong = DynamicSupervisorRef::from_pid(supervisor.pid());
         is_refused(wrong.start_child(child("child")), "SimpleOneForOne");
         stop(&supervisor);
     }
@@ -402,7 +402,7 @@ mod a_supervisor_of_another_kind {
     #[test]
     fn is_not_given_arguments_of_another_type() {
         let supervisor = start_simple(Restart::Permanent);
-        let wrong = SimpleRef::<ServerRef<ObservedChild>, u8>::from_pid(supervisor.pid().unwrap());
+        let wrong = SimpleOneForOneRef::<ServerRef<ObservedChild>, u8>::from_pid(supervisor.pid());
         is_refused(wrong.start_child(3), "SimpleOneForOne");
         assert_eq!(supervisor.which_children(), Ok(vec![]));
         stop(&supervisor);
@@ -413,7 +413,7 @@ mod a_supervisor_of_another_kind {
     fn does_not_stop_a_child_by_its_pid() {
         let supervisor = Supervisor::one_for_one().child(child("child")).start_link().unwrap();
         let pid = expect_started("child");
-        let wrong = Simple::from_pid(supervisor.pid().unwrap());
+        let wrong = Simple::from_pid(supervisor.pid());
         assert_eq!(wrong.terminate_child(pid), Err(SupervisorError::NotFound));
         is_refused(wrong.start_child(("child", process::self_pid())), "Supervisor");
         assert!(process::is_alive(pid));

@@ -151,7 +151,7 @@ mod a_start {
         let options = || StartOptions::new().name("supervisor::named");
         let supervisor = Supervisor::one_for_one().start_link_with(options()).unwrap();
         let again = Supervisor::one_for_one().start_link_with(options());
-        let holder = supervisor.pid().unwrap();
+        let holder = supervisor.pid();
         assert!(matches!(again, Err(StartError::AlreadyStarted(pid)) if pid == holder));
         let named = SupervisorRef::named("supervisor::named");
         assert_eq!(named.count_children().unwrap().specs, 0);
@@ -185,7 +185,7 @@ mod children {
         let supervisor = unlimited_restarts(Strategy::OneForOne).start_link().unwrap();
         let first = supervisor.start_child(child("a")).unwrap();
         let pid = expect_started("a");
-        assert_eq!(first.pid(), Some(pid));
+        assert_eq!(first.pid(), pid);
         let again = supervisor.start_child(child("a")).unwrap_err();
         assert_eq!(again, SupervisorError::AlreadyStarted(pid));
         assert_eq!(supervisor.restart_child("a"), Err(SupervisorError::Running));
@@ -247,7 +247,7 @@ mod children {
         let spec =
             ChildSpec::new("a", move || Ok((ObservedChild::start_link(("a", me))?, "a word")));
         let (child, word) = supervisor.start_child(spec).unwrap();
-        assert_eq!((child.pid(), word), (Some(expect_started("a")), "a word"));
+        assert_eq!((child.pid(), word), (expect_started("a"), "a word"));
         stop_supervisor(&supervisor);
     }
 
@@ -276,7 +276,7 @@ mod children {
         let temporary = || child("a").restart(Restart::Temporary);
         for reason in [ExitReason::Normal, ExitReason::Shutdown, failure()] {
             let child = supervisor.start_child(temporary()).unwrap();
-            end_child_and_wait(child.pid().unwrap(), reason);
+            end_child_and_wait(child.pid(), reason);
             expect_ended("a");
             assert_eq!(child_state(&supervisor, "a"), None);
         }
@@ -290,7 +290,7 @@ mod children {
     #[test]
     fn that_have_removed_the_link_are_stopped_all_the_same() {
         let supervisor = unlimited_restarts(Strategy::OneForOne).start_link().unwrap();
-        let parent = supervisor.pid().unwrap();
+        let parent = supervisor.pid();
         let spec = ChildSpec::new("a", move || {
             let start = move |starter: proc_lib::Starter<Pid>| {
                 process::unlink(parent);
@@ -464,7 +464,7 @@ mod a_restart {
                 let reason = if round % 2 == 0 { failure() } else { ExitReason::Normal };
                 end_child(expect_started("a"), reason);
             }
-            assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
+            assert_eq!(expect_exit(supervisor.pid()), ExitReason::Shutdown);
             assert_eq!(expect_ended("other"), ExitReason::Shutdown);
             child_events();
         }
@@ -483,7 +483,7 @@ mod a_restart {
             child_state(&outer, "inner").and_then(ChildState::pid).unwrap(),
         );
         inner.start_child(child("dynamic")).unwrap();
-        let monitor = process::monitor(&inner);
+        let monitor = process::monitor(inner);
         end_child(first, failure());
         assert_eq!(down_reason(monitor), ExitReason::Shutdown);
         assert_eq!(expect_ended("dynamic"), ExitReason::Shutdown);
@@ -611,7 +611,7 @@ mod a_stop {
             })
             .map(|parent| {
                 let supervisor = expect::<SupervisorRef>();
-                let monitor = process::monitor(&supervisor);
+                let monitor = process::monitor(supervisor);
                 process::send(parent, ());
                 assert_eq!(expect_ended("a"), ExitReason::Shutdown);
                 assert_eq!(down_reason(monitor), reason);
@@ -623,7 +623,7 @@ mod a_stop {
     #[test]
     fn comes_from_its_parent_only() {
         let (supervisor, pids) = start_with_three(Strategy::OneForOne);
-        let pid = supervisor.pid().unwrap();
+        let pid = supervisor.pid();
         in_process(move || process::exit(pid, failure()));
         supervisor_answers(&supervisor);
         process::send(pid, "an unexpected message");
@@ -666,7 +666,7 @@ mod auto_shutdown {
         expect_started("a"); // Restarted, which is no end.
         assert_eq!(supervisor.count_children().unwrap().active, 2);
         end_child(b, ExitReason::Normal);
-        assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
+        assert_eq!(expect_exit(supervisor.pid()), ExitReason::Shutdown);
     }
 
     // OTP: supervisor_SUITE:significant_temporary
@@ -676,7 +676,7 @@ mod auto_shutdown {
         end_child_and_wait(a, ExitReason::Normal);
         assert_eq!(supervisor.count_children().unwrap().active, 2);
         end_child(b, ExitReason::Shutdown);
-        assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
+        assert_eq!(expect_exit(supervisor.pid()), ExitReason::Shutdown);
         assert_eq!(wait_for_exit(c), ExitReason::NoProc);
     }
 

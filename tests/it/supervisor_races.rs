@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use procession::Object;
+use procession::Destination;
 use procession::prelude::*;
 use procession::proc_lib;
 use procession::process::Builder;
@@ -133,7 +133,7 @@ mod a_child_that_ends_when {
         let flag = Arc::clone(&is_lost);
         let handler = report::add_handler(move |report| {
             if let Report::Supervisor(it) = report
-                && it.supervisor == Object::from(NAME)
+                && it.supervisor == Destination::from(NAME)
             {
                 flag.fetch_or(it.reason != failure(), Ordering::SeqCst);
             }
@@ -244,7 +244,7 @@ mod a_child_that_ends_when {
             let parent = process::spawn(move || {
                 let supervisor = supervisor.start_link().unwrap();
                 let child = child_pid(&supervisor, NAMES[round / 3 % 3]).unwrap();
-                process::send(me, (supervisor.pid().unwrap(), child));
+                process::send(me, (supervisor.pid(), child));
                 idle_body();
             })
             .unwrap();
@@ -304,7 +304,6 @@ mod children_that_end_at_the_same_time {
             let census = Census::default();
             let supervisor = census.of_three(unlimited_restarts(strategy)).start_link().unwrap();
             let storms = [0, 1, 2].map(|n| {
-                let supervisor = supervisor.clone();
                 let storm = move || {
                     for round in 0..rounds(100) {
                         let name = NAMES[(n + round) % 3];
@@ -334,7 +333,7 @@ mod children_that_end_at_the_same_time {
             let census = Census::default();
             let supervisor = census.of_three(unlimited_restarts(strategy)).start_link().unwrap();
             let deeds = [0, 1, 2, 3].map(|n| {
-                let (supervisor, census) = (supervisor.clone(), census.clone());
+                let (supervisor, census) = (supervisor, census.clone());
                 let deeds = move || {
                     for round in 0..rounds(100) {
                         let name = NAMES[(n * 7 + round * 5) % 3];
@@ -381,7 +380,7 @@ mod a_supervisor_that_is_killed {
                 process::set_trap_exit(true);
                 match supervisor.start_link() {
                     Ok(supervisor) => {
-                        assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Killed)
+                        assert_eq!(expect_exit(supervisor.pid()), ExitReason::Killed)
                     }
                     Err(StartError::Failed(reason)) => assert_eq!(reason, ExitReason::Killed),
                     Err(error) => panic!("{error:?}"),
@@ -402,7 +401,7 @@ mod a_supervisor_that_is_killed {
         let supervisor = start_empty();
         supervisor.start_child(child("a")).unwrap();
         let spec = hanging("b", &flag);
-        let asking = supervisor.clone();
+        let asking = supervisor;
         let (_, asking) = process::spawn_monitor(move || {
             let error = asking.start_child(spec).unwrap_err();
             let down = CallError::Down(ExitReason::Killed);
@@ -410,7 +409,7 @@ mod a_supervisor_that_is_killed {
         })
         .unwrap();
         let hanging = process::monitor(hangs("b"));
-        let pid = supervisor.pid().unwrap();
+        let pid = supervisor.pid();
         process::exit(pid, ExitReason::Kill);
         assert_eq!(expect_exit(pid), ExitReason::Killed);
         assert_eq!(down_reason(hanging), ExitReason::Killed);
@@ -428,7 +427,7 @@ mod a_supervisor_that_is_killed {
             }
         });
         let supervisor = unlimited_restarts(Strategy::OneForOne).child(spec).start_link().unwrap();
-        let (pid, child) = (supervisor.pid().unwrap(), child_pid(&supervisor, "a").unwrap());
+        let (pid, child) = (supervisor.pid(), child_pid(&supervisor, "a").unwrap());
         let asking = process::spawn(move || _ = supervisor.terminate_child("a")).unwrap();
         assert_eq!(expect::<ExitReason>(), ExitReason::Shutdown);
         exit_and_wait(pid, ExitReason::Kill);
@@ -448,7 +447,7 @@ mod a_supervisor_that_is_killed {
             let child = child_pid(&inner, NAMES[round % 3]).unwrap();
             let blows = [
                 Blow::to(child, failure(), round / 3),
-                Blow::to(inner.pid().unwrap(), ExitReason::Kill, 32),
+                Blow::to(inner.pid(), ExitReason::Kill, 32),
             ];
             blows.map(Blow::wait).into_iter().for_each(drop);
             let again = SupervisorRef::from_pid(child_pid(&outer, "inner").unwrap());
@@ -548,7 +547,7 @@ fn a_supervisor_has_an_empty_mailbox_after_all_of_it() {
         blows.map(Blow::wait).into_iter().for_each(drop);
         assert_eq!(child_states(&supervisor), ["+a", "+b", "+c"]);
     }
-    let info = process::info(supervisor.pid().unwrap()).unwrap();
+    let info = process::info(supervisor.pid()).unwrap();
     assert_eq!(info.message_queue_len, 0);
     assert_eq!(info.links.len(), 1 + 3);
     assert!(info.monitors.is_empty(), "{:?}", info.monitors);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use procession::Object;
+use procession::Destination;
 use procession::prelude::*;
 use procession::report::{self, Context, HandlerId, ProgressReport, Report, SupervisorReport};
 use procession::supervisor::{
@@ -36,7 +36,7 @@ impl Drop for Listener {
 }
 
 /// Which supervisor has written it, if it was one.
-fn author(report: &Report) -> Option<&Object> {
+fn author(report: &Report) -> Option<&Destination> {
     if let Report::Supervisor(report) = report {
         return Some(&report.supervisor);
     }
@@ -60,7 +60,7 @@ impl Listener {
     fn new(name: &'static str) -> Listener {
         let me = process::self_pid();
         let handler = report::add_handler(move |report| {
-            if author(report) == Some(&Object::from(name)) {
+            if author(report) == Some(&Destination::from(name)) {
                 process::send(me, Said(report.clone()));
             }
         });
@@ -161,7 +161,7 @@ mod progress {
         let [Report::Progress(ProgressReport { child, .. })] = &listener.reports()[..] else {
             panic!("not one report of progress");
         };
-        assert_eq!((child.id.as_str(), child.pid), ("a", pid));
+        assert_eq!((child.id.as_str(), child.pid), ("a", Some(pid)));
         stop_supervisor(&supervisor);
     }
 
@@ -200,7 +200,7 @@ mod progress {
         });
         let supervisor = start_empty();
         supervisor.start_child(child("a").id("supervisor_reports::unnamed")).unwrap();
-        assert_eq!(expect::<Object>(), Object::from(supervisor.pid().unwrap()));
+        assert_eq!(expect::<Destination>(), Destination::from(supervisor.pid()));
         report::remove_handler(handler);
         stop_supervisor(&supervisor);
     }
@@ -253,7 +253,7 @@ mod an_end {
         let listener = Listener::new("supervisor_reports::an_end::stranger");
         let supervisor =
             listener.start(unlimited_restarts(Strategy::OneForOne).child(child("a"))).unwrap();
-        let pid = supervisor.pid().unwrap();
+        let pid = supervisor.pid();
         let (_, monitor) = process::spawn_monitor(move || {
             process::link(pid);
             process::exit_self(failure());
@@ -441,7 +441,7 @@ mod a_stop {
         let spec = child("a").restart(restart).shutdown(shutdown);
         let supervisor =
             listener.start(unlimited_restarts(Strategy::OneForOne).child(spec)).unwrap();
-        sys::of(&supervisor).suspend().unwrap();
+        sys::of(supervisor).suspend().unwrap();
         end_child_and_wait(expect_started("a"), reason.clone());
         listener.heard();
         stop_supervisor(&supervisor);
@@ -533,7 +533,7 @@ mod giving_up {
             listener.heard();
             let first = expect_started("a");
             end_child(first, failure());
-            assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
+            assert_eq!(expect_exit(supervisor.pid()), ExitReason::Shutdown);
             let killed = "shutdown error late: killed".to_owned();
             assert_eq!(listener.heard(), [terminated("a"), has_given_up("a"), killed]);
             assert_eq!(expect_ended("a"), failure());
@@ -549,7 +549,7 @@ mod giving_up {
         let supervisor = listener.start(supervisor).unwrap();
         let first = expect_started("a");
         end_child(first, failure());
-        assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
+        assert_eq!(expect_exit(supervisor.pid()), ExitReason::Shutdown);
         let report = listener.failure(Context::Shutdown);
         assert_eq!((report.child.id.as_str(), report.child.pid), ("a", Some(first)));
     }
@@ -564,7 +564,7 @@ mod giving_up {
         listener.heard();
         fails.store(usize::MAX, Ordering::SeqCst);
         end_child(expect_started("a"), failure());
-        assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
+        assert_eq!(expect_exit(supervisor.pid()), ExitReason::Shutdown);
         let expected = [terminated("a"), start_error("a"), start_error("a"), has_given_up("a")];
         assert_eq!(listener.heard(), expected);
     }
@@ -577,7 +577,7 @@ mod giving_up {
         let flag = Arc::clone(&was_said);
         let supervisor = Supervisor::one_for_one().intensity(0, HOUR).child(child("a"));
         let supervisor = listener.start(supervisor).unwrap();
-        let pid = supervisor.pid().unwrap();
+        let pid = supervisor.pid();
         let handler = report::add_handler(move |report| {
             let is_server = matches!(report, Report::Server(it) if it.pid == pid);
             let is_crash = matches!(report, Report::Crash(it) if it.pid == pid);
@@ -599,7 +599,7 @@ mod giving_up {
         let supervisor = listener.start(supervisor.child(child("b"))).unwrap();
         listener.heard();
         end_child(expect_started("a"), ExitReason::Normal);
-        assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
+        assert_eq!(expect_exit(supervisor.pid()), ExitReason::Shutdown);
         assert_eq!(listener.heard(), NOTHING);
     }
 }

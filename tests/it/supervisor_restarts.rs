@@ -276,7 +276,7 @@ mod a_restart {
             let me = process::self_pid();
             let parent = process::spawn(move || {
                 let (supervisor, _fails) = stuck_at_b(strategy);
-                process::send(me, supervisor.pid().unwrap());
+                process::send(me, supervisor.pid());
                 idle_body();
             })
             .unwrap();
@@ -292,7 +292,7 @@ mod a_restart {
         for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
             let (supervisor, fails) = stuck_at_b(strategy);
             let mut a = child_pid(&supervisor, "a").unwrap();
-            sys::of(&supervisor).suspend().unwrap();
+            sys::of(supervisor).suspend().unwrap();
             while let Some(message) = process::receive_match_timeout(Duration::ZERO, |it| {
                 it.is::<ChildStarted>() || it.is::<ChildEnded>()
             }) {
@@ -301,7 +301,7 @@ mod a_restart {
             // The next try is in the mailbox; after it comes this.
             end_child_and_wait(a, failure());
             fails.store(0, Ordering::SeqCst);
-            sys::of(&supervisor).resume().unwrap();
+            sys::of(supervisor).resume().unwrap();
             expect_started("c");
             assert_eq!(child_states(&supervisor), ["+a", "+b", "+c"]);
             stop_supervisor(&supervisor);
@@ -356,7 +356,7 @@ mod the_intensity {
 
     #[track_caller]
     fn has_given_up(supervisor: &SupervisorRef) {
-        assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
+        assert_eq!(expect_exit(supervisor.pid()), ExitReason::Shutdown);
         child_events();
     }
 
@@ -462,7 +462,7 @@ mod the_intensity {
             let supervisor = with_three(allowing(0, strategy)).start_link().unwrap();
             let [_, b, _] = NAMES.map(expect_started);
             end_child(b, failure());
-            assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
+            assert_eq!(expect_exit(supervisor.pid()), ExitReason::Shutdown);
             assert_eq!(child_events(), ["-b", "-c", "-a"], "{strategy:?}");
         }
     }
@@ -556,7 +556,7 @@ mod two_that_end_together {
                 assert!(ends.into_iter().all(|n| now[n] != pids[n]));
                 stop_supervisor(&supervisor);
             } else {
-                let reason = expect_exit(supervisor.pid().unwrap());
+                let reason = expect_exit(supervisor.pid());
                 assert_eq!(reason, ExitReason::Shutdown, "{strategy:?} {ends:?}");
             }
             child_events();
@@ -646,7 +646,7 @@ mod one_that_ends_while_others_are_started {
     fn is_one_restart_more() {
         for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
             let supervisor = check(strategy, 1);
-            assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
+            assert_eq!(expect_exit(supervisor.pid()), ExitReason::Shutdown);
             child_events();
         }
     }

@@ -63,7 +63,7 @@ mod a_start {
         let first = hangs("a");
         flag.store(false, Ordering::SeqCst);
         process::send(first, Go);
-        assert!(expect::<Option<Option<Pid>>>().is_some());
+        assert!(expect::<Option<Pid>>().is_some());
         assert_eq!(child_events(), ["+a", "+b"]);
     }
 
@@ -313,7 +313,7 @@ mod a_child {
         let supervisor = start_empty();
         for (restart, shutdown) in kinds.iter().flat_map(|kind| ways.map(|way| (*kind, way))) {
             let spec = child("a").restart(restart).shutdown(shutdown);
-            let pid = supervisor.start_child(spec).unwrap().pid().unwrap();
+            let pid = supervisor.start_child(spec).unwrap().pid();
             assert_eq!(supervisor.terminate_child("a"), Ok(()));
             assert!(!process::is_alive(pid));
             // It would be started again before what is asked for later.
@@ -455,7 +455,7 @@ mod a_child {
         for shutdown in [Shutdown::Infinity, Shutdown::Timeout(HOUR), Shutdown::BrutalKill] {
             let (spec, parent) = unlinking(idle_body);
             let supervisor = unlimited_restarts(Strategy::OneForOne).start_link().unwrap();
-            process::register(parent, supervisor.pid().unwrap()).unwrap();
+            process::register(parent, supervisor.pid()).unwrap();
             let pid = supervisor.start_child(spec.shutdown(shutdown)).unwrap();
             expect::<Unlinked>();
             let monitor = process::monitor(pid);
@@ -487,7 +487,7 @@ mod a_child {
     fn that_has_ended_unnoticed_is_not_active() {
         let me = process::self_pid();
         let supervisor = start_empty();
-        let parent = supervisor.pid().unwrap();
+        let parent = supervisor.pid();
         let spec = process_child("a", move || {
             process::unlink(parent);
             process::send(me, Unlinked);
@@ -573,7 +573,7 @@ mod what_is_not_for_it {
     #[test]
     fn as_a_pid_where_children_have_ids_finds_no_child() {
         let (supervisor, [a, b, c]) = start_with_three(Strategy::OneForOne);
-        let as_dynamic = DynamicSupervisorRef::from_pid(supervisor.pid().unwrap());
+        let as_dynamic = DynamicSupervisorRef::from_pid(supervisor.pid());
         assert_eq!(as_dynamic.terminate_child(b), Err(SupervisorError::NotFound));
         assert_eq!(NAMES.map(|id| child_pid(&supervisor, id).unwrap()), [a, b, c]);
         assert!([a, b, c].into_iter().all(process::is_alive));
@@ -584,7 +584,7 @@ mod what_is_not_for_it {
     #[test]
     fn does_it_no_harm() {
         let (supervisor, pids) = start_with_three(Strategy::OneForAll);
-        let pid = supervisor.pid().unwrap();
+        let pid = supervisor.pid();
         process::send(pid, "a message");
         ServerRef::<ObservedChild>::from_pid(pid).cast(EndWith(failure()));
         let outcome = ServerRef::<OtherServer>::from_pid(pid).call(());
@@ -605,7 +605,7 @@ mod who_is_not_there {
     use super::*;
 
     #[track_caller]
-    fn check(supervisor: &SupervisorRef) {
+    fn check(supervisor: &SupervisorRef<Destination>) {
         assert_eq!(supervisor.start_child(child("a")).map(drop), no_proc());
         assert_eq!(supervisor.terminate_child("a"), no_proc());
         assert_eq!(supervisor.restart_child("a"), no_proc());
@@ -621,16 +621,16 @@ mod who_is_not_there {
     // OTP: supervisor_SUITE:child_adm
     #[test]
     fn answers_nothing() {
-        check(&SupervisorRef::named("supervisor_rules::nobody"));
+        check(&SupervisorRef::at("supervisor_rules::nobody"));
         let supervisor = start_empty();
         stop_supervisor(&supervisor);
-        check(&supervisor);
+        check(&supervisor.into());
     }
 
     #[test]
     fn any_more_before_it_has_answered_is_down() {
         let supervisor = start_empty();
-        let pid = supervisor.pid().unwrap();
+        let pid = supervisor.pid();
         let spec = ChildSpec::<Pid>::new("a", || {
             process::exit(process::self_pid(), ExitReason::Kill);
             Err(StartError::Ignored)

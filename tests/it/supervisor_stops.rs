@@ -40,11 +40,8 @@ mod a_stop {
             .child(slow.shutdown(Shutdown::Infinity).child_type(ChildType::Worker));
         let supervisor = supervisor.start_link().unwrap();
         let slow = child_pid(&supervisor, "slow").unwrap();
-        let (_, stopping) = process::spawn_monitor({
-            let supervisor = supervisor.clone();
-            move || assert_eq!(supervisor.stop(), Ok(()))
-        })
-        .unwrap();
+        let (_, stopping) =
+            process::spawn_monitor(move || assert_eq!(supervisor.stop(), Ok(()))).unwrap();
         assert_eq!(expect::<ExitReason>(), ExitReason::Shutdown);
         // Meanwhile the others are there.
         assert!(process::is_alive(expect_started("a")));
@@ -91,8 +88,8 @@ mod a_stop {
     fn goes_on_over_children_that_end_by_themselves() {
         for reason in orderly().into_iter().chain([failure(), ExitReason::Kill]) {
             let (supervisor, [a, b, c]) = start_with_three(Strategy::OneForOne);
-            let pid = supervisor.pid().unwrap();
-            sys::of(&supervisor).suspend().unwrap();
+            let pid = supervisor.pid();
+            sys::of(supervisor).suspend().unwrap();
             for ends in [a, c] {
                 end_child_and_wait(ends, reason.clone());
             }
@@ -123,7 +120,7 @@ mod a_stop {
     fn under_a_parent(supervisor: Supervisor) -> (Pid, Pid) {
         let me = process::self_pid();
         let parent = process::spawn(move || {
-            process::send(me, supervisor.start_link().unwrap().pid().unwrap());
+            process::send(me, supervisor.start_link().unwrap().pid());
             idle_body();
         });
         (parent.unwrap(), expect::<Pid>())
@@ -133,7 +130,7 @@ mod a_stop {
     #[test]
     fn does_not_come_from_a_stranger_even_one_that_is_linked() {
         let (supervisor, pids) = start_with_three(Strategy::OneForAll);
-        let pid = supervisor.pid().unwrap();
+        let pid = supervisor.pid();
         let reasons = [ExitReason::Normal, ExitReason::Shutdown, failure(), ExitReason::Kill];
         for reason in reasons {
             let (_, monitor) = process::spawn_monitor(move || {
@@ -152,7 +149,7 @@ mod a_stop {
     #[test]
     fn by_a_kill_is_heard_of_by_the_children() {
         let (supervisor, _) = start_with_three(Strategy::OneForOne);
-        let pid = supervisor.pid().unwrap();
+        let pid = supervisor.pid();
         process::exit(pid, ExitReason::Kill);
         assert_eq!(expect_exit(pid), ExitReason::Killed);
         for name in NAMES {
@@ -185,7 +182,7 @@ mod a_stop {
         process::set_trap_exit(true);
         for reason in [ExitReason::Normal, ExitReason::Shutdown, failure()] {
             let (supervisor, _) = start_with_three(Strategy::RestForOne);
-            let pid = supervisor.pid().unwrap();
+            let pid = supervisor.pid();
             assert_eq!(supervisor.stop_with(reason.clone(), HOUR), Ok(()));
             assert_eq!(expect_exit(pid), reason);
             for name in ["c", "b", "a"] {
@@ -243,7 +240,7 @@ mod an_auto_shutdown {
 
     #[track_caller]
     fn has_come(supervisor: &SupervisorRef) {
-        assert_eq!(expect_exit(supervisor.pid().unwrap()), ExitReason::Shutdown);
+        assert_eq!(expect_exit(supervisor.pid()), ExitReason::Shutdown);
     }
 
     // OTP: supervisor_SUITE:nonsignificant_temporary, nonsignificant_transient

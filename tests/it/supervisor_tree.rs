@@ -41,7 +41,7 @@ fn a_tree_shows_names_pids_and_restarts_below_all_kinds_of_supervisors() {
     end_child_and_wait(expect_started("a"), failure());
     expect_started("a");
 
-    let tree = supervisor::tree(&top).unwrap();
+    let tree = supervisor::tree(top).unwrap();
     let expected = "supervisor_tree::top <pid>
     a <pid> restarts: 1
     inner <pid>
@@ -63,7 +63,7 @@ fn a_tree_shows_names_pids_and_restarts_below_all_kinds_of_supervisors() {
 #[test]
 fn who_is_no_supervisor_has_no_tree() {
     let child = ObservedChild::start_link(("child", process::self_pid())).unwrap();
-    let refused = supervisor::tree(&child);
+    let refused = supervisor::tree(child);
     let Err(SupervisorError::Call(CallError::WrongServer { .. })) = refused else {
         panic!("{refused:?}")
     };
@@ -76,7 +76,7 @@ fn who_is_no_supervisor_has_no_tree() {
 fn a_supervisor_that_does_not_say_what_is_below_it_is_a_leaf() {
     let handmade = child("handmade").child_type(ChildType::Supervisor);
     let top = Supervisor::one_for_one().child(handmade).start_link().unwrap();
-    let tree = supervisor::tree(&top).unwrap();
+    let tree = supervisor::tree(top).unwrap();
     let leaf = &tree.children[0];
     assert_eq!((leaf.children.len(), leaf.error.clone()), (0, None));
     assert!(matches!(leaf.state, ChildState::Running(_)));
@@ -88,15 +88,15 @@ fn a_supervisor_that_does_not_say_what_is_below_it_is_a_leaf() {
 fn a_child_that_looks_while_it_starts_is_told_so() {
     let observer = process::self_pid();
     let top = Supervisor::one_for_one().start_link().unwrap();
-    let supervisor = top.clone();
+    let supervisor = top;
     let spec = ChildSpec::new("nosy", move || {
-        process::send(observer, supervisor::tree(&supervisor));
+        process::send(observer, supervisor::tree(supervisor));
         Err::<Pid, _>(StartError::Ignored)
     });
     assert_eq!(top.start_child(spec).unwrap_err(), SupervisorError::Ignored);
     receive! {
         seen: Result<supervisor::Tree, SupervisorError> => {
-            let itself = CallError::CallingSelf(top.pid().unwrap());
+            let itself = CallError::CallingSelf(top.pid());
             assert_eq!(seen, Err(SupervisorError::Call(itself)));
         }
         after test_timeout() => panic!("it was not started"),
@@ -132,7 +132,7 @@ fn children_can_be_registered_as_what_they_are_called() {
     supervisor_tree::crowd <pid>
     supervisor_tree::described <pid>
         supervisor_tree::child <pid>";
-    assert_eq!(masked(&supervisor::tree(&top).unwrap().to_string()), expected);
+    assert_eq!(masked(&supervisor::tree(top).unwrap().to_string()), expected);
     for name in ["plain", "alike", "crowd", "described", "child"] {
         assert!(process::whereis(&format!("supervisor_tree::{name}")).is_some(), "{name}");
     }

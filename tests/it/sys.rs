@@ -61,8 +61,7 @@ mod of {
         let options = StartOptions::new().name("sys::of");
         let server = Scripted::start_with(observed_init(), options).unwrap();
         let named = ServerRef::<Scripted>::named("sys::of");
-        for sys in
-            [sys::of(pid_of(&server)), sys::of("sys::of"), sys::of(&named), sys::of(server.clone())]
+        for sys in [sys::of(pid_of(&server)), sys::of("sys::of"), sys::of(&named), sys::of(server)]
         {
             assert_eq!(sys.timeout(test_timeout()).get_status().unwrap().pid, pid_of(&server));
         }
@@ -211,14 +210,14 @@ mod replace_state {
     #[test]
     fn can_call_other_servers_and_not_the_own() {
         let (server, other) = (scripted(), scripted());
-        let (own, others) = (server.clone(), other.clone());
+        let (own, others) = (server, other);
         let outcomes = sys_of(&server).replace_state(move |_: &mut Scripted| {
             let look = |it: &Scripted| it.notes.len();
             (
                 others.call_with(|_, _| reply("an answer")),
-                sys::of(&others).get_state(look),
+                sys::of(others).get_state(look),
                 own.call_with(|_, _| reply("never")),
-                sys::of(&own).get_state(look),
+                sys::of(own).get_state(look),
             )
         });
         let this = CallError::CallingSelf(pid_of(&server));
@@ -230,7 +229,7 @@ mod replace_state {
     #[test]
     fn cannot_call_who_waits_for_it() {
         let (server, other) = (scripted(), scripted());
-        let (first, second) = (server.clone(), other.clone());
+        let (first, second) = (server, other);
         let outcome = server
             .call_with(move |_, _| {
                 let suspend = move |_: &mut Scripted| sys_of(&first).suspend();
@@ -449,7 +448,7 @@ mod each_method {
     #[test]
     fn waits_for_ever_if_told_to() {
         let server = scripted();
-        let sys = sys::of(&server).timeout(Duration::MAX);
+        let sys = sys::of(server).timeout(Duration::MAX);
         assert_eq!(sys.get_state(|it: &Scripted| it.notes.len()), Ok(0));
     }
 
@@ -473,7 +472,7 @@ mod each_method {
             it.note("late");
             "nobody"
         };
-        let outcome = sys::of(&server).timeout(Duration::ZERO).replace_state(change);
+        let outcome = sys::of(server).timeout(Duration::ZERO).replace_state(change);
         assert_eq!(outcome, Err(SysError::Call(CallError::Timeout)));
         drop(let_go);
         assert_eq!(server.notes(), ["late"]);
@@ -493,7 +492,7 @@ mod each_method {
         let server = scripted();
         let let_go = server.hold(|_| noreply());
         let outcome =
-            sys::of(&server).timeout(Duration::ZERO).get_state(|_: &Scripted| PanicsOnDrop);
+            sys::of(server).timeout(Duration::ZERO).get_state(|_: &Scripted| PanicsOnDrop);
         assert_eq!(outcome.err(), Some(SysError::Call(CallError::Timeout)));
         drop(let_go);
         server.assert_answers();

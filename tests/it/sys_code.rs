@@ -74,7 +74,7 @@ impl HandleCast<AddPage> for Book {
 impl HandleCall<CountPages> for Book {
     type Reply = u32;
 
-    fn handle_call(&mut self, _: CountPages, _: &Caller<u32>) -> CallResult<Book, u32> {
+    fn handle_call(&mut self, _: CountPages, _: &Caller<u32>) -> CallResult<Book, CountPages> {
         reply(self.pages)
     }
 }
@@ -95,7 +95,7 @@ fn pages(server: &ServerRef<Book>) -> u32 {
 
 /// A process that asks for the number of pages, and sends the caller the [`CallOutcome`].
 fn reader(server: &ServerRef<Book>) {
-    let (me, server) = (process::self_pid(), server.clone());
+    let (me, server) = (process::self_pid(), *server);
     let read = move || {
         process::send(me, CallOutcome(server.call_timeout(CountPages, test_timeout())));
     };
@@ -251,7 +251,7 @@ mod code_change {
     #[test]
     fn can_call_other_servers_and_not_the_own() {
         let (server, other) = (suspended_book(), book());
-        let (own, others, me) = (server.clone(), other.clone(), process::self_pid());
+        let (own, others, me) = (server, other, process::self_pid());
         let ask = move |book, _: &str| {
             others.cast(AddPage);
             let own = (own.call(CountPages), sys_of(&own).resume());

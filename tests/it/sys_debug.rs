@@ -73,7 +73,7 @@ impl HandleCast<Crash> for Counter {
 impl HandleCall<Get> for Counter {
     type Reply = u64;
 
-    fn handle_call(&mut self, _: Get, _: &Caller<u64>) -> CallResult<Counter, u64> {
+    fn handle_call(&mut self, _: Get, _: &Caller<u64>) -> CallResult<Counter, Get> {
         reply(self.0)
     }
 }
@@ -81,7 +81,7 @@ impl HandleCall<Get> for Counter {
 impl HandleCall<GetLater> for Counter {
     type Reply = u64;
 
-    fn handle_call(&mut self, _: GetLater, caller: &Caller<u64>) -> CallResult<Counter, u64> {
+    fn handle_call(&mut self, _: GetLater, caller: &Caller<u64>) -> CallResult<Counter, GetLater> {
         let (reply_to, now) = (caller.defer(), self.0);
         process::spawn(move || reply_to.reply(now)).unwrap();
         noreply()
@@ -235,7 +235,7 @@ mod log {
         let server = counter();
         let me = process::self_pid();
         let seen = move |event: &Event<'_>, _: &Counter| {
-            if event.to_string() == "got TimedOut" {
+            if event.to_string() == "got IdleTimeout" {
                 process::send(me, "timed out");
             }
             ControlFlow::Continue(())
@@ -313,7 +313,7 @@ mod log_to_file {
         server.cast(Add(1));
         sys.get_status().unwrap();
 
-        let (pid, me) = (server.pid().unwrap(), process::self_pid());
+        let (pid, me) = (server.pid(), process::self_pid());
         let expected = [
             format!("*DBG* {pid} got cast Add(1)\n"),
             format!("*DBG* {pid} new state Counter(1)\n"),
@@ -517,7 +517,7 @@ mod events {
             ControlFlow::Continue(())
         };
         let server = counter_with(DebugOptions::new().with_function("tell", tell));
-        let monitor = process::monitor(server.pid().unwrap());
+        let monitor = process::monitor(server.pid());
         server.cast(Crash);
         assert_eq!(expect::<String>(), "got cast Crash");
         assert!(down_reason(monitor).as_panic().is_some());
@@ -527,7 +527,7 @@ mod events {
     #[test]
     fn of_what_is_for_another_server_show_it_and_an_unchanged_state() {
         let server = counter();
-        let other = ServerRef::<Scripted>::from_pid(server.pid().unwrap());
+        let other = ServerRef::<Scripted>::from_pid(server.pid());
         let sys = sys_of(&server);
         sys.log_on(10).unwrap();
         let outcome = ScriptedServer::call_with(&other, |_, _| reply(()));
@@ -544,7 +544,7 @@ mod events {
             .spawn_options(Builder::new().trap_exit(true))
             .debug(DebugOptions::new().with_log(2));
         let server = Counter::start_with((), options).unwrap();
-        process::exit(server.pid().unwrap(), ExitReason::new("a signal"));
+        process::exit(server.pid(), ExitReason::new("a signal"));
         let log = sys_of(&server).log().unwrap();
         assert!(log[0].starts_with("got Exit {") && log[0].contains("a signal"), "{log:?}");
     }

@@ -156,7 +156,7 @@ mod install {
 
         let (server, other) = (counter(), counter());
         other.cast(Add(9));
-        let (me, own, others) = (process::self_pid(), server.clone(), other.clone());
+        let (me, own, others) = (process::self_pid(), server, other);
         let call = move |_: &Event<'_>, _: &Counter| {
             let outcomes = (others.call(Get), own.call(Get), sys_of(&own).log());
             process::send(me, Got(outcomes));
@@ -164,7 +164,7 @@ mod install {
         };
         sys_of(&server).install("calls", call).unwrap();
         server.cast(Add(1));
-        let this = CallError::CallingSelf(server.pid().unwrap());
+        let this = CallError::CallingSelf(server.pid());
         let Got(outcomes) = expect::<Got<Outcomes>>();
         assert_eq!(outcomes, (Ok(9), Err(this.clone()), Err(SysError::Call(this))));
         assert_eq!(get(&server), 1);
@@ -184,7 +184,7 @@ mod install {
         sys_of(&server).install("waits", wait).unwrap();
         server.cast(Add(1));
         expect::<Begun>();
-        let killed = exit_and_wait(server.pid().unwrap(), ExitReason::Kill);
+        let killed = exit_and_wait(server.pid(), ExitReason::Kill);
         assert_eq!(killed, ExitReason::Killed);
         assert_eq!(expect::<&str>(), "dropped");
     }
@@ -217,7 +217,7 @@ mod a_function_whose_destructor_panics {
     #[track_caller]
     fn check(name: &str, act: impl FnOnce(&ServerRef<Counter>)) {
         let server = counter();
-        let monitor = process::monitor(server.pid().unwrap());
+        let monitor = process::monitor(server.pid());
         act(&server);
         let answer = server.call_timeout(Get, test_timeout());
         assert!(answer.is_ok(), "{name}: {answer:?}, {:?}", down_reason(monitor));

@@ -74,7 +74,7 @@ fn handled(sys: &Sys) -> u64 {
 fn load(server: &ServerRef<Checker>) -> Vec<MonitorRef> {
     let me = process::self_pid();
     let sender = |sender| {
-        let server = server.clone();
+        let server = *server;
         let body = move || {
             for number in 0..CASTS {
                 server.cast(Numbered { sender, number });
@@ -194,7 +194,7 @@ fn a_server_that_many_suspend_and_resume_answers_all_calls() {
         };
         for _ in 0..3 {
             elsewhere(&server, turn);
-            let calls = server.clone();
+            let calls = server;
             elsewhere(&server, move |_| (0..rounds(300)).for_each(|_| calls.assert_answers()));
         }
         (0..6).for_each(|_| assert_eq!(expect::<Got<()>>(), Got(())));
@@ -280,7 +280,7 @@ fn a_time_out_and_a_suspension_that_cross_leave_one_time_out() {
             sys.suspend().unwrap();
             sys.resume().unwrap();
             let heard = expect::<InfoReceived>();
-            assert!(heard.0.is::<TimedOut>());
+            assert!(heard.0.is::<IdleTimeout>());
             server.assert_answers();
             server.stop().unwrap();
             expect::<Terminated>();

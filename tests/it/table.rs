@@ -138,8 +138,8 @@ fn goes_through_an_ordered_table_in_order() {
     assert_eq!(range(numbers.range(..2_000)).len(), 1_000);
     #[expect(clippy::reversed_empty_ranges, reason = "an error is not the caller's only choice")]
     let reversed = numbers.range(8..4);
-    assert_eq!(range(reversed), []);
-    assert_eq!(range(numbers.range(4..4)), []);
+    assert_eq!(range(reversed), [0; 0]);
+    assert_eq!(range(numbers.range(4..4)), [0; 0]);
 }
 
 #[test]

@@ -420,7 +420,7 @@ impl GenServer for Home {
 impl HandleCall<Lend> for Home {
     type Reply = Numbers;
 
-    fn handle_call(&mut self, _: Lend, caller: &Caller<Numbers>) -> CallResult<Self, Numbers> {
+    fn handle_call(&mut self, _: Lend, caller: &Caller<Numbers>) -> CallResult<Self, Lend> {
         self.0.give_away(caller.pid(), ())?;
         reply(self.0.clone())
     }
@@ -449,7 +449,7 @@ impl GenServer for Counter {
 impl HandleCall<Count> for Counter {
     type Reply = (Pid, u32);
 
-    fn handle_call(&mut self, _: Count, _: &Caller<(Pid, u32)>) -> CallResult<Self, (Pid, u32)> {
+    fn handle_call(&mut self, _: Count, _: &Caller<(Pid, u32)>) -> CallResult<Self, Count> {
         reply((process::self_pid(), self.0.update_counter_or(0, 1, 0)?))
     }
 }

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use procession::gen_server::ServerName;
+use procession::Destination;
+use procession::Name;
 use procession::global;
 use procession::prelude::*;
-use procession::process::Destination;
 use procession::registry::Registry;
 use procession::timer;
 
@@ -79,7 +79,7 @@ mod send_interval {
     }
 
     /// A name that is local, one that is global, and one that a registry keeps, and as addresses.
-    fn names(name: &'static str) -> [(ServerName, Destination); 3] {
+    fn names(name: &'static str) -> [(Name, Destination); 3] {
         let registry = Registry::<&str, ()>::unique(format!("{name}::registry"));
         let kept = registry.start_link().unwrap().via(name);
         let global = global::name(name);
@@ -92,9 +92,9 @@ mod send_interval {
 
     /// A server with that name.
     #[track_caller]
-    fn holder(name: &ServerName) -> Pid {
+    fn holder(name: &Name) -> Pid {
         let options = StartOptions::new().name(name.clone());
-        Scripted::start_with(observed_init(), options).unwrap().pid().unwrap()
+        Scripted::start_with(observed_init(), options).unwrap().pid()
     }
 
     // OTP: timer:send_interval/3, which monitors the name; run

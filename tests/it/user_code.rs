@@ -375,7 +375,6 @@ mod reply {
                 let outcome = server.call_timeout(last, Duration::ZERO);
                 assert!(matches!(outcome, Err(CallError::Timeout)));
             } else {
-                let server = server.clone();
                 in_process(move || drop(server.send_request(last)));
             }
             drop(busy);
@@ -437,10 +436,10 @@ mod a_value_that_is_of_no_use {
 
     #[test]
     fn as_nobody_is_called_with_it_is_dropped() {
-        for server in [nobody(), ServerRef::named("user_code::nobody")] {
+        for server in [ServerRef::at(nobody()), ServerRef::<Scripted>::at("user_code::nobody")] {
             assert_eq!(server.call(ask_with(PanicsOnDrop)), Err(CallError::NoProc));
             let request = server.send_request(ask_with(PanicsOnDrop));
-            assert_eq!(request.receive_response(test_timeout()), Some(Err(CallError::NoProc)));
+            assert_eq!(request.receive_response(test_timeout()), Err(CallError::NoProc));
             server.cast_with(|_| noreply());
         }
     }
@@ -448,7 +447,7 @@ mod a_value_that_is_of_no_use {
     #[test]
     fn as_a_call_of_oneself_is_refused_is_dropped() {
         let server = scripted();
-        let itself = server.clone();
+        let itself = server;
         let outcome = server.call_with(move |_, _| reply(itself.call(ask_with(PanicsOnDrop))));
         assert_eq!(outcome, Ok(Err(CallError::CallingSelf(pid_of(&server)))));
     }
@@ -456,7 +455,7 @@ mod a_value_that_is_of_no_use {
     #[test]
     fn as_a_call_that_closes_a_cycle_is_refused_is_dropped() {
         let (a, b) = (scripted(), scripted());
-        let (to_a, to_b) = (a.clone(), b.clone());
+        let (to_a, to_b) = (a, b);
         let cycle = vec![pid_of(&b), pid_of(&a)];
         let outcome = a.call_with(move |_, _| {
             reply(to_b.call_with(move |_, _| reply(to_a.call(ask_with(PanicsOnDrop)))))
@@ -598,7 +597,7 @@ mod a_message_that_a_server_does_not_handle {
             |pid: &Pid| process::info(*pid).is_some_and(|info| info.ancestors.contains(&top));
         let mut servers: Vec<Pid> = process::processes().into_iter().filter(is_below).collect();
         assert!(!servers.is_empty());
-        servers.extend([top, server.pid().unwrap()]);
+        servers.extend([top, server.pid()]);
         for pid in servers {
             process::send(pid, PanicsOnDrop);
             assert!(sys::of(pid).get_status().is_ok());
@@ -611,7 +610,7 @@ mod a_message_that_a_server_does_not_handle {
 mod what_a_supervisor_drops {
     use procession::dynamic_supervisor::DynamicSupervisor;
     use procession::supervisor::{
-        ChildSpec, SimpleRef, SpecError, Supervisor, SupervisorError, SupervisorRef,
+        ChildSpec, SimpleOneForOneRef, SpecError, Supervisor, SupervisorError, SupervisorRef,
     };
 
     use super::*;
@@ -637,8 +636,8 @@ mod what_a_supervisor_drops {
         let [dynamic, simple] = [dynamic.pid(), simple.pid()];
         [
             ordered.start_link().unwrap(),
-            SupervisorRef::from_pid(dynamic.unwrap()),
-            SupervisorRef::from_pid(simple.unwrap()),
+            SupervisorRef::from_pid(dynamic),
+            SupervisorRef::from_pid(simple),
         ]
     }
 
@@ -651,7 +650,7 @@ mod what_a_supervisor_drops {
     fn is_a_message_that_it_does_not_expect() {
         for supervisor in supervisors() {
             let child = child_of(&supervisor);
-            process::send(supervisor.pid().unwrap(), PanicsOnDrop);
+            process::send(supervisor.pid(), PanicsOnDrop);
             assert_eq!(child_of(&supervisor), child);
             supervisor.stop().unwrap();
         }
@@ -660,7 +659,7 @@ mod what_a_supervisor_drops {
     #[test]
     fn is_the_reason_of_an_exit() {
         for supervisor in supervisors() {
-            let (child, pid) = (child_of(&supervisor), supervisor.pid().unwrap());
+            let (child, pid) = (child_of(&supervisor), supervisor.pid());
             in_process(move || process::exit(pid, ExitReason::new(PanicsOnDrop)));
             let monitor = process::monitor(child);
             process::exit(child, ExitReason::new(PanicsOnDrop));
@@ -691,7 +690,7 @@ mod what_a_supervisor_drops {
     #[test]
     fn is_what_a_child_of_another_type_was_to_be_started_with() {
         for supervisor in supervisors() {
-            let wrong = SimpleRef::<Pid, PanicsOnDrop>::from_pid(supervisor.pid().unwrap());
+            let wrong = SimpleOneForOneRef::<Pid, PanicsOnDrop>::from_pid(supervisor.pid());
             let refused = wrong.start_child(PanicsOnDrop).unwrap_err();
             assert!(matches!(refused, SupervisorError::Call(CallError::WrongServer { .. })));
             assert!(process::is_alive(child_of(&supervisor)));

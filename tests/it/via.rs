@@ -7,9 +7,9 @@ use once_cell::sync::Lazy;
 use parking_lot::Mutex;
 use procession::gen_server::{self, EnterLoopError, NameRefused};
 use procession::prelude::*;
-use procession::registry::{Registry, RegistryError};
+use procession::registry::{Registry, RegistryError, RegistryRef};
 use procession::sys::SysError;
-use procession::{NameRefusal, Object, Registrar, Via, proc_lib, sys, timer};
+use procession::{Destination, NameRefusal, Registrar, Via, proc_lib, sys, timer};
 
 use crate::support::drops::PanicsOnDrop;
 use crate::support::processes::{idle, in_process};
@@ -124,7 +124,7 @@ impl Registrar for Revolving {
 /// How many had a name before this server has got it.
 fn ended_before(server: &ServerRef<Scripted>) -> usize {
     let turns = TURNS.lock();
-    let of_it = turns.values().find(|(_, holder)| *holder == server.pid());
+    let of_it = turns.values().find(|(_, holder)| *holder == Some(server.pid()));
     of_it.expect("it has the name").0
 }
 
@@ -248,7 +248,7 @@ mod a_start {
             let asked = process::receive().downcast::<Asked>().unwrap();
             assert_eq!(asked, Asked::Register { by: pid, pid });
             assert_eq!(process::receive().downcast::<&str>().unwrap(), "init");
-            assert_eq!(via.pid(), Some(pid));
+            assert_eq!(via.whereis(), Some(pid));
             let init = init_with(move || unreachable!("init runs without the name"));
             let second = Scripted::start_with(init, named(&via));
             assert!(matches!(second, Err(StartError::AlreadyStarted(it)) if it == pid));
@@ -293,7 +293,7 @@ mod a_start {
 
     #[test]
     fn fails_with_the_reason_of_a_registrar_that_refuses_for_good() {
-        let nowhere = Registry::<u8>::named("via::no registry");
+        let nowhere = RegistryRef::<u8>::named("via::no registry");
         let refused = Scripted::start_with(observed_init(), named(&nowhere.via(1)));
         let Err(StartError::Failed(reason)) = refused else { panic!("{refused:?}") };
         let expected = RegistryError::NoRegistry("via::no registry".into());
@@ -365,24 +365,24 @@ fn that_nobody_has_is_an_error_to_who_waits_and_none_to_others() {
     in_process(|| {
         let (me, via) = (process::self_pid(), at_desk(Mood::Kind, "via::nobody"));
         let nobody = ServerRef::<Scripted>::at(via.clone());
-        assert_eq!(nobody.pid(), None);
+        assert_eq!(nobody.whereis(), None);
         assert_eq!(nobody.call(call_message(|_, _| reply(1_u8))), Err(CallError::NoProc));
         let request = nobody.send_request(call_message(|_, _| reply(1_u8)));
-        assert_eq!(request.receive_response(test_timeout()), Some(Err(CallError::NoProc)));
+        assert_eq!(request.receive_response(test_timeout()), Err(CallError::NoProc));
         assert_eq!(nobody.stop(), Err(StopError::NoProc));
         assert_eq!(sys::of(via.clone()).suspend(), Err(SysError::Call(CallError::NoProc)));
         while process::receive_timeout(Duration::ZERO).is_some() {}
         nobody.cast(cast_message(|_| noreply()));
         nobody.send("lost");
-        let lost = process::send(&via, 1_u8).unwrap_err();
-        assert_eq!(lost.downcast::<u8>().unwrap(), 1);
+        let lost = process::send_to(via.clone(), 1_u8).unwrap_err();
+        assert_eq!(lost.message, 1);
         for _ in 0..3 {
             assert_eq!(expect::<Asked>(), Asked::Send { by: me });
         }
         let monitor = process::monitor(via.clone());
         let down: Down = expect();
         let reason = ExitReason::NoProc;
-        assert_eq!(down, Down { monitor, object: Object::Via(via), reason });
+        assert_eq!(down, Down { monitor, object: Destination::from(via), reason });
         assert_no_message();
     });
 }
@@ -400,13 +400,13 @@ fn is_one_to_ask_tell_and_end_by() {
         let notes = sys::of(via.clone()).get_state(|it: &Scripted| it.notes.clone());
         assert_eq!(notes, Ok(vec!["cast"]));
         let request = found.send_request(call_message(|_, _| reply(2_u8)));
-        assert_eq!(request.receive_response(test_timeout()), Some(Ok(2)));
-        assert!(process::send(&via, 1_u8).is_ok());
+        assert_eq!(request.receive_response(test_timeout()), Ok(2));
+        assert!(process::send_to(via.clone(), 1_u8).is_ok());
         assert!(expect::<InfoReceived>().0.is::<u8>());
         let ticks = timer::send_interval(Duration::from_millis(1), via.clone(), "tick");
         assert!(expect::<InfoReceived>().0.is::<&str>() && expect::<InfoReceived>().0.is::<&str>());
         timer::cancel(ticks);
-        let monitor = process::monitor(&server);
+        let monitor = process::monitor(server);
         timer::kill_after(Duration::from_millis(1), via);
         assert_eq!(down_reason(monitor), ExitReason::Killed);
     });
@@ -452,7 +452,7 @@ fn is_one_to_start_and_stop_a_supervisor_by() {
     in_process(|| {
         let via = at_desk(Mood::Kind, "via::supervisor");
         let start = || Supervisor::one_for_one().start_link_with(named(&via));
-        let pid = start().unwrap().pid().unwrap();
+        let pid = start().unwrap().pid();
         let second = start();
         assert!(matches!(second, Err(StartError::AlreadyStarted(it)) if it == pid));
         SupervisorRef::at(via.clone()).stop().unwrap();
@@ -545,9 +545,9 @@ mod many_starts_at_once {
         for round in 0..times {
             match Scripted::start_with(observed_init(), named(via)) {
                 Ok(server) => {
-                    started.push(server.pid().unwrap());
+                    started.push(server.pid());
                     delay_by(round);
-                    process::exit(server.pid().unwrap(), ExitReason::Kill);
+                    process::exit(server.pid(), ExitReason::Kill);
                 }
                 Err(StartError::AlreadyStarted(holder)) => refused_by.push(holder),
                 Err(error) => panic!("round {round}: {error:?}"),

@@ -4,14 +4,19 @@ use std::any::type_name;
 use std::fmt;
 use std::sync::mpsc;
 
+use procession::gen_server::Next;
 use procession::prelude::*;
+use procession::process::Address;
 
 use crate::support::drops::OnDrop;
 use crate::support::processes::Begun;
 use crate::support::wait::{expect, test_timeout};
 
+/// What a server returns for a call that is answered with an `R`.
+pub(crate) type Replied<S, R> = Result<Next<S, R>, ExitReason>;
+
 /// What handles a call.
-type CallBody<R> = Box<dyn FnOnce(&mut Scripted, &Caller<R>) -> CallResult<Scripted, R> + Send>;
+type CallBody<R> = Box<dyn FnOnce(&mut Scripted, &Caller<R>) -> Replied<Scripted, R> + Send>;
 /// What handles anything else.
 type CastBody = Box<dyn FnOnce(&mut Scripted) -> CastResult<Scripted> + Send>;
 /// What is done later, on a certain event.
@@ -27,7 +32,7 @@ pub(crate) struct Scripted {
     pub(crate) notes: Vec<&'static str>,
     /// Whom it tells what else happens to it, by [`InfoReceived`] and [`Terminated`].
     pub(crate) observer: Option<Pid>,
-    /// What it does with the next [`TimedOut`], if it is not for the observer.
+    /// What it does with the next [`IdleTimeout`], if it is not for the observer.
     pub(crate) on_timeout: Option<Later<CastResult<Scripted>>>,
     /// What it does in `terminate`, when it has told its observer.
     pub(crate) on_terminate: Option<Later<()>>,
@@ -75,7 +80,7 @@ impl GenServer for Scripted {
             Ok(InfoMessage(body)) => return body(self),
             Err(message) => message,
         };
-        if message.is::<TimedOut>()
+        if message.is::<IdleTimeout>()
             && let Some(on_timeout) = self.on_timeout.take()
         {
             return on_timeout(self);
@@ -125,7 +130,7 @@ impl<R: Send + 'static> HandleCall<CallMessage<R>> for Scripted {
         &mut self,
         CallMessage(body): CallMessage<R>,
         caller: &Caller<R>,
-    ) -> CallResult<Scripted, R> {
+    ) -> CallResult<Scripted, CallMessage<R>> {
         body(self, caller)
     }
 }
@@ -144,7 +149,7 @@ impl HandleContinue<Continuation> for Scripted {
 
 /// A call that is handled by `body`.
 pub(crate) fn call_message<R>(
-    body: impl FnOnce(&mut Scripted, &Caller<R>) -> CallResult<Scripted, R> + Send + 'static,
+    body: impl FnOnce(&mut Scripted, &Caller<R>) -> Replied<Scripted, R> + Send + 'static,
 ) -> CallMessage<R> {
     CallMessage(Box::new(body))
 }
@@ -190,7 +195,7 @@ pub(crate) fn scripted() -> ServerRef<Scripted> {
 /// The pid of a server that has one.
 #[track_caller]
 pub(crate) fn pid_of<S: GenServer>(server: &ServerRef<S>) -> Pid {
-    server.pid().expect("it was given by its pid")
+    server.pid()
 }
 
 /// What tests do with a scripted server.
@@ -215,7 +220,7 @@ pub(crate) trait ScriptedServer {
     /// Calls the server with `body`, with a time-out that is not expected to be hit.
     fn call_with<R: Send + 'static>(
         &self,
-        body: impl FnOnce(&mut Scripted, &Caller<R>) -> CallResult<Scripted, R> + Send + 'static,
+        body: impl FnOnce(&mut Scripted, &Caller<R>) -> Replied<Scripted, R> + Send + 'static,
     ) -> Result<R, CallError>;
 
     /// Casts `body` to the server.
@@ -237,10 +242,10 @@ pub(crate) trait ScriptedServer {
     }
 }
 
-impl ScriptedServer for ServerRef<Scripted> {
+impl<T: Address> ScriptedServer for ServerRef<Scripted, T> {
     fn call_with<R: Send + 'static>(
         &self,
-        body: impl FnOnce(&mut Scripted, &Caller<R>) -> CallResult<Scripted, R> + Send + 'static,
+        body: impl FnOnce(&mut Scripted, &Caller<R>) -> Replied<Scripted, R> + Send + 'static,
     ) -> Result<R, CallError> {
         self.call_timeout(call_message(body), test_timeout())
     }
@@ -250,7 +255,7 @@ impl ScriptedServer for ServerRef<Scripted> {
     }
 
     fn info_with(&self, body: impl FnOnce(&mut Scripted) -> CastResult<Scripted> + Send + 'static) {
-        process::send(pid_of(self), info_message(body));
+        self.send(info_message(body));
     }
 }
 
@@ -262,9 +267,9 @@ pub(crate) struct CallOutcome<R>(pub(crate) Result<R, CallError>);
 #[track_caller]
 pub(crate) fn spawn_client<R: Send + fmt::Debug + 'static>(
     server: &ServerRef<Scripted>,
-    body: impl FnOnce(&mut Scripted, &Caller<R>) -> CallResult<Scripted, R> + Send + 'static,
+    body: impl FnOnce(&mut Scripted, &Caller<R>) -> Replied<Scripted, R> + Send + 'static,
 ) -> Pid {
-    let (me, server) = (process::self_pid(), server.clone());
+    let (me, server) = (process::self_pid(), *server);
     process::spawn(move || {
         let outcome = CallOutcome(server.call_with(body));
         process::send(me, outcome);

@@ -53,14 +53,14 @@ pub(crate) fn start_dynamic() -> DynamicSupervisorRef {
 
 #[track_caller]
 pub(crate) fn stop_supervisor(supervisor: &SupervisorRef) {
-    let pid = supervisor.pid().unwrap();
+    let pid = supervisor.pid();
     assert_eq!(supervisor.stop(), Ok(()));
     expect_normal_exit(pid);
 }
 
 #[track_caller]
 pub(crate) fn stop_dynamic(supervisor: &DynamicSupervisorRef) {
-    let pid = supervisor.pid().unwrap();
+    let pid = supervisor.pid();
     assert_eq!(supervisor.stop(), Ok(()));
     expect_normal_exit(pid);
 }

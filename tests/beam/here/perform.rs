@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use procession::prelude::*;
-use procession::process::{AliasMode, Builder, Destination, MonitorOptions};
-use procession::{Object, TaggedDown, proc_lib, sys, timer};
+use procession::process::{AliasMode, Builder, MonitorOptions};
+use procession::{Destination, TaggedDown, proc_lib, sys, timer};
 
 use super::servers;
 use super::trees;
@@ -126,12 +126,12 @@ impl Performance<'_> {
         }
     }
 
-    fn object(&self, index: usize) -> Option<Object> {
+    fn object(&self, index: usize) -> Option<Destination> {
         let word = self.word(index);
         if word.starts_with(|first: char| first.is_ascii_digit()) {
-            self.world.pid(word).map(Object::from)
+            self.world.pid(word).map(Destination::from)
         } else {
-            Some(Object::from(word))
+            Some(Destination::from(word))
         }
     }
 
@@ -241,7 +241,7 @@ impl Performance<'_> {
         let tag = Tag { tag: self.word(1).to_owned(), from };
         match name {
             "send" => process::send(self.pid(0)?, tag),
-            "send_name" => return attempt(process::send(self.word(0), tag)),
+            "send_name" => return attempt(process::send_to(self.word(0), tag)),
             "send_alias" => process::send(self.world.alias(self.word(0))?, tag),
             "drain" => return Some(format!("drained{}", self.drain())),
             _ => return self.receive(),

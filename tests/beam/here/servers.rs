@@ -119,7 +119,7 @@ impl GenServer for Server {
                 self.world.event("told".to_owned());
                 self.next(&act)
             }
-            Err(message) if message.is::<TimedOut>() => {
+            Err(message) if message.is::<IdleTimeout>() => {
                 self.world.event("timeout".to_owned());
                 noreply()
             }
@@ -141,11 +141,7 @@ impl GenServer for Server {
 impl HandleCall<Act> for Server {
     type Reply = String;
 
-    fn handle_call(
-        &mut self,
-        Act(act): Act,
-        caller: &Caller<String>,
-    ) -> CallResult<Server, String> {
+    fn handle_call(&mut self, Act(act): Act, caller: &Caller<String>) -> CallResult<Server, Act> {
         self.world.event("call".to_owned());
         let outcome = self.outcome(&act, Some(caller));
         match (outcome.end, outcome.reply) {
@@ -190,7 +186,7 @@ pub(crate) fn perform(it: &Performance<'_>, name: &str) -> Option<String> {
         },
         "request" => {
             let response = server.send_request(act()).receive_response(Duration::MAX);
-            call_outcome(response.expect("it waits for ever"))
+            call_outcome(response)
         }
         "stop" => stop_outcome(server.stop_with(reason_of(it.word(1)), Duration::MAX)),
         "cast" => {
@@ -226,9 +222,9 @@ pub(crate) fn options(name: &str) -> StartOptions {
     if name == "-" { StartOptions::new() } else { StartOptions::new().name(name) }
 }
 
-pub(crate) fn start_outcome(world: &World, outcome: Result<Option<Pid>, StartError>) -> String {
+pub(crate) fn start_outcome(world: &World, outcome: Result<Pid, StartError>) -> String {
     match outcome {
-        Ok(pid) => format!("ok {}", world.label(pid.expect("it was given by its pid"))),
+        Ok(pid) => format!("ok {}", world.label(pid)),
         Err(StartError::Ignored) => "ignored".to_owned(),
         Err(StartError::AlreadyStarted(pid)) => format!("already {}", world.label(pid)),
         Err(StartError::Failed(reason)) => format!("failed {}", words::reason(&reason)),

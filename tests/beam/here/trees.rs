@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use procession::prelude::*;
 use procession::supervisor::{
-    AutoShutdown, ChildState, ChildType, Policy, Shutdown, SimpleRef, Strategy, Supervise,
+    AutoShutdown, ChildState, ChildType, Policy, Shutdown, SimpleOneForOneRef, Strategy, Supervise,
     SupervisorError, SupervisorInit,
 };
 
@@ -131,7 +131,7 @@ pub(crate) fn perform(it: &Performance<'_>, name: &str) -> Option<String> {
     }
     let to = it.destination(0)?;
     let supervisor = SupervisorRef::at(to.clone());
-    let crowd = SimpleRef::<ServerRef<Server>, One>::at(to);
+    let crowd = SimpleOneForOneRef::<ServerRef<Server>, One>::at(to);
     let index = it.word(1);
     let outcome = match name {
         "start_child" => {
@@ -147,7 +147,7 @@ pub(crate) fn perform(it: &Performance<'_>, name: &str) -> Option<String> {
         }
         "terminate_child" => supervisor.terminate_child(index).map(ok),
         "terminate_one" => crowd.terminate_child(it.pid(1)?).map(ok),
-        "restart_child" => supervisor.restart_child(index).map(|pid| ok_label(world, Some(pid))),
+        "restart_child" => supervisor.restart_child(index).map(|pid| ok_label(world, pid)),
         "delete_child" => supervisor.delete_child(index).map(ok),
         "which_children" => supervisor.which_children().map(|children| {
             let children = children.iter().map(|child| {
@@ -189,7 +189,7 @@ fn start_simple(it: &Performance<'_>) -> String {
         .start_link_with(options(it.word(1)));
     let pid = started.map(|supervisor| supervisor.pid());
     // It is made without a callback that could do this.
-    if let Ok(Some(pid)) = pid {
+    if let Ok(pid) = pid {
         world.enter_other(it.word(0), pid);
     }
     start_outcome(&world, pid)
@@ -199,8 +199,8 @@ fn ok((): ()) -> String {
     "ok".to_owned()
 }
 
-fn ok_label(world: &World, pid: Option<Pid>) -> String {
-    format!("ok {}", world.label(pid.expect("it was given by its pid")))
+fn ok_label(world: &World, pid: Pid) -> String {
+    format!("ok {}", world.label(pid))
 }
 
 fn child_type(child_type: ChildType) -> &'static str {
@@ -220,6 +220,7 @@ fn spec(policy: &Policy) -> String {
         Shutdown::BrutalKill => "brutal_kill",
         Shutdown::Infinity => "infinity",
         Shutdown::Timeout(_) => "hour",
+        other => return format!("?{other:?}"),
     };
     let Policy { id, child_type: kind, significant, .. } = policy;
     format!("spec {id} {restart} {shutdown} {} {significant}", child_type(*kind))

@@ -2,7 +2,7 @@
 
 use procession::prelude::*;
 use procession::supervisor::{FailedToStart, SpecError};
-use procession::{Object, TaggedDown};
+use procession::{Destination, TaggedDown};
 
 use super::world::World;
 
@@ -73,15 +73,15 @@ pub(crate) fn call_error(error: &CallError) -> String {
     }
 }
 
-fn object(world: &World, object: &Object) -> String {
+fn object(world: &World, object: &Destination) -> String {
     match object {
-        Object::Pid(pid) => world.label(*pid),
-        Object::Name(name) => name.to_string(),
-        Object::Via(_) => "?".to_owned(),
+        Destination::Pid(pid) => world.label(*pid),
+        Destination::Name(Name::Local(name)) => name.to_string(),
+        Destination::Alias(_) | Destination::Name(_) | _ => format!("?{object}"),
     }
 }
 
-pub(crate) fn objects(world: &World, objects: &[Object]) -> String {
+pub(crate) fn objects(world: &World, objects: &[Destination]) -> String {
     sorted(objects.iter().map(|it| object(world, it)))
 }
 

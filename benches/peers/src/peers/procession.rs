@@ -107,7 +107,7 @@ impl GenServer for Node {
 impl HandleCall<Echo> for Node {
     type Reply = u64;
 
-    fn handle_call(&mut self, Echo(n): Echo, _: &Caller<u64>) -> CallResult<Self, u64> {
+    fn handle_call(&mut self, Echo(n): Echo, _: &Caller<u64>) -> CallResult<Self, Echo> {
         reply(n)
     }
 }
@@ -115,7 +115,7 @@ impl HandleCall<Echo> for Node {
 impl HandleCall<Forward> for Node {
     type Reply = u64;
 
-    fn handle_call(&mut self, Forward(n): Forward, _: &Caller<u64>) -> CallResult<Self, u64> {
+    fn handle_call(&mut self, Forward(n): Forward, _: &Caller<u64>) -> CallResult<Self, Forward> {
         reply(self.next.as_ref().unwrap().call(Echo(n))?)
     }
 }

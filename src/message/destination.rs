@@ -1,0 +1,121 @@
+//! Destinations: what leads to a process.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::id::{Alias, Pid};
+
+use super::Via;
+
+/// A name that a process can be registered as.
+///
+/// OTP: [`server_name()`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#t:server_name/0).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Name {
+    /// A name in the runtime's own table: see [`register`](crate::process::register).
+    Local(Arc<str>),
+    /// A name that a registrar keeps.
+    Via(Via),
+}
+
+impl<S: Into<Arc<str>>> From<S> for Name {
+    fn from(name: S) -> Name {
+        Name::Local(name.into())
+    }
+}
+
+impl From<Via> for Name {
+    fn from(name: Via) -> Name {
+        Name::Via(name)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Name::Local(name) => f.write_str(name),
+            Name::Via(name) => fmt::Display::fmt(name, f),
+        }
+    }
+}
+
+/// A process, by its pid, by an alias, or by a name that is looked up at each use.
+///
+/// It is what messages, requests, monitors, signals and timers are addressed to. Pids, aliases,
+/// names and the references of servers are converted to it where it is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Destination {
+    /// The process with this pid.
+    Pid(Pid),
+    /// The process that has made this alias, as long as the alias is active.
+    Alias(Alias),
+    /// The process that has this name at the time.
+    Name(Name),
+}
+
+impl Destination {
+    /// Returns the process that this can ever lead to, if there is only one.
+    pub(crate) fn fixed_pid(&self) -> Option<Pid> {
+        match self {
+            Destination::Pid(pid) => Some(*pid),
+            Destination::Alias(alias) => Some(alias.owner),
+            Destination::Name(_) => None,
+        }
+    }
+
+    /// What is monitored of the process: an alias only leads to it.
+    pub(crate) fn without_alias(self) -> Destination {
+        match self {
+            Destination::Alias(alias) => Destination::Pid(alias.owner),
+            Destination::Pid(_) | Destination::Name(_) => self,
+        }
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Destination::Pid(pid) => fmt::Display::fmt(pid, f),
+            Destination::Alias(alias) => fmt::Debug::fmt(alias, f),
+            Destination::Name(name) => fmt::Display::fmt(name, f),
+        }
+    }
+}
+
+impl PartialEq<Pid> for Destination {
+    fn eq(&self, pid: &Pid) -> bool {
+        matches!(self, Destination::Pid(own) if own == pid)
+    }
+}
+
+impl From<Pid> for Destination {
+    fn from(pid: Pid) -> Destination {
+        Destination::Pid(pid)
+    }
+}
+
+impl From<Alias> for Destination {
+    fn from(alias: Alias) -> Destination {
+        Destination::Alias(alias)
+    }
+}
+
+impl From<Name> for Destination {
+    fn from(name: Name) -> Destination {
+        Destination::Name(name)
+    }
+}
+
+impl<N: Into<Arc<str>>> From<N> for Destination {
+    fn from(name: N) -> Destination {
+        Destination::Name(Name::Local(name.into()))
+    }
+}
+
+impl From<Via> for Destination {
+    fn from(name: Via) -> Destination {
+        Destination::Name(Name::Via(name))
+    }
+}
