@@ -341,6 +341,18 @@ fn nobody_sleeps() {
     assert_none(violations);
 }
 
+#[test]
+fn one_file_catches_panics_and_unwinds() {
+    let words = ["catch_unwind", "resume_unwind", "set_hook", "take_hook"];
+    let mut violations = Vec::new();
+    for file in rust_files(&["src"]) {
+        let used = file.code().filter(|(_, code)| words.iter().any(|word| code.contains(word)));
+        violations.extend(used.map(|(place, line)| format!("{place}: {line}")));
+    }
+    violations.retain(|place| !place.starts_with("src/user_code.rs:"));
+    assert_none(violations);
+}
+
 /// A module `x` is in `x.rs`, its submodules beside it in `x/`.
 #[test]
 fn no_module_is_called_mod() {
