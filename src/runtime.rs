@@ -1,18 +1,8 @@
 //! The mechanisms that processes are made of. They never ask who is calling.
 //!
-//! What the calling process does is in [`process`](crate::process), above. Terms:
-//!
-//! - A **slot** is one place of the process table. Its **generation** says which process lives
-//!   there.
-//! - A process is **alive** until it has left the code it runs, or is killed. It is **exiting**
-//!   once it was killed and its thread has not left that code, and **abandoned** if it does not
-//!   leave it within its **kill grace**: somebody else runs its exit, and the thread is **left
-//!   behind**.
-//! - A process is **doomed** once it has an exit signal to end by. It **unwinds** from then on, at
-//!   its next call.
-//! - A **foreign** process is a thread of the program's own.
-//! - Signals to a process that is not there any more are **orphans**; to **bounce** one is to tell
-//!   its client.
+//! What the calling process does is in [`process`](crate::process), above. The terms that all of
+//! these files use (*slot*, *generation*, *alive*, *exiting*, *abandoned*, *doomed*, *foreign*,
+//! *orphan*, *bounce*, *sweep*) are defined at the head of [`slot`].
 
 pub(crate) mod clock;
 pub(crate) mod tuning;

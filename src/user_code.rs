@@ -1,13 +1,13 @@
 //! The boundary between the runtime and the program's code, which may panic.
 //!
-//! No other file calls `catch_unwind`, `resume_unwind` or `set_hook`. Code of the program's is its
-//! callbacks, and the `Drop`, `Debug`, `Display`, `Clone` and `PartialEq` of its values.
+//! No other file calls `catch_unwind`, `resume_unwind` or `set_hook`. *User code* is the callbacks
+//! of the program, and the `Drop`, `Debug`, `Display`, `Clone` and `PartialEq` of its values.
 //!
 //! An exit unwinds the thread with a private payload, [`Unwinding`], so that destructors run. It
-//! does not pass through the panic hook. A panic does: the hook, installed when the first process
-//! begins, keeps what it sees for the crash report and prints nothing, if the thread runs the body
-//! of a process; on other threads it calls the hook that was there before, and tells an
-//! [`Observer`].
+//! does not call the panic hook. A panic does. The hook is installed when the first process begins.
+//! On a thread that runs the body of a process, it keeps what it sees for the crash report and
+//! prints nothing; on other threads it tells an [`Observer`], and calls the hook that was there
+//! before.
 
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -19,7 +19,7 @@ use std::process;
 use std::sync::{Once, OnceLock};
 use std::thread;
 
-/// What a panic said, and where.
+/// The message of a panic, and where it happened.
 ///
 /// Its `Debug` leaves the backtrace out; crash reports show it.
 #[derive(Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct Panic {
 }
 
 impl Panic {
-    /// What the panic hook sees of a panic.
+    /// Returns what the panic hook sees of a panic.
     pub(crate) fn seen(info: &PanicHookInfo<'_>) -> Panic {
         let backtrace = Backtrace::capture();
         let is_captured = backtrace.status() == BacktraceStatus::Captured;
@@ -66,7 +66,7 @@ impl fmt::Display for Panic {
     }
 }
 
-/// What is known here of an exit reason.
+/// An exit reason, of which no more is known here.
 pub(crate) trait Reason: Any + Send + fmt::Display {}
 
 impl<R: Any + Send + fmt::Display> Reason for R {}
@@ -79,9 +79,9 @@ pub(crate) fn unwind(reason: impl Reason) -> ! {
     panic::resume_unwind(Box::new(Unwinding(Box::new(reason))))
 }
 
-/// How code of the program's ended that did not return.
+/// How user code that did not return has ended.
 pub(crate) enum Caught {
-    /// By [`unwind`], for this reason.
+    /// It was unwound by [`unwind`], for this reason.
     Unwound(Box<dyn Reason>),
     Panicked(Panic),
 }
@@ -108,7 +108,7 @@ impl fmt::Display for Caught {
     }
 }
 
-/// Runs code of the program's.
+/// Runs user code, and returns what it unwinds with.
 pub(crate) fn catch<T>(body: impl FnOnce() -> T) -> thread::Result<T> {
     panic::catch_unwind(AssertUnwindSafe(body)).inspect_err(|payload| {
         if let Some(observer) = OBSERVER.get() {
@@ -117,66 +117,68 @@ pub(crate) fn catch<T>(body: impl FnOnce() -> T) -> thread::Result<T> {
     })
 }
 
-/// Goes on with what [`catch`] has caught.
-pub(crate) fn resume(payload: Box<dyn Any + Send>) -> ! {
+/// Goes on unwinding the thread with a payload that [`catch`] has caught.
+pub(crate) fn keep_unwinding(payload: Box<dyn Any + Send>) -> ! {
     panic::resume_unwind(payload)
 }
 
-/// Logs a panic of user code that the runtime called and that must not disturb it.
+/// Logs what user code that the runtime has called has unwound with, and goes on.
 pub(crate) fn report_caught(what: &str, payload: Box<dyn Any + Send>) {
     let caught = Caught::of(payload);
     log_caught(|| match &caught {
         Caught::Panicked(panic) => log::error!("{what} of a process {panic}"),
-        // It made a call that waits, when its process was ending.
+        // It has made a call that waits, while its process was ending.
         Caught::Unwound(reason) => log::debug!("{what} of a process was unwound: {reason}"),
     });
 }
 
-/// Writes to the log, which is user code: a panic of it goes no further.
+/// Writes to the log, which is user code. A panic of it goes no further.
 pub(crate) fn log_caught(write: impl FnOnce()) {
     if let Err(payload) = catch(write) {
-        drop_payload(payload); // Nobody is left to tell.
+        drop_payload(payload); // There is no other place to report it.
     }
 }
 
-/// Drops what a panic has left, which may panic, too: then with what is left of that as it is.
+/// Drops the payload of a panic. That may panic, too; the payload of that panic is leaked.
 fn drop_payload(payload: Box<dyn Any + Send>) {
     if let Err(worse) = catch(|| drop(payload)) {
         mem::forget(worse);
     }
 }
 
-/// Drops `value`; a panic of its destructor is logged and goes no further.
+/// Drops `value`. A panic of its destructor is logged, and goes no further.
 pub(crate) fn drop_caught<T>(value: T) {
     if let Err(payload) = catch(|| drop(value)) {
         report_caught("a destructor", payload);
     }
 }
 
-/// Drops each of `values` by itself, so that a panic of one does not keep the others.
+/// Drops each of `values` by itself, so that a panic of one does not keep the others from being
+/// dropped.
 pub(crate) fn drop_each_caught<T>(values: impl IntoIterator<Item = T>) {
     values.into_iter().for_each(drop_caught);
 }
 
-/// Runs code of the runtime that must not panic, as processes would then wait forever.
+/// Runs code of the runtime that must not panic, as processes would then wait forever. If it does,
+/// the program is aborted.
 pub(crate) fn or_abort<T>(body: impl FnOnce() -> T) -> T {
     catch(body).unwrap_or_else(|payload| {
         abort(&format!("a bug: the runtime's own code {}", Caught::of(payload)))
     })
 }
 
-/// Ends the program where nothing else is left to do, saying why.
+/// Aborts the program where nothing else can be done, and prints why.
 pub(crate) fn abort(why: &str) -> ! {
     eprintln!("procession: {why}; aborting");
     process::abort()
 }
 
-/// A callback for panics in threads that do not run the body of a process. The thread may be a
-/// process all the same, and nobody tells it that the panic has ended it.
+/// Callbacks for panics in threads that do not run the body of a process. Such a thread may be a
+/// process all the same, and nothing else says that the panic has ended it.
 pub(crate) struct Observer {
-    /// A panic has begun.
+    /// Called when a panic has begun.
     pub(crate) began: fn(&PanicHookInfo<'_>),
-    /// One with this message was caught by the runtime.
+    /// Called when the runtime has caught a panic with this message.
     pub(crate) caught: fn(&str),
 }
 
@@ -189,12 +191,13 @@ thread_local! {
     static LAST_SEEN: Cell<Option<Box<Panic>>> = const { Cell::new(None) };
 }
 
-/// Says whether panics on this thread are the business of a process from now on.
+/// Sets whether the thread runs the body of a process.
 pub(crate) fn set_in_body(in_body: bool) {
     IN_BODY.set(in_body);
 }
 
-/// Installs the panic hook, once. It cannot be done while the thread panics.
+/// Installs the panic hook, once. It does nothing while the thread panics, when that cannot be
+/// done.
 pub(crate) fn install_hook(observer: Observer) {
     static INSTALLED: Once = Once::new();
     if INSTALLED.is_completed() || thread::panicking() {
@@ -206,8 +209,8 @@ pub(crate) fn install_hook(observer: Observer) {
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             if IN_BODY.get() {
-                // Out of reach only in the last moments of a thread, when no process is left to
-                // report on.
+                // It is out of reach only in the last moments of a thread, when there is no process
+                // to report on.
                 _ = LAST_SEEN.try_with(|last| last.set(Some(Box::new(Panic::seen(info)))));
             } else {
                 began(info);
@@ -223,9 +226,9 @@ fn panic_message(payload: &(dyn Any + Send)) -> &str {
     text.unwrap_or("a payload that is not a message")
 }
 
-/// What the hook saw of the panic with this message, or just the message.
+/// Returns what the hook saw of the panic with this message, or just the message.
 ///
-/// The last panic that the hook saw may have been another one, caught since.
+/// The last panic that the hook saw may have been another one, which was caught since.
 fn seen_panic(message: String) -> Panic {
     let seen = LAST_SEEN.try_with(Cell::take).ok().flatten();
     match seen {
@@ -234,8 +237,9 @@ fn seen_panic(message: String) -> Panic {
     }
 }
 
-/// A value of the user's whose destructor does no harm, wherever it runs: whoever happens to drop
-/// it last is not to suffer from a panic of it, nor the program if the thread unwinds then.
+/// A value of the user's whose destructor does no harm wherever it runs. A panic of it is logged:
+/// it does not reach the code that happens to drop the value, nor abort the program if the thread
+/// is unwinding.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Guarded<T>(Option<T>);
 
@@ -265,12 +269,12 @@ impl<T> Drop for Guarded<T> {
     }
 }
 
-/// The value as text, or what of it there was when printing it failed.
+/// Returns the value as text, or as much of it as there was when printing it failed.
 pub(crate) fn printed(value: &dyn Debug) -> String {
     printed_up_to(usize::MAX, value)
 }
 
-/// As [`printed`], but no more than the first `limit` bytes.
+/// Returns the value as text, as [`printed`] does, but no more than the first `limit` bytes.
 pub(crate) fn printed_up_to(limit: usize, value: &dyn Debug) -> String {
     let mut text = Limited { text: String::new(), room: limit };
     match catch(|| write!(text, "{value:?}")) {
@@ -280,7 +284,7 @@ pub(crate) fn printed_up_to(limit: usize, value: &dyn Debug) -> String {
     }
 }
 
-/// A text that takes no more than there is room for.
+/// A text that grows to a limit.
 struct Limited {
     text: String,
     room: usize,

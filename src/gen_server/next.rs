@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::exit::ExitReason;
 use crate::id::Alias;
-use crate::runtime::links::Farewell;
+use crate::runtime::links::LastReply;
 use crate::user_code::Guarded;
 
 use super::{GenServer, HandleCall, HandleContinue};
@@ -114,7 +114,7 @@ pub(crate) struct Step {
 pub(crate) struct Stop {
     pub(crate) reason: ExitReason,
     /// Sends the reply that is due at the end.
-    pub(crate) farewell: Option<Farewell>,
+    pub(crate) last_reply: Option<LastReply>,
 }
 
 impl Step {
@@ -132,7 +132,7 @@ impl Step {
     }
 
     pub(crate) fn stop(&mut self, reason: ExitReason) {
-        self.stop = Some(Box::new(Stop { reason, farewell: None }));
+        self.stop = Some(Box::new(Stop { reason, last_reply: None }));
     }
 
     /// Goes on as a callback says that has nobody to reply to.

@@ -9,7 +9,7 @@ use crate::call::{Caller, ReplyTo};
 use crate::exit::CallError;
 use crate::id::Pid;
 use crate::message::{Message, Request};
-use crate::runtime::links::Farewell;
+use crate::runtime::links::LastReply;
 use crate::user_code::{Guarded, drop_caught, printed};
 
 use super::next::{CallResult, Next, Step, Stop};
@@ -117,8 +117,8 @@ impl<S: HandleCall<M>, M> Call<S, M> {
         match result {
             Err(reason) => step.stop(reason),
             Ok(Next { reply, stop: Some(reason), .. }) => {
-                let farewell = reply.map(|reply| reply_later(reply_to, reply));
-                step.stop = Some(Box::new(Stop { reason, farewell }));
+                let last_reply = reply.map(|reply| reply_later(reply_to, reply));
+                step.stop = Some(Box::new(Stop { reason, last_reply }));
             }
             Ok(Next { reply, stop: None, wait, .. }) => {
                 step.replied = reply.is_some();
@@ -137,7 +137,7 @@ impl<S: HandleCall<M>, M> Call<S, M> {
     }
 }
 
-fn reply_later<R: Send + 'static>(reply_to: ReplyTo<R>, reply: R) -> Farewell {
+fn reply_later<R: Send + 'static>(reply_to: ReplyTo<R>, reply: R) -> LastReply {
     // The server may be ended before, and unwind then.
     let reply = Guarded::new(reply);
     Box::new(move || reply_to.reply_at_end(reply.into_inner()))

@@ -73,7 +73,7 @@ impl<S: GenServer> Server<S> {
                 }
             }
         });
-        self.terminate(stop.unwrap_or_else(|reason| Stop { reason, farewell: None }))
+        self.terminate(stop.unwrap_or_else(|reason| Stop { reason, last_reply: None }))
     }
 
     /// Waits for what is to come next, and handles it.
@@ -211,7 +211,7 @@ impl<S: GenServer> Server<S> {
     /// Ends the server.
     #[cold]
     #[inline(never)]
-    fn terminate(&mut self, Stop { reason, farewell }: Stop) -> ExitReason {
+    fn terminate(&mut self, Stop { reason, last_reply }: Stop) -> ExitReason {
         let state = self.state.as_mut();
         let reason = match process::catch(|| state.map(|state| state.terminate(&reason))) {
             Ok(_) => reason,
@@ -223,9 +223,9 @@ impl<S: GenServer> Server<S> {
         }
         let process = current();
         // Who is to end before that gives no reply any more, as anywhere else.
-        if let Some(farewell) = farewell.filter(|_| ending().is_none()) {
+        if let Some(last_reply) = last_reply.filter(|_| ending().is_none()) {
             // When the name is free, and the state dropped: the client may start the next one.
-            let late = process.slot.untold.lock().add_farewell(process.pid, farewell);
+            let late = process.slot.pending_exit.lock().add_last_reply(process.pid, last_reply);
             drop(late); // If it was left behind just now.
         }
         reason

@@ -202,7 +202,7 @@ impl Process {
         if self.is_foreign() {
             return Standing::Gone;
         }
-        if std::thread::panicking() || self.slot.leaving.load(Ordering::Relaxed) {
+        if std::thread::panicking() || self.slot.in_teardown.load(Ordering::Relaxed) {
             return Standing::Unwinding;
         }
         unwind(self.settle(ExitReason::Killed))

@@ -49,7 +49,7 @@ pub fn put<T: Any + Send + fmt::Debug>(key: impl Into<Key>, value: T) -> Option<
     let (key, value) = (Guarded::new(key), Guarded::new(value)); // The caller may unwind here.
     let (slot, key) = (caller().slot, key.into_inner().into());
     let value = Message::new(value.into_inner());
-    if slot.is_left() {
+    if slot.is_teardown_only() {
         drop_caught(value);
         return None;
     }

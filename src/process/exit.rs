@@ -95,8 +95,8 @@ pub(crate) fn end_with<T>(mut value: T, body: impl FnOnce(&mut T) -> ExitReason)
     let outcome = user_code::catch(|| body(&mut value));
     let Process { slot, pid } = current();
     if slot.doomed.load(Ordering::Relaxed) || !slot.is_running(pid.generation()) {
-        slot.leaving.store(true, Ordering::Relaxed);
+        slot.in_teardown.store(true, Ordering::Relaxed);
     }
     drop_caught(value);
-    outcome.unwrap_or_else(|payload| user_code::resume(payload))
+    outcome.unwrap_or_else(|payload| user_code::keep_unwinding(payload))
 }

@@ -1,15 +1,16 @@
 //! The children that a process takes with it when it ends.
 //!
-//! In OTP an exit signal ends a process whatever that is doing, so with a process all that it has
-//! started with a link is gone. A thread ends when it next calls into the runtime, which may be
-//! much later; until then it has its name, its port, its thread. So that whoever hears of an end
-//! can start the like of it again, the end is told when the linked children have ended, too: those
-//! that end by its signal at the latest after their kill grace, when they are abandoned. OTP's
-//! processes that trap exits end by themselves when their parent has: they are given as long, and
-//! go on if that is not enough.
+//! In OTP an exit signal ends a process whatever it is doing, so when a process ends, all processes
+//! that it has started with a link are gone. Here a process ends when its thread next calls into
+//! the runtime, which may be much later; until then it keeps its name, its sockets, its thread. A
+//! process that hears of an end must be able to start the same again. So an end is told only when
+//! the linked children have ended, too. A child that ends by the exit signal is waited for until
+//! its kill grace is over, when it is abandoned. A child that traps exits is expected to end by
+//! itself if it is a process of `proc_lib`: it is waited for as long, and goes on if that is not
+//! enough.
 //!
-//! Only a parent waits for a child, and a child that is to end waits for nobody; but one that traps
-//! exits may wait for who waits for its parent, until its grace is over.
+//! Only a parent waits for a child, and a child that is to end waits for nobody; but a child that
+//! traps exits may wait for a process that waits for its parent, until its grace is over.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -52,9 +53,9 @@ pub(crate) struct Children {
 }
 
 impl Children {
-    /// Sends their exit signals to the children among those that `parent` is linked to.
+    /// Sends exit signals to the children among the processes that `parent` is linked to.
     ///
-    /// What is left of those that have ended meanwhile goes to `leftovers`.
+    /// The orphans of signals to children that have ended meanwhile go to `leftovers`.
     pub(crate) fn signal(
         parent: Process,
         reason: &ExitReason,
@@ -68,7 +69,8 @@ impl Children {
                 continue;
             }
             let told = watch(process);
-            // Looked at again: if it has left since, before it was watched, nobody says so.
+            // Looked at again: if it has parted from its parent before it was watched, nobody says
+            // so.
             let stays = process.must_end()
                 || goes_with(parent.pid, reason, process)
                     && parent.slot.links.lock().has_link(pid, link);
@@ -82,19 +84,19 @@ impl Children {
         Children { since: Instant::now(), children }
     }
 
-    /// The links by which they have got their signals.
+    /// Returns the links by which they have got their signals.
     pub(crate) fn links(&self) -> BTreeSet<LinkId> {
         self.children.iter().map(|child| child.orphan.link).collect()
     }
 
-    /// Waits until they are gone, and abandons those that take longer than they may, by `abandon`.
+    /// Waits until they are gone. Abandons, by `abandon`, those that take longer than their grace.
     pub(crate) fn wait(self, abandon: impl Fn(Orphan)) {
         let Children { since, mut children } = self;
         children.sort_by_key(|child| child.orphan.process.slot.kill_grace());
         let mut left = Vec::new();
         for child in children {
             if !child.is_told_by(since) && child.orphan.is_ending() {
-                // If it is just ending, its own thread tells its end.
+                // If it is ending just now, its own thread runs its exit.
                 abandon(child.orphan);
                 left.push(child.told);
             }
@@ -102,14 +104,14 @@ impl Children {
         left.into_iter().for_each(|told| _ = told.recv());
     }
 
-    /// The children, not to be waited for.
+    /// Returns the children, which nobody waits for then.
     pub(crate) fn into_orphans(self) -> impl Iterator<Item = Orphan> {
         self.children.into_iter().map(|child| child.orphan)
     }
 }
 
 impl Child {
-    /// Waits until its end has been told, for as long as its grace is. False if that was not
+    /// Waits until its end has been told, for as long as its grace is. Returns whether that was
     /// enough.
     fn is_told_by(&self, since: Instant) -> bool {
         let told = match since.checked_add(self.orphan.process.slot.kill_grace()) {
@@ -121,17 +123,19 @@ impl Child {
 }
 
 impl Orphan {
-    /// Whether the signal of its parent ends it: it has not come to judge that, or has and unwinds.
+    /// Returns whether the signal of its parent ends it: it has not judged the signal yet, or has
+    /// and unwinds.
     pub(crate) fn is_ending(&self) -> bool {
         let Process { slot, pid } = self.process;
         let is_linked = || slot.links.lock().peers.values().any(|link| *link == self.link);
         !slot.is_running(pid.generation())
+            // Relaxed: one that has just been doomed is still linked, which is asked next.
             || slot.doomed.load(Ordering::Relaxed)
             || !self.process.traps_exits() && is_linked()
     }
 }
 
-/// Whether a linked process is a child of `parent` that ends when this does.
+/// Returns whether a linked process is a child of `parent` that ends when the parent does.
 fn goes_with(parent: Pid, reason: &ExitReason, child: Process) -> bool {
     let profile = child.slot.profile.lock();
     let is_child = profile.ancestors.first() == Some(&parent);
@@ -148,40 +152,44 @@ pub(crate) fn unlink(process: Process, other: Process) {
     let is_parent = profile.ancestors.first() == Some(&other.pid);
     drop(profile);
     if is_parent {
-        leave_parent(process);
+        release_parent(process);
     }
 }
 
 /// Sets whether `process`, the caller, traps exits. Its parent may have begun to wait for it.
+///
+/// The process stores its wish, then takes what its parent waits for; the parent leaves that, then
+/// looks whether the process traps exits. So at least one of them sees what the other did.
 pub(crate) fn set_trap_exit(process: Process, trap_exit: bool) {
+    // Relaxed: the lock of `pending_exit` orders it, which both take between these two steps.
     process.slot.trap_exit.store(trap_exit, Ordering::Relaxed);
     let is_of_otp = process.slot.profile.lock().initial_call.is_some();
     if trap_exit && !is_of_otp {
-        leave_parent(process);
+        release_parent(process);
     }
 }
 
-/// Says that `process` does not end with its parent, which may have begun to wait for it. It has
-/// seen to it before that the parent does not begin now.
-fn leave_parent(process: Process) {
+/// Releases the parent of `process`, which does not end with it, from its wait. The caller has made
+/// sure before that the parent does not begin to wait now.
+fn release_parent(process: Process) {
     if process.must_end() {
         return; // It ends, linked or not.
     }
-    let parent = process.slot.untold.lock().take_parent(process.pid);
+    let parent = process.slot.pending_exit.lock().take_parent(process.pid);
     drop(parent);
 }
 
-/// Asks for the news that the end of `child` has been told. `None` if it has.
+/// Returns a channel that is disconnected when the end of `child` is told; `None` if it has been.
 fn watch(child: Process) -> Option<Receiver<Infallible>> {
     let (sender, receiver) = bounded(0);
-    let is_untold = child.slot.untold.lock().set_parent(child.pid, sender);
-    is_untold.then_some(receiver)
+    let is_pending = child.slot.pending_exit.lock().set_parent(child.pid, sender);
+    is_pending.then_some(receiver)
 }
 
-/// Says that the end of `process` has been told.
-pub(crate) fn told(process: Process) {
-    let untold = mem::take(&mut *process.slot.untold.lock());
-    drop_caught(untold); // Where no lock is held: it may have a reply that came too late.
+/// Says that the exit of `process` has been told, and releases its parent.
+pub(crate) fn exit_told(process: Process) {
+    let pending = mem::take(&mut *process.slot.pending_exit.lock());
+    drop_caught(pending); // Where no lock is held: it may have a reply that came too late.
 }
 
 #[cfg(test)]
@@ -197,16 +205,16 @@ mod tests {
     /// Only a failing test waits so long.
     const GRACE: Duration = Duration::from_secs(20);
 
-    /// The signal of its parent comes when the child has just looked at what has arrived, and goes
-    /// on all the same, as it does `leave`.
+    /// The signal of its parent comes when the child has just looked at what has arrived, and the
+    /// child goes on all the same, as `part` has parted it from its parent.
     #[track_caller]
-    fn leaves(leave: fn(Process, Process)) {
+    fn parts(part: fn(Process, Process)) {
         let parent = current();
         let (go_on, held) = mpsc::channel();
-        let (tell, has_left) = mpsc::channel();
+        let (tell, has_parted) = mpsc::channel();
         let child = Builder::new().link().kill_grace(GRACE).spawn(move || {
             held.recv().unwrap();
-            leave(current(), parent);
+            part(current(), parent);
             tell.send(()).unwrap();
             _ = held.recv();
         });
@@ -217,17 +225,17 @@ mod tests {
         let start = Instant::now();
         children.wait(|_| panic!("it is not to end"));
         assert!(start.elapsed() < GRACE, "it was waited for");
-        has_left.recv().unwrap();
+        has_parted.recv().unwrap();
         links::unlink(parent.link_end(), child.link_end());
     }
 
     #[test]
     fn a_child_that_unlinks_as_the_signal_comes_is_not_waited_for() {
-        leaves(unlink);
+        parts(unlink);
     }
 
     #[test]
     fn a_child_that_begins_to_trap_exits_as_the_signal_comes_is_not_waited_for() {
-        leaves(|child, _| set_trap_exit(child, true));
+        parts(|child, _| set_trap_exit(child, true));
     }
 }

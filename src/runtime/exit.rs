@@ -4,22 +4,23 @@
 //!
 //! 1. The thread is out of user code; if the process crashed, the report is written.
 //! 2. Messages that were not received are dropped.
-//! 3. The process is not alive any more: whoever changes its slot's phase runs what follows.
-//! 4. Its name is released, its timers are removed.
-//! 5. Linked children get exit signals, and are waited for (see [`children`](super::children)).
+//! 3. The process is not alive any more: the party that has claimed its exit, by a change of the
+//!    slot's phase, runs what follows.
+//! 4. Its name is released, and its timers are removed.
+//! 5. Linked children get exit signals, and are waited for (see [`children`]).
 //! 6. Its table of links is closed. The last replies are sent; other linked processes get their
 //!    exit signals, then watchers their DOWNs, then waiting clients an error.
-//! 7. The slot is free when the thread has left it.
+//! 7. The slot is free when its thread has vacated it.
 //!
 //! So whoever hears of an exit finds the name free, the values of the body dropped, and nothing
-//! left of the children that go with it.
+//! left of the children that end with it.
 //!
 //! # Kill
 //!
 //! A thread cannot be stopped from outside. A killed process is not alive from that moment, and
-//! unwinds at its next call into the runtime, usually at once as it is woken; 4 to 6 follow when
-//! it has left user code. If that takes longer than its grace, it is abandoned: somebody else does
-//! 4 to 6, and the thread is left behind.
+//! unwinds at its next call into the runtime, usually at once, because it is woken; steps 4 to 6
+//! follow when it has left user code. If that takes longer than its kill grace, it is abandoned:
+//! another thread does steps 4 to 6, and its own thread is left behind.
 
 use std::num::NonZeroU64;
 use std::sync::atomic::Ordering;
@@ -38,16 +39,16 @@ use super::mailbox::{ExitCause, ExitSignal, Orphans, Special};
 use super::monitors;
 use super::names;
 use super::reply_slot::ServerDown;
-use super::slot::Slot;
+use super::slot::{Slot, Vacancy};
 use super::table::{self, Process};
 use super::threads;
 use super::timers;
 use super::unwind::{self, Outcome};
 
-/// What a process runs, and how that ends it.
+/// What a process runs; it returns the exit reason.
 pub(crate) type Body = Box<dyn FnOnce() -> ExitReason + Send>;
 
-/// A body that ends its process with `Normal` when it returns.
+/// Returns a body that ends its process with `Normal` when it returns.
 pub(crate) fn normal(body: impl FnOnce() + Send + 'static) -> Body {
     Box::new(|| {
         body();
@@ -55,39 +56,39 @@ pub(crate) fn normal(body: impl FnOnce() + Send + 'static) -> Body {
     })
 }
 
-/// Runs `body` as `process` on the calling worker thread, to the end of its exit. True if the slot
-/// is free then.
-pub(crate) fn run(process: Process, body: Body) -> bool {
+/// Runs `body` as `process` on the calling worker thread, to the end of its exit.
+pub(crate) fn run(process: Process, body: Body) -> Vacancy {
     set_caller(Some(process));
     set_in_body(true);
     let outcome = if process.is_running() {
         unwind::run(body)
     } else {
-        process.slot.leaving.store(true, Ordering::Relaxed);
+        process.slot.in_teardown.store(true, Ordering::Relaxed); // Its own thread's.
         drop_caught(body); // Killed before it began.
         Outcome::Exited(ExitReason::Killed)
     };
-    let freed = or_abort(|| end(process, outcome));
+    let vacancy = or_abort(|| end(process, outcome));
     set_in_body(false);
     set_caller(None);
-    freed
+    vacancy
 }
 
-/// Ends the process of a foreign thread that is ending, by a panic if `reason` is one: the hook has
+/// Ends the process of a foreign thread that is ending. If `reason` is a panic, the hook has
 /// reported it.
 pub(crate) fn end_foreign(process: Process, reason: ExitReason) {
-    if or_abort(|| end(process, Outcome::Exited(reason))) {
-        threads::recycle(process.slot);
+    match or_abort(|| end(process, Outcome::Exited(reason))) {
+        Vacancy::Free => threads::recycle(process.slot),
+        Vacancy::Pending => {}
     }
 }
 
-/// Ends the calling thread's own process, whose user code has left with `outcome`. True if the slot
-/// is free then.
-fn end(process: Process, outcome: Outcome) -> bool {
+/// Ends the process of the calling thread, whose body has ended with `outcome`.
+fn end(process: Process, outcome: Outcome) -> Vacancy {
     let Process { slot, pid } = process;
     if !process.is_running() {
         process.settle(ExitReason::Killed);
     }
+    // Relaxed, here and below: both flags are written by its own thread, which this is.
     let is_first = process.is_running() && !slot.doomed.load(Ordering::Relaxed);
     let (crashed, reason) = match outcome {
         Outcome::Exited(reason) => (!reason.is_orderly() && crash::is_of_proc_lib(process), reason),
@@ -98,16 +99,16 @@ fn end(process: Process, outcome: Outcome) -> bool {
         crash::report(process, &reason);
     }
     process.doom(reason);
-    slot.leaving.store(true, Ordering::Relaxed);
+    slot.in_teardown.store(true, Ordering::Relaxed);
     slot.mailbox.drain(pid.generation()).drop_caught();
     dictionary::clear(process);
-    if slot.close(pid.generation()) {
+    if slot.claim_own(pid.generation()) {
         // Dropped last: a destructor may take its time, and nobody shall wait for it.
         let late = slot.mailbox.drain(pid.generation());
         announce(process, begin_return);
         late.drop_caught();
     } else {
-        // Somebody else has told the exit, or is about to. Here is the thread back.
+        // Another thread has told the exit, or is about to. This one has come back.
         begin_return(process);
         let mut late = slot.mailbox.drain(pid.generation());
         late.bounce();
@@ -116,27 +117,27 @@ fn end(process: Process, outcome: Outcome) -> bool {
             threads::count_recovered();
         }
     }
-    slot.leave(pid.generation())
+    slot.vacate(pid.generation())
 }
 
-/// Says that the thread of `process`, who is the caller, will soon be free for another.
+/// Says that the calling thread, which runs `process`, will soon be free for another process.
 fn begin_return(process: Process) {
     if !process.is_foreign() {
         threads::begin_return();
     }
 }
 
-/// Steps 4 to 6: lets the world know that `process` has ended. Before anybody hears of it, who may
-/// want the place, does `before`.
+/// Runs steps 4 to 6, which release what `process` had and let everybody concerned know that it has
+/// ended. Calls `before` when the children are gone, before anybody hears of the end.
 fn announce(process: Process, before: impl FnOnce(Process)) {
     let pid = process.pid;
     let reason = process.settle(ExitReason::Killed);
     // Names first: whoever hears of the exit may register the name again at once.
     names::release(pid);
     let timers = timers::remove_target(pid);
-    // What is left of others who are just ending, and what they would have got.
+    // Orphans of the signals sent here, where the receivers have just ended.
     let mut leftovers = Vec::new();
-    // The table is open meanwhile: who links or monitors now is told with the others.
+    // The table is open meanwhile: a process that links or monitors now is told with the others.
     let children = Children::signal(process, &reason, &mut leftovers);
     let signalled = children.links();
     await_gone(process, children);
@@ -144,8 +145,8 @@ fn announce(process: Process, before: impl FnOnce(Process)) {
     let monitors: Vec<_> =
         links.monitors.into_iter().map(|(id, entry)| monitors::forget(id, entry)).collect();
     before(process);
-    let farewells = process.slot.untold.lock().take_farewells();
-    leftovers.extend(farewells.into_iter().filter_map(|farewell| farewell().err()));
+    let last_replies = process.slot.pending_exit.lock().take_last_replies();
+    leftovers.extend(last_replies.into_iter().filter_map(|last_reply| last_reply().err()));
     for (peer, id) in links.peers.into_iter().filter(|(_, id)| !signalled.contains(id)) {
         let signal = signal_of_link(pid, id, reason.clone());
         leftovers.extend(try_deliver(peer, signal).err());
@@ -156,16 +157,18 @@ fn announce(process: Process, before: impl FnOnce(Process)) {
         leftovers.extend(try_deliver(watcher.pid, Special::Down(down).into()).err());
     }
     tell_clients(process, &reason);
-    children::told(process);
-    // Now that everybody knows, what is the user's may take its time.
+    children::exit_told(process);
+    // Now that everybody knows, destructors of the user's values may take their time.
     timers.into_iter().for_each(timers::discard);
     drop_each_caught(monitors);
     leftovers.into_iter().for_each(Orphans::drop_caught);
 }
 
-/// Waits for the children that `process` takes with it. The end of a thread of the program's own
-/// does not, as it is ending, or another one tells its end. Nor does the timer thread, which does
-/// this if there is no other: all who are to be abandoned need it.
+/// Waits for the children that `process` takes with it.
+///
+/// The exit of a foreign process does not wait, because its thread is ending, or another thread
+/// runs the exit. Nor does the timer thread, which runs an exit if no other thread can be had:
+/// every process that is to be abandoned needs it. Their children get their grace as a timer.
 fn await_gone(process: Process, children: Children) {
     if process.is_foreign() || timers::on_timer_thread() {
         children.into_orphans().for_each(timers::start_orphan_grace);
@@ -174,7 +177,7 @@ fn await_gone(process: Process, children: Children) {
     }
 }
 
-/// Lets those know that wait for a reply of `process`.
+/// Answers the clients that wait for a reply of `process`.
 fn tell_clients(process: Process, reason: &ExitReason) {
     if process.slot.clients.is_empty() {
         return;
@@ -186,7 +189,7 @@ fn tell_clients(process: Process, reason: &ExitReason) {
     }
 }
 
-/// Sends the exit signal of a call of [`exit`](super::exit).
+/// Sends the exit signal of a call of [`exit`](crate::process::exit()).
 pub(crate) fn signal_exit(from: Pid, to: Pid, reason: ExitReason) {
     signal_or_kill(to, ExitSignal { from, reason, cause: ExitCause::Request });
 }
@@ -209,9 +212,9 @@ fn kill(target: Process) {
     let (slot, pid) = (target.slot, target.pid);
     if target.is_foreign() {
         // Its stack is not ours to unwind, so there is nothing to wait for.
-        if slot.seize(pid.generation()) {
+        if slot.claim_foreign(pid.generation()) {
             slot.wake();
-            tell(target);
+            run_claimed_exit(target);
         }
     } else if slot.mark_exiting(pid.generation()) {
         names::release_of_killed(pid);
@@ -221,54 +224,56 @@ fn kill(target: Process) {
 }
 
 /// Runs the exit of a process whose own thread will not. The caller has claimed it.
-fn tell(target: Process) {
+fn run_claimed_exit(target: Process) {
     or_abort(|| {
         let orphans = target.slot.mailbox.drain(target.pid.generation());
         announce(target, |_| {});
-        if target.slot.told(target.pid.generation()) {
-            threads::recycle(target.slot);
+        match target.slot.exit_done(target.pid.generation()) {
+            Vacancy::Free => threads::recycle(target.slot),
+            Vacancy::Pending => {}
         }
         orphans.drop_caught();
     });
 }
 
-/// Runs an exit that was claimed when it is dropped, so that nothing can keep it from being told.
-struct Telling(Process);
+/// An exit that was claimed. It runs when this is dropped, so nothing can keep it from being told.
+struct ClaimedExit(Process);
 
-impl Drop for Telling {
+impl Drop for ClaimedExit {
     fn drop(&mut self) {
-        tell(self.0);
+        run_claimed_exit(self.0);
     }
 }
 
-/// Abandons `target`, which was killed, if it is still not out of user code.
+/// Abandons `target`, which was killed, if it is still in user code.
 pub(crate) fn abandon_killed(target: Process) {
-    abandon(target, "was killed".to_owned(), |slot, generation| slot.take(generation));
+    abandon(target, "was killed".to_owned(), |slot, generation| slot.claim_abandoned(generation));
 }
 
-/// Abandons a process that is to end with its parent, if it is still not out of user code.
+/// Abandons a process that is to end with its parent, if it is still in user code.
 pub(crate) fn abandon_orphan(orphan: Orphan) {
     let Orphan { process, parent, reason, .. } = orphan;
     let cause = format!("was to end with its parent {parent}");
-    // If it was killed meanwhile: it has had its grace.
-    let claim =
-        |slot: &Slot, generation| slot.seize_for(generation, &reason) || slot.take(generation);
+    // If it was killed meanwhile, it has had its grace, too.
+    let claim = |slot: &Slot, generation| {
+        slot.claim_orphan(generation, &reason) || slot.claim_abandoned(generation)
+    };
     abandon(process, cause, claim);
 }
 
 /// Abandons `target` if `claim` can claim its exit.
 fn abandon(target: Process, cause: String, claim: impl FnOnce(&Slot, NonZeroU64) -> bool) {
     let Process { slot, pid } = target;
-    // Counted first, as its thread may come back and count itself out at any moment.
+    // Counted before, as its thread may come back and count itself out at any moment.
     threads::count_abandoned();
     if !claim(slot, pid.generation()) {
         threads::count_recovered();
         return;
     }
     let grace = slot.kill_grace();
-    let telling = Telling(target);
+    let exit = ClaimedExit(target);
     timers::run_detached(move || {
-        drop(telling);
+        drop(exit);
         log_caught(|| {
             log::warn!(
                 target: "procession::abandoned",

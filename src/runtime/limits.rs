@@ -2,28 +2,32 @@
 //!
 //! A thread takes four memory maps: its stack, the stack for signals, and a guard for each. Linux
 //! limits the maps of a program, and when they run out inside a thread that is just starting, the
-//! standard library aborts the program. So the runtime counts what is left and refuses before. The
-//! other limits (threads of the machine, of the user, of the control group) make the start of a
-//! thread fail, which is an error as any other.
+//! standard library aborts the program. So the runtime counts how many are left, and refuses to
+//! start a thread before it comes to that. The other limits (threads of the machine, of the user,
+//! of the control group) make the start of a thread fail, which is an error like any other.
 //!
 //! # When maps are counted
 //!
-//! To count maps takes a while when there are many, and they are not the runtime's alone. So what a
-//! count has found is put down in a ledger, and every thread is started on that account: it is
-//! charged what it takes, and what the rest of the program may have taken since. That shows, at
-//! little cost, in the size of the program: each page it has grown by may be a map of its own. Maps
-//! are counted anew when the ledger has no room left but the reserve; when half of the threads have
-//! been started that the last count had room for; and when that is older than a second.
+//! Counting maps takes a while when there are many, and other parts of the program take maps, too.
+//! So the result of a count is entered in a ledger, and threads are started on that account: it is
+//! charged with the maps that a thread takes, and with those that the rest of the program may have
+//! taken since. These show, at little cost, in the size of the program: each page that it has grown
+//! by may be a map of its own. Maps are counted again when the ledger has no room left but the
+//! reserve; when half of the threads have been started that the last count had room for; and when
+//! that count is older than a second.
 //!
-//! Beyond that only what does not show in the size can go wrong: maps that are split, as a part of
+//! Only changes that do not show in the size can still go wrong: maps that are split, as a part of
 //! each is protected or unmapped, and maps that are taken while others are given back. The reserve
 //! is for these: for a thousand between two counts, less than a second apart.
 //!
 //! # Places
 //!
-//! A place that was free for a thread is free for the one that follows it. But a thread that ends
-//! may leave its stack, two maps, to be used again by the next one. So as many threads as have
-//! ended may be started with half of the reserve.
+//! A thread that follows one that has ended takes no more maps than that did. But a thread that
+//! ends may leave its stack, two maps, to be used again by the next one, so the count does not show
+//! that there is room. So as many threads as have ended may be started with half of the reserve.
+//!
+//! The counts of threads are `Relaxed`: each is a number by itself. What must not be missed is said
+//! where they are read.
 
 use std::fmt;
 use std::fs;
@@ -61,28 +65,31 @@ impl fmt::Display for ThreadLimit {
 /// How many threads may be started, at most, before the maps are counted again.
 const MAX_GRANT: usize = 512;
 
-/// How old a count may be that a thread is started by.
+/// How old the count may be on whose account a thread is started.
 const MAX_AGE: Duration = Duration::from_secs(1);
 
-/// As Linux has it on most machines. Where pages are larger, the size of a stack explains more
-/// growth than it should.
+/// The size of a page, as Linux has it on most machines. Where pages are larger, the size of a
+/// stack explains more growth than it should.
 const PAGE: usize = 4096;
 
 /// How many pages more than its stack a thread may take while it is started.
 const PAGES_BESIDE_STACK: usize = 8;
 
-/// How many places are remembered: so many threads do not take more than half of the reserve.
+/// How many places are remembered, at most: the threads that take them do not take more than half
+/// of the reserve.
 const MAX_PLACES: usize = RESERVE / 2 / MAPS_PER_THREAD;
 
 static LEDGER: Mutex<Ledger> = Mutex::new(Ledger::new());
 
-/// How many of the runtime's threads have not run yet, and so have not taken all their maps.
-static UNBORN: AtomicUsize = AtomicUsize::new(0);
+/// How many of the runtime's threads are starting: they have not run yet, and so have not taken all
+/// their maps.
+static STARTING: AtomicUsize = AtomicUsize::new(0);
 
-/// How many of the runtime's threads have ended that no other has followed yet.
+/// How many of the runtime's threads have ended and were not followed by another one yet.
 static PLACES: AtomicUsize = AtomicUsize::new(0);
 
-/// Has `start` start a thread with such a stack, which says [`begun`] first, and [`ended`] last.
+/// Starts a thread with a stack of this size by `start`. The thread must call [`begun`] first, and,
+/// if it ends, [`ended`] last.
 ///
 /// # Errors
 ///
@@ -91,13 +98,14 @@ pub(crate) fn start_thread<T>(
     stack_size: usize,
     start: impl FnOnce() -> io::Result<T>,
 ) -> Result<io::Result<T>, ThreadLimit> {
-    // Kept to the end: what others start meanwhile is not to be taken for the program's own.
+    // Kept to the end: the maps of threads that others start meanwhile would be taken for those of
+    // the rest of the program.
     let mut ledger = LEDGER.lock();
     let has_size = check(&mut ledger)?;
-    UNBORN.fetch_add(1, Ordering::Relaxed);
+    STARTING.fetch_add(1, Ordering::Relaxed);
     let thread = start();
     if thread.is_err() {
-        UNBORN.fetch_sub(1, Ordering::Relaxed);
+        STARTING.fetch_sub(1, Ordering::Relaxed);
         return Ok(thread);
     }
     _ = PLACES.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |places| places.checked_sub(1));
@@ -109,7 +117,7 @@ pub(crate) fn start_thread<T>(
 
 /// Says that a thread has all its maps.
 pub(crate) fn begun() {
-    UNBORN.fetch_sub(1, Ordering::Relaxed);
+    STARTING.fetch_sub(1, Ordering::Relaxed);
 }
 
 /// Says that a thread is at its end.
@@ -118,9 +126,10 @@ pub(crate) fn ended() {
     _ = PLACES.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
 }
 
-/// Says whether there is room for another thread. `None` if no limit is known.
+/// Checks that there is room for another thread. Returns `None` if no limit is known.
 fn check(ledger: &mut Ledger) -> Result<Option<()>, ThreadLimit> {
     let Some(size) = program_size() else { return Ok(None) };
+    // An old value is as if the thread had been started before, or the other had not ended yet.
     let has_place = PLACES.load(Ordering::Relaxed) > 0;
     let reserve = if has_place { RESERVE / 2 } else { RESERVE };
     let now = Instant::now();
@@ -129,7 +138,10 @@ fn check(ledger: &mut Ledger) -> Result<Option<()>, ThreadLimit> {
         return Ok(Some(()));
     }
     if !ledger.is_exact(now) {
-        let Some(maps) = Maps::count(UNBORN.load(Ordering::Relaxed)) else { return Ok(None) };
+        // It is raised under the lock that is held here, so nothing is missed; one that has begun
+        // since is counted twice, which errs on the safe side.
+        let starting = STARTING.load(Ordering::Relaxed);
+        let Some(maps) = Maps::count(starting) else { return Ok(None) };
         ledger.set(maps, now);
     }
     ledger.grant = ledger.maps.grant(reserve);
@@ -139,10 +151,10 @@ fn check(ledger: &mut Ledger) -> Result<Option<()>, ThreadLimit> {
 /// What is left of the maps since they were counted.
 #[derive(Debug)]
 struct Ledger {
-    /// As they were counted.
+    /// The result of the last count.
     maps: Maps,
     counted: Option<Instant>,
-    /// At least so many are left now.
+    /// How many maps are left now, at least.
     left: usize,
     /// How many threads may still be started.
     grant: usize,
@@ -173,19 +185,20 @@ impl Ledger {
         self.is_young(now) && self.grant > 0 && self.left >= reserve + MAPS_PER_THREAD
     }
 
-    /// Whether to count again would find the same.
+    /// Returns whether another count would find the same.
     fn is_exact(&self, now: Instant) -> bool {
         self.is_young(now) && self.is_unchanged
     }
 
-    /// The program has so many pages now.
+    /// Charges what the program may have taken, given that it has `size` pages now.
     fn charge_program(&mut self, size: usize) {
         self.left = self.left.saturating_sub(size.saturating_sub(self.size));
         self.is_unchanged &= size == self.size;
         self.size = size;
     }
 
-    /// A thread with such a stack has been started, and the program has so many pages now.
+    /// Charges a thread that has been started, and what the program may have taken, given that it
+    /// has `size` pages now.
     fn charge_thread(&mut self, size: usize, stack_size: usize) {
         let own = stack_size.div_ceil(PAGE) + PAGES_BESIDE_STACK;
         self.charge_program(size.saturating_sub(own).max(self.size));
@@ -196,7 +209,7 @@ impl Ledger {
     }
 }
 
-/// How many pages the program has, those included that it has not touched.
+/// Returns how many pages the program has, including those that it has not touched.
 fn program_size() -> Option<usize> {
     let statm = fs::read_to_string("/proc/self/statm").ok()?;
     statm.split(' ').next()?.parse().ok()
@@ -212,14 +225,15 @@ struct Maps {
 const MAX_MAP_COUNT: &str = "vm.max_map_count";
 
 impl Maps {
-    fn count(unborn: usize) -> Option<Maps> {
+    /// Counts the maps in use, while so many threads are starting.
+    fn count(starting: usize) -> Option<Maps> {
         let limit = fs::read_to_string("/proc/sys/vm/max_map_count").ok()?.trim().parse().ok()?;
         let maps = fs::read("/proc/self/maps").ok()?;
         let maps = maps.iter().filter(|byte| **byte == b'\n').count();
         let status = fs::read_to_string("/proc/self/status").ok()?;
-        // One that has been made but has not run yet, as it may be on a busy machine, has half of
-        // its maps still to take.
-        let to_come = unborn * MAPS_PER_THREAD / 2;
+        // A thread that has been made but has not run yet, which may last on a busy machine, has
+        // half of its maps still to take.
+        let to_come = starting * MAPS_PER_THREAD / 2;
         Some(Maps { used: (maps + to_come).max(threads(&status)? * MAPS_PER_THREAD), limit })
     }
 
@@ -227,8 +241,8 @@ impl Maps {
         self.limit.saturating_sub(self.used)
     }
 
-    /// How many threads may be started before the maps are counted again, if so many maps are to be
-    /// kept.
+    /// Returns how many threads may be started before the maps are counted again, if `reserve` maps
+    /// are kept.
     fn grant(self, reserve: usize) -> usize {
         let room = self.left().saturating_sub(reserve) / MAPS_PER_THREAD;
         room.div_ceil(2).min(MAX_GRANT)
@@ -239,7 +253,7 @@ impl Maps {
     }
 }
 
-/// How many threads there are, those of the program's own included.
+/// Returns how many threads there are, including those of the program's own.
 fn threads(status: &str) -> Option<usize> {
     status.lines().find_map(|line| line.strip_prefix("Threads:"))?.trim().parse().ok()
 }

@@ -1,12 +1,12 @@
 //! Links, monitors and aliases of a process.
 //!
-//! Each process has one table. The two tables of a link change together, their locks taken in pid
-//! order; a monitor is in its owner's table and in its target's, one after the other. Nothing else
-//! is done under these locks.
+//! Each process has one table. The two tables of a link change together, with their locks taken in
+//! pid order; a monitor is entered in its owner's table and then in its target's. Nothing else is
+//! done under these locks.
 //!
 //! A link or monitor has an id of its own, which its signal carries. The receiver drops a signal
-//! whose id is not in its table (any more), so an `unlink` or `demonitor` cannot be confused by a
-//! signal that was already on its way, nor can a link made since.
+//! whose id is not in its table (any more). So a signal that was already on its way has no effect
+//! after an `unlink` or a `demonitor`, nor on a link made since.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -29,12 +29,12 @@ use super::mailbox::{ExitCause, ExitSignal, Orphans};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AliasMode {
-    /// Only by [`unalias`](crate::process::unalias).
+    /// The alias ends only by [`unalias`](crate::process::unalias).
     ExplicitUnalias,
-    /// Also when the monitor is removed or its DOWN is delivered. Without a monitor, as
-    /// `ExplicitUnalias`.
+    /// It also ends when the monitor is removed or its DOWN is delivered. Without a monitor it is
+    /// as `ExplicitUnalias`.
     Demonitor,
-    /// Also by the first message that comes through it, which removes the monitor as well.
+    /// It also ends by the first message that comes through it, which removes the monitor as well.
     Reply,
 }
 
@@ -43,10 +43,10 @@ pub(crate) type MakeDown = Box<dyn FnOnce(Down) -> Message + Send>;
 
 /// A monitor that a process has set.
 pub(crate) struct Monitor {
-    /// `None` if nobody was there to monitor; then the DOWN is already in the mailbox.
+    /// `None` if there was no process to monitor; then the DOWN is already in the mailbox.
     pub(crate) target: Option<Pid>,
     pub(crate) object: Destination,
-    /// `None` for a plain [`Down`].
+    /// Makes the tagged message; `None` for a plain [`Down`].
     pub(crate) tag: Option<MakeDown>,
 }
 
@@ -56,7 +56,7 @@ impl fmt::Debug for Monitor {
     }
 }
 
-/// One who has set a monitor on a process.
+/// A process that has set a monitor on another one.
 #[derive(Debug)]
 pub(crate) struct Watcher {
     pub(crate) pid: Pid,
@@ -66,18 +66,18 @@ pub(crate) struct Watcher {
 /// The links, monitors and aliases of one process.
 #[derive(Debug)]
 pub(crate) struct Links {
-    /// Whose they are; `None` once they are closed.
+    /// The process whose table it is; `None` once it is closed.
     owner: Option<Pid>,
     /// The processes it is linked to.
     pub(crate) peers: BTreeMap<Pid, LinkId>,
-    /// By the process, on others.
+    /// The monitors that the process has set on others.
     pub(crate) monitors: BTreeMap<NonZeroU64, Monitor>,
-    /// By others, on the process.
+    /// The monitors that others have set on the process.
     pub(crate) watchers: BTreeMap<NonZeroU64, Watcher>,
     pub(crate) aliases: BTreeMap<NonZeroU64, AliasMode>,
 }
 
-/// The table of an address cannot be changed any more, as its process has ended.
+/// The table cannot be changed any more, as its process has ended.
 #[derive(Debug)]
 pub(crate) struct Closed;
 
@@ -86,7 +86,8 @@ pub(crate) struct Closed;
 pub(crate) enum Linked {
     New,
     Existing,
-    /// The other has ended. The link is in the caller's table, for the signal that says so.
+    /// The other process has ended. The link is in the caller's table, for the exit signal that
+    /// says so.
     NoProc(LinkId),
 }
 
@@ -114,39 +115,40 @@ impl Links {
         self.owner == Some(pid)
     }
 
-    /// Makes an alias of `owner` active, unless the table is not its any more: then nothing comes
-    /// through the alias.
+    /// Makes an alias of `owner` active. If the table is not that of `owner` any more, nothing
+    /// comes through the alias.
     pub(crate) fn add_alias(&mut self, owner: Pid, alias: NonZeroU64, mode: AliasMode) {
         if self.is_of(owner) {
             self.aliases.insert(alias, mode);
         }
     }
 
-    /// Whether the link stands that an exit signal came over.
+    /// Returns whether the link that an exit signal came over still stands.
     pub(crate) fn has_link(&self, peer: Pid, id: LinkId) -> bool {
         self.peers.get(&peer) == Some(&id)
     }
 
-    /// Removes the monitor whose DOWN has come, and the alias that goes with it.
+    /// Removes a monitor whose DOWN has come, and the alias that ends with it.
     pub(crate) fn remove_fired(&mut self, monitor: NonZeroU64) -> Option<Monitor> {
         let fired = self.monitors.remove(&monitor)?;
         self.end_alias_of(monitor);
         Some(fired)
     }
 
-    /// Ends the alias of a monitor that is gone, unless it is to stay.
+    /// Ends the alias of a monitor that is gone, unless only an `unalias` ends it.
     pub(crate) fn end_alias_of(&mut self, monitor: NonZeroU64) {
         if self.aliases.get(&monitor).is_some_and(|mode| *mode != AliasMode::ExplicitUnalias) {
             self.aliases.remove(&monitor);
         }
     }
 
-    /// Whether a message sent to the alias would be let in.
+    /// Returns whether a message sent to the alias would be let in.
     pub(crate) fn has_alias(&self, alias: NonZeroU64) -> bool {
         self.aliases.contains_key(&alias)
     }
 
-    /// Judges a message sent to an alias: whether it is let in, and which monitor it ends.
+    /// Judges a message sent to an alias. Returns whether it is let in, and the monitor that it
+    /// ends.
     pub(crate) fn admit_aliased(&mut self, alias: NonZeroU64) -> (bool, Option<Monitor>) {
         match self.aliases.get(&alias) {
             None => (false, None),
@@ -159,7 +161,7 @@ impl Links {
     }
 }
 
-/// One end of a link: a process and the table of its slot, which may hold another one by now.
+/// One end of a link: a process and the table of its slot, which may be another process's by now.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct End<'a> {
     pub(crate) pid: Pid,
@@ -170,7 +172,7 @@ pub(crate) struct End<'a> {
 ///
 /// # Errors
 ///
-/// [`Closed`] if the table of `a` is.
+/// [`Closed`] if the table of `a` is closed.
 pub(crate) fn link(a: End<'_>, b: End<'_>) -> Result<Linked, Closed> {
     let id = LinkId::new();
     let (mut links_a, links_b) = lock_both(a, b);
@@ -205,8 +207,8 @@ pub(crate) fn unlink(a: End<'_>, b: End<'_>) {
 
 type Locked<'a> = MutexGuard<'a, Links>;
 
-/// Locks two tables in the order of the slots. If both are the same, only the first is returned:
-/// of two pids of one slot at least one is of the past.
+/// Locks two tables in the order of the slots. If both are the same, returns only the first: of two
+/// pids of one slot, at least one is of a process that has ended.
 fn lock_both<'a>(a: End<'a>, b: End<'a>) -> (Locked<'a>, Option<Locked<'a>>) {
     if std::ptr::eq(a.links, b.links) {
         (a.links.lock(), None)
@@ -219,29 +221,33 @@ fn lock_both<'a>(a: End<'a>, b: End<'a>) -> (Locked<'a>, Option<Locked<'a>>) {
     }
 }
 
-/// Kept by a process until its end has been told.
+/// What is to be done when the exit of a process is told.
 #[derive(Default)]
-pub(crate) struct Untold {
-    /// Whose end it is; `None` once that has been told.
+pub(crate) struct PendingExit {
+    /// The process; `None` once its exit has been told.
     pid: Option<Pid>,
-    /// Dropped then, for the parent, which waits for that.
+    /// Dropped when the exit has been told, for the parent, which waits for that.
     parent: Option<Sender<Infallible>>,
-    /// Send the last replies, before the exit signals: one of each server that it has been.
-    farewells: Vec<Farewell>,
+    /// Sent before the exit signals: the last reply of each server that the process has been.
+    last_replies: Vec<LastReply>,
 }
 
-/// Sends the last reply of a server. If nobody wants it, it is returned, to be dropped.
-pub(crate) type Farewell = Box<dyn FnOnce() -> Result<(), Orphans> + Send>;
+/// Sends the last reply of a server, which its client gets when the server has ended.
+///
+/// # Errors
+///
+/// The orphans, which the caller is to drop, if the client does not wait any more.
+pub(crate) type LastReply = Box<dyn FnOnce() -> Result<(), Orphans> + Send>;
 
-impl fmt::Debug for Untold {
+impl fmt::Debug for PendingExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Untold").field("pid", &self.pid).finish_non_exhaustive()
+        f.debug_struct("PendingExit").field("pid", &self.pid).finish_non_exhaustive()
     }
 }
 
-impl Untold {
-    pub(crate) fn of(pid: Pid) -> Untold {
-        Untold { pid: Some(pid), ..Untold::default() }
+impl PendingExit {
+    pub(crate) fn of(pid: Pid) -> PendingExit {
+        PendingExit { pid: Some(pid), ..PendingExit::default() }
     }
 
     pub(crate) fn is_of(&self, pid: Pid) -> bool {
@@ -252,29 +258,34 @@ impl Untold {
     ///
     /// # Errors
     ///
-    /// Its end is told already: the reply comes back.
-    pub(crate) fn add_farewell(&mut self, pid: Pid, farewell: Farewell) -> Result<(), Farewell> {
+    /// The reply, if the exit has been told already.
+    pub(crate) fn add_last_reply(
+        &mut self,
+        pid: Pid,
+        last_reply: LastReply,
+    ) -> Result<(), LastReply> {
         if !self.is_of(pid) {
-            return Err(farewell);
+            return Err(last_reply);
         }
-        self.farewells.push(farewell);
+        self.last_replies.push(last_reply);
         Ok(())
     }
 
-    pub(crate) fn take_farewells(&mut self) -> Vec<Farewell> {
-        mem::take(&mut self.farewells)
+    pub(crate) fn take_last_replies(&mut self) -> Vec<LastReply> {
+        mem::take(&mut self.last_replies)
     }
 
-    /// Says what is to be dropped when the end of `pid` has been told. False if it has.
+    /// Leaves what is to be dropped when the exit of `pid` has been told. Returns false, and drops
+    /// it now, if it has been.
     pub(crate) fn set_parent(&mut self, pid: Pid, parent: Sender<Infallible>) -> bool {
-        let is_untold = self.is_of(pid);
-        if is_untold {
+        let is_pending = self.is_of(pid);
+        if is_pending {
             self.parent = Some(parent);
         }
-        is_untold
+        is_pending
     }
 
-    /// Takes what the parent of `pid` waits for, which is to be dropped.
+    /// Takes what the parent of `pid` waits for. The caller is to drop it.
     pub(crate) fn take_parent(&mut self, pid: Pid) -> Option<Sender<Infallible>> {
         if self.is_of(pid) { self.parent.take() } else { None }
     }
@@ -284,8 +295,8 @@ impl Untold {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TrapExit {
     No,
-    /// It is a thread of the program's own, which cannot be ended, and has not asked for the
-    /// signals: it gets those that would end another process.
+    /// It is a foreign process, which cannot be ended, and has not asked for the signals: it gets
+    /// those that would end another process.
     Unasked,
     Yes,
 }
@@ -300,8 +311,8 @@ pub(crate) enum Verdict {
 
 /// Judges an exit signal that has reached `owner`; `active` says whether its link still stands.
 ///
-/// An arm for each clause of [Receiving exit signals], in order of precedence. (`Kill` by request
-/// never comes as a signal: see [`exit::kill`](super::exit::kill).)
+/// There is an arm for each clause of [Receiving exit signals], in order of precedence. (`Kill` by
+/// request never comes as a signal: see [`exit`](super::exit#kill).)
 ///
 /// [Receiving exit signals]: https://www.erlang.org/doc/system/ref_man_processes.html#receiving-exit-signals
 pub(crate) fn judge(owner: Pid, trap_exit: TrapExit, active: bool, signal: &ExitSignal) -> Verdict {
@@ -405,12 +416,12 @@ mod tests {
 
     #[test]
     fn a_last_reply_that_comes_when_the_end_has_been_told_comes_back() {
-        let mut untold = Untold::of(pid(1));
-        assert!(untold.add_farewell(pid(1), Box::new(|| Ok(()))).is_ok());
-        assert!(untold.add_farewell(pid(2), Box::new(|| Ok(()))).is_err());
-        assert_eq!(untold.take_farewells().len(), 1);
-        let mut told = Untold::default();
-        assert!(told.add_farewell(pid(1), Box::new(|| Ok(()))).is_err());
-        assert!(told.take_farewells().is_empty());
+        let mut pending = PendingExit::of(pid(1));
+        assert!(pending.add_last_reply(pid(1), Box::new(|| Ok(()))).is_ok());
+        assert!(pending.add_last_reply(pid(2), Box::new(|| Ok(()))).is_err());
+        assert_eq!(pending.take_last_replies().len(), 1);
+        let mut told = PendingExit::default();
+        assert!(told.add_last_reply(pid(1), Box::new(|| Ok(()))).is_err());
+        assert!(told.take_last_replies().is_empty());
     }
 }

@@ -1,12 +1,33 @@
 //! One place of the process table: what the runtime keeps of a process.
 //!
+//! # Terms
+//!
+//! - A **slot** is one place of the process table. Processes live in it one after the other; its
+//!   **generation** is the number of the process that lives there, or will live there next.
+//! - A process is **alive** until its exit is claimed or it is killed: while its slot is `Running`.
+//! - It is **exiting** from its kill until its exit is claimed: its thread is still in user code.
+//! - It is **abandoned** if it is still in user code when its **kill grace** is over: another
+//!   thread runs its exit, and its own thread is **left behind**.
+//! - It is **doomed** once it has sorted an exit signal that ends it. It unwinds from then on, at
+//!   its next call into the runtime.
+//! - It is **in teardown** when its body is over and only destructors are left to run. They must
+//!   not wait, and cannot be unwound.
+//! - A **foreign** process is a thread that the program, not the runtime, has started.
+//! - To **claim** an exit is to become the one party that runs it. An exit **is told** when the name
+//!   of the process is free and everybody concerned has been sent word of its end.
+//! - The slot's thread **vacates** the slot when it will not touch it for this process any more.
+//! - **Orphans** are signals that no process will receive, as the one they were sent to is gone. To
+//!   **sweep** a slot is to take them out of its channel; to **bounce** one is to tell the client
+//!   of a request that no process has got it. (An [`Orphan`](super::children::Orphan) is a child
+//!   whose parent has ended.)
+//!
 //! # The life of a slot
 //!
-//! One word holds the generation (which process lives here) and its phase. It only changes by
-//! compare-exchange, so of several parties that want to end a process exactly one does.
+//! One word holds the generation and the slot's phase. It only changes by compare-exchange, so of
+//! several parties that want to end a process exactly one does.
 //!
 //! ```text
-//!   Free ---> Running ---- its body ends ----> Closing ---- the thread leaves ----> Free
+//!   Free ---> Running ---- its body ends ----> Closing --- its thread vacates ---> Free
 //!                |                                ^
 //!               kill --> Exiting -- unwound ------+
 //!                |          |
@@ -14,17 +35,17 @@
 //!                |          v
 //!                +------> Taken ----- its exit is told ----> Abandoned
 //!              foreign      |                                    |
-//!              thread, or   | the thread leaves                  | the thread leaves
+//!              thread, or   | its thread vacates                 | its thread vacates
 //!              orphan whose |                                    |
 //!              grace is over|                                    |
 //!                           v                                    v
-//!                          Left ----- its exit is told -------> Free
+//!                        Vacated ---- its exit is told -------> Free
 //! ```
 //!
-//! A process is alive while its slot is `Running`. Whoever moves the slot to `Closing` or `Taken`
-//! runs the exit (see [`exit`](super::exit)). A slot is free again, with the next
-//! generation, when its thread has left it and its exit has been told; where two parties are
-//! involved, the later one frees it. So nobody ever acts for two processes of one slot.
+//! The party that moves the slot to `Closing` or `Taken` has claimed the exit, and runs it (see
+//! [`exit`](super::exit)). A slot is free again, with the next generation, when its thread has
+//! vacated it and its exit has been told; where these are two parties, the later one frees it. So
+//! nobody ever acts for two processes of one slot.
 //!
 //! # How a message to a process that is just ending is dropped
 //!
@@ -35,6 +56,17 @@
 //! sweeps: it empties a slot that is not running, and wakes the next owner of one that is, which
 //! discards what is addressed to an earlier generation. The sweep lock keeps a free slot from being
 //! given away in between.
+//!
+//! # Memory orderings
+//!
+//! Every access to the phase is `SeqCst`. What [`Slot::begin`] writes before is published by its
+//! change of the phase to `Running`, and to the slot's thread by the lock of the job. After that a
+//! field falls into one of three groups, and may be `Relaxed`:
+//!
+//! - *Own*: only the slot's own thread reads and writes it.
+//! - *Shown*: only its own thread writes it, and the others that read it do so to show it, or take
+//!   an earlier value as if they had come a moment earlier. No other memory hangs on it.
+//! - *Fixed*: it does not change while the process lives.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -55,13 +87,12 @@ use crate::user_code::drop_caught;
 
 use super::backoff::Parked;
 use super::clock;
-use super::links::{Links, Untold};
+use super::links::{Links, PendingExit};
 use super::mailbox::{Envelope, Mailbox, Orphans, Signal};
 use super::reply_slot::{Clients, ReplySlot};
-
 use super::wait_graph::{Ends, WaitEdge};
 
-/// What the process of a slot is doing.
+/// What the process of a slot is doing: see [the life of a slot](self#the-life-of-a-slot).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Phase {
@@ -69,16 +100,27 @@ pub(crate) enum Phase {
     Free,
     /// The process is alive.
     Running,
-    /// The process was killed; its thread has not left user code yet.
+    /// The process was killed, and its thread has not left user code yet.
     Exiting,
-    /// The process has left user code and its exit is being told.
+    /// The process has left user code, and its own thread runs its exit.
     Closing,
-    /// Somebody else is telling its exit; the thread has still to leave.
+    /// Another thread runs its exit, and its own thread has not vacated the slot yet.
     Taken,
-    /// Somebody else has told its exit; the thread has still to leave.
+    /// Another thread has told its exit, and its own thread has not vacated the slot yet.
     Abandoned,
-    /// The thread has left; somebody else is still telling the exit.
-    Left,
+    /// Its own thread has vacated the slot, and another one still runs its exit.
+    Vacated,
+}
+
+/// Whether a slot is free after one of the two things that this takes: its thread has vacated it,
+/// or its exit has been told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a free slot that is not kept for the next process is lost"]
+pub(crate) enum Vacancy {
+    /// It is free, and the caller is the one to give it away.
+    Free,
+    /// The other of the two is to come, and will free it.
+    Pending,
 }
 
 const PHASE_BITS: u32 = 3;
@@ -114,8 +156,8 @@ const fn pack(generation: NonZeroU64, phase: Phase) -> u64 {
 /// The values of one process.
 pub(crate) type Dictionary = BTreeMap<Cow<'static, str>, Message>;
 
-/// Runs the process with this pid to the end of its exit. True if the slot is free then.
-pub(crate) type Run = Box<dyn FnOnce(Pid) -> bool + Send>;
+/// Runs the process with this pid to the end of its exit, when its thread vacates the slot.
+pub(crate) type Run = Box<dyn FnOnce(Pid) -> Vacancy + Send>;
 
 /// The next task of a thread that waits.
 pub(crate) enum Job {
@@ -140,40 +182,42 @@ pub(crate) struct Slot {
     index: u32,
     /// Read by every sender, so nothing that changes often is beside it.
     state: CachePadded<State>,
-    /// Set when an exit signal was pushed: it is not to wait behind the messages in the queue.
+    /// Set when an exit signal has been pushed, which must not wait behind the messages in the
+    /// queue.
     urgent: CachePadded<AtomicBool>,
-    /// Taken to empty a slot that is not running, and to give a free one away.
+    /// Locked to empty a slot that is not running, and to give a free one away.
     sweep: Mutex<()>,
     pub(crate) mailbox: Mailbox,
     pub(crate) wait: CachePadded<Wait>,
-    /// Whose ends it waits for.
+    /// The processes whose ends it waits for.
     pub(crate) ends: Ends,
     /// How many processes wait for a reply of this one.
     pub(crate) clients: CachePadded<Clients>,
-    /// Only the slot's own thread parks, so it never waits for this lock.
+    /// Locked by the slot's own thread alone, which so never waits for the lock.
     parker: Mutex<Parker>,
     unparker: Unparker,
     /// The next process for a worker thread that waits in this slot.
     pub(crate) job: Mutex<Option<Job>>,
-    /// The links and monitors of the process, closed when it ends.
+    /// The links, monitors and aliases of the process, closed when it ends.
     pub(crate) links: Mutex<Links>,
-    /// Who waits until the end of the process has been told.
-    pub(crate) untold: Mutex<Untold>,
-    /// Why the process is ending, once that is settled; the first reason stays.
-    pub(crate) verdict: Mutex<Option<ExitReason>>,
-    /// Set when the process has an exit signal to die of. Written by its own thread.
+    /// What is to be done when the end of the process is told.
+    pub(crate) pending_exit: Mutex<PendingExit>,
+    /// Why the process ends, once that is settled: the first reason stays.
+    pub(crate) exit_reason: Mutex<Option<ExitReason>>,
+    /// Whether the process is doomed. *Shown.*
     pub(crate) doomed: AtomicBool,
-    /// Set when only destructors are left to run: they must not wait, and cannot be unwound.
-    pub(crate) leaving: AtomicBool,
-    /// Set while the process writes a report of its end.
+    /// Whether the process is in teardown. *Own.*
+    pub(crate) in_teardown: AtomicBool,
+    /// Set while the process writes a report of its end. *Own.*
     pub(crate) reporting: AtomicBool,
-    /// Whether it has been asked to trap exits.
+    /// Whether it has asked to trap exits. *Shown*; where a parent depends on it, the lock of
+    /// `pending_exit` orders it: see [`children::set_trap_exit`](super::children::set_trap_exit).
     pub(crate) trap_exit: AtomicBool,
-    /// Set while it waits in [`hibernate`](super::hibernate).
+    /// Set while it waits in [`hibernate`](crate::process::hibernate). *Shown.*
     pub(crate) hibernates: AtomicBool,
-    /// Whether the thread belongs to the program rather than to the runtime.
+    /// Whether the thread belongs to the program rather than to the runtime. *Fixed.*
     pub(crate) foreign: AtomicBool,
-    /// How long a killed process may take to leave user code, in nanoseconds.
+    /// How long a killed process may take to leave user code, in nanoseconds. *Shown.*
     pub(crate) kill_grace: AtomicU64,
     pub(crate) profile: Mutex<Profile>,
     pub(crate) dictionary: Mutex<Dictionary>,
@@ -181,22 +225,21 @@ pub(crate) struct Slot {
 
 /// What others look at, and change, when they answer a process that waits.
 ///
-/// What is changed when a call is answered stands together.
+/// The fields that change when a call is answered lie together.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct Wait {
     /// Set while the thread is parked, or about to be.
     parked: AtomicBool,
-    /// When somebody began to wake it, 0 if nobody has. Relaxed: the waker's unpark, which comes
-    /// after the store, publishes it.
+    /// When another thread began to wake it; 0 if none has.
     woken_at: AtomicU64,
-    /// Whom the process waits for.
+    /// Which process it waits for.
     pub(crate) edge: WaitEdge,
     /// Where the reply to its call is put.
     pub(crate) reply: ReplySlot,
 }
 
-/// How a process starts out.
+/// The settings that a process starts with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) trap_exit: bool,
@@ -209,7 +252,7 @@ pub(crate) struct Settings {
 pub(crate) struct Profile {
     pub(crate) started: Instant,
     pub(crate) label: Option<Arc<str>>,
-    /// What it was started as, if that was by `proc_lib`.
+    /// What it was started as, if it was started by `proc_lib`.
     pub(crate) initial_call: Option<&'static str>,
     /// The nearest ancestors, the parent first.
     pub(crate) ancestors: Arc<[Pid]>,
@@ -237,10 +280,10 @@ impl Slot {
             parker: Mutex::new(parker),
             job: Mutex::new(None),
             links: Mutex::new(Links::closed()),
-            untold: Mutex::default(),
-            verdict: Mutex::new(None),
+            pending_exit: Mutex::default(),
+            exit_reason: Mutex::new(None),
             doomed: AtomicBool::new(false),
-            leaving: AtomicBool::new(false),
+            in_teardown: AtomicBool::new(false),
             reporting: AtomicBool::new(false),
             trap_exit: AtomicBool::new(false),
             hibernates: AtomicBool::new(false),
@@ -251,7 +294,7 @@ impl Slot {
         }
     }
 
-    /// The process that lives here, if it is alive.
+    /// Returns the process that lives here, if it is alive.
     pub(crate) fn resident(&self) -> Option<Pid> {
         let generation = self.state.generation();
         self.is_running(generation).then(|| Pid::local(self.index, generation))
@@ -262,19 +305,19 @@ impl Slot {
         self.state.load() == pack(generation, Phase::Running)
     }
 
-    /// The process that lives here, if it is alive or was killed and has not left user code.
+    /// Returns the process that lives here, if it is alive or exiting.
     pub(crate) fn occupant(&self) -> Option<Pid> {
         let generation = self.state.generation();
         let stays = self.is_running(generation) || self.is_exiting(generation);
         stays.then(|| Pid::local(self.index, generation))
     }
 
-    /// Whether the process was killed and has not left user code.
+    /// Returns whether the process is exiting.
     pub(crate) fn is_exiting(&self, generation: NonZeroU64) -> bool {
         self.state.load() == pack(generation, Phase::Exiting)
     }
 
-    /// Whether somebody else than the process's thread tells, or has told, its exit.
+    /// Returns whether another thread than the process's own runs, or has run, its exit.
     #[inline]
     pub(crate) fn is_left_behind(&self, generation: NonZeroU64) -> bool {
         let state = self.state.load();
@@ -284,15 +327,16 @@ impl Slot {
     /// Gives the free slot to a new process, which is alive from here on.
     pub(crate) fn begin(&self, profile: Profile, settings: Settings) -> Pid {
         let pid = Pid::local(self.index, self.state.generation());
+        // Relaxed: the change of the phase below publishes all of these.
         self.doomed.store(false, Ordering::Relaxed);
-        self.leaving.store(false, Ordering::Relaxed);
+        self.in_teardown.store(false, Ordering::Relaxed);
         self.trap_exit.store(settings.trap_exit, Ordering::Relaxed);
         self.foreign.store(settings.foreign, Ordering::Relaxed);
         self.set_kill_grace(settings.kill_grace);
         self.mailbox.reset();
         *self.profile.lock() = profile;
         *self.links.lock() = Links::open(pid);
-        *self.untold.lock() = Untold::of(pid);
+        *self.pending_exit.lock() = PendingExit::of(pid);
 
         let _sweep = self.sweep.lock();
         let given = self.state.change(pid.generation(), Phase::Free, Phase::Running);
@@ -300,66 +344,74 @@ impl Slot {
         pid
     }
 
-    /// Starts the kill of a process that has a grace to leave user code. False if it was not alive.
+    /// Begins the kill of a process that has a grace to leave user code. Returns whether it was
+    /// alive.
     pub(crate) fn mark_exiting(&self, generation: NonZeroU64) -> bool {
         self.state.change(generation, Phase::Running, Phase::Exiting)
     }
 
-    /// Claims the exit for the process's own thread. False if somebody else has run it.
-    pub(crate) fn close(&self, generation: NonZeroU64) -> bool {
+    /// Claims the exit for the process's own thread. Returns whether that has succeeded: if not,
+    /// another thread has claimed it before.
+    pub(crate) fn claim_own(&self, generation: NonZeroU64) -> bool {
         self.state.change(generation, Phase::Running, Phase::Closing)
             || self.state.change(generation, Phase::Exiting, Phase::Closing)
     }
 
-    /// Claims the exit of a killed process for the caller, who is not its thread.
-    pub(crate) fn take(&self, generation: NonZeroU64) -> bool {
+    /// Claims, for another thread, the exit of a process that was killed and whose grace is over.
+    /// Returns whether that has succeeded.
+    pub(crate) fn claim_abandoned(&self, generation: NonZeroU64) -> bool {
         self.state.change(generation, Phase::Exiting, Phase::Taken)
     }
 
-    /// Claims the exit of a foreign thread, which has no grace.
-    pub(crate) fn seize(&self, generation: NonZeroU64) -> bool {
+    /// Claims, for another thread, the exit of a foreign process that is killed: it has no grace.
+    /// Returns whether that has succeeded.
+    pub(crate) fn claim_foreign(&self, generation: NonZeroU64) -> bool {
         self.state.change(generation, Phase::Running, Phase::Taken)
     }
 
-    /// Claims the exit of a process whose grace is over, though it was not killed: it has an exit
-    /// signal to die of, for `reason`.
-    pub(crate) fn seize_for(&self, generation: NonZeroU64, reason: &ExitReason) -> bool {
+    /// Claims, for another thread, the exit of a process that was not killed, but is to end for
+    /// `reason` with its parent, and whose grace is over. Returns whether that has succeeded.
+    pub(crate) fn claim_orphan(&self, generation: NonZeroU64, reason: &ExitReason) -> bool {
         let reason = reason.clone();
         // Under the lock: its own thread, once it sees that it is not alive, settles a reason.
-        let mut verdict = self.verdict.lock();
-        let seized = self.seize(generation);
-        if seized && verdict.is_none() {
-            *verdict = Some(reason);
+        let mut exit_reason = self.exit_reason.lock();
+        let claimed = self.state.change(generation, Phase::Running, Phase::Taken);
+        if claimed && exit_reason.is_none() {
+            *exit_reason = Some(reason);
         }
-        seized
+        claimed
     }
 
-    /// Says that an exit that was taken has been told. True if that has freed the slot.
-    pub(crate) fn told(&self, generation: NonZeroU64) -> bool {
-        let thread_has_left = !self.state.change(generation, Phase::Taken, Phase::Abandoned);
-        if thread_has_left {
-            self.free(generation, Phase::Left);
+    /// Says that the exit, which was claimed for another thread, has been told.
+    pub(crate) fn exit_done(&self, generation: NonZeroU64) -> Vacancy {
+        if self.state.change(generation, Phase::Taken, Phase::Abandoned) {
+            return Vacancy::Pending;
         }
-        thread_has_left
+        self.free(generation, Phase::Vacated);
+        Vacancy::Free
     }
 
-    /// Says that the slot's thread has left the process. True if that has freed the slot.
-    pub(crate) fn leave(&self, generation: NonZeroU64) -> bool {
+    /// Says that the slot's own thread is done with the process.
+    pub(crate) fn vacate(&self, generation: NonZeroU64) -> Vacancy {
         let phase = if self.state.load() == pack(generation, Phase::Closing) {
             Phase::Closing
-        } else if self.state.change(generation, Phase::Taken, Phase::Left) {
-            return false;
+        } else if self.state.change(generation, Phase::Taken, Phase::Vacated) {
+            return Vacancy::Pending;
         } else {
             Phase::Abandoned
         };
         self.free(generation, phase);
-        true
+        Vacancy::Free
     }
 
     /// Makes the slot ready for its next process.
+    ///
+    /// # Panics
+    ///
+    /// If the slot is not in phase `from` of `generation`, which is a bug.
     fn free(&self, generation: NonZeroU64, from: Phase) {
         // The reason may hold a value of the user's.
-        let reason = self.verdict.lock().take();
+        let reason = self.exit_reason.lock().take();
         drop_caught(reason);
         let next = generation.checked_add(1).expect("a slot outlives no 2^61 processes");
         let (from, to) = (pack(generation, from), pack(next, Phase::Free));
@@ -372,8 +424,8 @@ impl Slot {
     ///
     /// # Errors
     ///
-    /// That process is gone. The signal is among what is to be dropped, unless somebody else does
-    /// that.
+    /// That process is gone. The signal is among the orphans returned, which the caller is to drop,
+    /// unless another thread has taken it out of the channel.
     #[inline]
     pub(crate) fn deliver(&self, generation: NonZeroU64, signal: Signal) -> Result<(), Orphans> {
         if !self.is_running(generation) {
@@ -384,7 +436,8 @@ impl Slot {
         let is_urgent = signal.is_urgent();
         self.mailbox.push(Envelope { generation, signal });
         if is_urgent {
-            // Not a store: that of one sender must not hide the push of another.
+            // Not a store: that of one sender must not hide the push of another. Release: the owner
+            // that clears the flag finds the push; the swaps of other senders keep up the chain.
             self.urgent.swap(true, Ordering::Release);
         }
         fence(Ordering::SeqCst);
@@ -396,21 +449,26 @@ impl Slot {
         }
     }
 
-    /// Whether the owner is to stop waiting, whatever it waits for: as it was killed, or is to
-    /// sort.
+    /// Returns whether the owner is to stop waiting, whatever it waits for: because it was killed,
+    /// or has an exit signal to sort.
     #[inline]
     pub(crate) fn is_called_off(&self, generation: NonZeroU64) -> bool {
+        // Relaxed: the owner looks again, by `is_urgent`, before it sorts. That it does not park on
+        // an old value is due to the fences of `deliver` and `park_unless`.
         !self.is_running(generation) || self.urgent.load(Ordering::Relaxed)
     }
 
-    /// Whether an exit signal has been pushed since this was last asked. For the owner, who sorts
-    /// then.
+    /// Returns whether an exit signal has been pushed since this was last asked. For the owner,
+    /// which sorts then.
     #[inline]
     pub(crate) fn is_urgent(&self) -> bool {
+        // Looked at Relaxed first, as a swap would take the cache line from the senders each time.
+        // Acquire: the push that set the flag is found by the sort that follows.
         self.urgent.load(Ordering::Relaxed) && self.urgent.swap(false, Ordering::Acquire)
     }
 
-    /// Takes out what is in the mailbox of a slot that is not running, to be dropped.
+    /// Takes the orphans out of the mailbox of a slot that is not running. The caller is to drop
+    /// them.
     #[cold]
     fn sweep(&self) -> Orphans {
         let guard = self.sweep.lock();
@@ -421,7 +479,7 @@ impl Slot {
         }
         let generation = self.state.generation();
         let mut orphans = self.mailbox.drain(generation);
-        // Whoever was killed and has not left tells its clients when it does.
+        // A process that is exiting tells its clients itself when it has left user code.
         let is_exiting = self.is_exiting(generation);
         drop(guard);
         if !is_exiting {
@@ -430,15 +488,16 @@ impl Slot {
         orphans
     }
 
-    /// Gives the process that lives here the reply to `request`, if it waits for that; else it is
-    /// of no use, and dropped.
+    /// Gives the process that lives here the reply to `request`, or drops the reply if the process
+    /// does not wait for it.
     pub(crate) fn answer(&self, request: NonZeroU64, reply: Message) {
         if let Err(useless) = self.try_answer(request, reply) {
             useless.drop_caught();
         }
     }
 
-    /// As [`answer`](Self::answer), but a reply of no use is returned, to be dropped.
+    /// As [`answer`](Self::answer), but returns a reply that the process does not wait for. The
+    /// caller is to drop it.
     pub(crate) fn try_answer(&self, request: NonZeroU64, reply: Message) -> Result<(), Orphans> {
         let put = self.wait.reply.put(request, reply);
         put.map(|()| self.wake()).map_err(|useless| Orphans::from(Signal::Message(useless)))
@@ -447,7 +506,8 @@ impl Slot {
     /// Wakes the slot's thread, if it is parked or about to park, for something stored before.
     ///
     /// The caller stores, fences, and looks at `parked`; [`park_unless`](Self::park_unless) sets
-    /// `parked`, fences, and looks at what was stored.
+    /// `parked`, fences, and looks at what was stored. So at least one of them sees what the other
+    /// did.
     pub(crate) fn wake(&self) {
         fence(Ordering::SeqCst);
         self.unpark_if_parked();
@@ -456,7 +516,10 @@ impl Slot {
     #[inline]
     fn unpark_if_parked(&self) {
         let Wait { parked, woken_at, .. } = &*self.wait;
+        // Looked at Relaxed first: the caller has fenced, and most often nobody is parked.
         if parked.load(Ordering::Relaxed) && parked.swap(false, Ordering::SeqCst) {
+            // Relaxed: the unpark that follows publishes it.
+            //
             // Between the two, so that it is the time of this wake-up: the owner clears it before
             // it sets `parked`. A waker that is held up after its look at the clock may write into
             // a later wait, but a time from before that, which tells the owner nothing.
@@ -475,6 +538,7 @@ impl Slot {
     ) -> Parked {
         let parker = self.parker.lock();
         let Wait { parked, woken_at, .. } = &*self.wait;
+        // Relaxed: the store to `parked` publishes it, so the stamp of its waker is the later one.
         woken_at.store(0, Ordering::Relaxed);
         parked.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
@@ -486,6 +550,7 @@ impl Slot {
             }
         }
         parked.store(false, Ordering::SeqCst);
+        // Relaxed: the waker wrote its stamp before the unpark that ended the park.
         match woken_at.load(Ordering::Relaxed) {
             _ if is_ready => Parked::NotNeeded,
             0 => Parked::Otherwise,
@@ -493,18 +558,22 @@ impl Slot {
         }
     }
 
-    /// Whether only destructors are left to run, or nobody lives here at all.
-    pub(crate) fn is_left(&self) -> bool {
-        self.leaving.load(Ordering::Relaxed) || self.index == u32::MAX
+    /// Returns whether only destructors can run here: those of a process in teardown, or those of a
+    /// thread that has left its process, in the slot in which no process ever lives.
+    pub(crate) fn is_teardown_only(&self) -> bool {
+        // Relaxed: the caller is the slot's own thread.
+        self.in_teardown.load(Ordering::Relaxed) || self.index == u32::MAX
     }
 
+    /// Returns whether the slot's thread is parked or about to park.
     pub(crate) fn is_parked(&self) -> bool {
+        // Relaxed: only shown.
         self.wait.parked.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_kill_grace(&self, grace: Duration) {
         let nanos = u64::try_from(grace.as_nanos()).unwrap_or(u64::MAX);
-        self.kill_grace.store(nanos, Ordering::Relaxed);
+        self.kill_grace.store(nanos, Ordering::Relaxed); // No other memory hangs on it.
     }
 
     pub(crate) fn kill_grace(&self) -> Duration {

@@ -1,4 +1,4 @@
-//! Starting a process, whoever asks for it.
+//! Starting a process, whichever part of the crate asks for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use super::slot::{Profile, Settings};
 use super::table::Process;
 use super::threads::{self, ThreadError, ThreadKind};
 
-/// How long a killed process may take to leave user code, unless it is told otherwise.
+/// How long a killed process may take to leave user code, unless its spawner says otherwise.
 pub(crate) const KILL_GRACE: Duration = Duration::from_secs(1);
 
 /// What a process is started with.
@@ -20,23 +20,22 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    /// A process that belongs to nobody, on a thread from the cache.
+    /// Returns the start of a process that belongs to nobody, on a thread from the cache.
     pub(crate) fn new() -> Start {
         let settings = Settings { trap_exit: false, foreign: false, kill_grace: KILL_GRACE };
         Start { thread: ThreadKind::Cached, settings, profile: Profile::new(Arc::from([])) }
     }
 
-    /// Begins a process, which is alive from here on, but runs nothing before it is told
-    /// [`run`]. If there is no room for its thread, `spawner` waits for one that is about to be
-    /// free.
+    /// Begins a process, which is alive from here on, but runs nothing before [`run`] gives it its
+    /// body. If there is no room for its thread, `spawner` waits for one that is about to be free.
     pub(crate) fn begin(self, spawner: Option<Process>) -> Result<Process, ThreadError> {
-        let slot = threads::claim(&self.thread, spawner)?;
+        let slot = threads::acquire_slot(&self.thread, spawner)?;
         let pid = slot.begin(self.profile, self.settings);
         Ok(Process { slot, pid })
     }
 }
 
-/// Has a process that was begun run its body, to the end of its exit.
+/// Has a process that was begun run its body, to the end of its exit, on its own thread.
 pub(crate) fn run(process: Process, body: Body) {
     threads::hand_over(process, Box::new(move |pid| exit::run(Process::of(pid), body)));
 }

@@ -33,7 +33,7 @@ impl Default for Table {
     }
 }
 
-/// Where slot `index` is: the chunk, the chunk's first index, and the chunk's size.
+/// Returns where slot `index` is: the chunk, the chunk's first index, and the chunk's size.
 #[inline]
 fn locate(index: u32) -> (usize, u32, u32) {
     let first = 1 << FIRST_CHUNK_BITS;
@@ -60,7 +60,7 @@ fn slot(index: u32) -> Option<&'static Slot> {
 ///
 /// # Panics
 ///
-/// If there have been 2^32 - 1 processes alive at once.
+/// If 2^32 - 1 processes are alive at once.
 pub(crate) fn grow() -> &'static Slot {
     let mut used = TABLE.used.lock();
     let index = *used;
@@ -71,7 +71,7 @@ pub(crate) fn grow() -> &'static Slot {
     &chunk[(index - start) as usize]
 }
 
-/// All slots that were ever handed out.
+/// Returns all slots that were ever handed out.
 pub(crate) fn slots() -> impl Iterator<Item = &'static Slot> {
     let used = *TABLE.used.lock();
     (0..used).filter_map(slot)
@@ -85,13 +85,13 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// The process with this pid, alive or not.
+    /// Returns the process with this pid, alive or not.
     #[inline]
     pub(crate) fn of(pid: Pid) -> Process {
         Process { slot: slot_of(pid), pid }
     }
 
-    /// This process as one end of a link.
+    /// Returns this process as one end of a link.
     pub(crate) fn link_end(self) -> End<'static> {
         End { pid: self.pid, links: &self.slot.links }
     }
@@ -102,10 +102,12 @@ impl Process {
     }
 
     pub(crate) fn is_foreign(self) -> bool {
-        self.slot.foreign.load(Ordering::Relaxed)
+        self.slot.foreign.load(Ordering::Relaxed) // It does not change while the process lives.
     }
 
     pub(crate) fn trap_exit(self) -> TrapExit {
+        // Relaxed: its own thread's. Another one takes an earlier answer as if it had asked before;
+        // `children::set_trap_exit` says how it does not miss one that it needs.
         if self.slot.trap_exit.load(Ordering::Relaxed) {
             TrapExit::Yes
         } else if self.is_foreign() {
@@ -119,36 +121,39 @@ impl Process {
         self.trap_exit() != TrapExit::No
     }
 
+    /// Returns whether this process is to end: it is doomed, or not alive any more.
     #[inline]
     pub(crate) fn must_end(self) -> bool {
+        // Relaxed: its own thread's. Another one may find it doomed a moment later.
         !self.is_running() || self.slot.doomed.load(Ordering::Relaxed)
     }
 
-    /// Whether somebody else tells, or has told, the end of this process. A thread of the program's
-    /// own has an end of its own, and may still send.
+    /// Returns whether the thread of this process is left behind: another thread runs, or has run,
+    /// its exit. The thread of a foreign process goes on without it, and may still send.
     #[inline]
     pub(crate) fn is_left_behind(self) -> bool {
         self.slot.is_left_behind(self.pid.generation()) && !self.is_foreign()
     }
 
-    /// Whether others know by now that this process has ended, who is in its last destructors.
+    /// Returns whether others know by now that this process, which is in its last destructors, has
+    /// ended.
     pub(crate) fn has_told_end(self) -> bool {
         let Process { slot, pid } = self;
-        let has_left = !slot.is_running(pid.generation()) && !slot.is_exiting(pid.generation());
-        has_left && !self.is_foreign() && !slot.untold.lock().is_of(pid)
+        let is_claimed = !slot.is_running(pid.generation()) && !slot.is_exiting(pid.generation());
+        is_claimed && !self.is_foreign() && !slot.pending_exit.lock().is_of(pid)
     }
 
-    /// Settles why the process ends, unless that is settled, and returns it.
+    /// Settles why the process ends, unless that is settled already, and returns the reason.
     pub(crate) fn settle(self, reason: ExitReason) -> ExitReason {
-        let settled = self.slot.verdict.lock().get_or_insert_with(|| reason.clone()).clone();
+        let settled = self.slot.exit_reason.lock().get_or_insert_with(|| reason.clone()).clone();
         drop_caught(reason);
         settled
     }
 
-    /// Dooms the calling process: from now on every call ends it.
+    /// Dooms this process, the caller: from now on every call that may unwind ends it.
     pub(crate) fn doom(self, reason: ExitReason) {
         self.settle(reason);
-        self.slot.doomed.store(true, Ordering::Relaxed);
+        self.slot.doomed.store(true, Ordering::Relaxed); // Its own thread's: see `must_end`.
     }
 }
 

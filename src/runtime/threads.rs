@@ -2,12 +2,13 @@
 //! after the other.
 //!
 //! Creating a thread is the dearest part of spawning, so a thread whose process has ended waits for
-//! the next one, for a while and up to a number. Waking it is all it then takes.
+//! the next process in a *cache*: for a while, and no more than a number of threads. Then a spawn
+//! only has to wake it.
 //!
-//! A process tells of its end while its thread is still at work. Where there is no room for another
-//! thread, whoever has heard of that and starts the next process waits for the thread to come back,
-//! or to end. That takes no longer than it takes to tell, but for what destructors take that run
-//! then; so there is a limit to it.
+//! The end of a process is told while its thread is still at work. Where there is no room for
+//! another thread, a process that has heard of the end and starts the next process waits for the
+//! thread to *return*: to go to the cache, or to end. That takes no longer than it takes to tell
+//! the end, except for destructors that run then; so there is a limit to it.
 
 use std::fmt;
 use std::io;
@@ -20,7 +21,7 @@ use parking_lot::Mutex;
 
 use super::backoff::{self, WaitFor};
 use super::limits::{self, ThreadLimit};
-use super::slot::{Job, Run, Slot};
+use super::slot::{Job, Run, Slot, Vacancy};
 use super::table::{self, Process};
 use super::tuning;
 
@@ -36,9 +37,9 @@ const STACK_SIZE: usize = 2 * 1024 * 1024;
 /// Which thread a process runs on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ThreadKind {
-    /// One from the cache, or one that will go there.
+    /// A thread from the cache, or a new one that will go there.
     Cached,
-    /// One of its own, which ends with it.
+    /// A thread of its own, which ends with it.
     Own { stack_size: Option<usize>, name: Option<String> },
 }
 
@@ -47,7 +48,7 @@ pub(crate) enum ThreadKind {
 pub(crate) enum ThreadError {
     /// A limit of the machine leaves no room for it.
     Limit(ThreadLimit),
-    /// The system refused one with a stack of so many bytes.
+    /// The system refused a thread with a stack of so many bytes.
     Refused { stack_size: usize, error: io::Error },
 }
 
@@ -64,11 +65,11 @@ impl fmt::Display for ThreadError {
 
 /// Slots without a process, and spawners without a slot.
 struct Pool {
-    /// Those with a thread that waits; the last came last.
+    /// The slots with a thread that waits: the cache. The last came last.
     idle: Vec<&'static Slot>,
-    /// Those without.
+    /// The slots without a thread.
     threadless: Vec<&'static Slot>,
-    /// Who waits until a thread returns.
+    /// The processes that wait until a thread returns.
     spawners: Vec<Spawner>,
 }
 
@@ -82,7 +83,7 @@ struct Spawner {
 static POOL: Mutex<Pool> =
     Mutex::new(Pool { idle: Vec::new(), threadless: Vec::new(), spawners: Vec::new() });
 
-/// How many worker threads there are.
+/// How many worker threads there are. Relaxed, as the next one: both are only shown.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 /// How many were left behind by processes that were abandoned, and have not come back.
@@ -108,7 +109,8 @@ pub(crate) fn count_abandoned() {
     ABANDONED.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Counts a thread out that was left behind and has come back, or was not left behind after all.
+/// Takes a thread out of the count that was left behind and has come back, or was not left behind
+/// after all.
 pub(crate) fn count_recovered() {
     ABANDONED.fetch_sub(1, Ordering::Relaxed);
 }
@@ -122,8 +124,8 @@ pub(crate) fn cached_count() -> usize {
 ///
 /// # Errors
 ///
-/// [`ThreadError`] if there is none and no thread can be had.
-pub(crate) fn claim(
+/// [`ThreadError`] if no thread waits and none can be started.
+pub(crate) fn acquire_slot(
     kind: &ThreadKind,
     spawner: Option<Process>,
 ) -> Result<&'static Slot, ThreadError> {
@@ -168,14 +170,15 @@ fn is_for_lack_of_room(error: &ThreadError) -> bool {
     }
 }
 
-/// Waits until a thread has returned since `seen` was read. False if none has, nor is about to.
+/// Waits until a thread has returned since `seen` was read. Returns whether one has: the wait also
+/// ends at the deadline, when the spawner is to end, and at once if no thread is about to return.
 fn await_return(spawner: Process, kind: &ThreadKind, seen: u64, deadline: Instant) -> bool {
     let slot = spawner.slot;
     let has_returned = || RETURNS.load(Ordering::SeqCst) != seen;
     let takes_idle = *kind == ThreadKind::Cached;
     let dismissed = {
         let mut pool = POOL.lock();
-        // A thread that waits for nothing is no use to who wants one of another kind.
+        // A thread in the cache is of no use to a spawner that needs one of another kind.
         let dismissed = if takes_idle || has_returned() { None } else { pool.idle.pop() };
         if dismissed.is_some() {
             begin_return();
@@ -193,7 +196,7 @@ fn await_return(spawner: Process, kind: &ThreadKind, seen: u64, deadline: Instan
     let is_over = || has_returned() || spawner.must_end();
     while !is_over() && Instant::now() < deadline {
         if slot.is_urgent() {
-            spawner.sort(); // It may be to end.
+            spawner.sort(); // An exit signal may doom it.
             continue;
         }
         let generation = spawner.pid.generation();
@@ -208,24 +211,25 @@ pub(crate) fn begin_return() {
     RETURNING.fetch_add(1, Ordering::SeqCst);
 }
 
-/// What a thread does that is free for other processes: it goes to the cache, or ends.
+/// The return of a thread that is free for other processes: it goes to the cache, or ends. Holds
+/// the spawners to be told.
 struct Return(Vec<Spawner>);
 
 impl Return {
-    /// With the pool locked.
+    /// Counts a return. For a caller that has locked the pool.
     fn new(pool: &mut Pool) -> Return {
         RETURNING.fetch_sub(1, Ordering::SeqCst);
         RETURNS.fetch_add(1, Ordering::SeqCst);
         Return(mem::take(&mut pool.spawners))
     }
 
-    /// With the pool unlocked.
+    /// Wakes the spawners. For a caller that has unlocked the pool.
     fn tell(self) {
         self.0.into_iter().for_each(|spawner| spawner.slot.wake());
     }
 }
 
-/// A free slot without a thread.
+/// Returns a free slot without a thread.
 pub(crate) fn free_slot() -> &'static Slot {
     let threadless = POOL.lock().threadless.pop();
     threadless.unwrap_or_else(table::grow)
@@ -264,7 +268,7 @@ fn start_thread(slot: &'static Slot, kind: &ThreadKind) -> Result<(), ThreadErro
     outcome
 }
 
-/// The last that a worker thread does.
+/// Counts a worker thread out; the last thing that it does.
 fn end_thread() {
     THREADS.fetch_sub(1, Ordering::Relaxed);
     limits::ended();
@@ -277,9 +281,9 @@ fn work(slot: &'static Slot, cached: bool) {
     // The first job is sure to come: the thread was started for it.
     let mut job = wait_for_job(slot, None);
     while let Some(Job::Run(pid, run)) = job {
-        let was_abandoned = !run(pid);
-        if was_abandoned {
-            return; // The slot goes its own way.
+        match run(pid) {
+            Vacancy::Free => {}
+            Vacancy::Pending => return, // The thread that runs the exit keeps the slot for later.
         }
         if !cached || !enter_cache(slot) {
             return recycle(slot);
@@ -293,7 +297,8 @@ pub(crate) fn recycle(slot: &'static Slot) {
     POOL.lock().threadless.push(slot);
 }
 
-/// Puts the slot into the cache, if there is room, or a spawner who waits for it.
+/// Puts the slot into the cache, if there is room or a spawner waits for it. Returns whether it
+/// has.
 fn enter_cache(slot: &'static Slot) -> bool {
     let mut pool = POOL.lock();
     let is_waited_for = pool.spawners.iter().any(|spawner| spawner.takes_idle);
@@ -307,8 +312,8 @@ fn enter_cache(slot: &'static Slot) -> bool {
     true
 }
 
-/// Waits for a job; if none came for `idle_time`, the thread is to end, and the slot is out of the
-/// cache. The slot is free then.
+/// Waits for a job. Returns `None` if none came for `idle_time`: then the slot is out of the cache,
+/// and the thread is to end.
 fn wait_for_job(slot: &'static Slot, idle_time: Option<Duration>) -> Option<Job> {
     let mut deadline = idle_time.map(|time| Instant::now() + time);
     loop {
@@ -320,12 +325,12 @@ fn wait_for_job(slot: &'static Slot, idle_time: Option<Duration>) -> Option<Job>
             return job;
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            if leave_cache(slot) {
+            if evict(slot) {
                 return None;
             }
-            deadline = None; // A spawner has claimed the slot: its job is on its way.
+            deadline = None; // A spawner has taken the slot: its job is on its way.
         }
-        // Without waiting for the lock, which the spawner is to have.
+        // Without waiting for the lock, which the spawner should get.
         let sees_job = || slot.job.try_lock().is_some_and(|job| job.is_some());
         backoff::wait(
             WaitFor::Job,
@@ -336,8 +341,9 @@ fn wait_for_job(slot: &'static Slot, idle_time: Option<Duration>) -> Option<Job>
     }
 }
 
-/// False if a spawner has claimed the slot, whose job is then on its way.
-fn leave_cache(slot: &'static Slot) -> bool {
+/// Takes the slot out of the cache. Returns false if a spawner has taken it before: then its job
+/// is on its way.
+fn evict(slot: &'static Slot) -> bool {
     let mut pool = POOL.lock();
     let place = pool.idle.iter().position(|idle| std::ptr::eq(*idle, slot));
     if let Some(place) = place {
@@ -348,7 +354,7 @@ fn leave_cache(slot: &'static Slot) -> bool {
     place.is_some()
 }
 
-/// Gives the worker that waits in the slot of `process` its job.
+/// Gives the worker thread that waits in the slot of `process` its job.
 pub(crate) fn hand_over(process: Process, run: Run) {
     *process.slot.job.lock() = Some(Job::Run(process.pid, run));
     process.slot.wake();
