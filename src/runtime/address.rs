@@ -9,7 +9,7 @@ use super::names;
 use super::table::Process;
 
 impl Name {
-    /// The process that has this name.
+    /// Returns the process that has this name.
     pub(crate) fn resolve(&self) -> Option<Pid> {
         match self {
             Name::Local(name) => names::holder(name),
@@ -19,7 +19,7 @@ impl Name {
 }
 
 impl Destination {
-    /// The process that would get a message sent now.
+    /// Returns the process that would get a message sent now.
     pub(crate) fn resolve(&self) -> Option<Pid> {
         match self {
             Destination::Pid(pid) => Some(*pid),
@@ -28,8 +28,11 @@ impl Destination {
         }
     }
 
-    /// Sends a message that is lost if nobody is there: then it is among what is returned, to be
-    /// dropped.
+    /// Sends a message.
+    ///
+    /// # Errors
+    ///
+    /// The orphans, which the caller is to drop, if no process is there to get it.
     #[inline]
     pub(crate) fn try_send(&self, message: Message) -> Result<(), Orphans> {
         match self {
@@ -46,12 +49,12 @@ impl Destination {
 }
 
 impl Name {
-    /// Sends a message to the process that has this name; if it is just ending, returns what is to
-    /// be dropped.
+    /// Sends a message to the process that has this name. If that has just ended, returns the
+    /// orphans, which the caller is to drop.
     ///
     /// # Errors
     ///
-    /// The message, if nobody has the name.
+    /// The message, if no process has the name.
     pub(crate) fn send(&self, message: Message) -> Result<Result<(), Orphans>, Message> {
         match self {
             Name::Local(name) => match names::holder(name) {
@@ -63,7 +66,7 @@ impl Name {
     }
 }
 
-/// Sends a signal; one to a process that has ended is dropped.
+/// Sends a signal, or drops it if the process has ended.
 #[inline]
 pub(crate) fn deliver(pid: Pid, signal: Signal) {
     if let Err(orphans) = try_deliver(pid, signal) {
@@ -71,13 +74,17 @@ pub(crate) fn deliver(pid: Pid, signal: Signal) {
     }
 }
 
-/// Sends a signal; if the process has ended, returns what is to be dropped.
+/// Sends a signal.
+///
+/// # Errors
+///
+/// The orphans, which the caller is to drop, if the process has ended.
 #[inline]
 pub(crate) fn try_deliver(pid: Pid, signal: Signal) -> Result<(), Orphans> {
     Process::of(pid).slot.deliver(pid.generation(), signal)
 }
 
-/// The exit signal of a link.
+/// Returns the exit signal of a link.
 pub(crate) fn signal_of_link(from: Pid, id: LinkId, reason: ExitReason) -> Signal {
     Special::Exit(ExitSignal { from, reason, cause: ExitCause::Link(id) }).into()
 }

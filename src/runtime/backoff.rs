@@ -2,20 +2,20 @@
 //!
 //! # The problem
 //!
-//! To wake a parked thread costs microseconds on the same core and tens of them on one that has
-//! gone to sleep; a message between two running threads costs a tenth of a microsecond. So a thread
-//! that will be answered soon must not park, one that will not must not burn its core, and which of
-//! the two holds has to be found out on the machine at hand, whose pauses, yields and wake-ups
-//! differ by factors from those of the next. Two threads that both park, moreover, make each other
-//! slow: each is answered only after its partner's wake-up. A policy that backs off for less than a
-//! wake-up takes never leaves that state, and one that learns from its own failed attempts only is
-//! taught by it to attempt nothing.
+//! Waking a parked thread costs microseconds on the same core, and tens of microseconds on a core
+//! that has gone to sleep; a message between two running threads costs a tenth of a microsecond. So
+//! a thread that will be answered soon must not park, and one that will not must not burn its core.
+//! Which of the two holds has to be found out on the machine at hand, whose pauses, yields and
+//! wake-ups differ by factors from those of the next. Moreover, two threads that both park make
+//! each other slow: each is answered only after its partner's wake-up. A policy that backs off for
+//! less than a wake-up takes never leaves that state, and one that learns only from its own failed
+//! attempts learns from it to attempt nothing.
 //!
 //! # Terms
 //!
-//! - A thread **spins**: it looks, pauses, and looks again. That finds what a thread on another
-//!   core does.
-//! - It **yields** its core to other threads. That finds what a thread on the same core does.
+//! - A thread **spins**: it looks, pauses, and looks again. That finds a message of a thread on
+//!   another core.
+//! - It **yields** its core to other threads. That finds a message of a thread on the same core.
 //! - It **parks** until it is woken. Its **wake-up** is the time from when its waker is about to
 //!   wake it until it runs. Each thread measures its own.
 //! - Its **budget** is how long it spins and yields before it parks: two wake-ups, unless
@@ -27,19 +27,19 @@
 //!
 //! # The policy
 //!
-//! 1. *Budgets are time, in wake-ups.* A thread that spins for two wake-ups finds what a partner
-//!    does that has just been woken. Its own time is what it measures, since a pair that shares a
-//!    core wakes cheaply and another pair does not.
+//! 1. *Budgets are time, in wake-ups.* A thread that spins for two wake-ups finds the message of a
+//!    partner that has just been woken. Each thread measures its own wake-ups, since a pair that
+//!    shares a core wakes cheaply and another pair does not.
 //! 2. *What counts is when the message came, not whether an attempt has found it.* A waker notes
 //!    the time before it unparks. A wait that would have been short enough counts as a hit although
 //!    the thread parked, so two threads that have both parked learn in one round that neither needs
 //!    to. The record is a saturating counter, as in a branch predictor: two up for a hit, one down
 //!    for a miss. At zero the thread parks at once, but backs off all the same once in 32 waits.
-//! 3. *Spin where nobody wants the core, yield where somebody does.* After a fast yield the thread
-//!    spins for a microsecond before the next one; after a slow one it yields again. A slow yield
-//!    costs the budget little, as others have used the time. A second counter remembers whether the
-//!    partner was found by slow yields, which means that it shares the core: then yields come
-//!    first.
+//! 3. *Spin where no other thread wants the core, yield where one does.* After a fast yield the
+//!    thread spins for a microsecond before the next one; after a slow one it yields again. A slow
+//!    yield costs the budget little, as others have used the time. A second counter remembers
+//!    whether the partner was found by slow yields, which means that it shares the core: then
+//!    yields come first.
 //! 4. *Threads that share a core are parted by a park.* A wake-up is the scheduler's one chance to
 //!    place a thread elsewhere, and threads that stay runnable may share a core for a whole
 //!    balancing interval while another idles. So a thread whose partner shares its core parks now
@@ -102,28 +102,30 @@ static MACHINE: Lazy<Measured> = Lazy::new(Measured::new);
 /// What a yield takes on a slow machine, until a shorter one was seen.
 const FIRST_IDLE_YIELD: Nanos = 5_000;
 
-/// How long it is to the next look at whether there is but one core.
+/// After what time a thread looks again whether there is only one core.
 const NEXT_LOOK: Nanos = 100_000_000;
 
-/// How many yields there are to begin with, so that a short one is likely to be among them.
+/// How many yields the runtime begins with, so that a short one is likely to be among them.
 const YIELDS_TO_START: u32 = 16;
 
-/// No system call is faster. A clock that is too coarse for yields would have them take no time.
+/// The least time that a yield is taken for: no system call is faster, but on a coarse clock a
+/// yield would take no time.
 const MIN_IDLE_YIELD: Nanos = 50;
 
-/// What all threads know of the machine. Relaxed, as nothing else hangs on it.
+/// What all threads know of the machine. Relaxed, all of it: each is a value by itself, and a
+/// thread that sees an earlier one backs off as it would have done a moment earlier.
 struct Measured {
     has_one_core: AtomicBool,
-    /// When to look at that again, if it is so.
+    /// When to look again, if there is only one.
     next_look: AtomicU64,
     /// The shortest yield ever seen.
     idle_yield: AtomicU64,
 }
 
-/// Waits until `ready`, or for no reason: the calling thread backs off, then parks.
+/// Waits until `ready`: the calling thread backs off, then parks. It may return for no reason.
 ///
-/// `deadline` is asked for when the clock is first read, and handed to `park`, which is to look
-/// once more before it parks, and may return for no reason too.
+/// `deadline` is called when the clock is first read. Its result is handed to `park`, which must
+/// look once more before it parks, and may return for no reason, too.
 #[inline]
 pub(crate) fn wait(
     wait_for: WaitFor,
@@ -179,7 +181,7 @@ fn pause_and_look(ready: impl Fn() -> bool) -> bool {
     ready()
 }
 
-/// Spins until `ready` or the time has come, and says which, and what time it is.
+/// Spins until `ready` or the time has come. Returns whether it was `ready`, and the time.
 fn spin(until: Nanos, ready: impl Fn() -> bool) -> (bool, Nanos) {
     const LOOKS_PER_TIME: u32 = 8;
     loop {
@@ -199,7 +201,7 @@ fn yield_from(before: Nanos, measured: &Measured) -> Nanos {
     now
 }
 
-/// Yields if the thread owes that to others.
+/// Yields if the thread owes a yield to others.
 #[inline]
 fn pay(owed: Courtesy, backoff: &Backoff, measured: &Measured) {
     if owed == Courtesy::Yield {
@@ -222,7 +224,7 @@ fn sees_one_core() -> bool {
 }
 
 impl Measured {
-    /// Looks at the machine: once, as it costs tens of microseconds.
+    /// Measures the machine. That is done once, as it costs tens of microseconds.
     fn new() -> Measured {
         let mut now = clock::now();
         let measured = Measured {
@@ -234,7 +236,7 @@ impl Measured {
             let before = now;
             now = yield_from(before, &measured);
             if now.saturating_sub(before) > FIRST_IDLE_YIELD {
-                break; // Others have work to do, and each yield might take a time slice.
+                break; // Other threads have work to do, and each yield might take a time slice.
             }
         }
         measured
@@ -245,8 +247,9 @@ impl Measured {
         Machine { has_one_core: self.has_one_core.load(Ordering::Relaxed), idle_yield }
     }
 
-    /// What a thread sees that is pinned to a core does not hold for others: the first that sees
-    /// more cores speaks for all.
+    /// Looks again whether there is only one core, from time to time. A thread that is pinned to a
+    /// core sees only that one, which does not hold for others: the first that sees more cores
+    /// speaks for all.
     fn look_again(&self, now: Nanos) {
         if self.has_one_core.load(Ordering::Relaxed) && now > self.next_look.load(Ordering::Relaxed)
         {

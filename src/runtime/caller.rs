@@ -1,7 +1,8 @@
 //! Which process a thread runs.
 //!
-//! The runtime only says so. Who is calling is asked in `process`, where threads become processes
-//! that are none yet. The cell needs no destructor, so it can be used until the thread is gone.
+//! The runtime only stores it. Who is calling is asked in [`process`](crate::process), where a
+//! thread that is not a process yet becomes one. The cell needs no destructor, so it can be used
+//! until the thread is gone.
 
 use std::cell::Cell;
 

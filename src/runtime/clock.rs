@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use once_cell::sync::Lazy;
 
-/// Nanoseconds since the first look at the clock.
+/// Nanoseconds since the first reading of the clock.
 pub(crate) type Nanos = u64;
 
 static EPOCH: Lazy<Instant> = Lazy::new(Instant::now);
@@ -14,7 +14,7 @@ pub(crate) fn now() -> Nanos {
     at(Instant::now())
 }
 
-/// Returns `instant` as a number; one before the first look at the clock is 1.
+/// Returns `instant` as a number; one before the first reading of the clock is 1.
 pub(crate) fn at(instant: Instant) -> Nanos {
     let elapsed = instant.saturating_duration_since(*EPOCH).as_nanos();
     Nanos::try_from(elapsed).unwrap_or(Nanos::MAX).saturating_add(1)

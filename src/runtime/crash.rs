@@ -21,12 +21,13 @@ const SHOWN: usize = 200;
 /// How many neighbours a report shows.
 const NEIGHBOURS: usize = 100;
 
-/// Whether a process is reported that ends abnormally without a panic.
+/// Returns whether a process is one of `proc_lib`'s, which is reported also if it ends abnormally
+/// without a panic.
 pub(crate) fn is_of_proc_lib(process: Process) -> bool {
     process.slot.profile.lock().initial_call.is_some()
 }
 
-/// Reports the crash of the calling process, if anybody wants to know.
+/// Reports the crash of the calling process, if such reports are wanted.
 pub(crate) fn report(process: Process, reason: &ExitReason) {
     if !is_wanted(Kind::Crash) {
         return;
@@ -34,9 +35,10 @@ pub(crate) fn report(process: Process, reason: &ExitReason) {
     reporting(process, || submit(&Report::Crash(describe(process, reason))));
 }
 
-/// Runs `write`, which writes a report of the end of the calling process. Should that be told to
-/// end meanwhile, by an exit signal, it can still send.
+/// Runs `write`, which writes a report of the end of the calling process. If an exit signal dooms
+/// the process meanwhile, `write` can still send.
 pub(crate) fn reporting(process: Process, write: impl FnOnce()) {
+    // Relaxed: only the calling thread reads it.
     process.slot.reporting.store(true, Ordering::Relaxed);
     log_caught(write);
     process.slot.reporting.store(false, Ordering::Relaxed);
@@ -72,8 +74,8 @@ fn name_or_pid(pid: Pid) -> Destination {
     names::name_of(pid).map_or(Destination::Pid(pid), Destination::from)
 }
 
-/// The processes that will die of the end of `pid`: those that its exit signal ends, and those that
-/// theirs end in turn.
+/// Returns the processes that the exit signals of `pid` will end, and those that theirs will end in
+/// turn.
 fn neighbours(pid: Pid, links: &[Pid]) -> Vec<Neighbour> {
     let mut seen = BTreeSet::from([pid]);
     let mut open: Vec<Pid> = links.iter().rev().copied().collect();

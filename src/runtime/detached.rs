@@ -1,4 +1,4 @@
-//! Code of the program's that the runtime runs in a process made for that.
+//! Code of the program's that the runtime runs in a process made for it.
 //!
 //! Such a process belongs to nobody, and is started also when everything is being shut down.
 
@@ -13,8 +13,8 @@ use super::exit::normal;
 use super::start::{self, Start};
 use super::threads::ThreadError;
 
-/// Does what may run user code (destructors, loggers) in a process made for that, for the timer
-/// thread, which others wait for; or here, if there is no thread to be had.
+/// Runs a job that may run user code (destructors, loggers) in a process made for it; on the
+/// calling thread, if no other can be had. For the timer thread, whose work others wait for.
 pub(crate) fn run_detached(job: impl FnOnce() + Send + 'static) {
     let job = Arc::new(Mutex::new(Some(job)));
     let shared = Arc::clone(&job);

@@ -9,7 +9,7 @@ use crate::user_code::{drop_each_caught, printed_up_to};
 use super::slot::Dictionary;
 use super::table::Process;
 
-/// The keys of a process and its values as text, of which each is no longer than `limit`.
+/// Returns the keys of a process and its values as text, each no longer than `limit` bytes.
 pub(crate) fn print_all(process: Process, limit: usize) -> Vec<(String, String)> {
     let dictionary = CheckedOut::new(process);
     let print =
@@ -38,7 +38,7 @@ impl CheckedOut {
 
 impl Drop for CheckedOut {
     fn drop(&mut self) {
-        // What was put in the meantime is newer.
+        // Values that were put in the meantime are newer.
         let newer = mem::take(&mut *self.process.slot.dictionary.lock());
         let replaced: Vec<_> =
             newer.into_iter().filter_map(|(key, value)| self.values.insert(key, value)).collect();

@@ -1,16 +1,19 @@
 //! The mailbox: what is in transit, and what has arrived and waits to be received.
 //!
-//! Everything a process learns comes through the one channel, so what one sender sends arrives in
-//! the order sent. A process *sorts* what it takes out of the channel: it acts on the signals, and
-//! queues the messages. It sorts all that has arrived if there is an exit signal among it, which is
-//! not to wait behind messages; else a process that takes the oldest message, as servers do, leaves
-//! the others in the channel. Only the process itself sorts and receives; the queue has a lock
-//! because an abandoned process's queue is emptied by others.
+//! Everything that is sent to a process comes through the one channel, so what one sender sends
+//! arrives in the order sent. A process *sorts* what it takes out of the channel: it acts on the
+//! signals, and queues the messages. It sorts all that has arrived if there is an exit signal among
+//! it, which must not wait behind messages; else a process that takes the oldest message, as
+//! servers do, leaves the others in the channel. Only the process itself sorts and receives; the
+//! queue has a lock because the queue of an abandoned process is emptied by another thread.
 //!
 //! The queue is *checked out* while patterns and guards of the user run on it, so that no lock is
-//! held then. What arrives in the meantime (when such code is a receive point itself) comes after
-//! it. A message that comes out of the channel is *held* before it goes into the queue: it may be
-//! the one that is looked for.
+//! held then. Messages that arrive in the meantime (when such code receives itself) come after it.
+//! A message that comes out of the channel is *held* before it goes into the queue: it may be the
+//! one that is looked for.
+//!
+//! The counts are written by the owner alone, so a load and a store do for a change, and its own
+//! reads are exact. Others read them only to show them. So all of them are `Relaxed`.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -27,16 +30,16 @@ use crate::id::{LinkId, Pid};
 use crate::message::{Down, Message};
 use crate::user_code::drop_each_caught;
 
-/// What goes through a channel: a signal, and to which of the slot's processes it is addressed.
+/// What goes through a channel: a signal, and the generation that it is addressed to.
 #[derive(Debug)]
-#[repr(C)] // The signal lies at its start, whole pieces of which are moved at once.
+#[repr(C)] // The signal lies at its start, so that it can be moved in large pieces.
 pub(crate) struct Envelope {
     pub(crate) signal: Signal,
     pub(crate) generation: NonZeroU64,
 }
 
 impl Envelope {
-    /// What it holds, if that is a plain message for `generation`.
+    /// Returns the message in it, if it is a plain one for `generation`.
     #[inline(always)]
     pub(crate) fn message_for(&mut self, generation: NonZeroU64) -> Option<&mut Message> {
         match &mut self.signal {
@@ -48,8 +51,8 @@ impl Envelope {
 
 /// Everything that one process can send another.
 ///
-/// No larger than a message, which most are, and laid out as one: it is moved fastest in the pieces
-/// in which it was written.
+/// It is no larger than a message, which most signals are, and is laid out as one: a value is moved
+/// fastest in the pieces in which it was written.
 #[derive(Debug)]
 pub(crate) enum Signal {
     Message(Message),
@@ -89,16 +92,17 @@ impl ExitSignal {
 pub(crate) enum ExitCause {
     /// The other end of this link ended.
     Link(LinkId),
-    /// Somebody called [`exit`](super::exit).
+    /// A process called [`exit`](crate::process::exit()).
     Request,
-    /// A timer has expired. Like one from somebody else, if the target has started it itself.
+    /// A timer has expired. If the target has started it itself, the signal is judged as one from
+    /// another process.
     Timer,
 }
 
-/// A place in the order of arrival: before everything that arrives after it was taken.
+/// A place in the order of arrival: before every message that arrives after it was taken.
 ///
-/// Taken before a request is sent, it lets the wait for the answer skip all that was there before,
-/// however much that is.
+/// If it is taken before a request is sent, the wait for the answer skips all messages that were
+/// there before, however many these are.
 ///
 /// ```
 /// use procession::prelude::*;
@@ -115,7 +119,7 @@ pub(crate) enum ExitCause {
 pub struct Mark(pub(crate) u64);
 
 impl Mark {
-    /// Before everything.
+    /// The place before every message.
     #[doc(hidden)]
     pub const START: Mark = Mark(0);
 }
@@ -125,7 +129,8 @@ impl Mark {
 pub(crate) struct Mailbox {
     sender: Sender<Envelope>,
     receiver: Receiver<Envelope>,
-    /// On a cache line of its own, as it changes with every message, and senders read the others.
+    /// On a cache line of its own, as it changes with every message, and senders read the other
+    /// fields.
     arrived: CachePadded<Arrived>,
 }
 
@@ -157,8 +162,9 @@ impl Mailbox {
         Mailbox { sender, receiver, arrived: CachePadded::default() }
     }
 
-    /// Forgets the figures of the last owner.
+    /// Resets the counts of the last owner.
     pub(crate) fn reset(&self) {
+        // Relaxed: the slot is given to the next owner after this.
         self.arrived.queued.store(0, Ordering::Relaxed);
         self.arrived.taken.store(0, Ordering::Relaxed);
         self.arrived.received.store(0, Ordering::Relaxed);
@@ -169,7 +175,7 @@ impl Mailbox {
         self.sender.send(envelope).expect("the receiver is in the same slot");
     }
 
-    /// Takes the oldest envelope out of the channel. For the owner, who is to
+    /// Takes the oldest envelope out of the channel. For the owner, which must then
     /// [count](Mailbox::count_taken) it.
     #[inline(always)]
     pub(crate) fn take(&self) -> Result<Envelope, TryRecvError> {
@@ -184,7 +190,7 @@ impl Mailbox {
         Mark(place)
     }
 
-    /// Takes everything out of the channel and the queue. For a slot that is not running.
+    /// Takes everything out of the channel and the queue, of a slot that is not running.
     ///
     /// It begins with a fence, to be the second half of the rule in [`slot`](super::slot).
     pub(crate) fn drain(&self, current: NonZeroU64) -> Orphans {
@@ -198,7 +204,7 @@ impl Mailbox {
         orphans
     }
 
-    /// How many envelopes are in the channel.
+    /// Returns how many envelopes are in the channel.
     pub(crate) fn in_transit(&self) -> usize {
         self.receiver.len()
     }
@@ -208,17 +214,17 @@ impl Mailbox {
         !self.receiver.is_empty()
     }
 
-    /// How many messages have arrived or are in transit.
+    /// Returns how many messages have arrived or are in transit.
     pub(crate) fn len(&self) -> usize {
         self.arrived.queued.load(Ordering::Relaxed) + self.in_transit()
     }
 
-    /// The place of the next envelope to be pushed.
+    /// Returns the place of the next envelope to be pushed.
     pub(crate) fn mark(&self) -> Mark {
         Mark(self.arrived.taken.load(Ordering::Relaxed) + self.in_transit() as u64)
     }
 
-    /// The place of the first envelope that is not sorted yet.
+    /// Returns the place of the first envelope that is not sorted yet.
     #[inline]
     pub(crate) fn sorted(&self) -> Mark {
         Mark(self.arrived.taken.load(Ordering::Relaxed))
@@ -234,20 +240,20 @@ impl Mailbox {
         self.arrived.received.store(received + 1, Ordering::Relaxed);
     }
 
-    /// Whether nothing is queued, nor checked out.
+    /// Returns whether no message is queued or checked out.
     #[inline]
     pub(crate) fn is_queue_empty(&self) -> bool {
         self.arrived.queued.load(Ordering::Relaxed) == 0
     }
 
-    /// Opens the queue for its owner, to add what has arrived.
+    /// Opens the queue for its owner, to add messages that have arrived.
     pub(crate) fn open(&self) -> Open<'_> {
         Open { entries: self.arrived.queue.lock(), mailbox: self }
     }
 
-    /// Queues again the DOWN of `monitor`, which the owner has taken out.
+    /// Puts the DOWN of `monitor`, which the owner has taken out, back into the queue.
     pub(crate) fn requeue_down(&self, monitor: NonZeroU64, message: Message) {
-        let place = Mark(self.sorted().0 - 1); // The last that was sorted, perhaps its own.
+        let place = Mark(self.sorted().0 - 1); // That of the last one sorted, perhaps its own.
         self.open().push(Entry { place, monitor: Some(monitor), message });
     }
 
@@ -263,7 +269,7 @@ impl Mailbox {
         Some(entry.message)
     }
 
-    /// Gives back the memory that the queue does not need.
+    /// Frees the memory that the queue does not need.
     pub(crate) fn shrink(&self) {
         self.arrived.queue.lock().shrink_to_fit();
     }
@@ -273,11 +279,11 @@ impl Mailbox {
         CheckedOut { entries: mem::take(&mut *self.arrived.queue.lock()), mailbox: self }
     }
 
-    /// Queues a message that was not selected: before what has arrived later, if the selection was
-    /// a receive point itself.
+    /// Queues a message that was not selected. If the selection has received itself, the message
+    /// goes before those that have arrived since.
     fn put_back(&self, place: Mark, message: &mut Message) {
         if message.is_lent() {
-            return; // A guard of `receive!` that panicked took it with it.
+            return; // A guard of `receive!` has taken it, and panicked.
         }
         let message = message.take();
         let mut queue = self.arrived.queue.lock();
@@ -287,7 +293,7 @@ impl Mailbox {
         self.count_queued(|queued| queued + 1);
     }
 
-    /// Only the owner writes it, so it takes no more than this.
+    /// Changes the count of messages in the queue.
     fn count_queued(&self, change: impl FnOnce(usize) -> usize) {
         let queued = self.arrived.queued.load(Ordering::Relaxed);
         self.arrived.queued.store(change(queued), Ordering::Relaxed);
@@ -308,8 +314,8 @@ impl Open<'_> {
     }
 }
 
-/// A message that was just taken out of the channel, where it lies; unless it is selected, it goes
-/// to its place in the queue.
+/// A message that was just taken out of the channel and has not been moved; unless it is selected,
+/// it goes to its place in the queue.
 #[derive(Debug)]
 pub(crate) struct Held<'a> {
     /// `None` once it is selected.
@@ -324,7 +330,7 @@ impl<'a> Held<'a> {
         Held { message: Some(message), place, mailbox }
     }
 
-    /// Takes the message to `place` if it is at or after `since` and `select` chooses it.
+    /// Moves the message to `place` if it is at or after `since` and `select` chooses it.
     #[inline(always)]
     pub(crate) fn select<R>(
         mut self,
@@ -350,13 +356,13 @@ impl Drop for Held<'_> {
     }
 }
 
-/// Messages and signals that nobody will receive.
+/// Messages and signals that no process will receive.
 #[derive(Debug, Default)]
-#[must_use = "their destructors are user code, which must be caught"]
+#[must_use = "dropped here, a destructor that panics would unwind the runtime: use `drop_caught`"]
 pub(crate) struct Orphans {
     queue: VecDeque<Entry>,
     signals: Vec<Signal>,
-    /// What was for those who have lived in the slot before.
+    /// Signals to earlier generations of the slot.
     stale: Vec<Signal>,
 }
 
@@ -367,13 +373,13 @@ impl From<Signal> for Orphans {
 }
 
 impl Signal {
-    /// Whether it is not to wait behind the messages in the queue.
+    /// Returns whether it must not wait behind the messages in the queue.
     #[inline]
     pub(crate) fn is_urgent(&self) -> bool {
         matches!(self, Signal::Special(special) if matches!(**special, Special::Exit(_)))
     }
 
-    /// Tells the client, if this is a request of one, that no process has got it.
+    /// Bounces it, if it is a request: tells its client that no process has got it.
     pub(crate) fn bounce(&mut self) {
         if let Signal::Message(message) = self {
             message.bounce();
@@ -382,12 +388,12 @@ impl Signal {
 }
 
 impl Orphans {
-    /// Tells the clients whose requests are among them that no process has got these.
+    /// Bounces the requests among them that were addressed to the slot's last process.
     pub(crate) fn bounce(&mut self) {
         self.signals.iter_mut().for_each(Signal::bounce);
     }
 
-    /// Drops them one by one, the oldest first.
+    /// Drops them one by one, the oldest first, and bounces those of earlier generations.
     pub(crate) fn drop_caught(mut self) {
         self.stale.iter_mut().for_each(Signal::bounce);
         drop_each_caught(self.stale);
@@ -396,7 +402,7 @@ impl Orphans {
     }
 }
 
-/// The queue in its owner's hands; it goes back when this is dropped.
+/// The queue, checked out by its owner; it goes back when this is dropped.
 #[derive(Debug)]
 pub(crate) struct CheckedOut<'a> {
     entries: VecDeque<Entry>,
@@ -420,7 +426,7 @@ impl CheckedOut<'_> {
         None
     }
 
-    /// The messages, the oldest first.
+    /// Returns the messages, the oldest first.
     pub(crate) fn messages(&self) -> impl Iterator<Item = &Message> {
         self.entries.iter().map(|entry| &entry.message)
     }
@@ -441,7 +447,7 @@ impl CheckedOut<'_> {
 impl Drop for CheckedOut<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
-            // A guard of `receive!` that panicked took the message it was looking at with it.
+            // A guard of `receive!` that panicked has taken the message that it was looking at.
             let before = self.entries.len();
             self.entries.retain(|entry| !entry.message.is_lent());
             let lost = before - self.entries.len();

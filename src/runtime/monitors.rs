@@ -14,7 +14,7 @@ use super::links::{AliasMode, MakeDown, Monitor, Watcher};
 use super::mailbox::Special;
 use super::table::Process;
 
-/// What to monitor with beyond the plain [`monitor`](crate::process::monitor()).
+/// The options of [`monitor_with`](crate::process::monitor_with).
 ///
 /// OTP: the options of
 /// [`erlang:monitor/3`](https://www.erlang.org/doc/apps/erts/erlang.html#monitor/3).
@@ -33,27 +33,27 @@ use super::table::Process;
 /// # Ok::<(), procession::process::SpawnError>(())
 /// ```
 #[derive(Default)]
-#[must_use]
+#[must_use = "options do nothing until `monitor_with` gets them"]
 pub struct MonitorOptions {
     tag: Option<MakeDown>,
     alias: Option<AliasMode>,
 }
 
 impl MonitorOptions {
-    /// Neither tag nor alias.
+    /// Returns options with neither a tag nor an alias.
     pub fn new() -> MonitorOptions {
         MonitorOptions::default()
     }
 
-    /// The message will be a [`TaggedDown`] with this tag, instead of a [`Down`].
+    /// Makes the message a [`TaggedDown`] with this tag, instead of a [`Down`].
     pub fn tag<T: Any + Send + fmt::Debug>(mut self, tag: T) -> MonitorOptions {
-        let tag = Guarded::new(tag); // Whoever gets the options may unwind.
+        let tag = Guarded::new(tag); // The function that gets the options may unwind.
         self.tag = Some(Box::new(|down| Message::new(TaggedDown { tag: tag.into_inner(), down })));
         self
     }
 
-    /// The reference will be an active [`Alias`](crate::Alias) of the caller too, which ends as
-    /// `mode` says. Not that of a monitor of oneself.
+    /// Makes the monitor's reference an active [`Alias`](crate::Alias) of the caller too, which
+    /// ends as `mode` says. It has no effect if a process monitors itself.
     pub fn alias(mut self, mode: AliasMode) -> MonitorOptions {
         self.alias = Some(mode);
         self
@@ -79,7 +79,7 @@ pub(crate) fn set(
     find_and_set(owner, target, object, options).0
 }
 
-/// As [`set`], and says whether the target was there.
+/// As [`set`], but also returns whether the target was there.
 pub(crate) fn find_and_set(
     owner: Process,
     target: Option<Pid>,
@@ -90,7 +90,7 @@ pub(crate) fn find_and_set(
     {
         let mut links = owner.slot.links.lock();
         if !links.is_of(owner.pid) {
-            // The owner was killed just now; nobody is left to hear of anything.
+            // The owner was killed just now, and will not receive anything.
             return (monitor, true);
         }
         if target == Some(owner.pid) {
@@ -118,7 +118,7 @@ pub(crate) fn find_and_set(
     (monitor, found)
 }
 
-/// Enters a watcher with `target`. False if that has ended.
+/// Enters a watcher of `target`. Returns whether that is still there.
 fn watch(target: Pid, monitor: MonitorRef, watcher: Watcher) -> bool {
     let mut links = Process::of(target).slot.links.lock();
     let open = links.is_of(target);
@@ -128,8 +128,9 @@ fn watch(target: Pid, monitor: MonitorRef, watcher: Watcher) -> bool {
     open
 }
 
-/// Removes a monitor that is out of its owner's table from its target's. Returns what is left of
-/// it, to be dropped where user code may run: its tag, and perhaps the last of a [`Via`].
+/// Removes a monitor that was taken out of its owner's table from its target's. Returns it, with
+/// its tag and perhaps the last reference to a [`Via`]; the caller is to drop it where user code
+/// may run.
 ///
 /// [`Via`]: crate::Via
 #[must_use = "its destructors are user code, which must be caught"]

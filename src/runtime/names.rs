@@ -1,6 +1,6 @@
-//! The one name table.
+//! The table of registered names.
 //!
-//! A name belongs to its process only as long as that is alive: the moment it is not, the name
+//! A name belongs to its process only as long as that is alive: from the moment it is not, the name
 //! reads as free and can be taken, though the entry may be removed a little later.
 
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ use super::table::Process;
 struct Names {
     pids: HashMap<Arc<str>, Pid>,
     names: HashMap<Pid, Arc<str>>,
-    /// The names that killed processes had which have not ended yet: others may have them now.
+    /// The names of processes that were killed and have not ended yet: others may have them now.
     lost: HashMap<Pid, Arc<str>>,
 }
 
@@ -36,7 +36,7 @@ impl Names {
             return Err(RegisterError::Taken { name, holder });
         }
         // Under the lock: a process that ends takes it after it is not alive any more, to remove
-        // what was registered before.
+        // the name that was registered before.
         if !Process::of(pid).is_running() {
             return Err(RegisterError::NotAlive(pid));
         }
@@ -46,7 +46,7 @@ impl Names {
         if let Some(dead) = self.pids.insert(Arc::clone(&name), pid)
             && let Some(lost) = self.names.remove(&dead)
         {
-            self.lost.insert(dead, lost); // Until that has released what it has.
+            self.lost.insert(dead, lost); // Until its exit releases it.
         }
         self.names.insert(pid, name);
         Ok(())
@@ -67,14 +67,14 @@ pub enum RegisterError {
     Taken {
         /// The name.
         name: Arc<str>,
-        /// Who has it.
+        /// The process that has it.
         holder: Pid,
     },
     /// The process has a name already; it can have only one.
     HasName {
         /// The process.
         pid: Pid,
-        /// The name it has.
+        /// The name that it has.
         name: Arc<str>,
     },
     /// The process has ended.
@@ -97,7 +97,7 @@ impl fmt::Display for RegisterError {
 impl Error for RegisterError {}
 
 /// Error returned from [`unregister`](crate::process::unregister), and from sending to a name that
-/// nobody has.
+/// no process has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameError {
     /// The name.
@@ -112,7 +112,7 @@ impl fmt::Display for NameError {
 
 impl Error for NameError {}
 
-/// Gives `pid` the name `name`, at the will of `caller`.
+/// Gives `pid` the name `name`, for `caller`.
 pub(crate) fn give(name: &str, pid: Pid, caller: Pid) -> Result<(), RegisterError> {
     if name.is_empty() {
         return Err(RegisterError::Empty);
@@ -125,21 +125,22 @@ pub(crate) fn give(name: &str, pid: Pid, caller: Pid) -> Result<(), RegisterErro
     names.register(name, pid)
 }
 
-/// The process that is registered as `name`.
+/// Returns the process that is registered as `name`.
 pub(crate) fn holder(name: &str) -> Option<Pid> {
     NAMES.lock().holder(name)
 }
 
-/// Whether the end of `caller` is being told, or has been, while its thread goes on: its name is
-/// free, and whoever has heard of that may have it.
+/// Returns whether the end of `caller` is being told, or has been, while its thread goes on: its
+/// name is free, and a process that has heard of the end may have it.
 ///
-/// Asked under the lock, which is taken to free the name after it has come to this.
+/// It is asked under the lock of the names, which the exit takes, after it was claimed, to free the
+/// name.
 fn comes_too_late(caller: Pid) -> bool {
     Process::of(caller).slot.is_left_behind(caller.generation())
 }
 
-/// Takes `name` from whoever has it, at the will of `caller`. False if nobody has it, or if the
-/// caller was killed and had it: that has freed the name, and it is another's now.
+/// Takes `name` from the process that has it, for `caller`. Returns false if no process has it, or
+/// if it was the caller's, which was killed: that has freed the name, and it is another's now.
 pub(crate) fn take(name: &str, caller: Pid) -> bool {
     let mut names = NAMES.lock();
     if comes_too_late(caller) || names.lost.get(&caller).is_some_and(|lost| **lost == *name) {
@@ -152,14 +153,14 @@ pub(crate) fn take(name: &str, caller: Pid) -> bool {
     holder.is_some()
 }
 
-/// The names that processes have.
+/// Returns the names that processes have.
 pub(crate) fn registered() -> Vec<Arc<str>> {
     let names = NAMES.lock();
     let alive = names.names.iter().filter(|(pid, _)| Process::of(**pid).is_running());
     alive.map(|(_, name)| Arc::clone(name)).collect()
 }
 
-/// The name of `pid`, which may have ended.
+/// Returns the name of `pid`, which may have ended.
 pub(crate) fn name_of(pid: Pid) -> Option<Arc<str>> {
     NAMES.lock().names.get(&pid).cloned()
 }
@@ -171,10 +172,10 @@ pub(crate) fn release(pid: Pid) {
     names.lost.remove(&pid);
 }
 
-/// Frees the name of a process that was killed, which will end.
+/// Frees the name of a process that was killed and is exiting.
 pub(crate) fn release_of_killed(pid: Pid) {
     let mut names = NAMES.lock();
-    // If there is one: else the process may have ended by now.
+    // Kept as lost only if there is one: else the process may have ended by now.
     if let Some(name) = names.release(pid) {
         names.lost.insert(pid, name);
     }

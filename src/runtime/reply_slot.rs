@@ -5,16 +5,28 @@
 //! for a reply looks at nothing else, and sorts what has arrived before it goes on.
 //!
 //! Nor does a call need a monitor. The slot says whose reply it waits for; a process that ends
-//! while somebody waits for it looks through all slots, and puts its exit reason where it is
-//! awaited. That somebody does is counted in its own slot, so that others need not look.
+//! while clients wait for it looks through all slots, and puts its exit reason where its reply is
+//! awaited. How many clients wait is counted in the slot of the server, so that a process without
+//! any need not look.
 //!
-//! A request that no process gets, as the one that it was sent to has ended, *bounces*: whoever
-//! finds it in the channel says so to its client. So a client always hears something, and `NoProc`
-//! is true. (Of a request that a process has received and sent on nobody is told, as in OTP.)
+//! A request that no process gets, as the one that it was sent to has ended, *bounces*: the thread
+//! that finds it in the channel tells its client. So a client always gets an answer, and `NoProc`
+//! is true. (If a process has received a request and sent it on, its end is not told to the client,
+//! as in OTP.)
+//!
+//! # Memory orderings
 //!
 //! The rule that makes it right: the client enters what it waits for, then pushes the request, then
-//! fences, then looks whether the server is alive; the server that ends says so, then fences, then
-//! looks for clients. At least one of them sees what the other did.
+//! fences, then looks whether the server is alive `(a)`; the server that ends says so, then fences,
+//! then looks for clients `(b)`. At least one of them sees what the other did. The fences are those
+//! of [`Slot::deliver`](super::slot::Slot::deliver) and [`Mailbox::drain`]; so the accesses on
+//! their outer sides may be weaker than `SeqCst`.
+//!
+//! What is awaited is three words, which are read without a lock. Their stores are `Release` and
+//! their loads `Acquire` (or stronger): a reader that finds the number of a request finds its
+//! server, or a later one, and in that case finds another number when it looks again.
+//!
+//! [`Mailbox::drain`]: super::mailbox::Mailbox::drain
 
 use std::cell::Cell;
 use std::num::NonZeroU64;
@@ -35,20 +47,21 @@ pub(crate) struct ServerDown(pub(crate) ExitReason);
 #[derive(Debug)]
 pub(crate) struct Deadlocked {
     pub(crate) request: NonZeroU64,
-    /// Who waits for whom, the client first.
+    /// The processes that would wait for each other, the client first.
     pub(crate) cycle: Vec<Pid>,
 }
 
-/// What a process waits for, and what has come of it.
+/// The request whose reply a process waits for, and the reply.
 #[derive(Default)]
-#[repr(C)] // What is changed when a reply is put here stands together.
+#[repr(C)] // The fields that change when a reply is put here lie together.
 pub(crate) struct ReplySlot {
     /// The number of the request; 0 if none is waited for, or its reply is here.
     awaited: AtomicU64,
     reply: Mutex<Option<Message>>,
     server_index: AtomicU64,
     server_generation: AtomicU64,
-    /// Whether the owner waits for a request, or has not looked at its reply.
+    /// Whether the owner waits for a reply, or has not taken it yet. Only the owner reads and
+    /// writes it.
     in_use: AtomicBool,
 }
 
@@ -64,12 +77,13 @@ pub(crate) struct Clients(AtomicUsize);
 
 impl Clients {
     pub(crate) fn is_empty(&self) -> bool {
+        // Relaxed: (b) in the rule above.
         self.0.load(Ordering::Relaxed) == 0
     }
 }
 
-/// The slot of a client in its own hands, from before it sends the request until it has the
-/// reply or gives up.
+/// The reply slot of a client that waits, from before it sends the request until it has the reply
+/// or gives up.
 pub(crate) struct Awaiting<'a> {
     slot: &'a ReplySlot,
     clients: &'a Clients,
@@ -77,43 +91,51 @@ pub(crate) struct Awaiting<'a> {
 }
 
 impl ReplySlot {
-    /// Enters that the owner waits for `server` to answer `request`. `None` if it waits for another
-    /// already: what runs then is a destructor, of something that was dropped when it was sorted.
+    /// Enters that the owner waits for `server` to answer `request`. Returns `None` if it waits for
+    /// another reply already: then the caller is a destructor, of a value that was dropped when it
+    /// was sorted.
     pub(crate) fn expect<'a>(
         &'a self,
         server: Pid,
         clients: &'a Clients,
         request: NonZeroU64,
     ) -> Option<Awaiting<'a>> {
+        // Relaxed: only the owner uses it.
         if self.in_use.load(Ordering::Relaxed) {
             return None;
         }
         self.in_use.store(true, Ordering::Relaxed);
-        clients.0.fetch_add(1, Ordering::Relaxed);
+        clients.0.fetch_add(1, Ordering::Relaxed); // (a): the push and the fence come later.
+        // Release, all three: see the head of this file. The last is before (a), too.
         self.server_index.store(server.index().into(), Ordering::Release);
         self.server_generation.store(server.generation().get(), Ordering::Release);
         self.awaited.store(request.get(), Ordering::Release);
         Some(Awaiting { slot: self, clients, taken: Cell::new(false) })
     }
 
-    /// Puts the reply of `request` here.
+    /// Puts the reply to `request` here.
     ///
     /// # Errors
     ///
-    /// The reply, if nobody waits for it (any more).
+    /// The reply, if the owner does not wait for it (any more).
     pub(crate) fn put(&self, request: NonZeroU64, reply: Message) -> Result<(), Message> {
         let mut place = self.reply.lock();
+        // Relaxed: the caller has got the number from the owner, or has seen it here, so it sees
+        // that or a later one; and it changes to 0 under this lock only.
         if self.awaited.load(Ordering::Relaxed) != request.get() {
             return Err(reply);
         }
         *place = Some(reply);
+        // Release: for the owner that sees the 0, and takes the reply.
         self.awaited.store(0, Ordering::Release);
         Ok(())
     }
 
-    /// The request for whose reply by `server` the owner waits.
+    /// Returns the request to `server` whose reply the owner waits for, if it does.
     pub(crate) fn awaited_from(&self, server: Pid) -> Option<NonZeroU64> {
+        // (b). What is read next is as new as this; for that, Acquire would do.
         let request = NonZeroU64::new(self.awaited.load(Ordering::SeqCst))?;
+        // Acquire: what is read after these is as new as they are.
         let index = self.server_index.load(Ordering::Acquire);
         let generation = self.server_generation.load(Ordering::Acquire);
         // The number is never used again: if it is still there, the server is the one it came with.
@@ -122,12 +144,15 @@ impl ReplySlot {
         (unchanged && matches).then_some(request)
     }
 
-    /// Whether the owner waits for the reply of `request`.
+    /// Returns whether the owner waits for the reply to `request`.
     pub(crate) fn awaits(&self, request: NonZeroU64) -> bool {
         self.awaited.load(Ordering::SeqCst) == request.get()
     }
 
+    /// Returns whether the reply is here. For the owner.
     pub(crate) fn is_answered(&self) -> bool {
+        // Acquire: with the Release in `put`. That the owner does not park on an old value is due
+        // to the fences of `Slot::wake` and `Slot::park_unless`.
         self.awaited.load(Ordering::Acquire) == 0
     }
 }
@@ -148,11 +173,14 @@ impl Drop for Awaiting<'_> {
         if !self.taken.get() {
             let unwanted = {
                 let mut reply = self.slot.reply.lock();
+                // Relaxed: `put` looks under the lock; others that see an earlier number put a
+                // reply in vain.
                 self.slot.awaited.store(0, Ordering::Relaxed);
                 reply.take()
             };
             drop_caught(unwanted);
         }
+        // Relaxed: the first is the owner's; a server that sees an earlier count looks in vain.
         self.slot.in_use.store(false, Ordering::Relaxed);
         self.clients.0.fetch_sub(1, Ordering::Relaxed);
     }

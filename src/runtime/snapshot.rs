@@ -1,4 +1,4 @@
-//! A look at a process.
+//! Snapshots of processes.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,24 +15,25 @@ use super::table::Process;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {
-    /// It runs, or waits for something the runtime does not know of.
+    /// It runs, or waits for something that the runtime does not know of.
     Running,
     /// It waits in a call of the runtime.
     Waiting,
-    /// It waits, and has [given back](crate::process::hibernate) what it does not need for that.
+    /// It waits, and has [given back](crate::process::hibernate) the memory that it does not need
+    /// for that.
     Hibernating,
 }
 
-/// A look at a process, as returned by [`info`](crate::process::info()). It is out of date as soon
-/// as it is made.
+/// A snapshot of a process, as returned by [`info`](crate::process::info()). It is out of date as
+/// soon as it is made.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Info {
-    /// Which process it is.
+    /// The pid of the process.
     pub pid: Pid,
     /// Its registered name.
     pub name: Option<Arc<str>>,
-    /// What it has called itself by [`set_label`](crate::process::set_label).
+    /// The label that it has given itself by [`set_label`](crate::process::set_label).
     pub label: Option<Arc<str>>,
     /// What it is doing.
     pub status: Status,
@@ -42,9 +43,9 @@ pub struct Info {
     pub foreign: bool,
     /// The processes it is linked to, in order.
     pub links: Vec<Pid>,
-    /// What it monitors, a process for each monitor.
+    /// The processes that it monitors, one entry for each monitor.
     pub monitors: Vec<Destination>,
-    /// Who monitors it, a process for each monitor.
+    /// The processes that monitor it, one entry for each monitor.
     pub monitored_by: Vec<Pid>,
     /// How many messages wait in its mailbox, sorted or in transit.
     pub message_queue_len: usize,
@@ -52,27 +53,27 @@ pub struct Info {
     pub messages_received: u64,
     /// The process that spawned it, the one that spawned that, and so on, up to sixteen.
     pub ancestors: Arc<[Pid]>,
-    /// What it was started as, if that was by [`proc_lib`](crate::proc_lib).
+    /// What it was started as, if it was started by [`proc_lib`](crate::proc_lib).
     pub initial_call: Option<&'static str>,
     /// How long ago it started.
     pub age: Duration,
 }
 
 impl Info {
-    /// The process that spawned it; `None` for a thread of the program's own.
+    /// Returns the process that spawned it; `None` for a thread of the program's own.
     pub fn parent(&self) -> Option<Pid> {
         self.ancestors.first().copied()
     }
 }
 
-/// Looks at a process, if it is alive.
+/// Returns a snapshot of a process, if it is alive.
 pub(crate) fn of_alive(process: Process) -> Option<Info> {
     let info = process.is_running().then(|| of(process))?;
-    // If it ended meanwhile, what was read may be another's.
+    // If it ended meanwhile, what was read may be that of the slot's next process.
     process.is_running().then_some(info)
 }
 
-/// Looks at a process without asking whether it is alive.
+/// Returns a snapshot of a process, without asking whether it is alive.
 pub(crate) fn of(process: Process) -> Info {
     let Process { slot, pid } = process;
     let profile = slot.profile.lock().clone();
@@ -103,7 +104,7 @@ pub(crate) fn of(process: Process) -> Info {
 }
 
 fn status_of(slot: &Slot) -> Status {
-    // A process that was woken up takes the mark away itself, a moment later.
+    // A process that was woken clears the flag itself, a moment later. Relaxed: only shown.
     if !slot.is_parked() {
         Status::Running
     } else if slot.hibernates.load(Ordering::Relaxed) {

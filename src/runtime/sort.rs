@@ -1,4 +1,4 @@
-//! Sorting what has arrived: each signal is judged, each message queued.
+//! Sorting the envelopes that have arrived: each signal is judged, and each message queued.
 
 use crate::exit::ExitReason;
 use crate::message::{Exit, Message};
@@ -9,19 +9,22 @@ use super::mailbox::{Entry, Envelope, ExitCause, ExitSignal, Mark, Signal, Speci
 use super::monitors::forget;
 use super::table::Process;
 
-/// What sorting makes of one envelope.
+/// What is to be done with one envelope.
 enum Sorted {
-    /// What is left of a monitor that the message has ended is dropped as what is of no use.
+    /// Queue the message. A monitor that it has ended is dropped when the queue is back in place,
+    /// as that runs destructors.
     Queue(Entry, Option<Monitor>),
-    /// It is of no use; dropped when the queue is back in its place, as that runs user code.
+    /// Drop it when the queue is back in place, as that runs destructors.
     Drop(Signal),
-    /// It was for one who has lived here before; its client is told, then too.
+    /// It was addressed to an earlier generation: bounce it, then drop it.
     Bounce(Signal),
+    /// End the process, for this reason.
     Die(ExitReason),
 }
 
 impl Process {
-    /// Sorts what had arrived when it was called.
+    /// Sorts the envelopes that had arrived when it was called, up to an exit signal that dooms the
+    /// process. For the process itself.
     pub(crate) fn sort(self) {
         let mailbox = &self.slot.mailbox;
         let arrived = mailbox.in_transit();
@@ -58,7 +61,7 @@ impl Process {
         drop_each_caught(monitors);
     }
 
-    /// Sorts the envelope that was just taken.
+    /// Sorts an envelope that was just taken out of the channel. For the process itself.
     pub(crate) fn let_in(self, envelope: Envelope) {
         let mailbox = &self.slot.mailbox;
         match self.admit(mailbox.count_taken(), envelope) {
@@ -117,7 +120,7 @@ impl Process {
             ExitCause::Request | ExitCause::Timer => true,
         };
         let verdict = judge(self.pid, self.trap_exit(), active, &signal);
-        // The link by which it dies stays: its parent sees by that that it has not gone on.
+        // The link by which it dies stays. So its parent sees that it has not gone on.
         if active && !matches!(verdict, Verdict::Die(_)) && signal.is_of_link() {
             links.peers.remove(&signal.from);
         }

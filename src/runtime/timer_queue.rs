@@ -1,9 +1,10 @@
 //! The timers that are pending, in the order in which they expire.
 //!
-//! A value: it owns no clock and no thread. Timers are kept in numbered places; a heap orders their
-//! deadlines. Cancelling leaves the heap's entry behind, to be skipped later; when over half of the
-//! heap is such, it is rebuilt. The timers with targets in one slot of the process table form a
-//! list through the places, so that an exiting process finds its own without looking at the others.
+//! It is a value: it owns no clock and no thread. Timers are kept in numbered places; a heap orders
+//! their deadlines. A timer that is cancelled leaves its entry in the heap, to be skipped later;
+//! when over half of the entries are of that kind, the heap is rebuilt. The timers with targets in
+//! one slot of the process table form a list through the places, so that the exit of a process
+//! finds its own timers without looking at the others.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -19,7 +20,7 @@ const SMALL_HEAP: usize = 64;
 #[derive(Debug)]
 pub(crate) struct TimerQueue<T> {
     places: Vec<Option<Timer>>,
-    /// What the timers are for, in the same places: large, and mostly not looked at.
+    /// What the timers are for, in the same places. Apart, as they are large and seldom looked at.
     items: Vec<Option<T>>,
     free: Vec<u32>,
     heap: BinaryHeap<Reverse<Key>>,
@@ -29,7 +30,7 @@ pub(crate) struct TimerQueue<T> {
     heads: Vec<Option<u32>>,
 }
 
-/// When a timer expires; of two at the same instant the older comes first.
+/// The order of timers: by deadline; of two at the same instant the older comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     deadline: Instant,
@@ -84,7 +85,8 @@ impl<T> TimerQueue<T> {
         timer
     }
 
-    /// Sets when a timer that has expired does so again. No effect on one that is gone or pending.
+    /// Sets when a timer that has expired expires again. It has no effect on a timer that is gone
+    /// or pending.
     pub(crate) fn arm(&mut self, timer: TimerRef, deadline: Instant) {
         let Some(entry) = self.get_mut(timer) else { return };
         if entry.deadline.is_none() {
@@ -93,7 +95,7 @@ impl<T> TimerQueue<T> {
         }
     }
 
-    /// Returns a timer that is due at `now`, which is then no longer armed.
+    /// Returns a timer that is due at `now`, and is no longer armed then.
     pub(crate) fn expire(&mut self, now: Instant) -> Option<TimerRef> {
         self.next_deadline().filter(|deadline| *deadline <= now)?;
         let Reverse(Key { serial, index, .. }) = self.heap.pop()?;
@@ -102,7 +104,7 @@ impl<T> TimerQueue<T> {
         Some(TimerRef { serial, index })
     }
 
-    /// When the next timer is due.
+    /// Returns when the next timer is due.
     pub(crate) fn next_deadline(&mut self) -> Option<Instant> {
         while let Some(Reverse(key)) = self.heap.peek() {
             if self.is_armed(key) {
@@ -113,13 +115,13 @@ impl<T> TimerQueue<T> {
         None
     }
 
-    /// The item of a timer that is not gone.
+    /// Returns the item of a timer that is not gone.
     pub(crate) fn item(&mut self, timer: TimerRef) -> Option<&mut T> {
         self.get_mut(timer)?;
         self.items[timer.index as usize].as_mut()
     }
 
-    /// When a pending timer is due.
+    /// Returns when a pending timer is due.
     pub(crate) fn deadline(&self, timer: TimerRef) -> Option<Instant> {
         let entry = self.places.get(timer.index as usize)?.as_ref()?;
         entry.deadline.filter(|_| entry.serial == timer.serial)
@@ -138,7 +140,7 @@ impl<T> TimerQueue<T> {
         while let Some(index) = next {
             let timer = self.place(index);
             next = timer.next;
-            // One just started for an earlier process of the slot is not ours to remove.
+            // One that was just started for an earlier process of the slot stays.
             if timer.target == Some(target) {
                 removed.extend(self.remove_at(index));
             }
@@ -146,7 +148,7 @@ impl<T> TimerQueue<T> {
         removed
     }
 
-    /// How many timers there are.
+    /// Returns how many timers there are.
     pub(crate) fn len(&self) -> usize {
         self.places.len() - self.free.len()
     }
@@ -179,7 +181,7 @@ impl<T> TimerQueue<T> {
         }
     }
 
-    /// The first timer in the list that has those of `target`.
+    /// Returns the head of the list with the timers of `target`.
     fn head(&mut self, target: Pid) -> &mut Option<u32> {
         let slot = target.index() as usize;
         if self.heads.len() <= slot {

@@ -1,6 +1,6 @@
 //! The thread that serves the timers: it waits for the next deadline, and acts.
 //!
-//! No code of the program's runs here, but for the `Clone` of an interval's message.
+//! No code of the program's runs on it, except for the `Clone` of an interval's message.
 
 use std::sync::Arc;
 use std::thread;
@@ -37,7 +37,7 @@ fn start_thread() -> Result<TimerThread, ThreadError> {
     let builder = thread::Builder::new().name("procession-timer".to_owned()).stack_size(STACK_SIZE);
     let run = move || {
         limits::begun();
-        or_abort(|| run(&parker))
+        or_abort(|| run_forever(&parker))
     };
     let thread = limits::start_thread(STACK_SIZE, || builder.spawn(run))
         .map_err(ThreadError::Limit)?
@@ -45,7 +45,8 @@ fn start_thread() -> Result<TimerThread, ThreadError> {
     Ok(TimerThread { unparker, id: thread.thread().id() })
 }
 
-fn run(parker: &Parker) -> ! {
+/// Serves the timers. It does not return.
+fn run_forever(parker: &Parker) -> ! {
     loop {
         let mut state = SERVICE.state.lock();
         if let Some(timer) = state.queue.expire(Instant::now()) {
@@ -87,7 +88,7 @@ fn fire(timer: TimerRef, mut state: Locked) {
     }
 }
 
-/// When a tick is to come that should have come at `due`. One that is late takes its turn among the
+/// Returns when a tick that was due at `due` is to come. One that is late takes its turn among the
 /// other timers that have expired by now, so that they get theirs.
 fn not_before_now(due: Instant) -> Instant {
     due.max(Instant::now())
@@ -113,8 +114,8 @@ fn arm_again(timer: TimerRef, due: Instant) {
     wake_thread_for(deadline, state);
 }
 
-/// Sends a message, and returns what is to be dropped. A registrar, which is code of the program's,
-/// does that in a process of its own.
+/// Sends a message, and returns the orphans, which the caller is to drop. A registrar, which is
+/// code of the program's, sends it in a process made for that.
 fn send(to: &Destination, message: Message) -> Option<Orphans> {
     let Destination::Name(Name::Via(via)) = to else { return to.try_send(message).err() };
     let via = via.clone();
@@ -134,7 +135,8 @@ fn act_once(action: Action) {
         }
         Action::Exit { to, from, reason } => {
             if let Some(pid) = to.resolve() {
-                // If it is killed, this may run its exit; if it is gone, the reason is dropped.
+                // If this kills it, its exit may run here; if it is gone, the reason is dropped
+                // here.
                 run_detached(move || signal_exit_late(from, pid, reason));
             }
         }
@@ -147,8 +149,7 @@ fn act_once(action: Action) {
     }
 }
 
-/// Sends or applies one tick, and returns what is needed for the next, if there is to be one; that
-/// is due at `due`.
+/// Sends or applies one tick, and returns the next, if there is to be one; that is due at `due`.
 fn act_repeatedly(timer: TimerRef, tick: Tick, due: Instant) -> Option<Tick> {
     match tick {
         Tick::Send { to, message, mut make } => {
@@ -184,14 +185,14 @@ fn act_repeatedly(timer: TimerRef, tick: Tick, due: Instant) -> Option<Tick> {
     }
 }
 
-/// Drops what could not be delivered, where a destructor that takes its time holds up no timer.
+/// Drops orphans in a process made for that, so that a slow destructor holds up no timer.
 fn drop_detached(orphans: Option<Orphans>) {
     if let Some(orphans) = orphans {
         run_detached(|| orphans.drop_caught());
     }
 }
 
-/// The tick that was in flight has been sent.
+/// Says that the tick that was in flight has been sent.
 fn land() {
     SERVICE.state.lock().in_flight = None;
     SERVICE.landed.notify_all();

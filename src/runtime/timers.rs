@@ -1,8 +1,8 @@
 //! Pending timers, behind their lock. The [timer thread](super::timer_thread) serves them.
 //!
-//! A timer is marked expired under the lock and acts after it is released, so a `cancel` that finds
-//! it pending has prevented it. A repeating timer stays, so there `cancel` also waits for a tick
-//! that is just being sent; none comes after it returns.
+//! A timer is marked as expired under the lock, and acts after the lock is released; so a `cancel`
+//! that finds it pending has prevented it. A repeating timer stays in the queue, so there `cancel`
+//! also waits for a tick that is just being sent; none comes after it returns.
 
 use std::sync::Arc;
 use std::thread;
@@ -33,20 +33,20 @@ pub(crate) enum Action {
         reason: ExitReason,
     },
     Apply(Box<dyn FnOnce() + Send>),
-    /// As `Apply`, for the runtime: if no process can be had, the timer thread does it.
+    /// As `Apply`, for the runtime: if no thread can be had for it, the timer thread runs it.
     Detached(Box<dyn FnOnce() + Send>),
     /// Boxed, as it is large and rare, and every timer takes the space of the largest action.
     Repeat(Box<Repeat>),
     /// Abandons a process that was killed.
     Abandon(Pid),
-    /// Abandons one that is to end with its parent.
+    /// Abandons a process that is to end with its parent.
     AbandonOrphan(Box<Orphan>),
 }
 
-/// What acts again and again.
+/// The action of a repeating timer.
 pub(crate) struct Repeat {
     pub(crate) period: Duration,
-    /// When it was to act next, if it does not fall behind.
+    /// When it is to act next, if it does not fall behind.
     pub(crate) due: Instant,
     pub(crate) tick: Tick,
 }
@@ -66,7 +66,7 @@ pub(super) static SERVICE: Lazy<Service> = Lazy::new(Service::new);
 pub(super) struct Service {
     pub(super) thread: OnceCell<TimerThread>,
     pub(super) state: Mutex<State>,
-    /// Told when `in_flight` changes back to `None`.
+    /// Notified when `in_flight` changes back to `None`.
     pub(super) landed: Condvar,
 }
 
@@ -118,7 +118,7 @@ pub(crate) fn start(
     timer
 }
 
-/// The reference of a timer that has expired.
+/// Returns the reference of a timer that has expired.
 pub(crate) fn expired() -> TimerRef {
     TimerRef { serial: unique(), index: 0 }
 }
@@ -141,8 +141,8 @@ pub(crate) fn start_orphan_grace(orphan: Orphan) {
     }
 }
 
-/// Has the timer thread run `job` in a process made for that. It may run code of the program's, as
-/// destructors, loggers.
+/// Has the timer thread run `job` in a process made for it. It may run code of the program's, such
+/// as destructors and loggers.
 pub(crate) fn run_detached(job: impl FnOnce() + Send + 'static) {
     insert(Instant::now(), None, |_| Action::Detached(Box::new(job)));
 }
@@ -158,14 +158,16 @@ fn insert(
     timer
 }
 
-/// The instant after `duration`; one too far off for the clock is put where it never comes.
+/// Returns the instant after `duration`; if that is too far off for the clock, one that never
+/// comes.
 pub(crate) fn deadline_of(duration: Duration) -> Instant {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     let now = Instant::now();
     now.checked_add(duration).unwrap_or_else(|| now + CENTURY)
 }
 
-/// Removes a timer. Returns when it would have expired, or `None` if it has, or is none.
+/// Removes a timer. Returns when it would have expired, or `None` if it has expired or does not
+/// exist.
 pub(crate) fn cancel(timer: TimerRef) -> Option<Instant> {
     let mut state = SERVICE.state.lock();
     while state.in_flight == Some(timer) && !on_timer_thread() {
@@ -182,12 +184,13 @@ pub(crate) fn on_timer_thread() -> bool {
     SERVICE.thread.get().is_some_and(|it| it.id == thread::current().id())
 }
 
-/// When a pending timer expires.
+/// Returns when a pending timer expires.
 pub(crate) fn read(timer: TimerRef) -> Option<Instant> {
     SERVICE.state.lock().queue.deadline(timer)
 }
 
-/// Removes the timers of a process that has ended, and returns them, to be [discarded](discard).
+/// Removes the timers of a process that has ended, and returns them. The caller is to
+/// [`discard`] them.
 pub(crate) fn remove_target(pid: Pid) -> Vec<Option<Action>> {
     match Lazy::get(&SERVICE) {
         Some(service) => service.state.lock().queue.remove_target(pid),
@@ -195,8 +198,8 @@ pub(crate) fn remove_target(pid: Pid) -> Vec<Option<Action>> {
     }
 }
 
-/// Drops what a timer was to do, each value by itself, so that a panic of one does not meet one of
-/// another. There is nothing to drop if the timer is gone, or just acts.
+/// Drops the action of a timer, each value by itself, so that a panic of one does not meet one of
+/// another. There is nothing to drop if the timer is gone, or is just acting.
 pub(crate) fn discard(action: Option<Action>) {
     match action {
         Some(Action::Repeat(repeat)) => match repeat.tick {
@@ -214,7 +217,7 @@ pub(crate) fn discard(action: Option<Action>) {
     }
 }
 
-/// How many timers there are.
+/// Returns how many timers there are.
 pub(crate) fn count() -> usize {
     Lazy::get(&SERVICE).map_or(0, |service| service.state.lock().queue.len())
 }

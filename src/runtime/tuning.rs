@@ -1,4 +1,6 @@
-//! What can be set: see [`process::tuning`](crate::process::tuning).
+//! The settings of the runtime: see [`process::tuning`](crate::process::tuning).
+//!
+//! Both are `Relaxed`: each is a number by itself, and no other memory hangs on it.
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
@@ -8,12 +10,12 @@ static MAX_CACHED_THREADS: AtomicUsize = AtomicUsize::new(256);
 
 /// Sets for how many wake-ups a process that waits spins and yields before it parks. Default: 2.
 ///
-/// A wake-up is what it takes a parked thread to run again, as each thread has measured it. With 0
-/// a process parks at once: the least processor time, and the longest waits. With 1 two processes
-/// that have both parked may keep each other parking. With more than 2 a process finds what comes
-/// later, and uses up to as many wake-ups of processor time when nothing comes, ten milliseconds at
-/// most. Timeouts, exit signals and kills end that as they end a park. It takes effect
-/// with the next wait of each process.
+/// A wake-up is the time that it takes a parked thread to run again, as each thread has measured
+/// it. With 0 a process parks at once, which takes the least processor time and makes for the
+/// longest waits. With 1 two processes that have both parked may keep each other parking. With more
+/// than 2 a process finds messages that come later without parking, and uses up to as many wake-ups
+/// of processor time when nothing comes, ten milliseconds at most. Timeouts, exit signals and kills
+/// end that as they end a park. The setting takes effect with the next wait of each process.
 pub fn set_spin_budget(wake_ups: u32) {
     SPIN_BUDGET.store(wake_ups, Ordering::Relaxed);
 }
@@ -22,10 +24,11 @@ pub(crate) fn spin_budget() -> u32 {
     SPIN_BUDGET.load(Ordering::Relaxed)
 }
 
-/// Sets how many threads whose process has ended wait for the next one, at most. Default: 256.
+/// Sets how many threads whose process has ended wait for the next process, at most. Default: 256.
 ///
 /// A thread waits for ten seconds, and takes some 14 KiB. More of them make bursts of spawns
-/// cheaper. Threads that wait already stay for their time.
+/// cheaper. Threads that wait already when a smaller number is set wait on until their time is
+/// over.
 pub fn set_max_cached_threads(threads: usize) {
     MAX_CACHED_THREADS.store(threads, Ordering::Relaxed);
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use crate::exit::ExitReason;
 use crate::user_code::{self, Caught, catch};
 
-/// How the body of a process ended.
+/// How the body of a process has ended.
 pub(crate) enum Outcome {
-    /// It returned, or it was left by [`unwind`].
+    /// It returned the reason, or it was unwound by [`unwind`].
     Exited(ExitReason),
     Panicked(ExitReason),
 }
@@ -27,7 +27,7 @@ pub(crate) fn run(body: impl FnOnce() -> ExitReason) -> Outcome {
     }
 }
 
-/// The exit reason that a panic's payload stands for.
+/// Returns the exit reason that a panic's payload stands for.
 pub(crate) fn exit_reason(payload: Box<dyn Any + Send>) -> ExitReason {
     reason_of(Caught::of(payload))
 }

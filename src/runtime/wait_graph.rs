@@ -1,26 +1,32 @@
-//! Who waits for whom, so that a wait which could never end is refused.
+//! The graph of waits: which process waits for which, so that a wait which could never end is
+//! refused.
 //!
 //! While P waits for Q (a call that is not answered or deferred yet, a start that is not
-//! acknowledged, a stop), P's slot says so, with the number of the request. Whoever answers takes
-//! the edge away before it answers, by compare-exchange on that number: so no edge stands for a
-//! wait that is over. (One that is over because its target has ended leads nowhere: a walk ends at
-//! a process that is not alive.)
+//! acknowledged, a stop), P's slot has an *edge* to Q, with the number of the request. The process
+//! that answers takes the edge away before it answers, by compare-exchange on that number: so no
+//! edge stands for a wait that is over. (If the wait is over because its target has ended, the edge
+//! leads nowhere: a walk ends at a process that is not alive.)
 //!
-//! A process that waits until several have ended, as a supervisor does that stops its children, has
-//! an edge to each of them. Where it has told them to end by an exit signal, there is none to those
-//! that do not trap exits: whatever they wait for, the signal ends them.
+//! A process that waits until several have ended, such as a supervisor that stops its children, has
+//! an edge to each of them. If it has told them to end by an exit signal, it has none to those that
+//! do not trap exits: whatever they wait for, the signal ends them.
 //!
-//! A process that waits can be made to wait for another one before it is through: by the destructor
-//! of something that it drops as it sorts what arrives. The inner wait has no edge then; the outer
-//! one stands, and is as true as before.
+//! A process that waits can be made to wait for another one before the first wait is over: by the
+//! destructor of a value that it drops as it sorts what arrives. The inner wait has no edge then;
+//! the edge of the outer one stands, and is as true as before.
 //!
 //! A process about to wait sets its edge, then looks for a way along the edges that leads back to
 //! it. If there is one, it looks at each edge of that way once more: if all stand with the same
-//! numbers, which are never used again, all of them stood at one moment between the two. Edges are
-//! set and read in one order for all (SeqCst), so of two processes that close a cycle at the same
-//! moment at least one sees it. A call, a start or a stop is then refused. A wait for ends cannot
-//! be; so a call is, of those in the cycle, as if it had been the last. A cycle in which there is
-//! none stands until somebody is killed, and does not keep the other ones from being broken.
+//! numbers, which are never used again, all of them stood at one moment between the two looks.
+//! Edges are set and read in one order for all (SeqCst), so of two processes that close a cycle at
+//! the same moment at least one sees it. A call, a start or a stop is then refused. A wait for ends
+//! cannot be refused; so one of the calls in the cycle is, as if it had been the last. A cycle
+//! without a call stands until one of its processes is killed, and does not keep other cycles from
+//! being broken.
+//!
+//! Only the number is `SeqCst`. The target of an edge is two words more: their stores are `Release`
+//! and their loads `Acquire`, so a reader that finds a number finds its target, or a later one, and
+//! in that case finds another number when it looks again.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -31,7 +37,8 @@ use parking_lot::Mutex;
 
 use crate::id::Pid;
 
-/// Set in the number of a wait for several, whose edges, each with its own, are kept elsewhere.
+/// Set in the number of a wait for several ends, whose edges, each with a number of its own, are in
+/// [`Ends`].
 const SEVERAL: u64 = 1 << 63;
 
 /// The edges from one process.
@@ -45,7 +52,7 @@ pub(crate) enum Edges {
 /// The process at the other end, and the number of the request.
 pub(crate) type Edge = (Pid, NonZeroU64);
 
-/// Whose ends a slot's process waits for.
+/// The processes whose ends a slot's process waits for.
 #[derive(Debug, Default)]
 pub(crate) struct Ends(Mutex<AwaitedEnds>);
 
@@ -57,13 +64,13 @@ struct AwaitedEnds {
     cause: Cause,
 }
 
-/// Why processes are going to end that are waited for.
+/// Why processes whose ends are waited for are going to end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// By themselves.
+    /// They end by themselves.
     #[default]
     Own,
-    /// They get an exit signal, which ends those that do not trap it.
+    /// They get an exit signal, which ends those that do not trap exits.
     Signal,
 }
 
@@ -74,7 +81,7 @@ impl Ends {
         drop(mem::replace(&mut *self.0.lock(), awaited));
     }
 
-    /// The edges of the wait with this number.
+    /// Returns the edges of the wait with this number.
     fn read(&self, number: u64, traps_exits: impl Fn(Pid) -> bool) -> Vec<Edge> {
         let ends = self.0.lock();
         if ends.number != number {
@@ -98,41 +105,47 @@ pub(crate) struct WaitEdge {
 }
 
 impl WaitEdge {
-    /// Whether the owner, who is asking, waits already.
+    /// Returns whether the owner, which is the caller, waits already.
     pub(crate) fn is_set(&self) -> bool {
+        // Relaxed: only the owner sets it; and it has seen, in `Waiting::drop`, that it was
+        // cleared.
         self.request.load(Ordering::Relaxed) != 0
     }
 
-    /// Whether the owner waits for anybody.
+    /// Returns whether the owner waits for another process.
     pub(crate) fn stands(&self) -> bool {
         self.request.load(Ordering::SeqCst) != 0
     }
 
+    /// Sets the edge to `target`. For the owner.
     pub(crate) fn set(&self, target: Pid, request: NonZeroU64) {
         debug_assert!(!self.is_set(), "a process waits for one other at a time");
+        // Release: a reader that sees one of these sees, when it looks at the number again, that
+        // the earlier edge is gone.
         self.target_index.store(target.index().into(), Ordering::Release);
         self.target_generation.store(target.generation().get(), Ordering::Release);
         self.request.store(request.get(), Ordering::SeqCst);
     }
 
-    /// Marks the number of a wait for several, whose edges are in [`Ends`].
+    /// Marks the number of a wait for several ends, whose edges are in [`Ends`].
     pub(crate) fn several(request: NonZeroU64) -> NonZeroU64 {
         request | const { NonZeroU64::new(SEVERAL).expect("it is not 0") }
     }
 
-    /// Begins a wait for several, with a number that is [marked](Self::several).
+    /// Begins a wait for several ends, with a number that is [marked](Self::several).
     pub(crate) fn set_several(&self, request: NonZeroU64) {
         self.request.store(request.get(), Ordering::SeqCst);
     }
 
     /// Takes the edge of `request` away, if it stands.
     pub(crate) fn clear(&self, request: NonZeroU64) {
-        // Whoever comes second finds another number, and has nothing to do.
+        // The second to come finds another number, and has nothing to do.
         _ = self.request.compare_exchange(request.get(), 0, Ordering::SeqCst, Ordering::SeqCst);
     }
 
     fn read(&self) -> Option<Edge> {
         let request = NonZeroU64::new(self.request.load(Ordering::SeqCst))?;
+        // Acquire: the number is looked at again after both.
         let index = u32::try_from(self.target_index.load(Ordering::Acquire)).ok()?;
         let generation = NonZeroU64::new(self.target_generation.load(Ordering::Acquire))?;
         // The number is never used again: if it is still there, the target is the one it came with.
@@ -140,7 +153,7 @@ impl WaitEdge {
         unchanged.then(|| (Pid::local(index, generation), request))
     }
 
-    /// All edges, of which several are in `ends`.
+    /// Returns all edges; those of a wait for several ends are in `ends`.
     pub(crate) fn read_all(&self, ends: &Ends, traps_exits: impl Fn(Pid) -> bool) -> Edges {
         let number = self.request.load(Ordering::SeqCst);
         if number & SEVERAL == 0 {
@@ -167,7 +180,8 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        // Looked at first, as it is usually cleared by who has answered.
+        // Looked at first, as the process that has answered has usually cleared it. Relaxed: if
+        // this is an earlier value, `clear` finds another number.
         if self.edge.request.load(Ordering::Relaxed) == self.request.get() {
             self.edge.clear(self.request);
         }
@@ -178,7 +192,7 @@ impl Drop for Waiting {
 #[derive(Debug)]
 pub(crate) struct Cycle(pub(crate) Vec<Pid>);
 
-/// Whether `pid` waits for `target`, or for one that does, and so on.
+/// Returns whether `pid` waits for `target`, or for a process that does, and so on.
 pub(crate) fn reaches(pid: Pid, target: Pid, edges_of: impl Fn(Pid) -> Edges) -> bool {
     // As if the target, and no other, waited for the process: so the way there is one back.
     let back = |at| {
@@ -197,14 +211,14 @@ pub(crate) fn reaches(pid: Pid, target: Pid, edges_of: impl Fn(Pid) -> Edges) ->
     find_way(pid, back).is_some()
 }
 
-/// The processes of a cycle through `start`, if there is one.
+/// Returns the processes of a cycle through `start`, if there is one.
 pub(crate) fn cycle_through(start: Pid, edges_of: impl Fn(Pid) -> Edges) -> Option<Vec<Pid>> {
     let way = standing_way(start, edges_of)?;
     Some(way.into_iter().map(|(pid, _)| pid).collect())
 }
 
-/// A way from `start` back to it, all of whose edges stood at one moment, if there is one: the
-/// processes on it, and the numbers of the edges that lead on.
+/// Returns a way from `start` back to it all of whose edges stood at one moment, if there is one:
+/// the processes on it, and the numbers of the edges that lead on.
 fn standing_way(start: Pid, edges_of: impl Fn(Pid) -> Edges) -> Option<Vec<Edge>> {
     loop {
         let (way, has_forks) = find_way(start, &edges_of)?;
@@ -220,8 +234,8 @@ fn standing_way(start: Pid, edges_of: impl Fn(Pid) -> Edges) -> Option<Vec<Edge>
     }
 }
 
-/// Breaks each cycle through `start` that can be broken, by `refuse`: this refuses the request of
-/// an edge, whose client is the first of the cycle, if that is a call that still waits.
+/// Breaks each cycle through `start` that can be broken, by `refuse`. That refuses the request of
+/// an edge, whose client is the first of the cycle, if it is a call that still waits.
 pub(crate) fn break_cycles(
     start: Pid,
     edges_of: impl Fn(Pid) -> Edges,
@@ -237,8 +251,8 @@ pub(crate) fn break_cycles(
         });
         if !refused {
             // There is no call in it, or it is over. From the last fork there is but one way on, so
-            // what ends this one ends all that come by there; those that begin now are seen by who
-            // begins them.
+            // what ends this cycle ends all that go through there; one that begins now is seen by
+            // the process that begins it.
             let is_fork = |(pid, _): &&Edge| matches!(edges_of(*pid), Edges::Several(_));
             let last = way.iter().rfind(is_fork).or(way.first());
             left_out.extend(last.map(|(_, number)| *number));
@@ -266,20 +280,20 @@ fn has_edge(edges: Edges, edge: Edge) -> bool {
     }
 }
 
-/// A process with several edges on the way, and those that were not followed yet.
+/// A process on the way that has several edges, and those of them that were not followed yet.
 struct Fork {
     at: Pid,
     depth: usize,
     edges: Vec<Edge>,
 }
 
-/// A way from `start` back to it, and whether there are forks on the way.
+/// Returns a way from `start` back to it, and whether there were forks on the search for it.
 fn find_way(start: Pid, edges_of: impl Fn(Pid) -> Edges) -> Option<(Vec<Edge>, bool)> {
     let mut way = Vec::new();
     let (mut forks, mut forked) = (Vec::<Fork>::new(), BTreeSet::new());
     let mut at = start;
-    // A cycle that does not go through `start` comes back, sooner or later, to a fork, or to one of
-    // the processes kept here: the one that was reached after so many steps as are a power of two.
+    // A cycle that does not go through `start` comes back, sooner or later, to a fork, or to the
+    // process kept here: the one that was reached when the number of steps was last a power of two.
     let mut kept = start;
     loop {
         let mut step = None;

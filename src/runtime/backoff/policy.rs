@@ -10,13 +10,14 @@ pub(super) const GLANCES: u32 = 16;
 /// How long a thread spins between two yields, or two looks at what the policy says.
 const SPIN: Nanos = 1_000;
 
-/// How long a receiver of a stream does not look, so that messages gather.
+/// For how long a receiver of a stream does not look, so that messages gather.
 pub(super) const GATHERING: Nanos = 1_000;
 
 /// A yield that takes longer has given away a time slice.
 const LONG_YIELD: Nanos = 1_000_000;
 
-/// Among how many yields there must be a second long one: a single one may be an accident.
+/// Among how many yields there must be a second long one for a core to be contended: a single one
+/// may be an accident.
 const LONG_YIELDS_AMONG: u32 = 16;
 
 /// The longest time for which a core is taken to be contended.
@@ -25,22 +26,22 @@ const MAX_CONTENTION: Nanos = 1_000_000_000;
 /// How many waits park at once after a vain attempt on a contended core.
 const WAITS_WITHOUT_ATTEMPT: u32 = 32;
 
-/// Every so many waits a thread without confidence backs off all the same.
+/// In how many waits a thread without confidence backs off once all the same.
 const ATTEMPT_INTERVAL: u32 = 32;
 
-/// How many finds in a row go by without a yield.
+/// After how many finds in a row without a yield a thread yields.
 const FINDS_PER_YIELD: u32 = 64;
 
-/// A stream is worth gathering if so many messages come in the meantime: the transfers of cache
-/// lines between the two cores are shared by as many.
+/// How many messages must come in the meantime for a stream to be worth gathering: they share the
+/// transfers of cache lines between the two cores.
 const GATHERED: u64 = 8;
 
-/// What a thread takes its wake-up for at first, and its limits.
+/// The first guess of a thread's wake-up, and the limits of the estimate.
 const FIRST_WAKE_UP: Nanos = 20_000;
 const MIN_WAKE_UP: Nanos = 1_000;
 const MAX_WAKE_UP: Nanos = 100_000;
 
-/// No budget is longer, however many wake-ups it is to be.
+/// The longest budget, however many wake-ups it is set to.
 const MAX_BUDGET: Nanos = 10_000_000;
 
 /// A counter that goes up and down within limits.
@@ -65,8 +66,8 @@ impl<const MAX: u32> Saturating<MAX> {
     }
 }
 
-/// Something that is done once in a number of waits, and more and more seldom, for as long as it
-/// is of no use.
+/// The schedule of an attempt that is made once in a number of waits, and more and more seldom as
+/// long as it is of no use.
 #[derive(Debug)]
 struct Seldom {
     waits: Cell<u32>,
@@ -91,7 +92,7 @@ impl Seldom {
         is_due
     }
 
-    /// It was of use.
+    /// Says that the attempt was of use.
     fn reset(&self) {
         self.waits.set(0);
         self.interval.set(Seldom::FIRST);
@@ -112,13 +113,14 @@ impl Machine {
         yielded > 2 * self.idle_yield
     }
 
-    /// A budget is four yields at least, where a wake-up takes no longer than a yield: partners
-    /// that just yield, all of them, are not to be late for each other.
+    /// Returns the least wake-up that a budget is made of. So a budget is four yields at least,
+    /// even where a wake-up takes no longer than a yield: partners that only yield, all of them,
+    /// are not late for each other.
     fn least_wake_up(self) -> Nanos {
         2 * self.idle_yield
     }
 
-    /// What a slow yield takes of the budget.
+    /// Returns how much of the budget a slow yield costs.
     fn price_of_slow(self) -> Nanos {
         3 * self.idle_yield
     }
@@ -129,8 +131,8 @@ impl Machine {
 pub(crate) enum WaitFor {
     /// Anything in the mailbox.
     Message,
-    /// The same, after a message whose sender waits for nothing, so that others may be right behind
-    /// it. So many were taken so far.
+    /// The same, after a message whose sender does not wait for an answer, so that others may be
+    /// right behind it. So many were taken so far.
     Stream { taken: u64 },
     /// The reply to a call.
     Reply,
@@ -138,7 +140,7 @@ pub(crate) enum WaitFor {
     Job,
 }
 
-/// How long a wait may back off.
+/// The limits of a wait.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     /// The budget, in wake-ups.
@@ -149,14 +151,14 @@ pub(super) struct Limits {
 /// What a thread does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Looks and pauses, until it finds what it waits for or this time has come.
+    /// Look and pause, until it finds what it waits for or this time has come.
     Spin {
         until: Nanos,
     },
-    /// Yields its core once, then looks.
+    /// Yield the core once, then look.
     Yield,
     Park,
-    /// It has found what it waits for.
+    /// Return: it has found what it waits for.
     Done(Courtesy),
 }
 
@@ -171,9 +173,9 @@ pub(super) enum Courtesy {
 /// How a park has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Parked {
-    /// What was waited for came before the thread parked.
+    /// The thread found what it waits for just before it would have parked.
     NotNeeded,
-    /// Somebody began to wake the thread at this time.
+    /// Another thread began to wake it at this time.
     Woken(Nanos),
     /// The deadline came, or nothing did.
     Otherwise,
@@ -196,12 +198,12 @@ pub(super) struct Backoff {
 #[derive(Debug)]
 struct Gathering {
     is_on: Cell<bool>,
-    /// How many messages had been taken when this was last asked.
+    /// How many messages had been taken at the last wait.
     taken: Cell<u64>,
     trial: Seldom,
 }
 
-/// Others who want the thread's core for work of their own.
+/// Whether other threads want the thread's core for work of their own.
 #[derive(Debug)]
 struct Contention {
     until: Cell<Nanos>,
@@ -223,7 +225,7 @@ impl Contention {
         now < self.until.get()
     }
 
-    /// Takes note of a yield that ended now.
+    /// Takes note of a yield that has ended now.
     fn learn(&self, yielded: Nanos, now: Nanos) {
         let since_long = self.since_long.get() + 1;
         if yielded <= LONG_YIELD {
@@ -253,7 +255,7 @@ struct History {
     confidence: Saturating<8>,
     /// Whether the partner runs on the same core: from [`SAME_CORE`] on it is taken to.
     same_core: Saturating<4>,
-    /// How many waits have parked at once since the last attempt, for want of confidence.
+    /// How many waits have parked at once since the last attempt, for lack of confidence.
     unattempted: Cell<u32>,
     /// How many waits are to park at once, as an attempt on a contended core was vain.
     suspended: Cell<u32>,
@@ -288,7 +290,7 @@ impl Backoff {
         }
     }
 
-    /// Whether a wait begins without a look, [for a while](GATHERING).
+    /// Returns whether a wait begins without a look, [for a while](GATHERING).
     #[inline]
     pub(super) fn gathers(&self, wait_for: WaitFor, machine: Machine) -> bool {
         match wait_for {
@@ -309,14 +311,14 @@ impl Backoff {
         is_on.get()
     }
 
-    /// Whether a wait begins with some looks, before it reads the clock.
+    /// Returns whether a wait begins with some looks, before it reads the clock.
     #[inline]
     pub(super) fn glances(&self, wait_for: WaitFor, machine: Machine) -> bool {
         let history = self.history(wait_for);
         history.confidence.get() > 0 && !history.shares_core() && !machine.has_one_core
     }
 
-    /// What was waited for was found by these looks.
+    /// Says that these looks have found what the thread waits for.
     #[inline]
     pub(super) fn found_by_glance(&self, wait_for: WaitFor) -> Courtesy {
         let history = self.history(wait_for);
@@ -331,14 +333,14 @@ impl Backoff {
         if finds < FINDS_PER_YIELD { Courtesy::Nothing } else { Courtesy::Yield }
     }
 
-    /// Whether a yield that is [owed](Courtesy) is to be paid: not on a contended core, as that
-    /// would give away a time slice.
+    /// Returns whether a yield that is [owed](Courtesy) is to be paid: not on a contended core, as
+    /// that would give away a time slice.
     pub(super) fn pays(&self, now: Nanos) -> bool {
         self.finds.set(0);
         !self.contention.is_on(now)
     }
 
-    /// The yield that was [owed](Courtesy) took this long.
+    /// Says how long the yield took that was [owed](Courtesy).
     pub(super) fn yielded_out_of_courtesy(&self, took: Nanos, machine: Machine, now: Nanos) {
         self.learn_yield(took, machine, now);
     }
@@ -359,7 +361,7 @@ impl Backoff {
         Wait { thread, history, started: now, now, budget, deadline, spent: 0, spins_only }
     }
 
-    /// Takes note of how long a yield took, and says of what kind it was.
+    /// Takes note of how long a yield took, and returns its kind.
     fn learn_yield(&self, took: Nanos, machine: Machine, now: Nanos) -> Yielded {
         self.finds.set(0);
         let is_slow = machine.is_slow(took);
@@ -399,7 +401,7 @@ impl History {
         self.same_core.get() >= SAME_CORE
     }
 
-    /// Whether it is time for a wait without confidence to back off all the same.
+    /// Returns whether it is time for a wait without confidence to back off all the same.
     fn attempts(&self, budget: Nanos) -> bool {
         let unattempted = self.unattempted.get() + 1;
         let is_due = unattempted >= ATTEMPT_INTERVAL;
@@ -407,14 +409,14 @@ impl History {
         is_due && self.last.get() <= budget.saturating_mul(ATTEMPT_INTERVAL.into())
     }
 
-    /// The partner runs on another core.
+    /// Says that the message was found, and that the partner runs on another core.
     fn found_apart(&self) {
         self.confidence.add(2);
         self.same_core.subtract(1);
         self.parting.reset();
     }
 
-    /// The partner runs on this core.
+    /// Says that the message was found, and that the partner runs on this core.
     fn found_together(&self) {
         self.confidence.add(2);
         self.same_core.add(1);
@@ -433,23 +435,23 @@ pub(super) struct Wait<'a> {
     thread: &'a Backoff,
     history: &'a History,
     started: Nanos,
-    /// The last time that it was told.
+    /// The time at the end of the last step.
     now: Nanos,
     budget: Nanos,
     deadline: Nanos,
-    /// How much of the budget: less than has passed, if yields were slow.
+    /// How much of the budget is used: less than the time that has passed, if yields were slow.
     spent: Nanos,
     /// Whether its core is contended.
     spins_only: bool,
 }
 
 impl Wait<'_> {
-    /// The last time that it was told.
+    /// Returns the time at the end of the last step.
     pub(super) fn now(&self) -> Nanos {
         self.now
     }
 
-    /// What to do first.
+    /// Returns the first step.
     pub(super) fn first(&self, machine: Machine) -> Step {
         let history = self.history;
         if history.confidence.get() == 0 && !history.attempts(self.budget) {
@@ -483,7 +485,7 @@ impl Wait<'_> {
         if is_over { Step::Park } else { step }
     }
 
-    /// A spin has ended.
+    /// Takes note of a spin that has ended, and returns the next step.
     pub(super) fn spun(&mut self, found: bool, now: Nanos) -> Step {
         self.spent += now.saturating_sub(self.now);
         self.now = now;
@@ -498,7 +500,7 @@ impl Wait<'_> {
                 Step::Done(self.thread.count_find())
             }
             (false, true) => {
-                // One that was cut short says nothing.
+                // A spin that the deadline has cut short says nothing.
                 if self.spent >= self.budget {
                     self.history.suspended.set(WAITS_WITHOUT_ATTEMPT);
                 }
@@ -508,7 +510,7 @@ impl Wait<'_> {
         }
     }
 
-    /// A yield has ended.
+    /// Takes note of a yield that has ended, and returns the next step.
     pub(super) fn yielded(&mut self, found: bool, machine: Machine, now: Nanos) -> Step {
         let took = now.saturating_sub(self.now);
         self.now = now;
@@ -532,16 +534,16 @@ impl Wait<'_> {
         }
     }
 
-    /// A park has ended.
+    /// Takes note of a park that has ended, and with it the wait.
     pub(super) fn parked(self, parked: Parked, machine: Machine, now: Nanos) {
         let came = match parked {
-            // A stamp from before is that of a waker that was held up since.
+            // A stamp from before the wait is that of a waker that was held up since.
             Parked::Woken(stamp) if stamp >= self.started => {
                 self.thread.learn_wake_up(now.saturating_sub(stamp));
                 stamp
             }
             Parked::NotNeeded => self.now,
-            // What has not come by its deadline might have come soon after it.
+            // A message that has not come by its deadline might have come soon after it.
             Parked::Woken(_) | Parked::Otherwise
                 if now.saturating_sub(self.started) < self.budget =>
             {
@@ -558,8 +560,8 @@ impl Wait<'_> {
         }
     }
 
-    /// Within what time a message would have been found by backing off: the budget, which lasts
-    /// longer if yields are slow, as those cost less than they take.
+    /// Returns within what time a message would have been found by backing off: the budget, which
+    /// lasts longer if yields are slow, as those cost less than they take.
     fn reach(&self, machine: Machine) -> Nanos {
         let slow = self.thread.slow_yield.get();
         self.budget.max(self.budget.saturating_mul(slow) / machine.price_of_slow())

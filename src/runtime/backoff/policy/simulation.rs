@@ -512,7 +512,7 @@ fn from_all_starts(
                     (0..acts.len()).map(|index| Backoff::starting(start(index))).collect();
                 let mut simulation = Simulation::new(*model, &backoffs, &acts);
                 let rounds = run(&mut simulation, acts.len()).unwrap_or_else(|| {
-                    panic!("they park for ever on {model:?} from {client:?} and {server:?}")
+                    panic!("they park forever on {model:?} from {client:?} and {server:?}")
                 });
                 all.push(rounds);
             }
