@@ -112,7 +112,7 @@ impl<R: Send + 'static> ReplyTo<R> {
     /// Gives the client its reply, whoever the caller is: the end of the server is being told. A
     /// reply that nobody wants is returned, to be dropped.
     pub(crate) fn reply_at_end(self, reply: R) -> Result<(), Orphans> {
-        let answer = Answer { request: self.client.id, outcome: Ok(reply) };
+        let answer = ReplyMessage { request: self.client.id, outcome: Ok(reply) };
         self.clear_edge();
         match self.route {
             Route::ReplySlot => {
@@ -129,7 +129,7 @@ impl<R: Send + 'static> ReplyTo<R> {
     }
 
     fn answer(self, outcome: Result<R, CallError>) {
-        let answer = Answer { request: self.client.id, outcome };
+        let answer = ReplyMessage { request: self.client.id, outcome };
         match self.route {
             Route::ReplySlot => put_reply(self.client, Message::new(answer)),
             Route::Mailbox => {
@@ -145,7 +145,10 @@ impl<R: Send + 'static> ReplyTo<R> {
             let outcome: Result<R, CallError> = Err(CallError::NoProc);
             let slot = Process::of(self.client.owner).slot;
             slot.wait.edge.clear(self.client.id);
-            slot.answer(self.client.id, Message::new(Answer { request: self.client.id, outcome }));
+            slot.answer(
+                self.client.id,
+                Message::new(ReplyMessage { request: self.client.id, outcome }),
+            );
         }
     }
 
@@ -161,7 +164,7 @@ impl<R: Send + 'static> ReplyTo<R> {
 
     /// The client in whose [reply slot](crate::runtime::reply_slot) the reply can be
     /// [put](put_reply) in the message that the request came in, which saves making another.
-    pub(crate) fn slot(self) -> Option<Alias> {
+    pub(crate) fn in_place_client(self) -> Option<Alias> {
         matches!(self.route, Route::ReplySlot).then_some(self.client)
     }
 }
@@ -175,7 +178,7 @@ pub(crate) fn clear_edge(client: Alias) {
 pub(crate) fn put_reply(client: Alias, reply: Message) {
     let reply = match ending() {
         None => reply,
-        Some(process) => match process.act_with(reply) {
+        Some(process) => match process.may_act_holding_or_unwind(reply) {
             Ok(reply) => reply,
             Err(reply) => return drop_caught(reply),
         },
@@ -208,14 +211,14 @@ impl<R> fmt::Debug for ReplyTo<R> {
 }
 
 /// The message that carries a reply.
-struct Answer<R> {
+struct ReplyMessage<R> {
     request: NonZeroU64,
     outcome: Result<R, CallError>,
 }
 
-impl<R> fmt::Debug for Answer<R> {
+impl<R> fmt::Debug for ReplyMessage<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Answer<{}>({})", type_name::<R>(), self.request)
+        write!(f, "ReplyMessage<{}>({})", type_name::<R>(), self.request)
     }
 }
 
@@ -289,7 +292,7 @@ impl<R: Send + 'static> Pending<R> {
 
     /// Takes the outcome out of the message that ended a request.
     pub(crate) fn outcome(&self, message: Message) -> Result<R, CallError> {
-        match message.downcast::<Answer<R>>() {
+        match message.downcast::<ReplyMessage<R>>() {
             Ok(answer) => answer.outcome,
             Err(message) => match message.downcast::<Down>() {
                 Ok(_) if !self.found => Err(CallError::NoProc),
@@ -311,7 +314,7 @@ impl<R: Send + 'static> Pending<R> {
 /// The request with replies of type `R` that `message` ends: by its answer, by a DOWN, or as it
 /// would never be answered.
 pub(crate) fn ended_request<R: Send + 'static>(message: &Message) -> Option<NonZeroU64> {
-    if let Some(answer) = message.downcast_ref::<Answer<R>>() {
+    if let Some(answer) = message.downcast_ref::<ReplyMessage<R>>() {
         return Some(answer.request);
     }
     match message.downcast_ref::<Down>() {
@@ -357,7 +360,7 @@ pub(crate) fn call<R: Send + 'static>(
 
 /// Takes the outcome out of what has come instead of the request itself.
 fn open_answer<R: Send + 'static>(reply: Message) -> Result<R, CallError> {
-    match reply.downcast::<Answer<R>>() {
+    match reply.downcast::<ReplyMessage<R>>() {
         Ok(answer) => answer.outcome,
         Err(reply) => match reply.downcast::<ServerDown>() {
             Ok(down) => Err(CallError::Down(down.0)),
@@ -384,7 +387,7 @@ pub(crate) fn call_with_message<R: Send + 'static>(
 /// The caller, who may wait, and whom it calls.
 fn parties(to: &impl Address) -> Result<(Process, Pid), CallError> {
     let client = current();
-    client.check().map_err(|Ended| CallError::CallerEnded)?;
+    client.may_block().map_err(|Ended| CallError::CallerEnded)?;
     let target = to.find().filter(|pid| process::is_alive(*pid)).ok_or(CallError::NoProc)?;
     if target == client.pid { Err(CallError::CallingSelf(target)) } else { Ok((client, target)) }
 }

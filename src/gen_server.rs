@@ -163,8 +163,8 @@
 //! OTP: [`gen_server`](https://www.erlang.org/doc/apps/stdlib/gen_server.html).
 
 mod next;
-mod request;
 mod serve;
+mod request;
 mod start;
 mod request_id;
 mod reference;

@@ -16,10 +16,10 @@ use crate::id::{MonitorRef, Pid, TimerRef};
 pub use destination::{Destination, Name};
 pub use via::{NameRefusal, Registrar, Via};
 
-/// A message of any type, as a receiver sees it.
+/// A message of any type, as its receiver gets it.
 ///
-/// Anything that is `Any + Send + Debug` can be sent. A `Message` that is sent on arrives as the
-/// value it holds, not as a message within a message.
+/// Any value that is `Any + Send + Debug` can be sent. A `Message` that is sent on arrives as the
+/// value that it holds, not as a message within a message.
 ///
 /// ```
 /// use procession::Message;
@@ -35,16 +35,16 @@ pub use via::{NameRefusal, Registrar, Via};
 /// # Differences from OTP
 ///
 /// A message is moved, never copied, and keeps its Rust type: a receiver chooses by type first and
-/// by pattern second. What cannot be printed travels inside an [`Opaque`].
+/// by pattern second. A value that cannot be printed travels inside an [`Opaque`].
 pub struct Message(SmallBox<dyn Payload, Space>);
 
-/// What a message takes in itself; a larger one is kept on the heap.
+/// The space in a message for what it holds; anything larger is kept on the heap.
 ///
-/// An allocation is the dearest part of a message, above all if another thread frees it.
+/// An allocation is the most expensive part of a message, above all if another thread frees it.
 type Space = [u64; 6];
 
 impl Message {
-    /// Makes a message of `value`. If it already is a `Message`, it is returned as it is.
+    /// Makes a message of `value`. A `value` that is a `Message` already is returned as it is.
     pub fn new<T: Any + Send + fmt::Debug>(value: T) -> Message {
         // Without specialization this is how a generic function says "unless T is Message".
         let mut value = Some(value);
@@ -68,7 +68,7 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// The message itself, if it is of another type.
+    /// Returns the message itself if it is of another type.
     pub fn downcast<T: Any>(mut self) -> Result<T, Message> {
         match self.place_of::<T>().and_then(Option::take) {
             Some(value) => Ok(value),
@@ -76,12 +76,12 @@ impl Message {
         }
     }
 
-    /// The name of the message's type, for reports.
+    /// Returns the name of the message's type, for reports.
     pub fn type_name(&self) -> &'static str {
         self.0.type_name()
     }
 
-    /// Where the value is, if it is a `T`.
+    /// The place of the value, if it is a `T`.
     fn place_of<T: Any>(&mut self) -> Option<&mut Option<T>> {
         self.0.place_mut().downcast_mut()
     }
@@ -97,21 +97,22 @@ impl fmt::Debug for Message {
 trait Payload: Send + fmt::Debug {
     fn type_name(&self) -> &'static str;
 
-    /// Whether it is a value of this type.
+    /// Whether this is a plain value of that type.
     fn is_place_of(&self, type_id: TypeId) -> bool;
 
-    /// Where the value is: an `Option` of its type. Something else if it is no plain value.
+    /// The place of the value: an `Option` of its type, or something else if this is no plain
+    /// value.
     fn place(&self) -> &dyn Any;
     fn place_mut(&mut self) -> &mut dyn Any;
 
     fn is_taken(&self) -> bool;
     fn as_request(&mut self) -> Option<&mut dyn Request>;
 
-    /// The message is in hands that may send it on: see [`Request::leave`].
-    fn leave(&mut self) {}
+    /// User code has received the message, and may send it on: see [`Request::handed_out`].
+    fn handed_out(&mut self) {}
 }
 
-/// A plain value; `None` when it was taken out.
+/// A plain value; `None` after it was taken out.
 struct Value<T>(Option<T>);
 
 impl<T: fmt::Debug> fmt::Debug for Value<T> {
@@ -150,41 +151,41 @@ impl<T: Any + Send + fmt::Debug> Payload for Value<T> {
     }
 }
 
-/// A request to a server whose type the mailbox does not know; or its reply, which goes back in the
-/// same message.
+/// A request to a server whose type the mailbox does not know; or the reply to it, which goes back
+/// in the same message.
 pub(crate) trait Request: Any + Send + fmt::Debug {
-    /// The process that waits for the reply, if any does.
+    /// The process that waits for the reply, if the request is a call.
     fn client(&self) -> Option<Pid>;
 
-    /// What is asked, while it is, for who debugs the server.
+    /// The request, for `sys` tracing; `()` once it has been handled.
     fn content(&self) -> &dyn Any;
 
-    /// The type of the reply, if there is to be one, for who debugs the server.
+    /// The type of the reply, for `sys` tracing; `None` if the request is a cast.
     fn reply_type(&self) -> Option<&'static str>;
 
-    /// The request is in other hands than a server's, and may be sent on: from now on nobody can
-    /// tell who will answer it.
-    fn leave(&self);
+    /// A process that is not a server has received the request, and may send it on: from now on
+    /// nobody can tell which process will answer it, so its client waits for none in particular.
+    fn handed_out(&self);
 
-    /// No process has got the request, nor will: its client, if it waits by its reply slot, is
-    /// told.
+    /// No process has received the request, nor will any: tells its client, if that waits by its
+    /// reply slot.
     fn bounce(&self);
 
-    /// Lets `server` handle it, if that is of the type that the request is for, else answers that
-    /// it is a `found`. `step`, which is `gen_server`'s, says how the server is to go on.
-    fn deliver(&mut self, server: &mut dyn Any, found: &'static str, step: &mut dyn Any);
+    /// Has `server` handle the request, if it is a running server of the type that the request is
+    /// for. Otherwise refuses the request, as the server's type is `server_type`.
+    fn dispatch(&mut self, server: &mut dyn Any, server_type: &'static str);
 }
 
-/// A [`Request`] as what a message holds.
-struct Asked<Q>(Q);
+/// The payload of a message that is a [`Request`].
+struct RequestPayload<Q>(Q);
 
-impl<Q: fmt::Debug> fmt::Debug for Asked<Q> {
+impl<Q: fmt::Debug> fmt::Debug for RequestPayload<Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
     }
 }
 
-impl<Q: Request> Payload for Asked<Q> {
+impl<Q: Request> Payload for RequestPayload<Q> {
     fn type_name(&self) -> &'static str {
         type_name::<Q>()
     }
@@ -209,27 +210,27 @@ impl<Q: Request> Payload for Asked<Q> {
         Some(&mut self.0)
     }
 
-    fn leave(&mut self) {
-        self.0.leave();
+    fn handed_out(&mut self) {
+        self.0.handed_out();
     }
 }
 
-/// A plain value that a client waits for somebody to answer.
+/// A plain value that a client waits for the receiver to answer.
 pub(crate) trait Awaited: Any + Send + fmt::Debug {
-    /// As [`Request::leave`].
-    fn leave(&self);
+    /// As [`Request::handed_out`].
+    fn handed_out(&self);
 }
 
-/// An [`Awaited`] value as what a message holds: to who receives it, as any [`Value`].
-struct Waited<T>(Value<T>);
+/// The payload of a message that is an [`Awaited`] value. To its receiver it is as any [`Value`].
+struct AwaitedValue<T>(Value<T>);
 
-impl<T: fmt::Debug> fmt::Debug for Waited<T> {
+impl<T: fmt::Debug> fmt::Debug for AwaitedValue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
     }
 }
 
-impl<T: Awaited> Payload for Waited<T> {
+impl<T: Awaited> Payload for AwaitedValue<T> {
     fn type_name(&self) -> &'static str {
         self.0.type_name()
     }
@@ -254,34 +255,34 @@ impl<T: Awaited> Payload for Waited<T> {
         None
     }
 
-    fn leave(&mut self) {
-        self.0.0.iter().for_each(T::leave);
+    fn handed_out(&mut self) {
+        self.0.0.iter().for_each(T::handed_out);
     }
 }
 
 impl Message {
     pub(crate) fn awaited(value: impl Awaited) -> Message {
-        Message(smallbox!(Waited(Value(Some(value)))))
+        Message(smallbox!(AwaitedValue(Value(Some(value)))))
     }
 
     pub(crate) fn request(request: impl Request) -> Message {
-        Message(smallbox!(Asked(request)))
+        Message(smallbox!(RequestPayload(request)))
     }
 
-    /// The message is on its way out of the mailbox into hands that may send it on.
+    /// The message leaves the mailbox for user code, which may send it on.
     #[inline]
-    pub(crate) fn leave(&mut self) {
-        self.0.leave();
+    pub(crate) fn handed_out(&mut self) {
+        self.0.handed_out();
     }
 
-    /// Tells the client, if the message is a request of one, that no process has got it.
+    /// If the message is a request, tells its client that no process has received it.
     pub(crate) fn bounce(&mut self) {
         if let Some(request) = self.as_request() {
             request.bounce();
         }
     }
 
-    /// The request to a server that the message is, if it is one.
+    /// Returns the request to a server, if the message is one.
     pub(crate) fn as_request(&mut self) -> Option<&mut dyn Request> {
         self.0.as_request()
     }
@@ -289,11 +290,11 @@ impl Message {
 
 /// The two steps by which [`receive!`](crate::receive) takes a message apart.
 ///
-/// A pattern that binds by value would move out of the queue a message that its guard then refuses.
-/// So a message is first lent to the pattern in an arm that is never taken, its guard being the
-/// test, and only the message that passes is opened.
+/// A pattern that binds by value would move a message out of the queue, even if its guard then
+/// refuses that message. So a message is first lent to the pattern in an arm that is never taken,
+/// whose guard is the test; only the message that passes is opened.
 impl Message {
-    /// Lends the message to `test` if it is a `T`, and returns what `test` said of it.
+    /// Lends the message to `test` if it is a `T`, and returns the result of `test`.
     #[doc(hidden)]
     pub fn probe<T, F>(&mut self, test: F) -> bool
     where
@@ -312,7 +313,7 @@ impl Message {
         passed
     }
 
-    /// Takes the value out of a message that a probe for `T` has let pass.
+    /// Takes the value out of a message that has passed a probe for `T`.
     #[doc(hidden)]
     pub fn open<T: Any>(&mut self) -> T {
         match self.place_of::<T>().and_then(Option::take) {
@@ -321,24 +322,24 @@ impl Message {
         }
     }
 
-    /// Takes a message that was lent.
+    /// Takes the whole message, and leaves an empty one in its place.
     #[inline]
     pub(crate) fn take(&mut self) -> Message {
         mem::replace(self, Message::taken())
     }
 
-    /// What is left in the place of a whole message that was taken.
+    /// The empty message that is left in the place of one that was taken.
     fn taken() -> Message {
         Message(smallbox!(Value::<()>(None)))
     }
 
-    /// Whether what was in the message is gone, because the probe that had it panicked.
+    /// Whether the value of the message is gone, because the probe that it was lent to panicked.
     pub(crate) fn is_lent(&self) -> bool {
         self.0.is_taken()
     }
 }
 
-/// Turns a value into the type that it is known to have.
+/// Casts a value to `U`, which is known to be its type.
 fn cast<T: Any, U: Any>(value: T) -> U {
     let mut value = Some(value);
     let same = (&mut value as &mut dyn Any).downcast_mut::<Option<U>>();
@@ -398,7 +399,7 @@ impl<T> fmt::Debug for Opaque<T> {
 pub struct Exit {
     /// The process that ended, or that called [`exit`](crate::process::exit).
     pub from: Pid,
-    /// Why it ended, or what it sent.
+    /// Why it ended, or the reason that it sent.
     pub reason: ExitReason,
 }
 
@@ -410,9 +411,9 @@ pub struct Exit {
 pub struct Down {
     /// The monitor, which is gone now.
     pub monitor: MonitorRef,
-    /// What was monitored, as it was given to [`monitor`](crate::process::monitor).
+    /// The target of the monitor, as it was given to [`monitor`](crate::process::monitor).
     pub object: Destination,
-    /// Why it ended; [`ExitReason::NoProc`] if it was not there when the monitor was made.
+    /// Why the process ended; [`ExitReason::NoProc`] if there was none when the monitor was made.
     pub reason: ExitReason,
 }
 
@@ -432,6 +433,6 @@ pub struct TaggedDown<T> {
 pub struct Timeout<T> {
     /// The timer that has expired.
     pub timer: TimerRef,
-    /// What it was to say.
+    /// The value that was given to the timer.
     pub value: T,
 }

@@ -197,7 +197,7 @@ pub fn self_pid() -> Pid {
 /// ours to unwind. (`true` makes a difference there, too: it gets those that are `Normal`.)
 pub fn set_trap_exit(trap_exit: bool) -> bool {
     let process = current::current();
-    process.judge_arrived();
+    process.sort_or_unwind();
     if !trap_exit && process.is_foreign() {
         panic!("{}, a thread of the program's own, cannot stop trapping exits", process.pid);
     }
@@ -211,6 +211,6 @@ pub fn set_trap_exit(trap_exit: bool) -> bool {
 /// See [`Builder::kill_grace`]. No effect on a thread of the program's own.
 pub fn set_kill_grace(grace: Duration) {
     let process = current::current();
-    process.pass();
+    process.unwind_if_doomed();
     process.slot.set_kill_grace(grace);
 }

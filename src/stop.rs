@@ -66,7 +66,7 @@ pub(crate) fn stop(
     timeout: Duration,
 ) -> Result<(), StopError> {
     let caller = current();
-    caller.check().map_err(|Ended| StopError::CallerEnded)?;
+    caller.may_block().map_err(|Ended| StopError::CallerEnded)?;
     let target = to.find().ok_or(StopError::NoProc)?;
     if target == caller.pid {
         return Err(StopError::CallingSelf(target));

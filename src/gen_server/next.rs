@@ -44,7 +44,7 @@ pub(crate) enum InitOutcome<S> {
 #[derive(Debug)]
 pub struct Next<S, R> {
     pub(crate) reply: Option<R>,
-    /// Why it ends, if it does.
+    /// Why the server ends, if it does.
     pub(crate) stop: Option<ExitReason>,
     pub(crate) wait: Wait,
     server: PhantomData<fn(S)>,
@@ -53,22 +53,23 @@ pub struct Next<S, R> {
 /// What a server waits for.
 pub(crate) enum Wait {
     Message,
-    /// A message, or for this long.
+    /// A message, for at most this long.
     Timeout(Duration),
-    /// A message, however long that takes.
+    /// A message, while the server hibernates.
     Hibernate,
-    /// Nothing: first this is to be done.
+    /// Nothing: this is handled first.
     Continue(Box<dyn Continuation>),
 }
 
-/// A continuation, with its message in it, as which it prints.
+/// A continuation, which holds its message and prints as it.
 pub(crate) trait Continuation: fmt::Debug {
-    /// Has `server`, which is of the type that has returned it, handle the message.
-    fn go_on(self: Box<Self>, server: &mut dyn Any, step: &mut Step);
+    /// Has the server with this `state`, whose callback has returned it, handle the message.
+    fn handle(self: Box<Self>, state: &mut dyn Any, step: &mut Step);
 }
 
 struct ContinueWith<S, M> {
-    /// It may be dropped with the server's state, whose destructor may panic, too.
+    /// Guarded, as it may be dropped together with the server's state, whose destructor may panic,
+    /// too.
     message: Guarded<M>,
     server: PhantomData<fn(S)>,
 }
@@ -80,9 +81,9 @@ impl<S, M: fmt::Debug> fmt::Debug for ContinueWith<S, M> {
 }
 
 impl<S: HandleContinue<M>, M: fmt::Debug> Continuation for ContinueWith<S, M> {
-    fn go_on(self: Box<Self>, server: &mut dyn Any, step: &mut Step) {
-        let server: &mut S = server.downcast_mut().expect("the server that it was returned by");
-        step.after_cast(server.handle_continue(self.message.into_inner()));
+    fn handle(self: Box<Self>, state: &mut dyn Any, step: &mut Step) {
+        let state: &mut S = state.downcast_mut().expect("the server that it was returned by");
+        step.after_cast(state.handle_continue(self.message.into_inner()));
     }
 }
 
@@ -92,50 +93,50 @@ impl fmt::Debug for Wait {
             Wait::Message => f.write_str("Message"),
             Wait::Hibernate => f.write_str("Hibernate"),
             Wait::Timeout(duration) => f.debug_tuple("Timeout").field(duration).finish(),
-            Wait::Continue(go_on) => fmt::Debug::fmt(go_on, f),
+            Wait::Continue(continuation) => fmt::Debug::fmt(continuation, f),
         }
     }
 }
 
-/// How a server goes on after a callback, now that a reply has been sent.
+/// How a server goes on after a callback, apart from its reply.
 ///
-/// The server keeps it, and what runs a callback changes it there: to return it through all the
-/// layers in between would take longer than most callbacks.
+/// The server keeps it, and whatever runs a callback changes it there: to return it through all
+/// the layers in between would take longer than most callbacks.
 pub(crate) struct Step {
     pub(crate) wait: Wait,
     pub(crate) stop: Option<Box<Stop>>,
     /// Whether the client gets a reply now.
     pub(crate) replied: bool,
-    /// The client that is to get the request back, as its reply is in it.
-    pub(crate) answered: Option<Alias>,
+    /// The client whose reply is in the message that its request came in, which goes back to it.
+    pub(crate) in_place_client: Option<Alias>,
 }
 
 /// The end of a server.
 pub(crate) struct Stop {
     pub(crate) reason: ExitReason,
-    /// Sends the reply that is due at the end.
+    /// Sends the reply that the client gets when the server has ended.
     pub(crate) last_reply: Option<LastReply>,
 }
 
 impl Step {
-    /// Waits as `init` has said.
+    /// Makes the first step, which waits as `init` has said.
     pub(crate) fn first(wait: Wait) -> Step {
-        Step { wait, stop: None, replied: false, answered: None }
+        Step { wait, stop: None, replied: false, in_place_client: None }
     }
 
-    /// Forgets the last one: unless a callback says otherwise, the next message is waited for.
+    /// Forgets the last step: unless a callback says otherwise, the server waits for a message.
     #[inline]
-    pub(crate) fn begin(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.wait = Wait::Message;
         self.replied = false;
-        self.answered = None;
+        self.in_place_client = None;
     }
 
     pub(crate) fn stop(&mut self, reason: ExitReason) {
         self.stop = Some(Box::new(Stop { reason, last_reply: None }));
     }
 
-    /// Goes on as a callback says that has nobody to reply to.
+    /// Goes on as the result of a callback without a client says.
     #[inline]
     pub(crate) fn after_cast<S>(&mut self, result: CastResult<S>) {
         match result {

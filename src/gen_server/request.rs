@@ -13,6 +13,7 @@ use crate::runtime::links::LastReply;
 use crate::user_code::{Guarded, drop_caught, printed};
 
 use super::next::{CallResult, Next, Step, Stop};
+use super::serve::Server;
 use super::{HandleCall, HandleCast, warn};
 
 pub(crate) fn call_message<S, M>(message: M, reply_to: ReplyTo<S::Reply>) -> Message
@@ -20,10 +21,10 @@ where
     S: HandleCall<M>,
     M: fmt::Debug + Send + 'static,
 {
-    Message::request(Call::<S, M> { content: Content::Asked(message), reply_to })
+    Message::request(Call::<S, M> { content: Content::Request(message), reply_to })
 }
 
-/// Takes the reply out of a [`call_message`] that has come back with it.
+/// Takes the reply out of a [`call_message`] in which it has come back.
 pub(crate) fn open_reply<S, M>(mut message: Message) -> Result<S::Reply, Message>
 where
     S: HandleCall<M>,
@@ -32,8 +33,8 @@ where
     let call = message.as_request().map(|request| request as &mut dyn Any);
     match call.and_then(|call| call.downcast_mut::<Call<S, M>>()) {
         Some(call) => match mem::replace(&mut call.content, Content::Handled) {
-            Content::Answered(reply) => Ok(reply),
-            Content::Asked(_) | Content::Handled => unreachable!("a call comes back answered"),
+            Content::Reply(reply) => Ok(reply),
+            Content::Request(_) | Content::Handled => unreachable!("a call comes back answered"),
         },
         None => Err(message),
     }
@@ -47,24 +48,24 @@ where
     Message::request(Cast::<S, M> { message: Some(message), server: PhantomData })
 }
 
-/// A call on its way to the server, or its reply on the way back in the same box.
+/// A call on its way to the server, or its reply on the way back in the same message.
 struct Call<S: HandleCall<M>, M> {
     content: Content<M, S::Reply>,
     reply_to: ReplyTo<S::Reply>,
 }
 
 enum Content<M, R> {
-    Asked(M),
-    /// The server has it in its hands.
+    Request(M),
+    /// The server has taken the request out.
     Handled,
-    Answered(R),
+    Reply(R),
 }
 
 impl<S: HandleCall<M>, M: fmt::Debug> fmt::Debug for Call<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.content {
-            Content::Asked(message) => fmt::Debug::fmt(message, f),
-            Content::Handled | Content::Answered(_) => f.write_str("(handled)"),
+            Content::Request(message) => fmt::Debug::fmt(message, f),
+            Content::Handled | Content::Reply(_) => f.write_str("(handled)"),
         }
     }
 }
@@ -79,14 +80,14 @@ where
     }
 
     fn content(&self) -> &dyn Any {
-        if let Content::Asked(message) = &self.content { message } else { &() }
+        if let Content::Request(message) = &self.content { message } else { &() }
     }
 
     fn reply_type(&self) -> Option<&'static str> {
         Some(type_name::<S::Reply>())
     }
 
-    fn leave(&self) {
+    fn handed_out(&self) {
         self.reply_to.clear_edge();
     }
 
@@ -94,19 +95,20 @@ where
         self.reply_to.bounce();
     }
 
-    fn deliver(&mut self, server: &mut dyn Any, found: &'static str, step: &mut dyn Any) {
-        let Some(server) = server.downcast_mut::<S>() else {
+    fn dispatch(&mut self, server: &mut dyn Any, found: &'static str) {
+        let Some(server) = server.downcast_mut::<Server<S>>() else {
             let expected = type_name::<S>();
-            // Its destructor is of no concern to the server that refuses it.
+            // A panic of its destructor is no concern of the server that refuses it.
             drop_caught(mem::replace(&mut self.content, Content::Handled));
             return self.reply_to.refuse(CallError::WrongServer { expected, found });
         };
-        let Content::Asked(message) = mem::replace(&mut self.content, Content::Handled) else {
-            unreachable!("a request is delivered once");
+        let Content::Request(message) = mem::replace(&mut self.content, Content::Handled) else {
+            unreachable!("a request is dispatched once");
         };
         let caller = Caller::new(self.reply_to);
-        let result = server.handle_call(message, &caller);
-        self.after(result, &caller, step_of(step));
+        let (state, step) = server.state_and_step();
+        let result = state.handle_call(message, &caller);
+        self.after(result, &caller, step);
     }
 }
 
@@ -117,15 +119,15 @@ impl<S: HandleCall<M>, M> Call<S, M> {
         match result {
             Err(reason) => step.stop(reason),
             Ok(Next { reply, stop: Some(reason), .. }) => {
-                let last_reply = reply.map(|reply| reply_later(reply_to, reply));
+                let last_reply = reply.map(|reply| last_reply(reply_to, reply));
                 step.stop = Some(Box::new(Stop { reason, last_reply }));
             }
             Ok(Next { reply, stop: None, wait, .. }) => {
                 step.replied = reply.is_some();
-                match (reply, reply_to.slot()) {
+                match (reply, reply_to.in_place_client()) {
                     (Some(reply), Some(client)) => {
-                        self.content = Content::Answered(reply);
-                        step.answered = Some(client);
+                        self.content = Content::Reply(reply);
+                        step.in_place_client = Some(client);
                     }
                     (Some(reply), None) => reply_to.reply(reply),
                     (None, _) if caller.is_deferred() => {}
@@ -137,14 +139,15 @@ impl<S: HandleCall<M>, M> Call<S, M> {
     }
 }
 
-fn reply_later<R: Send + 'static>(reply_to: ReplyTo<R>, reply: R) -> LastReply {
-    // The server may be ended before, and unwind then.
+/// Keeps the reply of a server that ends, to be sent when it has ended.
+fn last_reply<R: Send + 'static>(reply_to: ReplyTo<R>, reply: R) -> LastReply {
+    // An exit signal may end the server first: then this is dropped while the thread unwinds.
     let reply = Guarded::new(reply);
     Box::new(move || reply_to.reply_at_end(reply.into_inner()))
 }
 
 struct Cast<S, M> {
-    /// `None` once it is handled.
+    /// `None` once the server has taken it out.
     message: Option<M>,
     server: PhantomData<fn(S)>,
 }
@@ -175,22 +178,19 @@ where
         None
     }
 
-    fn leave(&self) {}
+    fn handed_out(&self) {}
 
     fn bounce(&self) {}
 
-    fn deliver(&mut self, server: &mut dyn Any, found: &'static str, step: &mut dyn Any) {
-        let Some(server) = server.downcast_mut::<S>() else {
+    fn dispatch(&mut self, server: &mut dyn Any, found: &'static str) {
+        let Some(server) = server.downcast_mut::<Server<S>>() else {
             let expected = type_name::<S>();
             let message = printed(self);
             drop_caught(self.message.take());
             return warn(format_args!("a {found} has dropped a cast for a {expected}: {message}"));
         };
-        let message = self.message.take().expect("a request is delivered once");
-        step_of(step).after_cast(server.handle_cast(message));
+        let message = self.message.take().expect("a request is dispatched once");
+        let (state, step) = server.state_and_step();
+        step.after_cast(state.handle_cast(message));
     }
-}
-
-fn step_of(place: &mut dyn Any) -> &mut Step {
-    place.downcast_mut().expect("a server's step")
 }

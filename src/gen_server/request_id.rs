@@ -58,7 +58,7 @@ impl<R: Send + 'static> RequestId<R> {
     ) -> RequestId<R> {
         let make = Guarded::new(make); // With the request in it.
         let client = current();
-        client.pass();
+        client.unwind_if_doomed();
         // Looked up once: another server may get the name at any moment.
         let (target, to): (_, Destination) = (to.find(), to.clone().into());
         let pending = Pending::send(client, to.clone().without_alias(), target, make.into_inner());

@@ -29,9 +29,9 @@ const SHOWN: usize = 1000;
 
 /// A running server: what the loop carries from one message to the next.
 pub(crate) struct Server<S> {
-    /// `None` while `code_change` has it, and if that has lost it.
+    /// `None` while `code_change` has it, and after that has lost it by a panic.
     state: Option<S>,
-    /// What has come of the last message.
+    /// How the server goes on after the last message.
     step: Step,
     settings: Settings,
     handled: Handled,
@@ -39,13 +39,14 @@ pub(crate) struct Server<S> {
 
 /// How a server runs.
 pub(crate) struct Settings {
-    /// Whose exit ends the server: its starter's, unless it was started without link and monitor.
+    /// The process whose exit ends the server: its starter, unless the server was started without
+    /// a link and without a monitor.
     pub(crate) parent: Option<Pid>,
     pub(crate) debug: DebugOptions,
     pub(crate) hibernate_after: Option<Duration>,
 }
 
-/// What an error report will say of the message being handled, which itself goes to the callback.
+/// What an error report will say of the message being handled, which the callback consumes.
 #[derive(Default)]
 struct Handled {
     text: Option<String>,
@@ -62,35 +63,41 @@ impl<S: GenServer> Server<S> {
         exit::end_with(self, Server::serve)
     }
 
-    /// Serves until a callback ends the server, be it by a panic.
+    /// Serves until a callback ends the server, by its result or by a panic.
     fn serve(&mut self) -> ExitReason {
-        // Once for all messages. The exit of the process itself passes through.
+        // One `catch` for all messages. An exit signal's unwinding passes through it.
         let stop = process::catch(|| {
             loop {
                 match self.step.stop.take() {
                     Some(stop) => break *stop,
-                    None => self.go_on(),
+                    None => self.handle_next(),
                 }
             }
         });
         self.terminate(stop.unwrap_or_else(|reason| Stop { reason, last_reply: None }))
     }
 
-    /// Waits for what is to come next, and handles it.
-    fn go_on(&mut self) {
+    /// Returns what a callback is called on, and where its result goes.
+    #[inline]
+    pub(crate) fn state_and_step(&mut self) -> (&mut S, &mut Step) {
+        (state_of(&mut self.state), &mut self.step)
+    }
+
+    /// Waits as the last callback has said, and handles what comes next.
+    fn handle_next(&mut self) {
         match self.step.wait {
-            Wait::Message => self.next(),
+            Wait::Message => self.handle_message(),
             Wait::Timeout(duration) => receive::next_within(duration, |it| self.handle(it))
                 .unwrap_or_else(|| self.handle(&mut Message::new(IdleTimeout))),
             Wait::Hibernate => {
                 process::hibernate();
                 receive::next(Senders::Unknown, |message| self.handle(message));
             }
-            Wait::Continue(_) => self.carry_on(),
+            Wait::Continue(_) => self.handle_continue(),
         }
     }
 
-    fn next(&mut self) {
+    fn handle_message(&mut self) {
         if let Some(idle_time) = self.settings.hibernate_after {
             if receive::next_within(idle_time, |it| self.handle(it)).is_some() {
                 return;
@@ -101,16 +108,17 @@ impl<S: GenServer> Server<S> {
         receive::next(senders, |message| self.handle(message));
     }
 
-    fn carry_on(&mut self) {
-        let Wait::Continue(go_on) = mem::replace(&mut self.step.wait, Wait::Message) else {
+    fn handle_continue(&mut self) {
+        let Wait::Continue(continuation) = mem::replace(&mut self.step.wait, Wait::Message) else {
             unreachable!("it was looked at");
         };
-        self.handled.note(&go_on, None);
+        self.handled.note(&continuation, None);
         if self.is_debugged() {
-            self.show(&Event::Other(&go_on));
+            self.show(&Event::Other(&continuation));
         }
-        self.step.begin();
-        go_on.go_on(state_of::<S>(&mut self.state), &mut self.step);
+        self.step.reset();
+        let (state, step) = self.state_and_step();
+        continuation.handle(state, step);
         if self.is_debugged() {
             self.show_outcome(None);
         }
@@ -125,18 +133,17 @@ impl<S: GenServer> Server<S> {
                 self.show_request(request);
                 reply = client.zip(request.reply_type());
             }
-            self.step.begin();
-            let state = state_of::<S>(&mut self.state);
-            request.deliver(state, type_name::<S>(), &mut self.step);
-            if let Some(client) = self.step.answered {
+            self.step.reset();
+            request.dispatch(self, type_name::<S>());
+            if let Some(client) = self.step.in_place_client {
                 put_reply(client, message.take());
             }
-            // When the client has it: to show it may take time.
+            // After the client has its reply: to show it may take time.
             if self.is_debugged() {
                 self.show_outcome(reply);
             }
         } else if message.is::<sys::Request>() {
-            self.obey(message.take());
+            self.handle_system_message(message.take());
         } else if let Some(exit) = exit_of(self.settings.parent, message) {
             self.handled.note(exit, None);
             self.step.stop(exit.reason.clone());
@@ -151,18 +158,18 @@ impl<S: GenServer> Server<S> {
             let (kind, message) = (sys::Kind::Info, Incoming::message(&message));
             self.show(&Event::In { kind, message, from: None });
         }
-        self.step.begin();
-        let result = state_of(&mut self.state).handle_info(message);
-        self.step.after_cast(result);
+        self.step.reset();
+        let (state, step) = self.state_and_step();
+        step.after_cast(state.handle_info(message));
         if self.is_debugged() {
             self.show_outcome(None);
         }
     }
 
-    /// Handles a system message, and waits again for what it was waiting for.
+    /// Handles a system message; the server then waits again for what it was waiting for.
     #[cold]
-    #[inline(never)] // What it takes of the stack is not taken by every server.
-    fn obey(&mut self, message: Message) {
+    #[inline(never)] // Only servers that get system messages need its stack space.
+    fn handle_system_message(&mut self, message: Message) {
         self.handled = Handled::default();
         let request = message.downcast().expect("it was looked at");
         if let ControlFlow::Break(reason) = sys::handle(request, self) {
@@ -193,7 +200,7 @@ impl<S: GenServer> Server<S> {
         self.show(&Event::In { kind, message, from });
     }
 
-    /// Shows what has come of a message: the reply to a client, of some type, or the new state.
+    /// Shows the outcome of a message: the reply to a client, by its type, or the new state.
     #[cold]
     #[inline(never)]
     fn show_outcome(&mut self, reply: Option<(Pid, &'static str)>) {
@@ -222,11 +229,11 @@ impl<S: GenServer> Server<S> {
             reporting(current(), report);
         }
         let process = current();
-        // Who is to end before that gives no reply any more, as anywhere else.
+        // A server that an exit signal ends first gives no reply any more, as anywhere else.
         if let Some(last_reply) = last_reply.filter(|_| ending().is_none()) {
-            // When the name is free, and the state dropped: the client may start the next one.
+            // Sent when the name is free and the state dropped: the client may start the next one.
             let late = process.slot.pending_exit.lock().add_last_reply(process.pid, last_reply);
-            drop(late); // If it was left behind just now.
+            drop(late); // If the process was left behind just now.
         }
         reason
     }
@@ -287,7 +294,7 @@ impl<S: GenServer> System for Server<S> {
 }
 
 impl Handled {
-    /// Keeps what a report would say of the message, if reports are written at all.
+    /// Keeps what a report would say of the message, if any handler wants such reports.
     #[inline]
     fn note(&mut self, message: &dyn fmt::Debug, client: Option<Pid>) {
         self.client = client;

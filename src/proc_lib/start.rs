@@ -203,7 +203,7 @@ pub(crate) fn start_process<T: Send + 'static>(
     let body = Guarded::new(body);
     let caller = current();
     let since = caller.slot.mailbox.mark();
-    if let Err(Ended) = caller.check() {
+    if let Err(Ended) = caller.may_block() {
         return Started::failed(StartError::CallerEnded, since);
     }
     let StartOptions { timeout, builder } = options;

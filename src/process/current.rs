@@ -24,7 +24,7 @@ use crate::user_code::{Guarded, Observer, Panic, install_hook};
 
 /// Whether the calling process may go on.
 #[derive(Debug)]
-pub(crate) enum Standing {
+pub(crate) enum CallerState {
     Live,
     /// It is to end, but its thread is unwinding already: it must not block.
     Unwinding,
@@ -193,67 +193,67 @@ impl Process {
 
     /// Says whether the caller, who is this process, may go on; if it must end, it ends here.
     #[inline]
-    pub(crate) fn standing(self) -> Standing {
-        if self.must_end() { self.standing_at_the_end() } else { Standing::Live }
+    pub(crate) fn state_or_unwind(self) -> CallerState {
+        if self.must_end() { self.doomed_state_or_unwind() } else { CallerState::Live }
     }
 
     #[cold]
-    fn standing_at_the_end(self) -> Standing {
+    fn doomed_state_or_unwind(self) -> CallerState {
         if self.is_foreign() {
-            return Standing::Gone;
+            return CallerState::Gone;
         }
         if std::thread::panicking() || self.slot.in_teardown.load(Ordering::Relaxed) {
-            return Standing::Unwinding;
+            return CallerState::Unwinding;
         }
         unwind(self.settle(ExitReason::Killed))
     }
 
     /// Whether the caller's process has ended and its thread goes on.
-    pub(crate) fn is_gone(self) -> bool {
-        matches!(self.standing(), Standing::Gone)
+    pub(crate) fn is_gone_or_unwind(self) -> bool {
+        matches!(self.state_or_unwind(), CallerState::Gone)
     }
 
     /// For a call that can fail: an error unless the process may go on.
     #[inline]
-    pub(crate) fn check(self) -> Result<(), Ended> {
-        match self.standing() {
-            Standing::Live => Ok(()),
-            Standing::Unwinding | Standing::Gone => Err(Ended),
+    pub(crate) fn may_block(self) -> Result<(), Ended> {
+        match self.state_or_unwind() {
+            CallerState::Live => Ok(()),
+            CallerState::Unwinding | CallerState::Gone => Err(Ended),
         }
     }
 
     /// For a call that does not block and cannot fail: a destructor may still make it.
     #[inline]
-    pub(crate) fn pass(self) {
+    pub(crate) fn unwind_if_doomed(self) {
         if self.must_end() {
-            self.may_act_at_the_end();
+            self.doomed_may_act_or_unwind();
         }
     }
 
-    /// As [`pass`](Self::pass), for a call that others notice. False if the process was left
+    /// As [`unwind_if_doomed`](Self::unwind_if_doomed), for a call that others notice. False if the process was left
     /// behind: what it does now that its end has been told must not touch what others have by then.
     #[inline]
-    pub(crate) fn may_act(self) -> bool {
-        !self.must_end() || self.may_act_at_the_end()
+    pub(crate) fn may_act_or_unwind(self) -> bool {
+        !self.must_end() || self.doomed_may_act_or_unwind()
     }
 
-    /// As [`may_act`](Self::may_act), for a process that is to end and holds a value of the user's.
+    /// As [`may_act_or_unwind`](Self::may_act_or_unwind), for a process that is to end and holds a value of the user's.
     /// That is given back, as an error if the process may not.
     #[cold]
-    pub(crate) fn act_with<T>(self, value: T) -> Result<T, T> {
+    pub(crate) fn may_act_holding_or_unwind<T>(self, value: T) -> Result<T, T> {
         let value = Guarded::new(value);
-        let may_act = self.may_act_at_the_end();
+        let may_act = self.doomed_may_act_or_unwind();
         let value = value.into_inner();
         if may_act { Ok(value) } else { Err(value) }
     }
 
     #[cold]
-    fn may_act_at_the_end(self) -> bool {
+    fn doomed_may_act_or_unwind(self) -> bool {
         if !self.slot.reporting.load(Ordering::Relaxed) {
             // What a report has to say goes out, whatever else comes.
-            match self.standing() {
-                Standing::Live | Standing::Unwinding => {}
-                Standing::Gone => self.refuse_gone(),
+            match self.state_or_unwind() {
+                CallerState::Live | CallerState::Unwinding => {}
+                CallerState::Gone => self.panic_if_gone(),
             }
         }
         !self.is_left_behind()
@@ -261,7 +261,7 @@ impl Process {
 
     /// Panics with a plain message if the caller is a thread of the program's own, which goes on
     /// without its process, unless a panic here would abort the program.
-    pub(crate) fn refuse_gone(self) {
+    pub(crate) fn panic_if_gone(self) {
         if self.is_foreign() && !std::thread::panicking() && !is_thread_ending() {
             panic!("process {}, a thread of the program's own, was killed", self.pid);
         }

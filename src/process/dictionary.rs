@@ -32,9 +32,9 @@ use super::current::current;
 
 type Key = Cow<'static, str>;
 
-fn caller() -> Process {
+fn caller_or_unwind() -> Process {
     let process = current();
-    process.pass();
+    process.unwind_if_doomed();
     process
 }
 
@@ -47,7 +47,7 @@ fn caller() -> Process {
 /// In a thread of the program's own that was killed.
 pub fn put<T: Any + Send + fmt::Debug>(key: impl Into<Key>, value: T) -> Option<Message> {
     let (key, value) = (Guarded::new(key), Guarded::new(value)); // The caller may unwind here.
-    let (slot, key) = (caller().slot, key.into_inner().into());
+    let (slot, key) = (caller_or_unwind().slot, key.into_inner().into());
     let value = Message::new(value.into_inner());
     if slot.is_teardown_only() {
         drop_caught(value);
@@ -62,7 +62,7 @@ pub fn put<T: Any + Send + fmt::Debug>(key: impl Into<Key>, value: T) -> Option<
 ///
 /// As [`put`].
 pub fn get<T: Any + Clone>(key: &str) -> Option<T> {
-    CheckedOut::new(caller()).values.get(key)?.downcast_ref().cloned()
+    CheckedOut::new(caller_or_unwind()).values.get(key)?.downcast_ref().cloned()
 }
 
 /// Removes what is under `key` and returns it.
@@ -71,7 +71,7 @@ pub fn get<T: Any + Clone>(key: &str) -> Option<T> {
 ///
 /// As [`put`].
 pub fn erase(key: &str) -> Option<Message> {
-    caller().slot.dictionary.lock().remove(key)
+    caller_or_unwind().slot.dictionary.lock().remove(key)
 }
 
 /// Returns all keys, in order.
@@ -80,7 +80,7 @@ pub fn erase(key: &str) -> Option<Message> {
 ///
 /// As [`put`].
 pub fn keys() -> Vec<Key> {
-    caller().slot.dictionary.lock().keys().cloned().collect()
+    caller_or_unwind().slot.dictionary.lock().keys().cloned().collect()
 }
 
 /// Returns the keys under which a value equal to `value` is, in order.
@@ -89,7 +89,7 @@ pub fn keys() -> Vec<Key> {
 ///
 /// As [`put`].
 pub fn keys_of<T: Any + PartialEq>(value: &T) -> Vec<Key> {
-    let dictionary = CheckedOut::new(caller());
+    let dictionary = CheckedOut::new(caller_or_unwind());
     let holds = |found: &Message| found.downcast_ref::<T>().is_some_and(|found| found == value);
     let found = dictionary.values.iter().filter(|(_, found)| holds(found));
     found.map(|(key, _)| key.clone()).collect()

@@ -32,12 +32,12 @@ pub fn exit(to: impl Into<Pid>, reason: impl Into<ExitReason>) {
     let reason = Guarded::new(reason.into());
     let pid = to.into();
     let process = current();
-    if !process.may_act() {
+    if !process.may_act_or_unwind() {
         return; // With the reason, whose destructor may panic.
     }
     signal_exit(process.pid, pid, reason.into_inner());
     if pid == process.pid {
-        process.judge_arrived();
+        process.sort_or_unwind();
     }
 }
 
@@ -54,7 +54,7 @@ pub fn exit(to: impl Into<Pid>, reason: impl Into<ExitReason>) {
 pub fn exit_self(reason: impl Into<ExitReason>) -> ! {
     let reason = Guarded::new(reason.into());
     let process = current();
-    process.pass();
+    process.unwind_if_doomed();
     let reason = reason.into_inner();
     if process.is_foreign() {
         panic!("exit_self({reason}) in {}, a thread of the program's own", process.pid);
@@ -84,7 +84,7 @@ pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ExitReason> {
     let process = current();
     user_code::catch(body).map_err(|payload| {
         let reason = unwind::exit_reason(payload);
-        process.pass();
+        process.unwind_if_doomed();
         reason
     })
 }

@@ -85,7 +85,7 @@ pub fn system_info() -> SystemInfo {
 /// In a thread of the program's own that was killed.
 pub fn set_label(label: &str) {
     let process = current();
-    process.pass();
+    process.unwind_if_doomed();
     process.slot.profile.lock().label = Some(Arc::from(label));
 }
 

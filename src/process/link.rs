@@ -22,7 +22,7 @@ use super::current::current;
 pub fn link(to: impl Into<Pid>) {
     let pid = to.into();
     let process = current();
-    process.pass();
+    process.unwind_if_doomed();
     if pid == process.pid {
         return;
     }
@@ -30,9 +30,9 @@ pub fn link(to: impl Into<Pid>) {
         Ok(Linked::New | Linked::Existing) => {}
         Ok(Linked::NoProc(id)) => {
             deliver(process.pid, signal_of_link(pid, id, ExitReason::NoProc));
-            process.judge_arrived();
+            process.sort_or_unwind();
         }
-        Err(Closed) => process.pass(),
+        Err(Closed) => process.unwind_if_doomed(),
     }
 }
 
@@ -49,7 +49,7 @@ pub fn link(to: impl Into<Pid>) {
 pub fn unlink(from: impl Into<Pid>) {
     let pid = from.into();
     let process = current();
-    process.judge_arrived();
+    process.sort_or_unwind();
     if pid != process.pid {
         children::unlink(process, Process::of(pid));
     }

@@ -51,7 +51,7 @@ pub fn monitor(target: impl Into<Destination>) -> MonitorRef {
 pub fn monitor_with(target: impl Into<Destination>, options: MonitorOptions) -> MonitorRef {
     let target = Guarded::new(target); // What it is converted from may be the user's.
     let owner = current();
-    owner.pass();
+    owner.unwind_if_doomed();
     let object = target.into_inner().into().without_alias();
     set(owner, object.find(), object, options)
 }
@@ -74,7 +74,7 @@ pub fn monitor_with(target: impl Into<Destination>, options: MonitorOptions) -> 
 /// [`Down`]: crate::Down
 pub fn demonitor(monitor: MonitorRef) -> bool {
     let owner = current();
-    owner.pass();
+    owner.unwind_if_doomed();
     let removed = {
         let mut links = owner.slot.links.lock();
         let is_own = links.is_of(monitor.owner);
@@ -88,7 +88,7 @@ pub fn demonitor(monitor: MonitorRef) -> bool {
         drop_caught(forget(monitor.id, entry));
     }
     // Only now, so that a DOWN that has not been seen yet is dropped.
-    owner.judge_arrived();
+    owner.sort_or_unwind();
     active
 }
 
@@ -183,7 +183,7 @@ pub fn alias() -> Alias {
 /// As [`alias`].
 pub fn alias_with(mode: AliasMode) -> Alias {
     let owner = current();
-    owner.pass();
+    owner.unwind_if_doomed();
     let alias = Alias::new(owner.pid);
     owner.slot.links.lock().add_alias(owner.pid, alias.id, mode);
     alias
@@ -202,11 +202,11 @@ pub fn alias_with(mode: AliasMode) -> Alias {
 /// As [`alias`].
 pub fn unalias(alias: Alias) -> bool {
     let owner = current();
-    owner.pass();
+    owner.unwind_if_doomed();
     let active = {
         let mut links = owner.slot.links.lock();
         links.is_of(alias.owner) && links.aliases.remove(&alias.id).is_some()
     };
-    owner.judge_arrived();
+    owner.sort_or_unwind();
     active
 }

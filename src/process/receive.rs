@@ -37,9 +37,9 @@ pub(crate) enum Senders {
 
 impl Process {
     /// Sorts what has arrived, and ends the caller here if that has doomed it.
-    pub(crate) fn judge_arrived(self) {
+    pub(crate) fn sort_or_unwind(self) {
         self.sort();
-        self.pass();
+        self.unwind_if_doomed();
     }
 
     /// Waits for the first message at or after `since` that `select` chooses, and takes it to
@@ -101,7 +101,7 @@ impl Process {
             && !mailbox.has_arrivals()
         {
             let held = Held::new(message, mailbox.count_taken(), mailbox);
-            self.check()?;
+            self.may_block()?;
             *seen = mailbox.sorted();
             return Ok(held.select(since, place, select));
         }
@@ -121,7 +121,7 @@ impl Process {
         select: &mut impl FnMut(&mut Message) -> Option<R>,
     ) -> Result<Option<R>, Ended> {
         let mailbox = &self.slot.mailbox;
-        self.check()?;
+        self.may_block()?;
         *seen = mailbox.sorted();
         let is_empty = mailbox.is_queue_empty();
         let found = if is_empty { None } else { mailbox.check_out().select(since, select) };
@@ -147,7 +147,7 @@ impl Process {
             if self.slot.is_urgent() {
                 self.sort();
             }
-            self.check()?;
+            self.may_block()?;
             let mut queued = mailbox.pop();
             if queued.is_none() {
                 let mut taken = mailbox.take();
@@ -163,7 +163,7 @@ impl Process {
                     self.let_in(envelope);
                     // What others push meanwhile must not keep the caller here.
                     self.sort();
-                    self.check()?;
+                    self.may_block()?;
                     queued = mailbox.pop();
                 }
             }
@@ -194,11 +194,11 @@ impl Process {
         loop {
             slot.is_urgent(); // Whatever has arrived is sorted next.
             self.sort();
-            self.check()?;
+            self.may_block()?;
             if is_answered() {
                 // What the server sent before it answered has arrived, too.
                 self.sort();
-                self.check()?;
+                self.may_block()?;
                 return Ok(awaiting.take());
             }
             if timeout.is_zero() || deadline.is_some_and(is_past) {
@@ -248,7 +248,7 @@ impl Process {
         let Process { slot, .. } = self;
         loop {
             self.sort();
-            self.check()?;
+            self.may_block()?;
             if !slot.mailbox.is_queue_empty() {
                 return Ok(());
             }
@@ -260,8 +260,8 @@ impl Process {
     }
 
     /// For an untimed receive of a process that cannot wait any more.
-    pub(crate) fn refuse_receive(self) -> ! {
-        self.refuse_gone();
+    pub(crate) fn panic_or_abort(self) -> ! {
+        self.panic_if_gone();
         abort(&format!(
             "a destructor in process {}, which is ending, receives without a time-out",
             self.pid
@@ -288,7 +288,7 @@ pub(crate) fn next<R>(senders: Senders, handle: impl FnOnce(&mut Message) -> R) 
     match process.next(senders, None, handle) {
         Ok(Some(result)) => result,
         Ok(None) => unreachable!("there is no deadline"),
-        Err(Ended) => process.refuse_receive(),
+        Err(Ended) => process.panic_or_abort(),
     }
 }
 
@@ -310,7 +310,7 @@ pub(crate) fn next_within<R>(
 ) -> Option<R> {
     let process = current();
     process.next(Senders::Unknown, deadline_after(timeout), handle).unwrap_or_else(|Ended| {
-        process.refuse_gone();
+        process.panic_if_gone();
         None
     })
 }
@@ -329,7 +329,7 @@ pub fn receive_match(matches: impl FnMut(&Message) -> bool) -> Message {
     let mut place = None;
     match process.select(Mark::START, None, &mut place, deciding(matches)) {
         Ok(_) => take_out(&mut place.expect("there is no deadline")),
-        Err(Ended) => process.refuse_receive(),
+        Err(Ended) => process.panic_or_abort(),
     }
 }
 
@@ -361,7 +361,7 @@ pub fn receive_match_since(
 ) -> Option<Message> {
     let process = current();
     let found = process.receive_since(mark, timeout, matches).unwrap_or_else(|Ended| {
-        process.refuse_gone();
+        process.panic_if_gone();
         None
     });
     found.map(|mut message| take_out(&mut message))
@@ -369,7 +369,7 @@ pub fn receive_match_since(
 
 /// Takes a message out of the mailbox into hands that may send it on.
 fn take_out(message: &mut Message) -> Message {
-    message.leave();
+    message.handed_out();
     message.take()
 }
 
@@ -399,8 +399,8 @@ pub fn sleep(duration: Duration) {
     let deadline = deadline_after(duration);
     loop {
         process.sort();
-        if process.check().is_err() {
-            return process.refuse_gone();
+        if process.may_block().is_err() {
+            return process.panic_if_gone();
         }
         if is_past(deadline) {
             return;
@@ -428,7 +428,7 @@ pub fn hibernate() {
     let process = current();
     match process.hibernate() {
         Ok(()) => {}
-        Err(Ended) => process.refuse_receive(),
+        Err(Ended) => process.panic_or_abort(),
     }
 }
 
@@ -441,5 +441,5 @@ pub fn hibernate() {
 ///
 /// In a thread of the program's own that was killed.
 pub fn checkpoint() {
-    current().judge_arrived();
+    current().sort_or_unwind();
 }

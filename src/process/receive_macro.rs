@@ -19,16 +19,16 @@ pub fn select_arm(
     let process = current();
     let select_out = |message: &mut Message| {
         let arm = select(message)?;
-        message.leave();
+        message.handed_out();
         Some(arm)
     };
     match process.select(since, timeout.and_then(deadline_after), place, select_out) {
         Ok(found) => found,
         Err(Ended) if timeout.is_some() => {
-            process.refuse_gone();
+            process.panic_if_gone();
             None
         }
-        Err(Ended) => process.refuse_receive(),
+        Err(Ended) => process.panic_or_abort(),
     }
 }
 

@@ -23,7 +23,7 @@ use super::current::{current, has_told_end};
 ///   program's own that was killed, or a process that was left behind.
 /// - [`RegisterError::Empty`] if `name` is empty.
 pub fn register(name: &str, pid: Pid) -> Result<(), RegisterError> {
-    let caller = judge_first_if_own(Some(pid)).map_err(RegisterError::NotAlive)?;
+    let caller = caller_or_unwind(Some(pid)).map_err(RegisterError::NotAlive)?;
     names::give(name, pid, caller)
 }
 
@@ -39,18 +39,18 @@ pub fn register(name: &str, pid: Pid) -> Result<(), RegisterError> {
 /// and had the name itself, as that has freed it, whoever has it now.
 pub fn unregister(name: &str) -> Result<(), NameError> {
     let error = || NameError { name: Arc::from(name) };
-    let caller = judge_first_if_own(whereis(name)).map_err(|_| error())?;
+    let caller = caller_or_unwind(whereis(name)).map_err(|_| error())?;
     if names::take(name, caller) { Ok(()) } else { Err(error()) }
 }
 
 /// Judges what has arrived, if the caller changes its own name, and returns who that is. An error
 /// if its process has ended.
-fn judge_first_if_own(pid: Option<Pid>) -> Result<Pid, Pid> {
+fn caller_or_unwind(pid: Option<Pid>) -> Result<Pid, Pid> {
     let process = current();
     if pid == Some(process.pid) {
         process.sort();
     }
-    if process.is_gone() || has_told_end() { Err(process.pid) } else { Ok(process.pid) }
+    if process.is_gone_or_unwind() || has_told_end() { Err(process.pid) } else { Ok(process.pid) }
 }
 
 /// Returns the process registered as `name`.

@@ -189,7 +189,7 @@ impl Name {
     fn send_as_caller(&self, message: Message) -> Result<Result<(), Orphans>, Message> {
         match ending() {
             None => self.send(message),
-            Some(process) => match process.act_with(message) {
+            Some(process) => match process.may_act_holding_or_unwind(message) {
                 Ok(message) if !process.has_told_end() => self.send(message),
                 Ok(message) | Err(message) => Err(message),
             },
@@ -204,7 +204,7 @@ impl Destination {
         let sent = match (self, ending()) {
             (Destination::Name(name), Some(_)) => return name.post(message),
             (_, None) => self.try_send(message),
-            (_, Some(process)) => match process.act_with(message) {
+            (_, Some(process)) => match process.may_act_holding_or_unwind(message) {
                 Ok(message) => self.try_send(message),
                 Err(message) => Err(Orphans::from(Signal::Message(message))),
             },

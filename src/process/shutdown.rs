@@ -54,7 +54,7 @@ impl Drop for Closed {
 /// In a thread of the program's own that was killed.
 pub fn shutdown(timeout: Duration) -> Vec<Pid> {
     let caller = current();
-    caller.pass();
+    caller.unwind_if_doomed();
     let _closed = Closed::new();
 
     let mut killed = Vec::new();

@@ -248,13 +248,13 @@ impl Builder {
     ) -> Result<(Pid, Option<MonitorRef>), SpawnError> {
         let make_body = Guarded::new(make_body);
         let parent = current();
-        parent.check().map_err(|_| SpawnError::CallerEnded)?;
+        parent.may_block().map_err(|_| SpawnError::CallerEnded)?;
         if shutdown::is_shutting_down() {
             return Err(SpawnError::ShuttingDown);
         }
         let spawned = self.spawn_child(parent, monitor, make_body.into_inner());
         if spawned.is_err() {
-            parent.check().map_err(|_| SpawnError::CallerEnded)?; // It may have been killed since.
+            parent.may_block().map_err(|_| SpawnError::CallerEnded)?; // It may have been killed since.
         }
         spawned
     }

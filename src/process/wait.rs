@@ -33,7 +33,7 @@ impl Process {
             Some(cycle) => {
                 // An exit signal comes first, as to any wait.
                 self.sort();
-                _ = self.check();
+                _ = self.may_block();
                 Err(Cycle(cycle))
             }
             None => Ok(waiting),

@@ -46,7 +46,7 @@ impl Request {
 }
 
 impl Awaited for Request {
-    fn leave(&self) {
+    fn handed_out(&self) {
         self.client.into_iter().for_each(clear_edge);
     }
 }

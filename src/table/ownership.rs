@@ -141,7 +141,7 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
             return Err(TableError::EmptyName);
         }
         let owner = current();
-        owner.pass();
+        owner.unwind_if_doomed();
         keeper::ensure()?;
         let owner = owner.pid;
         let rights = Rights { owner, protection };
@@ -174,7 +174,7 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         rights: impl Fn(&G) -> Option<Rights>,
     ) -> Result<G, TableError> {
         let caller = current();
-        let may_act = caller.may_act();
+        let may_act = caller.may_act_or_unwind();
         loop {
             let locked = lock();
             let rights = rights(&locked).filter(|_| may_act || access == Access::Info);
