@@ -1,4 +1,4 @@
-//! Client–server relations: one process owns a state, others send it requests.
+//! Client–server relations: one process owns a state, and others send it requests.
 //!
 //! ```text
 //!   client                    this module                      your callbacks
@@ -64,47 +64,233 @@
 //!
 //! # Client and server
 //!
-//! Clients as a rule do not use [`ServerRef::call`] and [`ServerRef::cast`] directly, but functions
-//! that the server's author puts over them; so requests stay private, and the server can change
-//! them. The state is made by `init` on the server's own thread and never leaves it, so it need not
-//! be `Send`: it may hold an `Rc`, a database handle or a raw device. A callback may block; nobody
-//! but this server's clients waits for it.
+//! As a rule clients do not use [`ServerRef::call`] and [`ServerRef::cast`] directly, but functions
+//! around them that the server's author provides; so the requests stay private, and the author can
+//! change them. The state is made by `init` on the server's own thread and never leaves it, so it
+//! need not be `Send`: it may hold an `Rc`, a database handle or a raw device. A callback may block;
+//! only this server's clients wait for it.
 //!
-//! One type of request for each thing that can be asked gives each its own type of reply; a server
-//! that prefers it implements `HandleCall` once, for an enum.
+//! With one type for each request, each has its own type of reply. A server can also implement
+//! `HandleCall` once, for an enum.
 //!
 //! # Names
 //!
-//! A server started with [`StartOptions::name`] is found by [`ServerRef::named`], which looks the
-//! name up at each use: such a reference outlives the server, and finds the one that follows it.
+//! A server that was started with [`StartOptions::name`] is found by [`ServerRef::named`], which
+//! looks up the name at each use: such a reference outlives the server, and leads to the next one
+//! that has the name.
 //!
-//! # Time-outs
+//! # How to supervise
+//!
+//! A server that is to run for as long as the program does is started by a
+//! [supervisor](crate::supervisor), which starts it again when it fails. Every server whose
+//! arguments can be cloned has a [`child_spec`](crate::supervisor::Supervised::child_spec), which
+//! says how: by [`start_link`](GenServer::start_link), with these arguments. Clients find it by
+//! its name, which the next server of the child gets, too.
+//!
+//! ```
+//! use procession::prelude::*;
+//!
+//! #[derive(Debug)] struct Counter(u64);
+//! #[derive(Debug)] struct Next;
+//!
+//! impl GenServer for Counter {
+//!     type Args = u64;
+//!     fn init(first: u64) -> InitResult<Self> {
+//!         ready(Counter(first))
+//!     }
+//! }
+//!
+//! impl HandleCall<Next> for Counter {
+//!     type Reply = u64;
+//!     fn handle_call(&mut self, _: Next, _: &Caller<u64>) -> CallResult<Self, Next> {
+//!         self.0 += 1;
+//!         reply(self.0)
+//!     }
+//! }
+//!
+//! let supervisor = Supervisor::one_for_one()
+//!     .child(Counter::named_child_spec("gen_server::counter", 40))
+//!     .start_link()?;
+//!
+//! let counter = ServerRef::<Counter>::named("gen_server::counter");
+//! assert_eq!(counter.call(Next)?, 41);
+//! assert_eq!(counter.call(Next)?, 42);
+//!
+//! // The server is killed; its supervisor starts another one, whose state is new.
+//! let monitor = process::monitor(counter.clone());
+//! process::exit(counter.whereis().expect("it is running"), ExitReason::Kill);
+//! receive! { down: Down if down.monitor == monitor => {} }
+//! supervisor.which_children()?; // The supervisor answers when it has restarted the child.
+//! assert_eq!(counter.call(Next)?, 41);
+//! # supervisor.stop()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A server that serves one process only can be started by that process with
+//! [`start_link`](GenServer::start_link): then both end together. One that a program embeds, and
+//! that is to stop when the embedding value is dropped, is [owned](ServerRef::owned).
+//!
+//! # Receiving ordinary messages
+//!
+//! Whatever is neither a call nor a cast goes to [`handle_info`](GenServer::handle_info): what was
+//! [sent](crate::process::send()), the [`Down`](crate::Down) messages of the server's monitors, the
+//! messages of its [timers](crate::timer), and if it traps exits, [`Exit`](crate::Exit) messages of
+//! processes other than its parent. These can be of any type, so `handle_info` looks for the types
+//! that it expects, and logs the rest.
+//!
+//! ```
+//! use procession::prelude::*;
+//!
+//! #[derive(Debug)] struct Thermometer { celsius: Option<i32> }
+//! #[derive(Debug)] struct Reading(i32);
+//! #[derive(Debug)] struct Read;
+//!
+//! impl GenServer for Thermometer {
+//!     type Args = ();
+//!     fn init((): ()) -> InitResult<Self> {
+//!         ready(Thermometer { celsius: None })
+//!     }
+//!
+//!     fn handle_info(&mut self, message: Message) -> CastResult<Self> {
+//!         match message.downcast::<Reading>() {
+//!             Ok(Reading(celsius)) => self.celsius = Some(celsius),
+//!             Err(other) => log::warn!("unexpected message: {other:?}"),
+//!         }
+//!         noreply()
+//!     }
+//! }
+//!
+//! impl HandleCall<Read> for Thermometer {
+//!     type Reply = Option<i32>;
+//!     fn handle_call(&mut self, _: Read, _: &Caller<Option<i32>>) -> CallResult<Self, Read> {
+//!         reply(self.celsius)
+//!     }
+//! }
+//!
+//! let thermometer = Thermometer::start(())?;
+//! process::send(thermometer.pid(), Reading(21)); // As a process that knows only the pid would.
+//! assert_eq!(thermometer.call(Read)?, Some(21));
+//! # thermometer.stop()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Periodic work
+//!
+//! A server that does something from time to time sends itself a message with
+//! [`timer::send_after`](crate::timer::send_after), first in `init`, and again whenever it has
+//! handled one. So the next piece of work never comes before the last one is done, and the time to
+//! it can differ each time. (For a fixed pace there is
+//! [`timer::send_interval`](crate::timer::send_interval).) Between the messages the server handles
+//! its other requests, and a server that is restarted begins anew.
+//!
+//! ```
+//! use procession::prelude::*;
+//! use procession::timer;
+//! use std::time::Duration;
+//!
+//! #[derive(Debug)] struct Heart { beats: u32, listener: Pid }
+//! #[derive(Debug)] struct Beat;
+//!
+//! impl Heart {
+//!     fn schedule_beat() {
+//!         timer::send_after(Duration::from_millis(5), process::self_pid(), Beat);
+//!     }
+//! }
+//!
+//! impl GenServer for Heart {
+//!     type Args = Pid;
+//!     fn init(listener: Pid) -> InitResult<Self> {
+//!         Heart::schedule_beat();
+//!         ready(Heart { beats: 0, listener })
+//!     }
+//!
+//!     fn handle_info(&mut self, message: Message) -> CastResult<Self> {
+//!         if message.is::<Beat>() {
+//!             self.beats += 1;
+//!             process::send(self.listener, self.beats);
+//!             Heart::schedule_beat();
+//!         }
+//!         noreply()
+//!     }
+//! }
+//!
+//! let heart = Heart::start(process::self_pid())?;
+//! receive! { 3_u32 => {} }
+//! heart.stop()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Do not use the [timeout](Then::timeout) of a callback for this: any message, of whatever kind,
+//! ends it.
+//!
+//! # Timeouts
 //!
 //! A call waits for five seconds unless [told otherwise](ServerRef::call_timeout). If a callback
-//! returns [`.timeout(duration)`](Then::timeout) and nothing comes for so long, `handle_info` gets
-//! a [`IdleTimeout`].
+//! returns [`.timeout(duration)`](Then::timeout) and no message comes for that long, `handle_info`
+//! gets an [`IdleTimeout`].
 //!
 //! # How a server ends
 //!
 //! [`terminate`](GenServer::terminate) is called, and then the process ends with the reason, when a
-//! callback returns an `Err` ([`stop`]) or [`stop_with_reply`]; when it panics or exits; when
-//! somebody [stops](ServerRef::stop) the server; and, if the server traps exits, when its parent
-//! ends, the process that has started it with a link. It is not called when `init` has failed, when
-//! the server is killed, or when it gets an exit signal that it does not trap.
+//! callback returns an `Err` ([`stop`]) or [`stop_with_reply`]; when a callback panics or exits;
+//! when a process [stops](ServerRef::stop) the server; and, if the server traps exits, when its
+//! parent ends, which is the process that has started it with a link. `terminate` is not called
+//! when `init` has failed, when the server is killed, or when it gets an exit signal that it does
+//! not trap.
 //!
 //! A reason that is not [orderly](ExitReason::is_orderly) is [reported](crate::report) through the
 //! [`log`] crate at level `error`, with the target `procession::gen_server`: which server, the
 //! message that it was handling, its state as [`format_status`](GenServer::format_status) shows it,
-//! the reason, and the client if it was a call. A crash report of the process follows, with the
-//! target `procession::crash`. As the callback consumes the message, it is printed before it is
-//! handled (its first thousand bytes), but only if somebody wants such reports.
+//! the reason, and if the message was a call, its client. A crash report of the process follows,
+//! with the target `procession::crash`. As the callback consumes the message, the first thousand
+//! bytes of it are printed before it is handled, but only if reports at that level are wanted.
 //!
-//! # While it runs
+//! # Debugging with `sys`
 //!
-//! A server answers [system messages](crate::sys): it can be suspended and resumed, traced, looked
-//! into and changed. It [hibernates](Then::hibernate) if it is told to, or if nothing
-//! has come [for a while](StartOptions::hibernate_after). A process that was started as something
-//! else can [become](enter_loop) a server.
+//! A server answers [system messages](crate::sys): [`ServerRef::sys`] returns what sends them. It
+//! can be looked into, logged, traced, suspended, resumed and changed while it runs, without a line
+//! of code in the server. Debugging can also be on [from the start](StartOptions::debug).
+//!
+//! ```
+//! use procession::prelude::*;
+//!
+//! # #[derive(Debug)] struct Counter(u64);
+//! # #[derive(Debug)] struct Add(u64);
+//! # impl GenServer for Counter {
+//! #     type Args = u64;
+//! #     fn init(first: u64) -> InitResult<Self> { ready(Counter(first)) }
+//! # }
+//! # impl HandleCast<Add> for Counter {
+//! #     fn handle_cast(&mut self, Add(n): Add) -> CastResult<Self> {
+//! #         self.0 += n;
+//! #         noreply()
+//! #     }
+//! # }
+//! let counter = Counter::start(40)?;
+//! let sys = counter.sys();
+//! sys.log_on(10)?; // Keeps the last ten events.
+//! sys.statistics_on()?;
+//!
+//! counter.cast(Add(2));
+//! assert_eq!(sys.get_state(|counter| counter.0)?, 42);
+//! assert_eq!(sys.get_status()?.state, "Counter(42)");
+//! assert_eq!(sys.statistics()?.expect("they are on").messages_in, 1);
+//! assert!(sys.log()?[0].contains("Add(2)"));
+//!
+//! sys.no_debug()?;
+//! # counter.stop()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A server that crashes writes a report (see [above](#how-a-server-ends)); what processes there
+//! are, and what they wait for, is in [`process::info`](crate::process::info()) and
+//! [`supervisor::tree`](crate::supervisor::tree()).
+//!
+//! # Hibernation, and processes that become servers
+//!
+//! A server [hibernates](Then::hibernate) if a callback says so, or if no message has come [for a
+//! while](StartOptions::hibernate_after). A process that was started as something else can
+//! [become](enter_loop) a server.
 //!
 //! | OTP | here |
 //! |---|---|
@@ -116,7 +302,7 @@
 //! | `multi_call`, `abcast` | [`ServerRef::multi_call`], [`ServerRef::abcast`] |
 //! | `stop` | [`ServerRef::stop`], [`ServerRef::stop_with`] |
 //! | `enter_loop` | [`enter_loop`] |
-//! | Elixir's `GenServer.whereis` | [`ServerRef::pid`] |
+//! | Elixir's `GenServer.whereis` | [`ServerRef::whereis`] |
 //! | `init`, `terminate`, `code_change`, `format_status` | the same in [`GenServer`] |
 //! | `handle_call`, `handle_cast` | [`HandleCall`], [`HandleCast`] |
 //! | `handle_continue` | [`HandleContinue`] |
@@ -125,9 +311,57 @@
 //!
 //! # When not to use one
 //!
-//! A server does one thing at a time: it is a place where state is kept, or where order matters,
-//! not a way to group functions. What needs neither is better a plain function. What only has to be
-//! shared may be better in a lock.
+//! A server does one thing at a time. It is the place for a state, for work whose order matters, or
+//! for something that only one process may use at a time. It is not a way to organize code: a
+//! module does that. What needs none of these is better a plain function, which every caller runs
+//! on its own thread, at the same time as the others:
+//!
+//! ```
+//! use procession::prelude::*;
+//!
+//! // Do not: there is no state, and each addition waits for all others.
+//! #[derive(Debug)] struct Calculator;
+//! #[derive(Debug)] struct Add(i64, i64);
+//!
+//! impl GenServer for Calculator {
+//!     type Args = ();
+//!     fn init((): ()) -> InitResult<Self> {
+//!         ready(Calculator)
+//!     }
+//! }
+//!
+//! impl HandleCall<Add> for Calculator {
+//!     type Reply = i64;
+//!     fn handle_call(&mut self, Add(a, b): Add, _: &Caller<i64>) -> CallResult<Self, Add> {
+//!         reply(a + b)
+//!     }
+//! }
+//!
+//! // Do.
+//! fn add(a: i64, b: i64) -> i64 {
+//!     a + b
+//! }
+//!
+//! let calculator = Calculator::start(())?;
+//! assert_eq!(calculator.call(Add(1, 2))?, add(1, 2));
+//! # calculator.stop()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A value that several threads only share, and that needs no process to act on it, may be better
+//! in a lock or in a [table](crate::table).
+//!
+//! # Learn more
+//!
+//! - [`supervisor`](crate::supervisor), [`application`](crate::application): programs of servers.
+//! - [`registry`](crate::registry), [`pg`](crate::pg): finding servers by keys and in groups.
+//! - [`sys`](crate::sys), [`report`](crate::report): what can be seen of a server.
+//! - [`proc_lib`](crate::proc_lib): processes that are started as servers are, with a receive loop
+//!   of their own.
+//! - The examples `channels`, `stack`, `counter`, `tcp_counter` and `egg_timer` of this crate.
+//! - OTP's [gen_server behaviour](https://www.erlang.org/doc/system/gen_server_concepts.html), the
+//!   chapter of its design principles; Elixir's
+//!   [`GenServer`](https://hexdocs.pm/elixir/GenServer.html).
 //!
 //! # Differences from OTP
 //!
@@ -138,27 +372,28 @@
 //!   here.
 //! - A handler that returns [`noreply`] without having [deferred](Caller::defer) the reply gives
 //!   its client [`CallError::NoReply`] at once, where OTP lets it time out.
-//! - A call that would wait for ever, since the server waits for the caller, through however many
-//!   others, returns [`CallError::Deadlock`] at once, even if it has a time-out, with which OTP
-//!   would let it time out. Starts and stops count as waits, too, and so does that of a supervisor
-//!   for the ends of its children; requests whose replies are asked for later do not, nor those
-//!   that a process has received by itself and may have sent on.
-//! - A server that was killed and has not left its code is [`CallError::NoProc`] to a call.
+//! - A call that would wait forever, since the server waits for the caller, directly or through any
+//!   number of others, returns [`CallError::Deadlock`] at once, even if it has a timeout, after
+//!   which OTP would let it time out. Starts and stops count as waits, too, and so do the waits of a
+//!   supervisor for the ends of its children. Requests whose replies are asked for later do not, nor
+//!   do requests that a process has received by itself and may have sent on.
+//! - A call to a server that was killed and has not left its code returns [`CallError::NoProc`].
 //! - Callbacks return a `Result`; an `Err` is `{stop, Reason, State}`. There is no
 //!   `bad_return_value`, and no throw to return by. After a callback that failed, `terminate` and
 //!   reports see the state as the callback has left it, not as it was before.
-//! - `{abs, Time}` of the requests is the [`Duration`](std::time::Duration) until then. A request
-//!   whose response was taken leaves its collection; there is no `Delete` to say so.
+//! - Where OTP's requests take `{abs, Time}`, these take the [`Duration`](std::time::Duration)
+//!   until then. A request whose response was taken always leaves its collection, as with OTP's
+//!   `Delete` set to `true`.
 //! - [`format_status`](GenServer::format_status) shapes the state only. Messages and reasons are
 //!   shown by their own `Debug`.
 //! - [`code_change`](GenServer::code_change) takes the state by value, so a panic there loses it,
 //!   and ends the server.
-//! - There is no `send_request/4`: [`RequestIds::add`] adds the request that was sent.
-//! - [`ServerRef::stop_with`] has done what it is to do when the server ends with the reason that
-//!   was asked for, also if somebody else has ended it before it came to the request; in OTP that
-//!   exits the caller.
-//! - Responses carry a [`CallError`]; to whom the request was sent, [`RequestId::destination`]
-//!   says.
+//! - There is no `send_request/4`: [`RequestIds::add`] adds a request that was sent.
+//! - [`ServerRef::stop_with`] succeeds when the server ends with the reason that was asked for,
+//!   also if somebody else has ended it before it came to the request; in OTP that exits the
+//!   caller.
+//! - A failed response holds a [`CallError`] only; [`RequestId::destination`] says where the
+//!   request was sent.
 //!
 //! OTP: [`gen_server`](https://www.erlang.org/doc/apps/stdlib/gen_server.html).
 
@@ -192,80 +427,80 @@ pub use request_id::{RequestId, RequestIds, WaitError};
 pub use server_ref::{OwnedServer, ServerRef};
 pub use start::{EnterLoopError, NameRefused, StartError, StartOptions, enter_loop};
 
-/// Where warnings go.
+/// The log target of warnings.
 const TARGET: &str = "procession::gen_server";
 
-/// A server's state, and what it does apart from handling requests.
+/// The state of a server, with its callbacks other than those for requests.
 ///
 /// See the [module](self) for an example.
 pub trait GenServer: fmt::Debug + Sized + 'static {
-    /// What the server is started with.
+    /// The arguments that the server is started with.
     type Args: Send + 'static;
 
-    /// Makes the state, on the server's own thread. The starter waits until it is through.
+    /// Makes the state, on the server's own thread. The starter waits until this has returned.
     ///
     /// Return [`ready`], [`ignore`], [`init_error`], or [`stop`].
     ///
     /// # Errors
     ///
-    /// The reason with which the process ends, and the start fails.
+    /// Returns the reason with which the process ends, and the start fails.
     fn init(args: Self::Args) -> InitResult<Self>;
 
-    /// Handles a message that is neither a call nor a cast: one that was just sent, a
-    /// [`Down`](crate::Down), an [`Exit`](crate::Exit) of a process other than the parent, a
-    /// timer's message, or [`IdleTimeout`].
+    /// Handles a message that is neither a call nor a cast: an [ordinary
+    /// one](self#receiving-ordinary-messages), a [`Down`](crate::Down), an [`Exit`](crate::Exit) of
+    /// a process other than the parent, a timer's message, or [`IdleTimeout`].
     ///
-    /// By default it is logged, as a warning, and dropped.
+    /// By default the message is logged, as a warning, and dropped.
     ///
     /// # Errors
     ///
-    /// The reason with which the server is to end.
+    /// Returns the reason with which the server is to end.
     fn handle_info(&mut self, message: Message) -> CastResult<Self> {
         warn_of_unhandled::<Self>(message);
         noreply()
     }
 
-    /// Cleans up, when the server is about to end with `reason`.
+    /// Cleans up when the server is about to end with `reason`.
     ///
-    /// If it panics or exits, that becomes the reason of the end.
+    /// If this panics or exits, the server ends with that reason instead.
     fn terminate(&mut self, reason: &ExitReason) {
         _ = reason;
     }
 
     /// Prints the state for reports and for [`Sys::get_status`](crate::sys::Sys::get_status): by
-    /// default as its `Debug`. What must not be shown can be hidden here.
+    /// default as its `Debug`. A server whose state must not be shown hides it here.
     ///
     /// # Errors
     ///
-    /// Those of the formatter.
+    /// Returns the errors of the formatter.
     fn format_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
     }
 
-    /// Makes of a state, which is of the program's version `old_version`, what this one wants, when
-    /// somebody has [`Sys::change_code`](crate::sys::Sys::change_code) called with `extra`.
+    /// Converts the state of the program's version `old_version` to the present one, when
+    /// [`Sys::change_code`](crate::sys::Sys::change_code) is called with `extra`.
     ///
-    /// By default no state is changed: it returns an error. If it panics, the server ends; then
-    /// [`terminate`](Self::terminate) is not called, as the state is lost.
+    /// By default no state is changed, and an error is returned. If this panics, the server ends;
+    /// then [`terminate`](Self::terminate) is not called, as the state is lost.
     ///
     /// OTP: [`code_change/3`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#c:code_change/3).
     ///
     /// # Errors
     ///
-    /// The state as it was, and why it is not changed; the server keeps it.
+    /// Returns the state as it was, which the server keeps, and why it is not changed.
     fn code_change(self, old_version: &str, extra: Message) -> Result<Self, (Self, ExitReason)> {
         _ = extra;
         let reason = format!("{} has no code_change from {old_version:?}", type_name::<Self>());
         Err((self, ExitReason::new(reason)))
     }
 
-    /// Starts a server that is not linked to the caller, and waits until its `init` is through.
+    /// Starts a server that is not linked to the caller, and waits until its `init` has returned.
     ///
     /// OTP: [`gen_server:start/3`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#start/3).
     ///
     /// # Errors
     ///
-    /// [`StartError`]; then there is no server.
+    /// Returns a [`StartError`]; then there is no server.
     fn start(args: Self::Args) -> Result<ServerRef<Self>, StartError> {
         Self::start_with(args, StartOptions::new())
     }
@@ -279,11 +514,11 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
         start::start::<Self>(args, options, false).map(ServerRef::from_pid)
     }
 
-    /// Starts a server that is linked to the caller, its parent, and waits until its `init` is
-    /// through.
+    /// Starts a server that is linked to the caller, its parent, and waits until its `init` has
+    /// returned.
     ///
-    /// If `init` fails, the exit signal ends a caller that does not trap exits; one that does gets
-    /// the error, and no [`Exit`](crate::Exit) message.
+    /// If `init` fails, the exit signal ends a caller that does not trap exits; a caller that does
+    /// gets the error, and no [`Exit`](crate::Exit) message.
     ///
     /// OTP: [`gen_server:start_link/3`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#start_link/3).
     ///
@@ -343,7 +578,7 @@ pub(crate) fn warn_of_unhandled<S>(message: Message) {
     drop_caught(message);
 }
 
-/// Writes what the author of a server should know of.
+/// Logs a warning to the author of a server.
 pub(crate) fn warn(text: fmt::Arguments<'_>) {
     log_caught(|| log::warn!(target: TARGET, "{text}"));
 }
@@ -356,7 +591,7 @@ pub(crate) fn warn(text: fmt::Arguments<'_>) {
             `HandleCast<{M}>`, and use `cast`"
 )]
 pub trait HandleCall<M>: GenServer {
-    /// What the client gets.
+    /// The reply that the client gets.
     type Reply: Send + 'static;
 
     /// Handles a call.
@@ -366,7 +601,7 @@ pub trait HandleCall<M>: GenServer {
     ///
     /// # Errors
     ///
-    /// The reason with which the server is to end; the client then gets
+    /// Returns the reason with which the server is to end; the client then gets
     /// [`CallError::Down`].
     fn handle_call(&mut self, request: M, caller: &Caller<Self::Reply>) -> CallResult<Self, M>;
 }
@@ -383,32 +618,33 @@ pub trait HandleCast<M>: GenServer {
     ///
     /// # Errors
     ///
-    /// The reason with which the server is to end.
+    /// Returns the reason with which the server is to end.
     fn handle_cast(&mut self, message: M) -> CastResult<Self>;
 }
 
-/// Handles one type of message that a callback has left to be done [next](Then::then).
+/// Handles one type of message that a callback has left to be handled [next](Then::then).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not handle continuations of `{M}`",
     label = "this server has no `HandleContinue<{M}>`"
 )]
 pub trait HandleContinue<M>: GenServer {
-    /// Goes on, before any other message. Return [`noreply`] or [`stop`].
+    /// Handles `message`, before any other message. Return [`noreply`] or [`stop`].
     ///
     /// # Errors
     ///
-    /// The reason with which the server is to end.
+    /// Returns the reason with which the server is to end.
     fn handle_continue(&mut self, message: M) -> CastResult<Self>;
 }
 
-/// What [`handle_info`](GenServer::handle_info) gets when a [time-out](Then::timeout) is over.
+/// The message that [`handle_info`](GenServer::handle_info) gets when a [timeout](Then::timeout) is
+/// over.
 ///
 /// OTP: the atom `timeout`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdleTimeout;
 
-/// Implements [`HandleCall`] for a server whose calls are all answered at once: for each type of
-/// request its pattern, its type, the type of its reply, and the reply.
+/// Implements [`HandleCall`] for a server that answers all calls at once. Each line gives the
+/// pattern of a request, its type, the type of its reply, and the reply.
 macro_rules! answers {
     ($server:ty: $($request:pat => $type:ty: $reply:ty, |$this:ident| $answer:expr;)+) => {$(
         impl $crate::gen_server::HandleCall<$type> for $server {
