@@ -3,16 +3,16 @@
 //! ```text
 //!   client                                      server
 //!   ------                                      ------
-//!   say what it waits for
+//!   record what it waits for
 //!   send the request        ----------------->  Caller
 //!   wait for the reply, or the server's end     |
 //!                           <-----------------  reply, now or later, from any process
 //! ```
 //!
-//! A client that waits at once, as a call does, gets the reply in its [reply slot]. One that asks
-//! for it later sets a monitor, whose alias the reply comes through: to its mailbox, where it waits
-//! to be looked for from the place on that the request was sent at. Either takes the first reply
-//! only, so a second or late one disturbs nobody.
+//! A client that waits at once, as a call does, gets the reply in its [reply slot]. A client that
+//! asks for the reply later sets a monitor, through whose alias the reply comes to its mailbox.
+//! There the client looks for it, among the messages that have come since the request was sent. In
+//! both cases only the first reply counts; a second or late one is dropped.
 //!
 //! [reply slot]: crate::runtime::reply_slot
 
@@ -38,7 +38,7 @@ use crate::runtime::table::Process;
 use crate::runtime::wait_graph::Cycle;
 use crate::user_code::{Guarded, drop_caught};
 
-/// How long a call waits unless it is told otherwise, as in OTP.
+/// How long a call waits by default, as in OTP.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The client of a request, as its handler sees it.
@@ -54,15 +54,16 @@ impl<R: Send + 'static> Caller<R> {
         Caller { reply_to, deferred: Cell::new(false) }
     }
 
-    /// The process that waits for the reply.
+    /// Returns the process that waits for the reply.
     pub fn pid(&self) -> Pid {
         self.reply_to.pid()
     }
 
     /// Keeps the reply for later: the returned value can be stored, sent, and used by any process.
     ///
-    /// From now on the client is not taken to wait for this server, as another may reply.
-    #[must_use = "nobody else can give the client its reply"]
+    /// From now on the client does not count as waiting for this server, as another process may
+    /// reply.
+    #[must_use = "the client gets no reply if this is dropped"]
     pub fn defer(&self) -> ReplyTo<R> {
         self.deferred.set(true);
         self.reply_to.clear_edge();
@@ -82,8 +83,8 @@ impl<R> fmt::Debug for Caller<R> {
 
 /// Where the reply to one request goes.
 ///
-/// It can be copied, stored and sent; any process may use it. The first reply counts; any other, or
-/// one that comes too late, disturbs nobody.
+/// It can be copied, stored and sent; any process may use it. Only the first reply counts; any
+/// other, or one that comes too late, is dropped.
 pub struct ReplyTo<R> {
     client: Alias,
     route: Route,
@@ -109,8 +110,11 @@ impl<R: Send + 'static> ReplyTo<R> {
         self.answer(Ok(reply));
     }
 
-    /// Gives the client its reply, whoever the caller is: the end of the server is being told. A
-    /// reply that nobody wants is returned, to be dropped.
+    /// Gives the client its reply at the end of the server, whichever process tells that end.
+    ///
+    /// # Errors
+    ///
+    /// Returns a reply that the client does not wait for any more, which must be dropped.
     pub(crate) fn reply_at_end(self, reply: R) -> Result<(), Orphans> {
         let answer = ReplyMessage { request: self.client.id, outcome: Ok(reply) };
         self.clear_edge();
@@ -139,7 +143,7 @@ impl<R: Send + 'static> ReplyTo<R> {
         }
     }
 
-    /// Tells a client that waits by its reply slot that no process has got its request.
+    /// Tells a client that waits by its reply slot that no process has received its request.
     pub(crate) fn bounce(self) {
         if let Route::ReplySlot = self.route {
             let outcome: Result<R, CallError> = Err(CallError::NoProc);
@@ -152,7 +156,7 @@ impl<R: Send + 'static> ReplyTo<R> {
         }
     }
 
-    /// Says that the client does not wait for the one that it has sent the request to, any more.
+    /// Records that the client does not wait for the receiver of its request any more.
     pub(crate) fn clear_edge(self) {
         clear_edge(self.client);
     }
@@ -162,19 +166,20 @@ impl<R: Send + 'static> ReplyTo<R> {
         self.client
     }
 
-    /// The client in whose [reply slot](crate::runtime::reply_slot) the reply can be
-    /// [put](put_reply) in the message that the request came in, which saves making another.
+    /// Returns the client if the reply can go back in the message that the request came in, which
+    /// saves making another: that message is [put](put_reply) into the client's [reply
+    /// slot](crate::runtime::reply_slot).
     pub(crate) fn in_place_client(self) -> Option<Alias> {
         matches!(self.route, Route::ReplySlot).then_some(self.client)
     }
 }
 
-/// Says that a client does not wait for the one that it has sent a request to, any more.
+/// Records that a client does not wait for the receiver of its request any more.
 pub(crate) fn clear_edge(client: Alias) {
     Process::of(client.owner).slot.wait.edge.clear(client.id);
 }
 
-/// Puts the reply to a request of `client`'s where it waits for it.
+/// Puts the reply to a request of `client`'s into the client's reply slot.
 pub(crate) fn put_reply(client: Alias, reply: Message) {
     let reply = match ending() {
         None => reply,
@@ -184,13 +189,13 @@ pub(crate) fn put_reply(client: Alias, reply: Message) {
         },
     };
     let slot = Process::of(client.owner).slot;
-    // First: no edge stands for a wait that is over.
+    // Before the answer: there must be no edge for a wait that is over.
     slot.wait.edge.clear(client.id);
     slot.answer(client.id, reply);
 }
 
 impl<R> ReplyTo<R> {
-    /// The process that waits for the reply.
+    /// Returns the process that waits for the reply.
     pub fn pid(&self) -> Pid {
         self.client.owner
     }
@@ -225,15 +230,15 @@ impl<R> fmt::Debug for ReplyMessage<R> {
 /// A request under way, as its client sees it.
 pub(crate) struct Pending<R> {
     monitor: MonitorRef,
-    /// Whether there was a server to send it to.
+    /// Whether there was a process to send it to.
     found: bool,
     since: Mark,
     reply: PhantomData<fn() -> R>,
 }
 
 impl<R: Send + 'static> Pending<R> {
-    /// Sends the request that `make` makes to `target`, and does not wait. That nobody is there is
-    /// told by the DOWN.
+    /// Sends the request that `make` makes to `target`, and does not wait. If there is no such
+    /// process, a DOWN comes.
     pub(crate) fn send(
         client: Process,
         to: Destination,
@@ -245,14 +250,14 @@ impl<R: Send + 'static> Pending<R> {
         pending
     }
 
-    /// What comes before sending. Nothing of it is a receive point, nor refuses a caller that has
-    /// ended.
+    /// Sets what must be set before the request is sent. This is not a receive point, and works for
+    /// a caller that has ended.
     fn prepare(client: Process, to: Destination, target: Option<Pid>) -> Pending<R> {
         let since = client.slot.mailbox.mark();
         let options = MonitorOptions::new().alias(AliasMode::Reply);
         let (monitor, found) = monitors::find_and_set(client, target, to, options);
         if target == Some(client.pid) {
-            // A monitor of oneself makes no alias, but whoever asks itself gets its reply.
+            // A monitor of oneself makes no alias, but a process can answer its own request.
             client.slot.links.lock().add_alias(client.pid, monitor.id, AliasMode::Reply);
         }
         Pending { monitor, found, since, reply: PhantomData }
@@ -282,7 +287,7 @@ impl<R: Send + 'static> Pending<R> {
         ended_request::<R>(message) == Some(self.id())
     }
 
-    /// Waits for the outcome; `None` if it has not come within `timeout`.
+    /// Waits for the outcome; returns `None` if it has not come within `timeout`.
     pub(crate) fn wait(&self, timeout: Duration) -> Option<Result<R, CallError>> {
         match current().receive_since(self.since, timeout, |it| self.is_ended_by(it)) {
             Ok(message) => message.map(|message| self.outcome(message)),
@@ -305,14 +310,14 @@ impl<R: Send + 'static> Pending<R> {
         }
     }
 
-    /// Makes sure that neither an answer nor a DOWN is left, nor comes any more.
+    /// Ensures that neither an answer nor a DOWN is left, nor comes any more.
     pub(crate) fn abandon(&self) {
         forget_request(self.monitor, self.since, |it| self.is_ended_by(it));
     }
 }
 
-/// The request with replies of type `R` that `message` ends: by its answer, by a DOWN, or as it
-/// would never be answered.
+/// Returns the request, with replies of type `R`, that `message` ends: by its answer, by a DOWN, or
+/// by the news that it would never be answered.
 pub(crate) fn ended_request<R: Send + 'static>(message: &Message) -> Option<NonZeroU64> {
     if let Some(answer) = message.downcast_ref::<ReplyMessage<R>>() {
         return Some(answer.request);
@@ -323,15 +328,15 @@ pub(crate) fn ended_request<R: Send + 'static>(message: &Message) -> Option<NonZ
     }
 }
 
-/// Sends the request that `make` makes, and waits for the reply: `open` takes it out of the request
-/// if that has brought it back.
+/// Sends the request that `make` makes, and waits for the reply. If it comes back in the message of
+/// the request, `open` takes it out.
 pub(crate) fn call<R: Send + 'static>(
     to: &impl Address,
     timeout: Duration,
     make: impl FnOnce(ReplyTo<R>) -> Message,
     open: impl FnOnce(Message) -> Result<R, Message>,
 ) -> Result<R, CallError> {
-    let make = Guarded::new(make); // With the request in it, which may never be sent.
+    let make = Guarded::new(make); // It holds the request, which may never be sent.
     let (client, target) = parties(to)?;
     let request = unique();
     let server = Process::of(target).slot;
@@ -347,8 +352,8 @@ pub(crate) fn call<R: Send + 'static>(
         reply: PhantomData,
     };
     if let Err(orphans) = try_deliver(target, Signal::Message(make.into_inner()(reply_to))) {
-        // Its own request, if among them, has bounced, or will be told of by a server that was
-        // killed and has still to leave; if not, the server has got it.
+        // If its own request is among them, it has bounced, or a server that was killed and has not
+        // left its code yet will tell; if it is not, the server has received it.
         orphans.drop_caught();
     }
     match client.await_reply(&awaiting, timeout) {
@@ -358,7 +363,7 @@ pub(crate) fn call<R: Send + 'static>(
     }
 }
 
-/// Takes the outcome out of what has come instead of the request itself.
+/// Takes the outcome out of a message that has come instead of the request itself.
 fn open_answer<R: Send + 'static>(reply: Message) -> Result<R, CallError> {
     match reply.downcast::<ReplyMessage<R>>() {
         Ok(answer) => answer.outcome,
@@ -372,8 +377,8 @@ fn open_answer<R: Send + 'static>(reply: Message) -> Result<R, CallError> {
     }
 }
 
-/// As [`call`], for a request that whoever receives it can take for a message as any other: so
-/// that nobody would tell if it got lost.
+/// As [`call`], for a request that its receiver may treat as any other message: so nothing would
+/// tell the client if it got lost.
 pub(crate) fn call_with_message<R: Send + 'static>(
     to: &impl Address,
     timeout: Duration,
@@ -384,7 +389,7 @@ pub(crate) fn call_with_message<R: Send + 'static>(
     call_by_mailbox(client, target, timeout, make.into_inner())
 }
 
-/// The caller, who may wait, and whom it calls.
+/// Returns the caller, which may wait, and the process that it calls.
 fn parties(to: &impl Address) -> Result<(Process, Pid), CallError> {
     let client = current();
     client.may_block().map_err(|Ended| CallError::CallerEnded)?;
@@ -392,7 +397,7 @@ fn parties(to: &impl Address) -> Result<(Process, Pid), CallError> {
     if target == client.pid { Err(CallError::CallingSelf(target)) } else { Ok((client, target)) }
 }
 
-/// As [`call`], with a monitor, and the reply by the mailbox.
+/// As [`call`], with a monitor, and with the reply in the mailbox.
 fn call_by_mailbox<R: Send + 'static>(
     client: Process,
     target: Pid,

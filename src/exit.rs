@@ -1,4 +1,4 @@
-//! Why processes end.
+//! Exit reasons: why processes end.
 
 mod call_error;
 
@@ -16,9 +16,9 @@ pub use call_error::CallError;
 /// The reason travels to every linked and monitoring process, so cloning one is at most a
 /// reference-count bump.
 ///
-/// Reasons of your own are made by [`new`](Self::new) from any value, and from any error by `?` or
-/// [`From`]. Values are compared as values; two errors are equal if they have the same type and
-/// print the same text.
+/// A program makes reasons of its own by [`new`](Self::new) from any value, and by `?` or [`From`]
+/// from any error. Values are compared as values; two errors are equal if they have the same type
+/// and print the same text.
 ///
 /// OTP: [exit reasons](https://www.erlang.org/doc/system/errors.html#exit-reasons).
 ///
@@ -47,10 +47,10 @@ pub enum ExitReason {
     Normal,
     /// The process was asked to stop, as a rule by its supervisor.
     Shutdown,
-    /// As [`Shutdown`](Self::Shutdown), with a word on why.
+    /// As [`Shutdown`](Self::Shutdown), with a detail that says why.
     ShutdownWith(Detail),
-    /// Cannot be trapped if it is sent with [`exit`](crate::process::exit); the receiver then ends
-    /// as `Killed`. Over a link it is a reason as any other.
+    /// Kills a process, which cannot trap it, if it is sent with [`exit`](crate::process::exit);
+    /// the process ends as `Killed`. Over a link it is a reason as any other.
     Kill,
     /// The process was sent `Kill`.
     Killed,
@@ -80,7 +80,7 @@ impl ExitReason {
         matches!(self, Self::Normal | Self::Shutdown | Self::ShutdownWith(_))
     }
 
-    /// Returns what the panic said, if the reason is one.
+    /// Returns the panic, if the reason is one.
     pub fn as_panic(&self) -> Option<&Panic> {
         if let Self::Panic(panic) = self { Some(panic) } else { None }
     }
@@ -128,7 +128,7 @@ impl<E: Error + Send + Sync + 'static> From<E> for ExitReason {
 /// A value of any type: inside an [`ExitReason`], or in the
 /// [environment](crate::application::get_all_env) of an application.
 ///
-/// An error is displayed as such, any other value as by its `Debug`.
+/// An error is displayed by its `Display`, any other value by its `Debug`.
 #[derive(Clone)]
 pub struct Detail(Arc<dyn Value>);
 
@@ -165,7 +165,7 @@ impl PartialEq for Detail {
     }
 }
 
-/// What a [`Detail`] needs of a value whose type it no longer knows.
+/// The operations of a [`Detail`] on its value, whose type it no longer knows.
 trait Value: Send + Sync {
     fn value(&self) -> &dyn Any;
     fn type_name(&self) -> &'static str;
@@ -174,7 +174,7 @@ trait Value: Send + Sync {
     fn equals(&self, other: &dyn Value) -> bool;
 }
 
-/// Compared by value.
+/// A plain value, which is compared by value.
 struct PlainDetail<T>(Guarded<T>);
 
 impl<T: Any + Send + Sync + fmt::Debug + PartialEq> Value for PlainDetail<T> {
@@ -199,7 +199,7 @@ impl<T: Any + Send + Sync + fmt::Debug + PartialEq> Value for PlainDetail<T> {
     }
 }
 
-/// Compared by type and text, as few errors can be compared by value.
+/// An error, which is compared by type and text, as few errors can be compared by value.
 struct ErrorDetail<E>(Guarded<E>);
 
 impl<E: Error + Send + Sync + 'static> Value for ErrorDetail<E> {

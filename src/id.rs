@@ -1,4 +1,4 @@
-//! Identities: opaque, `Copy`, never reused while the program runs.
+//! Identifiers: opaque, `Copy`, never reused while the program runs.
 
 use std::cell::Cell;
 use std::fmt;
@@ -23,11 +23,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pid {
-    /// Always 0; the field that will tell the nodes of a cluster apart.
+    /// The node, always 0; this will tell the nodes of a cluster apart.
     node: u32,
     /// The slot of the process table that the process lives in.
     index: u32,
-    /// How many processes the slot has held, this one included.
+    /// The number of processes that the slot has held, including this one.
     generation: NonZeroU64,
 }
 
@@ -36,7 +36,7 @@ impl Pid {
         Pid { node: 0, index, generation }
     }
 
-    /// The node that the process lives on.
+    /// Returns the node that the process lives on.
     ///
     /// OTP: [`erlang:node/1`](https://www.erlang.org/doc/apps/erts/erlang.html#node/1).
     pub fn node(self) -> Node {
@@ -71,7 +71,7 @@ impl fmt::Debug for Pid {
 pub struct Node(u32);
 
 impl Node {
-    /// This program.
+    /// Returns the node of this program.
     ///
     /// OTP: [`erlang:node/0`](https://www.erlang.org/doc/apps/erts/erlang.html#node/0).
     pub fn local() -> Node {
@@ -116,13 +116,15 @@ impl fmt::Debug for MonitorRef {
 /// An address of a process that can be revoked, made by [`alias`](crate::process::alias).
 ///
 /// Messages sent to an alias arrive in its maker's mailbox while the alias is active and are
-/// dropped afterwards. It is what to hand out when an answer may come too late to be of use.
+/// dropped afterwards. So it is the address to give to a process whose answer may come too late to
+/// be of use.
 ///
 /// A server can be called, sent requests and stopped [at](crate::gen_server::ServerRef::at) its
-/// alias as long as that is active; afterwards there is no such process. These are messages to the
-/// process itself, as the caller waits for that: they do not use up an alias that ends with the
-/// [first message](crate::process::AliasMode::Reply), and one that is under way when the alias ends
-/// still arrives. OTP has no calls to aliases, as they cannot be monitored.
+/// alias as long as that is active; afterwards there is no such process. These requests are
+/// messages to the process itself, as the caller waits for the process: they do not use up an alias
+/// that ends with the [first message](crate::process::AliasMode::Reply), and a request that is
+/// under way when the alias ends still arrives. OTP has no calls to aliases, as they cannot be
+/// monitored.
 ///
 /// OTP: [Process aliases](https://www.erlang.org/doc/system/ref_man_processes.html#process-aliases).
 ///
@@ -149,9 +151,10 @@ impl Alias {
     }
 }
 
-/// A monitor made with an alias is addressed by its own reference.
+/// Returns the alias of a monitor that was made with one.
 ///
-/// For a monitor made without one the alias was never active, and what is sent to it is dropped.
+/// For a monitor that was made without one the alias was never active, and messages to it are
+/// dropped.
 impl From<MonitorRef> for Alias {
     fn from(monitor: MonitorRef) -> Alias {
         Alias { id: monitor.id, owner: monitor.owner }
@@ -168,7 +171,7 @@ impl fmt::Debug for Alias {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimerRef {
     pub(crate) serial: NonZeroU64,
-    /// Where the timer is kept; the serial tells whether it is still the same one.
+    /// The place where the timer is kept; the serial tells whether it is still the same timer.
     pub(crate) index: u32,
 }
 
@@ -178,7 +181,7 @@ impl fmt::Debug for TimerRef {
     }
 }
 
-/// Tells one link from an earlier or later one between the same two processes.
+/// Identifies one link, as there may be earlier and later ones between the same two processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LinkId(NonZeroU64);
 
@@ -188,12 +191,12 @@ impl LinkId {
     }
 }
 
-/// How many numbers a thread takes from the common counter at once.
+/// The number of numbers that a thread takes from the common counter at once.
 const BLOCK: u64 = 1024;
 
 /// Returns a number that no other call returns, on any thread.
 ///
-/// Threads take numbers by the block, so that they do not fight over one cache line.
+/// Threads take numbers in blocks, so that they do not contend for one cache line.
 pub(crate) fn unique() -> NonZeroU64 {
     static NEXT_BLOCK: AtomicU64 = AtomicU64::new(1);
     thread_local! {

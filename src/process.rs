@@ -1,8 +1,8 @@
 //! Processes: threads with a mailbox, links and monitors.
 //!
-//! A process is started by [`spawn()`] and runs a closure on a thread of its own. It shares nothing
-//! with others but the messages they [send](send()) each other; each has one mailbox, from which it
-//! takes what it wants by [`receive!`](crate::receive), in whatever order it wants.
+//! A process is started by [`spawn()`] and runs a closure on a thread of its own. Processes share
+//! nothing but the messages that they [send](send()) each other. Each has one mailbox, from which
+//! it takes messages by [`receive!`](crate::receive), in whatever order it wants.
 //!
 //! ```
 //! use procession::prelude::*;
@@ -35,49 +35,50 @@
 //!
 //! # How a process ends
 //!
-//! When its body returns; by [`exit_self`]; by a panic; or by an exit signal, sent by [`exit()`] or
-//! by a linked process that ends. It leaves an [`ExitReason`](crate::ExitReason). A process that is
-//! ended by a signal unwinds, so destructors run; that happens at a *receive point*: any call here
-//! that waits, [`checkpoint`], [`set_trap_exit`], [`unlink`], [`demonitor`], [`unalias`],
-//! [`register`]ing and [`unregister`]ing itself, and [`exit()`] to itself. A body that catches the
-//! unwinding only puts it off: the next call unwinds again.
+//! A process ends when its body returns; by [`exit_self`]; by a panic; or by an exit signal, which
+//! [`exit()`] or a linked process that ends has sent. It leaves an
+//! [`ExitReason`](crate::ExitReason). A process that is ended by a signal unwinds, so destructors
+//! run. It does so at a *receive point*: any call of this module that waits, [`checkpoint`],
+//! [`set_trap_exit`], [`unlink`], [`demonitor`], [`unalias`], [`register`]ing and [`unregister`]ing
+//! itself, and [`exit()`] to itself. A body that catches the unwinding only puts it off: the next
+//! call unwinds again.
 //!
-//! While a process unwinds, calls that do not wait still work, and what they send arrives before
-//! the news of its end: a destructor can give back what was lent. Calls that wait do so only if the
-//! process unwinds by its own panic. If it was told to end, or has left its body and drops the
-//! messages and the [dictionary] that it leaves, timed ones return at once as if the time were
-//! over, [`sleep`] returns, and a receive without a time-out, which could never return, aborts the
-//! program with a message.
+//! While a process unwinds, calls that do not wait still work, and the messages that they send
+//! arrive before the signals of its end: a destructor can give back what was lent. Calls that wait
+//! do so only if the process unwinds by its own panic. If it was told to end, or if its body has
+//! returned and the messages in its mailbox and its [dictionary] are being dropped, calls with a
+//! timeout return at once as if the time were over, [`sleep`] returns, and a receive without a
+//! timeout, which could never return, aborts the program with a message.
 //!
-//! Whoever learns of the end of a process finds its name free, the values of its body dropped, and
-//! the children gone that end with it: those that it has started with a link and that do not trap
-//! exits, unless it ends as `Normal`, and the [`proc_lib`](crate::proc_lib) processes among them
-//! that do, which follow their parent by themselves. So what has ended can be started again, with
-//! all that belongs to it.
+//! A process that learns of the end of another finds its name free, the values of its body dropped,
+//! and the children gone that end with it: those that it has started with a link and that do not
+//! trap exits, unless it ends as `Normal`, and the [`proc_lib`](crate::proc_lib) processes among
+//! them that do trap exits, which end with their parent by themselves. So a process that has ended
+//! can be started again, with all that belongs to it.
 //!
 //! # Links and monitors
 //!
 //! [Linked](link()) processes live and die together: when one ends, the other gets an exit signal
 //! with the same reason, which ends it too unless the reason is `Normal` or it
-//! [traps exits](set_trap_exit). A [monitor](monitor()) goes one way and hurts nobody: it asks for
-//! one [`Down`](crate::Down) message.
+//! [traps exits](set_trap_exit). A [monitor](monitor()) goes one way and ends no process: it asks
+//! for one [`Down`](crate::Down) message.
 //!
 //! # Threads of the program's own
 //!
 //! Any thread that uses this module becomes a process, `main` included, and has its own pid and
-//! mailbox. Since its stack is not the runtime's to unwind, such a process always traps exits and
-//! cannot [`exit_self`]. Unless it has [asked for them](set_trap_exit) it does not get those that
-//! are `Normal`, as they would end nobody: what it starts and stops leaves nothing in its mailbox.
-//! If it is killed, its links and monitors hear `Killed` at once; calls that can fail then return
-//! their error, others panic with a plain message. When the thread ends, they hear `Normal`, or the
-//! panic that has ended it. In destructors of thread-locals that run after that, sending still
-//! works.
+//! mailbox. Since the runtime does not own its stack and cannot unwind it, such a process always
+//! traps exits and cannot [`exit_self`]. Unless it has [asked for them](set_trap_exit) it does not
+//! get the exit signals that are `Normal`, which would not end a process anyway: the processes that
+//! it starts and stops leave nothing in its mailbox. If it is killed, its links and monitors get
+//! `Killed` at once; after that, calls that can fail return their error, and others panic with a
+//! plain message. When the thread ends, its links and monitors get `Normal`, or the panic that has
+//! ended it. In destructors of thread-locals that run after that, sending still works.
 //!
-//! That a thread has ended by a panic is known from the panic hook. So it is heard as `Normal` if a
-//! hook that was set later does not pass it on, or if it was begun by
+//! The runtime knows from the panic hook that a thread has ended by a panic. So the reason is
+//! `Normal` if a hook that was set later does not pass the panic on, or if it was begun by
 //! [`resume_unwind`](std::panic::resume_unwind), which calls no hook. A panic that is caught is
-//! forgotten when the thread next uses this crate; in one that does not, until it ends, nobody can
-//! tell it from one that has ended the thread.
+//! forgotten when the thread next uses this crate; if the thread ends without doing so, the panic
+//! cannot be told from one that has ended the thread.
 //!
 //! When `main` returns, the program ends, as in any Rust program, without waiting for other
 //! threads; [`shutdown`](crate::shutdown) ends all processes first.
@@ -85,14 +86,15 @@
 //! # What the runtime logs
 //!
 //! A process that panics writes a [crash report](crate::report) through the [`log`] crate, at level
-//! `error` with the target `procession::crash`, before others hear of its end; so does one of
-//! [`proc_lib`](crate::proc_lib), as all servers are, that ends abnormally in another way. A panic
-//! message is not printed otherwise: the first process to begin, be it a thread of the program's
-//! own, installs a panic hook that keeps it for the report, and calls the hook that was there
-//! before for panics in threads that are not the runtime's. A killed process whose thread had to be
-//! left behind is reported at level `warn` with the target `procession::abandoned`.
+//! `error` with the target `procession::crash`, before others learn of its end. So does a process
+//! of [`proc_lib`](crate::proc_lib), as all servers are, that ends abnormally in another way. The
+//! panic message is not printed otherwise: the first process to begin, even if it is a thread of
+//! the program's own, installs a panic hook that keeps the message for the report, and that calls
+//! the previous hook for panics in threads that are not the runtime's. A killed process whose
+//! thread had to be left behind is reported at level `warn` with the target
+//! `procession::abandoned`.
 //!
-//! What processes cost, how many fit, and what can be set, is in [`tuning`].
+//! [`tuning`] says what processes cost, how many fit, and what can be set.
 //!
 //! # What no process survives
 //!
@@ -103,36 +105,38 @@
 //!
 //! - **An exit signal is judged at the next receive point.** A process that computes is alive until
 //!   it calls the runtime; [`is_alive`] does not wait for signals under way.
-//! - **Kill cannot stop a thread.** A killed process is not alive at once, its name is free, and it
-//!   unwinds at its next call, usually immediately. Its links and monitors hear `Killed` when it
-//!   has left its code, or when its [grace](Builder::kill_grace) is over; then its thread is left
-//!   behind. So a name can be taken while the destructors of its last owner still run; who must not
-//!   overlap waits for the `Down`. A message sent just when a process is left behind may arrive
-//!   after its `Down`; what it sends later is dropped, and it finds nobody by name.
+//! - **Kill cannot stop a thread.** A killed process is at once no longer alive, its name is free,
+//!   and it unwinds at its next call, usually immediately. Its links and monitors get `Killed` when
+//!   it has left its code, or when its [grace](Builder::kill_grace) is over; then its thread is
+//!   left behind. So a name can be taken while the destructors of its last owner still run; a
+//!   successor that must not overlap with it waits for the `Down`. A message that a process sends
+//!   just when it is left behind may arrive after its `Down`; what it sends later is dropped, and
+//!   it finds no process by name.
 //! - **The end of a process waits for its children** (see above), which in OTP are gone when its
 //!   exit signals have come: here they may be busy. One that does not end within its
 //!   [grace](Builder::kill_grace) from the end of its parent is left behind, too, with the reason
 //!   of its parent; one of `proc_lib`'s that traps exits is not waited for any longer, and goes on.
-//!   Meanwhile the process is not alive, has no name, and a call of it fails; who monitors or links
-//!   to it is told with the others. The end of a thread of the program's own does not wait.
+//!   Meanwhile the process is not alive and has no name, and a call to it fails; a process that
+//!   monitors it or links to it is told with the others. The end of a thread of the program's own
+//!   does not wait.
 //! - **A message sent just when its receiver ends** is dropped, but in a rare case not at once: if
-//!   a new process has taken the place of the old one between two steps of the sender, the message
+//!   a new process has taken the place of the receiver between two steps of the sender, the message
 //!   is dropped when that process next comes to a receive point.
 //! - **Spawning can fail**, since it may need a thread: see [`SpawnError`]. There is no
-//!   `spawn_request`, as a spawn on the own node waits for nobody.
+//!   `spawn_request`, as a spawn on the local node does not wait.
 //! - **A body returns nothing.** To end with a reason of its own a process calls [`exit_self`];
 //!   there is no throw, so no `nocatch` either.
 //! - **Links to the dead:** OTP's `link/1` raises `noproc` in a process that does not trap exits;
 //!   here it gets the signal, and ends by it before the call returns.
-//! - **Names** are strings; no name is reserved, but it cannot be empty. [`send()`] to a name that
-//!   nobody has returns the message in an error where OTP raises `badarg`. There are no nodes yet,
-//!   so no `{Name, Node}` either, to which OTP sends without an error.
-//! - **[`demonitor()`]** always says whether it came in time, as if with `info`; flushing is a
-//!   function of its own. [`monitor_with`] takes the options as a value, so there are no bad ones.
+//! - **Names** are strings; no name is reserved, but a name cannot be empty. [`send_to()`] a name
+//!   that no process has returns the message in an error where OTP raises `badarg`. There are no
+//!   nodes yet, and so no `{Name, Node}`, to which OTP sends without an error.
+//! - **[`demonitor()`]** always returns whether it came in time, as OTP's does with `info`;
+//!   flushing is a function of its own. [`monitor_with`] takes typed options, so none can be bad.
 //! - **Not here**, as threads and their memory belong to the system: priorities, reductions, heap
-//!   sizes, garbage collection, and `process_flag` but for [`set_trap_exit`]. Nor
-//!   group leaders: output belongs to the program, which has one standard output. Nor ports.
-//! - **`process_info`** is [`info()`], a struct. The [`dictionary`] is seen by its process alone.
+//!   sizes, garbage collection, and `process_flag` except for [`set_trap_exit`]. There are no group
+//!   leaders either, as output belongs to the program, which has one standard output; and no ports.
+//! - **`process_info`** is [`info()`], a struct. Only a process itself sees its [`dictionary`].
 
 pub(crate) mod current;
 pub(crate) mod wait;
@@ -176,7 +180,7 @@ pub use register::{register, registered, unregister, whereis};
 pub use send::{Address, SendError, ToProcess, send, send_to};
 pub use spawn::{Builder, SpawnError, spawn, spawn_link, spawn_monitor};
 
-/// Returns the pid of the calling process. A thread that was none becomes one.
+/// Returns the pid of the calling process. A thread that is not a process yet becomes one.
 ///
 /// OTP: [`erlang:self/0`](https://www.erlang.org/doc/apps/erts/erlang.html#self/0).
 pub fn self_pid() -> Pid {
@@ -186,15 +190,16 @@ pub fn self_pid() -> Pid {
 /// Sets whether the caller traps exits, and returns whether it did.
 ///
 /// A process that traps exits gets exit signals as [`Exit`](crate::Exit) messages, instead of
-/// ending by them. Signals that have arrived are judged first, by the old setting; what counts
-/// later is the setting when a signal is received. It is not inherited.
+/// ending by them. Signals that have arrived are judged first, by the old setting; later ones are
+/// judged by the setting at the time when they are received. Child processes do not inherit it.
 ///
 /// OTP: [`process_flag(trap_exit, Boolean)`](https://www.erlang.org/doc/apps/erts/erlang.html#process_flag_trap_exit).
 ///
 /// # Panics
 ///
-/// If it is `false` in a thread of the program's own: that always traps exits, as its stack is not
-/// ours to unwind. (`true` makes a difference there, too: it gets those that are `Normal`.)
+/// If `trap_exit` is `false` in a thread of the program's own: that always traps exits, as the
+/// runtime does not own its stack and cannot unwind it. (`true` makes a difference there, too: the
+/// thread then gets the signals that are `Normal`.)
 pub fn set_trap_exit(trap_exit: bool) -> bool {
     let process = current::current();
     process.sort_or_unwind();
@@ -208,7 +213,7 @@ pub fn set_trap_exit(trap_exit: bool) -> bool {
 
 /// Sets how long the caller may take to leave user code when it is killed.
 ///
-/// See [`Builder::kill_grace`]. No effect on a thread of the program's own.
+/// See [`Builder::kill_grace`]. It has no effect on a thread of the program's own.
 pub fn set_kill_grace(grace: Duration) {
     let process = current::current();
     process.unwind_if_doomed();

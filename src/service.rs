@@ -15,7 +15,7 @@ pub(crate) fn ensure<S: GenServer<Args = ()>>(name: &'static str) -> Result<Pid,
     if let Some(pid) = process::whereis(name) {
         return Ok(pid);
     }
-    let options = StartOptions::new().name(name).spawn_options(Builder::new().of_nobody());
+    let options = StartOptions::new().name(name).spawn_options(Builder::new().without_ancestors());
     match S::start_with((), options) {
         Ok(server) => Ok(server.pid()),
         Err(StartError::AlreadyStarted(pid)) => Ok(pid),

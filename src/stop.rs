@@ -1,4 +1,4 @@
-//! Stopping a process that understands it, and waiting until it is gone.
+//! Stopping a process that handles system messages, and waiting until it has ended.
 
 use std::error::Error;
 use std::fmt;
@@ -24,13 +24,13 @@ use crate::sys::{Order, Request};
 pub enum StopError {
     /// No process answers to that pid or name.
     NoProc,
-    /// The server has not ended in time. It still will, when it comes to the request.
+    /// The server has not ended in time. It still will, when it handles the request.
     Timeout,
     /// The server ended for this reason, not for the one that was asked for.
     Down(ExitReason),
-    /// A process tried to stop itself, which could only ever time out.
+    /// The process tried to stop itself, which could only ever time out.
     CallingSelf(Pid),
-    /// Refused at once, as these processes would all wait for each other.
+    /// The stop was refused at once, as these processes would all wait for each other.
     Deadlock(Vec<Pid>),
     /// The caller cannot wait: it is being ended by an exit signal, or it is a thread of the
     /// program's own that was killed or is in its last destructors.
@@ -44,7 +44,7 @@ impl fmt::Display for StopError {
             Self::Timeout => f.write_str("the server has not stopped in time"),
             Self::Down(reason) => write!(f, "the server ended for another reason: {reason}"),
             Self::CallingSelf(pid) => write!(f, "process {pid} attempted to stop itself"),
-            Self::Deadlock(cycle) => write!(f, "the stop would wait for ever: {cycle:?}"),
+            Self::Deadlock(cycle) => write!(f, "the stop would wait forever: {cycle:?}"),
             Self::CallerEnded => f.write_str("the caller has ended and cannot wait"),
         }
     }
@@ -52,14 +52,15 @@ impl fmt::Display for StopError {
 
 impl Error for StopError {}
 
-/// Tells the process `target` to end with `reason`. Any caller can do that, also one that has
-/// ended.
+/// Sends the process `target` the order to end with `reason`. A caller that has ended can do so,
+/// too.
 pub(crate) fn order_to_stop(target: Pid, reason: ExitReason) {
     let order = Request::new(Order::Terminate { reason, reply_to: None }, None);
     deliver(target, Signal::Message(Message::new(order)));
 }
 
-/// Asks the process at `to` to end with `reason`, and waits for at most `timeout` until it has.
+/// Asks the process at `to` to end with `reason`, and waits for at most `timeout` until it has
+/// ended.
 pub(crate) fn stop(
     to: &impl Address,
     reason: ExitReason,

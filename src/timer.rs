@@ -19,40 +19,39 @@
 //! on the machine, as a rule less than a millisecond. Timers expire in the order of their
 //! deadlines.
 //!
-//! Each timer is there until it has expired, or is cancelled, also because a process has ended:
+//! A timer exists until it has expired or was cancelled; the end of a process cancels it, too:
 //!
 //! | timer | ends with |
 //! |---|---|
 //! | [`send_after`], [`start_timer`] to a pid or an alias | that process |
 //! | [`exit_after`], [`kill_after`] to a pid | that process |
-//! | these four to a name | nobody: who has the name at expiry is meant |
+//! | these four to a name | no process: they act on the one that has the name at expiry |
 //! | [`send_interval`] to a pid or an alias | that process |
-//! | [`send_interval`] to a name | who has it when the interval starts |
-//! | [`apply_after`] | nobody |
+//! | [`send_interval`] to a name | the process that has it when the interval starts |
+//! | [`apply_after`] | no process |
 //! | [`apply_interval`], [`apply_repeatedly`] | the process that starts it |
 //!
-//! Else the end of the process that has started a timer does not touch it. So a server can start an
-//! interval in its `init`: each of its lives has one.
+//! Apart from that, the end of the process that has started a timer does not cancel it. A server
+//! can start an interval to its own pid in its `init`: when it is restarted, there is one again.
 //!
 //! # Panics
 //!
-//! All functions that start a timer do if the system refuses the one thread of the timer service,
-//! which is started with the first timer.
+//! All functions that start a timer panic if the system refuses the one thread of the timer
+//! service, which is started with the first timer.
 //!
 //! # Differences from OTP
 //!
-//! - The timers of `erlang` and those of the module `timer` are one thing here: `erlang`'s
-//!   `send_after` and `timer`'s differ in OTP in who serves them, and here nobody could tell.
+//! - The timers of `erlang` and those of the module `timer` are the same here: in OTP, `erlang`'s
+//!   `send_after` and `timer`'s differ in which process serves them.
 //! - Times are [`Duration`]s, or [`Instant`]s for the forms that end in `_at` (OTP's `{abs,
-//!   true}`). So there is no bad time but a period of zero; and `timer:seconds/1` and the like are
-//!   `Duration`'s own.
-//! - [`cancel`] and [`read`] answer at once, as they take one lock and ask nobody. So there is no
-//!   `async` form of them, and `{info, false}` is not to use the answer.
-//! - [`cancel`] says how much time was left also where `timer:cancel/1` would just say `ok`.
+//!   true}`). So the only bad time is a period of zero; and instead of `timer:seconds/1` and the
+//!   like there are `Duration`'s functions.
+//! - [`cancel`] and [`read`] return at once, as they take one lock and ask no process. So there is
+//!   no `async` form of them, and instead of `{info, false}` one ignores the result.
+//! - [`cancel`] returns how much time was left also where `timer:cancel/1` would return just `ok`.
 //! - The signal of [`exit_after`] is from the caller, where OTP's is from a process of the timer
 //!   service.
-//! - The timer service is no process: it cannot be sent anything, nor stopped. So the signals of
-//!   [`exit_after`] are from who has started the timer, where OTP's are from its timer server.
+//! - The timer service is no process: it cannot be sent anything, nor stopped.
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -128,14 +127,14 @@ pub fn start_timer_at<T: Any + Send + Debug>(
     })
 }
 
-/// Sends `message` to `to` after each `period`, until it is cancelled or the target has ended: the
-/// process that has the name at the start, if `to` is one.
+/// Sends `message` to `to` after each `period`, until it is cancelled or the target has ended.
 ///
-/// To a name, it is sent to whoever has that at the time, as long as that process lives. If nobody
-/// has the name at the start, the interval is over at once.
+/// If `to` is a name, the target is the process that has it when the interval starts: the interval
+/// ends with that process, or at once if there is none. Each message goes to the process that has
+/// the name at the time.
 ///
 /// The ticks are counted from the start, so they do not drift. The message is cloned between the
-/// ticks, by the thread that serves all timers: its `Clone` should be quick. If it panics, the
+/// ticks, by the thread that serves all timers: its `Clone` should be quick. If that panics, the
 /// interval ends.
 ///
 /// OTP: [`timer:send_interval/3`](https://www.erlang.org/doc/apps/stdlib/timer.html#send_interval/3).
@@ -161,8 +160,8 @@ fn check_period(period: Duration) {
     assert!(!period.is_zero(), "the period of a repeating timer is zero");
 }
 
-/// Starts a repeating timer that ends with the process `life`, or at once if there is none: else
-/// nobody would be left to cancel it.
+/// Starts a repeating timer that ends with the process `life`, or at once if there is none: nothing
+/// would cancel it then.
 fn repeat(period: Duration, life: Option<Pid>, tick: Tick) -> TimerRef {
     let due = deadline_of(period);
     let repeat = Action::Repeat(Box::new(Repeat { period, due, tick }));
@@ -173,13 +172,13 @@ fn repeat(period: Duration, life: Option<Pid>, tick: Tick) -> TimerRef {
     start(due, life, |_| repeat)
 }
 
-/// Starts a timer, unless the end of the caller has been told: then it reaches nobody any more.
+/// Starts a timer, unless the end of the caller has been told: then it has no effect any more.
 fn start(
     deadline: Instant,
     target: Option<Pid>,
     make: impl FnOnce(TimerRef) -> Action,
 ) -> TimerRef {
-    let make = Guarded::new(make); // With the message in it, or the function.
+    let make = Guarded::new(make); // It holds the message, or the function.
     if is_left_behind() {
         timers::discard(Some(make.into_inner()(timers::expired())));
         return timers::expired();
@@ -198,7 +197,7 @@ pub fn apply_after(duration: Duration, function: impl FnOnce() + Send + 'static)
 /// Runs `function` in a process of its own after each `period`, until it is cancelled or the
 /// calling process has ended.
 ///
-/// If it takes longer than `period`, it runs several times at once.
+/// If a run takes longer than `period`, several runs overlap.
 ///
 /// OTP: [`timer:apply_interval/2`](https://www.erlang.org/doc/apps/stdlib/timer.html#apply_interval/2).
 ///
@@ -211,9 +210,9 @@ pub fn apply_interval(period: Duration, function: impl Fn() + Send + Sync + 'sta
     repeat(period, Some(self_pid()), Tick::Apply(Arc::new(function.into_inner())))
 }
 
-/// As [`apply_interval`], but never runs `function` again before it has ended.
+/// As [`apply_interval`], but never runs `function` again before its last run has ended.
 ///
-/// If it takes longer than `period`, the next run follows at once.
+/// If a run takes longer than `period`, the next one follows at once.
 ///
 /// OTP: [`timer:apply_repeatedly/2`](https://www.erlang.org/doc/apps/stdlib/timer.html#apply_repeatedly/2).
 ///
@@ -228,14 +227,15 @@ pub fn apply_repeatedly(period: Duration, function: impl Fn() + Send + Sync + 's
 
 /// Sends `to` the exit signal `reason`, from the caller, after `duration`.
 ///
-/// The caller gets its own as if it were from somebody else: it ignores `Normal`, unless it traps
-/// exits. Without any time, this is [`exit`], as in OTP: then `Normal` ends the caller.
+/// If `to` is the caller, the signal counts as one from another process: `Normal` is ignored,
+/// unless the caller traps exits. With a `duration` of zero this is [`exit`], as in OTP: then
+/// `Normal` ends the caller.
 ///
 /// OTP: [`timer:exit_after/3`](https://www.erlang.org/doc/apps/stdlib/timer.html#exit_after/3).
 ///
 /// # Panics
 ///
-/// Without any time, as [`exit`].
+/// With a `duration` of zero, as [`exit`].
 pub fn exit_after(
     duration: Duration,
     to: impl Into<Destination>,
@@ -261,7 +261,7 @@ pub fn kill_after(duration: Duration, to: impl Into<Destination>) -> TimerRef {
 /// Cancels a timer and returns how much time was left; `None` if it has expired, was cancelled, or
 /// its target has ended.
 ///
-/// After `Some` of a timer that fires once, it never does. A repeating timer sends nothing more in
+/// After `Some`, a timer that expires once never does. A repeating timer sends nothing more in
 /// either case. Any process may cancel any timer.
 ///
 /// OTP: [`erlang:cancel_timer/1`](https://www.erlang.org/doc/apps/erts/erlang.html#cancel_timer/1).
@@ -280,7 +280,7 @@ fn time_left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now())
 }
 
-/// Runs `function` and returns how long that took, and its value.
+/// Runs `function`, and returns how long it took and its value.
 ///
 /// OTP: [`timer:tc/1`](https://www.erlang.org/doc/apps/stdlib/timer.html#tc/1).
 ///

@@ -1,4 +1,4 @@
-//! Why a call failed: beside exit reasons, as each can be the cause of the other.
+//! The error of a call: beside exit reasons, as each can be the cause of the other.
 
 use std::error::Error;
 use std::fmt;
@@ -13,7 +13,7 @@ use super::ExitReason;
 /// [`Down`](Self::Down) the caller cannot know whether the server has handled the request.
 ///
 /// As an [`ExitReason`], by `?`, it keeps its class: a server that went down in an orderly shutdown
-/// ends its caller by the same shutdown. All else becomes a reason that holds this error; also that
+/// ends its caller by the same shutdown. All others become a reason that holds this error, even if
 /// the server ended with `Normal`, since for the caller it is not normal to get no answer.
 ///
 /// ```
@@ -35,10 +35,10 @@ pub enum CallError {
     Timeout,
     /// The server ended, for this reason, before it answered.
     Down(ExitReason),
-    /// A process called itself, which could only ever time out.
+    /// The process called itself, which could only ever time out.
     CallingSelf(Pid),
-    /// Refused at once, as these processes would all wait for each other: the caller, who would
-    /// wait for the second, and so on to the last, who waits for the caller.
+    /// The call was refused at once, as these processes would all wait for each other: the caller,
+    /// which would wait for the second, and so on to the last, which waits for the caller.
     Deadlock(Vec<Pid>),
     /// The server has handled the request and will not answer it.
     NoReply,
@@ -61,7 +61,7 @@ impl fmt::Display for CallError {
             Self::Timeout => f.write_str("timed out waiting for the answer"),
             Self::Down(reason) => write!(f, "the server ended before it answered: {reason}"),
             Self::CallingSelf(pid) => write!(f, "process {pid} attempted to call itself"),
-            Self::Deadlock(cycle) => write!(f, "the call would wait for ever: {cycle:?}"),
+            Self::Deadlock(cycle) => write!(f, "the call would wait forever: {cycle:?}"),
             Self::NoReply => f.write_str("the server does not answer this request"),
             Self::WrongServer { expected, found } => {
                 write!(f, "the request is for a {expected}, but the server is a {found}")

@@ -1,8 +1,11 @@
-//! Who the calling thread is.
+//! The calling process, and whether it may go on.
 //!
-//! A worker thread is told; any other thread becomes a process when it first asks. What this module
-//! keeps per thread needs no destructor, so it can be asked until the thread is gone; only the
-//! watch that ends a foreign thread's process has one.
+//! A worker thread is told which process it runs; any other thread becomes a process when it first
+//! asks. The thread-locals of this module have no destructor, so they can be read until the thread
+//! is gone; only the watch that ends a foreign thread's process has one.
+//!
+//! A function whose name ends in `or_unwind` or `if_doomed` unwinds the calling thread if an exit
+//! signal or a kill has **doomed** its process, that is, decided that it ends.
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
@@ -26,10 +29,10 @@ use crate::user_code::{Guarded, Observer, Panic, install_hook};
 #[derive(Debug)]
 pub(crate) enum CallerState {
     Live,
-    /// It is to end, but its thread is unwinding already: it must not block.
+    /// The process is doomed, and its thread is unwinding already: it must not block.
     Unwinding,
-    /// It is a thread of the program's own whose process has ended: killed, or the thread is in its
-    /// last destructors.
+    /// The process, of a thread of the program's own, has ended: it was killed, or the thread is in
+    /// its last destructors.
     Gone,
 }
 
@@ -37,17 +40,17 @@ pub(crate) enum CallerState {
 #[derive(Debug)]
 pub(crate) struct Ended;
 
-/// What is known of the panics of a thread of the program's own.
+/// The panics of a thread of the program's own.
 struct Panicked {
     process: Process,
-    /// What the hook saw, the last one last. Those before it may be caught already, or it may be
-    /// one in a destructor that runs because of them.
+    /// The panics that the hook has seen, the last one last. Those before the last may be caught
+    /// already; or the last may be one in a destructor that runs because of them.
     panics: Vec<Panic>,
 }
 
 thread_local! {
-    /// The process of a foreign thread since it has begun to panic; then it is not the `caller`.
-    /// So it is looked at again at the next use of the crate, which costs the others nothing.
+    /// The process of a foreign thread that has begun to panic; it is not the `caller` then. So the
+    /// next use of the crate looks at it again, at no cost to other threads.
     static PANICKED: Cell<Option<ManuallyDrop<Box<Panicked>>>> = const { Cell::new(None) };
     static WATCH: Watch = const { Watch };
 }
@@ -71,7 +74,7 @@ impl Drop for Watch {
 /// Ends the process of a foreign thread that is ending.
 fn exit_foreign(process: Process, reason: ExitReason) {
     end_foreign(process, reason);
-    // What destructors of thread-locals do from here on is not done to the slot's next process.
+    // Destructors of thread-locals that run from here on must not act on the slot's next process.
     set_caller(Some(process.departed()));
 }
 
@@ -80,7 +83,7 @@ pub(crate) fn watch_panics() {
     install_hook(Observer { began: panic_began, caught: panic_caught });
 }
 
-/// Keeps what the hook sees of a panic of a foreign thread's, if the thread is a process.
+/// Keeps a panic of a foreign thread, as the hook sees it, if the thread is a process.
 fn panic_began(info: &PanicHookInfo<'_>) {
     let mut panicked = match (PANICKED.take(), caller()) {
         (Some(panicked), _) => panicked,
@@ -94,8 +97,8 @@ fn panic_began(info: &PanicHookInfo<'_>) {
     PANICKED.set(Some(panicked));
 }
 
-/// Forgets the panic with this message, which the runtime has caught, and those since: they were in
-/// destructors that ran because of it, or it would not have come so far.
+/// Forgets the panic with this message, which the runtime has caught, and those after it: they were
+/// in destructors that ran because of it, and were caught there.
 #[cold]
 fn panic_caught(message: &str) {
     if let Some(mut panicked) = PANICKED.take() {
@@ -107,8 +110,8 @@ fn panic_caught(message: &str) {
     }
 }
 
-/// The process of a thread that has begun to panic. One that does not panic any more has caught it,
-/// and goes on.
+/// The process of a foreign thread that has begun to panic. If the thread does not panic any more,
+/// it has caught the panic, and the process is its `caller` again.
 #[cold]
 fn process_that_panicked() -> Option<Process> {
     let panicked = PANICKED.take()?;
@@ -122,19 +125,19 @@ fn process_that_panicked() -> Option<Process> {
     Some(process)
 }
 
-/// Returns the calling process. A thread that was none becomes one.
+/// Returns the calling process. A thread that is not a process yet becomes one.
 #[inline]
 pub(crate) fn current() -> Process {
     caller().unwrap_or_else(adopt)
 }
 
-/// Whether the caller was left behind, so that what it does is to reach nobody any more.
+/// Whether the caller was left behind, so that nothing it does may reach other processes any more.
 #[inline]
 pub(crate) fn is_left_behind() -> bool {
     current_if_any().is_some_and(Process::is_left_behind)
 }
 
-/// Whether the end of the caller has been told, so that it is to find nobody by name any more.
+/// Whether the end of the caller has been told, so that it must not find any process by name.
 #[inline]
 pub(crate) fn has_told_end() -> bool {
     current_if_any().is_some_and(|it| it.is_left_behind() || it.has_told_end())
@@ -146,7 +149,7 @@ pub(crate) fn current_if_any() -> Option<Process> {
     caller().or_else(process_that_panicked)
 }
 
-/// The calling process, if it is to end.
+/// The calling process, if it is doomed or has ended.
 #[inline]
 pub(crate) fn ending() -> Option<Process> {
     current_if_any().filter(|process| process.must_end())
@@ -164,7 +167,7 @@ fn adopt() -> Process {
     let process = Process { slot, pid };
     set_caller(Some(process));
     if is_thread_ending() {
-        // Nobody would end it later.
+        // Nothing would end it later.
         exit_foreign(process, ExitReason::Normal);
         return process.departed();
     }
@@ -178,7 +181,7 @@ fn is_thread_ending() -> bool {
     WATCH.try_with(|_| ()).is_err()
 }
 
-/// Where the calls of threads go that have left their process: no process ever lives here.
+/// The slot that threads act on whose process has ended: no process ever lives here.
 static NOWHERE: Lazy<Slot> = Lazy::new(|| {
     let slot = Slot::new(u32::MAX);
     slot.foreign.store(true, Ordering::Relaxed);
@@ -186,12 +189,13 @@ static NOWHERE: Lazy<Slot> = Lazy::new(|| {
 });
 
 impl Process {
-    /// What is left of the process of a foreign thread when its slot goes to somebody else.
+    /// The stand-in for the process of a foreign thread when its slot goes to another process.
     pub(crate) fn departed(self) -> Process {
         Process { slot: &NOWHERE, pid: self.pid }
     }
 
-    /// Says whether the caller, who is this process, may go on; if it must end, it ends here.
+    /// Returns whether the caller, which is this process, may go on. A doomed one that can unwind
+    /// does so here.
     #[inline]
     pub(crate) fn state_or_unwind(self) -> CallerState {
         if self.must_end() { self.doomed_state_or_unwind() } else { CallerState::Live }
@@ -208,12 +212,14 @@ impl Process {
         unwind(self.settle(ExitReason::Killed))
     }
 
-    /// Whether the caller's process has ended and its thread goes on.
+    /// Whether the caller's process has ended while its thread goes on. A doomed one that can
+    /// unwind does so here.
     pub(crate) fn is_gone_or_unwind(self) -> bool {
         matches!(self.state_or_unwind(), CallerState::Gone)
     }
 
-    /// For a call that can fail: an error unless the process may go on.
+    /// Returns an error if the caller, which is this process, must not wait: for a call that can
+    /// fail. As any receive point, this unwinds a doomed caller that can unwind.
     #[inline]
     pub(crate) fn may_block(self) -> Result<(), Ended> {
         match self.state_or_unwind() {
@@ -222,7 +228,9 @@ impl Process {
         }
     }
 
-    /// For a call that does not block and cannot fail: a destructor may still make it.
+    /// Unwinds the caller, which is this process, if it is doomed: for a call that does not block
+    /// and cannot fail. A thread that unwinds already returns, so a destructor can make the call;
+    /// one of the program's own whose process has ended panics.
     #[inline]
     pub(crate) fn unwind_if_doomed(self) {
         if self.must_end() {
@@ -230,15 +238,20 @@ impl Process {
         }
     }
 
-    /// As [`unwind_if_doomed`](Self::unwind_if_doomed), for a call that others notice. False if the process was left
-    /// behind: what it does now that its end has been told must not touch what others have by then.
+    /// As [`unwind_if_doomed`](Self::unwind_if_doomed), for a call that other processes notice.
+    /// Returns `false` if this one was left behind: its end has been told, so nothing it does may
+    /// touch what others have by now.
     #[inline]
     pub(crate) fn may_act_or_unwind(self) -> bool {
         !self.must_end() || self.doomed_may_act_or_unwind()
     }
 
-    /// As [`may_act_or_unwind`](Self::may_act_or_unwind), for a process that is to end and holds a value of the user's.
-    /// That is given back, as an error if the process may not.
+    /// As [`may_act_or_unwind`](Self::may_act_or_unwind), for a doomed process that holds a value
+    /// of the user's, which a panic or an unwinding drops with care.
+    ///
+    /// # Errors
+    ///
+    /// Returns the value if the process may not act.
     #[cold]
     pub(crate) fn may_act_holding_or_unwind<T>(self, value: T) -> Result<T, T> {
         let value = Guarded::new(value);
@@ -250,7 +263,7 @@ impl Process {
     #[cold]
     fn doomed_may_act_or_unwind(self) -> bool {
         if !self.slot.reporting.load(Ordering::Relaxed) {
-            // What a report has to say goes out, whatever else comes.
+            // A report is written to its end, even by a doomed process.
             match self.state_or_unwind() {
                 CallerState::Live | CallerState::Unwinding => {}
                 CallerState::Gone => self.panic_if_gone(),
@@ -259,8 +272,8 @@ impl Process {
         !self.is_left_behind()
     }
 
-    /// Panics with a plain message if the caller is a thread of the program's own, which goes on
-    /// without its process, unless a panic here would abort the program.
+    /// Panics with a plain message if this process is a thread of the program's own, which goes on
+    /// after its process has ended, unless a panic here would abort the program.
     pub(crate) fn panic_if_gone(self) {
         if self.is_foreign() && !std::thread::panicking() && !is_thread_ending() {
             panic!("process {}, a thread of the program's own, was killed", self.pid);

@@ -1,7 +1,7 @@
-//! The process dictionary: values that a process keeps under names, for itself.
+//! The process dictionary: values that a process keeps for itself, under string keys.
 //!
-//! Unlike a thread-local it begins empty with each process and is dropped when the process ends,
-//! before anybody hears of the exit.
+//! Unlike a thread-local it is empty when a process begins, and is dropped when the process ends,
+//! before other processes learn of the exit.
 //!
 //! OTP: [Process dictionary](https://www.erlang.org/doc/system/ref_man_processes.html#process-dictionary).
 //!
@@ -38,9 +38,9 @@ fn caller_or_unwind() -> Process {
     process
 }
 
-/// Puts `value` under `key` and returns what was there before.
+/// Puts `value` under `key`, and returns the previous value.
 ///
-/// In a process that is being ended, where only destructors run, it drops the value.
+/// In a process that is being ended, where only destructors run, the value is dropped.
 ///
 /// # Panics
 ///
@@ -65,7 +65,7 @@ pub fn get<T: Any + Clone>(key: &str) -> Option<T> {
     CheckedOut::new(caller_or_unwind()).values.get(key)?.downcast_ref().cloned()
 }
 
-/// Removes what is under `key` and returns it.
+/// Removes the value under `key`, and returns it.
 ///
 /// # Panics
 ///
@@ -83,7 +83,7 @@ pub fn keys() -> Vec<Key> {
     caller_or_unwind().slot.dictionary.lock().keys().cloned().collect()
 }
 
-/// Returns the keys under which a value equal to `value` is, in order.
+/// Returns the keys whose values equal `value`, in order.
 ///
 /// # Panics
 ///

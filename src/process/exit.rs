@@ -1,4 +1,4 @@
-//! Ending: by a signal, or by oneself.
+//! Exits: by a signal to another process, and of the caller itself.
 
 use std::sync::atomic::Ordering;
 
@@ -13,15 +13,15 @@ use super::current::current;
 
 /// Sends `reason` to the process `to` as an exit signal.
 ///
-/// A process that does not trap exits ends with `reason` at its next receive point, which any
-/// blocking call of this crate is; `Normal` is ignored, unless the process sends it to itself. One
-/// that traps exits gets an [`Exit`](crate::Exit) message instead. Nothing happens if `to` has
-/// ended.
+/// A process that does not trap exits ends with `reason` at its next receive point, which is any
+/// blocking call of this crate; `Normal` is ignored, unless the process sends it to itself. A
+/// process that traps exits gets an [`Exit`](crate::Exit) message instead. Nothing happens if `to`
+/// has ended.
 ///
 /// [`ExitReason::Kill`] cannot be trapped: the process is not alive from now on, its name is free,
 /// and it ends as [`Killed`](ExitReason::Killed) as soon as it calls into the runtime. If it does
 /// not do so within its [grace](super::Builder::kill_grace), its links and monitors are told
-/// without waiting longer, and its thread is left behind.
+/// without a further wait, and its thread is left behind.
 ///
 /// OTP: [`erlang:exit/2`](https://www.erlang.org/doc/apps/erts/erlang.html#exit/2).
 ///
@@ -33,7 +33,7 @@ pub fn exit(to: impl Into<Pid>, reason: impl Into<ExitReason>) {
     let pid = to.into();
     let process = current();
     if !process.may_act_or_unwind() {
-        return; // With the reason, whose destructor may panic.
+        return; // `Guarded` drops the reason, whose destructor may panic.
     }
     signal_exit(process.pid, pid, reason.into_inner());
     if pid == process.pid {
@@ -50,7 +50,7 @@ pub fn exit(to: impl Into<Pid>, reason: impl Into<ExitReason>) {
 ///
 /// # Panics
 ///
-/// In a thread that is not the runtime's, because its stack is not ours to unwind.
+/// In a thread of the program's own, whose stack the runtime does not own and cannot unwind.
 pub fn exit_self(reason: impl Into<ExitReason>) -> ! {
     let reason = Guarded::new(reason.into());
     let process = current();
@@ -65,8 +65,8 @@ pub fn exit_self(reason: impl Into<ExitReason>) -> ! {
 /// Runs `body`, and returns why it ended if it panicked or called [`exit_self`].
 ///
 /// The end of the process itself is not caught: if it is being ended by an exit signal, it goes on
-/// unwinding. No crash report is written, and in a process no panic message is printed: the reason
-/// says all, to whom it is returned.
+/// unwinding. No crash report is written, and in a spawned process no panic message is printed: the
+/// returned reason holds it.
 ///
 /// OTP: `try ... catch`.
 ///
@@ -79,7 +79,7 @@ pub fn exit_self(reason: impl Into<ExitReason>) -> ! {
 ///
 /// # Errors
 ///
-/// The reason with which `body` ended.
+/// Returns the reason with which `body` ended.
 pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ExitReason> {
     let process = current();
     user_code::catch(body).map_err(|payload| {
@@ -89,8 +89,8 @@ pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ExitReason> {
     })
 }
 
-/// Runs `body` with `value` to the end of the process, and drops the value then: not while the
-/// thread unwinds, when a panic of its destructor would abort the program.
+/// Runs `body` with `value` to the end of the process, and then drops the value: not while the
+/// thread unwinds, as a panic of its destructor would then abort the program.
 pub(crate) fn end_with<T>(mut value: T, body: impl FnOnce(&mut T) -> ExitReason) -> ExitReason {
     let outcome = user_code::catch(|| body(&mut value));
     let Process { slot, pid } = current();

@@ -1,4 +1,4 @@
-//! What can be seen of processes from outside, without disturbing them.
+//! Information about processes and the runtime, which does not disturb them.
 
 use std::sync::Arc;
 
@@ -13,29 +13,29 @@ use crate::runtime::tuning;
 
 use super::current::current;
 
-/// A look at the runtime, as returned by [`system_info`].
+/// Information about the runtime, as returned by [`system_info`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SystemInfo {
-    /// Processes that are alive.
+    /// The number of processes that are alive.
     pub processes: usize,
-    /// Threads of the runtime, those that wait for their next process included.
+    /// The number of threads of the runtime, including those that wait for their next process.
     pub threads: usize,
-    /// Threads that wait for their next process.
+    /// The number of threads that wait for their next process.
     pub cached_threads: usize,
-    /// How many threads wait for their next process, at most.
+    /// The largest number of threads that may wait for their next process.
     pub max_cached_threads: usize,
-    /// Threads left behind by killed processes, which have not come back.
+    /// The number of threads that killed processes have left behind and that have not returned.
     pub abandoned_threads: usize,
-    /// Timers that are pending.
+    /// The number of pending timers.
     pub timers: usize,
-    /// Registered names.
+    /// The number of registered names.
     pub names: usize,
 }
 
-/// Looks at `pid`; `None` if it is not alive.
+/// Returns information about `pid`; `None` if it is not alive.
 ///
-/// This never waits for the process, nor holds it up.
+/// This neither waits for the process nor holds it up.
 ///
 /// OTP: [`erlang:process_info/1`](https://www.erlang.org/doc/apps/erts/erlang.html#process_info/1).
 pub fn info(pid: Pid) -> Option<Info> {
@@ -44,24 +44,24 @@ pub fn info(pid: Pid) -> Option<Info> {
 
 /// Returns whether `pid` is alive.
 ///
-/// A process that was [killed](super::exit) is not, from that moment. One that has another exit
-/// signal coming is alive until it has ended. When this returns `false`, the name of the process is
-/// free.
+/// A process that was [killed](super::exit) is not, from that moment on. A process to which another
+/// exit signal is under way is alive until it has ended. When this returns `false`, the name of the
+/// process is free.
 ///
 /// OTP: [`erlang:is_process_alive/1`](https://www.erlang.org/doc/apps/erts/erlang.html#is_process_alive/1).
 pub fn is_alive(pid: Pid) -> bool {
     Process::of(pid).is_running()
 }
 
-/// Returns all processes that are alive, threads of the program's own that have used the runtime
-/// included.
+/// Returns all processes that are alive, including the threads of the program's own that have used
+/// the runtime.
 ///
 /// OTP: [`erlang:processes/0`](https://www.erlang.org/doc/apps/erts/erlang.html#processes/0).
 pub fn processes() -> Vec<Pid> {
     table::slots().filter_map(Slot::resident).collect()
 }
 
-/// Looks at the runtime as a whole.
+/// Returns information about the runtime as a whole.
 ///
 /// OTP: [`erlang:system_info/1`](https://www.erlang.org/doc/apps/erts/erlang.html#system_info/1).
 pub fn system_info() -> SystemInfo {
@@ -76,7 +76,7 @@ pub fn system_info() -> SystemInfo {
     }
 }
 
-/// Says in a few words what the caller is, for [`info`] and crash reports.
+/// Sets the label of the caller, a few words that describe it in [`info`] and crash reports.
 ///
 /// OTP: [`proc_lib:set_label/1`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html#set_label/1).
 ///
@@ -95,6 +95,6 @@ pub fn set_label(label: &str) {
 pub fn label(pid: Pid) -> Option<Arc<str>> {
     let process = Process::of(pid);
     let label = process.slot.profile.lock().label.clone();
-    // Read before the process is seen alive, it is this process's and not its successor's.
+    // Read before the process is seen alive: so the label is its own, not its successor's.
     label.filter(|_| process.is_running())
 }

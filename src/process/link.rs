@@ -11,8 +11,9 @@ use super::current::current;
 
 /// Links the caller and `to`: when one ends, the other gets an exit signal with its reason.
 ///
-/// There is at most one link between two processes; to link again, or to oneself, does nothing. If
-/// `to` has ended, the caller gets the signal at once, with [`ExitReason::NoProc`].
+/// There is at most one link between two processes; to link them again, or a process to itself,
+/// does nothing. If `to` has ended, the caller gets the signal at once, with
+/// [`ExitReason::NoProc`].
 ///
 /// OTP: [`erlang:link/1`](https://www.erlang.org/doc/apps/erts/erlang.html#link/1).
 ///
@@ -38,8 +39,8 @@ pub fn link(to: impl Into<Pid>) {
 
 /// Removes the link between the caller and `from`, for both.
 ///
-/// Exit signals that have arrived are judged first. After it no exit signal of the link reaches the
-/// caller. Nothing happens if there is no link.
+/// Exit signals that have arrived are judged first. After this call no exit signal of the link
+/// reaches the caller. Nothing happens if there is no link.
 ///
 /// OTP: [`erlang:unlink/1`](https://www.erlang.org/doc/apps/erts/erlang.html#unlink/1).
 ///

@@ -18,7 +18,7 @@ use super::send::Address;
 ///
 /// A name is resolved once, here. If nobody is there, the message comes at once, with
 /// [`ExitReason::NoProc`]. Each call makes a monitor of its own. The monitored process does not
-/// notice. A monitor of oneself never fires.
+/// notice it. A monitor of the caller itself never fires.
 ///
 /// OTP: [`erlang:monitor/2`](https://www.erlang.org/doc/apps/erts/erlang.html#monitor/2).
 ///
@@ -49,7 +49,7 @@ pub fn monitor(target: impl Into<Destination>) -> MonitorRef {
 ///
 /// As [`monitor`].
 pub fn monitor_with(target: impl Into<Destination>, options: MonitorOptions) -> MonitorRef {
-    let target = Guarded::new(target); // What it is converted from may be the user's.
+    let target = Guarded::new(target); // It may be of a type of the user's.
     let owner = current();
     owner.unwind_if_doomed();
     let object = target.into_inner().into().without_alias();
@@ -58,11 +58,12 @@ pub fn monitor_with(target: impl Into<Destination>, options: MonitorOptions) -> 
 
 /// Removes a monitor of the caller's, and returns whether it was still there to remove.
 ///
-/// After `true` no [`Down`] of it exists, nor will come. `false` says that the message is in the
-/// mailbox already, as an earlier receive has come across it; it stays there (see
-/// [`demonitor_flush`]). Or that there is nothing to remove: it was received, the monitor was ended
-/// by the reply that came through its alias, it was on the caller itself, or it is another
-/// process's, which is left alone. Exit signals that have arrived are judged before this returns.
+/// After `true` no [`Down`] of the monitor exists, nor will one come. `false` means that the
+/// message is in the mailbox already, where an earlier receive has seen it; it stays there (see
+/// [`demonitor_flush`]). Or there is nothing to remove: the message was received, the monitor was
+/// ended by the reply that came through its alias, it was on the caller itself, or it belongs to
+/// another process, and is left alone. Exit signals that have arrived are judged before this
+/// returns.
 ///
 /// OTP: [`erlang:demonitor/2`](https://www.erlang.org/doc/apps/erts/erlang.html#demonitor/2) with
 /// `info`.
@@ -87,15 +88,15 @@ pub fn demonitor(monitor: MonitorRef) -> bool {
     if let Some(entry) = removed {
         drop_caught(forget(monitor.id, entry));
     }
-    // Only now, so that a DOWN that has not been seen yet is dropped.
+    // After the removal, so that a DOWN that has not been seen yet is dropped.
     owner.sort_or_unwind();
     active
 }
 
-/// As [`demonitor`], and takes the message out of the mailbox if it is there.
+/// As [`demonitor`], and removes the message from the mailbox if it is there.
 ///
-/// After this no [`Down`] of the monitor exists, nor will come. `false` says that one was there and
-/// was removed, or that the monitor was not active.
+/// After this no [`Down`] of the monitor exists, nor will one come. `false` means that one was
+/// there and was removed, or that the monitor was not active.
 ///
 /// OTP: [`erlang:demonitor/2`](https://www.erlang.org/doc/apps/erts/erlang.html#demonitor/2) with
 /// `flush` and `info`.
@@ -114,8 +115,8 @@ pub fn demonitor_flush(monitor: MonitorRef) -> bool {
     active
 }
 
-/// Makes sure that nothing of a request is left in the caller's mailbox, nor comes any more. Not a
-/// receive point, as it may run in a destructor.
+/// Ensures that no message of a request is left in the caller's mailbox, nor comes any more. This
+/// is not a receive point, as it may run in a destructor.
 pub(crate) fn forget_request(
     monitor: MonitorRef,
     since: Mark,
@@ -130,18 +131,19 @@ pub(crate) fn forget_request(
     if let Some(entry) = removed {
         drop_caught(forget(monitor.id, entry));
     }
-    // What is still in transit is dropped when it is sorted.
+    // A message still in transit is dropped when it is sorted.
     let mut queue = owner.slot.mailbox.check_out();
     let left = queue.select(since, |message| is_of_it(message).then_some(()));
     drop(queue);
     drop_caught(left);
 }
 
-/// Waits until the process of a monitor has ended, for at most `timeout`, and returns why.
+/// Waits until the monitored process has ended, for at most `timeout`, and returns its exit reason.
 ///
-/// This takes the [`Down`] of the monitor out of the mailbox, and leaves everything else. `None` if
-/// it has not come in time: the monitor stays. One with a [tag](MonitorOptions::tag) sends no
-/// `Down`, and a monitor of another process none that the caller gets.
+/// This takes the [`Down`] of the monitor out of the mailbox, and leaves everything else. Returns
+/// `None` if the message has not come in time; the monitor stays then. A monitor with a
+/// [tag](MonitorOptions::tag) sends no `Down`, and the caller gets none from a monitor that belongs
+/// to another process.
 ///
 /// ```
 /// use procession::prelude::*;
@@ -165,7 +167,7 @@ pub fn wait(monitor: MonitorRef, timeout: Duration) -> Option<ExitReason> {
     message.downcast::<Down>().ok().map(|down| down.reason)
 }
 
-/// Makes an active [`Alias`] of the caller, which lasts until [`unalias`].
+/// Makes an active [`Alias`] of the caller, which stays active until [`unalias`].
 ///
 /// OTP: [`erlang:alias/0`](https://www.erlang.org/doc/apps/erts/erlang.html#alias/0).
 ///
@@ -189,11 +191,11 @@ pub fn alias_with(mode: AliasMode) -> Alias {
     alias
 }
 
-/// Ends an alias of the caller's: what comes through it is dropped.
+/// Ends an alias of the caller's, and returns whether it was active.
 ///
-/// Returns whether it was active. A monitor made together with it stays. So does what an earlier
-/// receive has come across; what it has not is dropped. Exit signals that have arrived are judged
-/// before this returns.
+/// Messages that come through it are dropped from now on, and also those in the mailbox that no
+/// receive has seen yet; the others stay. A monitor made together with the alias stays, too. Exit
+/// signals that have arrived are judged before this returns.
 ///
 /// OTP: [`erlang:unalias/1`](https://www.erlang.org/doc/apps/erts/erlang.html#unalias/1).
 ///

@@ -1,4 +1,4 @@
-//! Receiving: choosing a message, waiting for the next one.
+//! Receiving: choosing a message, and waiting for the next one.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -12,12 +12,12 @@ use crate::user_code::abort;
 
 use super::current::{Ended, current};
 
-/// When a wait is over; `None` means never, as does a time too far off for the clock.
+/// Returns when a wait is over; `None` means never, if that is too far off for the clock.
 pub(crate) fn deadline_after(timeout: Duration) -> Option<Instant> {
     Instant::now().checked_add(timeout)
 }
 
-/// How long it is until then.
+/// Returns the time until `deadline`.
 pub(crate) fn time_left(deadline: Option<Instant>) -> Duration {
     deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()))
 }
@@ -26,26 +26,26 @@ fn is_past(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| Instant::now() >= deadline)
 }
 
-/// What the sender of the last message does next.
+/// What the sender of the last message does next, as far as its receiver knows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Senders {
-    /// It may wait for an answer.
+    /// The sender may wait for an answer.
     Unknown,
-    /// It waits for nothing, so it may send more at once.
+    /// The sender waits for nothing, so it may send more at once.
     GoOn,
 }
 
 impl Process {
-    /// Sorts what has arrived, and ends the caller here if that has doomed it.
+    /// Judges and queues what has arrived, and unwinds the caller if that has doomed it.
     pub(crate) fn sort_or_unwind(self) {
         self.sort();
         self.unwind_if_doomed();
     }
 
-    /// Waits for the first message at or after `since` that `select` chooses, and takes it to
-    /// `place`, at once, as to move it takes longer than most else.
+    /// Waits for the first message at or after `since` that `select` chooses, and moves it to
+    /// `place` directly, as moving a message takes longer than most of the rest.
     ///
-    /// Each message is looked at once. `None` if the deadline came first.
+    /// Each message is looked at once. Returns `None` if the deadline came first.
     #[inline(always)]
     pub(crate) fn select<R>(
         self,
@@ -57,7 +57,7 @@ impl Process {
         let mailbox = &self.slot.mailbox;
         let mut is_first_look = true;
         loop {
-            // What is queued comes first anyway, unless there is an exit signal.
+            // Queued messages come first anyway, unless an exit signal has arrived.
             let puts_off = is_first_look && !mailbox.is_queue_empty() && !self.slot.is_urgent();
             is_first_look = false;
             let mut seen = since;
@@ -75,7 +75,7 @@ impl Process {
             }
             since = since.max(seen);
             if puts_off || mailbox.sorted() != seen {
-                continue; // There is more, perhaps as `select` was a receive point itself.
+                continue; // More has come, perhaps because `select` was a receive point itself.
             }
             if is_past(deadline) {
                 return Ok(None);
@@ -84,8 +84,8 @@ impl Process {
         }
     }
 
-    /// Selects from what has arrived while the queue is empty, and says up to where it has `seen`
-    /// everything. A single message, the usual case of a process that waits, need not be queued.
+    /// Selects from the arrivals while the queue is empty, and sets `seen` to the place up to which
+    /// it has looked. A single message, the usual case of a process that waits, need not be queued.
     #[inline(always)]
     fn select_arrival<R>(
         self,
@@ -112,7 +112,7 @@ impl Process {
         self.select_queued(since, seen, place, select)
     }
 
-    /// Selects from the queue, and says up to where it has `seen` everything.
+    /// Selects from the queue, and sets `seen` to the place up to which it has looked.
     fn select_queued<R>(
         self,
         since: Mark,
@@ -131,8 +131,9 @@ impl Process {
         }))
     }
 
-    /// Waits for the oldest message, and lends it to `handle`, where it lies: to move it takes
-    /// longer than most else. What is left of it is dropped. `None` if the deadline came first.
+    /// Waits for the oldest message, and lends it to `handle` in place, as moving a message takes
+    /// longer than most of the rest. What `handle` leaves of it is dropped. Returns `None` if the
+    /// deadline came first.
     #[inline(always)]
     fn next<R>(
         self,
@@ -142,7 +143,7 @@ impl Process {
     ) -> Result<Option<R>, Ended> {
         let mailbox = &self.slot.mailbox;
         loop {
-            // Nothing else need be sorted before its turn comes: the channel is left to the
+            // Only urgent signals need be sorted before their turn: the channel is left to the
             // senders.
             if self.slot.is_urgent() {
                 self.sort();
@@ -154,14 +155,14 @@ impl Process {
                 if let Ok(envelope) = &mut taken
                     && let Some(message) = envelope.message_for(self.pid.generation())
                 {
-                    // A kill since the check is as one that comes while the message is handled.
+                    // A kill since the check counts as one that comes while the message is handled.
                     mailbox.count_taken();
                     mailbox.count_received();
                     return Ok(Some(handle(message)));
                 }
                 if let Ok(envelope) = taken {
                     self.let_in(envelope);
-                    // What others push meanwhile must not keep the caller here.
+                    // Sorted once: what others push meanwhile must not keep the caller here.
                     self.sort();
                     self.may_block()?;
                     queued = mailbox.pop();
@@ -178,9 +179,9 @@ impl Process {
         }
     }
 
-    /// Waits for the reply to a call. `None` if it has not come within `timeout`.
+    /// Waits for the reply to a call. Returns `None` if it has not come within `timeout`.
     ///
-    /// Whatever else arrives is sorted, and stays.
+    /// Everything else that arrives is sorted, and stays.
     pub(crate) fn await_reply(
         self,
         awaiting: &Awaiting<'_>,
@@ -189,14 +190,14 @@ impl Process {
         let slot = self.slot;
         let is_answered = || slot.wait.reply.is_answered();
         let ready = || is_answered() || slot.is_called_off(self.pid.generation());
-        // Taken when it is first needed: most replies come sooner than a clock is read.
+        // Computed when it is first needed: most replies come before a clock could be read.
         let mut deadline = None;
         loop {
-            slot.is_urgent(); // Whatever has arrived is sorted next.
+            slot.is_urgent(); // Resets the flag: everything that has arrived is sorted next.
             self.sort();
             self.may_block()?;
             if is_answered() {
-                // What the server sent before it answered has arrived, too.
+                // What the server sent before its answer has arrived, too.
                 self.sort();
                 self.may_block()?;
                 return Ok(awaiting.take());
@@ -206,15 +207,15 @@ impl Process {
             }
             let set = || *deadline.get_or_insert_with(|| deadline_after(timeout));
             backoff::wait(WaitFor::Reply, set, ready, |deadline| {
-                // What arrives is sorted meanwhile, as to drop it may run code of the user's.
+                // Arrivals are sorted meanwhile, as to drop one may run code of the user's.
                 let parked = slot.park_unless(deadline, || ready() || slot.mailbox.has_arrivals());
-                // Another message says nothing of when replies come.
+                // Another message says nothing about how soon replies come.
                 if is_answered() { parked } else { Parked::Otherwise }
             });
         }
     }
 
-    /// As [`receive_match_since`], but a process that cannot wait gets an error.
+    /// As [`receive_match_since`], but returns an error in a process that must not wait.
     pub(crate) fn receive_since(
         self,
         mark: Mark,
@@ -226,8 +227,8 @@ impl Process {
         Ok(place)
     }
 
-    /// Waits until something has arrived, the process was killed, or the deadline has come; or for
-    /// no reason.
+    /// Waits until something has arrived, the process was killed, or the deadline has come. May
+    /// return earlier without a reason.
     fn wait(self, senders: Senders, deadline: Option<Instant>) {
         let mailbox = &self.slot.mailbox;
         let wait_for = match senders {
@@ -243,7 +244,7 @@ impl Process {
         );
     }
 
-    /// Waits for a message with as little memory as can be.
+    /// Waits for a message with as little memory as possible.
     fn hibernate(self) -> Result<(), Ended> {
         let Process { slot, .. } = self;
         loop {
@@ -259,7 +260,8 @@ impl Process {
         }
     }
 
-    /// For an untimed receive of a process that cannot wait any more.
+    /// Ends an untimed receive of a process that must not wait: panics in a thread of the program's
+    /// own, and aborts the program in a destructor.
     pub(crate) fn panic_or_abort(self) -> ! {
         self.panic_if_gone();
         abort(&format!(
@@ -271,8 +273,8 @@ impl Process {
 
 /// Takes the oldest message out of the mailbox, waiting for one if there is none.
 ///
-/// This is a receive point: exit signals that have arrived are judged first, whatever is queued
-/// before them.
+/// This is a receive point: exit signals that have arrived are judged first, even if messages are
+/// queued before them.
 ///
 /// # Panics
 ///
@@ -281,7 +283,7 @@ pub fn receive() -> Message {
     next(Senders::Unknown, take_out)
 }
 
-/// As [`receive`], for a server, which answers requests itself, and is lent the message.
+/// As [`receive`], for a server, which is lent the message and answers requests itself.
 #[inline(always)]
 pub(crate) fn next<R>(senders: Senders, handle: impl FnOnce(&mut Message) -> R) -> R {
     let process = current();
@@ -292,9 +294,10 @@ pub(crate) fn next<R>(senders: Senders, handle: impl FnOnce(&mut Message) -> R) 
     }
 }
 
-/// As [`receive`], for at most `timeout`; `None` if no message came.
+/// As [`receive`], for at most `timeout`; returns `None` if no message came.
 ///
-/// A `timeout` of zero takes what is there. One too long for the clock means for ever.
+/// With a `timeout` of zero only the messages that are there are looked at. A `timeout` that is too
+/// long for the clock means forever.
 ///
 /// # Panics
 ///
@@ -303,7 +306,7 @@ pub fn receive_timeout(timeout: Duration) -> Option<Message> {
     next_within(timeout, take_out)
 }
 
-/// As [`receive_timeout`], for a server, which answers requests itself, and is lent the message.
+/// As [`receive_timeout`], for a server, which is lent the message and answers requests itself.
 pub(crate) fn next_within<R>(
     timeout: Duration,
     handle: impl FnOnce(&mut Message) -> R,
@@ -315,11 +318,12 @@ pub(crate) fn next_within<R>(
     })
 }
 
-/// Takes the first message, in order of arrival, for which `matches` says yes; the others stay.
+/// Takes the first message, in order of arrival, for which `matches` returns `true`; the others
+/// stay.
 ///
-/// Each message is looked at once. `matches` should look and nothing else: the messages being
-/// looked at are out of its reach, so if it receives itself, it sees only what arrives later, and
-/// what it abandons may be among them.
+/// Each message is looked at once. `matches` should only look at it: the messages being looked at
+/// are not in the mailbox meanwhile, so if `matches` receives itself, it sees only what arrives
+/// later, and the response of a request that it abandons may be among those.
 ///
 /// # Panics
 ///
@@ -367,7 +371,7 @@ pub fn receive_match_since(
     found.map(|mut message| take_out(&mut message))
 }
 
-/// Takes a message out of the mailbox into hands that may send it on.
+/// Takes a message out of the mailbox for user code, which may send it on.
 fn take_out(message: &mut Message) -> Message {
     message.handed_out();
     message.take()
@@ -379,7 +383,7 @@ fn deciding(mut matches: impl FnMut(&Message) -> bool) -> impl FnMut(&mut Messag
 
 /// Returns the present place in the order of arrival: see [`Mark`].
 ///
-/// OTP takes such marks by itself, when it sees a reference that is made and then matched.
+/// OTP takes such marks by itself, when a reference is made and then matched.
 pub fn mark() -> Mark {
     current().slot.mailbox.mark()
 }
@@ -405,21 +409,21 @@ pub fn sleep(duration: Duration) {
         if is_past(deadline) {
             return;
         }
-        // At once: nobody is about to answer.
+        // Parks at once: no answer is about to come.
         let slot = process.slot;
         slot.park_unless(deadline, || slot.mailbox.has_arrivals() || !process.is_running());
     }
 }
 
-/// Gives back what memory the caller does not need while it waits, and waits until there is a
-/// message, which stays in the mailbox.
+/// Frees memory that the caller does not need while it waits, and waits until there is a message,
+/// which stays in the mailbox.
 ///
 /// The memory is that of the mailbox, which shrinks to what is in it; the stack stays. The caller
-/// parks at once, however fast it has been answered lately. [`info`](super::info) shows it as
+/// parks at once, even if messages have come quickly lately. [`info`](super::info) shows it as
 /// [`Hibernating`](super::Status::Hibernating). If there is a message already, it returns at once.
 ///
 /// OTP: [`erlang:hibernate/3`](https://www.erlang.org/doc/apps/erts/erlang.html#hibernate/3), which
-/// goes on with a function, as it drops the stack. This returns.
+/// continues with a function, as it drops the stack. This function returns.
 ///
 /// # Panics
 ///
@@ -434,8 +438,8 @@ pub fn hibernate() {
 
 /// Lets the exit signals that have arrived take effect.
 ///
-/// Every blocking call of this crate does so by itself; a long computation that makes none can call
-/// this from time to time, and then ends soon after it was told to.
+/// Every blocking call of this crate does so by itself. A long computation without such calls can
+/// call this from time to time, and then ends soon after it was told to.
 ///
 /// # Panics
 ///

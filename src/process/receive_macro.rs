@@ -1,4 +1,4 @@
-//! Selective receive.
+//! Selective receive: the macro.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::runtime::mailbox::Mark;
 use super::current::{Ended, current};
 use super::receive::deadline_after;
 
-/// The search behind [`receive!`](crate::receive), which takes the message to `place`.
+/// Searches the mailbox for [`receive!`](crate::receive), and moves the message to `place`.
 #[doc(hidden)]
 pub fn select_arm(
     since: Mark,
@@ -35,22 +35,22 @@ pub fn select_arm(
 /// Takes the first message that one of the patterns matches, as Erlang's `receive`.
 ///
 /// The arms look like those of `match`. For each message in the mailbox, in order of arrival, they
-/// are tried from the top; the first that fits gets the message, and the rest of the queue stays as
-/// it was. If none fits any message, the caller waits for the next one; each message is looked at
-/// once.
+/// are tried from the top; the first arm that fits gets the message, and the rest of the queue
+/// stays as it was. If no arm fits any message, the caller waits for the next one; each message is
+/// looked at once.
 ///
 /// - A pattern matches by value, and says by its shape which type it is for: `Op::Add(n)`.
-/// - A bare binding, or a pattern whose type is not plain from its shape, states it: `n: u64`,
+/// - A bare binding, or a pattern whose shape does not tell its type, states the type: `n: u64`,
 ///   `(key, value): (String, u32)`.
 /// - `_`, or a binding of type [`Message`](crate::Message), fits any message.
 /// - A guard can follow either: `n: u64 if n > 3`. It sees the bindings as in `match`.
-/// - `after timeout => …`, last, is run if nothing fitted for that long, a
+/// - `after timeout => …`, last, is run if no message has fitted for that long, a
 ///   [`Duration`](std::time::Duration); with a zero timeout the mailbox is looked through once.
 /// - `since mark;`, first, skips what arrived before the [`Mark`](crate::process::Mark).
 ///
-/// The bodies stand in no loop or closure: `break`, `continue`, `return` and `?` are yours. One
-/// that is not a block ends with a comma, also if it is an `if` or a `match`. The macro takes some
-/// fifteen arms before it meets the compiler's recursion limit.
+/// The bodies are not in a loop or closure: `break`, `continue`, `return` and `?` act on the code
+/// around the macro. A body that is not a block ends with a comma, also if it is an `if` or a
+/// `match`. The macro takes about fifteen arms before it reaches the compiler's recursion limit.
 ///
 /// OTP: [Receive](https://www.erlang.org/doc/system/expressions.html#receive).
 ///
@@ -86,15 +86,15 @@ pub fn select_arm(
 ///
 /// # Differences from OTP
 ///
-/// - A guard is ordinary Rust and can panic; the message it was looking at is then dropped, the
-///   others stay.
+/// - A guard is ordinary Rust and can panic; the message that it was looking at is then dropped,
+///   and the others stay.
 /// - A guard that receives sees only what arrives after the messages being looked at.
 #[macro_export]
 macro_rules! receive {
     // The arms in turn: [mark] [number of this arm] [arms so far] what is left.
     (@arm [$mark:expr] [$n:expr] [$($arms:tt)*]) => {
         $crate::receive!(@emit [$mark] [::core::option::Option::None] [$($arms)*]
-            [::core::unreachable!("a receive without a time-out has not timed out")])
+            [::core::unreachable!("a receive without a timeout has not timed out")])
     };
     (@arm [$mark:expr] [$n:expr] [$($arms:tt)*] after $timeout:expr => $body:expr $(,)?) => {
         $crate::receive!(@emit [$mark] [::core::option::Option::Some($timeout)] [$($arms)*] [$body])

@@ -9,15 +9,15 @@ use super::current::{current, has_told_end};
 
 /// Gives `pid` the name `name`, by which any process can then send to it.
 ///
-/// The name is free again when the process ends, or by [`unregister`]. Whoever learns that a
-/// process has ended finds its name free. If the caller names itself, exit signals that have
+/// The name is free again when the process ends, or by [`unregister`]. A process that learns that
+/// another has ended finds its name free. If the caller names itself, exit signals that have
 /// arrived are judged first.
 ///
 /// OTP: [`erlang:register/2`](https://www.erlang.org/doc/apps/erts/erlang.html#register/2).
 ///
 /// # Errors
 ///
-/// - [`RegisterError::Taken`] if a process has the name.
+/// - [`RegisterError::Taken`] if a process has the name already.
 /// - [`RegisterError::HasName`] if `pid` has another name.
 /// - [`RegisterError::NotAlive`] if `pid` has ended, or if the caller has: a thread of the
 ///   program's own that was killed, or a process that was left behind.
@@ -27,7 +27,7 @@ pub fn register(name: &str, pid: Pid) -> Result<(), RegisterError> {
     names::give(name, pid, caller)
 }
 
-/// Takes the name `name` from whoever has it.
+/// Takes the name `name` from the process that has it.
 ///
 /// If that is the caller, exit signals that have arrived are judged first.
 ///
@@ -35,16 +35,16 @@ pub fn register(name: &str, pid: Pid) -> Result<(), RegisterError> {
 ///
 /// # Errors
 ///
-/// [`NameError`] if nobody has the name, or if the caller has ended; also if the caller was killed
-/// and had the name itself, as that has freed it, whoever has it now.
+/// Returns a [`NameError`] if no process has the name, or if the caller has ended; also if the
+/// caller was killed and had the name itself: the kill has freed it, and another may have it now.
 pub fn unregister(name: &str) -> Result<(), NameError> {
     let error = || NameError { name: Arc::from(name) };
     let caller = caller_or_unwind(whereis(name)).map_err(|_| error())?;
     if names::take(name, caller) { Ok(()) } else { Err(error()) }
 }
 
-/// Judges what has arrived, if the caller changes its own name, and returns who that is. An error
-/// if its process has ended.
+/// Returns the caller, which changes the name of `pid`, or as an error if its process has ended. If
+/// the name is its own, exit signals that have arrived are judged first.
 fn caller_or_unwind(pid: Option<Pid>) -> Result<Pid, Pid> {
     let process = current();
     if pid == Some(process.pid) {
@@ -55,7 +55,7 @@ fn caller_or_unwind(pid: Option<Pid>) -> Result<Pid, Pid> {
 
 /// Returns the process registered as `name`.
 ///
-/// It may end at any moment, including before this function returns; to learn of that,
+/// The process may end at any moment, even before this function returns; to learn of its end,
 /// [`monitor`](super::monitor()) it.
 ///
 /// OTP: [`erlang:whereis/1`](https://www.erlang.org/doc/apps/erts/erlang.html#whereis/1).
@@ -63,7 +63,7 @@ pub fn whereis(name: &str) -> Option<Pid> {
     if has_told_end() { None } else { names::holder(name) }
 }
 
-/// Returns the names that processes have, in no particular order.
+/// Returns all registered names, in no particular order.
 ///
 /// OTP: [`erlang:registered/0`](https://www.erlang.org/doc/apps/erts/erlang.html#registered/0).
 pub fn registered() -> Vec<Arc<str>> {

@@ -1,4 +1,4 @@
-//! Sending.
+//! Sending messages.
 
 use std::any::{Any, TypeId};
 use std::error::Error;
@@ -13,23 +13,23 @@ use crate::user_code::drop_caught;
 
 use super::current::{ending, has_told_end};
 
-/// What leads to one process for good: a [`Pid`], an [`Alias`], the reference of a server that was
-/// started.
+/// A destination that always leads to the same process: a [`Pid`], an [`Alias`], or the reference
+/// of a server that was started.
 ///
-/// So that there is no process is no error of the sender's, who may just be late.
+/// If that process has ended, sending to it is no error: the sender cannot know in time.
 pub trait ToProcess: Into<Destination> {}
 
 impl ToProcess for Pid {}
 
 impl ToProcess for Alias {}
 
-/// What the reference of a server can hold: a [`Pid`], a [`Name`] or any [`Destination`].
+/// The address that the reference of a server holds: a [`Pid`], a [`Name`] or any [`Destination`].
 pub trait Address: Clone + Eq + Hash + fmt::Debug + Into<Destination> + sealed::Sealed {
     /// Returns the process that this leads to now.
     #[doc(hidden)]
     fn find(&self) -> Option<Pid>;
 
-    /// Sends a message of the caller's that is dropped if nobody is there.
+    /// Sends a message from the caller, which is dropped if there is no such process.
     #[doc(hidden)]
     fn post(&self, message: Message);
 }
@@ -87,9 +87,9 @@ impl Address for Destination {
 
 /// Sends `message` to a process, and does not wait.
 ///
-/// What one process sends to another arrives in the order it was sent, whether by pid, alias or
-/// name; between messages of different senders there is no order. A process that has ended, or an
-/// alias that is not active, takes no message: it is dropped.
+/// Messages from one process to another arrive in the order in which they were sent, whether by
+/// pid, alias or name; between messages of different senders there is no order. A message to a
+/// process that has ended, or to an alias that is not active, is dropped.
 ///
 /// OTP: [`erlang:send/2`](https://www.erlang.org/doc/apps/erts/erlang.html#send/2).
 ///
@@ -107,7 +107,8 @@ pub fn send<M: Any + Send + fmt::Debug>(to: impl ToProcess, message: M) {
     to.into().send(Message::new(message));
 }
 
-/// Sends `message` to any destination, and does not wait: as [`send`], but a name may lead nowhere.
+/// Sends `message` to any destination, and does not wait: as [`send`], but with an error if no
+/// process has the name.
 ///
 /// OTP: [`erlang:send/2`](https://www.erlang.org/doc/apps/erts/erlang.html#send/2).
 ///
@@ -121,8 +122,8 @@ pub fn send<M: Any + Send + fmt::Debug>(to: impl ToProcess, message: M) {
 ///
 /// # Errors
 ///
-/// [`SendError`], with the message, if `to` is a name and no process has it. The registrar of a
-/// name decides what it sends back.
+/// Returns a [`SendError`], which holds the message, if `to` is a name and no process has it. For a
+/// name of a [registrar](crate::Registrar), the registrar decides whether there is an error.
 ///
 /// # Panics
 ///
@@ -147,18 +148,18 @@ pub fn send_to<M: Any + Send + fmt::Debug>(
             Err(SendError { name, message: message.open() })
         }
         Err(message) => {
-            drop_caught(message); // A registrar has made another one of it.
+            drop_caught(message); // A registrar has returned another message.
             Ok(())
         }
     }
 }
 
-/// Error returned from sending to a name that nobody has. It gives the message back.
+/// Error returned from sending to a name that no process has. It holds the message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SendError<M> {
     /// The name.
     pub name: Name,
-    /// What was not sent.
+    /// The message, which was not sent.
     pub message: M,
 }
 
@@ -180,12 +181,12 @@ impl<M> fmt::Display for SendError<M> {
 impl<M> Error for SendError<M> {}
 
 impl Name {
-    /// Sends what the caller sends; if the process that has the name is just ending, returns what
-    /// is to be dropped.
+    /// Sends a message from the caller. If the process that has the name is just ending, returns
+    /// what must be dropped.
     ///
     /// # Errors
     ///
-    /// The message, if nobody has the name, or the end of the caller has been told.
+    /// Returns the message if no process has the name, or if the end of the caller has been told.
     fn send_as_caller(&self, message: Message) -> Result<Result<(), Orphans>, Message> {
         match ending() {
             None => self.send(message),
@@ -198,7 +199,7 @@ impl Name {
 }
 
 impl Destination {
-    /// Sends a message of the caller's that is dropped if nobody is there.
+    /// Sends a message from the caller, which is dropped if there is no such process.
     #[inline]
     pub(crate) fn send(&self, message: Message) {
         let sent = match (self, ending()) {

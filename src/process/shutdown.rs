@@ -1,4 +1,4 @@
-//! The end of everything.
+//! Shutdown: ending all processes.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,14 +17,14 @@ use super::exit::exit;
 use super::monitor::monitor;
 use super::receive::{deadline_after, mark, receive_match_since, time_left};
 
-/// How many calls of [`shutdown`] are under way.
+/// The number of calls of [`shutdown`] that are under way.
 static SHUTTING_DOWN: AtomicUsize = AtomicUsize::new(0);
 
 pub(crate) fn is_shutting_down() -> bool {
     SHUTTING_DOWN.load(Ordering::SeqCst) > 0
 }
 
-/// Keeps processes from being spawned as long as it lives.
+/// Prevents processes from being spawned as long as it exists.
 struct Closed;
 
 impl Closed {
@@ -40,14 +40,15 @@ impl Drop for Closed {
     }
 }
 
-/// Ends all processes except the caller and the threads of the program's own, and returns those
-/// that had to be killed.
+/// Ends all processes except the caller and the threads of the program's own, and returns the
+/// processes that had to be killed.
 ///
 /// When `main` returns, the program ends without running the destructors of other processes; this,
-/// called last, lets them run. Each process is sent [`ExitReason::Shutdown`]; what is left after
-/// `timeout` is killed, and abandoned if it does not end within its grace. What the runtime does
-/// aside, as the warning of that, counts as a process, too. Nothing can be spawned meanwhile.
-/// Whatever has an order to keep, an application or a supervisor, should be stopped before.
+/// called last, lets them run. Each process is sent [`ExitReason::Shutdown`]; those that are left
+/// after `timeout` are killed, and those that then do not end within their grace are left behind.
+/// Detached work of the runtime, such as logging the warning of that, counts as a process, too.
+/// Nothing can be spawned meanwhile. Applications and supervisors, which end their processes in
+/// order, should be stopped before.
 ///
 /// # Panics
 ///
@@ -58,7 +59,7 @@ pub fn shutdown(timeout: Duration) -> Vec<Pid> {
     let _closed = Closed::new();
 
     let mut killed = Vec::new();
-    // A spawn that was under way may add a few after the first look.
+    // Spawns that were under way may add some after the first look.
     loop {
         let others: Vec<Pid> = occupants().filter(|pid| is_ours(*pid, caller)).collect();
         if others.is_empty() {
@@ -92,7 +93,7 @@ fn end_all(pids: Vec<Pid>, timeout: Duration) -> Vec<Pid> {
     killed
 }
 
-/// Removes from `waiting` whoever ends within `timeout`.
+/// Removes the processes that end within `timeout` from `waiting`.
 fn await_downs(waiting: &mut BTreeMap<MonitorRef, Pid>, since: Mark, timeout: Duration) {
     let deadline = deadline_after(timeout);
     while !waiting.is_empty() {

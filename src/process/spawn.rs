@@ -1,4 +1,4 @@
-//! Spawning.
+//! Spawning processes.
 
 use std::error::Error;
 use std::fmt;
@@ -23,10 +23,10 @@ use crate::user_code::Guarded;
 use super::current::{current, watch_panics};
 use super::shutdown;
 
-/// How many ancestors a process remembers.
+/// The number of ancestors that a process remembers.
 const ANCESTORS: usize = 16;
 
-/// Error returned from spawning a process. None was started.
+/// Error returned from spawning a process. No process was started.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SpawnError {
@@ -34,14 +34,14 @@ pub enum SpawnError {
     Limit(ThreadLimit),
     /// The system refused the thread.
     Thread {
-        /// How many bytes of stack it was to have.
+        /// The size of its stack, in bytes.
         stack_size: usize,
-        /// What the system said.
+        /// The system's error.
         error: io::Error,
     },
     /// The process could not have its name.
     Name(RegisterError),
-    /// [`shutdown`](crate::shutdown) is ending all processes.
+    /// A call of [`shutdown`](crate::shutdown) is ending all processes.
     ShuttingDown,
     /// The caller is being ended by an exit signal, or it is a thread of the program's own that was
     /// killed or is in its last destructors.
@@ -73,7 +73,7 @@ impl From<ThreadError> for SpawnError {
 
 impl Error for SpawnError {}
 
-/// How to spawn a process.
+/// Options of a process, and the functions that spawn one with them.
 ///
 /// OTP: [`erlang:spawn_opt/2`](https://www.erlang.org/doc/apps/erts/erlang.html#spawn_opt/2).
 ///
@@ -97,7 +97,7 @@ pub struct Builder {
     kill_grace: Duration,
     thread: ThreadKind,
     initial_call: Option<&'static str>,
-    of_nobody: bool,
+    without_ancestors: bool,
 }
 
 impl Default for Builder {
@@ -109,13 +109,14 @@ impl Default for Builder {
             kill_grace: KILL_GRACE,
             thread: ThreadKind::Cached,
             initial_call: None,
-            of_nobody: false,
+            without_ancestors: false,
         }
     }
 }
 
 impl Builder {
-    /// A process without name and links that does not trap exits, on a thread from the cache.
+    /// Returns the default options: no name, no link, no trapping of exits, a thread from the
+    /// cache.
     pub fn new() -> Builder {
         Builder::default()
     }
@@ -141,7 +142,7 @@ impl Builder {
     /// Sets how long the process may take to leave user code when it is killed, or when it is
     /// linked and its parent has ended. Default: 1 s.
     ///
-    /// After that its links and monitors are told without waiting longer, and its thread is left
+    /// After that its links and monitors are told without a further wait, and its thread is left
     /// behind.
     pub fn kill_grace(mut self, grace: Duration) -> Builder {
         self.kill_grace = grace;
@@ -150,14 +151,14 @@ impl Builder {
 
     /// Runs the process on a thread of its own with a stack of `bytes`. Default: 2 MiB.
     ///
-    /// Only what is touched takes memory. The system rounds up and has a minimum.
+    /// Only the part that is used takes memory. The system rounds up and has a minimum.
     pub fn stack_size(mut self, bytes: usize) -> Builder {
         let name = self.take_thread_name();
         self.thread = ThreadKind::Own { stack_size: Some(bytes), name };
         self
     }
 
-    /// Runs the process on a thread of its own, which debuggers and `top` show under `name`.
+    /// Runs the process on a thread of its own, which debuggers and `top` show as `name`.
     pub fn thread_name(mut self, name: impl Into<String>) -> Builder {
         let stack_size = self.own_stack_size();
         self.thread = ThreadKind::Own { stack_size, name: Some(name.into()) };
@@ -175,15 +176,15 @@ impl Builder {
         self
     }
 
-    /// Says what the process is started as, which makes it one of `proc_lib`'s.
+    /// Sets what the process is started as, which makes it one of `proc_lib`'s.
     pub(crate) fn initial_call(mut self, initial_call: &'static str) -> Builder {
         self.initial_call = Some(initial_call);
         self
     }
 
-    /// Has the process begin without ancestors: it is below nobody who might end all below it.
-    pub(crate) fn of_nobody(mut self) -> Builder {
-        self.of_nobody = true;
+    /// Starts the process without ancestors: so it does not end with those that are below one.
+    pub(crate) fn without_ancestors(mut self) -> Builder {
+        self.without_ancestors = true;
         self
     }
 
@@ -209,7 +210,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`SpawnError`] if it was not started; then `body` is dropped.
+    /// Returns a [`SpawnError`] if the process was not started; then `body` is dropped.
     pub fn spawn(self, body: impl FnOnce() + Send + 'static) -> Result<Pid, SpawnError> {
         self.spawn_with(None, |_| normal(body)).map(|(pid, _)| pid)
     }
@@ -240,7 +241,7 @@ impl Builder {
         Ok((pid, monitor.expect("options were given")))
     }
 
-    /// Spawns a child of the caller, with a body that is made when everything else is in place.
+    /// Spawns a child of the caller, whose body is made last, when the process exists.
     pub(crate) fn spawn_with(
         self,
         monitor: Option<MonitorOptions>,
@@ -254,7 +255,8 @@ impl Builder {
         }
         let spawned = self.spawn_child(parent, monitor, make_body.into_inner());
         if spawned.is_err() {
-            parent.may_block().map_err(|_| SpawnError::CallerEnded)?; // It may have been killed since.
+            // It may have been killed since.
+            parent.may_block().map_err(|_| SpawnError::CallerEnded)?;
         }
         spawned
     }
@@ -265,9 +267,9 @@ impl Builder {
         monitor: Option<MonitorOptions>,
         make_body: impl FnOnce(Pid) -> Body,
     ) -> Result<(Pid, Option<MonitorRef>), SpawnError> {
-        let make_body = Guarded::new(make_body); // With the body in it, which may never run.
-        watch_panics(); // Unless the parent was panicking when it became a process.
-        // Now, as there is nobody to tell when it is needed to kill a process.
+        let make_body = Guarded::new(make_body); // It holds the body, which may never run.
+        watch_panics(); // The parent has not, if it was panicking when it became a process.
+        // Started here, where an error can be returned; it is needed to kill a process.
         start_service()?;
         let child = self.to_start(parent).begin(Some(parent))?;
         match self.connect(parent, child, monitor) {
@@ -276,7 +278,7 @@ impl Builder {
                 Ok((child.pid, monitor))
             }
             Err(error) => {
-                // The process exists, and somebody may have found it: it ends in the proper way.
+                // The process exists, and another may have found it: it ends as any process.
                 start::run(child, normal(|| {}));
                 Err(error)
             }
@@ -286,7 +288,7 @@ impl Builder {
     fn to_start(&self, parent: Process) -> Start {
         let (trap_exit, kill_grace) = (self.trap_exit, self.kill_grace);
         let settings = Settings { trap_exit, foreign: false, kill_grace };
-        let is_below = !self.of_nobody;
+        let is_below = !self.without_ancestors;
         let ancestors = if is_below { ancestors_of_child(parent) } else { Arc::from([]) };
         let profile = Profile { initial_call: self.initial_call, ..Profile::new(ancestors) };
         Start { thread: self.thread.clone(), settings, profile }
@@ -299,13 +301,13 @@ impl Builder {
         child: Process,
         monitor: Option<MonitorOptions>,
     ) -> Result<Option<MonitorRef>, SpawnError> {
-        // Who has killed it since, and looked for all that is below it, has not found the child; if
-        // it is killed from here on, that is found.
-        if !self.of_nobody && !parent.is_running() {
+        // A kill of the parent before this check may have looked for its children too early to find
+        // this one; any later kill finds it.
+        if !self.without_ancestors && !parent.is_running() {
             return Err(SpawnError::CallerEnded);
         }
         if let Some(name) = &self.name {
-            // As if it took it itself: it is nothing to it if the caller is killed meanwhile.
+            // In the child's own name: it keeps the name even if the caller is killed meanwhile.
             names::give(name, child.pid, child.pid).map_err(SpawnError::Name)?;
         }
         if self.link {
@@ -323,7 +325,7 @@ fn ancestors_of_child(parent: Process) -> Arc<[Pid]> {
     std::iter::once(parent.pid).chain(older.iter().copied()).take(ANCESTORS).collect()
 }
 
-/// Starts a process that runs `body` on a thread of its own kind, and returns at once.
+/// Spawns a process that runs `body` on a thread of its own, and returns at once.
 ///
 /// The process ends when `body` returns, with [`Normal`](crate::ExitReason::Normal); by
 /// [`exit_self`](super::exit_self); with a panic; or by an exit signal.
@@ -343,7 +345,7 @@ fn ancestors_of_child(parent: Process) -> Arc<[Pid]> {
 ///
 /// # Errors
 ///
-/// [`SpawnError`] if no thread could be had; then `body` is dropped.
+/// Returns a [`SpawnError`] if there was no thread for the process; then `body` is dropped.
 pub fn spawn(body: impl FnOnce() + Send + 'static) -> Result<Pid, SpawnError> {
     Builder::new().spawn(body)
 }

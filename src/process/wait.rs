@@ -1,4 +1,4 @@
-//! Waits of the calling process for others: what is refused as it could never end.
+//! Waits of the calling process for others. Those that could never end are refused.
 //!
 //! The graph of waits is [`wait_graph`](crate::runtime::wait_graph).
 
@@ -14,11 +14,11 @@ use crate::runtime::wait_graph::{Cause, Cycle, Edge, Edges, WaitEdge, Waiting};
 use crate::runtime::wait_graph::{break_cycles, cycle_through, reaches};
 
 impl Process {
-    /// Says that the caller, who is this process, waits for `target` to answer `request`.
+    /// Records that the caller, which is this process, waits for `target` to answer `request`.
     ///
     /// # Errors
     ///
-    /// The cycle that this would close. Then the caller does not wait.
+    /// Returns the cycle that this would close; then nothing is recorded.
     pub(crate) fn wait_for(self, target: Pid, request: NonZeroU64) -> Result<Waiting, Cycle> {
         let edge = &self.slot.wait.edge;
         let waiting = Waiting::new(edge, request);
@@ -27,11 +27,11 @@ impl Process {
         }
         edge.set(target, request);
         if !waits(target) {
-            return Ok(waiting); // The usual case: it waits for nobody.
+            return Ok(waiting); // The usual case: the target itself does not wait.
         }
         match cycle_through(self.pid, edges_of) {
             Some(cycle) => {
-                // An exit signal comes first, as to any wait.
+                // An exit signal takes effect first, as in any wait.
                 self.sort();
                 _ = self.may_block();
                 Err(Cycle(cycle))
@@ -40,8 +40,8 @@ impl Process {
         }
     }
 
-    /// Says that the caller, who is this process, waits until all of `ends` have ended; the numbers
-    /// are unique. Calls that would wait for that in turn are refused.
+    /// Records that the caller, which is this process, waits until all of `ends` have ended; the
+    /// numbers are unique. Calls that would wait for the caller in turn are refused.
     pub(crate) fn wait_for_ends(self, ends: Vec<Edge>, cause: Cause) -> Option<Waiting> {
         let edge = &self.slot.wait.edge;
         if edge.is_set() {
@@ -60,7 +60,7 @@ impl Process {
     }
 }
 
-/// Refuses a request, if it is a call, whose client is the first of `cycle`.
+/// Refuses the request of `client`, the first of `cycle`, if it is a call; returns whether it is.
 fn refuse_call((client, request): Edge, cycle: Vec<Pid>) -> bool {
     let slot = Process::of(client).slot;
     let refusal = Message::new(Deadlocked { request, cycle });
@@ -69,7 +69,7 @@ fn refuse_call((client, request): Edge, cycle: Vec<Pid>) -> bool {
         slot.answer(request, refusal);
         return true;
     }
-    // A call whose reply comes by the mailbox, through an alias, which stops and starts have none.
+    // A call whose reply comes by the mailbox has an alias; stops and starts have none.
     let is_call = slot.links.lock().has_alias(request);
     if is_call {
         slot.wait.edge.clear(request);
@@ -78,7 +78,7 @@ fn refuse_call((client, request): Edge, cycle: Vec<Pid>) -> bool {
     is_call
 }
 
-/// Whether `pid` waits for anybody.
+/// Whether `pid` waits for any process.
 fn waits(pid: Pid) -> bool {
     let process = Process::of(pid);
     process.slot.wait.edge.stands() && process.is_running()
@@ -87,7 +87,7 @@ fn waits(pid: Pid) -> bool {
 /// The processes that `pid` waits for, and the numbers of its requests.
 fn edges_of(pid: Pid) -> Edges {
     let process = Process::of(pid);
-    // Read before the process is seen alive, so it is this process's and not its successor's.
+    // Read before the process is seen alive: so the edges are its own, not its successor's.
     let traps_exits = |pid| Process::of(pid).traps_exits();
     let edges = process.slot.wait.edge.read_all(&process.slot.ends, traps_exits);
     if process.is_running() { edges } else { Edges::None }
