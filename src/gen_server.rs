@@ -67,8 +67,8 @@
 //! As a rule clients do not use [`ServerRef::call`] and [`ServerRef::cast`] directly, but functions
 //! around them that the server's author provides; so the requests stay private, and the author can
 //! change them. The state is made by `init` on the server's own thread and never leaves it, so it
-//! need not be `Send`: it may hold an `Rc`, a database handle or a raw device. A callback may block;
-//! only this server's clients wait for it.
+//! need not be `Send`: it may hold an `Rc`, a database handle or a raw device. A callback may
+//! block; only this server's clients wait for it.
 //!
 //! With one type for each request, each has its own type of reply. A server can also implement
 //! `HandleCall` once, for an enum.
@@ -374,9 +374,9 @@
 //!   its client [`CallError::NoReply`] at once, where OTP lets it time out.
 //! - A call that would wait forever, since the server waits for the caller, directly or through any
 //!   number of others, returns [`CallError::Deadlock`] at once, even if it has a timeout, after
-//!   which OTP would let it time out. Starts and stops count as waits, too, and so do the waits of a
-//!   supervisor for the ends of its children. Requests whose replies are asked for later do not, nor
-//!   do requests that a process has received by itself and may have sent on.
+//!   which OTP would let it time out. Starts and stops count as waits, too, and so do the waits of
+//!   a supervisor for the ends of its children. Requests whose replies are asked for later do not,
+//!   nor do requests that a process has received by itself and may have sent on.
 //! - A call to a server that was killed and has not left its code returns [`CallError::NoProc`].
 //! - Callbacks return a `Result`; an `Err` is `{stop, Reason, State}`. There is no
 //!   `bad_return_value`, and no throw to return by. After a callback that failed, `terminate` and

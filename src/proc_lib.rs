@@ -1,8 +1,8 @@
-//! Processes that say when they are ready, and that are reported when they crash.
+//! Processes that acknowledge their start, and that are reported when they crash.
 //!
 //! A process that is started by [`start`] runs its start-up while its starter waits, and then
-//! *acknowledges* with a value of its choice. All servers of this crate are started so; a handmade
-//! one can be:
+//! *acknowledges* with a value of its choice. All servers of this crate are started in this way; a
+//! handmade process can be, too:
 //!
 //! ```
 //! use procession::prelude::*;
@@ -24,9 +24,10 @@
 //! ```
 //!
 //! The runtime remembers what such a process was [started as](initial_call). If it ends abnormally,
-//! whether it panics or not, a [`CrashReport`](crate::report::CrashReport) is written of it; one
-//! that is ended by an exit signal is silent, as the one that has sent it is not. A process started
-//! by [`process::spawn`](crate::process::spawn()) is reported if it panics only.
+//! whether it panics or not, a [`CrashReport`](crate::report::CrashReport) of it is written. If an
+//! exit signal ends it, no report is written, as the process that has sent the signal writes one. A
+//! process that was started by [`process::spawn`](crate::process::spawn()) is reported only if it
+//! panics.
 //!
 //! | OTP | here |
 //! |---|---|
@@ -47,14 +48,14 @@
 //!
 //! # Differences from OTP
 //!
-//! - The value of an acknowledgement has a type. The errors of [`start`] itself are a
-//!   [`StartError`] of their own.
+//! - The value of an acknowledgement has a type. The errors of [`start`] itself are a type of their
+//!   own, [`StartError`].
 //! - `{monitor, Opts}` among the options of `start` is a `badarg` in OTP; here there is no such
 //!   option.
-//! - What a process was started as is the name of its closure's type, which tells where it was
-//!   written, or of its server's type. There is no list of arguments.
-//! - A [`Starter`] that is dropped acknowledges nothing, as nobody else can: the starter waits
-//!   until the process ends, or for as long as it will.
+//! - The initial call of a process is the name of its closure's type, which tells where the closure
+//!   was written, or of its server's type. There is no list of arguments.
+//! - If a [`Starter`] is dropped, nothing can acknowledge the start: the starting process waits
+//!   until the new one ends, or until its timeout.
 //!
 //! OTP: [`proc_lib`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html).
 
@@ -77,12 +78,12 @@ pub use start::{
 };
 pub(crate) use start::{Started, start_process};
 
-/// Starts a process, as [`process::spawn`](crate::process::spawn()) does, that is reported if it
+/// Spawns a process, as [`process::spawn`](crate::process::spawn()) does, that is reported if it
 /// ends abnormally.
 ///
 /// # Errors
 ///
-/// [`SpawnError`] if no thread could be had; then `body` is dropped.
+/// Returns a [`SpawnError`] if there was no thread for the process; then `body` is dropped.
 pub fn spawn<F: FnOnce() + Send + 'static>(body: F) -> Result<Pid, SpawnError> {
     spawn_with(Builder::new(), body)
 }
@@ -120,16 +121,16 @@ pub fn spawn_monitor_with<F: FnOnce() + Send + 'static>(
     builder.initial_call(type_name::<F>()).spawn_monitor(body)
 }
 
-/// What `pid` was started as: the type of a server, or of a closure, whose name tells where it was
-/// written. `None` if it was not started by this module, or is not alive.
+/// Returns what `pid` was started as: the type of a server, or of a closure, whose name tells where
+/// it was written. Returns `None` if `pid` was not started by this module, or is not alive.
 ///
 /// OTP: [`proc_lib:initial_call/1`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html#initial_call/1).
 pub fn initial_call(pid: Pid) -> Option<&'static str> {
     process::info(pid)?.initial_call
 }
 
-/// Stops the process at `to`, which answers [system messages](crate::sys), with
-/// [`ExitReason::Normal`], and waits until it is gone.
+/// Stops the process at `to`, which must handle [system messages](crate::sys), with
+/// [`ExitReason::Normal`], and waits until it has ended.
 ///
 /// OTP: [`proc_lib:stop/1`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html#stop/1).
 ///
@@ -137,7 +138,8 @@ pub fn initial_call(pid: Pid) -> Option<&'static str> {
 ///
 /// - [`StopError::NoProc`] if there is no such process.
 /// - [`StopError::Down`] if it ends for another reason.
-/// - [`StopError::CallingSelf`] and [`StopError::Deadlock`] at once, if it could never come to it.
+/// - [`StopError::CallingSelf`] and [`StopError::Deadlock`] at once, if it could never handle the
+///   request.
 /// - [`StopError::CallerEnded`] if the caller cannot wait any more.
 pub fn stop(to: impl Into<Destination>) -> Result<(), StopError> {
     stop_with(to, ExitReason::Normal, Duration::MAX)
@@ -148,7 +150,7 @@ pub fn stop(to: impl Into<Destination>) -> Result<(), StopError> {
 /// # Errors
 ///
 /// As [`stop`], and [`StopError::Timeout`] if the process has not ended in time; it still will,
-/// when it comes to the request.
+/// when it handles the request.
 pub fn stop_with(
     to: impl Into<Destination>,
     reason: impl Into<ExitReason>,

@@ -9,15 +9,15 @@ use crate::process::receive::{deadline_after, time_left};
 
 use super::{GenServer, HandleCall, HandleCast, ServerRef};
 
-/// The servers of one name on several nodes. There is only the local node for now, so these are one
-/// at most.
+/// Requests to the servers of one name on several nodes. There is only the local node for now, so
+/// there is one server at most.
 impl<S: GenServer> ServerRef<S, Name> {
     /// Calls the server with this name on each of `nodes`, and waits for at most `timeout` until
-    /// all have answered. Returns the replies, and the nodes that have brought none: where there is
-    /// no such server, or it ended, or did not answer in time.
+    /// all have answered. Returns the replies, and the nodes without a reply: those on which there
+    /// is no such server, or on which it ended or did not answer in time.
     ///
-    /// A server that calls its own name so waits until the time is over. A reply that comes too
-    /// late never reaches the caller's mailbox.
+    /// A server that calls its own name in this way waits until the time is over. A reply that
+    /// comes too late never reaches the caller's mailbox.
     ///
     /// OTP: [`gen_server:multi_call/4`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#multi_call/4).
     ///

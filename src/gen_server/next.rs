@@ -1,4 +1,4 @@
-//! What callbacks return.
+//! The results of callbacks.
 
 use std::any::Any;
 use std::fmt;
@@ -12,17 +12,17 @@ use crate::user_code::Guarded;
 
 use super::{GenServer, HandleCall, HandleContinue};
 
-/// What `init` returns: see [`ready`], [`ignore`], [`init_error`] and [`stop`].
+/// The result of `init`: see [`ready`], [`ignore`], [`init_error`] and [`stop`].
 pub type InitResult<S> = Result<Init<S>, ExitReason>;
 
-/// What [`handle_call`](HandleCall::handle_call) of the server `S` returns for a request of type
+/// The result of [`handle_call`](HandleCall::handle_call) of the server `S` for a request of type
 /// `M`: see [`reply`], [`noreply`], [`stop`] and [`stop_with_reply`].
 pub type CallResult<S, M> = Result<Next<S, <S as HandleCall<M>>::Reply>, ExitReason>;
 
-/// What the other callbacks return: see [`noreply`] and [`stop`].
+/// The result of the other callbacks: see [`noreply`] and [`stop`].
 pub type CastResult<S> = Result<Next<S, NoReply>, ExitReason>;
 
-/// The reply of a callback that has nobody to reply to. There is no such value.
+/// The reply type of a callback without a client. It has no values.
 #[derive(Debug)]
 pub enum NoReply {}
 
@@ -147,14 +147,14 @@ impl Step {
     }
 }
 
-/// From `init`: the server is ready, with this state.
+/// Returned from `init`: the server is ready, with this state.
 ///
 /// OTP: `{ok, State}`.
 pub fn ready<S>(state: S) -> InitResult<S> {
     Ok(Init { outcome: InitOutcome::Ready(state), wait: Wait::Message })
 }
 
-/// From `init`: there is to be no server, and that is no error.
+/// Returned from `init`: the server chooses not to start, which is no error.
 ///
 /// The process ends with [`ExitReason::Normal`], and its starter gets
 /// [`StartError::Ignored`](super::StartError::Ignored).
@@ -164,7 +164,7 @@ pub fn ignore<S>() -> InitResult<S> {
     Ok(Init { outcome: InitOutcome::Ignore, wait: Wait::Message })
 }
 
-/// From `init`: there cannot be a server, for this reason, of which only its starter hears.
+/// Returned from `init`: the server cannot start, for this reason, which only its starter gets.
 ///
 /// The process ends with [`ExitReason::Normal`]; an `Err` from `init` ends it with the reason.
 ///
@@ -173,15 +173,15 @@ pub fn init_error<S>(reason: impl Into<ExitReason>) -> InitResult<S> {
     Ok(Init { outcome: InitOutcome::Error(reason.into()), wait: Wait::Message })
 }
 
-/// From `handle_call`: the client gets `reply`.
+/// Returned from `handle_call`: the client gets `reply`.
 ///
 /// OTP: `{reply, Reply, State}`.
 pub fn reply<S, R>(reply: R) -> Result<Next<S, R>, ExitReason> {
     Ok(Next { reply: Some(reply), stop: None, wait: Wait::Message, server: PhantomData })
 }
 
-/// From any callback: go on. From `handle_call`, the reply must have been
-/// [deferred](super::Caller::defer), else the client gets
+/// Returned from any callback: the server goes on. In `handle_call`, the reply must have been
+/// [deferred](super::Caller::defer); otherwise the client gets
 /// [`CallError::NoReply`](crate::CallError::NoReply).
 ///
 /// OTP: `{noreply, State}`.
@@ -189,23 +189,23 @@ pub fn noreply<S, R>() -> Result<Next<S, R>, ExitReason> {
     Ok(Next { reply: None, stop: None, wait: Wait::Message, server: PhantomData })
 }
 
-/// From any callback: end the server with `reason`. The same as an `Err`.
+/// Returned from any callback: the server ends with `reason`. It is the same as an `Err`.
 ///
 /// OTP: `{stop, Reason, State}`.
 ///
 /// # Errors
 ///
-/// Always: the reason.
+/// Always returns the reason.
 pub fn stop<T>(reason: impl Into<ExitReason>) -> Result<T, ExitReason> {
     Err(reason.into())
 }
 
-/// From `handle_call`: end the server with `reason`; when it has ended, its name is free and its
-/// state dropped, the client gets `reply`.
+/// Returned from `handle_call`: the server ends with `reason`. When it has ended, its name is free
+/// and its state dropped, the client gets `reply`.
 ///
-/// A server that is killed before, or ended by an exit signal in
-/// [`terminate`](GenServer::terminate), gives none: the client then gets
-/// [`CallError::Down`](crate::CallError::Down).
+/// If the server is killed before, or ended by an exit signal in
+/// [`terminate`](GenServer::terminate), the client gets
+/// [`CallError::Down`](crate::CallError::Down) instead.
 ///
 /// OTP: `{stop, Reason, Reply, State}`.
 pub fn stop_with_reply<S, R>(
@@ -216,23 +216,24 @@ pub fn stop_with_reply<S, R>(
     Ok(Next { reply: Some(reply), stop, wait: Wait::Message, server: PhantomData })
 }
 
-/// What can be added to a callback's result: `noreply().timeout(duration)`.
+/// Methods that add to a callback's result how the server goes on: `noreply().timeout(duration)`.
 ///
-/// Of several the last counts. To a result that ends the server they add nothing.
+/// If several are called, the last one counts. They do not change a result that ends the server.
 pub trait Then<S>: Sized {
-    /// If no message comes for `duration`, [`handle_info`](GenServer::handle_info) gets a
-    /// [`IdleTimeout`](super::IdleTimeout), once. Any message, of whatever kind, ends the wait.
-    #[must_use]
+    /// Sets a timeout: if no message comes for `duration`, [`handle_info`](GenServer::handle_info)
+    /// gets an [`IdleTimeout`](super::IdleTimeout), once. Any message, of whatever kind, ends the
+    /// wait.
+    #[must_use = "the timeout is set only if the callback returns this"]
     fn timeout(self, duration: Duration) -> Self;
 
-    /// The server [hibernates](crate::process::hibernate) until the next message: for one that is
-    /// not expected soon.
-    #[must_use]
+    /// Lets the server [hibernate](crate::process::hibernate) until the next message: for when none
+    /// is expected soon.
+    #[must_use = "the server hibernates only if the callback returns this"]
     fn hibernate(self) -> Self;
 
-    /// Before anything else the server handles `message` by
-    /// [`handle_continue`](HandleContinue::handle_continue).
-    #[must_use]
+    /// Lets the server handle `message` by [`handle_continue`](HandleContinue::handle_continue),
+    /// before any other message.
+    #[must_use = "the message is handled only if the callback returns this"]
     fn then<M: fmt::Debug + 'static>(self, message: M) -> Self
     where
         S: HandleContinue<M>;

@@ -1,4 +1,4 @@
-//! What typed references have in common.
+//! The traits that all typed references implement.
 
 /// Implements the traits of `$name<K, T>`, a reference to something of type `K` that holds a `T`.
 macro_rules! reference_traits {

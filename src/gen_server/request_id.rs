@@ -1,4 +1,4 @@
-//! Requests whose replies are asked for later.
+//! Asynchronous requests, whose replies are asked for later.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -17,7 +17,7 @@ use crate::user_code::Guarded;
 /// A request under way, as returned by [`ServerRef::send_request`](super::ServerRef::send_request).
 ///
 /// It belongs to the process that has sent the request. Dropping it abandons the request: a reply
-/// that still comes never reaches the mailbox.
+/// that comes later never reaches the mailbox.
 ///
 /// ```
 /// use procession::prelude::*;
@@ -41,13 +41,13 @@ use crate::user_code::Guarded;
 /// assert_eq!(request.receive_response(Duration::from_secs(5))?, 42);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "a request that is dropped is abandoned"]
+#[must_use = "the reply is lost if the request id is dropped"]
 pub struct RequestId<R: Send + 'static> {
     to: Destination,
     pending: Pending<R>,
-    /// Whether the response was handed out.
+    /// Whether the response was returned already.
     answered: bool,
-    /// Its messages come to one mailbox.
+    /// Its messages come to the mailbox of one process, so it is not `Send`.
     not_send: PhantomData<*const ()>,
 }
 
@@ -56,7 +56,7 @@ impl<R: Send + 'static> RequestId<R> {
         to: &impl Address,
         make: impl FnOnce(ReplyTo<R>) -> Message,
     ) -> RequestId<R> {
-        let make = Guarded::new(make); // With the request in it.
+        let make = Guarded::new(make); // It holds the request.
         let client = current();
         client.unwind_if_doomed();
         // Looked up once: another server may get the name at any moment.
@@ -65,22 +65,22 @@ impl<R: Send + 'static> RequestId<R> {
         RequestId { to, pending, answered: false, not_send: PhantomData }
     }
 
-    /// To whom the request was sent.
+    /// Returns the destination that the request was sent to.
     pub fn destination(&self) -> &Destination {
         &self.to
     }
 
     /// Waits for the response, for at most `timeout`.
     ///
-    /// [`Duration::ZERO`] looks at what is there, [`Duration::MAX`] waits forever.
+    /// [`Duration::ZERO`] only looks for a response that is there, [`Duration::MAX`] waits forever.
     ///
     /// OTP: [`gen_server:wait_response/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#wait_response/2).
     ///
     /// # Errors
     ///
-    /// - [`CallError::Timeout`] if the response has not come: the request stays under way, to be
-    ///   waited for again. Also, at once, if the response was returned before.
-    /// - Otherwise as [`ServerRef::call`](super::ServerRef::call), of the request, which is over.
+    /// - [`CallError::Timeout`] if the response has not come: the request stays under way, and can
+    ///   be waited for again. Also, at once, if the response was returned before.
+    /// - The errors of [`ServerRef::call`](super::ServerRef::call), with which the request is over.
     pub fn wait_response(&mut self, timeout: Duration) -> Result<R, CallError> {
         if self.answered {
             return Err(CallError::Timeout);
@@ -102,13 +102,13 @@ impl<R: Send + 'static> RequestId<R> {
         self.wait_response(timeout)
     }
 
-    /// Takes the response out of `message`, if it is the one of this request.
+    /// Takes the response out of `message`, if that is the response to this request.
     ///
     /// OTP: [`gen_server:check_response/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#check_response/2).
     ///
     /// # Errors
     ///
-    /// The message, if it is another one (OTP's `no_reply`).
+    /// Returns the message if it is another one (OTP's `no_reply`).
     pub fn check_response(&mut self, message: Message) -> Result<Result<R, CallError>, Message> {
         if ended_request::<R>(&message) != Some(self.pending.id()) {
             return Err(message);
@@ -205,43 +205,44 @@ impl<R: Send + 'static, L> Default for RequestIds<R, L> {
 }
 
 impl<R: Send + 'static, L> RequestIds<R, L> {
-    /// None yet.
+    /// Returns an empty collection.
     pub fn new() -> RequestIds<R, L> {
         RequestIds::default()
     }
 
-    /// Adds a request. One whose response was taken already is done with, and not added.
+    /// Adds a request. One whose response was taken already is over, and is not added.
     pub fn add(&mut self, request: RequestId<R>, label: L) {
         if !request.answered {
             self.requests.insert(request.pending.id(), (request, label));
         }
     }
 
-    /// How many there are whose response was not taken.
+    /// Returns the number of requests whose responses were not taken.
     pub fn len(&self) -> usize {
         self.requests.len()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no requests.
     pub fn is_empty(&self) -> bool {
         self.requests.is_empty()
     }
 
-    /// The requests and their labels, in the order in which they were sent.
+    /// Returns the requests and their labels, in the order in which the requests were sent.
     pub fn iter(&self) -> impl Iterator<Item = (&RequestId<R>, &L)> {
         self.requests.values().map(|(request, label)| (request, label))
     }
 
-    /// Waits for at most `timeout` for the response of any of the requests, and removes that one.
+    /// Waits for at most `timeout` for the response to any of the requests, and removes that
+    /// request.
     ///
     /// The others stay. A caller that cannot wait any more gets [`CallError::CallerEnded`] for one
-    /// after the other.
+    /// request after the other.
     ///
     /// OTP: [`gen_server:wait_response/3`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#wait_response/3).
     ///
     /// # Errors
     ///
-    /// - [`WaitError::Timeout`] if none has its response in time; all stay.
+    /// - [`WaitError::Timeout`] if no response comes in time; all requests stay.
     /// - [`WaitError::NoRequest`] if the collection is empty.
     pub fn wait_response(&mut self, timeout: Duration) -> Result<Labelled<R, L>, WaitError> {
         let Some(since) = self.requests.values().map(|(it, _)| it.pending.since()).min() else {
@@ -263,8 +264,8 @@ impl<R: Send + 'static, L> RequestIds<R, L> {
         }
     }
 
-    /// As [`wait_response`](Self::wait_response), but abandons all requests if none has its
-    /// response in time.
+    /// As [`wait_response`](Self::wait_response), but abandons all requests if no response comes in
+    /// time.
     ///
     /// OTP: [`gen_server:receive_response/3`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#receive_response/3).
     ///
@@ -279,13 +280,14 @@ impl<R: Send + 'static, L> RequestIds<R, L> {
         response
     }
 
-    /// Takes the response out of `message`, if it is of one of the requests, and removes that one.
+    /// Takes the response out of `message`, if that is the response to one of the requests, and
+    /// removes that request.
     ///
     /// OTP: [`gen_server:check_response/3`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#check_response/3).
     ///
     /// # Errors
     ///
-    /// The message, if it is another one (OTP's `no_reply`), or if there are no requests
+    /// Returns the message if it is another one (OTP's `no_reply`), or if there are no requests
     /// (`no_request`).
     pub fn check_response(&mut self, message: Message) -> Result<Labelled<R, L>, Message> {
         let Some(id) = ended_request::<R>(&message) else { return Err(message) };

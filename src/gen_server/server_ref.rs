@@ -1,4 +1,4 @@
-//! How clients speak of a server, and to it.
+//! References to servers, by which clients use them.
 
 use std::any::Any;
 use std::fmt;
@@ -24,13 +24,13 @@ use super::{GenServer, HandleCall, HandleCast, RequestId};
 /// A reference to a server of type `S`: to its process, or to whichever process has its name at
 /// each use.
 ///
-/// A reference to a server that was started holds its [`Pid`], and can be copied as that. One made
-/// by [`named`](Self::named) holds a [`Name`], one made by [`at`](Self::at) a [`Destination`]; each
-/// use of those looks for the process anew. A struct that may hold either has a
+/// A reference to a server that was started holds its [`Pid`], and is `Copy`, too. One made by
+/// [`named`](Self::named) holds a [`Name`], and one made by [`at`](Self::at) a [`Destination`];
+/// each use of these looks up the process anew. A field that may hold any of them is a
 /// `ServerRef<S, Destination>`, to which the others convert.
 ///
-/// A reference can be sent, and keeps nothing alive. The methods say what happens when there is no
-/// server, or one of another type.
+/// A reference can be sent, and keeps no process alive. The methods say what happens when there is
+/// no server, or one of another type.
 pub struct ServerRef<S, T = Pid> {
     to: T,
     marker: PhantomData<fn() -> S>,
@@ -59,30 +59,31 @@ impl<S: GenServer> ServerRef<S> {
     }
 }
 
-/// What a reference to a server that was started has beside the others.
+/// Methods of a reference to one process.
 impl<S: GenServer> ServerRef<S> {
-    /// Returns the process.
+    /// Returns the server's process.
     pub fn pid(&self) -> Pid {
         self.to
     }
 }
 
-/// What can be asked of a server, whatever the reference holds.
+/// Methods of every reference, whatever it holds.
 impl<S: GenServer, T: Address> ServerRef<S, T> {
-    /// Returns the process that this leads to now: as it was given, or the one that has the name.
+    /// Returns the process that this leads to now: the one that was given, or the one that has the
+    /// name.
     ///
     /// OTP: Elixir's [`GenServer.whereis/1`](https://hexdocs.pm/elixir/GenServer.html#whereis/1).
     pub fn whereis(&self) -> Option<Pid> {
         self.to.find()
     }
 
-    /// Returns what this refers to.
+    /// Returns the destination that this refers to.
     pub fn destination(&self) -> Destination {
         self.to.clone().into()
     }
 
-    /// Returns what sends [system messages](crate::sys) to the server, and knows the type of its
-    /// state.
+    /// Returns a handle that sends [system messages](crate::sys) to the server, and knows the type
+    /// of its state.
     ///
     /// ```
     /// # use procession::prelude::*;
@@ -103,9 +104,9 @@ impl<S: GenServer, T: Address> ServerRef<S, T> {
 
     /// Sends `request` and waits for the reply, for at most five seconds.
     ///
-    /// The server handles what one client sends it in the order it was sent. Its end is noticed at
-    /// once. The wait does not look at what was in the caller's mailbox before, and leaves nothing
-    /// in it.
+    /// The server handles the messages of one client in the order in which they were sent. If it
+    /// ends, the call returns at once. The wait does not look at the messages that were in the
+    /// caller's mailbox before, and leaves none in it.
     ///
     /// OTP: [`gen_server:call/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#call/2).
     ///
@@ -128,7 +129,7 @@ impl<S: GenServer, T: Address> ServerRef<S, T> {
         self.call_timeout(request, DEFAULT_TIMEOUT)
     }
 
-    /// As [`call`](Self::call), for at most `timeout`; [`Duration::MAX`] is for ever.
+    /// As [`call`](Self::call), for at most `timeout`; [`Duration::MAX`] means forever.
     ///
     /// # Errors
     ///
@@ -170,9 +171,9 @@ impl<S: GenServer, T: Address> ServerRef<S, T> {
         self.to.post(Message::new(message));
     }
 
-    /// Sends `request`, and does not wait: the reply is asked for by the returned id.
+    /// Sends `request`, and does not wait: the returned id is used to ask for the reply.
     ///
-    /// That there is no such process is told by the response.
+    /// If there is no such process, the response is an error.
     ///
     /// OTP: [`gen_server:send_request/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#send_request/2).
     ///
@@ -187,10 +188,11 @@ impl<S: GenServer, T: Address> ServerRef<S, T> {
         RequestId::send(&self.to, |reply_to| call_message::<S, M>(request, reply_to))
     }
 
-    /// Stops the server with [`ExitReason::Normal`], and waits until it is gone.
+    /// Stops the server with [`ExitReason::Normal`], and waits until it has ended.
     ///
-    /// What was sent to it before is handled first; then [`terminate`](GenServer::terminate) runs.
-    /// When this returns, the process is not alive and its name is free.
+    /// Messages that were sent to it before are handled first; then
+    /// [`terminate`](GenServer::terminate) runs. When this returns, the process is not alive and
+    /// its name is free.
     ///
     /// OTP: [`gen_server:stop/1`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#stop/1).
     ///
@@ -198,8 +200,8 @@ impl<S: GenServer, T: Address> ServerRef<S, T> {
     ///
     /// - [`StopError::NoProc`] if there is no such process.
     /// - [`StopError::Down`] if the server ends for another reason.
-    /// - [`StopError::CallingSelf`] and [`StopError::Deadlock`] at once, if it could never come to
-    ///   it.
+    /// - [`StopError::CallingSelf`] and [`StopError::Deadlock`] at once, if it could never handle
+    ///   the request.
     /// - [`StopError::CallerEnded`] if the caller cannot wait any more.
     pub fn stop(&self) -> Result<(), StopError> {
         self.stop_with(ExitReason::Normal, Duration::MAX)
@@ -212,7 +214,7 @@ impl<S: GenServer, T: Address> ServerRef<S, T> {
     /// # Errors
     ///
     /// As [`stop`](Self::stop), and [`StopError::Timeout`] if the server has not ended in time; it
-    /// still will, when it comes to the request.
+    /// still will, when it handles the request.
     pub fn stop_with(
         &self,
         reason: impl Into<ExitReason>,
@@ -229,10 +231,10 @@ impl<S: GenServer, T: Address> ServerRef<S, T> {
 
 /// A server that is stopped when this is dropped, for programs that embed one.
 ///
-/// It can be used as the [`ServerRef`] it was made from. Dropping it tells the server to stop, with
-/// [`ExitReason::Normal`], and waits for at most five seconds until it has; then the server is
-/// killed. An owner that cannot wait, as it is being ended by an exit signal itself, or is itself
-/// waited for by the server, does not.
+/// It can be used as the [`ServerRef`] it was made from. Dropping it stops the server, with
+/// [`ExitReason::Normal`], and waits for at most five seconds until it has ended; after that the
+/// server is killed. An owner that cannot wait, as an exit signal is ending it or the server waits
+/// for it, does not wait.
 ///
 /// ```
 /// use procession::prelude::*;
@@ -270,7 +272,7 @@ impl<S: GenServer, T: Address> Deref for OwnedServer<S, T> {
 impl<S: GenServer, T: Address> Drop for OwnedServer<S, T> {
     fn drop(&mut self) {
         let Some(pid) = self.server.whereis() else { return };
-        // First, as the owner may have ended itself, and then comes no further than this.
+        // Before `stop`, which sends nothing if the owner has ended itself.
         order_to_stop(pid, ExitReason::Normal);
         let outcome = stop(&pid, ExitReason::Normal, DEFAULT_TIMEOUT);
         if outcome == Err(StopError::Timeout) {

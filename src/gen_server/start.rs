@@ -1,4 +1,4 @@
-//! Starting a server: spawn, register, `init`, acknowledge.
+//! Starting a server: spawning it, registering it, `init`, and its acknowledgement.
 
 use std::any::type_name;
 use std::error::Error;
@@ -20,7 +20,7 @@ use super::GenServer;
 use super::next::{Init, InitOutcome, InitResult, Wait};
 use super::serve::{Server, Settings};
 
-/// How to start a server.
+/// Options for starting a server.
 ///
 /// ```
 /// use procession::gen_server::StartOptions;
@@ -32,7 +32,7 @@ use super::serve::{Server, Settings};
 /// OTP: the options of
 /// [`gen_server:start_link/4`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#start_link/4).
 #[derive(Debug, Default)]
-#[must_use]
+#[must_use = "options do nothing until a server is started with them"]
 pub struct StartOptions {
     name: Option<Name>,
     init_timeout: Option<Duration>,
@@ -42,7 +42,7 @@ pub struct StartOptions {
 }
 
 impl StartOptions {
-    /// No name; as much time as `init` takes; spawned as any process.
+    /// Returns the default options: no name, no limit of time for `init`, spawned as any process.
     pub fn new() -> StartOptions {
         StartOptions::default()
     }
@@ -56,24 +56,24 @@ impl StartOptions {
 
     /// Sets how long the server may take from its start to the end of `init`. Default: no limit.
     ///
-    /// One that takes longer is killed, and the start returns [`StartError::Timeout`] when it is
-    /// gone, which takes at most its [kill grace](Builder::kill_grace).
+    /// A server that takes longer is killed, and the start returns [`StartError::Timeout`] when it
+    /// has ended, which takes at most its [kill grace](Builder::kill_grace).
     pub fn init_timeout(mut self, timeout: Duration) -> StartOptions {
         self.init_timeout = Some(timeout);
         self
     }
 
-    /// Sets what debugging is on from the start: see [`sys`](crate::sys). Default: none.
+    /// Sets which debugging is on from the start: see [`sys`](crate::sys). Default: none.
     pub fn debug(mut self, debug: DebugOptions) -> StartOptions {
         self.debug = debug;
         self
     }
 
-    /// Lets the server [hibernate](process::hibernate) when nothing has come for `idle_time`, until
-    /// something does. Default: it does not.
+    /// Lets the server [hibernate](process::hibernate) when no message has come for `idle_time`,
+    /// until one does. Default: it does not.
     ///
-    /// It has nothing to do with the [time-out](super::Then::timeout) of a callback, which goes
-    /// first where there is one.
+    /// This is independent of the [timeout](super::Then::timeout) of a callback, which takes
+    /// precedence where there is one.
     pub fn hibernate_after(mut self, idle_time: Duration) -> StartOptions {
         self.hibernate_after = Some(idle_time);
         self
@@ -81,8 +81,9 @@ impl StartOptions {
 
     /// Sets how the process is spawned: its stack size, its kill grace, whether it traps exits.
     ///
-    /// A link asked for here is made as by `start_link`. So is a name, but if that is taken the
-    /// start fails with [`StartError::Spawn`]; [`name`](Self::name) is what a server wants.
+    /// A link that is set here is made as by `start_link`. A name that is set here is registered,
+    /// too, but if it is taken the start fails with [`StartError::Spawn`]; a server's name is
+    /// better set by [`name`](Self::name).
     pub fn spawn_options(mut self, builder: Builder) -> StartOptions {
         self.builder = builder;
         self
@@ -100,7 +101,7 @@ impl Name {
         }
     }
 
-    /// Takes it back. Somebody else may have done so, which is as good.
+    /// Frees the name. Another process may have done so already, which is no error.
     fn unregister(&self) {
         match self {
             Name::Local(name) => _ = process::unregister(name),
@@ -109,13 +110,13 @@ impl Name {
     }
 }
 
-/// How often a registrar is asked for a name whose holder it says has ended.
+/// How often a registrar is asked for a name whose holder, it says, has ended.
 const TRIES: usize = 100;
 
-/// Gives the caller a name. Who has had it when that was refused may have ended before it is known
-/// who it was, and so may the next one: then the name is asked for again. Each time somebody else
-/// has had it, unless the registrar cannot say that it refuses for another reason: so there is an
-/// end to it.
+/// Gives the caller a name. If it is refused, the process that had it may have ended before it is
+/// known which it was, and so may the next one: then the name is asked for again. Each time another
+/// process has had it, unless the registrar refuses for a reason that it cannot express: so the
+/// number of tries is limited.
 fn register_via(name: &Via, me: Pid) -> Result<(), Refusal> {
     for _ in 0..TRIES {
         match name.register(me) {
@@ -128,8 +129,8 @@ fn register_via(name: &Via, me: Pid) -> Result<(), Refusal> {
     Err(Refusal::Failed(NameRefused { name: printed(name) }.into()))
 }
 
-/// Error returned from starting a server. There is none then (but see
-/// [`CallerEnded`](Self::CallerEnded)), and nothing of the attempt is left in the caller's mailbox.
+/// Error returned from starting a server. There is no server then (but see
+/// [`CallerEnded`](Self::CallerEnded)), and the attempt leaves nothing in the caller's mailbox.
 ///
 /// As an [`ExitReason`], by `?`, it is abnormal, whatever the reason that it holds.
 #[derive(Debug)]
@@ -137,16 +138,17 @@ fn register_via(name: &Via, me: Pid) -> Result<(), Refusal> {
 pub enum StartError {
     /// `init` returned [`ignore`](super::ignore).
     Ignored,
-    /// This process has the name already, or has had it when that was asked for, and has ended
+    /// This process has the name already, or had it when the start asked for it, and has ended
     /// since. `init` was not run.
     AlreadyStarted(Pid),
-    /// The name cannot be had, for another reason than being taken. `init` was not run.
+    /// The name could not be registered, for another reason than being taken. `init` was not run.
     Name(RegisterError),
-    /// `init` took longer than it may.
+    /// `init` took longer than its timeout.
     Timeout,
-    /// `init` failed with this reason, or the process ended before it was through. Or `init` was
-    /// not run, as the registrar of the name has panicked, or has refused the name: with a reason
-    /// of its own, or again and again though nobody has it, which is a [`NameRefused`].
+    /// `init` failed with this reason, or the process ended before `init` had returned. Or `init`
+    /// was not run, as the registrar of the name has panicked, or has refused the name: with a
+    /// reason of its own, or repeatedly though no process has it, in which case the reason is a
+    /// [`NameRefused`].
     Failed(ExitReason),
     /// The process could not be spawned.
     Spawn(SpawnError),
@@ -172,8 +174,8 @@ impl fmt::Display for StartError {
 
 impl Error for StartError {}
 
-/// The reason with which a start [fails](StartError::Failed) if a registrar refuses the name again
-/// and again, and says that nobody has it.
+/// The reason with which a start [fails](StartError::Failed) if a registrar refuses the name
+/// repeatedly, and says that no process has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameRefused {
     /// The name, with its registrar.
@@ -188,7 +190,7 @@ impl fmt::Display for NameRefused {
 
 impl Error for NameRefused {}
 
-/// Why there is to be no server. The process ends next.
+/// Why a process does not become a server. It ends next.
 #[derive(Debug)]
 enum Refusal {
     Ignored,
@@ -197,7 +199,7 @@ enum Refusal {
     Failed(ExitReason),
 }
 
-/// Starts a server and waits until its `init` is through.
+/// Starts a server, and waits until its `init` has returned.
 pub(crate) fn start<S: GenServer>(
     args: S::Args,
     options: StartOptions,
@@ -211,7 +213,7 @@ pub(crate) fn start<S: GenServer>(
     Ok(pid)
 }
 
-/// Starts and monitors a server, and waits until its `init` is through.
+/// Starts and monitors a server, and waits until its `init` has returned.
 pub(crate) fn start_monitored<S: GenServer>(
     args: S::Args,
     options: StartOptions,
@@ -229,7 +231,7 @@ fn start_server<S: GenServer>(
     start_process(start_options, type_name::<S>(), move |starter: Starter| {
         let parent = has_parent.then_some(starter.pid());
         let settings = Settings { parent, debug, hibernate_after };
-        be_started::<S>(args, name, settings, starter)
+        run::<S>(args, name, settings, starter)
     })
 }
 
@@ -272,15 +274,15 @@ impl From<Refusal> for StartError {
     }
 }
 
-/// The life of a server's process.
-fn be_started<S: GenServer>(
+/// Runs a server's process, from its start to its end, and returns why it ends.
+fn run<S: GenServer>(
     args: S::Args,
     name: Option<Name>,
     settings: Settings,
     starter: Starter,
 ) -> ExitReason {
     if let Some(refusal) = name.as_ref().and_then(|name| name.register().err()) {
-        drop_caught(args); // While the starter is known to wait for this.
+        drop_caught(args); // While the edge of the starter's wait for this is set.
         starter.give_up(Err(refusal));
         return ExitReason::Normal;
     }
@@ -291,7 +293,7 @@ fn be_started<S: GenServer>(
             Server::new(state, wait, settings).run()
         }
         Err((refusal, reason)) => {
-            // Whoever hears of it may start another one under the name.
+            // A process that learns of the failure may start another server under the name.
             if let Some(name) = &name {
                 name.unregister();
             }
@@ -301,8 +303,8 @@ fn be_started<S: GenServer>(
     }
 }
 
-/// What `init` has brought: a state and what to wait for; or why there is to be no server, and why
-/// its process ends.
+/// Returns the outcome of `init`: a state and what to wait for; or why there is no server, and the
+/// exit reason of its process.
 fn beginning<S>(
     outcome: Result<InitResult<S>, ExitReason>,
 ) -> Result<(S, Wait), (Refusal, ExitReason)> {
@@ -319,15 +321,15 @@ fn beginning<S>(
     Err((refusal, ExitReason::Normal))
 }
 
-/// Makes the calling process, which has done its own start-up, a server; it ends when the server
-/// does.
+/// Makes the calling process, which has done its own start-up, a server. The process ends when the
+/// server does.
 ///
-/// `start` is what an `init` would have returned. Whatever the process has been told so far, its
-/// mailbox included, is the server's. Its parent, whose end is the server's own if that traps
-/// exits, is the process that has started it.
+/// `start` is what an `init` would have returned. The server takes over the mailbox and all else of
+/// the process. Its parent, whose end ends a server that traps exits, is the process that has
+/// started it.
 ///
-/// The process ends with an [`EnterLoopError`] if it was not started by
-/// [`proc_lib`], or has not the name that the options say.
+/// The process ends with an [`EnterLoopError`] if it was not started by [`proc_lib`], or does not
+/// have the name that is set in the options.
 ///
 /// OTP:
 /// [`gen_server:enter_loop/5`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#enter_loop/5).
@@ -387,7 +389,7 @@ pub fn enter_loop<S: GenServer>(start: InitResult<S>, options: StartOptions) -> 
     process::exit_self(reason)
 }
 
-/// What there is to know of the process that is to become a server, if it can.
+/// Returns information about the process `pid`, which wants to become a server, if it can.
 fn enterer(pid: Pid, name: Option<Name>) -> Result<Info, EnterLoopError> {
     let info = process::info(pid).filter(|info| info.initial_call.is_some());
     let info = info.ok_or(EnterLoopError::NotStartedByProcLib)?;
@@ -402,15 +404,15 @@ fn enterer(pid: Pid, name: Option<Name>) -> Result<Info, EnterLoopError> {
     }
 }
 
-/// The reason with which a process ends that cannot [become a server](enter_loop).
+/// The exit reason of a process that cannot [become a server](enter_loop).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EnterLoopError {
-    /// It was not started by [`proc_lib`].
+    /// The process was not started by [`proc_lib`].
     NotStartedByProcLib,
-    /// It is not registered under this name.
+    /// The process is not registered under this name.
     NotRegistered(Arc<str>),
-    /// The registrar does not know it by this name.
+    /// The registrar does not know the process by this name.
     NotRegisteredVia(Via),
 }
 

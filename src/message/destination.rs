@@ -1,4 +1,4 @@
-//! Destinations: what leads to a process.
+//! Destinations: pids, aliases and names of processes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -42,21 +42,21 @@ impl fmt::Display for Name {
 
 /// A process, by its pid, by an alias, or by a name that is looked up at each use.
 ///
-/// It is what messages, requests, monitors, signals and timers are addressed to. Pids, aliases,
-/// names and the references of servers are converted to it where it is asked for.
+/// Messages, requests, monitors, signals and timers are addressed to a destination. Functions that
+/// take one accept pids, aliases, names and the references of servers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Destination {
     /// The process with this pid.
     Pid(Pid),
-    /// The process that has made this alias, as long as the alias is active.
+    /// The process that made this alias, as long as the alias is active.
     Alias(Alias),
     /// The process that has this name at the time.
     Name(Name),
 }
 
 impl Destination {
-    /// Returns the process that this can ever lead to, if there is only one.
+    /// Returns the process, if this always leads to the same one.
     pub(crate) fn fixed_pid(&self) -> Option<Pid> {
         match self {
             Destination::Pid(pid) => Some(*pid),
@@ -65,7 +65,7 @@ impl Destination {
         }
     }
 
-    /// What is monitored of the process: an alias only leads to it.
+    /// Returns the destination for a monitor: an alias cannot be monitored, but its process can.
     pub(crate) fn without_alias(self) -> Destination {
         match self {
             Destination::Alias(alias) => Destination::Pid(alias.owner),

@@ -1,4 +1,4 @@
-//! Names that others than the runtime keep.
+//! Names that a registrar keeps, instead of the runtime.
 
 use std::any::Any;
 use std::fmt;
@@ -11,15 +11,16 @@ use crate::user_code::Guarded;
 
 use super::Message;
 
-/// Something that keeps names for processes: OTP's `via` module.
+/// A keeper of names for processes: OTP's `via` module.
 ///
-/// With one, a server is started under a name and found by it wherever a name can be given:
-/// [`Via::new`] makes the name.
+/// A server can be started under a name that a registrar keeps, and is found by it wherever a name
+/// can be given: [`Via::new`] makes the name.
 ///
-/// Its functions are called by whoever uses the name, and [`register_name`](Self::register_name) by
-/// the new process itself. It is up to the registrar to forget a name when its process ends. A
-/// panic in one is that of its caller, except that it fails a start. One in the destructor of a
-/// registrar or a name is logged, and goes no further.
+/// The functions are called by the process that uses the name, and
+/// [`register_name`](Self::register_name) by the new process itself. The registrar must forget a
+/// name when its process ends. A panic in one of the functions is a panic of its caller, except
+/// that it fails a start. A panic in the destructor of a registrar or a name is logged, and does
+/// not propagate.
 ///
 /// OTP: [`{via, Module, Name}`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#t:server_name/0).
 ///
@@ -38,7 +39,7 @@ use super::Message;
 ///     type Name = usize;
 ///
 ///     fn register_name(&self, seat: &usize, pid: Pid) -> bool {
-///         let mut seats = SEATS.lock(); // Two may want it at the same moment.
+///         let mut seats = SEATS.lock(); // Two processes may want it at the same moment.
 ///         let is_free = !seats[*seat].is_some_and(process::is_alive);
 ///         if is_free {
 ///             seats[*seat] = Some(pid);
@@ -83,21 +84,21 @@ use super::Message;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Registrar: fmt::Debug + Eq + Hash + Send + Sync + 'static {
-    /// What it calls processes.
+    /// The type of the names.
     type Name: fmt::Debug + Eq + Hash + Send + Sync + 'static;
 
-    /// Gives `pid` the name, unless another process has it: then it returns `false`.
+    /// Gives `pid` the name, and returns `true`; or returns `false` if another process has the
+    /// name.
     ///
-    /// A start that is refused asks who has the name. If it is told that nobody has, it asks for
-    /// the name again, as the other may have ended in between; a hundred times at most.
+    /// A start that is refused asks which process has the name. If none has, it asks for the name
+    /// again, as the other may have ended in between; a hundred times at most.
     fn register_name(&self, name: &Self::Name, pid: Pid) -> bool;
 
-    /// As [`register_name`](Self::register_name), which it calls, and says why if the name is
-    /// refused.
+    /// Calls [`register_name`](Self::register_name), and returns why the name is refused, if it is.
     ///
-    /// This is what a start calls. A registrar that knows who had the name when it was refused can
-    /// say so: nobody has to ask then, which would be later. And it can say that there is no use in
-    /// asking again.
+    /// A start calls this function. A registrar can implement it to return which process had the
+    /// name when it was refused, so that the start need not ask later, when it may have changed; or
+    /// to return that it is of no use to ask again.
     ///
     /// # Errors
     ///
@@ -109,28 +110,29 @@ pub trait Registrar: fmt::Debug + Eq + Hash + Send + Sync + 'static {
         Err(self.whereis_name(name).map_or(NameRefusal::HolderEnded, NameRefusal::Taken))
     }
 
-    /// Frees the name. Called if the process that has it could not become a server.
+    /// Frees the name. It is called if the process that has it could not become a server.
     fn unregister_name(&self, name: &Self::Name);
 
-    /// The process that has the name.
+    /// Returns the process that has the name.
     fn whereis_name(&self, name: &Self::Name) -> Option<Pid>;
 
-    /// Sends to the name: usually to the process that has it, by [`send`](crate::process::send).
+    /// Sends `message` to the name: usually to the process that has it, by
+    /// [`send`](crate::process::send).
     ///
     /// # Errors
     ///
-    /// The message, if nobody has the name.
+    /// Returns the message if no process has the name.
     fn send(&self, name: &Self::Name, message: Message) -> Result<(), Message>;
 }
 
 /// Why a [`Registrar`] does not give a name to a process.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NameRefusal {
-    /// This process has it.
+    /// This process has the name.
     Taken(Pid),
-    /// A process had it that has ended since: a start asks for the name again.
+    /// The process that had the name has ended since: a start asks for the name again.
     HolderEnded,
-    /// It cannot be had, for this reason: a start fails with it.
+    /// The name cannot be registered, for this reason: a start fails with it.
     Failed(ExitReason),
 }
 
@@ -145,17 +147,17 @@ pub enum NameRefusal {
 pub struct Via(Arc<dyn AnyName>);
 
 impl Via {
-    /// The name that `registrar` knows as `name`.
+    /// Returns the name that `registrar` keeps as `name`.
     pub fn new<R: Registrar>(registrar: R, name: R::Name) -> Via {
         Via(Arc::new(Named { registrar: Guarded::new(registrar), name: Guarded::new(name) }))
     }
 
-    /// The process that has the name now.
+    /// Returns the process that has the name now.
     pub fn whereis(&self) -> Option<Pid> {
         self.0.whereis()
     }
 
-    /// Gives `pid` the name, or says why it does not have it.
+    /// Gives `pid` the name, or returns why it is refused.
     pub(crate) fn register(&self, pid: Pid) -> Result<(), NameRefusal> {
         self.0.register(pid)
     }
@@ -195,7 +197,7 @@ impl Hash for Via {
     }
 }
 
-/// What a [`Via`] needs of a registrar and a name whose types it no longer knows.
+/// The operations of a [`Via`] on its registrar and name, whose types it no longer knows.
 trait AnyName: Send + Sync {
     fn register(&self, pid: Pid) -> Result<(), NameRefusal>;
     fn unregister(&self);
@@ -207,8 +209,8 @@ trait AnyName: Send + Sync {
     fn as_any(&self) -> &dyn Any;
 }
 
-/// Whoever drops it last may be the runtime, in the middle of what must not fail. Each by itself,
-/// so that a panic of one does not meet one of the other.
+/// A registrar and a name. The runtime may drop them last, where a panic must not propagate; each
+/// is guarded by itself, so that a panic of one does not meet a panic of the other.
 struct Named<R: Registrar> {
     registrar: Guarded<R>,
     name: Guarded<R::Name>,

@@ -1,4 +1,4 @@
-//! Starting a process that acknowledges its start.
+//! Starting a process and waiting for its acknowledgement.
 
 use std::any::{Any, type_name};
 use std::error::Error;
@@ -18,7 +18,7 @@ use crate::runtime::links;
 use crate::runtime::table::Process;
 use crate::user_code::Guarded;
 
-/// How to start a process that acknowledges.
+/// Options for starting a process that acknowledges its start.
 ///
 /// ```
 /// use procession::proc_lib::StartOptions;
@@ -30,22 +30,22 @@ use crate::user_code::Guarded;
 ///     .spawn_options(Builder::new().link());
 /// ```
 #[derive(Debug, Default)]
-#[must_use]
+#[must_use = "options do nothing until a process is started with them"]
 pub struct StartOptions {
     pub(crate) timeout: Option<Duration>,
     pub(crate) builder: Builder,
 }
 
 impl StartOptions {
-    /// No link; as much time as it takes.
+    /// Returns the default options: no link, and no limit of time.
     pub fn new() -> StartOptions {
         StartOptions::default()
     }
 
     /// Sets how long the process may take until it acknowledges. Default: no limit.
     ///
-    /// One that takes longer is killed, and the start returns [`StartError::Timeout`] when it is
-    /// gone, which takes at most its [kill grace](Builder::kill_grace).
+    /// A process that takes longer is killed, and the start returns [`StartError::Timeout`] when it
+    /// has ended, which takes at most its [kill grace](Builder::kill_grace).
     pub fn timeout(mut self, timeout: Duration) -> StartOptions {
         self.timeout = Some(timeout);
         self
@@ -58,8 +58,9 @@ impl StartOptions {
     }
 }
 
-/// Error returned from starting a process that was to acknowledge. There is none then (but see
-/// [`CallerEnded`](Self::CallerEnded)), and nothing of the attempt is left in the caller's mailbox.
+/// Error returned from starting a process that must acknowledge its start. There is no process then
+/// (but see [`CallerEnded`](Self::CallerEnded)), and the attempt leaves nothing in the caller's
+/// mailbox.
 ///
 /// As an [`ExitReason`], by `?`, it is abnormal, whatever the reason that it holds.
 #[derive(Debug)]
@@ -67,9 +68,9 @@ impl StartOptions {
 pub enum StartError {
     /// The process ended, for this reason, before it acknowledged.
     Failed(ExitReason),
-    /// It took longer than it may.
+    /// The process took longer than its timeout.
     Timeout,
-    /// It could not be spawned.
+    /// The process could not be spawned.
     Spawn(SpawnError),
     /// The caller cannot wait: it is being ended by an exit signal, or it is a thread of the
     /// program's own that was killed or is in its last destructors. If that came in the middle of
@@ -90,13 +91,13 @@ impl fmt::Display for StartError {
 
 impl Error for StartError {}
 
-/// Starts a process, waits until it acknowledges, and returns what it says.
+/// Starts a process, waits until it acknowledges, and returns the value of that.
 ///
 /// OTP: [`proc_lib:start/3`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html#start/3).
 ///
 /// # Errors
 ///
-/// [`StartError`]; then there is no process.
+/// Returns a [`StartError`]; then there is no process.
 pub fn start<T: Send + 'static>(
     body: impl FnOnce(Starter<T>) + Send + 'static,
 ) -> Result<T, StartError> {
@@ -106,7 +107,7 @@ pub fn start<T: Send + 'static>(
 /// As [`start`], and links the process to the caller before its body runs.
 ///
 /// If it ends abnormally before it acknowledges, the exit signal ends a caller that does not trap
-/// exits; one that does gets the error, and no [`Exit`] message.
+/// exits; a caller that does gets the error, and no [`Exit`] message.
 ///
 /// OTP: [`proc_lib:start_link/3`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html#start_link/3).
 ///
@@ -133,8 +134,8 @@ pub fn start_with<T: Send + 'static>(
     started.outcome
 }
 
-/// As [`start`], and monitors the process, whatever becomes of its start: also of one that has
-/// failed the caller gets the [`Down`].
+/// As [`start`], and monitors the process, whether its start succeeds or not: if it fails, the
+/// caller gets the [`Down`], too.
 ///
 /// There is no monitor if the process could not be spawned.
 ///
@@ -152,7 +153,7 @@ pub fn start_monitor_with<T: Send + 'static>(
 ) -> (Result<T, StartError>, Option<MonitorRef>) {
     let Started { outcome, process, down, .. } = start_user_process(options, body);
     if let Some(down) = down {
-        // As the DOWN that it was, for who removes the monitor.
+        // As the DOWN that it was, so that removing the monitor finds it.
         let (mailbox, monitor) = (&current().slot.mailbox, down.monitor.id);
         mailbox.requeue_down(monitor, Message::new(down));
     }
@@ -169,19 +170,19 @@ fn start_user_process<T: Send + 'static, F: FnOnce(Starter<T>) + Send + 'static>
     })
 }
 
-/// What has become of a start.
+/// The outcome of a start, with or without a process.
 pub(crate) struct Started<T> {
     pub(crate) outcome: Result<T, StartError>,
-    /// The process and the caller's monitor of it. `None` if there never was one.
+    /// The process and the caller's monitor of it; `None` if no process was spawned.
     pub(crate) process: Option<(Pid, MonitorRef)>,
-    /// The process has ended already.
+    /// The end of the process, if it has ended already.
     pub(crate) down: Option<Down>,
-    /// Where the mailbox was before.
+    /// The place in the mailbox before the start.
     since: Mark,
 }
 
 impl<T> Started<T> {
-    /// Without a process.
+    /// Makes the outcome of a start without a process.
     fn failed(error: StartError, since: Mark) -> Started<T> {
         Started { outcome: Err(error), process: None, down: None, since }
     }
@@ -194,7 +195,7 @@ impl<T> Started<T> {
     }
 }
 
-/// Starts a process whose body returns why it ends.
+/// Starts a process whose body returns its exit reason.
 pub(crate) fn start_process<T: Send + 'static>(
     options: StartOptions,
     initial_call: &'static str,
@@ -212,8 +213,8 @@ pub(crate) fn start_process<T: Send + 'static>(
     let mut waiting = None;
     let spawned =
         builder.initial_call(initial_call).spawn_with(Some(MonitorOptions::new()), |child| {
-            // Before the process runs: if it calls the starter, that call finds the cycle. A
-            // process that does not run yet waits for nobody, so there is none here.
+            // Before the process runs: if it calls the starter, that call finds the cycle. There
+            // is no cycle yet, as a process that does not run waits for no other.
             waiting = caller.wait_for(child, start).ok();
             Box::new(move || body.into_inner()(Starter { pid, start, value: PhantomData }))
         });
@@ -227,7 +228,8 @@ pub(crate) fn start_process<T: Send + 'static>(
     Started { outcome, process: Some((pid, monitor)), down, since }
 }
 
-/// Who waits for a process to acknowledge its start, as that process sees it. No other can do it:
+/// The means of a process to acknowledge its start to the process that waits for that. It cannot be
+/// sent to another:
 ///
 /// ```compile_fail,E0277
 /// use procession::{process, proc_lib};
@@ -236,7 +238,7 @@ pub(crate) fn start_process<T: Send + 'static>(
 ///     process::spawn(move || starter.ack("too late, perhaps")).unwrap();
 /// });
 /// ```
-#[must_use = "the starter waits until it is told"]
+#[must_use = "the starting process waits until the start is acknowledged"]
 pub struct Starter<T> {
     pid: Pid,
     start: NonZeroU64,
@@ -250,21 +252,21 @@ impl<T> fmt::Debug for Starter<T> {
 }
 
 impl<T: Send + 'static> Starter<T> {
-    /// The process that waits.
+    /// Returns the process that waits.
     pub fn pid(&self) -> Pid {
         self.pid
     }
 
-    /// Says that the process is ready: the start returns `value`, and the process goes on.
+    /// Acknowledges that the process is ready: the start returns `value`, and the process goes on.
     ///
-    /// So it does if `value` says that something is wrong: nobody ends it then but itself.
+    /// The process also goes on if `value` is an error: it must then end by itself.
     ///
     /// OTP: [`proc_lib:init_ack/2`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html#init_ack/2).
     pub fn ack(self, value: T) {
         self.send(value, false);
     }
 
-    /// Ends the process with `reason`: the start returns `value` when it is gone.
+    /// Ends the process with `reason`; the start returns `value` when the process has ended.
     ///
     /// OTP: [`proc_lib:init_fail/3`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html#init_fail/3).
     ///
@@ -276,13 +278,14 @@ impl<T: Send + 'static> Starter<T> {
         process::exit_self(reason)
     }
 
-    /// Says that the process is about to end: the start returns `value` when it has.
+    /// Announces that the process is about to end; the start returns `value` when it has ended.
     pub(crate) fn give_up(self, value: T) {
         self.send(value, true);
     }
 
     fn send(self, value: T, ends: bool) {
-        // First: no edge stands for a wait that is over. That for the end is not.
+        // Before the acknowledgement: there must be no edge for a wait that is over. If the
+        // process ends, the starter still waits.
         if !ends {
             Process::of(self.pid).slot.wait.edge.clear(self.start);
         }
@@ -290,7 +293,7 @@ impl<T: Send + 'static> Starter<T> {
     }
 }
 
-/// The message by which a process says how its start went.
+/// The message by which a process acknowledges its start.
 struct Acknowledgement<T> {
     start: NonZeroU64,
     value: T,
@@ -315,7 +318,7 @@ struct Starting {
 }
 
 impl Starting {
-    /// Waits for the acknowledgement; if the process ends meanwhile, `down` says so, too.
+    /// Waits for the acknowledgement; if the process ends meanwhile, its `down` is set, too.
     fn wait<T: Any + Send>(
         &self,
         timeout: Option<Duration>,
@@ -353,8 +356,8 @@ impl Starting {
         ack.is_some_and(|ack| ack.start == self.start)
     }
 
-    /// Waits until the process is gone. If it is linked and ends abnormally, so does a starter that
-    /// does not trap exits: the exit signal comes before the DOWN.
+    /// Waits until the process has ended. If it is linked and ends abnormally, so does a starter
+    /// that does not trap exits: the exit signal comes before the DOWN.
     fn await_end(&self) -> Result<Down, StartError> {
         let down = self
             .caller
@@ -373,8 +376,8 @@ impl Starting {
         self.await_end()
     }
 
-    /// Removes what else the process has left, now that it has ended: its exit message, if the
-    /// starter traps exits, and an acknowledgement that came too late.
+    /// Removes the other messages of a process that has ended: its exit message, if the starter
+    /// traps exits, and an acknowledgement that came too late.
     fn flush<T: Any + Send>(&self) {
         let is_left = |message: &Message| match message.downcast_ref::<Exit>() {
             Some(exit) => self.linked && exit.from == self.pid,
@@ -385,7 +388,7 @@ impl Starting {
     }
 }
 
-/// Whether this is the DOWN of `monitor`.
+/// Whether `message` is the DOWN of `monitor`.
 fn is_end(message: &Message, monitor: MonitorRef) -> bool {
     message.downcast_ref::<Down>().is_some_and(|down| down.monitor == monitor)
 }

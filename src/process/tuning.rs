@@ -77,7 +77,7 @@
 //!
 //! | | default | effect |
 //! |---|---|---|
-//! | [`Builder::stack_size`] | 2 MiB | the depth of recursion; another size takes a thread of its own |
+//! | [`Builder::stack_size`] | 2 MiB | how deep it may recurse; others take a thread of its own |
 //! | [`Builder::kill_grace`] | 1 s | how long a killed process may take to leave user code |
 //! | [`set_spin_budget`] | 2 | for how many wake-ups' time a process backs off before it parks |
 //! | [`set_max_cached_threads`] | 256 | how many threads wait for their next process |
