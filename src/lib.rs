@@ -30,26 +30,30 @@
 //!
 //! Where to read on:
 //!
+//! - [`guide`]: from a process to a whole program in seven chapters; and two pages for readers who
+//!   know [Erlang or Elixir](guide::from_erlang), or [tokio, actix or crossbeam](guide::from_rust).
 //! - [`process`]: spawning, sending, receiving, links, monitors, names, exits.
 //! - [`receive!`]: selective receive with typed patterns.
 //! - [`gen_server`]: servers with typed requests, and their clients.
-//! - [`sys`]: looking into a running server, pausing, tracing and changing it.
+//! - [`sys`]: system messages, to look into a running server, pause, trace and change it.
 //! - [`proc_lib`]: starting processes that say when they are ready; crash reports.
-//! - [`supervisor`]: processes that start others, and start them again when they fail;
-//!   [`dynamic_supervisor`]: for children that come and go; [`supervisor_bridge`].
+//! - [`supervisor`]: processes that start others, and restart them when they fail;
+//!   [`dynamic_supervisor`]: for children that come and go; [`supervisor_bridge`]: for subsystems
+//!   that are not made of processes.
 //! - [`registry`]: processes under keys of any type; [`partition_supervisor`]: a process for each
-//!   share of the keys; [`Registrar`]: names that others keep.
-//! - [`pg`]: groups of processes; [`global`]: names and locks that are for all nodes.
+//!   share of the keys; [`Registrar`]: names that the program keeps itself.
+//! - [`pg`]: groups of processes; [`global`]: names and locks for all nodes.
 //! - [`application`]: supervision trees with a name, an environment and an order, and programs that
 //!   are made of them.
 //! - [`table`]: rows that many processes read and write, which outlive their owner if it has an
 //!   heir.
-//! - [`report`]: what the runtime logs of processes that fail, and how to count or ship it.
+//! - [`report`]: what the runtime logs about processes that fail, and how to count or ship it.
 //! - [`timer`]: messages, signals and calls at a later time.
 //! - [`ExitReason`] and [`Message`]: what travels between processes; [`CallError`]: why a call
 //!   failed.
 //!
-//! OTP decides what happens; each module lists where it differs, and why. Needs `panic = "unwind"`.
+//! OTP decides what happens; each module lists where it differs, and why. The crate needs `panic =
+//! "unwind"`.
 
 #![warn(missing_docs)]
 
@@ -83,6 +87,7 @@ pub mod global;
 pub mod table;
 pub mod application;
 pub mod prelude;
+pub mod guide;
 
 pub use exit::{CallError, Detail, ExitReason};
 pub use id::{Alias, MonitorRef, Node, Pid, TimerRef};

@@ -37,11 +37,249 @@
 //! ```
 //!
 //! A supervisor is a server, linked to its children, that traps exits. It starts its children in
-//! order, each one when the one before is ready, and stops them in reverse order. When a child
-//! exits, its [`Restart`] says whether it is restarted; the supervisor's [`Strategy`] says whether
-//! other children are restarted with it. If restarts become more frequent than the
-//! [intensity](Supervisor::intensity) allows, restarting does not help: the supervisor stops all
-//! its children and exits with [`ExitReason::Shutdown`], and its own supervisor decides what to do.
+//! order and stops them in reverse order. When a child ends, its [`Restart`] says whether it is
+//! restarted; the supervisor's [`Strategy`] says whether other children are restarted with it.
+//! Supervisors are children of other supervisors, so that a program is a tree: workers are its
+//! leaves, and a fault is handled as near to them as it can be.
+//!
+//! # Child specification
+//!
+//! A [`ChildSpec`] says how the supervisor starts a child, when it restarts it, and how it stops
+//! it:
+//!
+//! | part | what it is | default |
+//! |---|---|---|
+//! | the start function | starts the process, linked to the supervisor, and returns it | |
+//! | [`id`](ChildSpec::id) | identifies the child among its siblings | the type of the server |
+//! | [`restart`](ChildSpec::restart) | when the child is restarted | `Permanent` |
+//! | [`shutdown`](ChildSpec::shutdown) | how the child is stopped | 5 s; a supervisor: no limit |
+//! | [`child_type`](ChildSpec::child_type) | whether it is a worker or a supervisor | `Worker` |
+//! | [`significant`](ChildSpec::significant) | counts for automatic shutdown | `false` |
+//!
+//! Every server makes its own spec: [`Supervised::child_spec`] takes the arguments of its `init`,
+//! [`named_child_spec`](Supervised::named_child_spec) a registered name as well. Any other process
+//! has a spec made by [`ChildSpec::new`]. The parts are set by chaining:
+//!
+//! ```
+//! use procession::prelude::*;
+//! use std::time::Duration;
+//!
+//! # #[derive(Debug)]
+//! # struct Counter(u64);
+//! # impl GenServer for Counter {
+//! #     type Args = u64;
+//! #     fn init(n: u64) -> InitResult<Self> { ready(Counter(n)) }
+//! # }
+//! let counter = Counter::child_spec(1)
+//!     .id("one")
+//!     .restart(Restart::Transient)
+//!     .shutdown(Shutdown::Timeout(Duration::from_secs(30)));
+//!
+//! let plain = ChildSpec::new("plain", || {
+//!     let pid = process::spawn_link(|| receive! { () => {} })?;
+//!     Ok(pid)
+//! });
+//! let supervisor = Supervisor::one_for_one().child(counter).child(plain).start_link()?;
+//! assert_eq!(supervisor.count_children()?.active, 2);
+//! # supervisor.stop()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The start function runs in the supervisor's process, at the start and at each restart, so the
+//! supervisor does nothing else until it returns. It must link the process to the supervisor, as
+//! the `start_link` functions do: the exit of a process that is not linked goes unnoticed, and so
+//! the process is not restarted.
+//!
+//! # Restart values
+//!
+//! | [`Restart`] | the child is restarted |
+//! |---|---|
+//! | `Permanent` | always |
+//! | `Transient` | if it has ended abnormally |
+//! | `Temporary` | never; the supervisor forgets it when it has ended |
+//!
+//! A child ends abnormally if its reason is not [orderly](ExitReason::is_orderly): the orderly ones
+//! are `Normal`, `Shutdown` and `ShutdownWith`.
+//!
+//! # Shutdown values
+//!
+//! | [`Shutdown`] | how the supervisor stops the child |
+//! |---|---|
+//! | `BrutalKill` | kills it |
+//! | `Timeout(duration)` | tells it to shut down, and kills it if it has not ended by then |
+//! | `Infinity` | tells it to shut down, and waits without limit: for supervisors |
+//!
+//! To be told is to receive the exit signal [`ExitReason::Shutdown`]. It ends a child that does not
+//! [trap exits](crate::process::set_trap_exit), at its next receive point. A server that traps
+//! exits runs its [`terminate`](crate::gen_server::GenServer::terminate) first.
+//!
+//! # Strategies
+//!
+//! The [`Strategy`] says which children are restarted when one of them, `b` here, has failed. The
+//! children were started in the order a, b, c.
+//!
+//! [`Supervisor::one_for_one`]: only `b`. For children that do not depend on each other.
+//!
+//! ```text
+//!     a    b    c
+//!          x            b fails
+//!     a    b'   c       b is restarted
+//! ```
+//!
+//! [`Supervisor::one_for_all`]: all of them. For children that all depend on each other.
+//!
+//! ```text
+//!     a    b    c
+//!          x            b fails
+//!     -         -       c and a are stopped, in this order
+//!     a'   b'   c'      a, b and c are started, in this order
+//! ```
+//!
+//! [`Supervisor::rest_for_one`]: `b`, and the children that were started after it. For children
+//! that depend on those before them.
+//!
+//! ```text
+//!     a    b    c
+//!          x            b fails
+//!     a         -       c is stopped
+//!     a    b'   c'      b and c are started, in this order
+//! ```
+//!
+//! [`Supervisor::simple_one_for_one`], or a [`dynamic_supervisor`](crate::dynamic_supervisor), is
+//! for children that come and go: they have no order, and each is restarted alone.
+//!
+//! ```
+//! use procession::prelude::*;
+//! use std::time::Duration;
+//!
+//! # #[derive(Debug)]
+//! # struct Counter;
+//! # impl GenServer for Counter {
+//! #     type Args = ();
+//! #     fn init((): ()) -> InitResult<Self> { ready(Counter) }
+//! # }
+//! let supervisor = Supervisor::rest_for_one()
+//!     .child(Counter::named_child_spec("a", ()))
+//!     .child(Counter::named_child_spec("b", ()))
+//!     .child(Counter::named_child_spec("c", ()))
+//!     .start_link()?;
+//! let pids = || ["a", "b", "c"].map(process::whereis);
+//!
+//! let before = pids();
+//! let b = before[1].expect("it runs");
+//! let monitor = process::monitor(b);
+//! process::exit(b, ExitReason::Kill);
+//! process::wait(monitor, Duration::from_secs(5)).expect("it has ended");
+//! supervisor.count_children()?; // Answered when all have been restarted.
+//!
+//! let after = pids();
+//! let is_same = [0, 1, 2].map(|child| before[child] == after[child]);
+//! assert_eq!(is_same, [true, false, false]);
+//! # supervisor.stop()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! If restarts become more frequent than the [intensity](Supervisor::intensity) allows, one in five
+//! seconds by default, restarting does not help. Then the supervisor stops all its children and
+//! ends with [`ExitReason::Shutdown`], and its own supervisor decides what to do. The children that
+//! a strategy restarts together count as one restart, and a restart whose start function fails is
+//! tried again and counts each time.
+//!
+//! # Automatic shutdown
+//!
+//! A supervisor of children that do one job together has no reason to stay when the job is done.
+//! With [`auto_shutdown`](Supervisor::auto_shutdown) it ends, with [`ExitReason::Shutdown`], when
+//! [significant](ChildSpec::significant) children have ended by themselves and are not restarted:
+//! when [any](AutoShutdown::AnySignificant) has, or when [all](AutoShutdown::AllSignificant) have.
+//!
+//! A significant child is transient or temporary, as a permanent one never ends for good. A child
+//! that was stopped by [`terminate_child`](SupervisorRef::terminate_child) has not ended by itself.
+//!
+//! ```
+//! use procession::prelude::*;
+//! use procession::process::Builder;
+//! use procession::supervisor::AutoShutdown;
+//! use std::time::Duration;
+//!
+//! let job = ChildSpec::new("job", || {
+//!     let pid = Builder::new().name("job").link().spawn(|| receive! { "done" => {} })?;
+//!     Ok(pid)
+//! });
+//! let supervisor = Supervisor::one_for_one()
+//!     .auto_shutdown(AutoShutdown::AnySignificant)
+//!     .child(job.restart(Restart::Transient).significant(true))
+//!     .start_link()?;
+//! let monitor = process::monitor(supervisor.pid());
+//!
+//! process::send_to("job", "done")?;
+//! let reason = process::wait(monitor, Duration::from_secs(5));
+//! assert_eq!(reason, Some(ExitReason::Shutdown));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Module-based supervisors
+//!
+//! A [`Supervisor`] value describes a supervisor once: when its own supervisor restarts it, it is
+//! started from a copy. A type that implements [`Supervise`] describes it anew each time, in the
+//! new supervisor's process, so its children can depend on its arguments, or on what the program
+//! knows by then. It gives a subtree a name of its own, and is the usual way within a tree.
+//!
+//! ```
+//! use procession::prelude::*;
+//! use procession::supervisor::{Supervise, SupervisorInit};
+//!
+//! # #[derive(Debug)]
+//! # struct Counter(u64);
+//! # impl GenServer for Counter {
+//! #     type Args = u64;
+//! #     fn init(n: u64) -> InitResult<Self> { ready(Counter(n)) }
+//! # }
+//! /// So many counters, which are of no use without each other.
+//! struct Counters;
+//!
+//! impl Supervise for Counters {
+//!     type Args = u64;
+//!
+//!     fn init(count: u64) -> SupervisorInit {
+//!         let children = (1..=count).map(|n| Counter::child_spec(n).id(n.to_string()));
+//!         Ok(Some(children.fold(Supervisor::one_for_all(), Supervisor::child)))
+//!     }
+//! }
+//!
+//! let top = Supervisor::one_for_one().child(Counters::named_child_spec("counters", 3));
+//! let top = top.start_link()?;
+//! assert_eq!(SupervisorRef::named("counters").count_children()?.active, 3);
+//! # top.stop()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Start and shutdown
+//!
+//! The supervisor starts its children in order, each one when the one before is ready, that is,
+//! when its `init` has returned. [`start_link`](Supervisor::start_link) returns when all have
+//! started. If one does not start, those before it are stopped again, in reverse order, and the
+//! start fails with [`FailedToStart`].
+//!
+//! To shut down, it stops its children in reverse order, each as its [`Shutdown`] says, the next
+//! one when the one before has ended; children that have no order are all stopped at once. It does
+//! so when it is [stopped](AnySupervisorRef::stop), when its parent ends or tells it to shut down,
+//! and when it gives up. So a child can rely on those before it from its `init` to its `terminate`.
+//!
+//! # Exit reasons and restarts
+//!
+//! | the child ends | `Permanent` | `Transient` | `Temporary` | reported |
+//! |---|---|---|---|---|
+//! | with `Normal`: its body returns, a server stops | restarted | gone | gone | if permanent |
+//! | with `Shutdown`, `ShutdownWith` | restarted | gone | gone | if permanent |
+//! | by a panic, an error, `Killed`, any other reason | restarted | restarted | gone | always |
+//! | as its supervisor stops it | stays stopped | stays stopped | gone | if it ends otherwise |
+//!
+//! *Gone*: the supervisor keeps the spec of a transient child, which
+//! [`restart_child`](SupervisorRef::restart_child) can start again, and forgets a temporary one.
+//! *Reported*: the supervisor writes a [`SupervisorReport`](crate::report::SupervisorReport). The
+//! last row is about a single stop, by [`terminate_child`](SupervisorRef::terminate_child):
+//! children that are stopped because a strategy restarts them are started again, but for temporary
+//! ones.
 //!
 //! Processes that are linked to a child receive its exit signal before those that monitor it. So
 //! when a process has received the `Down` of a child, the supervisor knows of the crash, and
@@ -49,8 +287,7 @@
 //! finds no process. A process that learns of the new child by other means may do so before it
 //! receives the `Down` of the old one.
 //!
-//! A [`Supervisor`] value describes a supervisor once. To have the description made anew whenever
-//! the supervisor is started, also when its own supervisor restarts it, implement [`Supervise`].
+//! # OTP's functions
 //!
 //! | OTP | here |
 //! |---|---|
@@ -219,7 +456,8 @@ impl Supervisor {
     /// Checks the child specs and the flags as [`start_link`](Self::start_link) does, and starts
     /// nothing.
     ///
-    /// OTP: [`supervisor:check_childspecs/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#check_childspecs/2).
+    /// OTP:
+    /// [`supervisor:check_childspecs/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#check_childspecs/2).
     ///
     /// # Errors
     ///
@@ -238,7 +476,8 @@ impl Supervisor {
 
     /// Starts the supervisor, linked to the caller, and waits until its children have started.
     ///
-    /// OTP: [`supervisor:start_link/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#start_link/2).
+    /// OTP:
+    /// [`supervisor:start_link/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#start_link/2).
     ///
     /// # Errors
     ///

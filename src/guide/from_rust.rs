@@ -1,0 +1,102 @@
+//! Coming from tokio, actix or crossbeam.
+//!
+//! | there | here |
+//! |---|---|
+//! | `tokio::spawn`, `thread::spawn` | [`process::spawn`]: a thread of its own, from a cache |
+//! | `JoinHandle`, `join` | a [`monitor`] and [`process::wait`] |
+//! | `JoinSet`, `thread::scope` | [`spawn_link`], or a [supervisor] |
+//! | a channel to a task | the mailbox that every process has: [`process::send`] |
+//! | `mpsc` with a `oneshot` in each message, actix's `Addr::send` | [`ServerRef::call`] |
+//! | actix's `Addr::do_send` | [`ServerRef::cast`](crate::gen_server::ServerRef::cast) |
+//! | actix's `Actor`, `Handler<M>` | [`GenServer`], [`HandleCall<M>`] |
+//! | actix's `Supervisor` | [`supervisor`](crate::supervisor) |
+//! | `select!` | [`receive!`](crate::receive): one mailbox, several patterns, `after` |
+//! | `FuturesUnordered` of requests | [`RequestIds`](crate::gen_server::RequestIds) |
+//! | `CancellationToken`, `abort` | an [exit signal](fn@crate::process::exit); links pass it on |
+//! | `timeout`, `interval`, `sleep` | the timeout of a call, [`timer`], [`sleep`] |
+//! | `broadcast`, `watch` | [`registry`], [`pg`]; a [`table`] |
+//! | `Arc<Mutex<_>>` | a [server](crate::gen_server) or a lock: [see below](#a-server-or-a-lock) |
+//! | `DashMap` | a [`table`], if rows must outlive their owner's crash; else `DashMap` |
+//! | `spawn_blocking` | not needed: every process may block |
+//! | `#[tokio::main]`, a runtime | not needed: any thread can take part, `main` included |
+//! | graceful shutdown by hand | [`application::run`](fn@crate::application::run) |
+//! | `catch_unwind` around a task | not needed: a panic ends its process and is its exit reason |
+//!
+//! # Joining
+//!
+//! ```
+//! use procession::prelude::*;
+//! use std::time::Duration;
+//!
+//! let me = process::self_pid();
+//! let (_, monitor) = process::spawn_monitor(move || process::send(me, 6 * 7))?;
+//! let reason = process::wait(monitor, Duration::from_secs(5));
+//! assert_eq!(reason, Some(ExitReason::Normal));
+//! receive! { answer: i32 => assert_eq!(answer, 42) }
+//! # Ok::<(), process::SpawnError>(())
+//! ```
+//!
+//! A body returns nothing: results are messages. The one above is in the mailbox before its process
+//! has ended.
+//!
+//! # Request and reply
+//!
+//! With channels, the requester makes a `oneshot`, sends it along, and waits for either an answer
+//! or a closed channel. A [`call`](crate::gen_server::ServerRef::call) is all of this: it waits
+//! with a timeout, is told at once if the server ends, with the reason, and recognizes a cycle of
+//! calls. A server replies [later](crate::gen_server::Caller::defer) if it must wait for something
+//! itself.
+//!
+//! # Cancelling
+//!
+//! ```
+//! use procession::prelude::*;
+//! use std::time::Duration;
+//!
+//! let (worker, monitor) = process::spawn_monitor(|| loop {
+//!     // ... some work ...
+//!     process::checkpoint(); // Ends here if it was told to.
+//! })?;
+//! process::exit(worker, ExitReason::Shutdown);
+//! assert_eq!(process::wait(monitor, Duration::from_secs(5)), Some(ExitReason::Shutdown));
+//! # Ok::<(), process::SpawnError>(())
+//! ```
+//!
+//! No token is passed around: every process can be told to end. It unwinds, and so its destructors
+//! run, at its next call that waits or at a `checkpoint`. Processes that are linked to it end with
+//! it, so a link from each worker to its owner cancels a whole group.
+//!
+//! # A server or a lock
+//!
+//! Use a lock, or an atomic, for a value that is read and changed in a few instructions, cannot be
+//! left half changed, and is not waited for: a counter, a cache, a configuration. It is faster.
+//!
+//! Use a server where
+//!
+//! - an operation blocks, or takes long: callers have a timeout, and learn that it has crashed;
+//! - a fault in the middle must not leave a broken value behind: a lock is poisoned, a server is
+//!   restarted by its supervisor with a good state;
+//! - something happens by itself as well: timers, connections, news of other processes;
+//! - the order of requests matters, or the reply comes later than the next request;
+//! - the state is not `Send`: it is made on the server's thread and never leaves it.
+//!
+//! # What it costs
+//!
+//! A process is a thread. Thousands of them are fine, tens of thousands are more than a stock
+//! system allows; an async runtime holds more idle tasks.
+//! [`process::tuning`](crate::process::tuning) says what a process costs and what can be set.
+//!
+//! [`process::spawn`]: fn@crate::process::spawn
+//! [`monitor`]: fn@crate::process::monitor
+//! [`process::wait`]: crate::process::wait
+//! [`spawn_link`]: crate::process::spawn_link
+//! [supervisor]: crate::supervisor
+//! [`process::send`]: fn@crate::process::send
+//! [`ServerRef::call`]: crate::gen_server::ServerRef::call
+//! [`GenServer`]: crate::gen_server::GenServer
+//! [`HandleCall<M>`]: crate::gen_server::HandleCall
+//! [`timer`]: crate::timer
+//! [`sleep`]: crate::process::sleep
+//! [`registry`]: crate::registry
+//! [`pg`]: crate::pg
+//! [`table`]: crate::table
