@@ -38,19 +38,20 @@
 //!
 //! An application is described by an [`Application`], made known by [`load`], and started by
 //! [`start`], when what it depends on runs, or by [`ensure_all_started`], which starts that first.
-//! A program that is nothing but its applications hands them to [`run`], which starts them, waits
+//! A program that is nothing but its applications passes them to [`run`], which starts them, waits
 //! for `SIGINT` or `SIGTERM`, and stops them in order.
 //!
 //! Each running application has a process of its own, its master, to which the top of its tree is
 //! linked. When the top ends by itself, so does the application; its [`RestartType`] says what that
-//! means for the others. What its processes have spawned ends with it, linked or not, when
-//! [`Callback::stop`] has returned; so does what that has spawned. An application that has ended by
-//! itself can be started again, by [`start`] and [`ensure_started`], and by [`ensure_all_started`]
-//! also as one that is depended on.
+//! means for the others. The processes that its processes have spawned, linked or not, end with it
+//! when [`Callback::stop`] has returned; so do those that `stop` itself has spawned. An application
+//! that has ended by itself can be started again, by [`start`] and [`ensure_started`], and by
+//! [`ensure_all_started`] also if another application depends on it.
 //!
-//! Whoever has seen the end of the top, or of the master, may go by that: from then on the
-//! application does not run. To start, stop or unload it then is done when its end is complete,
-//! with [`Callback::stop`] and all. What belongs to it cannot wait for that, and is told that it is
+//! A process that has seen the end of the top, or of the master, can rely on it: from then on the
+//! application does not run. A request to start, stop or unload it then waits until its end is
+//! complete, which includes [`Callback::stop`]. A process that belongs to the application cannot
+//! wait for that: it gets the error that the application is
 //! [started](ApplicationError::AlreadyStarted) already, or [runs](ApplicationError::Running).
 //!
 //! | OTP | here |
@@ -70,31 +71,30 @@
 //!
 //! # Differences from OTP
 //!
-//! - An application is a value of the program, not a file: what is not loaded is not known, and a
-//!   start of it is [`ApplicationError::NotLoaded`].
+//! - An application is a value of the program, not a file: one that is not loaded is not known, and
+//!   its start fails with [`ApplicationError::NotLoaded`].
 //! - When a permanent application ends, all are stopped, in order, but the program goes on: [`run`]
 //!   returns, and says why.
-//! - Applications that depend on one another are an error at once, where OTP waits for ever.
-//! - The end of an application counts from the end of its top, though the controller may not have
-//!   heard of it. In OTP it may still be said to run then; and if it is permanent, and a stop comes
-//!   before the controller has heard, it is no end of all there.
+//! - Applications that depend on one another are an error at once, where OTP waits forever.
+//! - An application counts as ended from the end of its top on, even if the controller has not been
+//!   told yet. In OTP it may still be listed as running then; and if it is permanent, and is
+//!   stopped before the controller is told, the other applications go on there.
 //! - A start phase has no arguments, an application no `maxT`, and nothing is distributed: there is
 //!   no `permit`, `takeover`, or start type.
-//! - A phase is only gone through by the callback of its own application, not by those that include
-//!   it.
-//! - There is no group leader: a process belongs to an application if that's master is among its
-//!   [ancestors](crate::process::Info::ancestors), of which there are sixteen at most.
+//! - A phase is handled only by the callback of its own application, not by those of applications
+//!   that include it.
+//! - There is no group leader: a process belongs to an application if the application's master is
+//!   among its [ancestors](crate::process::Info::ancestors), of which there are sixteen at most.
 //! - The environment is typed where it is read, and set value by value. It can be set and read at
-//!   all times, also while the applications are being stopped; what else is to change something
-//!   then is [`ApplicationError::Terminating`].
+//!   all times, also while the applications are being stopped; any other change then fails with
+//!   [`ApplicationError::Terminating`].
 //! - If a master is killed, [`Callback::prep_stop`] and [`Callback::stop`] run while its thread
 //!   unwinds: they cannot wait, and the tree may still be there. As in OTP, the tree then ends by
-//!   its link to the master. The end of the master is told when that is gone, or after its
+//!   its link to the master. The end of the master is announced when the tree is gone, or after its
 //!   [kill grace](crate::process::Builder::kill_grace): only then can the application be started
-//!   again.
-//!   What its processes have spawned without a link is left behind, and belongs to no application.
-//!   Only with a master that is killed because [its time is over](Runner::shutdown_timeout) all
-//!   that is found below it is killed, too.
+//!   again. Processes that were spawned without a link are left behind, and belong to no
+//!   application; but if the master is killed because [its time is over](Runner::shutdown_timeout),
+//!   all processes that are found below it are killed, too.
 //!
 //! OTP: [`application`](https://www.erlang.org/doc/apps/kernel/application.html).
 
@@ -130,9 +130,9 @@ pub use run::{RunError, Runner, run};
 use controller::{ask, controller};
 use master::{ConfigChange, Hooks, Master};
 
-/// An application to be loaded.
+/// Describes an application to be loaded: what it starts, what it depends on, its environment.
 #[derive(Clone)]
-#[must_use = "it is to be loaded"]
+#[must_use = "an application is not known until it is loaded"]
 pub struct Application {
     info: ApplicationInfo,
     env: Vec<(String, Detail)>,
@@ -142,78 +142,79 @@ pub struct Application {
     has_callback: bool,
 }
 
-/// Starts the tree, and returns its top and what is to be called later, if there is something.
+/// Starts the tree, and returns its top and the callback that is called later, if there is one.
 type Boot = Arc<dyn Fn() -> Result<(Pid, Option<Box<dyn Hooks>>), StartError> + Send + Sync>;
 
-/// What is known of an application: what its [`Application`] says of it.
+/// The description of an application, as its [`Application`] gives it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ApplicationInfo {
-    /// By which it is known.
+    /// The name, which identifies the application.
     pub name: String,
-    /// What it is, for people.
+    /// What the application is, in words.
     pub description: String,
-    /// Its version, for people.
+    /// Its version.
     pub version: String,
-    /// The names that its processes register, for people.
+    /// The names that its processes register. They are not checked.
     pub registered: Vec<String>,
-    /// The applications that must run before it is started.
+    /// The applications that must run before this one is started.
     pub dependencies: Vec<String>,
-    /// The applications that are started before it if they are loaded.
+    /// The applications that are started before this one if they are loaded.
     pub optional_dependencies: Vec<String>,
-    /// The applications that are loaded with it, and started by it.
+    /// The applications that are loaded with this one, and started by it.
     pub includes: Vec<String>,
     /// The phases of its start.
     pub phases: Vec<String>,
 }
 
 impl Application {
-    /// Of which nothing is known but its name. Unless it is told [what to start](Self::start), it
-    /// has no processes: it is there for its environment, and to be depended on.
+    /// Creates an application that has only a name. Unless it is told [what to start](Self::start),
+    /// it has no processes: it provides its environment, and others can depend on it.
     pub fn new(name: impl Into<String>) -> Application {
         let info = ApplicationInfo { name: name.into(), ..ApplicationInfo::default() };
         let (env, includes) = (Vec::new(), Vec::new());
         Application { info, env, includes, boot: None, has_callback: false }
     }
 
-    /// Says what it is.
+    /// Sets the description.
     pub fn description(mut self, description: impl Into<String>) -> Application {
         self.info.description = description.into();
         self
     }
 
-    /// Says which version it is.
+    /// Sets the version.
     pub fn version(mut self, version: impl Into<String>) -> Application {
         self.info.version = version.into();
         self
     }
 
-    /// Says that its processes register `name`.
+    /// Adds `name` to the names that its processes register.
     pub fn registers(mut self, name: impl Into<String>) -> Application {
         self.info.registered.push(name.into());
         self
     }
 
-    /// It is only started when the application `name` runs.
+    /// Adds the application `name` to those that must run before this one is started.
     pub fn depends_on(mut self, name: impl Into<String>) -> Application {
         self.info.dependencies.push(name.into());
         self
     }
 
-    /// [`ensure_all_started`] starts the application `name` first, if that is loaded.
+    /// Has [`ensure_all_started`] start the application `name` first, if it is loaded.
     pub fn optionally_depends_on(mut self, name: impl Into<String>) -> Application {
         self.info.optional_dependencies.push(name.into());
         self
     }
 
-    /// Another application that is loaded with this one, whose tree this one starts within its own.
+    /// Adds an application that is loaded with this one, which starts the tree of the other within
+    /// its own.
     pub fn includes(mut self, application: Application) -> Application {
         self.info.includes.push(application.info.name.clone());
         self.includes.push(application);
         self
     }
 
-    /// Puts a value into its environment: there when it is loaded, unless a
+    /// Adds a value to its environment. The value is set when the application is loaded, unless a
     /// [persistent](set_persistent_env) one was set before.
     pub fn env<T>(mut self, key: impl Into<String>, value: T) -> Application
     where
@@ -223,15 +224,15 @@ impl Application {
         self
     }
 
-    /// Adds a phase to its start, to be gone through after those that were added before, by
-    /// [`Callback::start_phase`]. Those of included applications are not gone through.
+    /// Adds a phase to its start, for which [`Callback::start_phase`] is called after those that
+    /// were added before. The phases of included applications are not started.
     pub fn phase(mut self, name: impl Into<String>) -> Application {
         self.info.phases.push(name.into());
         self
     }
 
-    /// Has `start` start its tree, linked to the process that calls it, as `start_link` functions
-    /// do.
+    /// Sets the function that starts its tree, linked to the calling process, as `start_link`
+    /// functions do.
     pub fn start<C: Child>(
         mut self,
         start: impl Fn() -> Result<C, StartError> + Send + Sync + 'static,
@@ -240,7 +241,7 @@ impl Application {
         self
     }
 
-    /// Has `C` start its tree with `args`, and do what there is to do when it is stopped.
+    /// Sets the callback: `C` starts its tree with `args`, and is called when it is stopped.
     pub fn callback<C: Callback>(mut self, args: C::Args) -> Application {
         self.has_callback = true;
         self.boot = Some(Arc::new(move || {
@@ -250,14 +251,14 @@ impl Application {
         self
     }
 
-    /// What it says.
+    /// Returns the description.
     pub fn info(&self) -> &ApplicationInfo {
         &self.info
     }
 }
 
 impl Application {
-    /// Says what is wrong with it, or with one that it includes.
+    /// Checks this application and those that it includes.
     fn check(&self) -> Result<(), ApplicationError> {
         if self.info.name.is_empty() {
             return Err(ApplicationError::NoName);
@@ -271,7 +272,7 @@ impl Application {
 
 impl Drop for Application {
     fn drop(&mut self) {
-        // What it keeps of the program's is no reason for the controller to fail.
+        // A panic while values of the program are dropped must not end the controller.
         drop_caught(self.boot.take());
         drop_each_caught(mem::take(&mut self.env));
     }
@@ -286,10 +287,10 @@ impl fmt::Debug for Application {
     }
 }
 
-/// What an application does when it starts and stops, called by its master. The value is OTP's
-/// state of the application: `stop` has what `start` made.
+/// The callbacks of an application, which its master calls when it starts and stops. The value is
+/// OTP's state of the application: `start` returns it, and `stop` is called on it.
 pub trait Callback: Sized + 'static {
-    /// What it is started with.
+    /// The arguments of [`start`](Self::start).
     type Args: Clone + Send + Sync + 'static;
 
     /// Starts the tree, linked to the calling process, and returns its top.
@@ -298,36 +299,37 @@ pub trait Callback: Sized + 'static {
     ///
     /// # Errors
     ///
-    /// Why it could not be started.
+    /// The reason for which the application could not be started.
     fn start(args: Self::Args) -> Result<(Pid, Self), StartError>;
 
-    /// Goes through a [phase](Application::phase) of the start, when the tree is started. The
-    /// application runs when all phases are through.
+    /// Does the work of a [phase](Application::phase) of the start, after the tree was started. The
+    /// application runs when all phases have returned.
     ///
     /// # Errors
     ///
-    /// Why it cannot be started: the tree is stopped.
+    /// The reason for which the application cannot be started. The tree is stopped then.
     fn start_phase(&mut self, phase: &str) -> Result<(), ExitReason> {
         let _ = phase;
         Ok(())
     }
 
-    /// Called before the tree is stopped, or when it has ended by itself; in any case before
-    /// [`stop`](Self::stop).
+    /// Prepares the stop. It is called before the tree is stopped, or when the tree has ended by
+    /// itself; in any case before [`stop`](Self::stop).
     fn prep_stop(&mut self) {}
 
-    /// Called when the tree is gone. What its processes have spawned outside of it is still there,
-    /// and can be talked to: it is killed after that, with what this has spawned.
+    /// Cleans up. It is called when the tree is gone. The processes that were spawned outside of
+    /// the tree are still there and can be called: they are killed when this has returned, and so
+    /// are those that this has spawned.
     fn stop(&mut self) {}
 
-    /// Called by [`config_change`](fn@config_change) if something has changed.
+    /// Handles a change of the environment, if [`config_change`](fn@config_change) finds one.
     fn config_change(&mut self, change: &EnvChange) {
         let _ = change;
     }
 }
 
-/// What the end of an application means for the others. That it was [stopped](fn@stop) means
-/// nothing.
+/// Says what the end of an application means for the others. If it was [stopped](fn@stop), they go
+/// on in any case.
 ///
 /// OTP: [`application:start/2`](https://www.erlang.org/doc/apps/kernel/application.html#start/2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -336,13 +338,13 @@ pub enum RestartType {
     Permanent,
     /// All others are stopped, too, unless it has ended with [`ExitReason::Normal`].
     Transient,
-    /// Nothing: it is reported.
+    /// The others go on; the end is reported.
     #[default]
     Temporary,
 }
 
 impl RestartType {
-    /// In OTP's words.
+    /// Returns OTP's name of the type.
     fn name(self) -> &'static str {
         match self {
             RestartType::Permanent => "permanent",
@@ -351,7 +353,7 @@ impl RestartType {
         }
     }
 
-    /// Whether such an end ends everything.
+    /// Returns whether such an end stops all applications.
     fn is_grave(self, reason: &ExitReason) -> bool {
         match self {
             RestartType::Permanent => true,
@@ -361,7 +363,7 @@ impl RestartType {
     }
 }
 
-/// Error returned from what concerns applications.
+/// The error of the functions on applications.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ApplicationError {
@@ -377,8 +379,7 @@ pub enum ApplicationError {
     Running(String),
     /// This application runs.
     AlreadyStarted(String),
-    /// This application was not started, or was stopped: the one that is to be stopped, or one that
-    /// is depended on.
+    /// This application, which is to be stopped or is depended on, was not started, or was stopped.
     NotStarted(String),
     /// This application, which is depended on, was started, but has ended by itself.
     NotRunning(String),
@@ -386,16 +387,16 @@ pub enum ApplicationError {
     Circular(Vec<String>),
     /// An application failed to start.
     Start {
-        /// Which one.
+        /// The name of the application.
         application: String,
-        /// Why.
+        /// The reason.
         reason: ExitReason,
     },
     /// The [`config_change`](Callback::config_change) of an application has panicked.
     ConfigChange {
-        /// Which one.
+        /// The name of the application.
         application: String,
-        /// How.
+        /// The panic.
         reason: ExitReason,
     },
     /// All applications are being stopped.
@@ -445,20 +446,21 @@ impl From<CallError> for ApplicationError {
     }
 }
 
-/// Makes an application known, with its environment, and those that it includes.
+/// Loads an application and those that it includes: they are known from then on, and their
+/// environments are set.
 ///
 /// OTP: [`application:load/1`](https://www.erlang.org/doc/apps/kernel/application.html#load/1).
 ///
 /// # Errors
 ///
 /// [`ApplicationError::AlreadyLoaded`], [`ApplicationError::NoName`],
-/// [`ApplicationError::NoCallback`]. Then nothing was loaded.
+/// [`ApplicationError::NoCallback`]. Nothing was loaded then.
 pub fn load(application: Application) -> Result<(), ApplicationError> {
     ask(controller::Load(Box::new(application)))?.map(drop)
 }
 
-/// Forgets an application that does not run, and its environment. One that is ending by itself is
-/// waited for.
+/// Unloads an application that does not run, with its environment. If it is ending by itself, this
+/// waits for the end.
 ///
 /// OTP: [`application:unload/1`](https://www.erlang.org/doc/apps/kernel/application.html#unload/1).
 ///
@@ -470,8 +472,8 @@ pub fn unload(name: &str) -> Result<(), ApplicationError> {
 }
 
 /// Starts an application that is loaded, as [`RestartType::Temporary`], and waits until it runs.
-/// One that is being started already is waited for; one that is being stopped is started after
-/// that; one that has ended by itself is started again.
+/// If it is being started already, this waits for that; if it is being stopped, it is started when
+/// it has stopped; if it has ended by itself, it is started again.
 ///
 /// OTP: [`application:start/1`](https://www.erlang.org/doc/apps/kernel/application.html#start/1).
 ///
@@ -485,7 +487,7 @@ pub fn start(name: &str) -> Result<(), ApplicationError> {
     start_as(name, RestartType::Temporary)
 }
 
-/// As [`start`](fn@start), with a type.
+/// Starts an application as [`start`](fn@start) does, with a restart type.
 ///
 /// # Errors
 ///
@@ -494,9 +496,10 @@ pub fn start_as(name: &str, restart: RestartType) -> Result<(), ApplicationError
     ask(controller::Start(name.to_owned(), restart))?.map(drop)
 }
 
-/// As [`start`](fn@start), but one that runs is no error.
+/// Starts an application as [`start`](fn@start) does; it is not an error if it runs already.
 ///
-/// OTP: [`application:ensure_started/1`](https://www.erlang.org/doc/apps/kernel/application.html#ensure_started/1).
+/// OTP:
+/// [`application:ensure_started/1`](https://www.erlang.org/doc/apps/kernel/application.html#ensure_started/1).
 ///
 /// # Errors
 ///
@@ -505,7 +508,7 @@ pub fn ensure_started(name: &str) -> Result<(), ApplicationError> {
     ensure_started_as(name, RestartType::Temporary)
 }
 
-/// As [`ensure_started`], with a type.
+/// Starts an application as [`ensure_started`] does, with a restart type.
 ///
 /// # Errors
 ///
@@ -519,8 +522,8 @@ pub fn ensure_started_as(name: &str, restart: RestartType) -> Result<(), Applica
 
 /// Stops an application, and waits until it is stopped. Those that depend on it go on.
 ///
-/// Of one that has ended by itself, which is waited for, nothing is left to be stopped: it counts
-/// as stopped after that, and no longer as [ended](ApplicationError::NotRunning).
+/// If it is ending by itself, this waits for the end. It then counts as stopped, and no longer as
+/// [ended](ApplicationError::NotRunning).
 ///
 /// OTP: [`application:stop/1`](https://www.erlang.org/doc/apps/kernel/application.html#stop/1).
 ///
@@ -531,8 +534,8 @@ pub fn stop(name: &str) -> Result<(), ApplicationError> {
     ask(controller::Stop(name.to_owned()))?
 }
 
-/// Stops all applications, the last that was started first, and waits until they are stopped.
-/// Returns what had to be killed.
+/// Stops all applications, the one that was started last first, and waits until they are stopped.
+/// Returns the children and applications that had to be killed.
 ///
 /// # Errors
 ///
@@ -545,8 +548,8 @@ pub fn stop_all() -> Result<Vec<Killed>, ApplicationError> {
     Ok(end.receive_response(Duration::MAX)??.killed)
 }
 
-/// Has all applications stopped, as [`stop_all`], and does not wait for it. [`run`] returns when
-/// they are.
+/// Begins to stop all applications, as [`stop_all`] does, and does not wait. [`run`] returns when
+/// they have stopped.
 ///
 /// OTP: [`init:stop/0`](https://www.erlang.org/doc/apps/erts/init.html#stop/0).
 ///
@@ -558,9 +561,10 @@ pub fn terminate() -> Result<(), ApplicationError> {
     Ok(())
 }
 
-/// The applications that run, the last that was started first.
+/// Returns the applications that run, the one that was started last first.
 ///
-/// OTP: [`application:which_applications/0`](https://www.erlang.org/doc/apps/kernel/application.html#which_applications/0).
+/// OTP:
+/// [`application:which_applications/0`](https://www.erlang.org/doc/apps/kernel/application.html#which_applications/0).
 ///
 /// # Errors
 ///
@@ -569,9 +573,10 @@ pub fn which_applications() -> Result<Vec<ApplicationInfo>, ApplicationError> {
     ask(controller::WhichApplications)
 }
 
-/// The applications that are loaded, by their names.
+/// Returns the applications that are loaded, ordered by name.
 ///
-/// OTP: [`application:loaded_applications/0`](https://www.erlang.org/doc/apps/kernel/application.html#loaded_applications/0).
+/// OTP:
+/// [`application:loaded_applications/0`](https://www.erlang.org/doc/apps/kernel/application.html#loaded_applications/0).
 ///
 /// # Errors
 ///
@@ -580,9 +585,10 @@ pub fn loaded_applications() -> Result<Vec<ApplicationInfo>, ApplicationError> {
     ask(controller::LoadedApplications)
 }
 
-/// What is known of an application; `None` if it is not loaded.
+/// Returns the description of an application; `None` if it is not loaded.
 ///
-/// OTP: [`application:get_all_key/1`](https://www.erlang.org/doc/apps/kernel/application.html#get_all_key/1).
+/// OTP:
+/// [`application:get_all_key/1`](https://www.erlang.org/doc/apps/kernel/application.html#get_all_key/1).
 ///
 /// # Errors
 ///
@@ -591,9 +597,11 @@ pub fn info(name: &str) -> Result<Option<ApplicationInfo>, ApplicationError> {
     ask(controller::GetInfo(name.to_owned()))
 }
 
-/// The top of an application's tree; `None` if it does not run, or has none.
+/// Returns the top of an application's tree; `None` if the application does not run, or has no
+/// tree.
 ///
-/// OTP: [`application:get_supervisor/1`](https://www.erlang.org/doc/apps/kernel/application.html#get_supervisor/1).
+/// OTP:
+/// [`application:get_supervisor/1`](https://www.erlang.org/doc/apps/kernel/application.html#get_supervisor/1).
 ///
 /// # Errors
 ///
@@ -602,20 +610,22 @@ pub fn get_supervisor(name: &str) -> Result<Option<Pid>, ApplicationError> {
     ask(controller::GetSupervisor(name.to_owned()))
 }
 
-/// The application that a process belongs to: the one whose master is among its ancestors.
+/// Returns the application that a process belongs to: the one whose master is among the process's
+/// ancestors.
 ///
-/// OTP: [`application:get_application/1`](https://www.erlang.org/doc/apps/kernel/application.html#get_application/1).
+/// OTP:
+/// [`application:get_application/1`](https://www.erlang.org/doc/apps/kernel/application.html#get_application/1).
 pub fn get_application(pid: Pid) -> Option<String> {
     master::application_of(pid)
 }
 
-/// Tells all running applications what has changed in their environments since `before`, by
-/// [`Callback::config_change`], and waits until all were told.
+/// Calls [`Callback::config_change`] of each running application whose environment has changed
+/// since `before`, and waits until all have returned.
 ///
 /// # Errors
 ///
 /// The first of [`ApplicationError::ConfigChange`], if a callback has panicked, and
-/// [`ApplicationError::Call`], if an application has ended. The others were told all the same.
+/// [`ApplicationError::Call`], if an application has ended. The others were called all the same.
 pub fn config_change(before: &EnvSnapshot) -> Result<(), ApplicationError> {
     let mut outcome = Ok(());
     for (name, master) in ask(controller::Masters)? {

@@ -1,5 +1,5 @@
-//! What a service shares with those who read it: found by its type and a name, while the process
-//! that has published it is alive. So reading asks nobody, and waits for nobody.
+//! Values that services share with their readers. They are found by type and name while the process
+//! that has published them is alive, so reading needs no call and never waits.
 
 use std::any::{Any, TypeId};
 use std::borrow::Cow;
@@ -18,12 +18,12 @@ struct Entry {
     shared: Arc<dyn Any + Send + Sync>,
 }
 
-/// What is published of one type, by name.
+/// The published values of one type, by name.
 type Names = HashMap<Name, Entry>;
 
 static ENTRIES: Lazy<RwLock<HashMap<TypeId, Names>>> = Lazy::new(RwLock::default);
 
-/// What keeps something published; dropped, it is not any more.
+/// Keeps a value published until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Publication {
     kind: TypeId,
@@ -31,16 +31,17 @@ pub(crate) struct Publication {
     owner: Pid,
 }
 
-/// Where a process keeps what it has published for as long as it lives, in its dictionary.
+/// The key under which a process keeps a publication for its whole life, in its dictionary.
 const FOR_LIFE: &str = "procession::directory";
 
-/// As [`publish`], for as long as the caller lives; which publishes nothing else so.
+/// Publishes a value as [`publish`] does, for as long as the caller lives. A process does so once
+/// at most.
 pub(crate) fn publish_for_life<T: Any + Send + Sync>(name: impl Into<Name>, shared: Arc<T>) {
     process::dictionary::put(FOR_LIFE, publish(name, shared));
 }
 
-/// Lets others find `shared` as `name`, for as long as the caller is alive and the result is kept.
-/// It takes the place of what was published before under that name.
+/// Publishes `shared` as `name`, for as long as the caller is alive and the result is kept. It
+/// replaces a value of the same type that was published under that name before.
 pub(crate) fn publish<T>(name: impl Into<Name>, shared: Arc<T>) -> Publication
 where
     T: Any + Send + Sync,
@@ -48,11 +49,11 @@ where
     let (kind, name, owner) = (TypeId::of::<T>(), name.into(), process::self_pid());
     let entry = Entry { owner, shared };
     let replaced = ENTRIES.write().entry(kind).or_default().insert(name.clone(), entry);
-    drop(replaced); // Where no lock is held.
+    drop(replaced); // User code, so not under the lock.
     Publication { kind, name, owner }
 }
 
-/// What is published as `name` by a process that is alive.
+/// Returns the value that is published as `name` by a process that is alive.
 pub(crate) fn find<T: Any + Send + Sync>(name: &Name) -> Option<Arc<T>> {
     find_with_owner(name).map(|(_, shared)| shared)
 }
@@ -69,8 +70,8 @@ fn find_with_owner<T: Any + Send + Sync>(name: &Name) -> Option<(Pid, Arc<T>)> {
     Some((owner, shared.downcast().ok()?))
 }
 
-/// What was found, by somebody who asks again and again: it is looked up once, and used as long as
-/// its owner is alive. What takes its place after that is looked up each time.
+/// A cached lookup: the value that is found first is used as long as its owner is alive. A value
+/// that replaces it after that is looked up each time.
 #[derive(Debug)]
 pub(crate) struct Remembered<T>(OnceCell<(Pid, Arc<T>)>);
 
@@ -79,7 +80,7 @@ impl<T: Any + Send + Sync> Remembered<T> {
         Remembered(OnceCell::new())
     }
 
-    /// As [`find`], always with the same name.
+    /// Finds the value as [`find`] does. The name must always be the same.
     #[inline]
     pub(crate) fn find(&self, name: impl FnOnce() -> Name) -> Option<Cow<'_, Arc<T>>> {
         match self.0.get() {
@@ -91,7 +92,7 @@ impl<T: Any + Send + Sync> Remembered<T> {
     #[cold]
     fn find_again(&self, name: &Name) -> Option<Cow<'_, Arc<T>>> {
         let (owner, shared) = find_with_owner(name)?;
-        _ = self.0.set((owner, Arc::clone(&shared))); // It may remember one that has ended.
+        _ = self.0.set((owner, Arc::clone(&shared))); // It may hold an owner that has ended.
         Some(Cow::Owned(shared))
     }
 }

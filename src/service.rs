@@ -1,5 +1,4 @@
-//! Services that the crate itself has: each is started by whoever needs it first, and belongs to
-//! nobody.
+//! The crate's own services: each is started by the process that needs it first, and has no parent.
 
 use crate::exit::ExitReason;
 use crate::gen_server::{GenServer, StartError, StartOptions};
@@ -7,10 +6,10 @@ use crate::id::Pid;
 use crate::process;
 use crate::process::Builder;
 
-/// The service that is registered as `name`, which is started if there is none.
+/// Returns the service that is registered as `name`, which is started if there is none.
 ///
-/// It is neither linked to the caller nor below it, so it ends neither with it nor with its
-/// application; and if the caller ends meanwhile, the start goes on without it.
+/// The service is not linked to the caller, which is not among its ancestors either. So it does not
+/// end with the caller or its application; and if the caller ends meanwhile, the start goes on.
 pub(crate) fn ensure<S: GenServer<Args = ()>>(name: &'static str) -> Result<Pid, ExitReason> {
     if let Some(pid) = process::whereis(name) {
         return Ok(pid);

@@ -1,5 +1,5 @@
-//! The application controller: the process that knows which applications there are, and how far
-//! each has come. It never waits for one: their masters start and stop them, and tell it.
+//! The application controller: the process that knows which applications are loaded, and the phase
+//! of each. It never waits for one: their masters start and stop them, and send it messages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -25,16 +25,16 @@ use super::killed::Killed;
 use super::master::{self, Master, Started};
 use super::{Application, ApplicationError, ApplicationInfo, RestartType, env};
 
-/// The name that it is registered as.
+/// The registered name of the controller.
 pub(super) const NAME: &str = "application_controller";
 
-/// The controller, which is started if there is none.
+/// Returns the controller, which is started if there is none.
 pub(super) fn controller() -> Result<ServerRef<Controller>, ApplicationError> {
     let pid = service::ensure::<Controller>(NAME).map_err(ApplicationError::NoController)?;
     Ok(ServerRef::from_pid(pid))
 }
 
-/// Asks the controller, which takes as long as it takes: an application may be slow to start.
+/// Calls the controller without a limit: an application may be slow to start.
 pub(super) fn ask<M>(request: M) -> Result<<Controller as HandleCall<M>>::Reply, ApplicationError>
 where
     Controller: HandleCall<M>,
@@ -44,24 +44,26 @@ where
 }
 
 type Answer<T> = Result<T, ApplicationError>;
-/// Who wants an application to run, and whether that was started for it alone.
+/// A client that waits until an application runs. The reply says whether it was started for this
+/// client.
 type Client = ReplyTo<Answer<IsOwn>>;
 pub(super) type IsOwn = bool;
 
-/// How long starts that are under way may go on when all are to be stopped.
+/// How long starts that are under way may go on when all applications are to be stopped.
 const START_GRACE: Duration = Duration::from_secs(2);
 
 /// The state of the controller.
 #[derive(Debug, Default)]
 pub(super) struct Controller {
     applications: BTreeMap<String, Known>,
-    /// Those that run, in the order in which they were started.
+    /// The applications that run, in the order in which they were started.
     running: Vec<String>,
-    /// Those that have ended by themselves, and were neither started again nor stopped since.
+    /// The applications that have ended by themselves, and were neither started again nor stopped
+    /// since.
     ended: BTreeSet<String>,
-    /// Who waits for the end of all.
+    /// The processes that wait until all are stopped.
     runs: Vec<Run>,
-    /// How far that is, if all are being stopped.
+    /// The state of the stop, if all are being stopped.
     ending: Option<Ending>,
 }
 
@@ -72,7 +74,7 @@ struct Run {
     process: Pid,
     monitor: MonitorRef,
     settings: RunSettings,
-    /// Whether it starts applications, one after the other.
+    /// Whether the process still starts applications.
     is_starting: bool,
 }
 
@@ -83,7 +85,7 @@ struct Known {
     phase: Phase,
 }
 
-/// How far an application has come.
+/// The phase of an application.
 #[derive(Debug)]
 enum Phase {
     Loaded,
@@ -91,10 +93,10 @@ enum Phase {
         master: Pid,
         restart: RestartType,
         clients: Vec<Client>,
-        /// Who has come later.
+        /// The clients that have asked for it since.
         joined: Vec<Client>,
     },
-    /// Without a master and a top if it has no processes.
+    /// There is no master and no top if the application has no processes.
     Running {
         master: Option<Pid>,
         top: Option<Pid>,
@@ -109,7 +111,7 @@ enum Phase {
     },
 }
 
-/// What is to be done when the end of an application's master has been handled.
+/// A request that is handled after the end of an application's master.
 #[derive(Debug)]
 enum Later {
     Start(RestartType, Client),
@@ -117,28 +119,29 @@ enum Later {
     Unload(ReplyTo<Answer<()>>),
 }
 
+/// The state of the stop of all applications.
 #[derive(Debug)]
 struct Ending {
     cause: Cause,
     step: Step,
-    /// After which what the step waits for is killed.
+    /// When it expires, the processes that the step waits for are killed.
     timer: Option<TimerRef>,
     limit: Option<Duration>,
-    /// What is still to be done before the first is stopped.
+    /// The work that is still to be done before the first application is stopped.
     before: Vec<Work>,
     killed: Vec<Killed>,
-    /// Whether the controller ends, too.
+    /// Whether the controller itself ends afterwards.
     is_last: bool,
 }
 
-/// What the end of all waits for.
+/// What the stop of all applications waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    /// That this process does what is to be done before the first is stopped.
+    /// This process, which does work before the first application is stopped.
     Before(Pid),
-    /// That nothing is being started any more.
+    /// The starts that are under way.
     Starts,
-    /// That one is stopped after the other.
+    /// The applications, which are stopped one after the other.
     Stops,
 }
 
@@ -146,29 +149,29 @@ enum Step {
 #[derive(Clone, Debug)]
 pub(super) enum Cause {
     Told,
-    /// An application has ended, or could not be started, that all depend on.
+    /// An application without which the others cannot go on has ended, or could not be started.
     Ended {
         application: String,
         reason: ExitReason,
     },
 }
 
-/// How it was when all were stopped.
+/// The result of the stop of all applications.
 #[derive(Clone, Debug)]
 pub(super) struct End {
     pub(super) cause: Cause,
     pub(super) killed: Vec<Killed>,
 }
 
-/// What a run says of the end that it waits for.
+/// The settings of a run for the stop that it waits for.
 #[derive(Debug, Default)]
 pub(super) struct RunSettings {
-    /// How long each step may take.
+    /// The time that each step may take.
     pub(super) shutdown_timeout: Option<Duration>,
     pub(super) before_stop: Option<Work>,
 }
 
-/// What is to be done before all applications are stopped.
+/// Work that is done before all applications are stopped.
 pub(super) struct Work(Guarded<Box<dyn FnOnce() + Send>>);
 
 impl Work {
@@ -196,7 +199,8 @@ impl Phase {
         if let Phase::Running { top, .. } = self { *top } else { None }
     }
 
-    /// Whether it is ending by itself. Others may know that before its master has told of it.
+    /// Returns whether the application is ending by itself. Other processes may see that before the
+    /// controller has received the exit of the master.
     fn is_over(&self) -> bool {
         let Phase::Running { master, top, .. } = self else { return false };
         !master.iter().chain(top).all(|pid| process::is_alive(*pid))
@@ -204,7 +208,7 @@ impl Phase {
 }
 
 impl Known {
-    /// What it runs as; `None` if it does not run, or not any more.
+    /// Returns the phase if the application runs; `None` also if it is ending by itself.
     fn running(&self) -> Option<&Phase> {
         let runs = matches!(self.phase, Phase::Running { .. }) && !self.phase.is_over();
         runs.then_some(&self.phase)
@@ -240,7 +244,7 @@ impl GenServer for Controller {
         };
         let message = match message.downcast::<KilledChild>() {
             Ok(killed) => {
-                // What was killed before is not held against the end.
+                // A child that was killed before the stop began does not count.
                 if let Some(ending) = &mut self.ending {
                     ending.killed.push(killed.into());
                 }
@@ -261,7 +265,7 @@ impl Controller {
         self.applications.get(name).ok_or_else(|| ApplicationError::NotLoaded(name.to_owned()))
     }
 
-    /// What is to be done later with an application that is ending by itself.
+    /// Returns the requests that wait for the end of an application, if it is ending by itself.
     fn later(&mut self, name: &str) -> Option<&mut Vec<Later>> {
         let phase = &mut self.applications.get_mut(name)?.phase;
         if !phase.is_over() {
@@ -270,12 +274,13 @@ impl Controller {
         if let Phase::Running { later, .. } = phase { Some(later) } else { None }
     }
 
-    /// Refuses what would change something while all is being stopped.
+    /// Refuses changes while all applications are being stopped.
     fn unless_ending(&self) -> Answer<()> {
         if self.ending.is_some() { Err(ApplicationError::Terminating) } else { Ok(()) }
     }
 
-    /// Loads an application and those that it includes, and says which were not loaded before.
+    /// Loads an application and those that it includes, and returns the names of those that were
+    /// not loaded before.
     fn load(&mut self, application: Application) -> Answer<Vec<String>> {
         self.unless_ending()?;
         application.check()?;
@@ -301,7 +306,7 @@ impl Controller {
         }
     }
 
-    /// Forgets an application, or says why not. `None` if the client is told later.
+    /// Unloads an application. Returns the reply, or `None` if the client is answered later.
     fn unload(
         &mut self,
         name: &str,
@@ -329,7 +334,7 @@ impl Controller {
         Ok(())
     }
 
-    /// Starts an application, or says why not. `None` if the client is told later.
+    /// Starts an application. Returns the reply, or `None` if the client is answered later.
     fn start(
         &mut self,
         name: &str,
@@ -391,8 +396,9 @@ impl Controller {
         dependencies.try_for_each(|it| self.can_be_depended_on(it, has_processes))
     }
 
-    /// Refuses what does not run, to an application that is to be started. One without processes
-    /// makes do with what has ended: it only depends on its having been started.
+    /// Checks a dependency of an application that is to be started. It must run, unless the
+    /// application has no processes: then it is enough that the dependency was started and has
+    /// ended by itself.
     fn can_be_depended_on(&self, name: &str, has_processes: bool) -> Answer<()> {
         let known = self.applications.get(name);
         if known.is_some_and(|known| known.running().is_some()) {
@@ -413,7 +419,7 @@ impl Controller {
         report(name, restart, ApplicationEvent::Started);
     }
 
-    /// The tree of an application is there.
+    /// Handles that the tree of an application has been started.
     fn started(&mut self, name: &str, top: Pid) {
         let Some(known) = self.applications.get_mut(name) else { return };
         let Phase::Starting { master, restart, clients, joined } = &mut known.phase else { return };
@@ -426,7 +432,7 @@ impl Controller {
         joined.into_iter().for_each(|client| client.reply(Ok(false)));
     }
 
-    /// Stops an application, or says why not. `None` if the client is told later.
+    /// Stops an application. Returns the reply, or `None` if the client is answered later.
     fn stop(
         &mut self,
         name: &str,
@@ -459,7 +465,7 @@ impl Controller {
         }
     }
 
-    /// Has an application that runs stopped; one without processes is stopped by that.
+    /// Begins to stop an application that runs. One without processes is stopped at once.
     fn begin_to_stop(&mut self, name: &str, clients: Vec<ReplyTo<Answer<()>>>) {
         let Some(known) = self.applications.get_mut(name) else { return };
         let Phase::Running { master, restart, later, .. } = &mut known.phase else { return };
@@ -522,7 +528,7 @@ impl Controller {
         }
     }
 
-    /// Does what was asked while an application was ending, as if it were asked now.
+    /// Handles the requests that came while an application was ending, as if they came now.
     fn do_later(&mut self, name: &str, later: Vec<Later>) {
         for request in later {
             match request {
@@ -535,7 +541,7 @@ impl Controller {
         }
     }
 
-    /// An application has ended by itself, or could not be started.
+    /// Handles that an application has ended by itself, or could not be started.
     fn ended(&mut self, application: String, restart: RestartType, reason: ExitReason) {
         report(&application, restart, ApplicationEvent::Exited(reason.clone()));
         if restart.is_grave(&reason) {
@@ -543,7 +549,7 @@ impl Controller {
         }
     }
 
-    /// Whoever has run applications has ended without waiting for them to be stopped.
+    /// Handles that a process that runs applications has ended before they were stopped.
     fn run_ended(&mut self, monitor: MonitorRef) {
         let place = self.runs.iter().position(|run| run.monitor == monitor);
         if let Some(run) = place.map(|place| self.runs.remove(place)) {
@@ -571,7 +577,7 @@ impl Controller {
         self.next_before();
     }
 
-    /// Does the next thing that is to be done before the first application is stopped.
+    /// Begins the next piece of work that is done before the first application is stopped.
     fn next_before(&mut self) {
         let Some(ending) = &mut self.ending else { return };
         let step = match ending.before.pop() {
@@ -579,7 +585,7 @@ impl Controller {
             Some(Work(work)) => match process::spawn_link(work.into_inner()) {
                 Ok(pid) => Step::Before(pid),
                 Err(error) => {
-                    log::error!("nothing is done before applications stop: {error}");
+                    log::error!("the work before the stop could not be started: {error}");
                     Step::Starts
                 }
             },
@@ -587,7 +593,7 @@ impl Controller {
         self.enter(step);
     }
 
-    /// Lets the end of all wait for something else, and no longer than that may take.
+    /// Enters a step of the stop, with its time limit.
     fn enter(&mut self, step: Step) {
         let Some(ending) = &mut self.ending else { return };
         ending.timer.take().map(timer::cancel);
@@ -599,7 +605,8 @@ impl Controller {
         ending.step = step;
     }
 
-    /// Goes on with the end of all, if they are being stopped, as far as that goes without waiting.
+    /// Goes on with the stop of all applications, if it has begun, as far as possible without
+    /// waiting.
     fn go_on(&mut self) -> CastResult<Controller> {
         while let Some(step) = self.ending.as_ref().map(|ending| ending.step) {
             let is_waiting = match step {
@@ -611,7 +618,7 @@ impl Controller {
                 break;
             }
             match self.running.last().cloned() {
-                // Those that were being stopped come first.
+                // Applications that were being stopped already come first.
                 _ if self.is_stopping() => self.enter(Step::Stops),
                 Some(name) => {
                     self.enter(Step::Stops);
@@ -646,7 +653,7 @@ impl Controller {
         if ending.is_last { stop(ExitReason::Shutdown) } else { noreply() }
     }
 
-    /// The time is over that a step may take: what it waits for is killed.
+    /// Handles that the time of a step is over: the processes that it waits for are killed.
     fn overdue(&mut self, timer: TimerRef) {
         let Some(ending) = self.ending.as_mut().filter(|it| it.timer == Some(timer)) else {
             return;
@@ -668,7 +675,7 @@ impl Controller {
     }
 }
 
-/// Answers a client, unless that is told later.
+/// Answers a client, if there is an answer yet.
 fn tell<T: Send + 'static>(client: ReplyTo<T>, answer: Option<T>) {
     if let Some(answer) = answer {
         client.reply(answer);
@@ -707,24 +714,24 @@ pub(super) struct LoadedApplications;
 pub(super) struct GetInfo(pub(super) String);
 #[derive(Debug)]
 pub(super) struct GetSupervisor(pub(super) String);
-/// The masters of the applications that run, in the order in which they were started.
+/// Asks for the masters of the applications that run, in the order in which they were started.
 #[derive(Debug)]
 pub(super) struct Masters;
-/// Say how it was when all are stopped. The client starts some first, if it says so, and says when
-/// it is through with that.
+/// Asks for the result of the stop when all applications are stopped. The client may start some
+/// first, and then sends [`Begun`].
 #[derive(Debug)]
 pub(super) struct AwaitEnd {
     pub(super) settings: RunSettings,
     pub(super) is_starting: bool,
 }
-/// From a client that waits for the end: it does not start any more. All are to be stopped if that
-/// has failed.
+/// Tells the controller that a client that waits for the end starts no more applications. If a
+/// start has failed, all are stopped.
 #[derive(Debug)]
 pub(super) struct Begun {
     pub(super) process: Pid,
     pub(super) has_failed: bool,
 }
-/// Stop all.
+/// Tells the controller to stop all applications.
 #[derive(Debug)]
 pub(super) struct Terminate;
 
@@ -752,7 +759,7 @@ answers! {
     };
 }
 
-/// What the controller may answer later, by the type of the question.
+/// Implements requests that the controller may answer later.
 macro_rules! answers_later {
     ($($request:pat => $type:ty: $reply:ty, |$this:ident, $caller:ident| $answer:expr;)+) => {$(
         impl HandleCall<$type> for Controller {
@@ -772,7 +779,7 @@ macro_rules! answers_later {
 
 answers_later! {
     Start(name, restart) => Start: IsOwn, |this, caller| {
-        // What comes from within it cannot wait for it.
+        // A process of the application cannot wait for it.
         if is_within(&name, caller.pid()) {
             Some(Err(ApplicationError::AlreadyStarted(name)))
         } else {
@@ -789,7 +796,7 @@ answers_later! {
     };
 }
 
-/// Whether a process belongs to that application.
+/// Returns whether a process belongs to that application.
 fn is_within(application: &str, pid: Pid) -> bool {
     master::application_of(pid).as_deref() == Some(application)
 }

@@ -1,4 +1,4 @@
-//! Starting applications with all that they depend on.
+//! Starting applications together with those that they depend on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,36 +10,40 @@ use super::{
     ApplicationError, ApplicationInfo, RestartType, loaded_applications, stop, which_applications,
 };
 
-/// In which way several applications are started.
+/// Says in which way several applications are started.
 ///
-/// OTP: [`application:ensure_all_started/3`](https://www.erlang.org/doc/apps/kernel/application.html#ensure_all_started/3).
+/// OTP:
+/// [`application:ensure_all_started/3`](https://www.erlang.org/doc/apps/kernel/application.html#ensure_all_started/3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// One after another.
     #[default]
     Serial,
-    /// Each as soon as what it depends on runs.
+    /// Each as soon as those that it depends on run.
     Concurrent,
 }
 
-/// Starts applications, as [`RestartType::Temporary`], one after another, and before each what it
-/// depends on. Returns those that it has started, in order: what runs already stays as it is.
+/// Starts applications, as [`RestartType::Temporary`], one after another, each after those that it
+/// depends on. Returns the applications that this has started, in order, without those that ran
+/// before.
 ///
-/// What is [optional](super::Application::optionally_depends_on) is started too, if it is loaded.
+/// An [optional](super::Application::optionally_depends_on) dependency is started too, if it is
+/// loaded.
 ///
-/// OTP: [`application:ensure_all_started/1`](https://www.erlang.org/doc/apps/kernel/application.html#ensure_all_started/1).
+/// OTP:
+/// [`application:ensure_all_started/1`](https://www.erlang.org/doc/apps/kernel/application.html#ensure_all_started/1).
 ///
 /// # Errors
 ///
-/// The first error of a start, with [`ApplicationError::NotLoaded`] for what is depended on and not
-/// known, and [`ApplicationError::Circular`]. Those that were started are stopped again then.
+/// The first error of a start; [`ApplicationError::NotLoaded`] also if a dependency is not loaded;
+/// [`ApplicationError::Circular`]. The applications that were started are stopped again then.
 pub fn ensure_all_started(
     names: impl IntoIterator<Item = impl Into<String>>,
 ) -> Result<Vec<String>, ApplicationError> {
     ensure_all_started_as(names, RestartType::Temporary, Mode::Serial)
 }
 
-/// As [`ensure_all_started`], with a type and a mode.
+/// Starts applications as [`ensure_all_started`] does, with a restart type and a mode.
 ///
 /// # Errors
 ///
@@ -79,13 +83,14 @@ pub fn ensure_all_started_as(
     }
     let Err(error) = outcome.and_then(|()| plan.done()) else { return Ok(started) };
     for name in started.iter().rev() {
-        // No matter if all are being stopped, this one too.
+        // It fails if all are being stopped, and then this one is stopped, too.
         _ = stop(name);
     }
     Err(error)
 }
 
-/// What is still to be started, each after what it depends on, and what that is.
+/// The applications that are still to be started, in an order in which each comes after those that
+/// it depends on, with the dependencies that do not run yet.
 #[derive(Debug, Default)]
 struct Plan(Vec<(String, BTreeSet<String>)>);
 
@@ -106,7 +111,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Adds an application behind what it depends on, unless it was `seen` before.
+    /// Adds an application after its dependencies, unless it was `seen` before.
     fn add(
         &mut self,
         name: &str,
@@ -129,20 +134,20 @@ impl Plan {
         Ok(())
     }
 
-    /// Takes out the first one that can be started now.
+    /// Removes and returns the first application that can be started now.
     fn next(&mut self) -> Option<String> {
         let ready = self.0.iter().position(|(_, dependencies)| dependencies.is_empty())?;
         Some(self.0.remove(ready).0)
     }
 
-    /// Takes note that an application runs.
+    /// Records that an application runs.
     fn runs(&mut self, name: &str) {
         for (_, dependencies) in &mut self.0 {
             dependencies.remove(name);
         }
     }
 
-    /// Whether nothing is left: else that waits for itself.
+    /// Checks that nothing is left. An application that is left waits for itself.
     fn done(self) -> Result<(), ApplicationError> {
         if self.0.is_empty() {
             return Ok(());
@@ -155,7 +160,7 @@ impl Plan {
 mod tests {
     use super::*;
 
-    /// Applications by `name: dependencies`, a `?` before one that is optional.
+    /// Returns applications with their dependencies; a `?` marks an optional one.
     fn loaded(specs: &[(&str, &[&str])]) -> BTreeMap<String, ApplicationInfo> {
         let mut loaded = BTreeMap::new();
         for (name, dependencies) in specs {
@@ -180,7 +185,7 @@ mod tests {
         Plan::new(names.iter().map(|name| (*name).to_owned()), &loaded(specs), &running)
     }
 
-    /// The order in which all are started one after another.
+    /// Returns the order in which all are started one after another.
     #[track_caller]
     fn order(plan: Result<Plan, ApplicationError>) -> Vec<String> {
         let mut plan = plan.unwrap();

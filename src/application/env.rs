@@ -13,15 +13,15 @@ use crate::user_code::drop_each_caught;
 #[derive(Clone, Debug, Default)]
 struct Environment {
     values: BTreeMap<String, Detail>,
-    /// What takes the place of what the application itself says when it is loaded.
+    /// The values that override those of the application itself when it is loaded.
     persistent: BTreeMap<String, Detail>,
 }
 
-/// All of them, by the application. Not kept by the controller, so that they can be read by what
-/// that waits for.
+/// All environments, by the name of the application. They are not kept by the controller, so that
+/// processes that the controller waits for can read them.
 static ENVIRONMENTS: Mutex<BTreeMap<String, Environment>> = Mutex::new(BTreeMap::new());
 
-/// A value of an application's environment; `None` if there is none.
+/// Returns a value of an application's environment; `None` if there is none.
 ///
 /// ```
 /// use procession::application;
@@ -31,7 +31,8 @@ static ENVIRONMENTS: Mutex<BTreeMap<String, Environment>> = Mutex::new(BTreeMap:
 /// assert_eq!(application::get_env("mailer", "host").unwrap_or("localhost"), "localhost");
 /// ```
 ///
-/// OTP: [`application:get_env/2`](https://www.erlang.org/doc/apps/kernel/application.html#get_env/2).
+/// OTP:
+/// [`application:get_env/2`](https://www.erlang.org/doc/apps/kernel/application.html#get_env/2).
 ///
 /// # Panics
 ///
@@ -47,10 +48,11 @@ pub fn get_env<T: Clone + 'static>(application: &str, key: &str) -> Option<T> {
 
 /// Sets a value of an application's environment, at once.
 ///
-/// When the application is loaded after that, what it [says itself](super::Application::env) takes
-/// its place.
+/// A value of the [application itself](super::Application::env) replaces it when the application is
+/// loaded later.
 ///
-/// OTP: [`application:set_env/3`](https://www.erlang.org/doc/apps/kernel/application.html#set_env/3).
+/// OTP:
+/// [`application:set_env/3`](https://www.erlang.org/doc/apps/kernel/application.html#set_env/3).
 pub fn set_env<T>(application: &str, key: &str, value: T)
 where
     T: fmt::Debug + PartialEq + Send + Sync + 'static,
@@ -60,13 +62,14 @@ where
         let environment = environments.entry(application.to_owned()).or_default();
         environment.values.insert(key.to_owned(), Detail::new(value))
     };
-    drop(replaced); // Where no lock is held.
+    drop(replaced); // User code, so not under the lock.
 }
 
-/// As [`set_env`], for good: it takes the place of what the application itself says whenever that
-/// is loaded.
+/// Sets a value as [`set_env`] does, and persistently: it replaces the application's own value
+/// whenever the application is loaded.
 ///
-/// OTP: [`application:set_env/4`](https://www.erlang.org/doc/apps/kernel/application.html#set_env/4)
+/// OTP:
+/// [`application:set_env/4`](https://www.erlang.org/doc/apps/kernel/application.html#set_env/4)
 /// with `persistent`.
 pub fn set_persistent_env<T>(application: &str, key: &str, value: T)
 where
@@ -84,7 +87,8 @@ where
 
 /// Removes a value from an application's environment.
 ///
-/// OTP: [`application:unset_env/2`](https://www.erlang.org/doc/apps/kernel/application.html#unset_env/2).
+/// OTP:
+/// [`application:unset_env/2`](https://www.erlang.org/doc/apps/kernel/application.html#unset_env/2).
 pub fn unset_env(application: &str, key: &str) {
     let removed = {
         let mut environments = ENVIRONMENTS.lock();
@@ -95,9 +99,10 @@ pub fn unset_env(application: &str, key: &str) {
     drop(removed);
 }
 
-/// All of an application's environment, by key.
+/// Returns all values of an application's environment, ordered by key.
 ///
-/// OTP: [`application:get_all_env/1`](https://www.erlang.org/doc/apps/kernel/application.html#get_all_env/1).
+/// OTP:
+/// [`application:get_all_env/1`](https://www.erlang.org/doc/apps/kernel/application.html#get_all_env/1).
 pub fn get_all_env(application: &str) -> Vec<(String, Detail)> {
     let environments = ENVIRONMENTS.lock();
     environments.get(application).map_or_else(Vec::new, |environment| {
@@ -106,7 +111,7 @@ pub fn get_all_env(application: &str) -> Vec<(String, Detail)> {
     })
 }
 
-/// Puts what an application says itself where nothing persistent is.
+/// Sets the values of the application itself, and then the persistent ones over them.
 pub(super) fn load(application: &str, env: Vec<(String, Detail)>) {
     let replaced: Vec<Option<Detail>> = {
         let mut environments = ENVIRONMENTS.lock();
@@ -118,7 +123,7 @@ pub(super) fn load(application: &str, env: Vec<(String, Detail)>) {
     drop_each_caught(replaced);
 }
 
-/// Removes all but what is persistent, which is there again when the application is loaded.
+/// Removes all values. The persistent ones are set again when the application is loaded.
 pub(super) fn unload(application: &str) {
     let removed = {
         let mut environments = ENVIRONMENTS.lock();
@@ -127,26 +132,26 @@ pub(super) fn unload(application: &str) {
     drop_each_caught(removed.unwrap_or_default().into_values());
 }
 
-/// All environments, as they are at one moment: see [`config_change`](super::config_change).
+/// All environments as they were at one moment, for [`config_change`](super::config_change).
 #[derive(Clone, Debug)]
 pub struct EnvSnapshot(BTreeMap<String, BTreeMap<String, Detail>>);
 
-/// Looks at all environments.
+/// Returns a snapshot of all environments.
 pub fn env_snapshot() -> EnvSnapshot {
     let environments = ENVIRONMENTS.lock();
     let values = environments.iter().map(|(name, it)| (name.clone(), it.values.clone()));
     EnvSnapshot(values.collect())
 }
 
-/// What has changed in an application's environment.
+/// The changes of an application's environment.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct EnvChange {
-    /// What has another value, and which.
+    /// The keys that have another value, with the new value.
     pub changed: Vec<(String, Detail)>,
-    /// What has a value where there was none.
+    /// The keys that had no value before, with their value.
     pub new: Vec<(String, Detail)>,
-    /// What has none any more.
+    /// The keys that have no value any more.
     pub removed: Vec<String>,
 }
 
@@ -157,7 +162,7 @@ impl EnvChange {
 }
 
 impl EnvSnapshot {
-    /// What has changed since.
+    /// Returns the changes since the snapshot.
     pub(super) fn change_of(&self, application: &str) -> EnvChange {
         let nothing = BTreeMap::new();
         let before = self.0.get(application).unwrap_or(&nothing);

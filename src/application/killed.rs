@@ -1,11 +1,11 @@
-//! What has to be killed while all applications are stopped.
+//! What had to be killed while all applications were stopped.
 
 use std::fmt;
 
 use crate::message::Destination;
 use crate::supervisor::killed::KilledChild;
 
-/// What had to be killed.
+/// Something that did not end in time and was killed.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Killed {
@@ -13,12 +13,12 @@ pub enum Killed {
     Child {
         /// The supervisor, by its name if it has one.
         supervisor: Destination,
-        /// What it calls the child.
+        /// The id of the child.
         id: String,
     },
-    /// A whole application.
+    /// A whole application, by its name.
     Application(String),
-    /// What was to be done [before the stop](super::Runner::before_stop).
+    /// The work [before the stop](super::Runner::before_stop).
     BeforeStop,
 }
 
@@ -27,7 +27,7 @@ impl fmt::Display for Killed {
         match self {
             Killed::Child { supervisor, id } => write!(f, "child {id:?} of {supervisor}"),
             Killed::Application(name) => write!(f, "application {name}"),
-            Killed::BeforeStop => f.write_str("what was to be done before the stop"),
+            Killed::BeforeStop => f.write_str("the work before the stop"),
         }
     }
 }

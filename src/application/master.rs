@@ -23,45 +23,45 @@ use crate::user_code::{Guarded, drop_caught};
 
 use super::{Application, Callback, EnvChange};
 
-/// The masters, and whose they are. Not kept by the controller, so that what that waits for can
-/// ask.
+/// The masters, with the names of their applications. They are not kept by the controller, so that
+/// processes that the controller waits for can look them up.
 static MASTERS: Mutex<BTreeMap<Pid, String>> = Mutex::new(BTreeMap::new());
 
-/// The application whose master is that process, or the first one among its ancestors.
+/// Returns the application of the nearest master among the process itself and its ancestors.
 pub(super) fn application_of(pid: Pid) -> Option<String> {
     let master = master_of(pid)?;
     MASTERS.lock().get(&master).cloned()
 }
 
-/// The master that a process is, or is below of.
+/// Returns the nearest master among the process itself and its ancestors.
 fn master_of(pid: Pid) -> Option<Pid> {
     first_in_line(pid, is_known)
 }
 
-/// Whether that process is a master, which has not ended.
+/// Returns whether that process is a master and has not ended.
 fn is_known(pid: Pid) -> bool {
     MASTERS.lock().contains_key(&pid)
 }
 
-/// The first such process among another and its ancestors.
-fn first_in_line(pid: Pid, is_such: impl Fn(Pid) -> bool) -> Option<Pid> {
+/// Returns the first process with a property among a process and its ancestors.
+fn first_in_line(pid: Pid, has_property: impl Fn(Pid) -> bool) -> Option<Pid> {
     let info = process::info(pid)?;
     let mut line = [pid].into_iter().chain(info.ancestors.iter().copied());
-    line.find(|pid| is_such(*pid))
+    line.find(|pid| has_property(*pid))
 }
 
-/// The processes below a master that are alive. It may have ended itself.
+/// Returns the processes below a master that are alive. The master itself may have ended.
 fn below(master: Pid) -> Vec<Pid> {
     let is_master = |it| it == master || is_known(it);
     let is_below = |pid: &Pid| *pid != master && first_in_line(*pid, is_master) == Some(master);
     process::processes().into_iter().filter(is_below).collect()
 }
 
-/// How often what a killed master leaves is looked for: what keeps on spawning must not keep the
-/// controller.
+/// The number of searches for processes that a killed master leaves: processes that keep spawning
+/// must not keep the controller busy forever.
 const ROUNDS: usize = 100;
 
-/// Kills a master, and all below it: also what those spawn meanwhile.
+/// Kills a master and all processes below it, including those that they spawn meanwhile.
 pub(super) fn kill(master: Pid) {
     let mut found = below(master);
     process::exit(master, ExitReason::Kill);
@@ -103,17 +103,18 @@ impl<C: Callback> Hooks for C {
 /// The state of a master.
 pub(super) struct Master {
     application: Application,
-    /// The process that is told when the tree has been started.
+    /// The process that receives [`Started`] when the tree has been started.
     controller: Pid,
     /// The top of the tree, while it runs.
     top: Option<Pid>,
-    /// Who is to be told that the application has stopped.
+    /// The callback, which is called when the application stops.
     callback: ToStop,
-    /// Has the controller told of what supervisors below it have to kill.
+    /// Sends the controller the children that supervisors below this process had to kill.
     _kills: KillsTold,
 }
 
-/// Stopped when it is dropped, if not before: also when its master is killed.
+/// A callback that is to be stopped: when it is dropped, at the latest, so also if its master is
+/// killed.
 #[derive(Default)]
 struct ToStop {
     hooks: Option<Box<dyn Hooks>>,
@@ -143,7 +144,7 @@ impl Drop for ToStop {
     }
 }
 
-/// Calls what must not keep the application from being stopped.
+/// Calls a callback whose failure must not keep the application from being stopped.
 fn caught(what: &str, call: impl FnOnce()) {
     if let Err(reason) = process::catch(call) {
         report::log_caught(|| {
@@ -191,7 +192,7 @@ impl GenServer for Master {
         if let Some(top) = self.top.take() {
             stop_one(top, Shutdown::Infinity);
         }
-        // Before the rest is killed: it may want to talk to that, or leave something itself.
+        // Before the rest is killed: the callback may call those processes, or spawn some itself.
         self.callback.stop();
         loop {
             let left = below(process::self_pid());
@@ -204,7 +205,7 @@ impl GenServer for Master {
 }
 
 impl Master {
-    /// A process has ended.
+    /// Handles the end of a process: that of the top is the end of the master.
     fn ended(&mut self, process: Destination, reason: ExitReason) -> CastResult<Master> {
         if self.top.map(Destination::Pid) != Some(process) {
             return noreply();
@@ -220,14 +221,14 @@ impl Drop for Master {
     }
 }
 
-/// To the controller: the tree has been started.
+/// Tells the controller that the tree has been started.
 #[derive(Debug)]
 pub(super) struct Started {
     pub(super) application: String,
     pub(super) top: Pid,
 }
 
-/// To itself: start the tree.
+/// Tells the master itself to start the tree.
 #[derive(Debug)]
 pub(super) struct Boot;
 
@@ -236,8 +237,8 @@ impl HandleContinue<Boot> for Master {
         let boot = self.application.boot.clone().expect("an application with a tree");
         let (top, callback) = boot().map_err(reason_of)?;
         let mut callback = Guarded::new(callback);
-        process::link(top); // As a start function may have forgotten.
-        process::monitor(top); // As the top may remove the link.
+        process::link(top); // The start function may have forgotten it.
+        process::monitor(top); // The top may remove the link.
         self.top = Some(top);
         for phase in &self.application.info.phases {
             callback.get_mut().as_mut().map_or(Ok(()), |it| it.start_phase(phase))?;
@@ -249,7 +250,7 @@ impl HandleContinue<Boot> for Master {
     }
 }
 
-/// Stop the application.
+/// Tells the master to stop the application.
 #[derive(Debug)]
 pub(super) struct Stop;
 
@@ -259,7 +260,7 @@ impl HandleCast<Stop> for Master {
     }
 }
 
-/// The environment has changed.
+/// Tells the master that the environment has changed.
 #[derive(Debug)]
 pub(super) struct ConfigChange(pub(super) EnvChange);
 

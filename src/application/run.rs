@@ -19,13 +19,14 @@ use super::{
 /// Starts applications, waits until they are to stop, and stops them.
 ///
 /// It returns when all are stopped, the last that was started first: when the program gets `SIGINT`
-/// or `SIGTERM`, when [`terminate`](super::terminate) is called, or when one of them has ended. One
-/// that is still being started then has two seconds for that, until it is killed. A second signal,
+/// or `SIGTERM`, when [`terminate`](super::terminate) is called, or when one of them has ended. An
+/// application that is still being started then has two seconds to get ready, and is killed after
+/// that. A second signal,
 /// while they are being stopped, ends the program at once with the exit code 1, as any signal does
-/// that comes after `run` has returned. Signals are listened to on Unix, if the crate has its
-/// feature `signals`, as it has by default.
+/// that comes after `run` has returned. Signals are handled on Unix, if the crate's
+/// feature `signals` is on, as it is by default.
 ///
-/// If the process that runs them ends before that, all are stopped, too.
+/// If the calling process ends before that, all are stopped, too.
 ///
 /// All are started as [`RestartType::Permanent`]; a [`Runner`] says otherwise.
 ///
@@ -42,14 +43,14 @@ use super::{
 ///
 /// - [`RunError::Start`] if one could not be loaded or started: then those before it were stopped.
 /// - [`RunError::Ended`] if one has ended by itself.
-/// - [`RunError::Killed`] if something did not stop in its time.
-/// - [`RunError::Controller`] if nobody knows of the applications any more.
+/// - [`RunError::Killed`] if a child or an application did not stop in its time.
+/// - [`RunError::Controller`] if the application controller could not be started, or has ended.
 pub fn run(applications: impl IntoIterator<Item = Application>) -> Result<(), RunError> {
     Runner::new(applications).run()
 }
 
-/// How applications are [run](fn@run).
-#[must_use = "it does nothing until it runs"]
+/// Describes how applications are [run](fn@run).
+#[must_use = "a runner starts nothing until `run` is called"]
 pub struct Runner {
     applications: Vec<Application>,
     restart: RestartType,
@@ -64,7 +65,8 @@ impl fmt::Debug for Runner {
 }
 
 impl Runner {
-    /// Of these applications. They are started in this order, but for what depends on others.
+    /// Creates a runner of these applications. They are started in this order, each after those
+    /// that it depends on.
     pub fn new(applications: impl IntoIterator<Item = Application>) -> Runner {
         Runner {
             applications: applications.into_iter().collect(),
@@ -74,7 +76,8 @@ impl Runner {
         }
     }
 
-    /// Sets what the end of one means for the others. Default: [`RestartType::Permanent`].
+    /// Sets what the end of one application means for the others. Default:
+    /// [`RestartType::Permanent`].
     pub fn restart_type(mut self, restart: RestartType) -> Runner {
         self.restart = restart;
         self
@@ -86,24 +89,27 @@ impl Runner {
         self
     }
 
-    /// Sets how long each application may take to stop, until what is left of it is killed; and
-    /// what is done [before that](Self::before_stop). Default: as long as it takes.
+    /// Sets how long each application may take to stop before what is left of it is killed, and how
+    /// long the work [before the stop](Self::before_stop) may take. Default: no limit.
     ///
-    /// OTP: [`shutdown_timeout`](https://www.erlang.org/doc/apps/kernel/kernel_app.html#shutdown_timeout).
+    /// OTP:
+    /// [`shutdown_timeout`](https://www.erlang.org/doc/apps/kernel/kernel_app.html#shutdown_timeout).
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Runner {
         self.settings.shutdown_timeout = Some(timeout);
         self
     }
 
-    /// Has `work` done, in a process of its own, before the first one is stopped.
+    /// Sets work that is done, in a process of its own, before the first application is stopped.
     ///
-    /// OTP: [`shutdown_func`](https://www.erlang.org/doc/apps/kernel/kernel_app.html#shutdown_func).
+    /// OTP:
+    /// [`shutdown_func`](https://www.erlang.org/doc/apps/kernel/kernel_app.html#shutdown_func).
     pub fn before_stop(mut self, work: impl FnOnce() + Send + 'static) -> Runner {
         self.settings.before_stop = Some(Work::new(work));
         self
     }
 
-    /// Runs them.
+    /// Starts the applications, waits until they are to stop, and stops them, as [`run`](fn@run)
+    /// does.
     ///
     /// # Errors
     ///
@@ -113,7 +119,7 @@ impl Runner {
         let controller = controller().map_err(RunError::Controller)?;
         let request = AwaitEnd { settings, is_starting: true };
         let mut end = controller.send_request(request);
-        // It answers at once if it cannot be waited for.
+        // If the end cannot be waited for, the controller has answered by now.
         _ = controller.call(WhichApplications);
         if let Ok(Err(error)) = end.wait_response(Duration::ZERO) {
             return Err(RunError::Start(error));
@@ -133,7 +139,7 @@ impl Runner {
     }
 }
 
-/// How a run was, by how its start and its end were.
+/// Returns the result of a run from those of its start and its end.
 fn verdict(started: Result<(), ApplicationError>, end: End) -> Result<(), RunError> {
     match (started, end.cause) {
         (Err(error @ ApplicationError::Start { .. }), _) => Err(RunError::Start(error)),
@@ -149,8 +155,8 @@ fn verdict(started: Result<(), ApplicationError>, end: End) -> Result<(), RunErr
     }
 }
 
-/// Loads and starts applications; `loaded` gets the names of those that were loaded, included ones
-/// too.
+/// Loads and starts applications, and adds the names of those that were loaded to `loaded`, with
+/// the included ones.
 fn start(
     applications: Vec<Application>,
     loaded: &mut Vec<String>,
@@ -164,7 +170,7 @@ fn start(
     ensure_all_started_as(names, restart, mode).map(drop)
 }
 
-/// Error returned from [`run`](fn@run). A `main` that returns it ends with the exit code 1.
+/// The error of [`run`](fn@run). A `main` that returns it ends with the exit code 1.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum RunError {
@@ -172,9 +178,9 @@ pub enum RunError {
     Start(ApplicationError),
     /// An application has ended by itself.
     Ended {
-        /// Which one.
+        /// The name of the application.
         application: String,
-        /// Why.
+        /// The reason.
         reason: ExitReason,
     },
     /// All were stopped, but these did not end in their time, and were killed.

@@ -14,11 +14,12 @@ use crate::process;
 
 use super::terminate;
 
-/// Whether the next signal ends the program at once: while it stops, and when nobody listens
-/// any more.
+/// Whether the next signal ends the program at once: while the program stops, and when there is no
+/// listener any more.
 static IS_LAST: OnceCell<Arc<AtomicBool>> = OnceCell::new();
 
-/// Has the program ended by a signal if [`IS_LAST`] says so, and that say so after a signal.
+/// Registers the handlers that end the program at a signal if [`IS_LAST`] is set, and that set it
+/// at a signal.
 fn is_last() -> io::Result<&'static AtomicBool> {
     let flag = IS_LAST.get_or_try_init(|| {
         let is_last = Arc::new(AtomicBool::new(false));
@@ -31,31 +32,31 @@ fn is_last() -> io::Result<&'static AtomicBool> {
     Ok(&**flag?)
 }
 
-/// What is listened to, until this is dropped.
+/// Listens to the signals until it is dropped.
 pub(super) struct Listener {
     handle: Handle,
     is_last: &'static AtomicBool,
 }
 
-/// Has the applications stopped at the first signal.
+/// Stops the applications at the first signal.
 pub(super) fn listen() -> Option<Listener> {
     match try_to_listen() {
         Ok(listener) => Some(listener),
         Err(reason) => {
-            log::warn!("signals are not listened to: {reason}");
+            log::warn!("signals are not handled: {reason}");
             None
         }
     }
 }
 
 fn try_to_listen() -> Result<Listener, ExitReason> {
-    // In this order: a signal that comes in between is not lost.
+    // In this order, so that a signal that comes in between is not lost.
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let is_last = is_last()?;
     let handle = signals.handle();
     process::spawn(move || {
         for _ in signals.forever() {
-            _ = terminate(); // Nothing runs if there is no controller.
+            _ = terminate(); // If there is no controller, nothing runs.
         }
     })?;
     is_last.store(false, Ordering::SeqCst);
