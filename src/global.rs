@@ -1,4 +1,4 @@
-//! Names and locks that are for all nodes, of which there is one for now.
+//! Names and locks for all nodes, of which there is only one for now.
 //!
 //! ```
 //! use procession::global::{self, GlobalError, LockId};
@@ -23,7 +23,7 @@
 //! assert_eq!(ServerRef::<Printer>::at(printer).call(3)?, 3);
 //! assert_eq!(global::whereis_name("printer"), Some(server.pid()));
 //!
-//! // A lock keeps out who asks for it as somebody else.
+//! // A lock keeps out every other requester.
 //! let (mine, yours) = (LockId::new("paper", "me"), LockId::new("paper", "you"));
 //! global::trans(&mine, || {
 //!     let refused = global::set_lock_timeout(&yours, Duration::ZERO);
@@ -35,38 +35,38 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Both are kept by a process that is called `global_name_server`. It is started when it is first
-//! needed, and belongs to nobody: it goes on when the application ends that has needed it first. If
-//! it is killed, all names and locks are gone.
+//! Names and locks are kept by a process that is registered as `global_name_server`. It is started
+//! when it is first needed and has no parent, so it goes on when the application that needed it
+//! first ends. If it is killed, all names and locks are lost.
 //!
 //! # Names
 //!
 //! A process has one global name at most, beside its [local](crate::process::register) one. The
-//! name is free again when the process ends: who has heard of that finds nobody under it, and can
-//! have it. Reading a name asks nobody, and waits for nobody.
+//! name is free again when the process ends: a process that has been told of the end finds no
+//! process under the name, and can register it. A lookup needs no call, and never waits.
 //!
 //! # Locks
 //!
-//! A [`LockId`] says what is locked and for whom. As long as something is locked for one requester,
+//! A [`LockId`] is a resource and a requester. As long as a resource is locked for one requester,
 //! no other can lock it. Several processes can hold it for the same requester; it is free when all
 //! have [given it up](del_lock), or have ended. A process holds a lock once, however often it sets
 //! it: so a [`trans`] within another of the same id unlocks for both.
 //!
 //! Requesters get the lock in the order in which they have asked for it, each for all its processes
-//! that wait by then. So while another requester waits, no more processes get the lock for the one
-//! that has it: they have their next turn. Only who holds the lock can set it again at once, and so
-//! can a process that asks for it while a holder waits for it, in a call, for instance: the lock
-//! could not be given up before. One that had asked before the holder began to wait has its turn as
-//! the others.
+//! that wait by then. So while another requester waits, no further process gets the lock for the
+//! requester that has it: it waits for that requester's next turn. There are two exceptions: a
+//! holder can set its lock again at once; and so can a process that asks for the lock while a
+//! holder waits for that process, in a call, for instance, as the lock could not be given up
+//! before. A process that had asked before the holder began to wait has its turn as the others.
 //!
-//! Who waits for a lock is not found out to wait in a circle: then all wait for as long as they
-//! will.
+//! Deadlocks between locks are not detected: processes that wait for each other's locks wait until
+//! their timeouts.
 //!
-//! A killed process may be in the middle of something, so its locks are free when it has left its
-//! code, at the latest when its [grace](crate::process::Builder::kill_grace) is over. Who hears of
-//! the end of a process may find that its lock is taken a moment longer.
+//! A killed process may be in the middle of an operation, so its locks are free when it has left
+//! its code, at the latest when its [grace](crate::process::Builder::kill_grace) is over. A process
+//! that is told of the end of another one may find that its lock is taken a moment longer.
 //!
-//! Names and locks have nothing to do with each other.
+//! Names and locks are independent of each other.
 //!
 //! | OTP | here |
 //! |---|---|
@@ -84,23 +84,24 @@
 //! # Differences from OTP
 //!
 //! - There is one node for now. So nothing takes a list of nodes, and there is no `sync`,
-//!   `disconnect`, or the like. A function that is to resolve a clash of names is kept with the
-//!   name, and never called.
-//! - Names are strings, and so is what is locked; a [`Requester`] is a process or a string.
+//!   `disconnect`, or the like. A function that resolves a clash of names is kept with the name,
+//!   and never called.
+//! - Names are strings, and so are resources; a [`Requester`] is a process or a string.
 //! - A process that has ended cannot be registered; in OTP it can, and its name is free again at
 //!   once.
 //! - There is no way to allow a process several names, but by [`re_register_name`], as in OTP.
-//! - Nobody tries again and again to get a lock, after random times: a request waits until the lock
-//!   is free, or for a time. OTP's `Retries` of zero is a time-out of zero; its `infinity` is
+//! - A request for a lock waits until the lock is free, or until its timeout, where OTP tries again
+//!   after random times. OTP's `Retries` of zero is a timeout of zero; its `infinity` is
 //!   [`set_lock`] and [`trans`].
-//! - Requesters take turns. In OTP a process gets at once what is locked for its own requester, so
-//!   a stream of these keeps out all others. Therefore, while a process holds a lock, it must not
-//!   wait for a *message* of another that is yet to lock the same for the same requester, nor call
-//!   one that waits for it already: that may be behind a third one, which waits for the first. It
-//!   can call, start or stop one that locks it then. And who locks several things locks them in one
-//!   order, as for different requesters.
-//! - Who holds a lock for one requester and asks for it for another is refused at once, where OTP
-//!   has it wait for itself.
+//! - Requesters take turns. In OTP a process gets a lock at once if it is locked for the process's
+//!   own requester, so a stream of such processes keeps out all others. Therefore a process that
+//!   holds a lock must not wait for a *message* of another process that has yet to lock the same
+//!   for the same requester, nor call one that waits for the lock already: that one may be behind a
+//!   third one, which waits for the holder. It can call, start or stop a process that locks it only
+//!   then. And processes that lock several resources must lock them in the same order, even for the
+//!   same requester.
+//! - A process that holds a lock for one requester and asks for it for another is refused at once,
+//!   where OTP lets it wait for itself.
 //!
 //! OTP: [`global`](https://www.erlang.org/doc/apps/kernel/global.html).
 
@@ -131,19 +132,20 @@ use names::Directory;
 use resolve::Resolve;
 use serve::{DelLock, ReRegister, Register, SetLock, Unregister, ask, ask_if_running};
 
-/// What is locked, and for whom.
+/// Identifies a lock: a resource, and the requester that it is locked for.
 ///
 /// OTP: [`id()`](https://www.erlang.org/doc/apps/kernel/global.html#t:id/0).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LockId {
-    /// What is locked.
+    /// The resource that is locked.
     pub resource: Arc<str>,
-    /// For whom.
+    /// The requester that it is locked for.
     pub requester: Requester,
 }
 
 impl LockId {
-    /// `resource`, for `requester`: the caller's own pid, if the lock is for it alone.
+    /// Creates the id of a lock of `resource` for `requester`: the caller's own pid, if the lock is
+    /// for the caller alone.
     pub fn new(resource: impl Into<Arc<str>>, requester: impl Into<Requester>) -> LockId {
         LockId { resource: resource.into(), requester: requester.into() }
     }
@@ -155,12 +157,12 @@ impl fmt::Display for LockId {
     }
 }
 
-/// For whom something is locked.
+/// The party for which a resource is locked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Requester {
-    /// For a process. (Others can hold the lock for it.)
+    /// A process. (Other processes can hold the lock for it.)
     Process(Pid),
-    /// For all that call themselves so.
+    /// All processes that use this name.
     Name(Arc<str>),
 }
 
@@ -197,28 +199,29 @@ impl fmt::Display for Requester {
     }
 }
 
-/// Error returned from what concerns global names and locks.
+/// The error of the functions on global names and locks.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum GlobalError {
-    /// The name is taken, by the process itself if it has it already.
+    /// The name is taken, possibly by the process itself.
     Taken {
         /// The name.
         name: Arc<str>,
-        /// Who has it.
+        /// The process that has it.
         holder: Pid,
     },
     /// The process has a global name already.
     HasName {
         /// The process.
         pid: Pid,
-        /// The name it has.
+        /// The name that it has.
         name: Arc<str>,
     },
     /// The process has ended.
     NotAlive(Pid),
-    /// It was not the requester's turn in all the time that the caller was to wait, as it was
-    /// locked for another, or another was first; or the caller itself holds it for the other.
+    /// The requester did not get the lock within the caller's timeout, as the resource was locked
+    /// for another requester, or another one was first; or the caller itself holds the lock for
+    /// another requester.
     Locked(LockId),
     /// The process that keeps names and locks could not be started.
     NoServer(ExitReason),
@@ -253,7 +256,7 @@ impl From<CallError> for GlobalError {
     }
 }
 
-/// The global name `name`, as which a server can be started, and by which it is found.
+/// Returns the global name `name`, under which a server can be started and found.
 ///
 /// OTP: [`{global, Name}`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#t:server_name/0).
 pub fn name(name: impl Into<Arc<str>>) -> Via {
@@ -262,11 +265,12 @@ pub fn name(name: impl Into<Arc<str>>) -> Via {
 
 /// Gives `pid` the global name `name`, which is free again when the process ends.
 ///
-/// OTP: [`global:register_name/2`](https://www.erlang.org/doc/apps/kernel/global.html#register_name/2).
+/// OTP:
+/// [`global:register_name/2`](https://www.erlang.org/doc/apps/kernel/global.html#register_name/2).
 ///
 /// # Errors
 ///
-/// - [`GlobalError::Taken`] if a process has the name; that keeps it.
+/// - [`GlobalError::Taken`] if a process has the name; it keeps it.
 /// - [`GlobalError::HasName`] if `pid` has another one.
 /// - [`GlobalError::NotAlive`] if `pid` has ended.
 /// - [`GlobalError::NoServer`], [`GlobalError::Call`].
@@ -274,12 +278,14 @@ pub fn register_name(name: impl Into<Arc<str>>, pid: Pid) -> Result<(), GlobalEr
     ask(Register { name: name.into(), pid, resolve: None })?
 }
 
-/// As [`register_name`], with a function that says which of two processes is to keep the name, or
-/// that none is, when two nodes meet on which it was given to different ones: one of yours, or
-/// [`random_exit_name`], [`random_notify_name`], [`notify_all_name`]. There is one node for now, so
-/// it is kept, and not called.
+/// Registers a name as [`register_name`] does, with a function that resolves a clash: when two
+/// nodes meet on which the name was given to different processes, it returns the one that keeps the
+/// name, or `None`. It can be a function of the program, or [`random_exit_name`],
+/// [`random_notify_name`], [`notify_all_name`]. There is one node for now, so the function is kept,
+/// and never called.
 ///
-/// OTP: [`global:register_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#register_name/3).
+/// OTP:
+/// [`global:register_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#register_name/3).
 ///
 /// # Errors
 ///
@@ -292,10 +298,11 @@ pub fn register_name_with(
     ask(Register { name: name.into(), pid, resolve: Some(Resolve::new(resolve)) })?
 }
 
-/// Gives `pid` the global name `name`, whoever has it: it passes on in one step, at no time is
-/// nobody found. `pid` may have other names.
+/// Gives `pid` the global name `name`, whichever process has it. The name changes its holder in one
+/// step: a lookup meanwhile finds one of the two. `pid` may have other names.
 ///
-/// OTP: [`global:re_register_name/2`](https://www.erlang.org/doc/apps/kernel/global.html#re_register_name/2).
+/// OTP:
+/// [`global:re_register_name/2`](https://www.erlang.org/doc/apps/kernel/global.html#re_register_name/2).
 ///
 /// # Errors
 ///
@@ -305,9 +312,10 @@ pub fn re_register_name(name: impl Into<Arc<str>>, pid: Pid) -> Result<(), Globa
     ask(ReRegister { name: name.into(), pid, resolve: None })?
 }
 
-/// As [`re_register_name`], with a function as for [`register_name_with`].
+/// Gives `pid` a name as [`re_register_name`] does, with a function as for [`register_name_with`].
 ///
-/// OTP: [`global:re_register_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#re_register_name/3).
+/// OTP:
+/// [`global:re_register_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#re_register_name/3).
 ///
 /// # Errors
 ///
@@ -320,9 +328,10 @@ pub fn re_register_name_with(
     ask(ReRegister { name: name.into(), pid, resolve: Some(Resolve::new(resolve)) })?
 }
 
-/// Frees the global name `name`. That nobody has it is no error.
+/// Frees the global name `name`. It is not an error if no process has it.
 ///
-/// OTP: [`global:unregister_name/1`](https://www.erlang.org/doc/apps/kernel/global.html#unregister_name/1).
+/// OTP:
+/// [`global:unregister_name/1`](https://www.erlang.org/doc/apps/kernel/global.html#unregister_name/1).
 ///
 /// # Errors
 ///
@@ -331,16 +340,18 @@ pub fn unregister_name(name: &str) -> Result<(), GlobalError> {
     ask_if_running(Unregister(Arc::from(name)))
 }
 
-/// The process with the global name `name`. It may end at any moment.
+/// Returns the process with the global name `name`. It may end at any moment.
 ///
-/// OTP: [`global:whereis_name/1`](https://www.erlang.org/doc/apps/kernel/global.html#whereis_name/1).
+/// OTP:
+/// [`global:whereis_name/1`](https://www.erlang.org/doc/apps/kernel/global.html#whereis_name/1).
 pub fn whereis_name(name: &str) -> Option<Pid> {
     names()?.holder(name)
 }
 
-/// The global names that processes have, in no particular order.
+/// Returns the global names that processes have, in no particular order.
 ///
-/// OTP: [`global:registered_names/0`](https://www.erlang.org/doc/apps/kernel/global.html#registered_names/0).
+/// OTP:
+/// [`global:registered_names/0`](https://www.erlang.org/doc/apps/kernel/global.html#registered_names/0).
 pub fn registered_names() -> Vec<Arc<str>> {
     names().map_or_else(Vec::new, |names| names.names())
 }
@@ -351,7 +362,7 @@ pub fn registered_names() -> Vec<Arc<str>> {
 ///
 /// # Errors
 ///
-/// [`SendError`] if nobody has the name: it gives the message back.
+/// [`SendError`], with the message, if no process has the name.
 ///
 /// # Panics
 ///
@@ -366,34 +377,34 @@ pub fn send<M: Any + Send + fmt::Debug>(name: &str, message: M) -> Result<Pid, S
     }
 }
 
-/// Locks what `id` says, for the requester that it says, and waits as long as it is locked for
-/// another, or another has waited for longer. The caller holds the lock until it
-/// [gives it up](del_lock) or ends.
+/// Locks the resource of `id` for its requester, and waits while it is locked for another
+/// requester, or another one has waited for longer. The caller holds the lock until it [gives it
+/// up](del_lock) or ends.
 ///
 /// OTP: [`global:set_lock/1`](https://www.erlang.org/doc/apps/kernel/global.html#set_lock/1).
 ///
 /// # Errors
 ///
-/// - [`GlobalError::Locked`] at once, if the caller holds it itself for another requester: it could
-///   only wait for ever.
+/// - [`GlobalError::Locked`] at once, if the caller itself holds the lock for another requester: it
+///   would wait forever.
 /// - [`GlobalError::NoServer`], [`GlobalError::Call`].
 pub fn set_lock(id: &LockId) -> Result<(), GlobalError> {
     set_lock_timeout(id, Duration::MAX)
 }
 
-/// As [`set_lock`], waiting for at most `timeout`: not at all if it is zero.
+/// Sets a lock as [`set_lock`] does, and waits for at most `timeout`: not at all if it is zero.
 ///
 /// OTP: [`global:set_lock/3`](https://www.erlang.org/doc/apps/kernel/global.html#set_lock/3).
 ///
 /// # Errors
 ///
-/// As [`set_lock`]; and [`GlobalError::Locked`] if it was not the requester's turn all the time.
+/// As [`set_lock`]; and [`GlobalError::Locked`] if the requester did not get the lock in time.
 pub fn set_lock_timeout(id: &LockId, timeout: Duration) -> Result<(), GlobalError> {
     let is_set = ask(SetLock { id: id.clone(), timeout })?;
     if is_set { Ok(()) } else { Err(GlobalError::Locked(id.clone())) }
 }
 
-/// Gives up a lock. That the caller does not hold it for that requester is no error.
+/// Gives up a lock. It is not an error if the caller does not hold it for that requester.
 ///
 /// OTP: [`global:del_lock/1`](https://www.erlang.org/doc/apps/kernel/global.html#del_lock/1).
 ///
@@ -405,7 +416,7 @@ pub fn del_lock(id: &LockId) -> Result<(), GlobalError> {
 }
 
 /// Runs `body` while the caller holds a lock, for which it waits as [`set_lock`] does, and returns
-/// what that returns. The lock is given up afterwards, also if `body` panics.
+/// the value of `body`. The lock is given up afterwards, also if `body` panics.
 ///
 /// OTP: [`global:trans/2`](https://www.erlang.org/doc/apps/kernel/global.html#trans/2).
 ///
@@ -416,7 +427,8 @@ pub fn trans<R>(id: &LockId, body: impl FnOnce() -> R) -> Result<R, GlobalError>
     trans_timeout(id, Duration::MAX, body)
 }
 
-/// As [`trans`], waiting for at most `timeout`: not at all if it is zero.
+/// Runs `body` as [`trans`] does, and waits for the lock for at most `timeout`: not at all if it is
+/// zero.
 ///
 /// OTP: [`global:trans/4`](https://www.erlang.org/doc/apps/kernel/global.html#trans/4), where the
 /// answer is then `aborted`.
@@ -434,7 +446,7 @@ pub fn trans_timeout<R>(
     Ok(body())
 }
 
-/// A lock that is given up when this is dropped.
+/// A lock that is given up when it is dropped.
 struct Held<'a>(&'a LockId);
 
 impl Drop for Held<'_> {
@@ -444,7 +456,7 @@ impl Drop for Held<'_> {
     }
 }
 
-/// The registrar of the names above.
+/// The registrar of global names.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Global;
 
@@ -479,7 +491,7 @@ impl Registrar for Global {
     }
 }
 
-/// What can be read of the names, if the process that keeps them runs.
+/// Returns the readable part of the names, if the process that keeps them runs.
 fn names() -> Option<Arc<Directory>> {
     static NAME: Lazy<Name> = Lazy::new(|| Name::from(serve::NAME));
     directory::find(&NAME)

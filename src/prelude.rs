@@ -1,4 +1,4 @@
-//! What most programs need: `use procession::prelude::*`.
+//! The names that most programs need: `use procession::prelude::*`.
 
 pub use crate::dynamic_supervisor::{DynamicSupervisor, DynamicSupervisorRef};
 pub use crate::exit::{CallError, ExitReason};

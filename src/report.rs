@@ -1,8 +1,9 @@
-//! Reports: what the runtime has to say about processes that fail.
+//! Reports about processes that fail.
 //!
-//! A report goes out through the [`log`] crate, as one record: a line that says what it is about,
-//! and under it, indented, a line for each thing that it has to say. Its target is what it can be
-//! filtered by:
+//! A report goes to the logger of the [`log`] crate, as one record: a line with its subject, and
+//! under it, indented, a line for each detail. A program without a logger sees nothing of it, not
+//! even the message of a panic; `env_logger::init()` in `main` is enough. Reports can be filtered
+//! by their target:
 //!
 //! | report | level | target |
 //! |---|---|---|
@@ -10,15 +11,14 @@
 //! | [`CrashReport`]: a process ends abnormally | `error` | `procession::crash` |
 //! | [`SupervisorReport`]: a child has failed | `error` | `procession::supervisor` |
 //! | [`ProgressReport`]: a child was started | `info` | `procession::progress` |
-//! | [`ApplicationReport`]: of its start and its end | `info` | `procession::application` |
+//! | [`ApplicationReport`]: an application starts or ends | `info` | `procession::application` |
 //!
 //! A program that wants to count reports, or to ship them, [adds a handler](add_handler), which
 //! gets each as a value. Reports are written by the process that they are about, before others hear
 //! of its end: a slow logger or handler holds up that process alone.
 //!
-//! What a report shows of the program's values is their `Debug`, cut off where it gets long. To
-//! have it, values are printed that are never shown if nobody looks at reports; so they are printed
-//! only if the target is enabled in the logger, or there is a handler.
+//! A report shows the program's values by their `Debug`, cut off where it gets long. As that costs
+//! time, values are printed only if the target is enabled in the logger, or there is a handler.
 //!
 //! OTP: [Error logging](https://www.erlang.org/doc/system/error_logging.html).
 //!
@@ -45,14 +45,13 @@
 //!
 //! # Differences from OTP
 //!
-//! The reports are OTP's, and say of the same events, in the same order, what there is to say here;
-//! but they are laid out in a way of their own, which is not to be parsed: a program takes the
-//! values from a handler. A crash report has no sizes of heap and stack and no reductions; of a
-//! panic it has the message, the place and the backtrace. A supervisor's report shows a child by
-//! its process and id, not by its whole spec.
+//! The reports are OTP's: they are about the same events, in the same order. But their text has a
+//! layout of its own, which programs should not parse: a handler gets the values. A crash report
+//! has no sizes of heap and stack and no reductions; of a panic it has the message, the place and
+//! the backtrace. A supervisor's report shows a child by its process and id, not by its whole spec.
 //!
-//! Handlers see reports only, not what the program logs itself; `log` has one logger for that,
-//! which the program chooses. A handler cannot keep a report from the log: the logger's filters do.
+//! Handlers get reports only, not the program's own records; `log` has one logger for those, which
+//! the program chooses. A handler cannot keep a report from the log; the logger's filters can.
 
 use std::fmt;
 use std::sync::Arc;
@@ -67,9 +66,9 @@ use crate::message::Destination;
 
 pub(crate) use crate::user_code::log_caught;
 
-/// What the runtime has to say about a process.
+/// A report about a process, or an application.
 ///
-/// It prints as it is written to the log.
+/// Its `Display` is the text that is logged.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Report {
@@ -81,11 +80,11 @@ pub enum Report {
     Supervisor(SupervisorReport),
     /// A supervisor has started a child.
     Progress(ProgressReport),
-    /// An application was started, or has ended.
+    /// An application has started, or has ended.
     Application(ApplicationReport),
 }
 
-/// What a report is about, before there is one.
+/// The kind of a report, to ask whether it is wanted before it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Server,
@@ -125,12 +124,12 @@ impl Report {
         }
     }
 
-    /// The level at which it is logged.
+    /// Returns the level at which the report is logged.
     pub fn level(&self) -> Level {
         self.kind().level()
     }
 
-    /// The target with which it is logged.
+    /// Returns the target with which the report is logged.
     pub fn target(&self) -> &'static str {
         self.kind().target()
     }
@@ -148,12 +147,12 @@ impl fmt::Display for Report {
     }
 }
 
-/// A line of a report, if there is something to say.
+/// Writes a line of a report, if there is a value.
 fn line(f: &mut fmt::Formatter<'_>, name: &str, value: Option<impl fmt::Display>) -> fmt::Result {
     value.map_or(Ok(()), |value| write!(f, "\n    {name}: {value}"))
 }
 
-/// Several lines of a report under one name, if there are any.
+/// Writes several lines of a report under one name, if there are values.
 fn lines(f: &mut fmt::Formatter<'_>, name: &str, values: &[impl fmt::Display]) -> fmt::Result {
     if values.is_empty() {
         return Ok(());
@@ -170,23 +169,23 @@ pub struct ServerReport {
     pub pid: Pid,
     /// Its registered name.
     pub name: Option<Arc<str>>,
-    /// What it has called itself.
+    /// The label that it has set.
     pub label: Option<Arc<str>>,
-    /// What it handled when it ended, printed.
+    /// The message that it handled when it ended, printed.
     pub last_message: Option<String>,
     /// The state, as `format_status` shows it.
     pub state: String,
-    /// Why it ends.
+    /// The reason for which it ends.
     pub reason: ExitReason,
-    /// That as text, whatever its `Display` does.
+    /// The reason as text, printed in advance, as its `Display` may panic.
     pub(crate) shown_reason: String,
-    /// Who waits for the answer to the last message.
+    /// The client that waits for the reply to the last message.
     pub client: Option<Client>,
     /// The last events, if [`sys`](crate::sys) keeps a log of them.
     pub log: Vec<String>,
 }
 
-/// The client of the message that a server has failed at.
+/// The client of the message at which a server has failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Client {
@@ -225,9 +224,9 @@ impl fmt::Display for ServerReport {
 
 /// A process ends abnormally: OTP's crash report.
 ///
-/// Written of every process that panics, and of one that was started by
-/// [`proc_lib`](crate::proc_lib), as all servers are, if it ends abnormally in another way, unless
-/// by an exit signal.
+/// It is written about every process that panics. A process that was started by
+/// [`proc_lib`](crate::proc_lib), as all servers are, is reported also if it ends abnormally in
+/// another way, except by an exit signal.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CrashReport {
@@ -235,32 +234,33 @@ pub struct CrashReport {
     pub pid: Pid,
     /// Its registered name.
     pub name: Option<Arc<str>>,
-    /// What it has called itself.
+    /// The label that it has set.
     pub label: Option<Arc<str>>,
-    /// What it was started as, by [`proc_lib`](crate::proc_lib).
+    /// The type or closure that it was started as, by [`proc_lib`](crate::proc_lib).
     pub initial_call: Option<&'static str>,
-    /// Why it ends.
+    /// The reason for which it ends.
     pub reason: ExitReason,
-    /// That as text, whatever its `Display` does.
+    /// The reason as text, printed in advance, as its `Display` may panic.
     pub(crate) shown_reason: String,
-    /// Who has started it, who has started that one, and so on; by name if it has one.
+    /// The process that has started it, the one that has started that, and so on; each by its name
+    /// if it has one.
     pub ancestors: Vec<Destination>,
-    /// How many messages were in its mailbox.
+    /// The number of messages in its mailbox.
     pub message_queue_len: usize,
-    /// The first of these, printed.
+    /// The first of these messages, printed.
     pub messages: Vec<String>,
-    /// The processes it is linked to.
+    /// The processes that it is linked to.
     pub links: Vec<Pid>,
-    /// Its dictionary, printed.
+    /// Its dictionary: each key with its printed value.
     pub dictionary: Vec<(String, String)>,
     /// Whether it traps exits.
     pub trap_exit: bool,
-    /// The processes that die with it: those it is linked to, directly or by others, that were
-    /// started by [`proc_lib`](crate::proc_lib) and do not trap exits.
+    /// The processes that end with it: those that it is linked to, directly or through others, that
+    /// were started by [`proc_lib`](crate::proc_lib) and do not trap exits.
     pub neighbours: Vec<Neighbour>,
 }
 
-/// A process that dies with one that crashes.
+/// A process that ends with one that crashes.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Neighbour {
@@ -268,9 +268,9 @@ pub struct Neighbour {
     pub pid: Pid,
     /// Its registered name.
     pub name: Option<Arc<str>>,
-    /// What it was started as.
+    /// The type or closure that it was started as.
     pub initial_call: &'static str,
-    /// How many messages are in its mailbox.
+    /// The number of messages in its mailbox.
     pub message_queue_len: usize,
 }
 
@@ -317,17 +317,17 @@ impl fmt::Display for CrashReport {
 pub struct SupervisorReport {
     /// The supervisor, by its name if it has one.
     pub supervisor: Destination,
-    /// What has happened.
+    /// The event.
     pub context: Context,
-    /// Why.
+    /// The reason.
     pub reason: ExitReason,
-    /// That as text, whatever its `Display` does.
+    /// The reason as text, printed in advance, as its `Display` may panic.
     pub(crate) shown_reason: String,
-    /// To whom.
+    /// The child that it happened to.
     pub child: Child,
 }
 
-/// What a supervisor reports.
+/// The event that a supervisor reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Context {
@@ -335,7 +335,7 @@ pub enum Context {
     StartError,
     /// The child has ended.
     ChildTerminated,
-    /// The child did not end as it was told to.
+    /// The child has not ended as it was told to.
     ShutdownError,
     /// The supervisor gives up.
     Shutdown,
@@ -386,7 +386,7 @@ impl fmt::Display for SupervisorReport {
 pub struct ProgressReport {
     /// The supervisor, by its name if it has one.
     pub supervisor: Destination,
-    /// Whom it has started.
+    /// The child that it has started.
     pub child: Child,
 }
 
@@ -397,29 +397,29 @@ impl fmt::Display for ProgressReport {
     }
 }
 
-/// An application was started, or has ended: OTP's reports of the application controller.
+/// An application has started, or has ended: OTP's reports of the application controller.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ApplicationReport {
-    /// Which one.
+    /// The name of the application.
     pub application: String,
-    /// The [type](crate::application::RestartType) that it was started as.
+    /// The [type](crate::application::RestartType) with which it was started.
     pub restart_type: &'static str,
-    /// What has become of it.
+    /// The event.
     pub event: ApplicationEvent,
-    /// Why, as text, whatever the reason's `Display` does.
+    /// The reason as text, printed in advance, as its `Display` may panic.
     pub(crate) shown_reason: Option<String>,
 }
 
-/// What has become of an application.
+/// The event that an [`ApplicationReport`] is about.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ApplicationEvent {
-    /// It runs.
+    /// The application runs.
     Started,
-    /// It was stopped.
+    /// The application was stopped.
     Stopped,
-    /// It could not be started, or has ended by itself, for this reason.
+    /// The application could not be started, or has ended by itself, for this reason.
     Exited(ExitReason),
 }
 
@@ -444,13 +444,14 @@ type Handler = Arc<dyn Fn(&Report) + Send + Sync>;
 
 static HANDLERS: Mutex<Vec<(HandlerId, Handler)>> = Mutex::new(Vec::new());
 
-/// Whether there are handlers, to be asked for with every message that a server gets.
+/// Whether there are handlers. It is read for every message that a server receives.
 static IS_HANDLED: AtomicBool = AtomicBool::new(false);
 
-/// Has `handler` called with every report from now on, by the process that the report is about.
+/// Adds a handler, which is called with every report from now on, in the process that the report is
+/// about.
 ///
-/// It may use the runtime. A panic of it goes no further. As the process is about to end, what the
-/// handler keeps of it should be what it needs.
+/// The handler may use the runtime. If it panics, that goes no further. It must clone the parts of
+/// the report that it keeps.
 ///
 /// OTP: [`logger:add_handler/3`](https://www.erlang.org/doc/apps/kernel/logger.html#add_handler/3).
 pub fn add_handler(handler: impl Fn(&Report) + Send + Sync + 'static) -> HandlerId {
@@ -463,9 +464,10 @@ pub fn add_handler(handler: impl Fn(&Report) + Send + Sync + 'static) -> Handler
 
 /// Removes a handler; returns `false` if it was removed before.
 ///
-/// A call of it that is under way is not waited for.
+/// This does not wait for a call of the handler that is under way.
 ///
-/// OTP: [`logger:remove_handler/1`](https://www.erlang.org/doc/apps/kernel/logger.html#remove_handler/1).
+/// OTP:
+/// [`logger:remove_handler/1`](https://www.erlang.org/doc/apps/kernel/logger.html#remove_handler/1).
 pub fn remove_handler(id: HandlerId) -> bool {
     let removed = {
         let mut handlers = HANDLERS.lock();
@@ -474,17 +476,17 @@ pub fn remove_handler(id: HandlerId) -> bool {
         IS_HANDLED.store(!handlers.is_empty(), Ordering::Relaxed);
         removed
     };
-    // What it owns is dropped here, where no lock is held.
+    // The handler is dropped here, after the lock: its destructor is user code.
     removed.is_some()
 }
 
-/// Whether anybody would see a report of this kind.
+/// Returns whether a report of this kind would be logged or handled.
 #[inline]
 pub(crate) fn is_wanted(kind: Kind) -> bool {
     IS_HANDLED.load(Ordering::Relaxed) || (kind.level() <= log::max_level() && is_logged(kind))
 }
 
-/// Asks the logger, which is code of the user's.
+/// Asks the logger, which is user code.
 #[cold]
 fn is_logged(kind: Kind) -> bool {
     let mut enabled = false;
@@ -492,7 +494,7 @@ fn is_logged(kind: Kind) -> bool {
     enabled
 }
 
-/// Writes a report to the log, and gives it to the handlers.
+/// Writes a report to the log, and passes it to the handlers.
 pub(crate) fn submit(report: &Report) {
     log_caught(|| log::log!(target: report.target(), report.level(), "{report}"));
     let handlers: Vec<Handler> =

@@ -363,14 +363,16 @@ use child_spec::{Spec, StartedChild};
 use intensity::Intensity;
 use serve::SupervisorPlan;
 
-/// Says which children are restarted when one of them has failed.
+/// Says which children are restarted when one of them has failed: see
+/// [the pictures](self#strategies).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
-    /// Only the failed child.
+    /// Only the failed child is restarted.
     OneForOne,
-    /// All children; the others are stopped first.
+    /// All children are restarted; the others are stopped first.
     OneForAll,
-    /// The failed child and the children that were started after it, which are stopped first.
+    /// The failed child is restarted, and so are the children that were started after it, which are
+    /// stopped first.
     RestForOne,
 }
 
@@ -379,12 +381,12 @@ pub enum Strategy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AutoShutdown {
-    /// It never does.
+    /// The supervisor never does.
     #[default]
     Never,
-    /// It does when any significant child has exited.
+    /// The supervisor does when any significant child has exited.
     AnySignificant,
-    /// It does when the last significant child has exited.
+    /// The supervisor does when the last significant child has exited.
     AllSignificant,
 }
 
@@ -488,8 +490,8 @@ impl Supervisor {
         self.start_link_with(StartOptions::new())
     }
 
-    /// Starts it as [`start_link`](Self::start_link) does, with the options of a server: a name,
-    /// for instance.
+    /// Starts the supervisor as [`start_link`](Self::start_link) does, with the options of a
+    /// server: a name, for instance.
     ///
     /// # Errors
     ///
@@ -554,8 +556,8 @@ pub trait Supervise: Sized + 'static {
         Self::start_link_with(args, StartOptions::new())
     }
 
-    /// Starts it as [`start_link`](Self::start_link) does, with the options of a server: a name,
-    /// for instance.
+    /// Starts the supervisor as [`start_link`](Self::start_link) does, with the options of a
+    /// server: a name, for instance.
     ///
     /// # Errors
     ///

@@ -1,12 +1,12 @@
-//! System messages: looking into a running server, and pausing, tracing and changing it.
+//! System messages, to look into a running server, pause, trace and change it.
 //!
 //! Every behaviour of this crate answers them, and a handmade process
-//! [can](self#handmade-processes). [`of`] names the process; what can be done with it are the
-//! methods of [`Sys`]:
+//! [can](self#handmade-processes). [`of`] chooses the process, or
+//! [`ServerRef::sys`](crate::gen_server::ServerRef::sys), which knows the type of its state; the
+//! methods of [`Sys`] send the messages:
 //!
 //! ```
 //! use procession::prelude::*;
-//! use procession::sys;
 //!
 //! #[derive(Debug)]
 //! struct Counter(u64);
@@ -26,18 +26,18 @@
 //! }
 //!
 //! let counter = Counter::start(())?;
-//! let sys = sys::of(&counter);
+//! let sys = counter.sys(); // Or `sys::of(pid)`, if only the pid is known.
 //! sys.suspend()?;
 //! counter.cast(2); // It waits until the server is resumed.
-//! sys.replace_state(|counter: &mut Counter| counter.0 = 40)?;
+//! sys.replace_state(|counter| counter.0 = 40)?;
 //! sys.resume()?;
-//! assert_eq!(sys.get_state(|counter: &Counter| counter.0)?, 42);
+//! assert_eq!(sys.get_state(|counter| counter.0)?, 42);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! System messages are handled in the order in which they come, among the others: a busy server
-//! answers when it gets there. A suspended one handles nothing else. Its other messages wait, and
-//! are handled in their order when it is resumed.
+//! System messages are handled in order of arrival, among the others: a busy server answers when it
+//! comes to them. A suspended server handles nothing else. Its other messages wait, and are handled
+//! in their order when it is resumed.
 //!
 //! | OTP | here |
 //! |---|---|
@@ -53,7 +53,7 @@
 //! | `sys:install`, `remove`, `no_debug` | [`Sys::install`], [`Sys::remove`], [`Sys::no_debug`] |
 //! | `sys:change_code` | [`Sys::change_code`] |
 //! | `sys:terminate` | [`Sys::terminate`] |
-//! | the last argument, a time-out | [`Sys::timeout`] |
+//! | the last argument, a timeout | [`Sys::timeout`] |
 //! | `sys:debug_options` | [`DebugOptions`] |
 //! | `sys:handle_debug` | [`DebugOptions::handle`] |
 //! | `sys:get_log`, `print_log` | [`DebugOptions::log`] |
@@ -64,9 +64,9 @@
 //!
 //! # Handmade processes
 //!
-//! A process that receives by itself matches a [`Request`] as any message, and gives it to
-//! [`handle`], with something that is a [`System`]. What it wants traced, it tells its
-//! [`DebugOptions`].
+//! A process that receives by itself matches a [`Request`] as any message, and passes it to
+//! [`handle`], with a value that implements [`System`]. The events that it wants to be traced it
+//! passes to its [`DebugOptions`].
 //!
 //! ```
 //! use std::fmt;
@@ -111,8 +111,8 @@
 //!
 //! # Differences from OTP
 //!
-//! - A state need not be `Send`, and stays where it is: what reads or changes it is a closure that
-//!   runs in the process, and returns what the caller wants of it. If a closure that changes the
+//! - A state need not be `Send`, and stays in its process: it is read or changed by a closure that
+//!   runs there, whose value is returned to the caller. If a closure that changes the
 //!   state panics, the state is as the closure has left it.
 //! - Functions return a [`SysError`] where OTP exits the caller.
 //! - [`Sys::change_code`] migrates a state within a running program: there is no code to load.
@@ -148,8 +148,7 @@ pub use debug::{DebugOptions, Event, Incoming, Kind, Statistics};
 pub(crate) use handle::{Order, exit_of, on_state};
 pub use handle::{Request, System, handle};
 
-/// Returns what sends system messages to the process at `to`, each with five seconds for its
-/// answer.
+/// Returns a sender of system messages to the process at `to`, with a timeout of five seconds each.
 pub fn of(to: impl Into<Destination>) -> Sys {
     Sys::new(to.into())
 }
@@ -158,28 +157,28 @@ pub fn of(to: impl Into<Destination>) -> Sys {
 /// [`ServerRef::sys`](crate::gen_server::ServerRef::sys).
 ///
 /// The latter knows that the state of the process is an `S`. Otherwise each method that works on
-/// the state says of which type it is to be.
+/// the state takes its type from the closure.
 ///
 /// # Errors
 ///
-/// What each method can fail with is a [`SysError`].
-#[must_use = "nothing is sent before a method is called"]
+/// Each method fails with a [`SysError`].
+#[must_use = "nothing is sent until a method is called"]
 pub struct Sys<S: ?Sized = dyn Any> {
     to: Destination,
     timeout: Duration,
     state: PhantomData<fn(&S)>,
 }
 
-/// Error returned from system messages.
+/// The error of system messages.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum SysError {
-    /// There was no answer, for the reason that a call would have none; also if the state is not of
-    /// the type that was asked for.
+    /// There was no answer, for the same reasons as in a call; or the state is not of the type that
+    /// was asked for.
     Call(CallError),
-    /// The closure that was to run on the state ended like this. The process goes on.
+    /// The closure on the state has panicked, or ended with this reason. The process goes on.
     CallbackFailed(ExitReason),
-    /// The process is running; its code can be changed when it is suspended.
+    /// The process is running; its code can only be changed while it is suspended.
     NotSuspended,
     /// The process has refused to change its code, and keeps its state.
     Refused(ExitReason),
@@ -207,35 +206,35 @@ impl From<CallError> for SysError {
     }
 }
 
-/// Whether a process handles its messages.
+/// Says whether a process handles its messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mode {
-    /// It does.
+    /// The process handles all messages.
     Running,
-    /// It handles system messages only.
+    /// The process handles system messages only.
     Suspended,
 }
 
-/// A look at a process, as returned by [`Sys::get_status`].
+/// The status of a process, as returned by [`Sys::get_status`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status {
-    /// Which process it is.
+    /// The process.
     pub pid: Pid,
     /// Its registered name.
     pub name: Option<String>,
-    /// The type of its state: for a server, what it is.
+    /// The type of its state: for a server, the type that implements `GenServer`.
     pub module: &'static str,
     /// Whether it is suspended.
     pub mode: Mode,
-    /// The process whose end is its own.
+    /// Its parent, with which it ends.
     pub parent: Option<Pid>,
-    /// Its dictionary, printed.
+    /// Its dictionary: each key with its printed value.
     pub dictionary: Vec<(String, String)>,
-    /// What debugging is on.
+    /// The debugging that is on, in words.
     pub debug: Vec<String>,
-    /// Its state, printed: for a server as its `format_status` shows it.
+    /// Its state, printed; for a server by its `format_status`.
     pub state: String,
 }
 
@@ -251,14 +250,14 @@ impl<S: ?Sized> fmt::Debug for Sys<S> {
     }
 }
 
-/// Of a process whose state may be of any type.
+/// The methods for a process whose state may be of any type.
 impl Sys {
-    /// Runs `look` on the state of the process, and returns what it returns.
+    /// Runs `look` on the state of the process, and returns its value.
     ///
     /// # Errors
     ///
     /// - [`SysError::Call`] if there is no answer; with [`CallError::WrongServer`] if the state is
-    ///   no `S`.
+    ///   not an `S`.
     /// - [`SysError::CallbackFailed`] if `look` panics.
     pub fn get_state<S: Any, R: Send + 'static>(
         &self,
@@ -267,11 +266,12 @@ impl Sys {
         self.replace_state(|state: &mut S| look(state))
     }
 
-    /// Runs `change` on the state of the process, and returns what it returns.
+    /// Runs `change` on the state of the process, and returns its value.
     ///
     /// # Errors
     ///
-    /// As [`get_state`](Self::get_state). If `change` panics, the state is as it has left it.
+    /// As [`get_state`](Self::get_state). If `change` panics, the state stays as `change` has left
+    /// it.
     pub fn replace_state<S: Any, R: Send + 'static>(
         &self,
         change: impl FnOnce(&mut S) -> R + Send + 'static,
@@ -279,10 +279,10 @@ impl Sys {
         self.ask(|reply_to| Order::State(on_state(change, reply_to)))?
     }
 
-    /// Has `function` called with each event and the state, until it breaks, or panics, or is
-    /// removed. If there is one of this name already, that stays.
+    /// Installs `function`, which is called with each event and the state until it returns `Break`,
+    /// panics, or is removed. If there is a function of this name already, that one stays.
     ///
-    /// It is not called if the state is no `S`.
+    /// It is not called if the state is not an `S`.
     ///
     /// # Errors
     ///
@@ -297,14 +297,14 @@ impl Sys {
     }
 }
 
-/// Of a process whose state is an `S`.
+/// The methods for a process whose state is an `S`.
 impl<S: Any> Sys<S> {
-    /// Runs `look` on the state of the process, and returns what it returns.
+    /// Runs `look` on the state of the process, and returns its value.
     ///
     /// # Errors
     ///
     /// - [`SysError::Call`] if there is no answer; with [`CallError::WrongServer`] if the state is
-    ///   no `S`.
+    ///   not an `S`.
     /// - [`SysError::CallbackFailed`] if `look` panics.
     pub fn get_state<R: Send + 'static>(
         &self,
@@ -313,11 +313,12 @@ impl<S: Any> Sys<S> {
         self.replace_state(|state: &mut S| look(state))
     }
 
-    /// Runs `change` on the state of the process, and returns what it returns.
+    /// Runs `change` on the state of the process, and returns its value.
     ///
     /// # Errors
     ///
-    /// As [`get_state`](Self::get_state). If `change` panics, the state is as it has left it.
+    /// As [`get_state`](Self::get_state). If `change` panics, the state stays as `change` has left
+    /// it.
     pub fn replace_state<R: Send + 'static>(
         &self,
         change: impl FnOnce(&mut S) -> R + Send + 'static,
@@ -325,10 +326,10 @@ impl<S: Any> Sys<S> {
         self.ask(|reply_to| Order::State(on_state(change, reply_to)))?
     }
 
-    /// Has `function` called with each event and the state, until it breaks, or panics, or is
-    /// removed. If there is one of this name already, that stays.
+    /// Installs `function`, which is called with each event and the state until it returns `Break`,
+    /// panics, or is removed. If there is a function of this name already, that one stays.
     ///
-    /// It is not called if the state is no `S`.
+    /// It is not called if the state is not an `S`.
     ///
     /// # Errors
     ///
@@ -348,16 +349,16 @@ impl<S: ?Sized> Sys<S> {
         Sys { to, timeout: DEFAULT_TIMEOUT, state: PhantomData }
     }
 
-    /// Sets how long each method waits for its answer. [`Duration::MAX`] is for ever. Default: 5 s.
+    /// Sets how long each method waits for its answer. [`Duration::MAX`] is forever. Default: 5 s.
     pub fn timeout(self, timeout: Duration) -> Sys<S> {
         Sys { timeout, ..self }
     }
 
-    /// Suspends the process: until it is resumed it handles system messages only. To suspend it
-    /// again does nothing.
+    /// Suspends the process: until it is resumed, it handles system messages only. If it is
+    /// suspended already, nothing happens.
     ///
-    /// A time-out that a server's callback has asked for does not expire meanwhile, and starts anew
-    /// when it is resumed.
+    /// A timeout that a server's callback has asked for does not expire meanwhile, and starts anew
+    /// when the server is resumed.
     ///
     /// # Errors
     ///
@@ -375,7 +376,7 @@ impl<S: ?Sized> Sys<S> {
         self.ask(Order::Resume)
     }
 
-    /// Looks at the process.
+    /// Returns the status of the process.
     ///
     /// # Errors
     ///
@@ -402,7 +403,7 @@ impl<S: ?Sized> Sys<S> {
         self.debug(DebugOptions::stop_counting)
     }
 
-    /// What was counted; `None` if nothing is.
+    /// Returns the counts; `None` if events are not counted.
     ///
     /// # Errors
     ///
@@ -411,8 +412,8 @@ impl<S: ?Sized> Sys<S> {
         self.debug(|debug| debug.counted())
     }
 
-    /// Keeps the last `limit` events from now on; OTP's default is 10. What was kept stays, as far
-    /// as there is room.
+    /// Keeps the last `limit` events from now on; OTP's default is 10. Events that were kept before
+    /// stay, as far as the limit allows.
     ///
     /// # Errors
     ///
@@ -421,7 +422,7 @@ impl<S: ?Sized> Sys<S> {
         self.debug(move |debug| debug.keep(limit))
     }
 
-    /// Keeps no events any more, and forgets those kept.
+    /// Stops keeping events, and forgets those that were kept.
     ///
     /// # Errors
     ///
@@ -430,7 +431,7 @@ impl<S: ?Sized> Sys<S> {
         self.debug(DebugOptions::forget)
     }
 
-    /// The events that were kept, the oldest first.
+    /// Returns the events that were kept, the oldest first.
     ///
     /// # Errors
     ///
@@ -448,11 +449,12 @@ impl<S: ?Sized> Sys<S> {
         self.debug(|debug| debug.print())
     }
 
-    /// Writes each event as a line to the file at `path`, which is made, or emptied.
+    /// Writes each event as a line to the file at `path`, which is created, or truncated.
     ///
     /// # Errors
     ///
-    /// [`SysError::OpenFile`] if it cannot be opened; [`SysError::Call`] if there is no answer.
+    /// [`SysError::OpenFile`] if the file cannot be opened; [`SysError::Call`] if there is no
+    /// answer.
     pub fn log_to_file(&self, path: impl Into<PathBuf>) -> Result<(), SysError> {
         let path = path.into();
         let opened = self.debug(move |debug| debug.open_file(&path))?;
@@ -477,7 +479,7 @@ impl<S: ?Sized> Sys<S> {
         self.debug(|debug| debug.set_trace(true))
     }
 
-    /// Stops that.
+    /// Stops writing events to the program's log.
     ///
     /// # Errors
     ///
@@ -505,16 +507,16 @@ impl<S: ?Sized> Sys<S> {
         self.debug(DebugOptions::clear)
     }
 
-    /// Has a suspended process change its state, which is of the program's version `old_version`,
-    /// to what the present code wants: a server by
-    /// [`code_change`](crate::gen_server::GenServer::code_change), to which `extra` is given.
+    /// Tells a suspended process to migrate its state from the version `old_version` of the
+    /// program. A server does so by its [`code_change`](crate::gen_server::GenServer::code_change),
+    /// which gets `extra`.
     ///
     /// # Errors
     ///
-    /// - [`SysError::NotSuspended`] if it is running.
+    /// - [`SysError::NotSuspended`] if the process is running.
     /// - [`SysError::Refused`] with the error of `code_change`; the state stays.
-    /// - [`SysError::Call`] if there is no answer; so too if `code_change` panics, as that is the
-    ///   end of the process.
+    /// - [`SysError::Call`] if there is no answer; also if `code_change` panics, as that ends the
+    ///   process.
     pub fn change_code(
         &self,
         old_version: impl Into<String>,
@@ -525,7 +527,8 @@ impl<S: ?Sized> Sys<S> {
     }
 
     /// Tells the process to end with `reason`. A server calls its `terminate` first. This does not
-    /// wait until it has ended; to stop a server does.
+    /// wait until the process has ended, in contrast to
+    /// [`ServerRef::stop`](crate::gen_server::ServerRef::stop).
     ///
     /// # Errors
     ///
@@ -555,7 +558,7 @@ impl<S: ?Sized> Sys<S> {
     }
 }
 
-/// What a process shows of itself, apart from what only it knows.
+/// Returns the status of the calling process.
 fn status_of<S: System>(mode: Mode, system: &mut S) -> Status {
     let pid = process::self_pid();
     Status {
@@ -570,5 +573,5 @@ fn status_of<S: System>(mode: Mode, system: &mut S) -> Status {
     }
 }
 
-/// How many bytes of a value in the dictionary a status shows.
+/// The maximum number of bytes that a status shows of a value in the dictionary.
 const SHOWN: usize = 1000;

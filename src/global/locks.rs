@@ -1,4 +1,4 @@
-//! Global locks: who holds which, and who waits for it.
+//! Global locks: their holders, and the processes that wait for them.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -13,29 +13,29 @@ use crate::timer;
 
 use super::{LockId, Requester};
 
-/// What was locked when any process had something to do with it.
+/// The resources that are locked.
 #[derive(Debug, Default)]
 pub(super) struct Locks {
     locks: HashMap<Arc<str>, Lock>,
 }
 
-/// Comes with the end of a process that holds this or waits for it, and with the end of the time
-/// that one can wait.
+/// The resource, as the tag of the monitors of its holders and waiters, and as the value of the
+/// waiters' timers.
 #[derive(Clone, Debug)]
 pub(super) struct Resource(Arc<str>);
 
-/// Something that is locked.
+/// The lock of a resource.
 #[derive(Debug)]
 struct Lock {
     requester: Requester,
     /// Never empty.
     holders: Vec<Holder>,
-    /// The one first that comes next. Those after that are all for other requesters, each for its
-    /// own; so is the first, for another than the lock is.
+    /// The next turn first. Each turn is for another requester, and the first one is not for the
+    /// requester that has the lock.
     waiting: VecDeque<Turn>,
 }
 
-/// The processes that wait for one requester, and get the lock together.
+/// The processes that wait for the same requester, and get the lock together.
 #[derive(Debug)]
 struct Turn {
     requester: Requester,
@@ -57,7 +57,7 @@ struct Waiter {
 }
 
 impl Holder {
-    /// A process that holds `resource`, or will.
+    /// Creates the entry of a process that holds `resource`, or waits for it, and monitors it.
     fn new(pid: Pid, resource: &Arc<str>) -> Holder {
         let tag = Resource(Arc::clone(resource));
         Holder { pid, monitor: process::monitor_with(pid, MonitorOptions::new().tag(tag)) }
@@ -73,8 +73,9 @@ impl Lock {
         self.holders.iter().any(|holder| holder.pid == pid)
     }
 
-    /// Whether a process gets the lock with those who hold it: not before another requester that
-    /// waits, unless a holder waits for the process, as that could not give the lock up before.
+    /// Returns whether a process gets the lock together with its holders: not before another
+    /// requester that waits, unless a holder waits for the process, and so cannot give the lock up
+    /// before.
     fn admits(&self, requester: &Requester, pid: Pid) -> bool {
         let is_waited_for = || self.holders.iter().any(|holder| waits_for(holder.pid, pid));
         self.requester == *requester && (self.waiting.is_empty() || is_waited_for())
@@ -87,7 +88,7 @@ impl Lock {
         }
     }
 
-    /// Takes out who waits no more.
+    /// Removes and returns a waiter.
     fn remove(&mut self, is_it: impl Fn(&Waiter) -> bool) -> Option<Waiter> {
         let mut turns = self.waiting.iter_mut();
         let waiter = turns.find_map(|turn| {
@@ -98,7 +99,7 @@ impl Lock {
         Some(waiter)
     }
 
-    /// Lets those hold it who come next, if the lock is for their requester.
+    /// Gives the lock to the next turn, if the lock is for its requester.
     fn admit_next(&mut self) {
         let Some(Turn { requester, waiters }) = self.waiting.pop_front() else { return };
         if requester != self.requester {
@@ -114,7 +115,7 @@ impl Lock {
 }
 
 impl Locks {
-    /// Returns whether it could be locked; `None` if the caller is told later.
+    /// Sets a lock. Returns whether that succeeded; `None` if the caller is answered later.
     pub(super) fn set(
         &mut self,
         LockId { resource, requester }: LockId,
@@ -129,7 +130,7 @@ impl Locks {
                 self.locks.insert(resource, Lock { requester, holders, waiting });
                 Some(true)
             }
-            // It has it; or cannot give it up while it waits.
+            // It has the lock, or, for another requester, could not give it up while it waits.
             Some(lock) if lock.is_held_by(pid) => Some(lock.requester == requester),
             Some(lock) if lock.admits(&requester, pid) => {
                 lock.holders.push(Holder::new(pid, &resource));
@@ -155,7 +156,7 @@ impl Locks {
         }
     }
 
-    /// A process has ended that held something or waited for it.
+    /// Handles the end of a process that held a lock or waited for it.
     pub(super) fn process_ended(&mut self, monitor: MonitorRef, Resource(resource): &Resource) {
         let Some(lock) = self.locks.get_mut(resource) else { return };
         lock.holders.retain(|holder| holder.monitor != monitor);
@@ -165,17 +166,18 @@ impl Locks {
         self.pass_on(resource);
     }
 
-    /// A process has waited as long as it can.
+    /// Handles the timeout of a waiter.
     pub(super) fn overdue(&mut self, timer: TimerRef, Resource(resource): &Resource) {
         let Some(lock) = self.locks.get_mut(resource) else { return };
         if let Some(late) = lock.remove(|waiter| waiter.timer == Some(timer)) {
             late.holder.demonitor();
             late.client.reply(false);
         }
-        self.pass_on(resource); // Who was behind it may be of the same requester as the holders.
+        self.pass_on(resource); // The turn behind it may be for the holders' requester.
     }
 
-    /// Gives the lock to those who come next, if nobody stands between.
+    /// Gives a free lock to the next turn; a held one, to the next turn if that is for its
+    /// requester.
     fn pass_on(&mut self, resource: &Arc<str>) {
         let Some(lock) = self.locks.get_mut(resource) else { return };
         if lock.holders.is_empty() {

@@ -1,4 +1,4 @@
-//! Global names: who has which.
+//! Global names, and the processes that have them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -11,19 +11,19 @@ use crate::process;
 use super::GlobalError;
 use super::resolve::Resolve;
 
-/// The names as everyone can read them; written by the process that keeps them.
+/// The names as all processes read them. Only the process that keeps them writes here.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
     pids: RwLock<HashMap<Arc<str>, Pid>>,
 }
 
 impl Directory {
-    /// The process with this name, if it is alive.
+    /// Returns the process with this name, if it is alive.
     pub(super) fn holder(&self, name: &str) -> Option<Pid> {
         self.pids.read().get(name).copied().filter(|pid| process::is_alive(*pid))
     }
 
-    /// The names of processes that are alive.
+    /// Returns the names of processes that are alive.
     pub(super) fn names(&self) -> Vec<Arc<str>> {
         let pids = self.pids.read();
         let of_alive = pids.iter().filter(|(_, pid)| process::is_alive(**pid));
@@ -60,7 +60,7 @@ impl Names {
             return Err(GlobalError::Taken { name, holder });
         }
         if !process::is_alive(pid) {
-            // What it still has here it has lost.
+            // Its names are free, even if they are still in the table.
             return Err(GlobalError::NotAlive(pid));
         }
         if let Some((own, _)) = self.holders.get(&pid).and_then(|it| it.names.first_key_value()) {
@@ -69,7 +69,7 @@ impl Names {
         self.re_register(name, pid, resolve)
     }
 
-    /// Gives a process a name, whoever has it now.
+    /// Gives a process a name, whichever process has it now.
     pub(super) fn re_register(
         &mut self,
         name: Arc<str>,
@@ -118,6 +118,6 @@ impl Names {
         for name in holder.names.keys() {
             pids.remove(name);
         }
-        drop(pids); // What was kept with the names is dropped where no lock is held.
+        drop(pids); // Before the functions that were kept with the names: they are user code.
     }
 }

@@ -1,4 +1,4 @@
-//! Clashes of names: who is to have a name that two nodes have given to different processes.
+//! Clashes of names: which process keeps a name that two nodes have given to different processes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::id::Pid;
 use crate::process;
 use crate::user_code::drop_caught;
 
-/// The message by which a process learns that another one has had its global name on another node.
+/// The message that tells a process that another one has had its global name on another node.
 ///
 /// OTP: `{global_name_conflict, Name}` and `{global_name_conflict, Name, OtherPid}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,10 +19,11 @@ pub struct NameConflict {
     pub other: Pid,
 }
 
-/// Has one of the two processes keep the name, and kills the other. Which one is not random, in
-/// spite of what it is called: all nodes come to the same.
+/// Lets one of the two processes keep the name, and kills the other. In spite of its name the
+/// choice is not random: all nodes make the same.
 ///
-/// OTP: [`global:random_exit_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#random_exit_name/3).
+/// OTP:
+/// [`global:random_exit_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#random_exit_name/3).
 pub fn random_exit_name(name: &str, one: Pid, other: Pid) -> Option<Pid> {
     let (winner, loser) = decide(one, other);
     log::info!(
@@ -33,19 +34,21 @@ pub fn random_exit_name(name: &str, one: Pid, other: Pid) -> Option<Pid> {
     Some(winner)
 }
 
-/// Has one of the two processes keep the name, the same as [`random_exit_name`], and sends the
-/// other a [`NameConflict`].
+/// Lets one of the two processes keep the name, the same as [`random_exit_name`] does, and sends
+/// the other a [`NameConflict`].
 ///
-/// OTP: [`global:random_notify_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#random_notify_name/3).
+/// OTP:
+/// [`global:random_notify_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#random_notify_name/3).
 pub fn random_notify_name(name: &str, one: Pid, other: Pid) -> Option<Pid> {
     let (winner, loser) = decide(one, other);
     process::send(loser, NameConflict { name: Arc::from(name), other: winner });
     Some(winner)
 }
 
-/// Has nobody keep the name, and sends both processes a [`NameConflict`].
+/// Takes the name from both processes, and sends each a [`NameConflict`].
 ///
-/// OTP: [`global:notify_all_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#notify_all_name/3).
+/// OTP:
+/// [`global:notify_all_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#notify_all_name/3).
 pub fn notify_all_name(name: &str, one: Pid, other: Pid) -> Option<Pid> {
     let name: Arc<str> = Arc::from(name);
     process::send(one, NameConflict { name: Arc::clone(&name), other });
@@ -53,12 +56,12 @@ pub fn notify_all_name(name: &str, one: Pid, other: Pid) -> Option<Pid> {
     None
 }
 
-/// Who keeps the name, and who does not.
+/// Returns the process that keeps the name, and the one that loses it.
 fn decide(one: Pid, other: Pid) -> (Pid, Pid) {
     if one.node() < other.node() { (one, other) } else { (other, one) }
 }
 
-/// A function that says which of two processes is to have a name that both have.
+/// A function that chooses which of two processes keeps a name that both have.
 pub(super) struct Resolve(Option<Box<ResolveFunction>>);
 
 type ResolveFunction = dyn Fn(&str, Pid, Pid) -> Option<Pid> + Send + Sync;
@@ -79,7 +82,7 @@ impl fmt::Debug for Resolve {
 
 impl Drop for Resolve {
     fn drop(&mut self) {
-        // What the function keeps is no reason for all names to get lost.
+        // A panic while captured values are dropped must not end the server, and lose all names.
         drop_caught(self.0.take());
     }
 }

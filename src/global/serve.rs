@@ -20,10 +20,10 @@ use super::names::{Directory, Names};
 use super::resolve::Resolve;
 use super::{GlobalError, LockId};
 
-/// What it is registered as, and has published its names as.
+/// The name of the process, and of the directory that it publishes.
 pub(super) const NAME: &str = "global_name_server";
 
-/// Asks the server, which is started if there is none, for as long as it takes.
+/// Calls the server, which is started if there is none, without a limit.
 pub(super) fn ask<M>(request: M) -> Result<<Server as HandleCall<M>>::Reply, GlobalError>
 where
     Server: HandleCall<M>,
@@ -32,7 +32,7 @@ where
     Ok(server()?.call_timeout(request, Duration::MAX)?)
 }
 
-/// As [`ask`]; if there is no server, there is nothing to do.
+/// Calls the server as [`ask`] does. If there is no server, there is nothing to do.
 pub(super) fn ask_if_running<M>(request: M) -> Result<(), GlobalError>
 where
     Server: HandleCall<M, Reply = ()>,
@@ -113,7 +113,7 @@ pub(super) struct Unregister(pub(super) Arc<str>);
 #[derive(Debug)]
 pub(super) struct SetLock {
     pub(super) id: LockId,
-    /// How long to wait; [`Duration::MAX`] is for ever.
+    /// How long to wait; [`Duration::MAX`] is no limit.
     pub(super) timeout: Duration,
 }
 
@@ -158,7 +158,7 @@ impl HandleCall<Unregister> for Server {
 }
 
 impl HandleCall<SetLock> for Server {
-    /// Whether it was set in time.
+    /// Whether the lock was set in time.
     type Reply = bool;
 
     fn handle_call(

@@ -1,4 +1,4 @@
-//! What a process does with its events, while somebody debugs it.
+//! Debugging: the events of a process, counted, logged, traced, and passed to installed functions.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -17,47 +17,47 @@ use crate::report::log_caught;
 use crate::user_code::printed_up_to;
 use crate::user_code::{drop_caught, drop_each_caught};
 
-/// Where traces go.
+/// The target of traces in the log.
 const TARGET: &str = "procession::sys";
 
-/// How many bytes an event shows of a value.
+/// The maximum number of bytes that an event shows of a value.
 const SHOWN: usize = 1000;
 
-/// Something that happens in a process that is debugged. It prints as traces show it.
+/// An event in a process that is debugged. Its `Display` is the text of traces.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// A message has come, and is about to be handled.
+    /// A message has arrived and is about to be handled.
     In {
-        /// What it is.
+        /// The kind of message.
         kind: Kind,
         /// The message.
         message: Incoming<'a>,
-        /// Who waits for the reply.
+        /// The process that waits for the reply.
         from: Option<Pid>,
     },
     /// A reply was sent.
     Out {
         /// The type of the reply.
         reply: &'static str,
-        /// Who has got it.
+        /// The process that it was sent to.
         to: Pid,
     },
-    /// A message was handled that was not replied to; this is the state now.
+    /// A message was handled without a reply; this is the state afterwards.
     State(&'a dyn fmt::Debug),
-    /// Something else: a server's continuation, or what a handmade process says.
+    /// Another event: a server's continuation, or an event of a handmade process.
     Other(&'a dyn fmt::Debug),
 }
 
-/// How a message has come.
+/// The way in which a message was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
-    /// Somebody waits for a reply.
+    /// A call: its client waits for a reply.
     Call,
-    /// By a cast.
+    /// A cast.
     Cast,
-    /// It was just sent, or is news of a timer, a link or a monitor.
+    /// Any other message: one that was just sent, or that of a timer, a link or a monitor.
     Info,
 }
 
@@ -75,7 +75,7 @@ enum Value<'a> {
 }
 
 impl<'a> Incoming<'a> {
-    /// Shows `value`.
+    /// Creates a view of `value`, for a handmade process.
     pub fn new<T: Any + fmt::Debug>(value: &'a T) -> Incoming<'a> {
         Incoming { text: value, value: Value::Plain(value) }
     }
@@ -88,7 +88,7 @@ impl<'a> Incoming<'a> {
         Incoming { text, value: Value::Plain(value) }
     }
 
-    /// Returns the message as a `T`, if it is one.
+    /// Returns the message, if it is a `T`.
     pub fn downcast_ref<T: Any>(&self) -> Option<&'a T> {
         match self.value {
             Value::Plain(value) => value.downcast_ref(),
@@ -125,30 +125,30 @@ impl fmt::Display for Event<'_> {
     }
 }
 
-/// What was counted, as returned by [`Sys::statistics`](super::Sys::statistics).
+/// The counts of events, as returned by [`Sys::statistics`](super::Sys::statistics).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {
     /// When counting began.
     pub start_time: SystemTime,
-    /// When this was asked for.
+    /// When these counts were taken.
     pub current_time: SystemTime,
-    /// How many messages have come.
+    /// The number of messages that have arrived.
     pub messages_in: u64,
-    /// How many replies were sent.
+    /// The number of replies that were sent.
     pub messages_out: u64,
 }
 
-/// What debugging is on in a process: none, at first.
+/// The debugging that is on in a process: none, by default.
 ///
 /// A server can be [started](crate::gen_server::StartOptions::debug) with some; a handmade process
-/// has one of these, and tells it its [events](Self::handle).
+/// keeps a value of this type, and passes it its [events](Self::handle).
 ///
 /// OTP: [`sys:debug_options/1`](https://www.erlang.org/doc/apps/stdlib/sys.html#debug_options/1).
 #[derive(Debug, Default)]
-#[must_use]
+#[must_use = "debug options do nothing until a process has them"]
 pub struct DebugOptions {
-    /// Nothing is here, and nothing is done, as long as nobody debugs.
+    /// `None` while the process is not debugged; then events cost nothing.
     tools: Option<Box<Tools>>,
 }
 
@@ -167,14 +167,14 @@ impl fmt::Debug for Tools {
     }
 }
 
-/// The last events.
+/// The events that were kept.
 #[derive(Default)]
 struct Log {
     limit: usize,
     events: VecDeque<String>,
 }
 
-/// A function of somebody who debugs.
+/// A function that was installed.
 struct Installed {
     name: String,
     function: Box<DebugFunction>,
@@ -183,40 +183,40 @@ struct Installed {
 type DebugFunction = dyn FnMut(&Event<'_>, &dyn Any) -> ControlFlow<()> + Send;
 
 impl DebugOptions {
-    /// None.
+    /// Creates options without any debugging.
     pub fn new() -> DebugOptions {
         DebugOptions::default()
     }
 
-    /// With [statistics](super::Sys::statistics_on).
+    /// Adds [statistics](super::Sys::statistics_on).
     pub fn with_statistics(mut self) -> DebugOptions {
         self.count();
         self
     }
 
-    /// With a [log](super::Sys::log_on) of the last `limit` events.
+    /// Adds a [log](super::Sys::log_on) of the last `limit` events.
     pub fn with_log(mut self, limit: usize) -> DebugOptions {
         self.keep(limit);
         self
     }
 
-    /// With a [trace](super::Sys::trace_on).
+    /// Adds a [trace](super::Sys::trace_on).
     pub fn with_trace(mut self) -> DebugOptions {
         self.set_trace(true);
         self
     }
 
-    /// With a [log in a file](super::Sys::log_to_file).
+    /// Adds a [log in a file](super::Sys::log_to_file).
     ///
     /// # Errors
     ///
-    /// The file cannot be opened.
+    /// The error of opening the file.
     pub fn with_log_to_file(mut self, path: impl AsRef<Path>) -> io::Result<DebugOptions> {
         self.open_file(path.as_ref())?;
         Ok(self)
     }
 
-    /// With a function that is [installed](super::Sys::install) as `name`.
+    /// Adds a function, as [`Sys::install`](super::Sys::install) does under `name`.
     pub fn with_function<S: Any>(
         mut self,
         name: impl Into<String>,
@@ -226,13 +226,13 @@ impl DebugOptions {
         self
     }
 
-    /// Whether there is any.
+    /// Returns whether any debugging is on.
     #[inline]
     pub fn is_on(&self) -> bool {
         self.tools.is_some()
     }
 
-    /// Takes note of an event in a process that has this state.
+    /// Handles an event in the calling process, which has this state.
     ///
     /// OTP: [`sys:handle_debug/4`](https://www.erlang.org/doc/apps/stdlib/sys.html#handle_debug/4).
     pub fn handle(&mut self, event: &Event<'_>, state: &dyn Any) {
@@ -241,7 +241,7 @@ impl DebugOptions {
         }
     }
 
-    /// The events that were kept, the oldest first.
+    /// Returns the events that were kept, the oldest first.
     ///
     /// OTP: [`sys:get_log/1`](https://www.erlang.org/doc/apps/stdlib/sys.html#get_log/1).
     pub fn log(&self) -> Vec<String> {
@@ -249,12 +249,12 @@ impl DebugOptions {
         log.map_or_else(Vec::new, |log| log.events.iter().cloned().collect())
     }
 
-    /// Turns on, or on with other settings.
+    /// Turns a tool on, or changes its settings.
     fn set(&mut self, set: impl FnOnce(&mut Tools)) {
         set(self.tools.get_or_insert_default());
     }
 
-    /// Turns off; what is empty then is taken away.
+    /// Turns a tool off, and drops the tools if none is on any more.
     fn unset(&mut self, unset: impl FnOnce(&mut Tools)) {
         if let Some(tools) = &mut self.tools {
             unset(tools);
@@ -333,7 +333,7 @@ impl DebugOptions {
         drop_each_caught(self.tools.take().map(|tools| tools.installed).unwrap_or_default());
     }
 
-    /// What is on, in words.
+    /// Returns the tools that are on, in words.
     pub(crate) fn describe(&self) -> Vec<String> {
         self.tools.as_ref().map_or_else(Vec::new, |tools| tools.describe())
     }
@@ -386,7 +386,7 @@ impl Tools {
     }
 }
 
-/// An event as it is traced: with the process that it happens in.
+/// Returns the text of an event with the process that it happens in.
 fn mark(event: &str) -> String {
     let me = process::self_pid();
     match process::info(me).and_then(|info| info.name) {

@@ -1,4 +1,4 @@
-//! What a process does with a system message.
+//! Handling system messages in the process that has received them.
 
 use std::any::{Any, type_name};
 use std::fmt;
@@ -18,14 +18,14 @@ use crate::user_code::printed;
 
 use super::{DebugOptions, Mode, Status, SysError, status_of};
 
-/// A system message, for the process that has received it to [handle].
+/// A system message, which the process that has received it [handles](handle).
 pub struct Request {
     order: Order,
-    /// Who waits for the answer.
+    /// The alias of the client that waits for the answer.
     client: Option<Alias>,
 }
 
-/// What is to be done.
+/// The content of a system message.
 pub(crate) enum Order {
     Suspend(ReplyTo<()>),
     Resume(ReplyTo<()>),
@@ -36,7 +36,7 @@ pub(crate) enum Order {
     Terminate { reason: ExitReason, reply_to: Option<ReplyTo<()>> },
 }
 
-/// Does something with a state whose type the mailbox does not know, and whose name is given.
+/// A function on the state. It gets the state without its type, and the name of the type.
 pub(crate) type StateOrder = Box<dyn FnOnce(&mut dyn Any, &'static str) + Send>;
 
 impl Request {
@@ -68,44 +68,45 @@ impl fmt::Debug for Request {
 
 /// A process that answers system messages.
 pub trait System {
-    /// What [`get_state`](super::Sys::get_state) reads, and
+    /// The state that [`get_state`](super::Sys::get_state) reads and
     /// [`replace_state`](super::Sys::replace_state) changes.
     type State: Any + fmt::Debug;
 
-    /// The state.
+    /// Returns the state.
     fn state(&mut self) -> &mut Self::State;
 
-    /// What debugging is on.
+    /// Returns the debug options of the process.
     fn debug(&mut self) -> &mut DebugOptions;
 
-    /// The process whose exit ends this one, if it traps exits, while it is suspended as else. By
-    /// default there is none.
+    /// Returns the parent. If this process traps exits, [`handle`] also ends it when the parent
+    /// exits while it is suspended. By default there is none.
     fn parent(&self) -> Option<Pid> {
         None
     }
 
-    /// The state as text. By default as its `Debug`.
+    /// Returns the state as text: by default its `Debug`.
     fn print(&mut self) -> String {
         printed(self.state())
     }
 
-    /// Changes the state from what it was in the version `old_version`.
+    /// Migrates the state from the version `old_version` of the program.
     ///
     /// # Errors
     ///
-    /// Why it is not changed. By default it never is.
+    /// The reason for which the state is not changed. By default it never is.
     fn change_code(&mut self, old_version: &str, extra: Message) -> Result<(), ExitReason> {
         _ = extra;
         Err(ExitReason::new(format!("there is no way from version {old_version:?}")))
     }
 }
 
-/// Handles a system message; the caller is the process that it was sent to.
+/// Handles a system message. The caller is the process that it was sent to.
 ///
-/// If it suspends the process, this returns when that is resumed; the other messages stay where
-/// they are. It breaks with the reason with which the process is to end.
+/// If the message suspends the process, this returns when the process is resumed; the other
+/// messages stay in the mailbox. `Break` holds the reason with which the process must end.
 ///
-/// OTP: [`sys:handle_system_msg/6`](https://www.erlang.org/doc/apps/stdlib/sys.html#handle_system_msg/6).
+/// OTP:
+/// [`sys:handle_system_msg/6`](https://www.erlang.org/doc/apps/stdlib/sys.html#handle_system_msg/6).
 pub fn handle(request: Request, system: &mut impl System) -> ControlFlow<ExitReason> {
     let mut mode = obey(request, Mode::Running, system)?;
     while mode == Mode::Suspended {
@@ -123,12 +124,12 @@ pub fn handle(request: Request, system: &mut impl System) -> ControlFlow<ExitRea
     ControlFlow::Continue(())
 }
 
-/// The exit of `parent`, if `message` is that.
+/// Returns the exit of `parent`, if `message` is that.
 pub(crate) fn exit_of(parent: Option<Pid>, message: &Message) -> Option<&Exit> {
     message.downcast_ref::<Exit>().filter(|exit| parent == Some(exit.from))
 }
 
-/// Does what the request says, and returns the mode from then on.
+/// Carries out a request, and returns the mode from then on.
 fn obey(request: Request, mode: Mode, system: &mut impl System) -> ControlFlow<ExitReason, Mode> {
     match request.order {
         Order::Suspend(reply_to) => {
@@ -161,7 +162,7 @@ fn act_on_state<S: System>(act: StateOrder, system: &mut S) {
     act(system.state(), type_name::<S::State>());
 }
 
-/// The order to run `act` on the state, and to reply with what it returns.
+/// Returns the order to run `act` on the state, and to reply with its value.
 pub(crate) fn on_state<S: Any, R: Send + 'static>(
     act: impl FnOnce(&mut S) -> R + Send + 'static,
     reply_to: ReplyTo<Result<R, SysError>>,
