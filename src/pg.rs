@@ -24,7 +24,7 @@
 //! rooms.demonitor(monitor)?;
 //! rooms.leave("lobby", me)?;
 //! assert!(rooms.get_members("lobby").is_empty());
-//! # process::exit(rooms.pid().unwrap(), ExitReason::Shutdown);
+//! # process::exit(rooms.whereis().unwrap(), ExitReason::Shutdown);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -328,7 +328,7 @@ impl<G: Group> Scope<G> {
     /// rooms.join("lobby", me)?;
     /// rooms.join("lobby", [me, me])?;
     /// assert_eq!(rooms.get_members("lobby"), [me, me, me]);
-    /// # process::exit(rooms.pid().unwrap(), ExitReason::Shutdown);
+    /// # process::exit(rooms.whereis().unwrap(), ExitReason::Shutdown);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -353,7 +353,7 @@ impl<G: Group> Scope<G> {
     /// rooms.join("lobby", me)?;
     /// rooms.leave("lobby", me)?;
     /// assert_eq!(rooms.leave("lobby", me), Err(LeaveError::NotJoined));
-    /// # process::exit(rooms.pid().unwrap(), ExitReason::Shutdown);
+    /// # process::exit(rooms.whereis().unwrap(), ExitReason::Shutdown);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -407,7 +407,7 @@ impl<G: Group> Scope<G> {
     /// let me = process::self_pid();
     /// rooms.join("lobby", me)?;
     /// assert_eq!(rooms.which_groups()?, ["lobby"]);
-    /// # process::exit(rooms.pid().unwrap(), ExitReason::Shutdown);
+    /// # process::exit(rooms.whereis().unwrap(), ExitReason::Shutdown);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -460,7 +460,7 @@ impl<G: Group> Scope<G> {
     /// receive! {
     ///     update: Update<&str> if update.monitor == monitor => assert_eq!(update.group, "bar"),
     /// }
-    /// # process::exit(rooms.pid().unwrap(), ExitReason::Shutdown);
+    /// # process::exit(rooms.whereis().unwrap(), ExitReason::Shutdown);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

@@ -87,7 +87,7 @@
 //!   the processes. So when a partition crashes, all entries of its keys are lost, and no others.
 //! - Listeners also receive [`Unregistered`] for the entries that are lost with a partition.
 //!
-//! Elixir: [`RegistryRef`](https://hexdocs.pm/elixir/RegistryRef.html).
+//! Elixir: [`Registry`](https://hexdocs.pm/elixir/Registry.html).
 
 mod dispatch;
 mod entries;
@@ -240,7 +240,7 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`RegistryRef.register/3`](https://hexdocs.pm/elixir/RegistryRef.html#register/3).
+    /// Elixir: [`Registry.register/3`](https://hexdocs.pm/elixir/Registry.html#register/3).
     ///
     /// # Errors
     ///
@@ -269,7 +269,7 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`RegistryRef.unregister/2`](https://hexdocs.pm/elixir/RegistryRef.html#unregister/2).
+    /// Elixir: [`Registry.unregister/2`](https://hexdocs.pm/elixir/Registry.html#unregister/2).
     ///
     /// # Errors
     ///
@@ -292,7 +292,7 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
     /// ```
     ///
     /// Elixir:
-    /// [`RegistryRef.unregister_match/4`](https://hexdocs.pm/elixir/RegistryRef.html#unregister_match/4).
+    /// [`Registry.unregister_match/4`](https://hexdocs.pm/elixir/Registry.html#unregister_match/4).
     ///
     /// # Errors
     ///
@@ -318,7 +318,7 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`RegistryRef.lookup/2`](https://hexdocs.pm/elixir/RegistryRef.html#lookup/2).
+    /// Elixir: [`Registry.lookup/2`](https://hexdocs.pm/elixir/Registry.html#lookup/2).
     ///
     /// # Errors
     ///
@@ -340,7 +340,7 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`RegistryRef.match/4`](https://hexdocs.pm/elixir/RegistryRef.html#match/4).
+    /// Elixir: [`Registry.match/4`](https://hexdocs.pm/elixir/Registry.html#match/4).
     ///
     /// # Errors
     ///
@@ -367,7 +367,7 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`RegistryRef.count_match/4`](https://hexdocs.pm/elixir/RegistryRef.html#count_match/4).
+    /// Elixir: [`Registry.count_match/4`](https://hexdocs.pm/elixir/Registry.html#count_match/4).
     ///
     /// # Errors
     ///
@@ -395,7 +395,7 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`RegistryRef.select/2`](https://hexdocs.pm/elixir/RegistryRef.html#select/2).
+    /// Elixir: [`Registry.select/2`](https://hexdocs.pm/elixir/Registry.html#select/2).
     ///
     /// # Errors
     ///
@@ -420,7 +420,7 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`RegistryRef.count_select/2`](https://hexdocs.pm/elixir/RegistryRef.html#count_select/2).
+    /// Elixir: [`Registry.count_select/2`](https://hexdocs.pm/elixir/Registry.html#count_select/2).
     ///
     /// # Errors
     ///
@@ -448,7 +448,7 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`RegistryRef.count/1`](https://hexdocs.pm/elixir/RegistryRef.html#count/1).
+    /// Elixir: [`Registry.count/1`](https://hexdocs.pm/elixir/Registry.html#count/1).
     ///
     /// # Errors
     ///
@@ -469,7 +469,7 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`RegistryRef.keys/2`](https://hexdocs.pm/elixir/RegistryRef.html#keys/2).
+    /// Elixir: [`Registry.keys/2`](https://hexdocs.pm/elixir/Registry.html#keys/2).
     ///
     /// # Errors
     ///
@@ -490,7 +490,7 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`RegistryRef.values/3`](https://hexdocs.pm/elixir/RegistryRef.html#values/3).
+    /// Elixir: [`Registry.values/3`](https://hexdocs.pm/elixir/Registry.html#values/3).
     ///
     /// # Errors
     ///
@@ -512,7 +512,7 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`RegistryRef.update_value/3`](https://hexdocs.pm/elixir/RegistryRef.html#update_value/3).
+    /// Elixir: [`Registry.update_value/3`](https://hexdocs.pm/elixir/Registry.html#update_value/3).
     ///
     /// # Errors
     ///
@@ -543,7 +543,7 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`RegistryRef.dispatch/4`](https://hexdocs.pm/elixir/RegistryRef.html#dispatch/4).
+    /// Elixir: [`Registry.dispatch/4`](https://hexdocs.pm/elixir/Registry.html#dispatch/4).
     ///
     /// # Errors
     ///
@@ -613,7 +613,7 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`RegistryRef.lock/3`](https://hexdocs.pm/elixir/RegistryRef.html#lock/3).
+    /// Elixir: [`Registry.lock/3`](https://hexdocs.pm/elixir/Registry.html#lock/3).
     ///
     /// # Errors
     ///
@@ -638,7 +638,7 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: [`RegistryRef.meta/2`](https://hexdocs.pm/elixir/RegistryRef.html#meta/2).
+    /// Elixir: [`Registry.meta/2`](https://hexdocs.pm/elixir/Registry.html#meta/2).
     ///
     /// # Errors
     ///
@@ -650,7 +650,7 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
 
     /// Stores metadata under the name `name`; replaces what was stored there.
     ///
-    /// Elixir: [`RegistryRef.put_meta/3`](https://hexdocs.pm/elixir/RegistryRef.html#put_meta/3).
+    /// Elixir: [`Registry.put_meta/3`](https://hexdocs.pm/elixir/Registry.html#put_meta/3).
     ///
     /// # Errors
     ///
@@ -674,7 +674,7 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
 
     /// Deletes the metadata with the name `name`.
     ///
-    /// Elixir: [`RegistryRef.delete_meta/2`](https://hexdocs.pm/elixir/RegistryRef.html#delete_meta/2).
+    /// Elixir: [`Registry.delete_meta/2`](https://hexdocs.pm/elixir/Registry.html#delete_meta/2).
     ///
     /// # Errors
     ///

@@ -99,7 +99,7 @@ impl<K: Key, V: Value> Registry<K, V> {
 
     /// Starts the registry, linked to the caller.
     ///
-    /// Elixir: [`RegistryRef.start_link/1`](https://hexdocs.pm/elixir/RegistryRef.html#start_link/1).
+    /// Elixir: [`Registry.start_link/1`](https://hexdocs.pm/elixir/Registry.html#start_link/1).
     ///
     /// # Errors
     ///

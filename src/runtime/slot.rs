@@ -13,8 +13,8 @@
 //! - It is **in teardown** when its body is over and only destructors are left to run. They must
 //!   not wait, and cannot be unwound.
 //! - A **foreign** process is a thread that the program, not the runtime, has started.
-//! - To **claim** an exit is to become the one party that runs it. An exit **is told** when the name
-//!   of the process is free and everybody concerned has been sent word of its end.
+//! - To **claim** an exit is to become the one party that runs it. An exit **is told** when the
+//!   name of the process is free and everybody concerned has been sent word of its end.
 //! - The slot's thread **vacates** the slot when it will not touch it for this process any more.
 //! - **Orphans** are signals that no process will receive, as the one they were sent to is gone. To
 //!   **sweep** a slot is to take them out of its channel; to **bounce** one is to tell the client
