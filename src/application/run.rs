@@ -12,19 +12,17 @@ use super::controller::{
 };
 use super::killed::Killed;
 #[cfg(all(unix, feature = "signals"))]
-use super::{
-    Application, ApplicationError, Mode, RestartType, ensure_all_started_as, signals, unload,
-};
+use super::signals;
+use super::{Application, ApplicationError, Mode, RestartType, ensure_all_started_as, unload};
 
 /// Starts applications, waits until they are to stop, and stops them.
 ///
 /// It returns when all are stopped, the last that was started first: when the program gets `SIGINT`
 /// or `SIGTERM`, when [`terminate`](super::terminate) is called, or when one of them has ended. An
 /// application that is still being started then has two seconds to get ready, and is killed after
-/// that. A second signal,
-/// while they are being stopped, ends the program at once with the exit code 1, as any signal does
-/// that comes after `run` has returned. Signals are handled on Unix, if the crate's
-/// feature `signals` is on, as it is by default.
+/// that. A second signal, while they are being stopped, ends the program at once with the exit code
+/// 1, as any signal does that comes after `run` has returned. Signals are handled on Unix, if the
+/// crate's feature `signals` is on, as it is by default.
 ///
 /// If the calling process ends before that, all are stopped, too.
 ///
