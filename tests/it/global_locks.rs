@@ -526,5 +526,8 @@ fn a_killed_thread_is_told_that_there_is_no_answer() {
         );
         assert!(is_told, "round {round}: {outcome:?}");
     }
-    assert_free(&LockId::new("global::killed_thread", "another"));
+    // The last one may have been given the lock when it had ended: the server hears of that next.
+    let another = LockId::new("global::killed_thread", "another");
+    assert_eq!(global::set_lock_timeout(&another, test_timeout()), Ok(()));
+    assert_eq!(global::del_lock(&another), Ok(()));
 }
