@@ -303,7 +303,7 @@
 //! | `count_children` | [`AnySupervisorRef::count_children`] |
 //! | `get_childspec` | [`SupervisorRef::get_child_spec`] |
 //! | `check_childspecs` | [`Supervisor::check`] |
-//! | `get_callback_module` | [`AnySupervisorRef::callback_module`] |
+//! | `get_callback_module` | [`AnySupervisorRef::get_callback_module`] |
 //! | `simple_one_for_one` | [`Supervisor::simple_one_for_one`], [`SimpleOneForOneRef`] |
 //!
 //! [`tree`] returns the processes below a supervisor, to be printed or drawn.

@@ -149,7 +149,7 @@ impl<K, T: Address> AnySupervisorRef<K, T> {
     /// # Errors
     ///
     /// [`SupervisorError::Call`] if there is no answer.
-    pub fn callback_module(&self) -> Result<&'static str, SupervisorError> {
+    pub fn get_callback_module(&self) -> Result<&'static str, SupervisorError> {
         self.ask(CallbackModule)
     }
 

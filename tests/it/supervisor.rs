@@ -141,7 +141,7 @@ mod a_start {
 
             let supervisor = Described::start_link(Some("child")).unwrap();
             assert_eq!(supervisor.which_children().unwrap()[0].id, "child");
-            assert!(supervisor.callback_module().unwrap().ends_with("a_start::Described"));
+            assert!(supervisor.get_callback_module().unwrap().ends_with("a_start::Described"));
             stop_supervisor(&supervisor);
         });
     }

@@ -215,10 +215,10 @@ mod a_start {
     #[test]
     fn is_remembered_by_who_has_described_it() {
         let described = Described::start_link(Ok(Some(Supervisor::one_for_one()))).unwrap();
-        let module = described.callback_module().unwrap();
+        let module = described.get_callback_module().unwrap();
         assert!(module.ends_with("supervisor_rules::Described"), "{module}");
         let in_place = start_empty();
-        assert!(in_place.callback_module().unwrap().ends_with("supervisor::Supervisor"));
+        assert!(in_place.get_callback_module().unwrap().ends_with("supervisor::Supervisor"));
         stop_supervisor(&described);
         stop_supervisor(&in_place);
     }
@@ -613,7 +613,7 @@ mod who_is_not_there {
         assert_eq!(supervisor.which_children(), no_proc());
         assert_eq!(supervisor.count_children(), no_proc());
         assert_eq!(supervisor.get_child_spec("a"), no_proc());
-        assert_eq!(supervisor.callback_module(), no_proc());
+        assert_eq!(supervisor.get_callback_module(), no_proc());
         assert_eq!(supervisor.stop(), Err(StopError::NoProc));
         assert_eq!(child_events(), <[String; 0]>::default());
     }
