@@ -4,8 +4,8 @@
 //! asks. The thread-locals of this module have no destructor, so they can be read until the thread
 //! is gone; only the watch that ends a foreign thread's process has one.
 //!
-//! A function whose name ends in `or_unwind` or `if_doomed` unwinds the calling thread if an exit
-//! signal or a kill has **doomed** its process, that is, decided that it ends.
+//! A function whose name ends in `or_unwind` or `if_doomed` unwinds the calling thread if its
+//! process must end: an exit signal has doomed it, or it was killed.
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;

@@ -1,4 +1,4 @@
-//! How processes start and end.
+//! How a process ends, and how it is killed.
 //!
 //! # The order of an exit
 //!

@@ -1,4 +1,4 @@
-//! ChildList in an order: those of all strategies but `simple_one_for_one`.
+//! Children in an order: those of all strategies but `simple_one_for_one`.
 
 use std::any::Any;
 use std::time::Instant;
