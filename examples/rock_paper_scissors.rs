@@ -152,12 +152,12 @@ fn play(
                 return true;
             }
             Ok(Outcome::Draw) => story.push(format!("{shape:?}: Draw")),
-            Err(CallError::Down(reason)) => {
-                let panic = reason.as_panic().map_or("no panic", |panic| &panic.message);
-                story.push(format!("{shape:?}: the game has crashed: {panic}"));
-                return false;
-            }
             Err(error) => {
+                if let CallErrorKind::Down(reason) = error.kind() {
+                    let panic = reason.as_panic().map_or("no panic", |panic| &panic.message);
+                    story.push(format!("{shape:?}: the game has crashed: {panic}"));
+                    return false;
+                }
                 story.push(error.to_string());
                 return true;
             }

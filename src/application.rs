@@ -113,7 +113,8 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::exit::{CallError, Detail, ExitReason};
+use crate::call_error::CallError;
+use crate::exit::{Detail, ExitReason};
 use crate::gen_server::{ServerRef, StartError};
 use crate::id::Pid;
 use crate::supervisor::Child;

@@ -23,7 +23,7 @@ use std::marker::PhantomData;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use crate::exit::CallError;
+use crate::call_error::CallErrorKind;
 use crate::id::{Alias, MonitorRef, Pid, unique};
 use crate::message::{Destination, Down, Message};
 use crate::process;
@@ -128,11 +128,11 @@ impl<R: Send + 'static> ReplyTo<R> {
     }
 
     /// Tells the client that it gets no reply, and why.
-    pub(crate) fn refuse(self, error: CallError) {
-        self.answer(Err(error));
+    pub(crate) fn refuse(self, why: CallErrorKind) {
+        self.answer(Err(why));
     }
 
-    fn answer(self, outcome: Result<R, CallError>) {
+    fn answer(self, outcome: Result<R, CallErrorKind>) {
         let answer = ReplyMessage { request: self.client.id, outcome };
         match self.route {
             Route::ReplySlot => put_reply(self.client, Message::new(answer)),
@@ -146,7 +146,7 @@ impl<R: Send + 'static> ReplyTo<R> {
     /// Tells a client that waits by its reply slot that no process has received its request.
     pub(crate) fn bounce(self) {
         if let Route::ReplySlot = self.route {
-            let outcome: Result<R, CallError> = Err(CallError::NoProc);
+            let outcome: Result<R, CallErrorKind> = Err(CallErrorKind::NoProc);
             let slot = Process::of(self.client.owner).slot;
             slot.wait.edge.clear(self.client.id);
             slot.answer(
@@ -218,7 +218,7 @@ impl<R> fmt::Debug for ReplyTo<R> {
 /// The message that carries a reply.
 struct ReplyMessage<R> {
     request: NonZeroU64,
-    outcome: Result<R, CallError>,
+    outcome: Result<R, CallErrorKind>,
 }
 
 impl<R> fmt::Debug for ReplyMessage<R> {
@@ -288,22 +288,22 @@ impl<R: Send + 'static> Pending<R> {
     }
 
     /// Waits for the outcome; returns `None` if it has not come within `timeout`.
-    pub(crate) fn wait(&self, timeout: Duration) -> Option<Result<R, CallError>> {
+    pub(crate) fn wait(&self, timeout: Duration) -> Option<Result<R, CallErrorKind>> {
         match current().receive_since(self.since, timeout, |it| self.is_ended_by(it)) {
             Ok(message) => message.map(|message| self.outcome(message)),
-            Err(Ended) => Some(Err(CallError::CallerEnded)),
+            Err(Ended) => Some(Err(CallErrorKind::CallerEnded)),
         }
     }
 
     /// Takes the outcome out of the message that ended a request.
-    pub(crate) fn outcome(&self, message: Message) -> Result<R, CallError> {
+    pub(crate) fn outcome(&self, message: Message) -> Result<R, CallErrorKind> {
         match message.downcast::<ReplyMessage<R>>() {
             Ok(answer) => answer.outcome,
             Err(message) => match message.downcast::<Down>() {
-                Ok(_) if !self.found => Err(CallError::NoProc),
-                Ok(down) => Err(CallError::Down(down.reason)),
+                Ok(_) if !self.found => Err(CallErrorKind::NoProc),
+                Ok(down) => Err(CallErrorKind::Down(down.reason)),
                 Err(message) => match message.downcast::<Deadlocked>() {
-                    Ok(deadlocked) => Err(CallError::Deadlock(deadlocked.cycle)),
+                    Ok(deadlocked) => Err(CallErrorKind::Deadlock(deadlocked.cycle)),
                     Err(_) => unreachable!("nothing else ends a request"),
                 },
             },
@@ -335,7 +335,7 @@ pub(crate) fn call<R: Send + 'static>(
     timeout: Duration,
     make: impl FnOnce(ReplyTo<R>) -> Message,
     open: impl FnOnce(Message) -> Result<R, Message>,
-) -> Result<R, CallError> {
+) -> Result<R, CallErrorKind> {
     let make = Guarded::new(make); // It holds the request, which may never be sent.
     let (client, target) = parties(to)?;
     let request = unique();
@@ -345,7 +345,7 @@ pub(crate) fn call<R: Send + 'static>(
         return call_by_mailbox(client, target, timeout, make.into_inner());
     };
     let _waiting =
-        client.wait_for(target, request).map_err(|Cycle(cycle)| CallError::Deadlock(cycle))?;
+        client.wait_for(target, request).map_err(|Cycle(cycle)| CallErrorKind::Deadlock(cycle))?;
     let reply_to = ReplyTo {
         client: Alias { id: request, owner: client.pid },
         route: Route::ReplySlot,
@@ -358,19 +358,19 @@ pub(crate) fn call<R: Send + 'static>(
     }
     match client.await_reply(&awaiting, timeout) {
         Ok(Some(reply)) => open(reply).or_else(open_answer),
-        Ok(None) => Err(CallError::Timeout),
-        Err(Ended) => Err(CallError::CallerEnded),
+        Ok(None) => Err(CallErrorKind::Timeout),
+        Err(Ended) => Err(CallErrorKind::CallerEnded),
     }
 }
 
 /// Takes the outcome out of a message that has come instead of the request itself.
-fn open_answer<R: Send + 'static>(reply: Message) -> Result<R, CallError> {
+fn open_answer<R: Send + 'static>(reply: Message) -> Result<R, CallErrorKind> {
     match reply.downcast::<ReplyMessage<R>>() {
         Ok(answer) => answer.outcome,
         Err(reply) => match reply.downcast::<ServerDown>() {
-            Ok(down) => Err(CallError::Down(down.0)),
+            Ok(down) => Err(CallErrorKind::Down(down.0)),
             Err(reply) => match reply.downcast::<Deadlocked>() {
-                Ok(deadlocked) => Err(CallError::Deadlock(deadlocked.cycle)),
+                Ok(deadlocked) => Err(CallErrorKind::Deadlock(deadlocked.cycle)),
                 Err(_) => unreachable!("a reply is the request, an answer, or why there is none"),
             },
         },
@@ -383,18 +383,22 @@ pub(crate) fn call_with_message<R: Send + 'static>(
     to: &impl Address,
     timeout: Duration,
     make: impl FnOnce(ReplyTo<R>) -> Message,
-) -> Result<R, CallError> {
+) -> Result<R, CallErrorKind> {
     let make = Guarded::new(make);
     let (client, target) = parties(to)?;
     call_by_mailbox(client, target, timeout, make.into_inner())
 }
 
 /// Returns the caller, which may wait, and the process that it calls.
-fn parties(to: &impl Address) -> Result<(Process, Pid), CallError> {
+fn parties(to: &impl Address) -> Result<(Process, Pid), CallErrorKind> {
     let client = current();
-    client.may_block().map_err(|Ended| CallError::CallerEnded)?;
-    let target = to.find().filter(|pid| process::is_alive(*pid)).ok_or(CallError::NoProc)?;
-    if target == client.pid { Err(CallError::CallingSelf(target)) } else { Ok((client, target)) }
+    client.may_block().map_err(|Ended| CallErrorKind::CallerEnded)?;
+    let target = to.find().filter(|pid| process::is_alive(*pid)).ok_or(CallErrorKind::NoProc)?;
+    if target == client.pid {
+        Err(CallErrorKind::CallingSelf(target))
+    } else {
+        Ok((client, target))
+    }
 }
 
 /// As [`call`], with a monitor, and with the reply in the mailbox.
@@ -403,16 +407,16 @@ fn call_by_mailbox<R: Send + 'static>(
     target: Pid,
     timeout: Duration,
     make: impl FnOnce(ReplyTo<R>) -> Message,
-) -> Result<R, CallError> {
+) -> Result<R, CallErrorKind> {
     let make = Guarded::new(make);
     let pending = Pending::prepare(client, Destination::Pid(target), Some(target));
     let waiting = client.wait_for(target, pending.id());
     let outcome = match &waiting {
         Ok(_) => {
             pending.post(Some(target), make.into_inner());
-            pending.wait(timeout).unwrap_or(Err(CallError::Timeout))
+            pending.wait(timeout).unwrap_or(Err(CallErrorKind::Timeout))
         }
-        Err(Cycle(cycle)) => Err(CallError::Deadlock(cycle.clone())),
+        Err(Cycle(cycle)) => Err(CallErrorKind::Deadlock(cycle.clone())),
     };
     pending.abandon();
     outcome

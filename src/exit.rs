@@ -1,15 +1,11 @@
 //! Exit reasons: why processes end.
 
-mod call_error;
-
 use std::any::{Any, type_name};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::user_code::{Guarded, Panic};
-
-pub use call_error::CallError;
 
 /// Why a process stopped running.
 ///
@@ -115,16 +111,6 @@ impl fmt::Display for ExitReason {
     }
 }
 
-impl<E: Error + Send + Sync + 'static> From<E> for ExitReason {
-    fn from(error: E) -> ExitReason {
-        use ExitReason::{Shutdown, ShutdownWith};
-        match (&error as &dyn Any).downcast_ref() {
-            Some(CallError::Down(reason @ (Shutdown | ShutdownWith(_)))) => reason.clone(),
-            _ => ExitReason::Other(Detail(Arc::new(ErrorDetail(Guarded::new(error))))),
-        }
-    }
-}
-
 /// A value of any type: inside an [`ExitReason`], or in the
 /// [environment](crate::application::get_all_env) of an application.
 ///
@@ -135,6 +121,10 @@ pub struct Detail(Arc<dyn Value>);
 impl Detail {
     pub(crate) fn new<T: Any + Send + Sync + fmt::Debug + PartialEq>(value: T) -> Detail {
         Detail(Arc::new(PlainDetail(Guarded::new(value))))
+    }
+
+    pub(crate) fn of_error<E: Error + Send + Sync + 'static>(error: E) -> Detail {
+        Detail(Arc::new(ErrorDetail(Guarded::new(error))))
     }
 
     pub(crate) fn type_name(&self) -> &'static str {

@@ -367,17 +367,18 @@
 //!
 //! - Requests and replies are typed; a request that a server does not handle does not compile. One
 //!   that reaches a server of another type, by pid or name, is refused:
-//!   [`CallError::WrongServer`].
+//!   [`CallErrorKind::WrongServer`].
 //! - [`ServerRef::call`] returns an error where OTP exits the caller. `?` and `unwrap` do that
 //!   here.
 //! - A handler that returns [`noreply`] without having [deferred](Caller::defer) the reply gives
-//!   its client [`CallError::NoReply`] at once, where OTP lets it time out.
+//!   its client [`CallErrorKind::NoReply`] at once, where OTP lets it time out.
 //! - A call that would wait forever, since the server waits for the caller, directly or through any
-//!   number of others, returns [`CallError::Deadlock`] at once, even if it has a timeout, after
+//!   number of others, returns [`CallErrorKind::Deadlock`] at once, even if it has a timeout, after
 //!   which OTP would let it time out. Starts and stops count as waits, too, and so do the waits of
 //!   a supervisor for the ends of its children. Requests whose replies are asked for later do not,
 //!   nor do requests that a process has received by itself and may have sent on.
-//! - A call to a server that was killed and has not left its code returns [`CallError::NoProc`].
+//! - A call to a server that was killed and has not left its code returns
+//!   [`CallErrorKind::NoProc`].
 //! - Callbacks return a `Result`; an `Err` is `{stop, Reason, State}`. There is no
 //!   `bad_return_value`, and no throw to return by. After a callback that failed, `terminate` and
 //!   reports see the state as the callback has left it, not as it was before.
@@ -392,8 +393,6 @@
 //! - [`ServerRef::stop_with`] succeeds when the server ends with the reason that was asked for,
 //!   also if somebody else has ended it before it came to the request; in OTP that exits the
 //!   caller.
-//! - A failed response holds a [`CallError`] only; [`RequestId::destination`] says where the
-//!   request was sent.
 //!
 //! OTP: [`gen_server`](https://www.erlang.org/doc/apps/stdlib/gen_server.html).
 
@@ -416,7 +415,7 @@ use crate::process;
 use crate::user_code::{drop_caught, log_caught, printed};
 
 pub use crate::call::{Caller, ReplyTo};
-pub use crate::exit::CallError;
+pub use crate::call_error::{CallError, CallErrorKind};
 pub use crate::stop::StopError;
 pub use next::{
     CallResult, CastResult, Init, InitResult, Next, NoReply, Then, ignore, init_error, noreply,
@@ -602,7 +601,7 @@ pub trait HandleCall<M>: GenServer {
     /// # Errors
     ///
     /// Returns the reason with which the server is to end; the client then gets
-    /// [`CallError::Down`].
+    /// [`CallErrorKind::Down`].
     fn handle_call(&mut self, request: M, caller: &Caller<Self::Reply>) -> CallResult<Self, M>;
 }
 

@@ -118,8 +118,9 @@ use std::time::Duration;
 
 use once_cell::sync::Lazy;
 
+use crate::call_error::CallError;
 use crate::directory;
-use crate::exit::{CallError, ExitReason};
+use crate::exit::ExitReason;
 
 use crate::id::Pid;
 use crate::message::{Message, Name, NameRefusal, Registrar, Via};

@@ -161,7 +161,7 @@
 //!
 //! // The server crashes; its client gets an error.
 //! store.cast(Put("", 1));
-//! assert!(matches!(store.call(Get("milk")), Err(CallError::Down(_) | CallError::NoProc)));
+//! assert!(matches!(store.call(Get("milk")), Err(CallErrorKind::Down(_) | CallErrorKind::NoProc)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

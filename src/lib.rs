@@ -66,6 +66,7 @@ mod id;
 mod user_code;
 mod exit;
 mod message;
+mod call_error;
 pub mod report;
 mod runtime;
 pub mod process;
@@ -89,7 +90,8 @@ pub mod application;
 pub mod prelude;
 pub mod guide;
 
-pub use exit::{CallError, Detail, ExitReason};
+pub use call_error::{CallError, CallErrorKind};
+pub use exit::{Detail, ExitReason};
 pub use id::{Alias, MonitorRef, Node, Pid, TimerRef};
 pub use message::{
     Destination, Down, Exit, Message, Name, NameRefusal, Opaque, Registrar, TaggedDown, Timeout,

@@ -59,8 +59,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::call_error::{CallError, CallErrorKind};
 use crate::directory;
-use crate::exit::CallError;
 use crate::gen_server::{StartError, StartOptions};
 use crate::id::Pid;
 use crate::message::{Message, Name, Registrar, Via};
@@ -219,6 +219,12 @@ impl PartitionSupervisorRef {
         directory::find(&self.name)
     }
 
+    /// Returns what the supervisor shares, for the function with this name.
+    fn shared_for(&self, function: &'static str) -> Result<Arc<Shared>, CallError> {
+        let gone = || CallError::new(CallErrorKind::NoProc, self.name.clone(), function);
+        self.shared().ok_or_else(gone)
+    }
+
     /// Returns a name for the process of the partition that `key` belongs to. That is the absolute
     /// value of an integer of any size, or the hash of any other key, modulo the number of
     /// partitions.
@@ -234,7 +240,7 @@ impl PartitionSupervisorRef {
     ///
     /// [`SupervisorError::Call`] if there is no such supervisor.
     pub fn partitions(&self) -> Result<usize, SupervisorError> {
-        let shared = self.shared().ok_or(CallError::NoProc)?;
+        let shared = self.shared_for("partitions")?;
         let active = *shared.active.lock();
         Ok(active)
     }
@@ -255,7 +261,7 @@ impl PartitionSupervisorRef {
     /// - [`SupervisorError::Failed`] if a child does not start again.
     /// - [`SupervisorError::Call`] if there is no such supervisor.
     pub fn resize(&self, partitions: usize) -> Result<usize, SupervisorError> {
-        let shared = self.shared().ok_or(CallError::NoProc)?;
+        let shared = self.shared_for("resize")?;
         if partitions > shared.pids.len() {
             return Err(SupervisorError::MaxChildren);
         }

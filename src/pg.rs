@@ -68,7 +68,7 @@
 //!
 //! - There is one node for now, so all members are local ones.
 //! - The names of a scope's groups have one type. With a [`Scope`] of another type, reading finds
-//!   no scope, and everything else returns [`CallError::WrongServer`].
+//!   no scope, and everything else returns [`CallErrorKind::WrongServer`].
 //! - When processes leave, the [`Update`] lists those that were members, where OTP lists all that
 //!   were passed to `leave`. A process that ends leaves a group in one step, where OTP sends a
 //!   message for each time that it had joined.
@@ -92,8 +92,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::call_error::{CallError, CallErrorKind};
 use crate::directory;
-use crate::exit::CallError;
 use crate::gen_server::{GenServer, HandleCall, ServerRef, StartError, StartOptions};
 use crate::id::{MonitorRef, Pid};
 use crate::message::Name;
@@ -336,7 +336,7 @@ impl<G: Group> Scope<G> {
     ///
     /// # Errors
     ///
-    /// - [`CallError::NoProc`] if the scope does not run.
+    /// - [`CallErrorKind::NoProc`] if the scope does not run.
     /// - Other variants if the scope ends meanwhile, or cannot be called.
     pub fn join(&self, group: G, pids: impl Into<Pids>) -> Result<(), CallError> {
         self.ask(Join { group, pids: pids.into().0 })
@@ -415,9 +415,11 @@ impl<G: Group> Scope<G> {
     ///
     /// # Errors
     ///
-    /// [`CallError::NoProc`] if the scope does not run.
+    /// [`CallErrorKind::NoProc`] if the scope does not run.
     pub fn which_groups(&self) -> Result<Vec<G>, CallError> {
-        let groups = self.table().ok_or(CallError::NoProc)?.groups();
+        let scope = Arc::clone(&self.name);
+        let gone = || CallError::new(CallErrorKind::NoProc, scope, "which_groups");
+        let groups = self.table().ok_or_else(gone)?.groups();
         Ok(groups.iter().map(|group| G::clone(group)).collect())
     }
 

@@ -1,7 +1,8 @@
 //! The names that most programs need: `use procession::prelude::*`.
 
+pub use crate::call_error::{CallError, CallErrorKind};
 pub use crate::dynamic_supervisor::{DynamicSupervisor, DynamicSupervisorRef};
-pub use crate::exit::{CallError, ExitReason};
+pub use crate::exit::ExitReason;
 pub use crate::gen_server::{
     CallResult, Caller, CastResult, GenServer, HandleCall, HandleCast, HandleContinue, IdleTimeout,
     InitResult, ReplyTo, ServerRef, StartError, StartOptions, StopError, Then, ignore, init_error,

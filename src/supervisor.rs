@@ -315,8 +315,8 @@
 //! - A child that is killed has a [grace](crate::process::Builder::kill_grace) to leave its code,
 //!   as every process here: a supervisor waits for at most that much longer.
 //! - A child that calls its supervisor while the supervisor waits for the child to end, directly or
-//!   through other processes, gets [`CallError::Deadlock`](crate::CallError::Deadlock) at once,
-//!   where OTP lets both wait until the child is killed, or forever.
+//!   through other processes, gets the error [`Deadlock`](crate::CallErrorKind::Deadlock) at
+//!   once, where OTP lets both wait until the child is killed, or forever.
 //! - A child of a `simple_one_for_one` supervisor is started with one value, not with a list of
 //!   arguments that is appended to that of the spec. The requests that take an id do not exist
 //!   there, and `which_children` returns the id of the template, where OTP returns `undefined`.

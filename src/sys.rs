@@ -137,7 +137,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::call::{DEFAULT_TIMEOUT, ReplyTo, call_with_message};
-use crate::exit::{CallError, ExitReason};
+use crate::call_error::CallError;
+use crate::exit::ExitReason;
 use crate::id::Pid;
 use crate::message::{Destination, Message};
 use crate::process;
@@ -256,14 +257,14 @@ impl Sys {
     ///
     /// # Errors
     ///
-    /// - [`SysError::Call`] if there is no answer; with [`CallError::WrongServer`] if the state is
-    ///   not an `S`.
+    /// - [`SysError::Call`] if there is no answer; with the kind
+    ///   [`WrongServer`](crate::CallErrorKind::WrongServer) if the state is not an `S`.
     /// - [`SysError::CallbackFailed`] if `look` panics.
     pub fn get_state<S: Any, R: Send + 'static>(
         &self,
         look: impl FnOnce(&S) -> R + Send + 'static,
     ) -> Result<R, SysError> {
-        self.replace_state(|state: &mut S| look(state))
+        self.on_state("get_state", |state: &mut S| look(state))
     }
 
     /// Runs `change` on the state of the process, and returns its value.
@@ -276,7 +277,7 @@ impl Sys {
         &self,
         change: impl FnOnce(&mut S) -> R + Send + 'static,
     ) -> Result<R, SysError> {
-        self.ask(|reply_to| Order::State(on_state(change, reply_to)))?
+        self.on_state("replace_state", change)
     }
 
     /// Installs `function`, which is called with each event and the state until it returns `Break`,
@@ -293,7 +294,7 @@ impl Sys {
         function: impl FnMut(&Event<'_>, &S) -> ControlFlow<()> + Send + 'static,
     ) -> Result<(), SysError> {
         let name = name.into();
-        self.debug(move |debug| debug.add(name, function))
+        self.debug("install", move |debug| debug.add(name, function))
     }
 }
 
@@ -303,14 +304,14 @@ impl<S: Any> Sys<S> {
     ///
     /// # Errors
     ///
-    /// - [`SysError::Call`] if there is no answer; with [`CallError::WrongServer`] if the state is
-    ///   not an `S`.
+    /// - [`SysError::Call`] if there is no answer; with the kind
+    ///   [`WrongServer`](crate::CallErrorKind::WrongServer) if the state is not an `S`.
     /// - [`SysError::CallbackFailed`] if `look` panics.
     pub fn get_state<R: Send + 'static>(
         &self,
         look: impl FnOnce(&S) -> R + Send + 'static,
     ) -> Result<R, SysError> {
-        self.replace_state(|state: &mut S| look(state))
+        self.on_state("get_state", |state: &mut S| look(state))
     }
 
     /// Runs `change` on the state of the process, and returns its value.
@@ -323,7 +324,7 @@ impl<S: Any> Sys<S> {
         &self,
         change: impl FnOnce(&mut S) -> R + Send + 'static,
     ) -> Result<R, SysError> {
-        self.ask(|reply_to| Order::State(on_state(change, reply_to)))?
+        self.on_state("replace_state", change)
     }
 
     /// Installs `function`, which is called with each event and the state until it returns `Break`,
@@ -340,7 +341,7 @@ impl<S: Any> Sys<S> {
         function: impl FnMut(&Event<'_>, &S) -> ControlFlow<()> + Send + 'static,
     ) -> Result<(), SysError> {
         let name = name.into();
-        self.debug(move |debug| debug.add(name, function))
+        self.debug("install", move |debug| debug.add(name, function))
     }
 }
 
@@ -364,7 +365,7 @@ impl<S: ?Sized> Sys<S> {
     ///
     /// [`SysError::Call`] if there is no answer.
     pub fn suspend(&self) -> Result<(), SysError> {
-        self.ask(Order::Suspend)
+        self.ask("suspend", Order::Suspend)
     }
 
     /// Resumes the process. Nothing happens if it is not suspended.
@@ -373,7 +374,7 @@ impl<S: ?Sized> Sys<S> {
     ///
     /// [`SysError::Call`] if there is no answer.
     pub fn resume(&self) -> Result<(), SysError> {
-        self.ask(Order::Resume)
+        self.ask("resume", Order::Resume)
     }
 
     /// Returns the status of the process.
@@ -382,7 +383,7 @@ impl<S: ?Sized> Sys<S> {
     ///
     /// [`SysError::Call`] if there is no answer.
     pub fn get_status(&self) -> Result<Status, SysError> {
-        self.ask(Order::Status)
+        self.ask("get_status", Order::Status)
     }
 
     /// Starts to count events, from zero.
@@ -391,7 +392,7 @@ impl<S: ?Sized> Sys<S> {
     ///
     /// [`SysError::Call`] if there is no answer.
     pub fn statistics_on(&self) -> Result<(), SysError> {
-        self.debug(DebugOptions::count)
+        self.debug("statistics_on", DebugOptions::count)
     }
 
     /// Stops counting.
@@ -400,7 +401,7 @@ impl<S: ?Sized> Sys<S> {
     ///
     /// [`SysError::Call`] if there is no answer.
     pub fn statistics_off(&self) -> Result<(), SysError> {
-        self.debug(DebugOptions::stop_counting)
+        self.debug("statistics_off", DebugOptions::stop_counting)
     }
 
     /// Returns the counts; `None` if events are not counted.
@@ -409,7 +410,7 @@ impl<S: ?Sized> Sys<S> {
     ///
     /// [`SysError::Call`] if there is no answer.
     pub fn statistics(&self) -> Result<Option<Statistics>, SysError> {
-        self.debug(|debug| debug.counted())
+        self.debug("statistics", |debug| debug.counted())
     }
 
     /// Keeps the last `limit` events from now on; OTP's default is 10. Events that were kept before
@@ -419,7 +420,7 @@ impl<S: ?Sized> Sys<S> {
     ///
     /// [`SysError::Call`] if there is no answer.
     pub fn log_on(&self, limit: usize) -> Result<(), SysError> {
-        self.debug(move |debug| debug.keep(limit))
+        self.debug("log_on", move |debug| debug.keep(limit))
     }
 
     /// Stops keeping events, and forgets those that were kept.
@@ -428,7 +429,7 @@ impl<S: ?Sized> Sys<S> {
     ///
     /// [`SysError::Call`] if there is no answer.
     pub fn log_off(&self) -> Result<(), SysError> {
-        self.debug(DebugOptions::forget)
+        self.debug("log_off", DebugOptions::forget)
     }
 
     /// Returns the events that were kept, the oldest first.
@@ -437,7 +438,7 @@ impl<S: ?Sized> Sys<S> {
     ///
     /// [`SysError::Call`] if there is no answer.
     pub fn log(&self) -> Result<Vec<String>, SysError> {
-        self.debug(|debug| debug.log())
+        self.debug("log", |debug| debug.log())
     }
 
     /// Writes the events that were kept to the program's log.
@@ -446,7 +447,7 @@ impl<S: ?Sized> Sys<S> {
     ///
     /// [`SysError::Call`] if there is no answer.
     pub fn print_log(&self) -> Result<(), SysError> {
-        self.debug(|debug| debug.print())
+        self.debug("print_log", |debug| debug.print())
     }
 
     /// Writes each event as a line to the file at `path`, which is created, or truncated.
@@ -457,7 +458,7 @@ impl<S: ?Sized> Sys<S> {
     /// answer.
     pub fn log_to_file(&self, path: impl Into<PathBuf>) -> Result<(), SysError> {
         let path = path.into();
-        let opened = self.debug(move |debug| debug.open_file(&path))?;
+        let opened = self.debug("log_to_file", move |debug| debug.open_file(&path))?;
         opened.map_err(|error| SysError::OpenFile(error.to_string()))
     }
 
@@ -467,7 +468,7 @@ impl<S: ?Sized> Sys<S> {
     ///
     /// [`SysError::Call`] if there is no answer.
     pub fn log_to_file_off(&self) -> Result<(), SysError> {
-        self.debug(DebugOptions::close_file)
+        self.debug("log_to_file_off", DebugOptions::close_file)
     }
 
     /// Writes each event to the program's log, at level `info` with the target `procession::sys`.
@@ -476,7 +477,7 @@ impl<S: ?Sized> Sys<S> {
     ///
     /// [`SysError::Call`] if there is no answer.
     pub fn trace_on(&self) -> Result<(), SysError> {
-        self.debug(|debug| debug.set_trace(true))
+        self.debug("trace_on", |debug| debug.set_trace(true))
     }
 
     /// Stops writing events to the program's log.
@@ -485,7 +486,7 @@ impl<S: ?Sized> Sys<S> {
     ///
     /// [`SysError::Call`] if there is no answer.
     pub fn trace_off(&self) -> Result<(), SysError> {
-        self.debug(|debug| debug.set_trace(false))
+        self.debug("trace_off", |debug| debug.set_trace(false))
     }
 
     /// Removes the function that was installed under `name`, if there is one.
@@ -495,7 +496,7 @@ impl<S: ?Sized> Sys<S> {
     /// [`SysError::Call`] if there is no answer.
     pub fn remove(&self, name: impl Into<String>) -> Result<(), SysError> {
         let name = name.into();
-        self.debug(move |debug| debug.remove(&name))
+        self.debug("remove", move |debug| debug.remove(&name))
     }
 
     /// Turns off all debugging, and removes all functions.
@@ -504,7 +505,7 @@ impl<S: ?Sized> Sys<S> {
     ///
     /// [`SysError::Call`] if there is no answer.
     pub fn no_debug(&self) -> Result<(), SysError> {
-        self.debug(DebugOptions::clear)
+        self.debug("no_debug", DebugOptions::clear)
     }
 
     /// Tells a suspended process to migrate its state from the version `old_version` of the
@@ -523,7 +524,7 @@ impl<S: ?Sized> Sys<S> {
         extra: impl Any + Send + fmt::Debug,
     ) -> Result<(), SysError> {
         let (old_version, extra) = (old_version.into(), Message::new(extra));
-        self.ask(|reply_to| Order::ChangeCode { old_version, extra, reply_to })?
+        self.ask("change_code", |reply_to| Order::ChangeCode { old_version, extra, reply_to })?
     }
 
     /// Tells the process to end with `reason`. A server calls its `terminate` first. This does not
@@ -535,26 +536,38 @@ impl<S: ?Sized> Sys<S> {
     /// [`SysError::Call`] if there is no answer.
     pub fn terminate(&self, reason: impl Into<ExitReason>) -> Result<(), SysError> {
         let reason = reason.into();
-        self.ask(|reply_to| Order::Terminate { reason, reply_to: Some(reply_to) })
+        self.ask("terminate", |reply_to| Order::Terminate { reason, reply_to: Some(reply_to) })
+    }
+
+    fn on_state<State: Any, R: Send + 'static>(
+        &self,
+        function: &'static str,
+        act: impl FnOnce(&mut State) -> R + Send + 'static,
+    ) -> Result<R, SysError> {
+        self.ask(function, |reply_to| Order::State(on_state(act, reply_to)))?
     }
 
     fn debug<R: Send + 'static>(
         &self,
+        function: &'static str,
         act: impl FnOnce(&mut DebugOptions) -> R + Send + 'static,
     ) -> Result<R, SysError> {
-        self.ask(|reply_to: ReplyTo<R>| {
+        self.ask(function, |reply_to: ReplyTo<R>| {
             Order::Debug(Box::new(move |debug| reply_to.reply(act(debug))))
         })
     }
 
+    /// Sends the process an order, for the function of this module with this name.
     fn ask<R: Send + 'static>(
         &self,
+        function: &'static str,
         order: impl FnOnce(ReplyTo<R>) -> Order,
     ) -> Result<R, SysError> {
         let make = |reply_to: ReplyTo<R>| {
             Message::awaited(Request::new(order(reply_to), Some(reply_to.alias())))
         };
-        Ok(call_with_message(&self.to, self.timeout, make)?)
+        let answer = call_with_message(&self.to, self.timeout, make);
+        Ok(answer.map_err(|kind| CallError::new(kind, self.to.clone(), function))?)
     }
 }
 

@@ -13,11 +13,13 @@ use procession::report::{self};
 #[allow(dead_code, reason = "this binary needs few of them")]
 #[path = "support"]
 mod support {
+    pub(crate) mod calls;
     pub(crate) mod logger;
     pub(crate) mod processes;
     pub(crate) mod wait;
 }
 
+use crate::support::calls::CallKind;
 use crate::support::logger::{LOGGER_PANICS_AT, keep_what_is_logged, logged};
 use crate::support::processes::reason;
 use crate::support::wait::{expect, expect_exit, test_timeout, wait_until};
@@ -374,7 +376,7 @@ mod alone {
         check("a_logger_that_panics_does_not_change_how_a_server_ends", || {
             let (server, pid) = start(Server { secret: LOGGER_PANICS_AT, ..Server::default() });
             let outcome = server.call_timeout(Stop, test_timeout());
-            assert_eq!(outcome, Err(CallError::Down(reason())));
+            assert_eq!(outcome.kind(), Err(CallErrorKind::Down(reason())));
             assert_eq!(expect_exit(pid), reason());
         });
     }

@@ -9,11 +9,13 @@ use procession::sys;
 
 #[allow(dead_code, reason = "this binary needs few of them")]
 mod support {
+    pub(crate) mod calls;
     pub(crate) mod processes;
     pub(crate) mod rounds;
     pub(crate) mod wait;
 }
 
+use crate::support::calls::{CallKind, kind_of};
 use crate::support::processes::{FOREVER, idle};
 use crate::support::rounds::{delay_by, rounds};
 use crate::support::wait::{down_reason, exit_and_wait, expect, wait_until};
@@ -65,8 +67,8 @@ fn the_server_starts_when_it_is_needed_and_all_is_gone_when_it_ends() {
     let (_, waiter) = process::spawn_monitor({
         let other = other.clone();
         move || {
-            let unanswered = Err(GlobalError::Call(CallError::Down(ExitReason::Killed)));
-            assert_eq!(global::set_lock(&other), unanswered);
+            let unanswered = Err(CallErrorKind::Down(ExitReason::Killed));
+            assert_eq!(global::set_lock(&other).kind(), unanswered);
         }
     })
     .unwrap();
@@ -137,8 +139,8 @@ fn a_start_by_a_name_that_gets_no_answer_is_not_tried_again() {
         kill_server();
         assert_eq!(down_reason(starter), ExitReason::Normal);
         let StartError::Failed(reason) = expect() else { panic!("it has not failed") };
-        let unanswered = GlobalError::Call(CallError::Down(ExitReason::Killed));
-        assert_eq!(reason.downcast_ref(), Some(&unanswered), "{reason}");
+        let error = reason.downcast_ref::<GlobalError>().expect("it is the error of the registrar");
+        assert_eq!(kind_of(error.clone()), CallErrorKind::Down(ExitReason::Killed));
         assert_eq!(process::whereis(SERVER), None);
     }
 }

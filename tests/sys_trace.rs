@@ -4,14 +4,16 @@
 use std::fmt;
 
 use procession::prelude::*;
-use procession::sys::{self, DebugOptions, Sys, SysError};
+use procession::sys::{self, DebugOptions, Sys};
 
 #[allow(dead_code, reason = "this binary needs few of them")]
 mod support {
+    pub(crate) mod calls;
     pub(crate) mod logger;
     pub(crate) mod wait;
 }
 
+use crate::support::calls::CallKind;
 use crate::support::logger::{LOGGER_PANICS_AT, keep_what_is_logged, logged};
 use crate::support::wait::{test_timeout, wait_for_exit};
 
@@ -227,8 +229,8 @@ mod a_report {
         let (server, sys, pid) = start(StartOptions::new());
         server.cast(Add(1));
         sys.suspend().unwrap();
-        let outcome = sys.change_code("1", ());
-        assert!(matches!(outcome, Err(SysError::Call(CallError::Down(_)))), "{outcome:?}");
+        let outcome = sys.change_code("1", ()).kind();
+        assert!(matches!(outcome, Err(CallErrorKind::Down(_))), "{outcome:?}");
         wait_for_exit(server.pid());
         let report = report(&pid);
         assert!(report.contains("lost in code_change"), "{report}");

@@ -182,7 +182,7 @@ pub fn reply<S, R>(reply: R) -> Result<Next<S, R>, ExitReason> {
 
 /// Returned from any callback: the server goes on. In `handle_call`, the reply must have been
 /// [deferred](super::Caller::defer); otherwise the client gets
-/// [`CallError::NoReply`](crate::CallError::NoReply).
+/// [`CallErrorKind::NoReply`](crate::CallErrorKind::NoReply).
 ///
 /// OTP: `{noreply, State}`.
 pub fn noreply<S, R>() -> Result<Next<S, R>, ExitReason> {
@@ -205,7 +205,7 @@ pub fn stop<T>(reason: impl Into<ExitReason>) -> Result<T, ExitReason> {
 ///
 /// If the server is killed before, or ended by an exit signal in
 /// [`terminate`](GenServer::terminate), the client gets
-/// [`CallError::Down`](crate::CallError::Down) instead.
+/// [`CallErrorKind::Down`](crate::CallErrorKind::Down) instead.
 ///
 /// OTP: `{stop, Reason, Reply, State}`.
 pub fn stop_with_reply<S, R>(

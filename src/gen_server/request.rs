@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::mem;
 
 use crate::call::{Caller, ReplyTo};
-use crate::exit::CallError;
+use crate::call_error::CallErrorKind;
 use crate::id::Pid;
 use crate::message::{Message, Request};
 use crate::runtime::links::LastReply;
@@ -100,7 +100,7 @@ where
             let expected = type_name::<S>();
             // A panic of its destructor is no concern of the server that refuses it.
             drop_caught(mem::replace(&mut self.content, Content::Handled));
-            return self.reply_to.refuse(CallError::WrongServer { expected, found });
+            return self.reply_to.refuse(CallErrorKind::WrongServer { expected, found });
         };
         let Content::Request(message) = mem::replace(&mut self.content, Content::Handled) else {
             unreachable!("a request is dispatched once");
@@ -131,7 +131,7 @@ impl<S: HandleCall<M>, M> Call<S, M> {
                     }
                     (Some(reply), None) => reply_to.reply(reply),
                     (None, _) if caller.is_deferred() => {}
-                    (None, _) => reply_to.refuse(CallError::NoReply),
+                    (None, _) => reply_to.refuse(CallErrorKind::NoReply),
                 }
                 step.wait = wait;
             }

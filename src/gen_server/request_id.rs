@@ -8,7 +8,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use crate::call::{Pending, ReplyTo, ended_request};
-use crate::exit::CallError;
+use crate::call_error::{CallError, CallErrorKind};
 use crate::message::{Destination, Message};
 use crate::process::Address;
 use crate::process::current::{Ended, current};
@@ -44,6 +44,8 @@ use crate::user_code::Guarded;
 #[must_use = "the reply is lost if the request id is dropped"]
 pub struct RequestId<R: Send + 'static> {
     to: Destination,
+    /// The type of the request.
+    request: &'static str,
     pending: Pending<R>,
     /// Whether the response was returned already.
     answered: bool,
@@ -54,6 +56,7 @@ pub struct RequestId<R: Send + 'static> {
 impl<R: Send + 'static> RequestId<R> {
     pub(crate) fn send(
         to: &impl Address,
+        request: &'static str,
         make: impl FnOnce(ReplyTo<R>) -> Message,
     ) -> RequestId<R> {
         let make = Guarded::new(make); // It holds the request.
@@ -62,7 +65,7 @@ impl<R: Send + 'static> RequestId<R> {
         // Looked up once: another server may get the name at any moment.
         let (target, to): (_, Destination) = (to.find(), to.clone().into());
         let pending = Pending::send(client, to.clone().without_alias(), target, make.into_inner());
-        RequestId { to, pending, answered: false, not_send: PhantomData }
+        RequestId { to, request, pending, answered: false, not_send: PhantomData }
     }
 
     /// Returns the destination that the request was sent to.
@@ -78,16 +81,20 @@ impl<R: Send + 'static> RequestId<R> {
     ///
     /// # Errors
     ///
-    /// - [`CallError::Timeout`] if the response has not come: the request stays under way, and can
-    ///   be waited for again. Also, at once, if the response was returned before.
+    /// - [`CallErrorKind::Timeout`] if the response has not come: the request stays under way, and
+    ///   can be waited for again. Also, at once, if the response was returned before.
     /// - The errors of [`ServerRef::call`](super::ServerRef::call), with which the request is over.
     pub fn wait_response(&mut self, timeout: Duration) -> Result<R, CallError> {
         if self.answered {
-            return Err(CallError::Timeout);
+            return Err(self.failed(CallErrorKind::Timeout));
         }
         let outcome = self.pending.wait(timeout);
         self.answered = outcome.is_some();
-        outcome.unwrap_or(Err(CallError::Timeout))
+        outcome.unwrap_or(Err(CallErrorKind::Timeout)).map_err(|kind| self.failed(kind))
+    }
+
+    fn failed(&self, kind: CallErrorKind) -> CallError {
+        CallError::new(kind, self.to.clone(), self.request)
     }
 
     /// As [`wait_response`](Self::wait_response), but abandons the request if the response has not
@@ -114,7 +121,7 @@ impl<R: Send + 'static> RequestId<R> {
             return Err(message);
         }
         self.answered = true;
-        Ok(self.pending.outcome(message))
+        Ok(self.pending.outcome(message).map_err(|kind| self.failed(kind)))
     }
 }
 
@@ -235,8 +242,8 @@ impl<R: Send + 'static, L> RequestIds<R, L> {
     /// Waits for at most `timeout` for the response to any of the requests, and removes that
     /// request.
     ///
-    /// The others stay. A caller that cannot wait any more gets [`CallError::CallerEnded`] for one
-    /// request after the other.
+    /// The others stay. A caller that cannot wait any more gets
+    /// [`CallErrorKind::CallerEnded`] for one request after the other.
     ///
     /// OTP: [`gen_server:wait_response/3`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#wait_response/3).
     ///
@@ -258,7 +265,9 @@ impl<R: Send + 'static, L> RequestIds<R, L> {
             },
             Ok(None) => Err(WaitError::Timeout),
             Err(Ended) => match self.requests.pop_first() {
-                Some((_, (_, label))) => Ok((Err(CallError::CallerEnded), label)),
+                Some((_, (request, label))) => {
+                    Ok((Err(request.failed(CallErrorKind::CallerEnded)), label))
+                }
                 None => Err(WaitError::NoRequest),
             },
         }

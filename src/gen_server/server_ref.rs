@@ -1,6 +1,6 @@
 //! References to servers, by which clients use them.
 
-use std::any::Any;
+use std::any::{Any, type_name};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
@@ -8,7 +8,8 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use crate::call::{DEFAULT_TIMEOUT, call};
-use crate::exit::{CallError, ExitReason};
+use crate::call_error::CallError;
+use crate::exit::ExitReason;
 use crate::id::Pid;
 use crate::message::{Destination, Message, Name};
 use crate::process::current::current;
@@ -43,7 +44,8 @@ impl<S: GenServer> ServerRef<S> {
     /// Returns a reference to the server whose process is `pid`.
     ///
     /// Nothing is checked here: a process that is a server of another type refuses calls with
-    /// [`CallError::WrongServer`], and drops casts with a warning. It can be stopped all the same.
+    /// [`WrongServer`](crate::CallErrorKind::WrongServer), and drops casts with a warning. It can
+    /// be stopped all the same.
     pub fn from_pid(pid: Pid) -> ServerRef<S> {
         ServerRef { to: pid, marker: PhantomData }
     }
@@ -112,15 +114,25 @@ impl<S: GenServer, T: Address> ServerRef<S, T> {
     ///
     /// # Errors
     ///
-    /// - [`CallError::NoProc`] if there is no such process, or it was killed and is about to end.
-    /// - [`CallError::Down`] if the server ends before it replies.
-    /// - [`CallError::Timeout`] if no reply comes in time. The server still handles the request;
-    ///   its late reply never reaches the caller's mailbox.
-    /// - [`CallError::CallingSelf`] and [`CallError::Deadlock`] at once, if a reply could never
-    ///   come.
-    /// - [`CallError::NoReply`] if the server has handled the request and will not reply.
-    /// - [`CallError::WrongServer`] if the server is of another type.
-    /// - [`CallError::CallerEnded`] if the caller cannot wait any more.
+    /// The [kind](CallError::kind) of the error is
+    ///
+    /// - [`NoProc`] if there is no such process, or it was killed and is about to end;
+    /// - [`Down`] if the server ends before it replies;
+    /// - [`Timeout`] if no reply comes in time: the server still handles the request, and its late
+    ///   reply never reaches the caller's mailbox;
+    /// - [`CallingSelf`] and [`Deadlock`], at once, if a reply could never come;
+    /// - [`NoReply`] if the server has handled the request and will not reply;
+    /// - [`WrongServer`] if the server is of another type;
+    /// - [`CallerEnded`] if the caller cannot wait any more.
+    ///
+    /// [`NoProc`]: crate::CallErrorKind::NoProc
+    /// [`Down`]: crate::CallErrorKind::Down
+    /// [`Timeout`]: crate::CallErrorKind::Timeout
+    /// [`CallingSelf`]: crate::CallErrorKind::CallingSelf
+    /// [`Deadlock`]: crate::CallErrorKind::Deadlock
+    /// [`NoReply`]: crate::CallErrorKind::NoReply
+    /// [`WrongServer`]: crate::CallErrorKind::WrongServer
+    /// [`CallerEnded`]: crate::CallErrorKind::CallerEnded
     pub fn call<M>(&self, request: M) -> Result<S::Reply, CallError>
     where
         S: HandleCall<M>,
@@ -141,6 +153,7 @@ impl<S: GenServer, T: Address> ServerRef<S, T> {
     {
         let make = |reply_to| call_message::<S, M>(request, reply_to);
         call(&self.to, timeout, make, open_reply::<S, M>)
+            .map_err(|kind| CallError::new(kind, self.destination(), type_name::<M>()))
     }
 
     /// Sends `message`, and does not wait.
@@ -185,7 +198,8 @@ impl<S: GenServer, T: Address> ServerRef<S, T> {
         S: HandleCall<M>,
         M: fmt::Debug + Send + 'static,
     {
-        RequestId::send(&self.to, |reply_to| call_message::<S, M>(request, reply_to))
+        let make = |reply_to| call_message::<S, M>(request, reply_to);
+        RequestId::send(&self.to, type_name::<M>(), make)
     }
 
     /// Stops the server with [`ExitReason::Normal`], and waits until it has ended.

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::call_error::CallErrorKind;
 use crate::directory;
 use crate::directory::Publication;
-use crate::exit::CallError;
 use crate::gen_server::{
     CallResult, Caller, CastResult, GenServer, HandleCall, InitResult, ServerRef, noreply, ready,
     reply, warn_of_unhandled,
@@ -39,8 +39,8 @@ where
     M: fmt::Debug + Send + 'static,
 {
     match ServerRef::<Server>::named(NAME).call_timeout(request, Duration::MAX) {
-        Ok(()) | Err(CallError::NoProc) => Ok(()),
-        Err(error) => Err(error.into()),
+        Err(error) if error.kind() != &CallErrorKind::NoProc => Err(error.into()),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

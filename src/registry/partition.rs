@@ -13,7 +13,8 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 use smallvec::SmallVec;
 
-use crate::exit::{CallError, Detail};
+use crate::call_error::CallErrorKind;
+use crate::exit::Detail;
 use crate::gen_server::{
     CallResult, Caller, CastResult, GenServer, HandleCall, HandleCast, InitResult, ServerRef,
     noreply, ready,
@@ -263,7 +264,7 @@ impl<K: Key, V: Value> Shared<K, V> {
         let key = LockKey::new(key.clone());
         let locked = server.call_timeout(Lock(key.clone()), Duration::MAX);
         locked.map_err(|error| {
-            let is_own_end = error == CallError::CallerEnded;
+            let is_own_end = error.kind() == &CallErrorKind::CallerEnded;
             let gone = || RegistryError::NoRegistry(Arc::clone(&self.name));
             if is_own_end { RegistryError::CallerEnded } else { gone() }
         })?;

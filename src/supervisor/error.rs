@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::exit::{CallError, ExitReason};
+use crate::call_error::CallError;
+use crate::exit::ExitReason;
 use crate::id::Pid;
 
 use super::SpecError;

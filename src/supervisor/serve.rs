@@ -3,7 +3,8 @@
 use std::any::{Any, type_name};
 use std::fmt;
 
-use crate::exit::{CallError, ExitReason};
+use crate::call_error::{CallError, CallErrorKind};
+use crate::exit::ExitReason;
 use crate::gen_server::{CastResult, GenServer, InitResult, answers, ignore, noreply, ready};
 use crate::id::Pid;
 use crate::message::Message;
@@ -95,14 +96,15 @@ impl Supervising {
         }
     }
 
-    /// Returns the error for a client that expects another kind.
-    fn wrong_kind(&self, expected: &'static str) -> SupervisorError {
-        let found = self.kind();
-        SupervisorError::Call(CallError::WrongServer { expected, found })
+    /// Returns the error for a client whose request `M` is for another kind.
+    fn wrong_kind<M>(&self, expected: &'static str) -> SupervisorError {
+        let kind = CallErrorKind::WrongServer { expected, found: self.kind() };
+        CallError::new(kind, process::self_pid(), type_name::<M>()).into()
     }
 
-    fn ordered(&mut self) -> SupervisorResult<&mut OrderedChildren> {
-        let error = self.wrong_kind(type_name::<Supervisor>());
+    /// Returns the children of an ordered supervisor, which the request `M` is for.
+    fn ordered<M>(&mut self) -> SupervisorResult<&mut OrderedChildren> {
+        let error = self.wrong_kind::<M>(type_name::<Supervisor>());
         match &mut self.children {
             Children::Ordered(children) => Ok(children),
             Children::Dynamic(_) => Err(error),
@@ -113,13 +115,13 @@ impl Supervising {
         match &mut self.children {
             Children::Ordered(children) => children.add(spec),
             Children::Dynamic(children) if children.template().is_none() => children.add(spec),
-            Children::Dynamic(_) => Err(self.wrong_kind(type_name::<Supervisor>())),
+            Children::Dynamic(_) => Err(self.wrong_kind::<StartChild>(type_name::<Supervisor>())),
         }
     }
 
     fn start_child_with(&mut self, args: StartChildWith) -> SupervisorResult<Box<dyn Any + Send>> {
         let StartChildWith { kind, args } = args;
-        let (args, error) = (Guarded::new(args), self.wrong_kind(kind.name));
+        let (args, error) = (Guarded::new(args), self.wrong_kind::<StartChildWith>(kind.name));
         let Children::Dynamic(children) = &mut self.children else { return Err(error) };
         let template = children.template().filter(|template| template.kind == kind);
         let spec = (template.ok_or(error)?.make)(args.into_inner());
@@ -200,17 +202,17 @@ answers! {
         this.start_child_with(it)
     };
     TerminateChild(id) => TerminateChild: SupervisorResult<()>, |this| {
-        this.ordered().and_then(|children| children.terminate(&id))
+        this.ordered::<TerminateChild>().and_then(|children| children.terminate(&id))
     };
     TerminatePid(pid) => TerminatePid: SupervisorResult<()>, |this| this.terminate_pid(pid);
     RestartChild(id) => RestartChild: SupervisorResult<Pid>, |this| {
-        this.ordered().and_then(|children| children.restart_stopped(&id))
+        this.ordered::<RestartChild>().and_then(|children| children.restart_stopped(&id))
     };
     DeleteChild(id) => DeleteChild: SupervisorResult<()>, |this| {
-        this.ordered().and_then(|children| children.delete(&id))
+        this.ordered::<DeleteChild>().and_then(|children| children.delete(&id))
     };
     GetChildSpec(id) => GetChildSpec: SupervisorResult<Policy>, |this| {
-        this.ordered().and_then(|children| children.policy_of(&id))
+        this.ordered::<GetChildSpec>().and_then(|children| children.policy_of(&id))
     };
     GetTemplate(pid) => GetTemplate: SupervisorResult<Policy>, |this| this.template_of(pid);
     WhichChildren => WhichChildren: Vec<ChildInfo>, |this| this.list();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::exit::CallError;
+use crate::call_error::{CallError, CallErrorKind};
 use crate::id::Pid;
 use crate::message::Destination;
 use crate::process;
@@ -73,8 +73,9 @@ pub struct Tree {
 ///
 /// [`SupervisorError::Call`] if there is no such supervisor, or it does not answer.
 pub fn tree(supervisor: impl Into<Destination>) -> Result<Tree, SupervisorError> {
-    let Some(pid) = supervisor.into().find() else {
-        return Err(CallError::NoProc.into());
+    let destination = supervisor.into();
+    let Some(pid) = destination.find() else {
+        return Err(CallError::new(CallErrorKind::NoProc, destination, "tree").into());
     };
     let mut tree = Tree {
         id: None,
@@ -115,10 +116,14 @@ fn below(child: ChildInfo, seen: &mut BTreeSet<Pid>) -> Tree {
     let (children, error) = match below {
         Ok(children) => (children, None),
         // A supervisor that is not one of this crate's: its children are not known.
-        Err(SupervisorError::Call(CallError::WrongServer { .. })) => (Vec::new(), None),
+        Err(SupervisorError::Call(error)) if is_of_another_type(&error) => (Vec::new(), None),
         Err(error) => (Vec::new(), Some(error)),
     };
     Tree { id: Some(id), state, name, child_type, restarts, children, error }
+}
+
+fn is_of_another_type(error: &CallError) -> bool {
+    matches!(error.kind(), CallErrorKind::WrongServer { .. })
 }
 
 impl Tree {
@@ -228,7 +233,7 @@ mod tests {
         };
         let silent = Tree {
             child_type: ChildType::Supervisor,
-            error: Some(CallError::Timeout.into()),
+            error: Some(CallError::new(CallErrorKind::Timeout, pid(4), "Silent").into()),
             ..child("silent", ChildState::Running(pid(4)))
         };
         let inner = Tree {

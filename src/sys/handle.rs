@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use crate::call::{ReplyTo, clear_edge};
-use crate::exit::CallError;
+use crate::call_error::CallErrorKind;
 use crate::exit::ExitReason;
 use crate::id::Alias;
 use crate::id::Pid;
@@ -175,7 +175,7 @@ pub(crate) fn on_state<S: Any, R: Send + 'static>(
         None => {
             drop_caught(act);
             let expected = type_name::<S>();
-            reply_to.refuse(CallError::WrongServer { expected, found });
+            reply_to.refuse(CallErrorKind::WrongServer { expected, found });
         }
     })
 }

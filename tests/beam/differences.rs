@@ -47,7 +47,7 @@ const DIFFERENCES: &[Difference] = &[
     Difference {
         documented: (
             "src/gen_server.rs",
-            "gives its client [`CallError::NoReply`] at once, where OTP lets it time out",
+            "gives its client [`CallErrorKind::NoReply`] at once, where OTP lets it time out",
         ),
         is: Is::LeftOut(|step, _| any_within(step, &is_never_answered)),
     },
@@ -59,7 +59,7 @@ const DIFFERENCES: &[Difference] = &[
         is: Is::LeftOut(|step, script| step.iter().any(|it| may_be_overtaken(it, script))),
     },
     Difference {
-        documented: ("src/gen_server.rs", "returns [`CallError::Deadlock`] at once"),
+        documented: ("src/gen_server.rs", "returns [`CallErrorKind::Deadlock`] at once"),
         is: Is::LeftOut(|step, script| step.iter().any(|it| names_a_client(it, script))),
     },
     // Seen by who traps exits, and not without a time, when it is `exit`.

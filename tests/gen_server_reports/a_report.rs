@@ -8,6 +8,7 @@ use procession::process::Builder;
 use procession::report::Report;
 
 use crate::Deed::{ExitAbnormally, ExitInOrder, GoOn, Nothing, Panic, Stop, StopInOrder};
+use crate::support::calls::CallKind;
 use crate::support::logger::{keep_what_is_logged, logged};
 use crate::support::processes::{idle_body, in_process, reason};
 use crate::support::wait::{
@@ -100,7 +101,7 @@ fn check_what_comes_of(fails: impl FnOnce(&ServerRef<Server>)) {
     assert_eq!(next().downcast::<Down>().unwrap().reason, reason);
     for _ in 0..2 {
         let outcome = next().downcast::<Result<&str, CallError>>().unwrap();
-        assert_eq!(outcome, Err(CallError::Down(reason.clone())));
+        assert_eq!(outcome.kind(), Err(CallErrorKind::Down(reason.clone())));
     }
     assert!(report::remove_handler(handler));
     assert_no_message();
@@ -212,8 +213,8 @@ fn is_not_written_of_an_orderly_end() {
             server.cast(deed);
             assert_eq!(expect_exit(pid), Deed::order(which));
             let (server, other) = start(Server::default());
-            let error = CallError::Down(Deed::order(which));
-            assert_eq!(server.call_timeout(deed, test_timeout()), Err(error));
+            let error = CallErrorKind::Down(Deed::order(which));
+            assert_eq!(server.call_timeout(deed, test_timeout()).kind(), Err(error));
             assert_eq!(expect_exit(other), Deed::order(which));
             for pid in [pid, other] {
                 assert!(logged(&pid.to_string()).is_empty(), "{:?}", logged(&pid.to_string()));
@@ -334,7 +335,7 @@ fn notes_that_the_state_could_not_be_printed() {
     for (print, panic) in prints {
         let (server, pid) = start(Server { print, ..Server::default() });
         let outcome = server.call_timeout(Stop, test_timeout());
-        assert_eq!(outcome, Err(CallError::Down(reason())));
+        assert_eq!(outcome.kind(), Err(CallErrorKind::Down(reason())));
         assert_eq!(expect_exit(pid), reason());
         let report = report(pid);
         assert!(report.contains(&format!("panicked: {panic}")), "{report}");

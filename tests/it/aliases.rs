@@ -7,6 +7,7 @@ use procession::prelude::*;
 use procession::process::{AliasMode, Builder, MonitorOptions};
 use procession::{Destination, timer};
 
+use crate::support::calls::CallKind;
 use crate::support::drops::message_on_drop;
 use crate::support::processes::{FOREVER, idle, idle_body, in_process, reason};
 use crate::support::rounds::{delay_by, rounds};
@@ -551,9 +552,9 @@ mod a_server_by_an_alias {
     fn is_nobody_afterwards() {
         let (server, alias, by_alias) = by_alias(AliasMode::ExplicitUnalias);
         assert_eq!(server.call_with(move |_, _| reply(process::unalias(alias))), Ok(true));
-        assert_eq!(by_alias.call_with(|_, _| reply(())), Err(CallError::NoProc));
+        assert_eq!(by_alias.call_with(|_, _| reply(())).kind(), Err(CallErrorKind::NoProc));
         let request = by_alias.send_request(call_message(|_, _| reply(())));
-        assert_eq!(request.receive_response(test_timeout()), Err(CallError::NoProc));
+        assert_eq!(request.receive_response(test_timeout()).kind(), Err(CallErrorKind::NoProc));
         assert_eq!(by_alias.stop(), Err(StopError::NoProc));
         assert_eq!(by_alias.whereis(), None);
         server.assert_answers();
@@ -564,7 +565,7 @@ mod a_server_by_an_alias {
         let (server, alias, by_alias) = by_alias(AliasMode::Reply);
         process::send(alias, "the only one");
         server.assert_answers();
-        assert_eq!(by_alias.call_with(|_, _| reply(())), Err(CallError::NoProc));
+        assert_eq!(by_alias.call_with(|_, _| reply(())).kind(), Err(CallErrorKind::NoProc));
         server.assert_answers();
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use procession::prelude::*;
 
 use crate::deadlock::{SHORT, deadlock, scripted_servers};
+use crate::support::calls::CallKind;
 use crate::support::drops::{OnDrop, message_on_drop};
 use crate::support::processes::{Begun, FOREVER, in_process, reason};
 use crate::support::rounds::{delay_by, rounds};
@@ -18,7 +19,7 @@ use crate::support::wait::{assert_no_message, down_reason, expect, test_timeout,
 /// A supervisor waits for the ends of its children; what would keep one from ending as it waits for
 /// the supervisor is refused.
 mod a_supervisor_that_stops_its_children {
-    use procession::supervisor::{Restart, Shutdown, Supervisor, SupervisorError, SupervisorRef};
+    use procession::supervisor::{Restart, Shutdown, Supervisor, SupervisorRef};
     use procession::sys;
     use procession::{dynamic_supervisor::DynamicSupervisor, proc_lib};
 
@@ -28,16 +29,16 @@ mod a_supervisor_that_stops_its_children {
 
     /// To the test: how a call of a child's to its supervisor went.
     #[derive(Debug, PartialEq)]
-    struct Called(Pid, Result<(), SupervisorError>);
+    struct Called(Pid, Result<(), CallErrorKind>);
 
     /// What comes of a call by `child` that would close `cycle`.
     fn refused(child: Pid, cycle: Vec<Pid>) -> Called {
-        Called(child, Err(SupervisorError::Call(CallError::Deadlock(cycle))))
+        Called(child, Err(CallErrorKind::Deadlock(cycle)))
     }
 
     /// Calls the supervisor of the children, and says how that went.
     fn call_supervisor(name: &'static str, observer: Pid) {
-        let outcome = SupervisorRef::named(name).which_children().map(drop);
+        let outcome = SupervisorRef::named(name).which_children().map(drop).kind();
         process::send(observer, Called(process::self_pid(), outcome));
     }
 
@@ -111,7 +112,7 @@ mod a_supervisor_that_stops_its_children {
             let child = child("c", Shutdown::Infinity, move || {
                 let child = process::self_pid();
                 let called = to_between.call_with(move |_, _| {
-                    let outcome = SupervisorRef::named(name).which_children().map(drop);
+                    let outcome = SupervisorRef::named(name).which_children().map(drop).kind();
                     process::send(me, Called(child, outcome));
                     reply(())
                 });
@@ -196,11 +197,7 @@ mod a_supervisor_that_stops_its_children {
             // By its reply slot, and by the mailbox.
             let calls: [fn(&'static str, Pid); 2] = [call_supervisor, |name, observer| {
                 let outcome = sys::of(name).get_status().map(drop);
-                let outcome = outcome.map_err(|error| {
-                    let sys::SysError::Call(error) = error else { panic!("{error}") };
-                    SupervisorError::Call(error)
-                });
-                process::send(observer, Called(process::self_pid(), outcome));
+                process::send(observer, Called(process::self_pid(), outcome.kind()));
             }];
             for call in calls {
                 let child = child_of(supervisor);
@@ -332,7 +329,7 @@ mod a_supervisor_that_stops_its_children {
         })
         .unwrap();
         let outcome = expect::<Result<(), CallError>>();
-        let Err(CallError::Deadlock(cycle)) = outcome else { panic!("{outcome:?}") };
+        let Err(CallErrorKind::Deadlock(cycle)) = outcome.kind() else { panic!("no cycle") };
         assert_eq!(cycle[1..], [starter]);
         assert!(expect::<bool>());
     }
@@ -423,8 +420,8 @@ mod a_wait_within_a_wait {
                 noreply()
             };
             let to_x = x;
-            let inner = move || to_x.call_timeout(call_message(silent), SHORT);
-            assert_eq!(nested(&a, &b, inner, || "outer"), (Err(CallError::Timeout), "outer"));
+            let inner = move || to_x.call_timeout(call_message(silent), SHORT).kind();
+            assert_eq!(nested(&a, &b, inner, || "outer"), (Err(CallErrorKind::Timeout), "outer"));
             expect::<ReplyTo<&str>>().reply("late");
             a.assert_answers();
             assert_no_message();
@@ -434,7 +431,7 @@ mod a_wait_within_a_wait {
     }
 
     /// Calls that fail, and how.
-    fn failing() -> Vec<(ServerRef<Scripted>, CallMessage<()>, CallError)> {
+    fn failing() -> Vec<(ServerRef<Scripted>, CallMessage<()>, CallErrorKind)> {
         let [gone, exits, killed, silent] = scripted_servers();
         gone.stop().unwrap();
         let dies = |_: &mut Scripted, _: &Caller<()>| {
@@ -442,10 +439,10 @@ mod a_wait_within_a_wait {
             unreachable!("it is killed")
         };
         vec![
-            (gone, call_message(|_, _| reply(())), CallError::NoProc),
-            (exits, call_message(|_, _| stop(reason())), CallError::Down(reason())),
-            (killed, call_message(dies), CallError::Down(ExitReason::Killed)),
-            (silent, call_message(|_, _| noreply()), CallError::NoReply),
+            (gone, call_message(|_, _| reply(())), CallErrorKind::NoProc),
+            (exits, call_message(|_, _| stop(reason())), CallErrorKind::Down(reason())),
+            (killed, call_message(dies), CallErrorKind::Down(ExitReason::Killed)),
+            (silent, call_message(|_, _| noreply()), CallErrorKind::NoReply),
         ]
     }
 
@@ -453,7 +450,7 @@ mod a_wait_within_a_wait {
     fn is_told_why_there_is_no_reply() {
         for (x, question, error) in failing() {
             let [a, b] = scripted_servers();
-            let inner = move || x.call_timeout(question, test_timeout());
+            let inner = move || x.call_timeout(question, test_timeout()).kind();
             assert_eq!(nested(&a, &b, inner, || "outer"), (Err(error), "outer"));
         }
     }
@@ -466,18 +463,19 @@ mod a_wait_within_a_wait {
             move || to_x.call_with(|_, _| reply("inner"))
         };
         let to_a = a;
-        let outcomes = nested(&a, &b, inner(), move || to_a.call_with(|_, _| reply(())));
+        let outcomes = nested(&a, &b, inner(), move || to_a.call_with(|_, _| reply(())).kind());
         assert_eq!(outcomes, (Ok("inner"), deadlock(&[&b, &a])));
 
         let (to_a, to_c) = (a, c);
-        let call_back = move || to_c.call_with(move |_, _| reply(to_a.call_with(|_, _| reply(()))));
+        let call_back =
+            move || to_c.call_with(move |_, _| reply(to_a.call_with(|_, _| reply(())).kind()));
         let outcomes = nested(&a, &b, inner(), call_back);
         assert_eq!(outcomes, (Ok("inner"), Ok(deadlock(&[&c, &a, &b]))));
 
         for (x, question, error) in failing() {
-            let inner = move || x.call_timeout(question, test_timeout());
+            let inner = move || x.call_timeout(question, test_timeout()).kind();
             let to_a = a;
-            let outcomes = nested(&a, &b, inner, move || to_a.call_with(|_, _| reply(())));
+            let outcomes = nested(&a, &b, inner, move || to_a.call_with(|_, _| reply(())).kind());
             assert_eq!(outcomes, (Err(error), deadlock(&[&b, &a])));
         }
         a.assert_answers();
@@ -491,7 +489,7 @@ mod a_wait_within_a_wait {
             (server.call_with(|_, _| reply("inner")), server.stop())
         };
         let to_a = a;
-        let outcomes = nested(&a, &b, inner, move || to_a.call_with(|_, _| reply(())));
+        let outcomes = nested(&a, &b, inner, move || to_a.call_with(|_, _| reply(())).kind());
         assert_eq!(outcomes, ((Ok("inner"), Ok(())), deadlock(&[&b, &a])));
     }
 
@@ -518,7 +516,7 @@ mod a_wait_within_a_wait {
             noreply()
         });
         let inner = expect::<Result<Result<(), CallError>, CallError>>();
-        assert_eq!(inner, Ok(deadlock(&[&a, &x])));
+        assert_eq!(inner.unwrap().kind(), deadlock(&[&a, &x]));
         assert_eq!(expect::<CallOutcome<&str>>(), CallOutcome(Ok("by a")));
     }
 }

@@ -342,7 +342,7 @@ mod random_walks {
     fn that_cross_are_refused_only_for_a_cycle_that_stood() {
         in_process(|| {
             let failed = take_walks_at_once(false, |group, Failure { number, error }| {
-                let CallError::Deadlock(pids) = error else { panic!("{error}") };
+                let CallErrorKind::Deadlock(pids) = error.kind() else { panic!("{error}") };
                 assert!(pids.iter().all(|pid| group.index(*pid).is_some()), "{pids:?}");
                 let log = &group.log;
                 assert!(log.stood(*number, pids), "{pids:?} by {number} of {log:#?}");
@@ -375,9 +375,9 @@ mod random_walks {
                 take_walks(&group, &mut random, false, |first, hops, failure| {
                     let expected = cycle_of(first, hops).map(|indices| {
                         let pids = indices.iter().map(|index| pid_of(&group.nodes[*index]));
-                        CallError::Deadlock(pids.collect())
+                        CallErrorKind::Deadlock(pids.collect())
                     });
-                    let error = failure.map(|failure| failure.error.clone());
+                    let error = failure.map(|failure| failure.error.kind().clone());
                     assert_eq!(error, expected, "TEST_SEED={seed}: {first} {hops:?}");
                 });
                 group.stop();

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use procession::prelude::*;
 use procession::process::Builder;
 
+use crate::support::calls::{CallKind, kind_of};
 use crate::support::drops::OnDrop;
 use crate::support::processes::{
     Begun, FOREVER, begun, dead_pid, idle, idle_body, in_process, reason,
@@ -82,7 +83,7 @@ mod call {
                 reply("late")
             });
             let since = Instant::now();
-            assert_eq!(server.call_timeout(late, SHORT), Err(CallError::Timeout));
+            assert_eq!(server.call_timeout(late, SHORT).kind(), Err(CallErrorKind::Timeout));
             assert!(since.elapsed() >= SHORT);
             drop(let_go);
 
@@ -104,7 +105,8 @@ mod call {
                     }),
                     Duration::ZERO,
                 );
-                assert!(matches!(outcome, Err(CallError::Timeout) | Ok("late")), "{outcome:?}");
+                let outcome = outcome.kind();
+                assert!(matches!(outcome, Err(CallErrorKind::Timeout) | Ok("late")), "{outcome:?}");
                 assert_eq!(server.call_with(|_, _| reply("own")), Ok("own"));
             }
             assert_eq!(server.notes().len(), rounds(1_000));
@@ -118,7 +120,7 @@ mod call {
         let nobody = "gen_server_call::call::nobody";
         for server in [ServerRef::<Scripted>::at(dead_pid()), ServerRef::at(nobody)] {
             let outcome = server.call_timeout(call_message(|_, _| reply(())), FOREVER);
-            assert_eq!(outcome, Err(CallError::NoProc));
+            assert_eq!(outcome.kind(), Err(CallErrorKind::NoProc));
         }
     }
 
@@ -131,7 +133,7 @@ mod call {
             let pid = pid_of(&Scripted::start_with(observed_init(), options).unwrap());
             assert_eq!(server.call_with(|_, _| reply(process::self_pid())), Ok(pid));
             assert_eq!(server.stop(), Ok(()));
-            assert_eq!(server.call_with(|_, _| reply(())), Err(CallError::NoProc));
+            assert_eq!(server.call_with(|_, _| reply(())).kind(), Err(CallErrorKind::NoProc));
         }
     }
 
@@ -169,7 +171,10 @@ mod call {
         in_process(|| {
             for (end, expected) in ends() {
                 let server = scripted();
-                assert_eq!(server.call_with(move |_, _| end()), Err(CallError::Down(expected)));
+                assert_eq!(
+                    server.call_with(move |_, _| end()).kind(),
+                    Err(CallErrorKind::Down(expected))
+                );
                 let only_its_end = process::receive_timeout(Duration::ZERO);
                 assert!(only_its_end.is_none_or(|message| message.is::<Terminated>()));
                 assert_no_message();
@@ -181,7 +186,7 @@ mod call {
     #[test]
     fn fails_with_the_panic_of_the_server() {
         let error = scripted().call_with::<()>(|_, _| panic!("in a call")).unwrap_err();
-        let CallError::Down(reason) = error else { panic!("{error}") };
+        let CallErrorKind::Down(reason) = kind_of(error) else { panic!("it went down") };
         assert_eq!(reason.as_panic().unwrap().message, "in a call");
     }
 
@@ -197,7 +202,7 @@ mod call {
                 process::info(pid_of(&server)).is_some_and(|it| it.messages_received > 0)
             });
             server.cast_with(move |_| end().and(noreply()));
-            assert_eq!(expect::<CallOutcome<()>>(), CallOutcome(Err(CallError::Down(expected))));
+            assert_eq!(expect::<CallOutcome<()>>().0.kind(), Err(CallErrorKind::Down(expected)));
         }
     }
 
@@ -212,7 +217,7 @@ mod call {
         wait_until(|| process::info(pid_of(&server)).unwrap().message_queue_len == 3);
         drop(let_go);
         for _ in 0..3 {
-            assert_eq!(expect::<CallOutcome<()>>(), CallOutcome(Err(CallError::Down(reason()))));
+            assert_eq!(expect::<CallOutcome<()>>().0.kind(), Err(CallErrorKind::Down(reason())));
         }
     }
 
@@ -220,7 +225,7 @@ mod call {
     fn that_is_neither_answered_nor_deferred_fails_at_once() {
         let server = scripted();
         let outcome = server.call_timeout(call_message::<()>(|_, _| noreply()), FOREVER);
-        assert_eq!(outcome, Err(CallError::NoReply));
+        assert_eq!(outcome.kind(), Err(CallErrorKind::NoReply));
         server.assert_answers();
     }
 
@@ -230,7 +235,7 @@ mod call {
         let wrong = ServerRef::<Scripted>::from_pid(pid_of(&other));
         let refusal = wrong.call_with::<()>(|_, _| unreachable!("it is for another server"));
         let (expected, found) = (type_name::<Scripted>(), type_name::<OtherServer>());
-        assert_eq!(refusal, Err(CallError::WrongServer { expected, found }));
+        assert_eq!(refusal.kind(), Err(CallErrorKind::WrongServer { expected, found }));
         assert_eq!(other.call("still there"), Ok("still there"));
     }
 
@@ -238,7 +243,7 @@ mod call {
     fn of_a_process_that_is_no_server_times_out() {
         let server = ServerRef::<Scripted>::from_pid(idle());
         let outcome = server.call_timeout(call_message(|_, _| reply(())), SHORT);
-        assert_eq!(outcome, Err(CallError::Timeout));
+        assert_eq!(outcome.kind(), Err(CallErrorKind::Timeout));
     }
 
     #[test]
@@ -262,7 +267,7 @@ mod call {
                 })
             });
             process::exit(expect::<Pid>(), ExitReason::Kill);
-            assert_eq!(caller.join().unwrap(), Err(CallError::CallerEnded));
+            assert_eq!(caller.join().unwrap().kind(), Err(CallErrorKind::CallerEnded));
         });
     }
 
@@ -273,14 +278,15 @@ mod call {
             let timeout = if round % 2 == 0 { test_timeout() } else { Duration::ZERO };
             let error = killed_meanwhile(round, || {
                 loop {
-                    match server.call_timeout(call_message(move |_, _| reply(round)), timeout) {
+                    let request = call_message(move |_, _| reply(round));
+                    match server.call_timeout(request, timeout).kind() {
                         Ok(reply) => assert_eq!(reply, round),
-                        Err(CallError::Timeout) if timeout.is_zero() => {}
+                        Err(CallErrorKind::Timeout) if timeout.is_zero() => {}
                         Err(error) => return error,
                     }
                 }
             });
-            assert_eq!(error, CallError::CallerEnded, "round {round}");
+            assert_eq!(error, CallErrorKind::CallerEnded, "round {round}");
         }
         server.assert_answers();
     }
@@ -316,7 +322,7 @@ mod call {
         });
         process::exit(pid, reason());
         assert_eq!(down_reason(monitor), reason());
-        assert_eq!(seen.recv().unwrap(), Err(CallError::CallerEnded));
+        assert_eq!(seen.recv().unwrap().kind(), Err(CallErrorKind::CallerEnded));
     }
 
     #[test]
@@ -402,7 +408,7 @@ mod call {
 
         let since = Instant::now();
         let silent = ServerRef::<Scripted>::from_pid(idle());
-        assert_eq!(silent.call(call_message(|_, _| reply(()))), Err(CallError::Timeout));
+        assert_eq!(silent.call(call_message(|_, _| reply(()))).kind(), Err(CallErrorKind::Timeout));
         assert!(since.elapsed() >= Duration::from_secs(5));
 
         assert_eq!(down_reason(stuck_end), ExitReason::Killed);
@@ -568,7 +574,8 @@ mod at_the_end_of_a_server {
                     None => return tally,
                 }
             };
-            match present.server.call_timeout(CallMessage { client, number }, test_timeout()) {
+            let request = CallMessage { client, number };
+            match present.server.call_timeout(request, test_timeout()).kind() {
                 Ok(answer) => {
                     assert_eq!(answer.number, number);
                     tally.replies += 1;
@@ -578,18 +585,18 @@ mod at_the_end_of_a_server {
                         process::exit(pid_of(&present.server), end);
                     }
                 }
-                Err(CallError::NoProc) => {
+                Err(CallErrorKind::NoProc) => {
                     let handled = seen[client].load(Ordering::SeqCst);
                     assert_ne!(handled, number, "no process, but handled: {present:?}");
                     tally.absent += 1;
                     dead = Some(present.life);
                 }
-                Err(CallError::Down(end)) => {
+                Err(CallErrorKind::Down(end)) => {
                     assert!(present.way.is_told_by(&end), "{end} of {present:?}");
                     tally.downs += 1;
                     dead = Some(present.life);
                 }
-                Err(error) => panic!("{error} of {present:?}"),
+                Err(error) => panic!("{error:?} of {present:?}"),
             }
             assert_eq!(other.call_with(move |_, _| reply((client, number))), Ok((client, number)));
         }

@@ -6,6 +6,7 @@ use procession::prelude::*;
 use procession::process::{Builder, RegisterError};
 
 use crate::gen_server_start::{Kind, assert_untied};
+use crate::support::calls::CallKind;
 use crate::support::drops::OnDrop;
 use crate::support::processes::{idle, in_process, reason};
 use crate::support::rounds::rounds;
@@ -142,8 +143,8 @@ mod name_is_free {
         repeat("gen_server_start::name_is_free::call", |server| {
             process::unlink(pid_of(server));
             assert_eq!(
-                server.call_with::<()>(|_, _| stop(reason())),
-                Err(CallError::Down(reason()))
+                server.call_with::<()>(|_, _| stop(reason())).kind(),
+                Err(CallErrorKind::Down(reason()))
             );
         });
     }

@@ -8,6 +8,7 @@ use procession::prelude::*;
 use procession::process::Builder;
 
 use crate::gen_server_call::SHORT;
+use crate::support::calls::{CallKind, kind_of};
 use crate::support::processes::{in_process, reason};
 use crate::support::rounds::{delay_by, rounds};
 use crate::support::scripted::{ScriptedServer, call_message, pid_of, scripted, spawn_client};
@@ -172,7 +173,7 @@ mod a_reply {
                 noreply()
             });
             let outcome = server.call_timeout(silent, SHORT);
-            assert_eq!(outcome, Err(CallError::Timeout));
+            assert_eq!(outcome.kind(), Err(CallErrorKind::Timeout));
             expect::<ReplyTo<u8>>().reply(7);
             server.assert_answers();
             assert_no_message();
@@ -198,7 +199,7 @@ mod a_reply {
                 noreply()
             });
             let outcome = server.call_timeout(silent, SHORT);
-            assert!(matches!(outcome, Err(CallError::Timeout)));
+            assert!(matches!(outcome.kind(), Err(CallErrorKind::Timeout)));
             let late = expect::<ReplyTo<Grenade>>();
 
             // Lost by the server, and by somebody else.
@@ -237,7 +238,7 @@ mod a_late_reply {
                 );
                 match late {
                     Ok((text, number, _)) => assert_eq!((text, number), ("late", round)),
-                    Err(error) => assert_eq!(error, CallError::Timeout),
+                    Err(error) => assert_eq!(kind_of(error), CallErrorKind::Timeout),
                 }
                 let kept = Arc::clone(&token);
                 let own = own.call_with(move |_, _| reply(("own", round, kept)));
@@ -384,12 +385,12 @@ mod under_fire {
 
     /// Whether the error of a call can be true here.
     fn can_be(error: &CallError, timeout: Duration) -> bool {
-        if let CallError::Down(end) = error {
+        if let CallErrorKind::Down(end) = error.kind() {
             let ends = [ExitReason::Killed, ExitReason::Normal, ExitReason::Shutdown, reason()];
             return ends.contains(end) || end.as_panic().is_some_and(|it| it.message == POISON);
         }
-        let in_no_time = *error == CallError::Timeout && timeout.is_zero();
-        *error == CallError::NoProc || in_no_time
+        let in_no_time = error.kind() == &CallErrorKind::Timeout && timeout.is_zero();
+        error.kind() == &CallErrorKind::NoProc || in_no_time
     }
 
     /// Makes `calls` calls, and sees that each gets what it may.

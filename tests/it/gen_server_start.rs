@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use procession::prelude::*;
 use procession::process::{Builder, SpawnError};
 
+use crate::support::calls::CallKind;
 use crate::support::drops::OnDrop;
 use crate::support::processes::{FOREVER, begun, idle, idle_body, in_process, reason};
 use crate::support::rounds::{killed_meanwhile, rounds};
@@ -588,7 +589,7 @@ mod leftovers {
                 });
                 let (child, refusal) = expect::<(Pid, Result<(), CallError>)>();
                 let cycle = vec![child, pid_of(&starter)];
-                assert_eq!(refusal, Err(CallError::Deadlock(cycle)));
+                assert_eq!(refusal.kind(), Err(CallErrorKind::Deadlock(cycle)));
                 let error = error.unwrap();
                 assert!((way.fits)(&error), "{error:?}");
                 starter.assert_answers();

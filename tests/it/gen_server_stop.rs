@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use procession::prelude::*;
 use procession::process::{Builder, Status};
 
+use crate::support::calls::CallKind;
 use crate::support::drops::OnDrop;
 use crate::support::processes::{Begun, FOREVER, begun, idle, idle_body, in_process, reason};
 use crate::support::rounds::{killed_meanwhile, rounds};
@@ -382,7 +383,7 @@ mod stop_with_reply {
     /// one yet.
     #[track_caller]
     fn expect_no_reply<R: Send + PartialEq + fmt::Debug + 'static>(reason: ExitReason) {
-        assert_eq!(expect::<CallOutcome<R>>(), CallOutcome(Err(CallError::Down(reason))));
+        assert_eq!(expect::<CallOutcome<R>>().0.kind(), Err(CallErrorKind::Down(reason)));
         assert_no_message();
     }
 

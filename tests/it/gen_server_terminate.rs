@@ -13,6 +13,7 @@ use procession::process::Builder;
 use crate::gen_server_stop::{
     SHORT, expect_terminated, other_reason, scripted_named, trapping_scripted,
 };
+use crate::support::calls::CallKind;
 use crate::support::drops::OnDrop;
 use crate::support::processes::{Begun, Busy, FOREVER, begun, busy, idle_body, in_process, reason};
 use crate::support::rounds::{killed_meanwhile, rounds};
@@ -50,10 +51,10 @@ mod terminate {
 
         let reason = down_reason(monitor);
         assert_eq!(expect::<Exit>(), Exit { from: pid, reason: reason.clone() });
-        let outcome = expect::<CallOutcome<()>>().0;
+        let outcome = expect::<CallOutcome<()>>().0.kind();
         // One that was killed may be gone before the client calls.
-        let gone = reason == ExitReason::Killed && outcome == Err(CallError::NoProc);
-        assert!(gone || outcome == Err(CallError::Down(reason.clone())), "{outcome:?}");
+        let gone = reason == ExitReason::Killed && outcome == Err(CallErrorKind::NoProc);
+        assert!(gone || outcome == Err(CallErrorKind::Down(reason.clone())), "{outcome:?}");
         let terminated =
             process::receive_match_timeout(Duration::ZERO, |message| message.is::<Terminated>());
         let terminated = terminated.map(|it| it.downcast::<Terminated>().unwrap().reason);
@@ -130,7 +131,7 @@ mod terminate {
         });
         let end = down_reason(monitor);
         assert_eq!(end.as_panic().unwrap().message, "in terminate");
-        assert_eq!(outcome, Err(CallError::Down(end)));
+        assert_eq!(outcome.kind(), Err(CallErrorKind::Down(end)));
         expect_terminated(reason());
 
         let server = scripted();
@@ -242,7 +243,7 @@ mod a_destructor_that_panics {
         });
         let end = down_reason(monitor);
         assert_eq!(end.as_panic().unwrap().message, "in a destructor");
-        assert_eq!(outcome, Err(CallError::Down(end.clone())));
+        assert_eq!(outcome.kind(), Err(CallErrorKind::Down(end.clone())));
         expect_terminated(end);
     }
 
@@ -271,7 +272,7 @@ mod a_destructor_that_panics {
         }
         drop(let_go);
         for _ in 0..2 {
-            assert_eq!(expect::<CallOutcome<()>>(), CallOutcome(Err(CallError::Down(reason()))));
+            assert_eq!(expect::<CallOutcome<()>>().0.kind(), Err(CallErrorKind::Down(reason())));
         }
         expect_terminated(reason());
         assert_eq!(down_reason(monitor), reason());
@@ -347,8 +348,8 @@ mod a_destructor_that_panics {
         let monitor = process::monitor(pid_of(&server));
         let let_go = server.hold(|_| noreply());
         let request = call_message(|_, _| stop_with_reply(reason(), Opaque::new(Grenade)));
-        let outcome = server.call_timeout(request, SHORT);
-        assert!(matches!(outcome, Err(CallError::Timeout)), "{outcome:?}");
+        let outcome = server.call_timeout(request, SHORT).kind();
+        assert!(matches!(outcome, Err(CallErrorKind::Timeout)), "{outcome:?}");
         drop(let_go);
         expect_terminated(reason());
         assert_eq!(down_reason(monitor), reason());
@@ -371,7 +372,7 @@ mod a_destructor_that_panics {
             expect::<Begun>();
             assert_eq!(exit_and_wait(pid_of(&server), sent), end);
             let CallOutcome(outcome) = expect::<CallOutcome<Opaque<Grenade>>>();
-            assert!(matches!(outcome, Err(CallError::Down(reason)) if reason == end));
+            assert!(matches!(outcome.kind(), Err(CallErrorKind::Down(reason)) if reason == end));
         }
     }
 
@@ -393,7 +394,7 @@ mod a_destructor_that_panics {
         expect::<Begun>();
         assert_eq!(exit_and_wait(pid_of(&server), ExitReason::Kill), ExitReason::Killed);
         let CallOutcome(outcome) = expect::<CallOutcome<Opaque<Grenade>>>();
-        assert!(matches!(outcome, Err(CallError::Down(ExitReason::Killed))));
+        assert!(matches!(outcome.kind(), Err(CallErrorKind::Down(ExitReason::Killed))));
         drop(let_go);
         assert_eq!(is_dropped.recv(), Ok(()));
     }

@@ -9,9 +9,11 @@ use procession::prelude::*;
 use procession::process::Builder;
 
 use crate::global_locks::{rivals, times_monitored};
+use crate::support::calls::CallKind;
 use crate::support::drops::OnDrop;
 use crate::support::processes::{Busy, FOREVER, busy, idle, idle_body, in_process};
 use crate::support::rounds::rounds;
+use crate::support::scripted::{Scripted, ScriptedServer};
 use crate::support::wait::{assert_no_message, down_reason, exit_and_wait, expect, wait_until};
 
 fn taken(name: &str, holder: Pid) -> Result<(), GlobalError> {
@@ -284,7 +286,7 @@ fn a_server_is_started_and_found_under_a_global_name() {
     let options = || StartOptions::new().name(name.clone());
     assert_eq!(name.to_string(), r#""global::server" of Global"#);
     let echo = ServerRef::<Echo>::at(name.clone());
-    assert_eq!(echo.call(1), Err(CallError::NoProc));
+    assert_eq!(echo.call(1).kind(), Err(CallErrorKind::NoProc));
 
     let failed = Echo::start_with(Err(ExitReason::new("no")), options());
     assert!(matches!(failed, Err(StartError::Failed(_))));
@@ -351,7 +353,8 @@ fn an_error_says_what_is_wrong() {
     let pid = process::self_pid();
     let has_name = GlobalError::HasName { pid, name: "it".into() };
     assert_eq!(has_name.to_string(), format!(r#"{pid} already has the global name "it""#));
-    let unanswered = GlobalError::Call(CallError::NoProc);
-    assert_eq!(unanswered.to_string(), CallError::NoProc.to_string());
+    let error = ServerRef::<Scripted>::named("nobody").call_with(|_, _| reply(())).unwrap_err();
+    let unanswered = GlobalError::Call(error.clone());
+    assert_eq!(unanswered.to_string(), error.to_string());
     assert!(unanswered.source().is_none(), "it has said all");
 }

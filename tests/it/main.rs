@@ -2,6 +2,7 @@
 
 #[path = "../support"]
 mod support {
+    pub(crate) mod calls;
     pub(crate) mod child;
     pub(crate) mod drops;
     pub(crate) mod processes;

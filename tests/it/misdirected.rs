@@ -2,6 +2,7 @@
 
 use procession::prelude::*;
 
+use crate::support::calls::CallKind;
 use crate::support::scripted::{OtherServer, ScriptedServer, pid_of, scripted};
 
 /// Panics when it is dropped.
@@ -45,8 +46,8 @@ mod a_server {
     #[test]
     fn refuses_a_call_for_another_whose_destructor_panics_and_goes_on() {
         let server = scripted();
-        let outcome = ServerRef::<OtherServer>::from_pid(pid_of(&server)).call(PanicsOnDrop);
-        assert!(matches!(outcome, Err(CallError::WrongServer { .. })), "{outcome:?}");
+        let outcome = ServerRef::<OtherServer>::from_pid(pid_of(&server)).call(PanicsOnDrop).kind();
+        assert!(matches!(outcome, Err(CallErrorKind::WrongServer { .. })), "{outcome:?}");
         server.assert_answers();
     }
 }

@@ -14,6 +14,7 @@ use procession::process::Builder;
 use procession::supervisor::Supervisor;
 use procession::sys;
 
+use crate::support::calls::CallKind;
 use crate::support::processes::{Busy, FOREVER, busy, idle, idle_body, in_process};
 use crate::support::rounds::{delay_by, rounds};
 use crate::support::wait::{
@@ -298,13 +299,13 @@ fn a_scope_that_does_not_run_has_no_groups() {
     assert_eq!(scope.whereis(), None);
     assert_eq!(scope.get_members("a"), []);
     assert_eq!(scope.get_local_members("a"), []);
-    assert_eq!(scope.join("a", me), Err(CallError::NoProc));
-    assert_eq!(scope.leave("a", me), Err(LeaveError::Call(CallError::NoProc)));
-    assert_eq!(scope.monitor("a"), Err(CallError::NoProc));
-    assert_eq!(scope.monitor_scope(), Err(CallError::NoProc));
-    assert_eq!(scope.demonitor(monitor), Err(CallError::NoProc));
-    assert_eq!(scope.which_groups(), Err(CallError::NoProc));
-    assert_eq!(scope.which_local_groups(), Err(CallError::NoProc));
+    assert_eq!(scope.join("a", me).kind(), Err(CallErrorKind::NoProc));
+    assert_eq!(scope.leave("a", me).kind(), Err(CallErrorKind::NoProc));
+    assert_eq!(scope.monitor("a").kind(), Err(CallErrorKind::NoProc));
+    assert_eq!(scope.monitor_scope().kind(), Err(CallErrorKind::NoProc));
+    assert_eq!(scope.demonitor(monitor).kind(), Err(CallErrorKind::NoProc));
+    assert_eq!(scope.which_groups().kind(), Err(CallErrorKind::NoProc));
+    assert_eq!(scope.which_local_groups().kind(), Err(CallErrorKind::NoProc));
 }
 
 // OTP: pg_SUITE:pg, pg_SUITE:errors
@@ -349,9 +350,9 @@ fn a_scope_of_another_type_is_refused() {
     let (scope, me) = (scope("typed"), process::self_pid());
     scope.join("a", me).unwrap();
     let other = Scope::<u32>::named(scope.name());
-    assert!(matches!(other.join(1, me), Err(CallError::WrongServer { .. })));
+    assert!(matches!(other.join(1, me).kind(), Err(CallErrorKind::WrongServer { .. })));
     assert_eq!(other.get_members(&1), []);
-    assert_eq!(other.which_groups(), Err(CallError::NoProc));
+    assert_eq!(other.which_groups().kind(), Err(CallErrorKind::NoProc));
     assert_eq!(scope.get_members("a"), [me]);
 }
 
@@ -431,7 +432,7 @@ fn a_monitor_whose_scope_has_ended_leaves_no_update_either() {
         let (monitor, _) = scope.monitor("a").unwrap();
         scope.join("a", me).unwrap();
         exit_and_wait(scope.whereis().unwrap(), ExitReason::Shutdown);
-        assert_eq!(scope.demonitor(monitor), Err(CallError::NoProc));
+        assert_eq!(scope.demonitor(monitor).kind(), Err(CallErrorKind::NoProc));
         assert_no_message();
     });
 }
@@ -744,10 +745,10 @@ fn a_killed_thread_is_told_that_the_scope_has_not_answered() {
         threads.spawn(move || {
             known.send(process::self_pid()).unwrap();
             _ = held.recv();
-            let ended = Err(CallError::CallerEnded);
-            assert_eq!(scope.join("a", me), ended);
-            assert_eq!(scope.leave("a", me), Err(LeaveError::Call(CallError::CallerEnded)));
-            assert_eq!(scope.demonitor(monitor), Err(CallError::CallerEnded));
+            let ended = Err(CallErrorKind::CallerEnded);
+            assert_eq!(scope.join("a", me).kind(), ended);
+            assert_eq!(scope.leave("a", me).kind(), Err(CallErrorKind::CallerEnded));
+            assert_eq!(scope.demonitor(monitor).kind(), Err(CallErrorKind::CallerEnded));
             assert_eq!(scope.get_members("a"), []);
         });
         process::exit(pids.recv().unwrap(), ExitReason::Kill);
@@ -758,7 +759,10 @@ fn a_killed_thread_is_told_that_the_scope_has_not_answered() {
 #[test]
 fn an_error_says_what_is_wrong() {
     assert_eq!(LeaveError::NotJoined.to_string(), "not a member of the group");
-    let unanswered = LeaveError::Call(CallError::NoProc);
-    assert_eq!(unanswered.to_string(), CallError::NoProc.to_string());
-    assert!(unanswered.source().is_none(), "it has said all");
+    let error = Scope::named("pg::nobody").leave("a", process::self_pid()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        r#"no process is registered as "pg::nobody" (call of Leave<&str>)"#
+    );
+    assert!(error.source().is_none(), "it has said all");
 }

@@ -9,6 +9,7 @@ use procession::proc_lib::{self, StartError, StartOptions};
 use procession::process::Builder;
 use procession::sys::{self, DebugOptions, System};
 
+use crate::support::calls::kind_of;
 use crate::support::drops::OnDrop;
 use crate::support::processes::{Begun, Busy, begun, busy, idle, idle_body, in_process, reason};
 use crate::support::rounds::{delay_by, killed_meanwhile, rounds};
@@ -171,8 +172,8 @@ mod a_start {
         let outcome = proc_lib::start(move |starter| {
             starter.ack(sys::of(me).suspend());
         });
-        let cycle = outcome.unwrap().unwrap_err();
-        assert!(matches!(cycle, sys::SysError::Call(CallError::Deadlock(_))), "{cycle}");
+        let cycle = kind_of(outcome.unwrap().unwrap_err());
+        assert!(matches!(cycle, CallErrorKind::Deadlock(_)), "{cycle:?}");
     }
 
     // OTP: proc_lib_SUITE:sync_start_monitor_link

@@ -10,6 +10,7 @@ use procession::gen_server::{RequestId, RequestIds, WaitError};
 use procession::prelude::*;
 use procession::process::Address;
 
+use crate::support::calls::CallKind;
 use crate::support::drops::OnDrop;
 use crate::support::processes::{FOREVER, in_process, reason};
 use crate::support::rounds::{delay_by, rounds};
@@ -93,7 +94,7 @@ mod send_request {
             for server in [dead_server().into(), ServerRef::<_, Destination>::from(nobody())] {
                 let request = answered(&server, "no reply");
                 assert_eq!(*request.destination(), server.destination());
-                assert_eq!(request.receive_response(FOREVER), Err(CallError::NoProc));
+                assert_eq!(request.receive_response(FOREVER).kind(), Err(CallErrorKind::NoProc));
             }
             assert_nothing_left(&[]);
         });
@@ -113,7 +114,7 @@ mod send_request {
                 let request = by_name.send_request(call_message::<()>(move |_, _| stop(ends)));
                 assert_eq!(request.destination(), &Destination::from(name));
                 let response = request.receive_response(test_timeout());
-                assert_eq!(response, Err(CallError::Down(end)));
+                assert_eq!(response.kind(), Err(CallErrorKind::Down(end)));
             }
             assert_nothing_left(&[]);
         });
@@ -122,12 +123,12 @@ mod send_request {
     #[test]
     fn tells_of_refusals_as_a_call_does() {
         let request = scripted().send_request(call_message::<()>(|_, _| noreply()));
-        assert_eq!(request.receive_response(test_timeout()), Err(CallError::NoReply));
+        assert_eq!(request.receive_response(test_timeout()).kind(), Err(CallErrorKind::NoReply));
 
         let other = pid_of(&OtherServer::start(()).unwrap());
         let request = answered(&ServerRef::from_pid(other), "no reply");
-        let response = request.receive_response(test_timeout());
-        assert!(matches!(response, Err(CallError::WrongServer { .. })), "{response:?}");
+        let response = request.receive_response(test_timeout()).kind();
+        assert!(matches!(response, Err(CallErrorKind::WrongServer { .. })), "{response:?}");
     }
 
     #[test]
@@ -196,13 +197,13 @@ mod send_request {
                     handled.send(()).unwrap();
                     reply(())
                 }));
-                match request.receive_response(test_timeout()) {
+                match request.receive_response(test_timeout()).kind() {
                     Ok(()) => assert_eq!(handles.recv(), Ok(())),
                     // Waits until the request was dropped.
-                    Err(CallError::NoProc) => assert_eq!(handles.recv(), Err(mpsc::RecvError)),
+                    Err(CallErrorKind::NoProc) => assert_eq!(handles.recv(), Err(mpsc::RecvError)),
                     // It was there to be monitored, or just not any more.
-                    Err(CallError::Down(ExitReason::Normal | ExitReason::NoProc)) => {}
-                    Err(error) => panic!("{error}"),
+                    Err(CallErrorKind::Down(ExitReason::Normal | ExitReason::NoProc)) => {}
+                    Err(error) => panic!("{error:?}"),
                 }
             }
             assert_eq!(down_reason(replacer), ExitReason::Normal);
@@ -233,9 +234,9 @@ mod wait_response {
             let server = scripted();
             let mut request = deferred(&server);
             let since = Instant::now();
-            assert_eq!(request.wait_response(SHORT), Err(CallError::Timeout));
+            assert_eq!(request.wait_response(SHORT).kind(), Err(CallErrorKind::Timeout));
             assert!(since.elapsed() >= SHORT);
-            assert_eq!(request.wait_response(Duration::ZERO), Err(CallError::Timeout));
+            assert_eq!(request.wait_response(Duration::ZERO).kind(), Err(CallErrorKind::Timeout));
 
             reply_to().reply("late, but not too late");
             let response = Ok("late, but not too late");
@@ -252,12 +253,12 @@ mod wait_response {
             let mut request = answered(&server, "a reply");
             assert_eq!(request.wait_response(test_timeout()), Ok("a reply"));
             let (long, since) = (Duration::from_secs(3), Instant::now());
-            assert_eq!(request.wait_response(long), Err(CallError::Timeout));
+            assert_eq!(request.wait_response(long).kind(), Err(CallErrorKind::Timeout));
             assert!(since.elapsed() < long, "it has waited for what cannot come");
 
             let mut request = answered(&dead_server(), "no reply");
-            assert_eq!(request.wait_response(test_timeout()), Err(CallError::NoProc));
-            assert_eq!(request.wait_response(Duration::ZERO), Err(CallError::Timeout));
+            assert_eq!(request.wait_response(test_timeout()).kind(), Err(CallErrorKind::NoProc));
+            assert_eq!(request.wait_response(Duration::ZERO).kind(), Err(CallErrorKind::Timeout));
             drop(request);
             assert_nothing_left(&[&server]);
         });
@@ -339,14 +340,21 @@ mod a_killed_thread {
         for timeout in [Duration::ZERO, FOREVER] {
             let responses = killed_between(
                 || silent(&server),
-                |mut request| [request.wait_response(timeout), request.wait_response(timeout)],
+                |mut request| [(); 2].map(|()| request.wait_response(timeout).kind()),
             );
-            assert_eq!(responses, [Err(CallError::CallerEnded), Err(CallError::Timeout)]);
+            assert_eq!(responses, [Err(CallErrorKind::CallerEnded), Err(CallErrorKind::Timeout)]);
             let response =
                 killed_between(|| silent(&server), |request| request.receive_response(timeout));
-            assert_eq!(response, Err(CallError::CallerEnded));
+            assert_eq!(response.kind(), Err(CallErrorKind::CallerEnded));
         }
     }
+
+    /// A response of a collection, with only the kind of its error.
+    fn kind_and_label<R, L>((response, label): (Result<R, CallError>, L)) -> Labelled<R, L> {
+        (response.kind(), label)
+    }
+
+    type Labelled<R, L> = (Result<R, CallErrorKind>, L);
 
     type Wait = fn(&mut RequestIds<u8, &'static str>, Duration) -> Waited<u8, &'static str>;
 
@@ -360,12 +368,12 @@ mod a_killed_thread {
             }
             requests
         };
-        let ended = |label| Ok((Err(CallError::CallerEnded), label));
+        let ended = |label| Ok((Err(CallErrorKind::CallerEnded), label));
         let expected = [ended("first"), ended("second"), ended("third"), Err(WaitError::NoRequest)];
         let waits: [Wait; 2] = [RequestIds::wait_response, RequestIds::receive_response];
         for wait in waits {
             let responses = killed_between(prepare, |mut requests| {
-                [(); 4].map(|()| wait(&mut requests, FOREVER))
+                [(); 4].map(|()| wait(&mut requests, FOREVER).map(kind_and_label))
             });
             assert_eq!(responses, expected);
         }
@@ -385,7 +393,7 @@ mod a_killed_thread {
                 delay_by(round);
                 process::exit(pid, ExitReason::Kill);
                 let response = thread.join().expect("the thread has panicked");
-                assert_eq!(response, Err(CallError::CallerEnded));
+                assert_eq!(response.kind(), Err(CallErrorKind::CallerEnded));
             });
         }
     }
@@ -400,7 +408,7 @@ mod receive_response {
         in_process(|| {
             let server = scripted();
             let request = deferred(&server);
-            assert_eq!(request.receive_response(SHORT), Err(CallError::Timeout));
+            assert_eq!(request.receive_response(SHORT).kind(), Err(CallErrorKind::Timeout));
             reply_to().reply("too late");
             assert_nothing_left(&[&server]);
         });
@@ -445,7 +453,10 @@ mod check_response {
 
             let message = process::receive_match(|message| message.is::<Down>());
             let message = first.check_response(message).unwrap_err();
-            assert_eq!(second.check_response(message).unwrap(), Err(CallError::Down(reason())));
+            assert_eq!(
+                second.check_response(message).unwrap().kind(),
+                Err(CallErrorKind::Down(reason()))
+            );
 
             let message = first.check_response(process::receive()).unwrap_err();
             assert!(message.is::<u8>() || message.is::<Terminated>());
@@ -473,6 +484,13 @@ mod a_collection {
     fn of(response: &'static str, label: u8) -> Waited<&'static str, u8> {
         Ok((Ok(response), label))
     }
+
+    /// A response of a collection, with only the kind of its error.
+    fn kind_and_label<R, L>((response, label): (Result<R, CallError>, L)) -> Labelled<R, L> {
+        (response.kind(), label)
+    }
+
+    type Labelled<R, L> = (Result<R, CallErrorKind>, L);
 
     type Wait = fn(&mut Requests, Duration) -> Waited<&'static str, u8>;
 
@@ -608,12 +626,12 @@ mod a_collection {
                 requests.add(deferred(&mortal), 2);
                 requests.add(answered(&nobody(), "no reply"), 3);
                 let [to_first, to_second] = [reply_to(), reply_to()];
-                let absent = Ok((Err(CallError::NoProc), 3));
-                assert_eq!(wait(&mut requests, test_timeout()), absent);
+                let absent = Ok((Err(CallErrorKind::NoProc), 3));
+                assert_eq!(wait(&mut requests, test_timeout()).map(kind_and_label), absent);
 
                 mortal.cast_with(|_| stop(reason()));
-                let ended = Ok((Err(CallError::Down(reason())), 2));
-                assert_eq!(wait(&mut requests, test_timeout()), ended);
+                let ended = Ok((Err(CallErrorKind::Down(reason())), 2));
+                assert_eq!(wait(&mut requests, test_timeout()).map(kind_and_label), ended);
 
                 // Which of them is whose depends on the servers.
                 for to in [to_first, to_second] {
@@ -658,12 +676,12 @@ mod a_collection {
             let (mut responses, mut others) = (Vec::new(), Vec::new());
             for _ in 0..3 {
                 match requests.check_response(process::receive()) {
-                    Ok(response) => responses.push(response),
+                    Ok(response) => responses.push(kind_and_label(response)),
                     Err(message) => others.push(other.check_response(message).unwrap()),
                 }
             }
             responses.sort_by_key(|(_, label)| *label);
-            assert_eq!(responses, [(Ok("the first"), 1), (Err(CallError::NoProc), 2)]);
+            assert_eq!(responses, [(Ok("the first"), 1), (Err(CallErrorKind::NoProc), 2)]);
             assert_eq!(others, [Ok("of none of them")]);
             assert!(requests.is_empty());
             assert_nothing_left(&[&server]);

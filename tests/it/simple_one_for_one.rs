@@ -13,6 +13,7 @@ use procession::supervisor::{
     Supervisor, SupervisorError, SupervisorRef,
 };
 
+use crate::support::calls::CallKind;
 use crate::support::child::{
     ObservedChild, child, end_child, end_child_and_wait, expect_ended, expect_started, failure,
 };
@@ -376,8 +377,8 @@ mod a_supervisor_of_another_kind {
 
     #[track_caller]
     fn is_refused<T: std::fmt::Debug>(result: Result<T, SupervisorError>, found: &str) {
-        match result {
-            Err(SupervisorError::Call(CallError::WrongServer { found: it, .. })) => {
+        match result.kind() {
+            Err(CallErrorKind::WrongServer { found: it, .. }) => {
                 assert!(it.contains(found), "{it}");
             }
             other => panic!("{other:?}"),

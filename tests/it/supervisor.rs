@@ -12,6 +12,7 @@ use procession::supervisor::{
     Strategy, Supervise, Supervised, Supervisor, SupervisorError, SupervisorInit, SupervisorRef,
 };
 
+use crate::support::calls::CallKind;
 use crate::support::child::{
     ObservedChild, child, child_events, child_state, end_child, end_child_and_wait, expect_ended,
     expect_started, failure,
@@ -156,7 +157,7 @@ mod a_start {
         let named = SupervisorRef::named("supervisor::named");
         assert_eq!(named.count_children().unwrap().specs, 0);
         stop_supervisor(&supervisor);
-        assert_eq!(named.which_children(), Err(SupervisorError::Call(CallError::NoProc)));
+        assert_eq!(named.which_children().kind(), Err(CallErrorKind::NoProc));
     }
 }
 

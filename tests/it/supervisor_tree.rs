@@ -7,6 +7,7 @@ use procession::supervisor::{
     SupervisorError, SupervisorInit,
 };
 
+use crate::support::calls::CallKind;
 use crate::support::child::{
     ObservedChild, child, child_state, end_child_and_wait, expect_started, failure,
 };
@@ -63,12 +64,10 @@ fn a_tree_shows_names_pids_and_restarts_below_all_kinds_of_supervisors() {
 #[test]
 fn who_is_no_supervisor_has_no_tree() {
     let child = ObservedChild::start_link(("child", process::self_pid())).unwrap();
-    let refused = supervisor::tree(child);
-    let Err(SupervisorError::Call(CallError::WrongServer { .. })) = refused else {
-        panic!("{refused:?}")
-    };
+    let refused = supervisor::tree(child).kind();
+    let Err(CallErrorKind::WrongServer { .. }) = refused else { panic!("{refused:?}") };
     let nobody = supervisor::tree("supervisor_tree::nobody");
-    assert_eq!(nobody, Err(SupervisorError::Call(CallError::NoProc)));
+    assert_eq!(nobody.kind(), Err(CallErrorKind::NoProc));
     child.stop().unwrap();
 }
 
@@ -96,8 +95,8 @@ fn a_child_that_looks_while_it_starts_is_told_so() {
     assert_eq!(top.start_child(spec).unwrap_err(), SupervisorError::Ignored);
     receive! {
         seen: Result<supervisor::Tree, SupervisorError> => {
-            let itself = CallError::CallingSelf(top.pid());
-            assert_eq!(seen, Err(SupervisorError::Call(itself)));
+            let itself = CallErrorKind::CallingSelf(top.pid());
+            assert_eq!(seen.kind(), Err(itself));
         }
         after test_timeout() => panic!("it was not started"),
     }

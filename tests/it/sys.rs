@@ -5,6 +5,7 @@ use std::time::Duration;
 use procession::prelude::*;
 use procession::sys::{self, Mode, Sys, SysError};
 
+use crate::support::calls::{CallKind, kind_of};
 use crate::support::drops::{OnDrop, message_on_drop};
 use crate::support::processes::{Begun, idle, idle_body, reason};
 use crate::support::scripted::{
@@ -66,7 +67,7 @@ mod of {
             assert_eq!(sys.timeout(test_timeout()).get_status().unwrap().pid, pid_of(&server));
         }
         server.stop().unwrap();
-        assert_eq!(sys::of("sys::of").suspend(), Err(SysError::Call(CallError::NoProc)));
+        assert_eq!(sys::of("sys::of").suspend().kind(), Err(CallErrorKind::NoProc));
     }
 
     // OTP: the documentation of sys
@@ -153,8 +154,8 @@ mod get_state {
         });
         let (expected, found) =
             (std::any::type_name::<String>(), std::any::type_name::<Scripted>());
-        let wrong = CallError::WrongServer { expected, found };
-        assert_eq!(outcome, Err::<(), _>(SysError::Call(wrong)));
+        let wrong = CallErrorKind::WrongServer { expected, found };
+        assert_eq!(outcome.kind(), Err::<(), _>(wrong));
         assert_eq!(expect::<&str>(), dropped);
         server.assert_answers();
     }
@@ -216,12 +217,12 @@ mod replace_state {
             (
                 others.call_with(|_, _| reply("an answer")),
                 sys::of(others).get_state(look),
-                own.call_with(|_, _| reply("never")),
-                sys::of(own).get_state(look),
+                own.call_with(|_, _| reply("never")).kind(),
+                sys::of(own).get_state(look).kind(),
             )
         });
-        let this = CallError::CallingSelf(pid_of(&server));
-        let expected = (Ok("an answer"), Ok(0), Err(this.clone()), Err(SysError::Call(this)));
+        let this = CallErrorKind::CallingSelf(pid_of(&server));
+        let expected = (Ok("an answer"), Ok(0), Err(this.clone()), Err(this));
         assert_eq!(outcomes, Ok(expected));
         server.assert_answers();
     }
@@ -237,7 +238,7 @@ mod replace_state {
             })
             .unwrap();
         let cycle = vec![pid_of(&other), pid_of(&server)];
-        assert_eq!(outcome, Ok(Err(SysError::Call(CallError::Deadlock(cycle)))));
+        assert_eq!(outcome.map(CallKind::kind), Ok(Err(CallErrorKind::Deadlock(cycle))));
         server.assert_answers();
         other.assert_answers();
     }
@@ -256,7 +257,7 @@ mod replace_state {
         expect::<Begun>();
         process::exit(pid_of(&server), reason());
         let outcome = expect::<Got<Result<(), SysError>>>();
-        assert_eq!(outcome, Got(Err(SysError::Call(CallError::Down(reason())))));
+        assert_eq!(outcome.0.kind(), Err(CallErrorKind::Down(reason())));
         assert_eq!(down_reason(monitor), ExitReason::Normal);
         assert_no_message(); // `terminate` was not called.
     }
@@ -403,9 +404,9 @@ mod each_method {
     }
 
     #[track_caller]
-    fn assert_each(outcomes: Vec<Result<(), SysError>>, expected: &CallError) {
+    fn assert_each(outcomes: Vec<Result<(), SysError>>, expected: &CallErrorKind) {
         for (index, outcome) in outcomes.into_iter().enumerate() {
-            assert_eq!(outcome, Err(SysError::Call(expected.clone())), "the method {index}");
+            assert_eq!(outcome.kind(), Err(expected.clone()), "the method {index}");
         }
     }
 
@@ -414,15 +415,15 @@ mod each_method {
     fn fails_when_there_is_no_such_process() {
         let server = scripted();
         server.stop().unwrap();
-        assert_each(each(&sys_of(&server)), &CallError::NoProc);
-        assert_each(each(&sys::of("sys::each_method::nobody")), &CallError::NoProc);
+        assert_each(each(&sys_of(&server)), &CallErrorKind::NoProc);
+        assert_each(each(&sys::of("sys::each_method::nobody")), &CallErrorKind::NoProc);
     }
 
     #[test]
     fn fails_in_the_process_itself() {
         let server = scripted();
         let outcomes = server.call_with(|_, _| reply(each(&sys::of(process::self_pid())))).unwrap();
-        assert_each(outcomes, &CallError::CallingSelf(pid_of(&server)));
+        assert_each(outcomes, &CallErrorKind::CallingSelf(pid_of(&server)));
         server.assert_answers();
     }
 
@@ -434,7 +435,7 @@ mod each_method {
         let let_go = server.hold(|_| noreply());
         for pid in [idle(), pid_of(&server)] {
             for timeout in [Duration::ZERO, Duration::from_millis(1)] {
-                assert_each(each(&sys::of(pid).timeout(timeout)), &CallError::Timeout);
+                assert_each(each(&sys::of(pid).timeout(timeout)), &CallErrorKind::Timeout);
             }
         }
         let monitor = process::monitor(pid_of(&server));
@@ -460,7 +461,7 @@ mod each_method {
         has_waiting(&server, 1);
         drop(let_go);
         let outcome = expect::<Got<Result<(), SysError>>>();
-        assert_eq!(outcome, Got(Err(SysError::Call(CallError::Down(reason())))));
+        assert_eq!(outcome.0.kind(), Err(CallErrorKind::Down(reason())));
         assert!(expect::<Terminated>().reason == reason());
     }
 
@@ -473,7 +474,7 @@ mod each_method {
             "nobody"
         };
         let outcome = sys::of(server).timeout(Duration::ZERO).replace_state(change);
-        assert_eq!(outcome, Err(SysError::Call(CallError::Timeout)));
+        assert_eq!(outcome.kind(), Err(CallErrorKind::Timeout));
         drop(let_go);
         assert_eq!(server.notes(), ["late"]);
         assert_no_message();
@@ -493,7 +494,7 @@ mod each_method {
         let let_go = server.hold(|_| noreply());
         let outcome =
             sys::of(server).timeout(Duration::ZERO).get_state(|_: &Scripted| PanicsOnDrop);
-        assert_eq!(outcome.err(), Some(SysError::Call(CallError::Timeout)));
+        assert_eq!(outcome.err().map(kind_of), Some(CallErrorKind::Timeout));
         drop(let_go);
         server.assert_answers();
     }

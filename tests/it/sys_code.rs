@@ -7,6 +7,7 @@ use procession::sys::{Mode, SysError};
 
 use crate::sys::*;
 
+use crate::support::calls::CallKind;
 use crate::support::drops::OnDrop;
 use crate::support::processes::{Begun, idle_body, reason};
 use crate::support::scripted::{CallOutcome, pid_of};
@@ -200,15 +201,15 @@ mod code_change {
 
         let burn = |_, _: &str| panic!("the pages burn");
         let outcome = sys_of(&server).change_code("1", change(burn));
-        let Err(SysError::Call(CallError::Down(end))) = outcome else { panic!("{outcome:?}") };
+        let Err(CallErrorKind::Down(end)) = outcome.kind() else { panic!("it went down") };
         assert_eq!(end.as_panic().unwrap().message, "the pages burn");
         assert_eq!(expect::<&str>(), "dropped");
         assert_eq!(down_reason(monitor), end);
-        assert_eq!(expect::<CallOutcome<u32>>(), CallOutcome(Err(CallError::Down(end.clone()))));
+        assert_eq!(expect::<CallOutcome<u32>>().0.kind(), Err(CallErrorKind::Down(end.clone())));
         assert_eq!(expect::<Exit>(), Exit { from: pid, reason: end });
         wait_for_exit(linked);
         assert_no_message(); // `terminate` was not called.
-        assert_eq!(sys_of(&server).resume(), Err(SysError::Call(CallError::NoProc)));
+        assert_eq!(sys_of(&server).resume().kind(), Err(CallErrorKind::NoProc));
     }
 
     #[test]
@@ -221,7 +222,7 @@ mod code_change {
             };
             let monitor = process::monitor(pid_of(&server));
             let outcome = sys_of(&server).change_code("1", change(leave));
-            assert_eq!(outcome, Err(SysError::Call(CallError::Down(end.clone()))));
+            assert_eq!(outcome.kind(), Err(CallErrorKind::Down(end.clone())));
             assert_eq!(down_reason(monitor), end);
             assert_no_message();
         }
@@ -243,7 +244,7 @@ mod code_change {
             process::exit(pid_of(&server), sent);
             assert_eq!(down_reason(monitor), end);
             let outcome = expect::<Got<Result<(), SysError>>>();
-            assert_eq!(outcome, Got(Err(SysError::Call(CallError::Down(end)))));
+            assert_eq!(outcome.0.kind(), Err(CallErrorKind::Down(end)));
             assert_no_message();
         }
     }
@@ -254,15 +255,15 @@ mod code_change {
         let (own, others, me) = (server, other, process::self_pid());
         let ask = move |book, _: &str| {
             others.cast(AddPage);
-            let own = (own.call(CountPages), sys_of(&own).resume());
+            let own = (own.call(CountPages).kind(), sys_of(&own).resume().kind());
             process::send(me, Got((others.call(CountPages), own)));
             Ok(book)
         };
         assert_eq!(sys_of(&server).change_code("1", change(ask)), Ok(()));
-        let this = CallError::CallingSelf(pid_of(&server));
-        type Own = (Result<u32, CallError>, Result<(), SysError>);
+        let this = CallErrorKind::CallingSelf(pid_of(&server));
+        type Own = (Result<u32, CallErrorKind>, Result<(), CallErrorKind>);
         let Got(answers) = expect::<Got<(Result<u32, CallError>, Own)>>();
-        assert_eq!(answers, (Ok(1), (Err(this.clone()), Err(SysError::Call(this)))));
+        assert_eq!(answers, (Ok(1), (Err(this.clone()), Err(this))));
     }
 
     #[test]
@@ -279,7 +280,7 @@ mod code_change {
         let bind = |book, _: &str| Ok(Book { pages: 7, ..book });
         let impatient = sys_of(&server).timeout(std::time::Duration::ZERO);
         let outcome = impatient.change_code("1", change(bind));
-        assert_eq!(outcome, Err(SysError::Call(CallError::Timeout)));
+        assert_eq!(outcome.kind(), Err(CallErrorKind::Timeout));
         drop(let_go);
         sys_of(&server).resume().unwrap();
         assert_eq!(pages(&server), 7);

@@ -11,6 +11,7 @@ use procession::sys::{DebugOptions, Event, Sys, SysError};
 
 use crate::sys::*;
 
+use crate::support::calls::CallKind;
 use crate::support::processes::in_process;
 use crate::support::scripted::{Scripted, ScriptedServer};
 use crate::support::wait::{assert_no_message, down_reason, expect, test_timeout};
@@ -530,8 +531,8 @@ mod events {
         let other = ServerRef::<Scripted>::from_pid(server.pid());
         let sys = sys_of(&server);
         sys.log_on(10).unwrap();
-        let outcome = ScriptedServer::call_with(&other, |_, _| reply(()));
-        assert!(matches!(outcome, Err(CallError::WrongServer { .. })), "{outcome:?}");
+        let outcome = ScriptedServer::call_with(&other, |_, _| reply(())).kind();
+        assert!(matches!(outcome, Err(CallErrorKind::WrongServer { .. })), "{outcome:?}");
         let log = sys.log().unwrap();
         assert_eq!(log.len(), 2, "{log:?}");
         assert!(log[0].starts_with("got call "), "{log:?}");

@@ -9,6 +9,7 @@ use std::time::Duration;
 use procession::prelude::*;
 use procession::sys::{self, DebugOptions, Event, Mode, Sys, SysError, System};
 
+use crate::support::calls::{CallKind, kind_of};
 use crate::support::processes::{idle, idle_body, in_process, reason};
 use crate::support::rounds::{killed_meanwhile, rounds};
 use crate::support::wait::{assert_no_message, down_reason, expect, test_timeout};
@@ -79,8 +80,8 @@ mod a_handmade_process {
         sys_of(lamp).replace_state(|is_on: &mut bool| *is_on = false).unwrap();
         assert!(!is_on(lamp));
         let outcome = sys_of(lamp).get_state(|_: &u8| ());
-        let wrong = CallError::WrongServer { expected: "u8", found: "bool" };
-        assert_eq!(outcome, Err(SysError::Call(wrong)));
+        let wrong = CallErrorKind::WrongServer { expected: "u8", found: "bool" };
+        assert_eq!(outcome.kind(), Err(wrong));
         let outcome = sys_of(lamp).get_state(|_: &bool| process::exit_self(reason()));
         assert_eq!(outcome, Err::<(), _>(SysError::CallbackFailed(reason())));
         assert!(!is_on(lamp));
@@ -218,7 +219,7 @@ mod a_request {
         })
         .unwrap();
         let outcome = sys::of(pid).timeout(Duration::from_millis(1)).suspend();
-        assert_eq!(outcome, Err(SysError::Call(CallError::Timeout)));
+        assert_eq!(outcome.kind(), Err(CallErrorKind::Timeout));
         process::exit(pid, ExitReason::Kill);
         assert_eq!(down_reason(monitor), ExitReason::Killed);
         assert_no_message();
@@ -263,7 +264,7 @@ mod a_request {
                 let sys = sys_of(lamp);
                 (0..).find_map(|_| sys.suspend().err()).expect("there is no last round")
             });
-            assert_eq!(outcome, SysError::Call(CallError::CallerEnded));
+            assert_eq!(kind_of(outcome), CallErrorKind::CallerEnded);
             assert!(!is_on(lamp));
             process::exit(lamp, ExitReason::Kill);
         }
@@ -286,7 +287,7 @@ fn a_request_that_is_passed_on_is_no_wait_for_who_has_passed_it_on() {
         .unwrap();
         assert!(!is_on(between));
         let outcome = expect::<Result<(), SysError>>();
-        assert_eq!(outcome, Err(SysError::Call(CallError::Timeout)));
+        assert_eq!(outcome.kind(), Err(CallErrorKind::Timeout));
         for pid in [between, lamp] {
             process::exit(pid, ExitReason::Kill);
         }

@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 
 use procession::prelude::*;
-use procession::sys::{Event, Kind, SysError};
+use procession::sys::{Event, Kind};
 
 use crate::sys::*;
 
+use crate::support::calls::CallKind;
 use crate::support::drops::OnDrop;
 use crate::support::processes::{Begun, idle_body};
 use crate::support::wait::{assert_no_message, down_reason, exit_and_wait, expect, test_timeout};
@@ -151,22 +152,25 @@ mod install {
 
     #[test]
     fn lets_the_function_call_other_servers_and_not_the_own() {
-        type Outcomes =
-            (Result<u64, CallError>, Result<u64, CallError>, Result<Vec<String>, SysError>);
+        type Outcomes = (
+            Result<u64, CallError>,
+            Result<u64, CallErrorKind>,
+            Result<Vec<String>, CallErrorKind>,
+        );
 
         let (server, other) = (counter(), counter());
         other.cast(Add(9));
         let (me, own, others) = (process::self_pid(), server, other);
         let call = move |_: &Event<'_>, _: &Counter| {
-            let outcomes = (others.call(Get), own.call(Get), sys_of(&own).log());
+            let outcomes = (others.call(Get), own.call(Get).kind(), sys_of(&own).log().kind());
             process::send(me, Got(outcomes));
             ControlFlow::Break(())
         };
         sys_of(&server).install("calls", call).unwrap();
         server.cast(Add(1));
-        let this = CallError::CallingSelf(server.pid());
+        let this = CallErrorKind::CallingSelf(server.pid());
         let Got(outcomes) = expect::<Got<Outcomes>>();
-        assert_eq!(outcomes, (Ok(9), Err(this.clone()), Err(SysError::Call(this))));
+        assert_eq!(outcomes, (Ok(9), Err(this.clone()), Err(this)));
         assert_eq!(get(&server), 1);
     }
 

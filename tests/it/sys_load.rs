@@ -10,6 +10,7 @@ use procession::sys::{Event, Sys, SysError};
 
 use crate::sys::*;
 
+use crate::support::calls::kind_of;
 use crate::support::processes::{Begun, in_process};
 use crate::support::rounds::{delay_by, rounds};
 use crate::support::scripted::{
@@ -226,8 +227,8 @@ fn the_end_of_a_server_is_told_to_whoever_waits_for_its_answer() {
             }
             let Got(error) = expect::<Got<SysError>>();
             let reason = if round % 3 == 0 { ExitReason::Killed } else { end };
-            let down = SysError::Call(CallError::Down(reason));
-            assert!(error == SysError::Call(CallError::NoProc) || error == down, "{error:?}");
+            let (error, down) = (kind_of(error), CallErrorKind::Down(reason));
+            assert!(error == CallErrorKind::NoProc || error == down, "{error:?}");
             if round % 3 == 2 {
                 expect::<Terminated>();
             }

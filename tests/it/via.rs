@@ -8,9 +8,9 @@ use parking_lot::Mutex;
 use procession::gen_server::{self, EnterLoopError, NameRefused};
 use procession::prelude::*;
 use procession::registry::{Registry, RegistryError, RegistryRef};
-use procession::sys::SysError;
 use procession::{Destination, NameRefusal, Registrar, Via, proc_lib, sys, timer};
 
+use crate::support::calls::CallKind;
 use crate::support::drops::PanicsOnDrop;
 use crate::support::processes::{idle, in_process};
 use crate::support::rounds::{delay_by, rounds};
@@ -366,11 +366,14 @@ fn that_nobody_has_is_an_error_to_who_waits_and_none_to_others() {
         let (me, via) = (process::self_pid(), at_desk(Mood::Kind, "via::nobody"));
         let nobody = ServerRef::<Scripted>::at(via.clone());
         assert_eq!(nobody.whereis(), None);
-        assert_eq!(nobody.call(call_message(|_, _| reply(1_u8))), Err(CallError::NoProc));
+        assert_eq!(
+            nobody.call(call_message(|_, _| reply(1_u8))).kind(),
+            Err(CallErrorKind::NoProc)
+        );
         let request = nobody.send_request(call_message(|_, _| reply(1_u8)));
-        assert_eq!(request.receive_response(test_timeout()), Err(CallError::NoProc));
+        assert_eq!(request.receive_response(test_timeout()).kind(), Err(CallErrorKind::NoProc));
         assert_eq!(nobody.stop(), Err(StopError::NoProc));
-        assert_eq!(sys::of(via.clone()).suspend(), Err(SysError::Call(CallError::NoProc)));
+        assert_eq!(sys::of(via.clone()).suspend().kind(), Err(CallErrorKind::NoProc));
         while process::receive_timeout(Duration::ZERO).is_some() {}
         nobody.cast(cast_message(|_| noreply()));
         nobody.send("lost");

@@ -7,9 +7,7 @@ use std::time::Duration;
 use procession::dynamic_supervisor::{DynamicSupervisor, DynamicSupervisorRef};
 use procession::prelude::*;
 use procession::proc_lib;
-use procession::supervisor::{
-    ChildSpec, ChildState, Strategy, Supervisor, SupervisorError, SupervisorRef,
-};
+use procession::supervisor::{ChildSpec, ChildState, Strategy, Supervisor, SupervisorRef};
 
 use crate::support::child::{
     ChildEnded, ChildStarted, ObservedChild, child, child_state, expect_started, failure,
@@ -197,6 +195,6 @@ pub(crate) fn child_states(supervisor: &SupervisorRef) -> Vec<String> {
 }
 
 /// That there is no such supervisor, or was none any more.
-pub(crate) fn no_proc<T>() -> Result<T, SupervisorError> {
-    Err(SupervisorError::Call(CallError::NoProc))
+pub(crate) fn no_proc<T>() -> Result<T, CallErrorKind> {
+    Err(CallErrorKind::NoProc)
 }

@@ -60,15 +60,15 @@ pub(crate) fn reason(reason: &ExitReason) -> String {
 }
 
 pub(crate) fn call_error(error: &CallError) -> String {
-    match error {
-        CallError::NoProc => "noproc".to_owned(),
-        CallError::Down(reason) => self::reason(reason),
-        CallError::CallingSelf(_) => "calling_self".to_owned(),
-        CallError::Timeout
-        | CallError::Deadlock(_)
-        | CallError::NoReply
-        | CallError::WrongServer { .. }
-        | CallError::CallerEnded
+    match error.kind() {
+        CallErrorKind::NoProc => "noproc".to_owned(),
+        CallErrorKind::Down(reason) => self::reason(reason),
+        CallErrorKind::CallingSelf(_) => "calling_self".to_owned(),
+        CallErrorKind::Timeout
+        | CallErrorKind::Deadlock(_)
+        | CallErrorKind::NoReply
+        | CallErrorKind::WrongServer { .. }
+        | CallErrorKind::CallerEnded
         | _ => format!("?{error:?}").replace(char::is_whitespace, "_"),
     }
 }
