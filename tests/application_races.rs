@@ -616,6 +616,29 @@ fn a_master_whose_time_is_over_takes_along_what_is_spawned_meanwhile() {
 }
 
 #[test]
+fn a_master_whose_time_is_over_when_it_starts_its_tree_takes_that_along() {
+    let _world = world();
+    let me = process::self_pid();
+    let mut seed = 0x9e37_79b9;
+    for round in 0..rounds(2_000) {
+        let delay = next(&mut seed);
+        let starting = Application::new("starting").start(move || {
+            process::send(me, process::self_pid());
+            delay_by(delay);
+            Supervisor::one_for_one().child(spawning(0)).start_link()
+        });
+        let timeout = Duration::from_micros(next(&mut seed) as u64 % 100);
+        let run = begin(Runner::new([starting]).shutdown_timeout(timeout));
+        let master = expect::<Pid>();
+        application::terminate().unwrap();
+        assert!(outcome(run).is_err(), "round {round}: nothing was killed");
+        let is_below =
+            |pid: &Pid| process::info(*pid).is_some_and(|it| it.ancestors.contains(&master));
+        process::processes().into_iter().filter(is_below).for_each(|pid| _ = wait_for_exit(pid));
+    }
+}
+
+#[test]
 fn many_clients_that_start_stop_and_kill_leave_nothing_behind() {
     const NAMES: [&str; 3] = ["a", "b", "c"];
 

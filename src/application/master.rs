@@ -63,14 +63,15 @@ const ROUNDS: usize = 100;
 
 /// Kills a master and all processes below it, including those that they spawn meanwhile.
 pub(super) fn kill(master: Pid) {
-    let mut found = below(master);
     process::exit(master, ExitReason::Kill);
+    // A process spawns nothing more when it has been killed, so each search finds what those that
+    // were killed before it have spawned.
     for _ in 0..ROUNDS {
+        let found = below(master);
         if found.is_empty() {
             break;
         }
         found.into_iter().for_each(|pid| process::exit(pid, ExitReason::Kill));
-        found = below(master);
     }
 }
 
