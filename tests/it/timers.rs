@@ -494,6 +494,25 @@ mod cancel {
         assert_no_message();
     }
 
+    #[test]
+    fn of_an_interval_that_is_just_sending_waits_for_the_tick() {
+        let (me, name) = (process::self_pid(), "timers::just_sending");
+        process::register(name, me).unwrap();
+        for round in 0..rounds(5_000) {
+            // To a name, as it takes longer to send to.
+            let timer = timer::send_interval(Duration::from_micros(20), name, round);
+            spin_until(Instant::now() + Duration::from_micros(20 + round as u64 % 80));
+            timer::cancel(timer);
+            let cancelled = process::mark();
+
+            let_due_timers_act();
+            let is_tick = |message: &Message| message.is::<usize>();
+            assert!(process::receive_match_since(cancelled, Duration::ZERO, is_tick).is_none());
+            while process::receive_match_timeout(Duration::ZERO, is_tick).is_some() {}
+        }
+        process::unregister(name).unwrap();
+    }
+
     // OTP: timer_simple_SUITE:cancel5
     #[test]
     fn of_an_interval_lets_no_function_start() {
