@@ -136,7 +136,7 @@ mod loading {
     }
 
     #[test]
-    fn does_not_end_while_the_application_runs() {
+    fn cannot_be_undone_while_the_application_runs() {
         let _world = world();
         application::load(app("a")).unwrap();
         application::start("a").unwrap();
@@ -147,7 +147,7 @@ mod loading {
 
     // OTP: application_SUITE:otp_1586
     #[test]
-    fn takes_those_that_are_included_along() {
+    fn loads_the_included_applications_too() {
         let _world = world();
         let inner = Application::new("inner").includes(Application::new("innermost"));
         application::load(Application::new("outer").includes(inner)).unwrap();
@@ -158,7 +158,7 @@ mod loading {
     }
 
     #[test]
-    fn needs_a_callback_for_phases() {
+    fn requires_a_callback_if_there_are_start_phases() {
         let _world = world();
         let included = Application::new("a").includes(app("b").phase("go"));
         let no_callback = Err(ApplicationError::NoCallback("b".to_owned()));
@@ -167,7 +167,7 @@ mod loading {
     }
 
     #[test]
-    fn needs_a_name() {
+    fn requires_a_name() {
         let _world = world();
         let refused = application::load(Application::new(""));
         assert_eq!(refused, Err(ApplicationError::NoName));
@@ -175,7 +175,7 @@ mod loading {
 
     // OTP: application_SUITE:get_key
     #[test]
-    fn keeps_what_the_application_says_of_itself() {
+    fn keeps_the_description_of_the_application() {
         let _world = world();
         let spec = Application::new("a")
             .description("an application")
@@ -225,7 +225,7 @@ mod starting {
     }
 
     #[test]
-    fn is_for_those_that_are_loaded() {
+    fn requires_that_the_application_is_loaded() {
         let _world = world();
         let unknown = Err(ApplicationError::NotLoaded("a".to_owned()));
         assert_eq!(application::start("a"), unknown);
@@ -236,7 +236,7 @@ mod starting {
 
     // OTP: application_SUITE:otp_4227
     #[test]
-    fn needs_what_is_depended_on() {
+    fn requires_that_the_dependencies_run() {
         let _world = world();
         application::load(app("d")).unwrap();
         application::load(app("a").depends_on("d")).unwrap();
@@ -254,7 +254,7 @@ mod starting {
 
     // OTP: application_SUITE:otp_4227, optional_applications
     #[test]
-    fn does_not_need_what_is_optional() {
+    fn does_not_require_optional_dependencies() {
         let _world = world();
         application::load(app("a").optionally_depends_on("o")).unwrap();
         assert_eq!(application::start("a"), Ok(()));
@@ -265,7 +265,7 @@ mod starting {
     }
 
     #[test]
-    fn of_one_that_is_being_started_waits_for_it() {
+    fn of_an_application_that_is_being_started_waits_for_it() {
         let _world = world();
         let (go, gate) = mpsc::channel();
         let gate = Mutex::new(gate);
@@ -299,7 +299,7 @@ mod starting {
     }
 
     #[test]
-    fn of_one_without_processes_makes_it_run() {
+    fn of_an_application_without_processes_makes_it_run() {
         let _world = world();
         application::load(Application::new("library")).unwrap();
         application::load(app("a").depends_on("library")).unwrap();
@@ -336,7 +336,7 @@ mod starting {
 
     // OTP: application_SUITE:otp_2718
     #[test]
-    fn that_ends_normally_instead_fails_without_harm() {
+    fn that_exits_normally_fails_and_stops_no_other_application() {
         let _world = world();
         application::load(app("other")).unwrap();
         application::start("other").unwrap();
@@ -349,7 +349,7 @@ mod starting {
     }
 
     #[test]
-    fn of_a_permanent_one_that_fails_stops_all() {
+    fn of_a_permanent_application_that_fails_stops_all_applications() {
         let _world = world();
         application::load(app("other")).unwrap();
         application::start("other").unwrap();
@@ -364,7 +364,7 @@ mod starting {
 
     // OTP: supervisor_SUITE:faulty_application_shutdown
     #[test]
-    fn whose_top_has_a_faulty_child_says_which() {
+    fn whose_top_supervisor_has_a_faulty_child_names_the_child() {
         let _world = world();
         let faulty = Application::new("faulty").start(|| {
             let child = ChildSpec::new("child", || -> Result<Pid, StartError> { panic!("undef") });
@@ -538,7 +538,7 @@ mod a_callback {
 
     // OTP: terminate/2 of application_master; run
     #[test]
-    fn that_stops_can_talk_to_what_is_left_and_leaves_nothing() {
+    fn that_stops_can_use_the_processes_left_and_leaves_none() {
         let _world = world();
         let closing = Application::new("closing").callback::<Closing>(process::self_pid());
         application::load(closing).unwrap();
@@ -559,7 +559,7 @@ mod a_callback {
 
     // OTP: application_SUITE:otp_2012
     #[test]
-    fn is_told_what_has_changed_in_the_environment() {
+    fn is_told_which_values_of_the_environment_have_changed() {
         let _world = world();
         application::load(talking().env("a", 1).env("b", 1)).unwrap();
         application::start("talking").unwrap();
@@ -660,7 +660,7 @@ mod an_environment {
 
     // OTP: application_SUITE:set_env_persistent, persistent_env
     #[test]
-    fn is_what_the_application_says_unless_it_is_persistent() {
+    fn is_replaced_when_the_application_is_loaded_unless_it_is_persistent() {
         let _world = world();
         let spec = || Application::new("persistent").env("a", 1).env("b", 2);
         let all = || format!("{:?}", application::get_all_env("persistent"));
@@ -677,13 +677,13 @@ mod an_environment {
 
     #[test]
     #[should_panic(expected = "the port of application typed is a u16, not a i32")]
-    fn does_not_give_a_value_as_what_it_is_not() {
+    fn does_not_return_a_value_as_another_type() {
         application::set_env("typed", "port", 80_u16);
         application::get_env::<i32>("typed", "port");
     }
 
     #[test]
-    fn can_be_read_by_what_the_controller_waits_for() {
+    fn can_be_read_by_code_that_the_controller_waits_for() {
         let _world = world();
         let me = process::self_pid();
         let reading = Application::new("reading").env("who", "me").start(move || {

@@ -95,7 +95,7 @@ fn app(name: &'static str) -> Application {
     Application::new(name).start(|| Supervisor::one_for_one().start_link())
 }
 
-/// One end of it opens the other, once.
+/// A gate: one end of it opens the other, once.
 fn gate() -> (mpsc::Sender<()>, impl Fn() + Clone + Send + Sync + 'static) {
     let (open, opened) = mpsc::channel();
     let opened = Arc::new(Mutex::new(opened));
@@ -191,7 +191,7 @@ fn controller() -> Pid {
     process::whereis("application_controller").unwrap()
 }
 
-/// What must not be dropped without care.
+/// A value whose destructor panics.
 #[derive(Debug, PartialEq)]
 struct PanicsOnDrop;
 
@@ -280,7 +280,7 @@ mod a_load {
 
     // In OTP, only what runs cannot be unloaded.
     #[test]
-    fn of_what_has_ended_can_be_taken_back() {
+    fn of_an_application_that_has_ended_can_be_undone() {
         let _world = world();
         application::load(app("a")).unwrap();
         application::start("a").unwrap();
@@ -396,7 +396,7 @@ mod the_controller {
     use super::*;
 
     #[test]
-    fn is_not_harmed_by_what_it_drops() {
+    fn survives_messages_whose_destructors_panic() {
         let _world = world();
         application::load(app("a")).unwrap();
         application::load(app("b")).unwrap();
@@ -443,7 +443,7 @@ mod the_controller {
     }
 
     #[test]
-    fn that_is_replaced_from_within_a_tree_outlives_that() {
+    fn that_is_started_from_within_a_tree_outlives_the_tree() {
         let _world = world();
         let me = process::self_pid();
         let leave = move || {
@@ -461,8 +461,8 @@ mod the_controller {
     }
 }
 
-#[path = "application_races/an_end_that_somebody_has_seen.rs"]
-mod an_end_that_somebody_has_seen;
+#[path = "application_races/an_observed_end.rs"]
+mod an_observed_end;
 
 /// A small generator of numbers that only have to be mixed.
 fn next(seed: &mut u64) -> usize {
@@ -570,7 +570,7 @@ fn a_master_that_is_killed_at_any_moment_takes_its_tree_along() {
         process::exit(master, ExitReason::Kill);
         down_reason(ended);
         assert_eq!(down_reason(client), ExitReason::Normal, "round {round}, at {stage}");
-        // That of the master is told when the others have ended.
+        // The end of the master is told when the others have ended.
         let left = process::processes().into_iter().filter(|pid| !before.contains(pid));
         assert_eq!(left.collect::<Vec<_>>(), [], "round {round}, at {stage}");
         assert_eq!(running(), [""; 0], "round {round}, at {stage}");
@@ -578,7 +578,7 @@ fn a_master_that_is_killed_at_any_moment_takes_its_tree_along() {
     assert_eq!((application::start("staged"), running().len()), (Ok(()), 1));
 }
 
-/// A process that spawns many others, to which it is not linked, and then waits for ever.
+/// A process that spawns many others, to which it is not linked, and then waits forever.
 fn spawning(many: usize) -> ChildSpec<Pid> {
     let body = move |starter: proc_lib::Starter<Pid>| {
         process::set_trap_exit(true);
@@ -590,7 +590,7 @@ fn spawning(many: usize) -> ChildSpec<Pid> {
 }
 
 #[test]
-fn a_master_whose_time_is_over_takes_along_what_is_spawned_meanwhile() {
+fn a_master_whose_time_is_over_ends_children_that_are_spawned_meanwhile() {
     let _world = world();
     let me = process::self_pid();
     let mut seed = 0x9e37_79b9;
@@ -610,7 +610,7 @@ fn a_master_whose_time_is_over_takes_along_what_is_spawned_meanwhile() {
         assert_eq!(running(), [""; 0], "round {round}");
         let is_below =
             |pid: &Pid| process::info(*pid).is_some_and(|it| it.ancestors.contains(&master));
-        // What was being spawned when its parent was killed is on its way out.
+        // A process that was being spawned when its parent was killed is about to end.
         process::processes().into_iter().filter(is_below).for_each(|pid| _ = wait_for_exit(pid));
     }
 }
@@ -684,7 +684,7 @@ fn many_clients_that_start_stop_and_kill_leave_nothing_behind() {
         application::start(name).unwrap(); // For those that depend on it.
     }
     NAMES.iter().for_each(|name| application::stop(name).unwrap());
-    // What a killed master has left is on its way out.
+    // Processes that a killed master has left are about to end.
     for pid in process::processes().into_iter().filter(|pid| !before.contains(pid)) {
         wait_for_exit(pid);
     }

@@ -32,7 +32,7 @@ mod a_crash {
 
     // OTP: proc_lib_SUITE:crash
     #[test]
-    fn is_reported_with_what_is_known_of_the_process() {
+    fn is_reported_with_all_that_is_known_of_the_process() {
         keep_what_is_logged();
         let me = process::self_pid();
         let body = || {
@@ -65,7 +65,7 @@ mod a_crash {
     }
 
     #[test]
-    fn without_name_and_label_is_reported_without_them() {
+    fn of_a_process_without_name_and_label_is_reported_without_them() {
         keep_what_is_logged();
         let (pid, monitor) = process::spawn_monitor(|| panic!("anonymous")).unwrap();
         down_reason(monitor);
@@ -130,7 +130,7 @@ mod a_crash {
     }
 
     #[test]
-    fn is_not_what_an_exit_of_a_plain_process_is() {
+    fn is_not_reported_of_an_exit_by_a_plain_process() {
         keep_what_is_logged();
         let reason = || ExitReason::new("no crash");
         let (pid, monitor) = process::spawn_monitor(move || process::exit_self(reason())).unwrap();
@@ -139,7 +139,7 @@ mod a_crash {
     }
 
     #[test]
-    fn is_not_what_an_exit_is() {
+    fn is_not_reported_of_a_process_that_exits_or_is_killed() {
         keep_what_is_logged();
         let bodies: [fn(); 3] =
             [|| {}, || process::exit_self(ExitReason::new("no crash")), idle_body];
@@ -540,7 +540,7 @@ mod a_report {
     }
 
     #[test]
-    fn is_not_written_of_what_the_body_has_caught() {
+    fn is_not_written_of_a_panic_that_the_body_has_caught() {
         keep_what_is_logged();
         let (pid, monitor) = proc_lib::spawn_monitor_with(Builder::new(), || {
             assert_eq!(process::catch(|| process::exit_self(reason())), Err(reason()));
@@ -633,8 +633,8 @@ mod a_panic_is_caught {
     }
 
     #[test]
-    fn of_a_logger_that_hears_of_a_destructor() {
-        check("of_a_logger_that_hears_of_a_destructor", || {
+    fn of_a_logger_that_reports_a_destructor() {
+        check("of_a_logger_that_reports_a_destructor", || {
             let reason = end_with_message(ExitReason::Shutdown, || panic!("{LOGGER_PANICS_AT}"));
             assert_eq!(reason, ExitReason::Shutdown);
         });

@@ -279,7 +279,7 @@ mod handle_info {
 
     // OTP: gen_server_SUITE:undef_handle_info
     #[test]
-    fn warns_of_what_a_server_does_not_handle() {
+    fn warns_of_messages_that_the_server_does_not_handle() {
         let (plain, pid) = start_plain();
         process::send(pid, "a stray message");
         assert_eq!(plain.call_timeout((), test_timeout()), Ok(()));
@@ -291,14 +291,14 @@ mod handle_info {
     }
 
     #[test]
-    fn survives_what_cannot_be_printed() {
+    fn survives_a_message_that_cannot_be_printed() {
         let (plain, pid) = start_plain();
         process::send(pid, Printed(|_| panic!("in Debug of a stray message")));
         assert_eq!(plain.call_timeout((), test_timeout()), Ok(()));
     }
 
     #[test]
-    fn is_not_asked_about_a_cast_for_another_server_which_is_warned_of() {
+    fn is_not_called_for_a_cast_to_another_type_of_server_which_is_logged() {
         let (plain, pid) = start_plain();
         ServerRef::<Server>::from_pid(pid).cast(StopInOrder(77));
         assert_eq!(plain.call_timeout((), test_timeout()), Ok(()));
@@ -318,7 +318,7 @@ mod handle_info {
 
 /// Scenes that would end the program, or change the logger for all, if they went wrong: each plays
 /// in a program of its own.
-mod alone {
+mod in_a_program_of_its_own {
     use super::*;
 
     const SCENE: &str = "PROCESSION_TEST_SCENE";
@@ -329,7 +329,7 @@ mod alone {
         if std::env::var_os(SCENE).is_some() {
             return scene();
         }
-        let name = format!("alone::{test}");
+        let name = format!("in_a_program_of_its_own::{test}");
         let program = std::env::current_exe().unwrap();
         let mut command = Command::new(program);
         let output =

@@ -50,7 +50,7 @@ fn no_timer_is_left_of_who_waited(held: &LockId, wanted: &LockId) {
 #[test]
 fn the_server_starts_when_it_is_needed_and_all_is_gone_when_it_ends() {
     let _only = ONLY.lock();
-    // What changes nothing does not start it.
+    // A request that changes nothing does not start it.
     assert_eq!(global::whereis_name("a"), None);
     assert_eq!(global::registered_names(), []);
     assert_eq!(global::unregister_name("a"), Ok(()));
@@ -83,7 +83,7 @@ fn the_server_starts_when_it_is_needed_and_all_is_gone_when_it_ends() {
     assert_eq!(global::set_lock_timeout(&other, Duration::ZERO), Ok(()));
     assert_eq!(global::register_name("a", pid), Ok(()));
 
-    // Who held a lock does not notice, and gives up nothing of the next holder's.
+    // The former holder of a lock does not notice, and releases nothing of the next holder's.
     global::del_lock(&other).unwrap();
     let value = global::trans(&one, || {
         kill_server();

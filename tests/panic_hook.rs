@@ -27,7 +27,7 @@ use crate::support::drops::{OnDrop, message_on_drop};
 use crate::support::processes::{FOREVER, begun, busy, idle_body, in_process};
 use crate::support::wait::{down_reason, expect, test_timeout, wait_until};
 
-/// What the hook heard that was there before the runtime's.
+/// The panics that the hook before the runtime's has heard.
 static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Panics with this in their message are meant, and not printed.
@@ -92,7 +92,7 @@ impl Log for Logger {
         if text.contains("the logger talks about this") {
             talk();
         }
-        if text.contains("the logger waits for ever at this") {
+        if text.contains("the logger waits forever at this") {
             process::send_to("panic_hook::wait", process::self_pid()).unwrap();
             process::sleep(FOREVER);
         }
@@ -101,7 +101,7 @@ impl Log for Logger {
     fn flush(&self) {}
 }
 
-/// What a logger does that is a server's client: it sends, and waits for an answer.
+/// What a logger that is a server's client does: it sends, and waits for an answer.
 fn talk() {
     process::send_to("panic_hook::talk", process::self_pid()).unwrap();
     receive! {
@@ -118,7 +118,7 @@ fn talk() {
     process::spawn(say).unwrap();
 }
 
-/// What was logged with `text` in it.
+/// Returns the logged lines that contain `text`.
 fn logged(text: &str) -> Vec<Logged> {
     let records = LOGGER.records.lock();
     records.iter().filter(|record| record.text.contains(text)).cloned().collect()
@@ -302,14 +302,14 @@ mod the_end_of_a_thread_of_the_programs_own {
     }
 
     #[test]
-    fn by_a_panic_is_normal_to_who_hears_of_it_if_another_hook_is_in_the_way() {
+    fn by_a_panic_is_normal_to_its_watchers_if_another_hook_replaces_the_runtimes() {
         let scene = || {
             in_process(|| {});
             let runtimes = panic::take_hook();
             panic::set_hook(Box::new(|_| {}));
             assert_eq!(panic_in_own_thread(), ExitReason::Normal);
 
-            // One that passes it on is not.
+            // A hook that calls the one it replaces is not in the way.
             panic::set_hook(Box::new(move |info| runtimes(info)));
             assert!(panic_in_own_thread().as_panic().is_some());
         };
@@ -394,7 +394,7 @@ mod a_crash {
     }
 
     #[test]
-    fn is_not_what_an_exit_with_the_reason_of_another_is() {
+    fn is_not_logged_for_a_process_that_exits_with_the_reason_of_another() {
         set_up();
         let (parrot, monitor) = process::spawn_monitor(|| {
             let (_, monitor) = process::spawn_monitor(|| panic!("{MEANT}passed on")).unwrap();
@@ -408,7 +408,7 @@ mod a_crash {
 
     // OTP: proc_lib_SUITE:crash
     #[test]
-    fn is_not_what_an_orderly_exit_is_nor_one_by_choice_or_by_signal() {
+    fn is_not_logged_for_exits_that_are_orderly_or_by_choice_or_by_signal() {
         set_up();
         let bodies: [fn(); 7] = [
             || {},
@@ -479,7 +479,7 @@ mod a_logger {
         set_up();
         process::register("panic_hook::wait", process::self_pid()).unwrap();
         let (pid, monitor) =
-            process::spawn_monitor(|| panic!("{MEANT}the logger waits for ever at this")).unwrap();
+            process::spawn_monitor(|| panic!("{MEANT}the logger waits forever at this")).unwrap();
         assert_eq!(expect::<Pid>(), pid);
         process::exit(pid, ExitReason::Shutdown);
 
@@ -506,9 +506,9 @@ mod a_logger_that_blocks {
     }
 }
 
-/// What the runtime logs it logs on the threads of processes and on that of the timers. Were such a
-/// panic not caught, it would end the program.
-mod a_logger_that_always_panics_is_no_match_for {
+/// The runtime logs on the threads of processes and on that of the timers. Were such a panic not
+/// caught, it would end the program.
+mod a_logger_that_always_panics_does_no_harm_in_the_report_of {
     use super::*;
 
     /// Plays `scene` in a program with such a logger.

@@ -329,7 +329,7 @@ mod an_abandonment {
     }
 }
 
-/// What is there when all processes have ended, or once the last threads have gone.
+/// What is left when all processes have ended, or once the last threads have gone.
 mod afterwards {
     use super::*;
 

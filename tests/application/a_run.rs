@@ -48,7 +48,7 @@ fn outcome(run: MonitorRef) -> Result<(), RunError> {
 }
 
 #[test]
-fn starts_what_is_needed_and_stops_it_in_reverse_when_told_to() {
+fn starts_the_dependencies_and_stops_them_in_reverse_order() {
     let _world = world();
     let applications = [telling("a").depends_on("b"), telling("b"), telling("c")];
     let run = begin(Runner::new(applications));
@@ -133,7 +133,7 @@ fn stubborn(shutdown: Shutdown) -> ChildSpec {
 }
 
 #[test]
-fn says_what_had_to_be_killed() {
+fn names_the_children_that_had_to_be_killed() {
     let _world = world();
     let me = process::self_pid();
     let application = Application::new("a").start(move || {
@@ -206,7 +206,7 @@ fn late_everywhere(observer: Pid) -> Result<SupervisorRef, StartError> {
 }
 
 #[test]
-fn says_what_had_to_be_killed_below_whatever_supervisor() {
+fn names_the_children_that_had_to_be_killed_below_every_kind_of_supervisor() {
     let _world = world();
     let me = process::self_pid();
     let application = Application::new("a").start(move || {
@@ -242,7 +242,7 @@ fn lingering() -> ChildSpec {
 }
 
 #[test]
-fn does_not_say_what_others_have_killed_meanwhile() {
+fn does_not_name_children_that_another_process_has_killed() {
     let _world = world();
     type Victim = fn(Pid) -> Pid;
     let victims: [Victim; 2] = [|child| child, |child| process::info(child).unwrap().ancestors[1]];
@@ -265,7 +265,7 @@ fn does_not_say_what_others_have_killed_meanwhile() {
 
 // OTP: application_SUITE:shutdown_timeout
 #[test]
-fn kills_what_is_left_when_the_time_is_over() {
+fn kills_the_remaining_processes_when_its_time_is_over() {
     let _world = world();
     let me = process::self_pid();
     let application = Application::new("hanging").start(move || {
@@ -284,7 +284,7 @@ fn kills_what_is_left_when_the_time_is_over() {
 
 // OTP: application_SUITE:shutdown_func
 #[test]
-fn has_something_done_before_the_first_is_stopped() {
+fn calls_before_stop_while_all_applications_run() {
     let _world = world();
     let me = process::self_pid();
     let runner = Runner::new([telling("a")]).before_stop(move || {
@@ -300,7 +300,7 @@ fn has_something_done_before_the_first_is_stopped() {
 
 // OTP: application_SUITE:shutdown_application_call, shutdown_deadlock
 #[test]
-fn that_stops_refuses_what_the_stopping_ask_for() {
+fn that_stops_refuses_requests_of_the_processes_it_stops() {
     #[derive(Debug)]
     struct Asking(Pid);
 

@@ -36,7 +36,7 @@ fn left_after(restart: RestartType, reason: ExitReason, is_grave: bool) -> Vec<S
 }
 
 #[test]
-fn of_a_permanent_one_stops_all_in_reverse() {
+fn of_a_permanent_application_stops_all_in_reverse_order() {
     for reason in [ExitReason::Normal, ExitReason::Shutdown, ExitReason::new("oh")] {
         assert_eq!(left_after(RestartType::Permanent, reason, true), [""; 0]);
     }
@@ -44,20 +44,20 @@ fn of_a_permanent_one_stops_all_in_reverse() {
 
 // OTP: application_SUITE:otp_2718
 #[test]
-fn of_a_transient_one_stops_all_unless_it_is_normal() {
+fn of_a_transient_application_stops_all_unless_it_is_normal() {
     assert_eq!(left_after(RestartType::Transient, ExitReason::Normal, false), ["d", "a"]);
     assert_eq!(left_after(RestartType::Transient, ExitReason::Shutdown, true), [""; 0]);
 }
 
 #[test]
-fn of_a_temporary_one_concerns_nobody() {
+fn of_a_temporary_application_stops_no_other() {
     for reason in [ExitReason::Normal, ExitReason::new("oh")] {
         assert_eq!(left_after(RestartType::Temporary, reason, false), ["d", "a"]);
     }
 }
 
 #[test]
-fn does_not_stop_what_depends_on_it() {
+fn does_not_stop_applications_that_depend_on_it() {
     let _world = world();
     application::load(app("d")).unwrap();
     application::load(app("a").depends_on("d")).unwrap();
@@ -91,7 +91,7 @@ fn leaves_an_application_that_every_start_starts_again() {
 }
 
 #[test]
-fn leaves_an_application_that_can_be_started_again_as_what_it_was_not() {
+fn leaves_an_application_that_can_be_started_again_with_another_restart_type() {
     let _world = world();
     load_and_start(&[("a", RestartType::Temporary), ("b", RestartType::Temporary)]);
     end_top("a", ExitReason::Normal);
@@ -102,7 +102,7 @@ fn leaves_an_application_that_can_be_started_again_as_what_it_was_not() {
 
 // OTP: stop_application of application_controller; run
 #[test]
-fn is_no_stop() {
+fn leaves_an_application_that_counts_as_started_for_a_library() {
     let _world = world();
     load_and_start(&[("a", RestartType::Temporary)]);
     application::load(app("b").depends_on("a")).unwrap();
@@ -123,7 +123,7 @@ fn is_no_stop() {
 
 // OTP: run
 #[test]
-fn is_no_stop_either_when_the_next_start_fails_or_it_is_loaded_anew() {
+fn still_counts_as_a_start_after_a_failed_start_or_another_load() {
     let _world = world();
     let fails = Arc::new(AtomicBool::new(false));
     let (is_to_fail, me) = (Arc::clone(&fails), process::self_pid());
@@ -150,7 +150,7 @@ fn is_no_stop_either_when_the_next_start_fails_or_it_is_loaded_anew() {
 }
 
 #[test]
-fn leaves_an_application_that_is_not_told_of_changes() {
+fn leaves_an_application_whose_callback_is_not_told_of_changes() {
     let _world = world();
     application::load(talking()).unwrap();
     application::start("talking").unwrap();
@@ -165,7 +165,7 @@ fn leaves_an_application_that_is_not_told_of_changes() {
 }
 
 #[test]
-fn by_a_stop_concerns_nobody_however_it_was_started() {
+fn by_a_stop_stops_no_other_application_whatever_its_restart_type() {
     let _world = world();
     load_and_start(&[("a", RestartType::Temporary), ("b", RestartType::Permanent)]);
     application::stop("b").unwrap();
@@ -174,7 +174,7 @@ fn by_a_stop_concerns_nobody_however_it_was_started() {
 
 // OTP: application_SUITE:otp_5363
 #[test]
-fn takes_what_the_processes_have_spawned_with_it() {
+fn ends_the_processes_that_its_processes_have_spawned() {
     let _world = world();
     let me = process::self_pid();
     let spawning = Application::new("spawning").start(move || {

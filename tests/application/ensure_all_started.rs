@@ -21,7 +21,7 @@ fn ensure(names: &[&str], mode: Mode) -> Result<Vec<String>, ApplicationError> {
 
 // OTP: application_SUITE:ensure_all_started
 #[test]
-fn starts_what_is_needed_first_and_says_what_it_has_started() {
+fn starts_the_dependencies_first_and_returns_what_it_has_started() {
     for mode in [Mode::Serial, Mode::Concurrent] {
         let _world = world();
         load_diamond();
@@ -37,7 +37,7 @@ fn starts_what_is_needed_first_and_says_what_it_has_started() {
 
 // OTP: application_SUITE:ensure_all_started
 #[test]
-fn that_fails_stops_what_it_has_started_and_no_more() {
+fn that_fails_stops_only_the_applications_it_has_started() {
     for mode in [Mode::Serial, Mode::Concurrent] {
         let _world = world();
         load_diamond();
@@ -53,7 +53,7 @@ fn that_fails_stops_what_it_has_started_and_no_more() {
 
 // OTP: application_SUITE:optional_applications
 #[test]
-fn starts_what_is_optional_if_it_can_be_had() {
+fn starts_optional_dependencies_that_are_loaded() {
     let _world = world();
     application::load(app("a").optionally_depends_on("o")).unwrap();
     assert_eq!(ensure(&["a"], Mode::Serial), Ok(vec!["a".to_owned()]));
@@ -66,7 +66,7 @@ fn starts_what_is_optional_if_it_can_be_had() {
 }
 
 #[test]
-fn can_start_at_the_same_time_what_does_not_wait_for_each_other() {
+fn can_start_independent_applications_at_the_same_time() {
     let _world = world();
     let me = process::self_pid();
     // Each is through when the other has begun.

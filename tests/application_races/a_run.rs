@@ -70,7 +70,7 @@ fn that_is_told_to_stop_while_it_starts_one_starts_no_more() {
 
 // In OTP, `init:stop` does not wait for an application that is being started.
 #[test]
-fn does_not_wait_for_ever_for_a_start_that_hangs() {
+fn does_not_wait_forever_for_a_start_that_hangs() {
     let _world = world();
     let me = process::self_pid();
     let hanging = Application::new("hanging").start(move || {
@@ -120,7 +120,7 @@ fn stubborn() -> ChildSpec {
 }
 
 #[test]
-fn does_not_hold_against_the_stop_what_was_killed_before() {
+fn does_not_report_children_that_were_killed_before_the_stop() {
     let _world = world();
     let _started = tell_when_started("a");
     let application =
@@ -134,7 +134,7 @@ fn does_not_hold_against_the_stop_what_was_killed_before() {
 }
 
 #[test]
-fn ends_what_is_done_before_the_stop_when_the_time_is_over() {
+fn ends_before_stop_when_its_time_is_over() {
     let _world = world();
     let _started = tell_when_started("a");
     let me = process::self_pid();
@@ -153,7 +153,7 @@ fn ends_what_is_done_before_the_stop_when_the_time_is_over() {
 }
 
 #[test]
-fn beside_another_has_its_own_done_before_the_stop() {
+fn beside_another_run_calls_its_own_before_stop() {
     let _world = world();
     let me = process::self_pid();
     let _started = (tell_when_started("a"), tell_when_started("b"));

@@ -13,7 +13,7 @@ pub(crate) enum Side {
     Here,
 }
 
-/// What is documented to be different.
+/// The documented differences.
 struct Difference {
     /// The file of the documentation, and words of it.
     documented: (&'static str, &'static str),
@@ -115,12 +115,12 @@ const DIFFERENCES: &[Difference] = &[
     },
 ];
 
-/// What OTP itself has mended since, but perhaps not in the version that is installed.
+/// Faults that OTP has mended since, but perhaps not in the version that is installed.
 ///
 /// (Before OTP 26 there is another one, which `scenario.erl` makes undone: who starts a linked
 /// process that fails is left with its exit signal.)
 const OLDER_OTP: &[Is] = &[
-    // `start_link` waits for ever if a process ends normally before it acknowledges.
+    // `start_link` waits forever if a process ends normally before it acknowledges.
     Is::LeftOut(|step, _| step.iter().any(ends_unacknowledged)),
     // A child of a `simple_one_for_one` that is restarted and is ignored then, is kept.
     Is::LeftOut(|step, _| step.iter().any(|it| is_called(it, "start_one") && it.has("ignore"))),

@@ -61,7 +61,7 @@ struct Director {
     trace: String,
 }
 
-/// What never comes to rest.
+/// A scenario that never comes to rest.
 #[derive(Debug, PartialEq)]
 struct Restless;
 

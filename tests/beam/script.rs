@@ -20,7 +20,7 @@ impl Term {
         if let Term::Word(word) = self { word } else { "" }
     }
 
-    /// What is in the list that it is; nothing if it is a word.
+    /// Returns the items of a list; nothing of a word.
     pub(crate) fn list(&self) -> &[Term] {
         if let Term::List(list) = self { list } else { &[] }
     }
@@ -67,7 +67,7 @@ impl Step {
         Step(lists.pop().expect("as many are opened as closed"))
     }
 
-    /// Who takes it, and what that does.
+    /// The actor, and what it does.
     pub(crate) fn parts(&self) -> (&str, &[Term]) {
         let (actor, operations) = self.0.split_first().expect("no step is empty");
         (actor.word(), operations)

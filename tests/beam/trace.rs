@@ -41,7 +41,7 @@ pub(crate) fn normal_form(raw: &str, side: Side) -> Vec<String> {
     lines
 }
 
-/// What was seen of one step.
+/// The events of one step.
 #[derive(Debug, Default)]
 struct Step {
     header: String,
@@ -118,7 +118,7 @@ impl Step {
     }
 }
 
-/// What a process is called without the number of its life.
+/// Returns the name of a process without the number of its life.
 fn index_of(process: &str) -> &str {
     process.split('#').next().unwrap_or_default()
 }

@@ -83,7 +83,7 @@ fn at_crash(pid: Pid, action: impl Fn() + Send + Sync + 'static) -> report::Hand
 }
 
 #[test]
-fn sees_what_is_logged() {
+fn gets_the_same_reports_that_are_logged() {
     keep_what_is_logged();
     let pid = to_crash();
     let me = process::self_pid();
@@ -102,7 +102,7 @@ fn sees_what_is_logged() {
 }
 
 #[test]
-fn that_exits_or_panics_with_a_grenade_changes_nothing() {
+fn that_exits_or_panics_with_a_payload_that_panics_changes_nothing() {
     struct Grenade;
 
     impl Drop for Grenade {

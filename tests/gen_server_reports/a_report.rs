@@ -67,7 +67,7 @@ fn of_any_other_reason_is_followed_by_a_crash_report_too() {
     }
 }
 
-/// What comes of a callback that panics, to whom it may concern, in order.
+/// The reports and errors that follow the panic of a callback, in order.
 #[track_caller]
 fn check_what_comes_of(fails: impl FnOnce(&ServerRef<Server>)) {
     let me = process::self_pid();
@@ -155,7 +155,7 @@ fn is_followed_by_the_crash_report_also_when_an_exit_signal_is_in_the_mailbox() 
         assert_eq!(expect_exit(pid), end);
         assert!(logged(&pid.to_string()).is_empty(), "{:?}", logged(&pid.to_string()));
     }
-    // One that has none before its end fails by itself.
+    // A server without a signal before its end fails by itself.
     let (server, pid) = start(Server::default());
     let (let_go, held) = mpsc::channel();
     server.cast(Failing(held));
@@ -341,7 +341,7 @@ fn notes_that_the_state_could_not_be_printed() {
         assert!(report.contains(&format!("panicked: {panic}")), "{report}");
         assert_has_line(&report, &format!("reason: {}", reason()));
     }
-    // What of it could be printed is there.
+    // The part of it that could be printed is there.
     assert!(!logged("state: half of ").is_empty());
 }
 

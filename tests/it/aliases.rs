@@ -36,7 +36,7 @@ mod alias {
 
     // OTP: process_SUITE:alias_bif
     #[test]
-    fn leads_to_the_mailbox_of_its_maker() {
+    fn leads_to_the_mailbox_of_its_creator() {
         in_process(|| {
             let alias = process::alias();
             process::spawn(move || process::send(alias, 7_u8)).unwrap();
@@ -175,7 +175,7 @@ mod unalias {
 
     // OTP 25, run: what has not been looked at is dropped, the rest stays.
     #[test]
-    fn keeps_what_an_earlier_receive_has_come_across_and_nothing_else() {
+    fn keeps_only_messages_that_an_earlier_receive_has_looked_at() {
         in_process(|| {
             let me = process::self_pid();
             let alias = process::alias();
@@ -194,7 +194,7 @@ mod unalias {
     }
 
     #[test]
-    fn of_one_that_a_message_has_ended_says_so() {
+    fn of_an_alias_that_a_message_has_ended_returns_false() {
         in_process(|| {
             let alias = process::alias_with(AliasMode::Reply);
             process::send(alias, 1_u8);
@@ -306,7 +306,7 @@ mod monitor_with_demonitor {
     }
 
     #[test]
-    fn lets_in_what_the_process_has_sent_before_it_ended() {
+    fn lets_in_messages_that_the_process_has_sent_before_it_ended() {
         in_process(|| {
             let pid = process::spawn(|| {
                 receive! { alias: Alias => (0..10).for_each(|n| process::send(alias, n)) }
@@ -467,7 +467,7 @@ mod monitor_with_any_alias {
     }
 
     #[test]
-    fn is_none_if_the_monitor_was_made_without() {
+    fn is_none_if_the_monitor_was_made_without_an_alias() {
         in_process(|| {
             let alias = Alias::from(process::monitor(idle()));
             assert!(!lets_in(alias));
@@ -512,7 +512,7 @@ mod timers {
     }
 
     #[test]
-    fn are_gone_when_the_maker_of_the_alias_has_ended() {
+    fn are_gone_when_the_creator_of_the_alias_has_ended() {
         let me = process::self_pid();
         let (pid, monitor) = process::spawn_monitor(move || {
             process::send(me, process::alias());
@@ -549,7 +549,7 @@ mod a_server_by_an_alias {
     }
 
     #[test]
-    fn is_nobody_afterwards() {
+    fn is_not_found_when_the_alias_has_been_removed() {
         let (server, alias, by_alias) = by_alias(AliasMode::ExplicitUnalias);
         assert_eq!(server.call_with(move |_, _| reply(process::unalias(alias))), Ok(true));
         assert_eq!(by_alias.call_with(|_, _| reply(())).kind(), Err(CallErrorKind::NoProc));
@@ -561,7 +561,7 @@ mod a_server_by_an_alias {
     }
 
     #[test]
-    fn is_nobody_either_when_a_message_has_used_the_alias_up() {
+    fn is_not_found_when_a_message_has_ended_the_alias() {
         let (server, alias, by_alias) = by_alias(AliasMode::Reply);
         process::send(alias, "the only one");
         server.assert_answers();

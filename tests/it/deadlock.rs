@@ -1,4 +1,4 @@
-//! Calls, starts and stops that would wait for ever, and those that would not.
+//! Calls, starts and stops that would wait forever, and those that would not.
 
 #![allow(clippy::disallowed_methods, reason = "looks at threads of the program's own")]
 
@@ -83,7 +83,7 @@ mod a_call {
     }
 
     #[test]
-    fn into_a_cycle_names_only_those_who_are_in_it() {
+    fn into_a_cycle_names_only_the_processes_of_the_cycle() {
         let [a, b, c] = scripted_servers();
         let (to_b, to_b_again, to_c) = (b, b, c);
         let outcome = a.call_with(move |_, _| {
@@ -107,7 +107,7 @@ mod a_call {
     }
 
     #[test]
-    fn of_a_caller_that_is_no_server_fails() {
+    fn of_a_caller_that_is_not_a_server_fails() {
         let [a] = scripted_servers();
         thread::scope(|scope| {
             let caller = scope.spawn(|| {
@@ -124,7 +124,7 @@ mod a_call {
     }
 
     #[test]
-    fn is_tried_again_with_success_when_the_other_is_free() {
+    fn succeeds_when_it_is_repeated_once_the_other_server_is_free() {
         let [a, b] = scripted_servers();
         let (to_a, to_b, me) = (a, b, process::self_pid());
         let outcome = a.call_with(move |_, _| {
@@ -170,7 +170,7 @@ mod a_start {
     use super::*;
 
     #[test]
-    fn whose_init_calls_the_starter_lets_it_know() {
+    fn whose_init_calls_the_starter_gets_an_error() {
         let [a] = scripted_servers();
         let (to_a, me) = (a, process::self_pid());
         let outcome = a.call_with(move |_, _| {
@@ -187,7 +187,7 @@ mod a_start {
     }
 
     #[test]
-    fn whose_init_calls_the_starter_in_a_thread_of_the_programs_own_lets_it_know() {
+    fn whose_init_calls_the_starter_in_a_thread_of_the_programs_own_gets_an_error() {
         let starter = process::self_pid();
         let init = init_with(move || {
             let outcome = ServerRef::<Scripted>::from_pid(starter).call_with(|_, _| reply(()));
@@ -219,7 +219,7 @@ mod a_start {
     }
 
     #[test]
-    fn whose_init_calls_one_that_calls_the_starter_is_seen_by_that_one() {
+    fn whose_init_calls_a_server_that_calls_the_starter_is_refused_to_that_server() {
         let [a, c] = scripted_servers();
         let (to_a, to_c) = (a, c);
         let me = process::self_pid();
@@ -257,7 +257,7 @@ mod a_start {
     }
 
     #[test]
-    fn whose_init_stops_the_starter_lets_it_know() {
+    fn whose_init_stops_the_starter_gets_an_error() {
         let [a] = scripted_servers();
         let (to_a, me) = (a, process::self_pid());
         let child = a.call_with(move |_, _| {
@@ -273,7 +273,7 @@ mod a_start {
     }
 
     #[test]
-    fn that_is_acknowledged_is_no_wait_any_more() {
+    fn that_is_acknowledged_is_not_a_wait_any_more() {
         let [a] = scripted_servers();
         let (to_a, me) = (a, process::self_pid());
         for _ in 0..rounds(200) {
@@ -296,7 +296,7 @@ mod a_stop {
     use super::*;
 
     #[test]
-    fn whose_terminate_calls_the_stopper_lets_it_know() {
+    fn whose_terminate_calls_the_stopper_gets_an_error() {
         let [a, b] = scripted_servers();
         let (to_a, to_b, me) = (a, b, process::self_pid());
         b.cast_with(move |it| {
@@ -310,7 +310,7 @@ mod a_stop {
     }
 
     #[test]
-    fn whose_terminate_stops_the_stopper_lets_it_know() {
+    fn whose_terminate_stops_the_stopper_gets_an_error() {
         let [a, b] = scripted_servers();
         let (to_a, to_b, me) = (a, b, process::self_pid());
         b.cast_with(move |it| {
@@ -324,7 +324,7 @@ mod a_stop {
     }
 
     #[test]
-    fn whose_terminate_calls_one_that_calls_the_stopper_is_seen_by_that_one() {
+    fn whose_terminate_calls_a_server_that_calls_the_stopper_is_refused_to_that_server() {
         let [a, b, c] = scripted_servers();
         let (to_a, to_b, to_c, me) = (a, b, c, process::self_pid());
         b.cast_with(move |it| {
@@ -360,7 +360,7 @@ mod a_stop {
     }
 
     #[test]
-    fn by_an_owner_whom_the_server_waits_for_comes_when_it_waits_no_more() {
+    fn by_an_owner_that_the_server_waits_for_takes_place_after_that_wait() {
         let [a, b] = scripted_servers();
         let (owned, monitor) = (b, process::monitor(pid_of(&b)));
         let to_a = a;
@@ -381,7 +381,7 @@ mod no_deadlock {
     use super::*;
 
     #[test]
-    fn is_a_call_of_one_who_was_answered() {
+    fn is_a_call_to_a_process_whose_own_call_was_answered() {
         let [a, b] = scripted_servers();
         let me = process::self_pid();
         for round in 0..rounds(2_000) {
@@ -407,7 +407,7 @@ mod no_deadlock {
     }
 
     #[test]
-    fn is_a_call_of_one_whose_reply_somebody_else_gives() {
+    fn is_a_call_to_a_process_whose_reply_another_process_gives() {
         let [a, b] = scripted_servers();
         let me = process::self_pid();
         let helper = process::spawn(|| {
@@ -432,7 +432,7 @@ mod no_deadlock {
     }
 
     #[test]
-    fn is_a_call_of_one_who_has_given_up() {
+    fn is_a_call_to_a_process_whose_own_call_has_timed_out() {
         let [a, b] = scripted_servers();
         let me = process::self_pid();
         let (let_go, held) = mpsc::channel::<()>();
@@ -451,7 +451,7 @@ mod no_deadlock {
     }
 
     #[test]
-    fn is_a_call_of_one_who_has_been_ended() {
+    fn is_a_call_to_a_process_that_was_ended_in_its_own_call() {
         let [b] = scripted_servers();
         let me = process::self_pid();
         let (let_go, held) = mpsc::channel::<()>();
@@ -472,7 +472,7 @@ mod no_deadlock {
     type Take = fn() -> Message;
 
     #[test]
-    fn is_a_call_of_one_whose_request_was_received_and_sent_on() {
+    fn is_a_call_to_a_process_whose_request_was_received_and_sent_on() {
         let ways: [Take; 7] = [
             process::receive,
             || process::receive_timeout(test_timeout()).unwrap(),
@@ -517,7 +517,7 @@ mod no_deadlock {
     }
 
     #[test]
-    fn is_a_request_that_nobody_waits_for() {
+    fn is_a_request_that_no_process_waits_for() {
         let [a, b] = scripted_servers();
         let (to_a, to_b) = (a, b);
         let me = process::self_pid();

@@ -267,7 +267,7 @@ mod a_supervisor_that_stops_its_children {
     }
 
     #[test]
-    fn ends_one_that_does_not_trap_exits_in_its_call() {
+    fn ends_a_child_that_does_not_trap_exits_in_its_call() {
         let name = "deadlock::stops::no_trap";
         let child = Scripted::child_spec_with(|| init_with(|| ready(Scripted::default())));
         let child = child.id("c").shutdown(Shutdown::Infinity);
@@ -284,7 +284,7 @@ mod a_supervisor_that_stops_its_children {
 
     /// A child calls its supervisor at the same moment as that begins to stop it.
     #[test]
-    fn at_the_moment_of_a_call_leaves_nobody_waiting() {
+    fn at_the_moment_of_a_call_leaves_no_process_waiting() {
         let name = "deadlock::stops::same_moment";
         with_supervisor(name, child("c", Shutdown::Infinity, || {}), move |supervisor| {
             let (pid, me) = (supervisor.pid(), process::self_pid());
@@ -316,7 +316,7 @@ mod a_supervisor_that_stops_its_children {
     }
 
     #[test]
-    fn whose_start_fails_refuses_calls_of_what_ends() {
+    fn whose_start_fails_refuses_calls_of_the_children_it_ends() {
         // The starter waits until the process is gone that has given up.
         let me = process::self_pid();
         let starter = process::spawn(move || {
@@ -447,7 +447,7 @@ mod a_wait_within_a_wait {
     }
 
     #[test]
-    fn is_told_why_there_is_no_reply() {
+    fn gets_the_error_of_its_own_call() {
         for (x, question, error) in failing() {
             let [a, b] = scripted_servers();
             let inner = move || x.call_timeout(question, test_timeout()).kind();
@@ -482,7 +482,7 @@ mod a_wait_within_a_wait {
     }
 
     #[test]
-    fn can_be_a_start_or_a_stop_which_do_not_hide_it_either() {
+    fn can_be_a_start_or_a_stop_which_does_not_hide_the_outer_cycle_either() {
         let [a, b] = scripted_servers();
         let inner = || {
             let server = Scripted::start(init_with(|| ready(Scripted::default()))).unwrap();

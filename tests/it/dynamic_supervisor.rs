@@ -73,7 +73,7 @@ fn is_not_asked_to_start_a_child_whose_spec_is_wrong() {
 
 // Elixir: DynamicSupervisor.terminate_child/2
 #[test]
-fn knows_nothing_of_a_child_that_has_ended() {
+fn forgets_a_child_that_has_ended() {
     let supervisor = start_dynamic();
     let child = supervisor.start_child(child("a").restart(Restart::Temporary)).unwrap();
     let pid = child.pid();
@@ -84,7 +84,7 @@ fn knows_nothing_of_a_child_that_has_ended() {
 
 // Elixir: dynamic_supervisor_test "with different returns", "with throw/error/exit"
 #[test]
-fn keeps_nothing_of_a_child_that_does_not_start() {
+fn forgets_a_child_that_does_not_start() {
     let supervisor = start_dynamic();
     let start = |start: fn() -> Result<Pid, StartError>| {
         supervisor.start_child(ChildSpec::new("a", start)).unwrap_err()
@@ -161,7 +161,7 @@ fn flaky(fails: &Arc<AtomicUsize>) -> ChildSpec<ServerRef<ObservedChild>> {
 
 // Elixir: dynamic_supervisor_test "terminates restarting child", "... when trying again"
 #[test]
-fn tries_again_until_it_is_told_not_to() {
+fn retries_a_restart_until_the_child_is_terminated() {
     let fails = Arc::new(AtomicUsize::new(0));
     let supervisor = start_dynamic();
     supervisor.start_child(flaky(&fails)).unwrap();
@@ -187,7 +187,7 @@ fn tries_again_until_it_is_told_not_to() {
 fn tells_all_children_to_end_at_once() {
     let me = process::self_pid();
     let supervisor = start_dynamic();
-    // Each ends when all have been told to, so one after the other would take for ever.
+    // Each ends when all have been told to, so one after the other would take forever.
     let told = Arc::new(AtomicUsize::new(0));
     for _ in 0..5 {
         let told = Arc::clone(&told);

@@ -101,7 +101,7 @@ mod a_start {
 
     // Elixir: dynamic_supervisor_test "set default options"
     #[test]
-    fn brings_no_children() {
+    fn begins_without_children() {
         let supervisor = DynamicSupervisor::new().start_link().unwrap();
         assert_eq!(supervisor.which_children().unwrap(), []);
         let counts = supervisor.count_children().unwrap();
@@ -142,7 +142,7 @@ mod start_child {
 
     // Elixir: dynamic_supervisor_test "with different returns"
     #[test]
-    fn returns_the_word_that_the_child_comes_with() {
+    fn returns_the_extra_value_of_the_child() {
         let (me, supervisor) = (process::self_pid(), start_dynamic());
         let spec =
             ChildSpec::new("a", move || Ok((ObservedChild::start_link(("a", me))?, "a word")));
@@ -152,7 +152,7 @@ mod start_child {
     }
 
     #[test]
-    fn passes_on_who_has_been_started_already() {
+    fn returns_the_pid_of_a_child_that_was_already_started() {
         let (me, supervisor) = (process::self_pid(), start_dynamic());
         let taken = ChildSpec::<Pid>::new("a", move || Err(StartError::AlreadyStarted(me)));
         let error = supervisor.start_child(taken).unwrap_err();
@@ -210,7 +210,7 @@ mod start_child {
     }
 
     #[test]
-    fn lets_as_many_callers_have_a_child_as_there_is_room() {
+    fn starts_no_more_children_than_there_is_room_for_many_callers() {
         const ROOM: usize = 20;
         let supervisor = DynamicSupervisor::new().max_children(ROOM).start_link().unwrap();
         let me = process::self_pid();
@@ -386,7 +386,7 @@ mod a_restart {
 
     // OTP: supervisor_SUITE:simple_one_for_one_escalation
     #[test]
-    fn of_a_supervisor_that_has_given_up_brings_none_of_its_children() {
+    fn of_a_supervisor_that_has_given_up_restores_none_of_its_children() {
         let spec = DynamicSupervisor::new().intensity(0, HOUR).child_spec("dynamic");
         assert_eq!(spec.policy().child_type, ChildType::Supervisor);
         assert_eq!(spec.policy().shutdown, Shutdown::Infinity);
@@ -414,7 +414,7 @@ mod a_stop {
 
     // Elixir: dynamic_supervisor_test "terminate/2" group
     #[test]
-    fn gives_each_child_its_own_time_and_kills_only_who_lingers() {
+    fn gives_each_child_its_own_time_and_kills_only_children_that_exceed_it() {
         let supervisor = start_dynamic();
         let time = Shutdown::Timeout(Duration::from_millis(5));
         let lingering =
@@ -594,12 +594,12 @@ mod a_stop {
     }
 }
 
-mod what_is_said {
+mod a_supervisor {
     use super::*;
 
     // Elixir: dynamic_supervisor_test "counts and returns children"
     #[test]
-    fn tells_supervisors_from_workers_and_those_that_run_from_those_that_are_to() {
+    fn counts_supervisors_workers_running_and_restarting_children() {
         let (supervisor, plan) = (start_dynamic(), plan());
         for _ in 0..3 {
             supervisor.start_child(Supervisor::one_for_one().child_spec("inner")).unwrap();
@@ -628,7 +628,7 @@ mod what_is_said {
     }
 
     #[test]
-    fn of_a_supervisor_that_is_gone_is_that_there_is_none() {
+    fn that_has_ended_is_reported_as_noproc() {
         let supervisor = start_dynamic();
         stop_dynamic(&supervisor);
         assert_eq!(supervisor.start_child(child("a")).map(drop).kind(), no_proc());

@@ -51,7 +51,7 @@ fn serves_calls_casts_and_messages() {
 }
 
 #[test]
-fn takes_what_came_before() {
+fn handles_messages_that_came_before() {
     in_process(|| {
         let me = process::self_pid();
         let (pid, _) = proc_lib::start_monitor(move |starter| {
@@ -71,7 +71,7 @@ fn takes_what_came_before() {
 
 // OTP: gen_server_SUITE:spec_init
 #[test]
-fn waits_as_it_is_told_to() {
+fn begins_with_the_timeout_of_its_init_result() {
     let me = process::self_pid();
     proc_lib::start_link(move |starter| {
         starter.ack(());
@@ -84,7 +84,7 @@ fn waits_as_it_is_told_to() {
 
 // OTP: gen_server_SUITE:otp_5854
 #[test]
-fn needs_a_process_of_proc_lib() {
+fn requires_a_process_of_proc_lib() {
     let (_, monitor) = process::spawn_monitor(|| {
         gen_server::enter_loop(ready(Scripted::default()), StartOptions::new())
     })
@@ -95,7 +95,7 @@ fn needs_a_process_of_proc_lib() {
 
 // OTP: gen_server_SUITE:spec_init
 #[test]
-fn needs_the_name_that_it_is_said_to_have() {
+fn requires_that_the_name_in_its_options_is_registered() {
     let settings = || StartOptions::new().name("enter_loop::missing");
     let (_, monitor) = become_scripted(plainly(), || {}, settings);
     let reason = down_reason(monitor);
@@ -105,7 +105,7 @@ fn needs_the_name_that_it_is_said_to_have() {
 
 // OTP: gen_server_SUITE:otp_5854
 #[test]
-fn needs_the_name_itself() {
+fn requires_that_the_caller_itself_has_the_name() {
     const NAME: &str = "enter_loop::of_another";
     let settings = || StartOptions::new().name(NAME);
     let other = Builder::new().name(NAME).spawn(idle_body).unwrap();
@@ -126,7 +126,7 @@ fn needs_the_name_itself() {
 }
 
 #[test]
-fn needs_a_process_that_can_end() {
+fn requires_a_process_that_can_be_unwound() {
     let thread = std::thread::scope(|scope| {
         let become_server =
             || gen_server::enter_loop(ready(Scripted::default()), StartOptions::new());
@@ -137,7 +137,7 @@ fn needs_a_process_that_can_end() {
 
 // OTP: gen_server_SUITE:spec_init
 #[test]
-fn needs_no_acknowledgement() {
+fn does_not_require_an_acknowledgement() {
     let me = process::self_pid();
     let (pid, monitor) = proc_lib::spawn_monitor_with(Builder::new(), move || {
         gen_server::enter_loop(ready(Scripted::observed_by(me)), StartOptions::new())
@@ -162,7 +162,7 @@ fn takes_the_settings_of_a_server() {
 }
 
 #[test]
-fn goes_on_as_it_is_told_to_before_it_takes_what_came_before() {
+fn runs_its_continuation_before_it_handles_earlier_messages() {
     let me = process::self_pid();
     let (pid, _) = proc_lib::start_monitor(move |starter| {
         let state = Scripted::observed_by(me);
@@ -266,7 +266,7 @@ fn ends_with_its_parent_that_has_a_name_and_no_link() {
 }
 
 #[test]
-fn of_a_start_that_is_none_ends_the_process() {
+fn with_an_init_result_that_is_no_start_ends_the_process() {
     let become_nothing = |start: fn() -> InitResult<Scripted>| {
         let (_, monitor) = proc_lib::start_monitor(move |starter| {
             starter.ack(());

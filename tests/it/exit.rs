@@ -101,7 +101,7 @@ mod exit_self {
 mod panics {
     use super::*;
 
-    /// What others hear of a process whose body panics.
+    /// Returns the reason that others get from a process whose body panics.
     #[track_caller]
     fn panic_of(body: impl FnOnce() + Send + 'static) -> Panic {
         let (_, monitor) = process::spawn_monitor(body).unwrap();

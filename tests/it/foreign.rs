@@ -469,15 +469,23 @@ mod a_killed_thread {
     }
 
     #[test]
-    fn loses_its_name_and_its_messages_at_once() {
+    fn loses_its_name_at_once() {
         const NAME: &str = "foreign::a_killed_thread::name";
         let thread = thread(|| {});
-        let value = Arc::new(());
         process::register(NAME, thread.pid).unwrap();
-        process::send(thread.pid, Opaque::new(Arc::clone(&value)));
         process::exit(thread.pid, ExitReason::Kill);
 
         assert_eq!(process::whereis(NAME), None);
+        thread.join();
+    }
+
+    #[test]
+    fn loses_its_messages_at_once() {
+        let thread = thread(|| {});
+        let value = Arc::new(());
+        process::send(thread.pid, Opaque::new(Arc::clone(&value)));
+        process::exit(thread.pid, ExitReason::Kill);
+
         assert_eq!(Arc::strong_count(&value), 1);
         thread.join();
     }
@@ -524,13 +532,22 @@ mod a_killed_thread {
     }
 
     #[test]
-    fn cannot_register_itself_nor_be_registered() {
+    fn cannot_register_itself() {
         const NAME: &str = "foreign::a_killed_thread::late";
         let thread = thread(|| process::register(NAME, process::self_pid()));
         let pid = thread.pid;
         process::exit(pid, ExitReason::Kill);
-        assert_eq!(process::register(NAME, pid), Err(RegisterError::NotAlive(pid)));
         assert_eq!(thread.join(), Err(RegisterError::NotAlive(pid)));
+    }
+
+    #[test]
+    fn cannot_be_registered() {
+        const NAME: &str = "foreign::a_killed_thread::by_another";
+        let thread = thread(|| {});
+        let pid = thread.pid;
+        process::exit(pid, ExitReason::Kill);
+        assert_eq!(process::register(NAME, pid), Err(RegisterError::NotAlive(pid)));
+        thread.join();
     }
 
     #[test]

@@ -116,7 +116,7 @@ mod call {
 
     // OTP: gen_server_SUITE:call_remote1, call_remote_n1
     #[test]
-    fn of_nobody_fails_at_once() {
+    fn of_a_process_that_does_not_exist_fails_at_once() {
         let nobody = "gen_server_call::call::nobody";
         for server in [ServerRef::<Scripted>::at(dead_pid()), ServerRef::at(nobody)] {
             let outcome = server.call_timeout(call_message(|_, _| reply(())), FOREVER);
@@ -240,7 +240,7 @@ mod call {
     }
 
     #[test]
-    fn of_a_process_that_is_no_server_times_out() {
+    fn of_a_process_that_is_not_a_server_times_out() {
         let server = ServerRef::<Scripted>::from_pid(idle());
         let outcome = server.call_timeout(call_message(|_, _| reply(())), SHORT);
         assert_eq!(outcome.kind(), Err(CallErrorKind::Timeout));

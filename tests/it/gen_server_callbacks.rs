@@ -141,7 +141,7 @@ mod a_callback {
     }
 
     #[test]
-    fn adds_nothing_to_an_end() {
+    fn ignores_actions_after_a_stop() {
         each(
             |_| stop(reason()).timeout(Duration::ZERO).then(continue_with(|_| unreachable!())),
             |_, monitor| assert_eq!(down_reason(monitor), reason()),
@@ -149,7 +149,7 @@ mod a_callback {
     }
 
     #[test]
-    fn returns_what_was_added_last() {
+    fn has_only_its_last_action_done() {
         each(
             |_| {
                 noreply().timeout(Duration::ZERO).then(continue_with(|it| {
@@ -232,7 +232,7 @@ mod a_timeout {
     }
 
     #[test]
-    fn that_is_over_when_nothing_has_come_is_one() {
+    fn of_zero_is_over_when_no_message_is_queued() {
         let server = scripted();
         server.cast_with(|_| noreply().timeout(Duration::ZERO));
         assert!(expect::<InfoReceived>().0.is::<IdleTimeout>());

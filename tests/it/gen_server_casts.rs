@@ -19,7 +19,7 @@ mod cast {
 
     // OTP: gen_server_SUITE:cast, cast_fast
     #[test]
-    fn to_nobody_is_nothing() {
+    fn to_a_process_that_does_not_exist_does_nothing() {
         for server in
             [ServerRef::<Scripted>::at(dead_pid()), ServerRef::at("gen_server_call::cast::nobody")]
         {
@@ -28,7 +28,7 @@ mod cast {
     }
 
     #[test]
-    fn by_name_reaches_who_has_it() {
+    fn by_name_reaches_the_process_that_has_the_name() {
         let name = "gen_server_call::cast::by_name";
         Scripted::start_with(observed_init(), StartOptions::new().name(name)).unwrap();
         let server = ServerRef::<Scripted>::named(name);

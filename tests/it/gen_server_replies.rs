@@ -284,14 +284,14 @@ mod a_late_reply {
 }
 
 /// Many clients call a server that is ended again and again, and started anew.
-mod under_fire {
+mod while_servers_crash {
     use super::*;
 
-    const NAME: &str = "gen_server_call::under_fire";
+    const NAME: &str = "gen_server_replies::while_servers_crash";
     const CLIENTS: usize = 8;
     /// How many requests a server handles before it is ended.
     const LIFE: u64 = 3_000;
-    const POISON: &str = "gen_server_call::under_fire::poison";
+    const POISON: &str = "gen_server_replies::while_servers_crash::poison";
 
     /// A server that sends back what it gets.
     #[derive(Debug)]

@@ -71,7 +71,7 @@ mod start {
 
     // OTP: gen_server_SUITE:start
     #[test]
-    fn returns_when_init_is_through_and_the_server_answers() {
+    fn returns_when_init_has_returned_and_the_server_answers() {
         for kind in Kind::ALL {
             in_process(move || {
                 let me = process::self_pid();
@@ -91,7 +91,7 @@ mod start {
 
     // OTP: gen_server_SUITE:start
     #[test]
-    fn leaves_no_tie_to_the_server() {
+    fn leaves_no_link_or_monitor_to_the_server() {
         in_process(|| {
             let server = scripted();
             assert_untied();
@@ -246,7 +246,7 @@ mod start_monitor {
 
     // OTP: gen_server_SUITE:start
     #[test]
-    fn tells_of_the_end_by_the_monitor_that_it_returns() {
+    fn returns_a_monitor_that_reports_the_end() {
         in_process(|| {
             let init = init_with(|| ready(Scripted::default()));
             let (server, monitor) = Scripted::start_monitor(init).unwrap();

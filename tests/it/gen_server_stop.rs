@@ -83,7 +83,7 @@ mod stop {
 
     // OTP: gen_server_SUITE:stop4
     #[test]
-    fn by_name_stops_who_has_it() {
+    fn by_name_stops_the_server_that_has_the_name() {
         let name = "gen_server_stop::stop::by_name";
         let pid = pid_of(&scripted_named(name));
         let named = ServerRef::<Scripted>::named(name);
@@ -94,7 +94,7 @@ mod stop {
 
     // OTP: gen_server_SUITE:stop1
     #[test]
-    fn of_nobody_fails() {
+    fn of_a_process_that_does_not_exist_fails() {
         let server = scripted();
         assert_eq!(server.stop(), Ok(()));
         assert_eq!(server.stop(), Err(StopError::NoProc));
@@ -104,7 +104,7 @@ mod stop {
     }
 
     #[test]
-    fn of_one_that_ends_as_if_it_were_nobody_fails_with_that_reason() {
+    fn of_a_server_that_ends_with_noproc_fails_with_that_reason() {
         let server = scripted();
         server.cast_with(|it| {
             it.on_terminate = Some(Box::new(|_| process::exit_self(ExitReason::NoProc)));
@@ -145,7 +145,7 @@ mod stop {
     }
 
     #[test]
-    fn of_a_process_that_is_no_server_times_out() {
+    fn of_a_process_that_is_not_a_server_times_out() {
         let server = ServerRef::<Scripted>::from_pid(idle());
         assert_eq!(server.stop_with(reason(), SHORT), Err(StopError::Timeout));
     }
@@ -523,7 +523,7 @@ mod the_parent {
     }
 
     #[test]
-    fn ends_a_server_that_does_not_trap_exits_without_more_ado() {
+    fn ends_a_server_that_does_not_trap_exits_without_terminate() {
         in_process(|| {
             let (parent, server) = parent(true, false);
             let monitor = process::monitor(pid_of(&server));
@@ -566,7 +566,7 @@ mod the_parent {
 
     // OTP 25, run.
     #[test]
-    fn is_the_starter_too_that_only_monitors_the_server() {
+    fn is_also_a_starter_that_only_monitors_the_server() {
         in_process(|| {
             let me = process::self_pid();
             let options = StartOptions::new().spawn_options(Builder::new().trap_exit(true));
@@ -580,7 +580,7 @@ mod the_parent {
     }
 
     #[test]
-    fn is_nobody_for_a_server_without_link_and_monitor() {
+    fn does_not_exist_for_a_server_without_link_and_monitor() {
         let (starter, server) = parent(false, true);
         links_to(&server, starter);
         process::send(starter, reason());

@@ -64,7 +64,7 @@ mod terminate {
 
     // OTP: gen_server_SUITE:stop1, crash
     #[test]
-    fn runs_when_a_callback_or_somebody_stops_the_server_or_it_crashes() {
+    fn runs_when_the_server_is_stopped_or_crashes() {
         let ends: [fn(&ServerRef<Scripted>); 5] = [
             |server| server.cast_with(|_| stop(reason())),
             |server| server.info_with(|_| stop(reason())),
@@ -166,7 +166,7 @@ mod terminate {
 
     // OTP: gen_server_SUITE:undef_terminate1, undef_terminate2
     #[test]
-    fn need_not_be_there() {
+    fn does_not_have_to_be_implemented() {
         #[derive(Debug)]
         struct Bare;
 
@@ -439,7 +439,7 @@ mod owned {
     }
 
     #[test]
-    fn stops_who_has_the_name_when_it_is_dropped() {
+    fn stops_the_server_that_has_the_name_when_it_is_dropped() {
         let name = "gen_server_stop::owned::name";
         let owned = ServerRef::<Scripted>::named(name).owned();
         let pid = pid_of(&scripted_named(name));

@@ -56,7 +56,7 @@ fn a_process_has_one_name() {
 
 // OTP: global_SUITE:name_exit
 #[test]
-fn who_has_heard_of_the_end_of_a_process_can_have_its_name() {
+fn a_watcher_that_has_heard_of_an_end_can_have_the_name() {
     let name = "global::name_exit";
     for round in 0..rounds(2_000) {
         let (pid, monitor) = process::spawn_monitor(idle_body).unwrap();
@@ -123,7 +123,7 @@ fn a_name_that_is_given_to_another_stays_with_that_one() {
 }
 
 #[test]
-fn who_gives_one_of_several_names_away_keeps_the_others() {
+fn a_process_that_loses_one_of_several_names_keeps_the_others() {
     let (several, other) = (idle(), idle());
     global::re_register_name("global::kept", several).unwrap();
     global::re_register_name("global::given", several).unwrap();
@@ -153,7 +153,7 @@ fn a_process_is_monitored_as_long_as_it_has_a_name() {
 }
 
 #[test]
-fn while_a_name_passes_on_somebody_is_found() {
+fn a_process_is_found_at_every_moment_while_a_name_is_taken_over() {
     let name = "global::atomic";
     let pids = [idle(), idle()];
     global::register_name(name, pids[0]).unwrap();
@@ -188,7 +188,7 @@ fn a_message_to_a_name_reaches_its_process_or_comes_back() {
 
 // OTP: global_SUITE:garbage_messages
 #[test]
-fn what_the_server_does_not_understand_it_drops() {
+fn the_server_drops_messages_that_it_does_not_handle() {
     let server = "global_name_server";
     global::set_lock(&LockId::new("global::garbage", "me")).unwrap();
     let pid = process::whereis(server);

@@ -62,7 +62,7 @@ fn a_lock_keeps_out_other_requesters() {
 
 // OTP: global_SUITE:locks
 #[test]
-fn who_does_not_hold_a_lock_cannot_give_it_up() {
+fn a_process_cannot_release_a_lock_that_it_does_not_hold() {
     let (one, other) = rivals("del");
     let holder = lock_elsewhere(&one);
     assert_eq!(global::del_lock(&other), Ok(()), "for another requester");
@@ -90,7 +90,7 @@ fn several_processes_hold_a_lock_for_one_requester() {
 }
 
 #[test]
-fn nobody_waits_for_a_lock_of_its_own() {
+fn a_requester_does_not_wait_for_its_own_lock() {
     let (one, other) = rivals("own");
     global::set_lock(&one).unwrap();
     assert_eq!(global::set_lock(&other), Err(GlobalError::Locked(other.clone())));
@@ -121,7 +121,7 @@ type Outcome = Result<Pid, GlobalError>;
 
 // OTP: global_SUITE:locks
 #[test]
-fn those_who_wait_get_the_lock_in_the_order_in_which_they_have_asked() {
+fn requesters_get_the_lock_in_the_order_in_which_they_have_asked() {
     in_process(|| {
         let (one, other) = rivals("queue");
         let third = LockId::new(Arc::clone(&one.resource), "third");
@@ -151,7 +151,7 @@ fn those_who_wait_get_the_lock_in_the_order_in_which_they_have_asked() {
 }
 
 #[test]
-fn a_requester_waits_behind_who_has_waited_before_though_it_holds_the_lock() {
+fn a_requester_waits_behind_an_earlier_one_though_it_holds_the_lock() {
     in_process(|| {
         let (one, other) = rivals("turns");
         let first = lock_elsewhere(&one);
@@ -179,7 +179,7 @@ fn a_requester_waits_behind_who_has_waited_before_though_it_holds_the_lock() {
 }
 
 #[test]
-fn who_holds_a_lock_can_set_it_again_though_another_waits() {
+fn a_holder_can_set_its_lock_again_though_another_requester_waits() {
     in_process(|| {
         let (one, other) = rivals("again");
         let waits = global::trans(&one, || {
@@ -197,7 +197,7 @@ fn who_holds_a_lock_can_set_it_again_though_another_waits() {
 }
 
 #[test]
-fn who_waits_behind_another_requester_gets_the_lock_when_that_waits_no_more() {
+fn a_requester_gets_the_lock_when_the_one_before_it_gives_up_waiting() {
     in_process(|| {
         for gives_up in [true, false] {
             let (one, other) = rivals("waits_no_more");
@@ -253,7 +253,7 @@ impl HandleCall<LockId> for Locker {
 
 // What it waits for cannot come before it has given the lock up.
 #[test]
-fn whom_a_holder_calls_gets_the_lock_for_the_same_requester_though_another_waits() {
+fn a_process_called_by_a_holder_gets_the_lock_for_the_same_requester_though_another_waits() {
     in_process(|| {
         let (one, other) = rivals("called");
         let last = Locker::start_link(None).unwrap();
@@ -299,7 +299,7 @@ fn a_stream_of_holders_for_one_requester_does_not_keep_out_another() {
 
 // OTP: global_SUITE:lock_die
 #[test]
-fn when_a_holder_dies_who_waits_gets_the_lock() {
+fn the_next_requester_gets_the_lock_when_its_holder_dies() {
     let (one, other) = rivals("lock_die");
     let holder = lock_elsewhere(&one);
     let dies_first = wait_elsewhere(&other, Duration::MAX);
@@ -313,7 +313,7 @@ fn when_a_holder_dies_who_waits_gets_the_lock() {
 }
 
 #[test]
-fn who_has_waited_in_vain_does_not_get_the_lock_later() {
+fn a_process_that_has_given_up_waiting_does_not_get_the_lock_later() {
     let (one, other) = rivals("time_out");
     let me = process::self_pid();
     global::set_lock(&one).unwrap();
@@ -332,7 +332,7 @@ fn who_has_waited_in_vain_does_not_get_the_lock_later() {
 }
 
 #[test]
-fn who_has_waited_in_vain_leaves_the_others_waiting() {
+fn a_process_that_has_given_up_waiting_leaves_the_others_waiting() {
     in_process(|| {
         let (one, other) = rivals("one_of_them");
         let third = LockId::new(Arc::clone(&one.resource), "third");
@@ -441,7 +441,7 @@ fn a_transaction_waits_for_its_lock_no_longer_than_it_may() {
 
 // OTP: global_SUITE:locks
 #[test]
-fn a_transaction_that_fails_gives_the_lock_up() {
+fn a_transaction_that_panics_or_exits_releases_the_lock() {
     in_process(|| {
         let (one, other) = rivals("failing");
         let failed = process::catch(|| global::trans(&one, || panic!("in the middle")));

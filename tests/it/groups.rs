@@ -78,7 +78,7 @@ fn a_call_names_the_nodes_without_a_reply() {
 
 // OTP: gen_server_SUITE:abcast
 #[test]
-fn a_cast_goes_to_whoever_is_there() {
+fn a_cast_goes_to_every_node_whose_server_exists() {
     let name = "groups::cast";
     ServerRef::<Scripted>::named(name).abcast(&[Node::local()], Double(1));
     let server = named(name);

@@ -63,7 +63,7 @@ mod a_process {
     }
 
     #[test]
-    fn that_traps_exits_is_seen_to() {
+    fn is_marked_if_it_traps_exits() {
         in_process(|| {
             process::set_trap_exit(true);
             assert!(own_info().trap_exit);
@@ -76,7 +76,7 @@ mod a_process {
     }
 
     #[test]
-    fn of_the_programs_own_thread_is_seen_to_be() {
+    fn of_a_foreign_thread_is_marked_as_foreign() {
         thread::spawn(|| {
             let info = own_info();
             assert!(info.foreign && info.trap_exit);
@@ -87,7 +87,7 @@ mod a_process {
     }
 
     #[test]
-    fn has_nothing_of_the_one_that_had_its_place_before() {
+    fn has_nothing_of_the_process_that_had_its_slot_before() {
         let me = process::self_pid();
         for _ in 0..rounds(200) {
             let body = || {
@@ -218,7 +218,7 @@ mod status {
     }
 
     #[test]
-    fn is_running_where_the_runtime_cannot_see_what_it_waits_for() {
+    fn is_running_in_waits_that_the_runtime_cannot_see() {
         let busy = busy(Builder::new(), || {});
         assert_eq!(info(busy.pid).status, Status::Running);
         drop(busy.let_go);
@@ -259,7 +259,7 @@ mod message_queue_len {
     }
 
     #[test]
-    fn counts_what_a_selective_receive_has_left() {
+    fn counts_messages_that_a_selective_receive_has_left() {
         let me = process::self_pid();
         process::send(me, 1_u8);
         process::send(me, "chosen");
@@ -270,7 +270,7 @@ mod message_queue_len {
     }
 
     #[test]
-    fn counts_what_waits_for_one_who_is_busy() {
+    fn counts_messages_to_a_process_that_is_busy() {
         let busy = busy(Builder::new(), || (0..3).for_each(|_| expect()));
         for sent in 1..=3 {
             process::send(busy.pid, ());
@@ -297,7 +297,7 @@ mod messages_received {
             process::receive_match(|message| message.downcast_ref() == Some(&4_u8));
             assert_eq!(own_info().messages_received, 3);
 
-            // One that finds nothing counts nothing.
+            // A receive that finds nothing counts nothing.
             receive! { 9_u8 => {}, after Duration::ZERO => {} }
             assert_eq!(own_info().messages_received, 3);
         });
@@ -320,7 +320,7 @@ mod ancestors {
 
     // OTP: process_SUITE:process_info_parent
     #[test]
-    fn begin_with_who_spawned_it() {
+    fn begin_with_the_process_that_spawned_it() {
         let me = process::self_pid();
         process::spawn(move || process::send(me, own_info())).unwrap();
         let child = expect::<Info>();
@@ -444,7 +444,7 @@ mod monitors {
 
     // OTP: monitor_SUITE:list_cleanup
     #[test]
-    fn of_who_has_ended_are_gone_from_the_monitored() {
+    fn of_an_owner_that_has_ended_are_gone_from_the_target() {
         let watched = idle();
         let (watcher, monitor) = process::spawn_monitor(move || {
             process::monitor(watched);
@@ -459,7 +459,7 @@ mod monitors {
     }
 
     #[test]
-    fn of_one_who_has_ended_are_gone_when_that_is_received() {
+    fn of_a_process_that_has_ended_are_gone_when_the_down_is_received() {
         in_process(|| {
             let monitor = process::monitor(dead_pid());
             assert_eq!(down_reason(monitor), ExitReason::NoProc);
@@ -472,7 +472,7 @@ mod processes {
     use super::*;
 
     #[test]
-    fn lists_who_is_alive_and_nobody_else() {
+    fn lists_exactly_the_processes_that_are_alive() {
         let (alive, ended) = (idle(), dead_pid());
         let busy = busy(Builder::new(), || {});
         process::exit(busy.pid, ExitReason::Kill);

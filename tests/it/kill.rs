@@ -131,7 +131,7 @@ mod exit_signal {
     }
 
     #[test]
-    fn of_a_process_that_is_busy_is_told_when_it_has_left_to_those_who_asked_late_too() {
+    fn of_a_process_that_is_busy_reaches_late_links_and_monitors_too() {
         in_process(|| {
             process::set_trap_exit(true);
             let gone = Arc::new(AtomicBool::new(false));
@@ -282,7 +282,7 @@ fn children_of(parent: Pid) -> Vec<Pid> {
     process::processes().into_iter().filter(is_child).collect()
 }
 
-// Who has killed it and then all its children has to look for them once.
+// A process that kills it and then all its children has to look for them once.
 #[test]
 fn a_process_that_is_killed_while_it_spawns_has_no_more_children_after_that() {
     for round in 0..rounds(1_000) {
@@ -295,7 +295,7 @@ fn a_process_that_is_killed_while_it_spawns_has_no_more_children_after_that() {
         process::exit(parent, ExitReason::Kill);
         children_of(parent).into_iter().for_each(|it| process::exit(it, ExitReason::Kill));
         assert_eq!(down_reason(monitor), ExitReason::Killed);
-        // One that came too late does not run.
+        // A child that came too late does not run.
         children_of(parent).into_iter().for_each(|it| _ = wait_for_exit(it));
     }
 }

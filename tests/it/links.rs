@@ -187,7 +187,7 @@ mod link {
     }
 
     #[test]
-    fn goes_to_many_and_tells_all() {
+    fn of_a_process_to_many_others_reaches_all() {
         in_process(|| {
             let hub = idle();
             let spokes: Vec<_> = (0..50).map(|_| linked_to(hub, Builder::new())).collect();
@@ -278,7 +278,7 @@ mod unlink {
     }
 
     #[test]
-    fn judges_what_has_come_before_by_the_link_that_stood_then() {
+    fn judges_earlier_signals_by_the_link_that_stood_then() {
         let me = process::self_pid();
         let (_, monitor) = process::spawn_monitor(move || {
             // Busy until its linked process has ended, and its signal has come.
@@ -362,7 +362,7 @@ mod chain {
     }
 
     #[test]
-    fn stops_at_one_who_traps_exits() {
+    fn stops_at_a_process_that_traps_exits() {
         in_process(|| {
             let trapper = Builder::new().trap_exit(true).spawn(idle_body).unwrap();
             let (above, above_monitor) = linked_to(trapper, Builder::new());
@@ -380,7 +380,7 @@ mod chain {
     }
 
     #[test]
-    fn stops_at_one_who_ends_normally() {
+    fn stops_at_a_process_that_ends_normally() {
         in_process(|| {
             let (middle, monitor) = process::spawn_monitor(|| receive! { "end" => {} }).unwrap();
             let (neighbour, _) = linked_to(middle, Builder::new());
@@ -396,7 +396,7 @@ mod exit_messages {
 
     // OTP: ref_man_processes, "Receiving Exit Signals"
     #[test]
-    fn stand_in_the_order_of_arrival_and_name_who_ended() {
+    fn are_in_the_order_of_arrival_and_name_the_process_that_ended() {
         in_process(|| {
             process::set_trap_exit(true);
             let me = process::self_pid();

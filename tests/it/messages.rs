@@ -114,7 +114,7 @@ mod message {
     }
 
     #[test]
-    fn whose_debug_panics_is_as_good_as_any() {
+    fn whose_debug_panics_arrives_like_any_other() {
         struct Unprintable(u8);
 
         impl fmt::Debug for Unprintable {
@@ -288,7 +288,7 @@ mod mailbox {
 
     // OTP: ref_man_processes, "Delivery of Signals"
     #[test]
-    fn is_discarded_when_its_process_ends_and_nobody_is_told() {
+    fn is_discarded_in_silence_when_its_process_ends() {
         in_process(|| {
             let ends: [(fn(), ExitReason); 2] =
                 [(|| {}, ExitReason::Normal), (|| process::exit_self(reason()), reason())];
@@ -392,7 +392,7 @@ mod receive_timeout {
     }
 
     #[test]
-    fn ends_in_time_however_much_comes_that_is_of_no_use() {
+    fn ends_in_time_in_a_flood_of_messages_that_are_dropped() {
         /// How many at most, so that a failing test comes to its end.
         const FLOOD: usize = 3_000_000;
 
@@ -420,7 +420,7 @@ mod receive_timeout {
     }
 
     #[test]
-    fn too_long_for_the_clock_waits_for_ever() {
+    fn too_long_for_the_clock_waits_forever() {
         let me = process::self_pid();
         let waiting = process::spawn(move || {
             process::send(me, process::receive_timeout(Duration::MAX).is_some());
@@ -624,7 +624,7 @@ mod receive_match_since {
     }
 
     #[test]
-    fn finds_what_was_looked_at_in_between() {
+    fn finds_messages_that_another_receive_has_looked_at() {
         in_process(|| {
             let me = process::self_pid();
             send_all(me, [1]);

@@ -170,7 +170,7 @@ mod monitor {
 
     // OTP: monitor_SUITE:case_1a
     #[test]
-    fn of_a_process_that_kills_its_watcher_holds_up_neither() {
+    fn of_a_process_that_kills_its_watcher_delays_neither() {
         let (watcher, watcher_monitor) = process::spawn_monitor(|| {
             receive! { pid: Pid => _ = process::monitor(pid) }
             idle_body();
@@ -345,7 +345,7 @@ mod demonitor {
 
     // OTP 25, run.
     #[test]
-    fn of_who_had_ended_already_comes_in_time_if_nothing_was_received_in_between() {
+    fn of_a_process_that_had_ended_comes_in_time_if_nothing_was_received_in_between() {
         in_process(|| {
             let pid = idle();
             exit_and_wait(pid, reason());
@@ -422,7 +422,7 @@ mod demonitor_flush {
     }
 
     #[test]
-    fn removes_the_noproc_of_who_had_ended_already() {
+    fn removes_the_noproc_of_a_process_that_had_ended() {
         in_process(|| {
             for has_looked in [false, true] {
                 let monitor = process::monitor("monitors::flushed_noproc");
@@ -492,7 +492,7 @@ mod info {
 
     // OTP: monitor_SUITE:list_cleanup
     #[test]
-    fn lists_no_watcher_that_has_ended() {
+    fn does_not_list_watchers_that_have_ended() {
         let pid = idle();
         for round in 0..20 {
             let (_, watcher) = process::spawn_monitor(move || {

@@ -144,7 +144,7 @@ mod register {
     }
 
     #[test]
-    fn has_one_winner_when_many_try_at_once() {
+    fn succeeds_for_one_of_many_processes_at_once() {
         const NAME: &str = "names::register::race";
         in_process(|| {
             let me = process::self_pid();
@@ -334,7 +334,7 @@ mod end_of_a_process {
     }
 
     #[test]
-    fn does_not_free_the_name_that_another_has_taken_since() {
+    fn leaves_the_name_to_a_process_that_has_taken_it_since() {
         const NAME: &str = "names::end::taken_since";
         let Busy { pid, monitor, let_go } =
             busy(Builder::new().name(NAME).kill_grace(FOREVER), || {});

@@ -1,4 +1,4 @@
-//! What becomes of the linked children of a process that ends, and who hears when of its end.
+//! What becomes of the linked children of a process that ends, and when its end is told.
 
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -70,7 +70,7 @@ mod the_end_of_a_parent {
     use super::*;
 
     #[test]
-    fn is_told_when_those_that_it_ends_are_gone() {
+    fn is_told_when_the_children_that_it_ends_are_gone() {
         for round in 0..rounds(300) {
             let (let_go, busy) = held();
             let grace = || Builder::new().kill_grace(FOREVER);
@@ -91,7 +91,7 @@ mod the_end_of_a_parent {
     }
 
     #[test]
-    fn is_told_then_also_to_who_asks_meanwhile() {
+    fn is_told_then_to_late_monitors_too() {
         let (let_go, busy) = held();
         let child: Box<dyn FnOnce() + Send> = Box::new(busy);
         let (parent, _, children) = parent_of(vec![(Builder::new().kill_grace(FOREVER), child)]);
@@ -178,7 +178,7 @@ mod the_end_of_a_parent {
     }
 
     #[test]
-    fn does_not_wait_longer_than_the_grace_of_one_that_is_busy() {
+    fn does_not_wait_longer_than_the_grace_of_a_child_that_is_busy() {
         const NAME: &str = "orphans::busy";
         let (let_go, busy) = held();
         let builder = Builder::new().name(NAME).kill_grace(Duration::from_millis(1));
@@ -202,7 +202,7 @@ mod the_end_of_a_parent {
     }
 
     #[test]
-    fn waits_for_one_that_was_killed_itself_as_long_as_that_has_grace() {
+    fn waits_for_a_child_that_was_killed_itself_as_long_as_its_grace_lasts() {
         let (let_go, busy) = held();
         let builder = Builder::new().kill_grace(Duration::from_millis(1));
         let (parent, monitor, children) = parent_of(vec![(builder, Box::new(busy))]);
@@ -234,7 +234,7 @@ mod the_end_of_a_parent {
     }
 
     #[test]
-    fn does_not_wait_longer_than_the_grace_of_one_that_traps_exits_and_goes_on() {
+    fn does_not_wait_longer_than_the_grace_of_a_child_that_traps_exits_and_goes_on() {
         let test = process::self_pid();
         let (parent, monitor) = process::spawn_monitor(move || {
             let builder = Builder::new().link().kill_grace(Duration::from_millis(1));
@@ -265,7 +265,7 @@ mod the_end_of_a_parent {
     }
 
     #[test]
-    fn that_is_normal_does_not_wait_for_those_that_go_on() {
+    fn that_is_normal_does_not_wait_for_children_that_go_on() {
         let (test, (let_go, busy)) = (process::self_pid(), held());
         let (_, monitor) = process::spawn_monitor(move || {
             Builder::new().link().kill_grace(FOREVER).spawn(told(test, busy)).unwrap();
@@ -278,7 +278,7 @@ mod the_end_of_a_parent {
     }
 
     #[test]
-    fn does_not_wait_for_one_that_has_left_it() {
+    fn does_not_wait_for_a_child_that_has_unlinked_itself() {
         let (let_go, busy) = held();
         let body = move || {
             process::unlink(process::info(process::self_pid()).unwrap().parent().unwrap());
@@ -323,12 +323,12 @@ mod the_end_of_a_parent {
     }
 
     #[test]
-    fn does_not_wait_for_one_that_is_just_removing_the_link() {
+    fn does_not_wait_for_a_child_that_is_just_removing_the_link() {
         does_not_wait_for_one_that_is_just_leaving(process::unlink);
     }
 
     #[test]
-    fn does_not_wait_for_one_that_is_just_beginning_to_trap_exits() {
+    fn does_not_wait_for_a_child_that_is_just_beginning_to_trap_exits() {
         does_not_wait_for_one_that_is_just_leaving(|_| _ = process::set_trap_exit(true));
     }
 
@@ -363,7 +363,7 @@ mod the_end_of_a_parent {
     }
 
     #[test]
-    fn does_not_wait_longer_than_the_grace_of_one_that_unwinds_whether_still_linked_or_not() {
+    fn does_not_wait_longer_than_the_grace_of_a_child_that_unwinds_whether_still_linked_or_not() {
         for unlinks in [false, true] {
             let (let_go, held) = mpsc::channel::<()>();
             let (done, is_done) = mpsc::channel::<()>();
@@ -472,7 +472,7 @@ mod a_link_to_one_that_waits_for_its_children {
     }
 
     #[test]
-    fn holds_up_nobody_else_who_ends_and_whose_end_changes_nothing() {
+    fn does_not_delay_other_ends_which_do_not_change_it() {
         in_process(|| {
             process::set_trap_exit(true);
             let mut begun_peer = None;
@@ -581,7 +581,7 @@ mod a_tree {
     }
 }
 
-mod one_that_was_left_behind {
+mod an_abandoned_process {
     use super::*;
 
     /// Lets a process be left behind that had `name`, gives that to an heir which traps exits, and
@@ -606,7 +606,7 @@ mod one_that_was_left_behind {
     }
 
     #[test]
-    fn leaves_its_name_to_who_has_it_now() {
+    fn leaves_its_name_to_the_process_that_has_it_now() {
         const NAME: &str = "orphans::heir";
         let test = process::self_pid();
         let heir = unwinds(NAME, move || {
@@ -620,7 +620,7 @@ mod one_that_was_left_behind {
     }
 
     #[test]
-    fn leaves_it_to_them_also_before_its_grace_is_over() {
+    fn leaves_names_alone_even_before_its_grace_is_over() {
         const NAME: &str = "orphans::graceful";
         const OTHER: &str = "orphans::graceful::other";
         let test = process::self_pid();
@@ -647,7 +647,7 @@ mod one_that_was_left_behind {
     }
 
     #[test]
-    fn leaves_it_to_them_also_in_the_last_of_its_destructors() {
+    fn leaves_names_alone_even_in_the_last_of_its_destructors() {
         const NAME: &str = "orphans::last";
         let (let_go, held) = mpsc::channel::<()>();
         let (done, is_done) = mpsc::channel();

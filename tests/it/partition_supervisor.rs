@@ -144,7 +144,7 @@ fn leads_equal_numbers_of_each_width_and_sign_to_one_partition() {
 
 // Elixir: `:erlang.phash2(key, partitions)`.
 #[test]
-fn leads_what_is_no_number_by_its_hash() {
+fn leads_other_keys_to_partitions_by_their_hashes() {
     fn partition_of(keys: [Via; 2]) -> usize {
         assert_eq!(keys[0], keys[1]);
         let [one, other] = keys.map(|key| ServerRef::<Part>::at(key).call(WhichOne));
@@ -186,7 +186,7 @@ fn leads_to_the_next_process_when_one_has_crashed() {
 }
 
 #[test]
-fn leads_to_nobody_where_one_has_ended_for_good() {
+fn finds_no_process_where_a_child_has_ended_for_good() {
     let name = "partition_supervisor::ended";
     let template = Part::child_template().restart(Restart::Temporary);
     let parts = PartitionSupervisor::new(name, template).partitions(2).start_link().unwrap();
@@ -268,7 +268,7 @@ fn is_found_by_a_name_that_a_registrar_keeps() {
 
 // Elixir: partition_supervisor_test "raises if trying to register through it"
 #[test]
-fn does_not_register_anybody() {
+fn registers_no_process_under_its_names() {
     let parts = start("partition_supervisor::register", 2);
     let refused = Part::start_with(7, StartOptions::new().name(parts.via(1)));
     let holder = parts.via(1).whereis();

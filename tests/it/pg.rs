@@ -119,7 +119,7 @@ fn several_join_and_leave_in_one_step() {
 }
 
 #[test]
-fn who_reads_sees_all_of_a_step_or_nothing() {
+fn a_reader_sees_all_of_a_step_or_nothing() {
     let scope = scope("whole");
     // A step that takes its time.
     let pids = vec![idle(); 1_000];
@@ -162,7 +162,7 @@ fn of_several_only_members_leave() {
 }
 
 #[test]
-fn a_group_is_not_made_by_nobody_who_joins() {
+fn a_join_of_no_processes_makes_no_group() {
     let scope = scope("empty");
     let (monitor, _) = scope.monitor_scope().unwrap();
     assert_eq!(scope.join("a", []), Ok(()));
@@ -188,7 +188,7 @@ fn a_process_that_ends_leaves_all_its_groups() {
 }
 
 #[test]
-fn who_has_heard_of_the_end_of_a_process_finds_it_in_no_group() {
+fn a_watcher_that_has_heard_of_an_end_finds_the_process_in_no_group() {
     let scope = scope("heard");
     for round in 0..rounds(2_000) {
         let (pid, monitor) = process::spawn_monitor(idle_body).unwrap();
@@ -224,7 +224,7 @@ fn a_killed_member_is_not_read_any_more_and_leaves_when_it_has_left_its_code() {
 }
 
 #[test]
-fn who_is_told_of_a_change_reads_it() {
+fn a_process_that_gets_an_update_reads_the_change() {
     let scope = scope("told");
     let pid = idle();
     let (monitor, _) = scope.monitor("a").unwrap();
@@ -553,7 +553,7 @@ fn a_scope_that_is_started_again_is_empty_and_its_members_go_on() {
 
 // OTP: pg_SUITE:errors, where it ends the scope
 #[test]
-fn what_a_scope_does_not_understand_it_drops() {
+fn a_scope_drops_messages_that_it_does_not_handle() {
     let (scope, me) = (scope("garbage"), process::self_pid());
     scope.join("a", me).unwrap();
     process::send_to(scope.name(), "garbage").unwrap();
@@ -667,7 +667,7 @@ impl Hash for Counting {
 }
 
 #[test]
-fn a_change_can_be_read_before_the_first_is_told_of_it() {
+fn a_change_can_be_read_before_any_process_is_told_of_it() {
     in_process(|| {
         let scope = Scope::<Counting>::start_link("pg::counting").unwrap();
         let me = process::self_pid();

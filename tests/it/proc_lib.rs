@@ -404,7 +404,7 @@ mod a_failure {
     use super::*;
 
     #[test]
-    fn is_told_when_the_process_is_gone() {
+    fn is_returned_when_the_process_is_gone() {
         for _ in 0..rounds(1_000) {
             let pid = proc_lib::start(|starter| {
                 starter.fail(process::self_pid(), ExitReason::Shutdown);
@@ -434,7 +434,7 @@ mod a_failure {
     }
 
     #[test]
-    fn that_is_only_said_ends_nothing() {
+    fn that_is_sent_as_a_value_does_not_end_the_process() {
         let (outcome, monitor) = proc_lib::start_monitor(|starter| {
             let pid = process::self_pid();
             starter.ack(Err::<(), Pid>(pid));
@@ -547,7 +547,7 @@ mod a_stop {
 
     // OTP: proc_lib_SUITE:stop
     #[test]
-    fn of_nobody_is_an_error() {
+    fn of_a_process_that_does_not_exist_is_an_error() {
         let pid = idle();
         exit_and_wait(pid, ExitReason::Kill);
         assert_eq!(proc_lib::stop(pid), Err(StopError::NoProc));
@@ -567,7 +567,7 @@ mod a_stop {
     }
 
     #[test]
-    fn by_one_who_is_ended_meanwhile_still_ends_the_process() {
+    fn by_a_process_that_is_ended_meanwhile_still_ends_the_target() {
         let me = process::self_pid();
         let Busy { pid: target, monitor, let_go } = busy(Builder::new(), || {
             let request = format!("{:?}", expect::<sys::Request>());

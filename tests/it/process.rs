@@ -60,7 +60,7 @@ mod spawn {
     }
 
     #[test]
-    fn links_to_nobody_by_itself() {
+    fn makes_no_link_by_itself() {
         in_process(|| {
             let pid = process::spawn(|| process::exit_self(reason())).unwrap();
             wait_for_exit(pid);

@@ -306,7 +306,7 @@ mod body {
     }
 
     #[test]
-    fn and_guard_keep_the_names_of_what_surrounds_them() {
+    fn and_guard_see_the_surrounding_variables() {
         in_process(|| {
             let (message, lent, fits, arm) = (1_u8, 2_u8, false, 4_usize);
             to_self([3_u8]);

@@ -130,7 +130,7 @@ mod a_unique_registry {
 
     // Elixir: registry_test "clean up registry on process crash"
     #[test]
-    fn has_no_entry_of_who_is_down_and_gives_its_keys_to_others() {
+    fn has_no_entries_of_a_process_that_has_ended_and_gives_its_keys_to_others() {
         let names = ["registry::down", "registry::down8"];
         with_partitions(Registry::<u32, u32>::unique, names, |registry| {
             for round in 0..200 {
@@ -247,7 +247,7 @@ mod a_duplicate_registry {
 
     // Elixir: duplicate_test "unregister_match supports patterns", "supports guards"
     #[test]
-    fn forgets_only_such_entries_of_the_caller() {
+    fn unregisters_only_the_matching_entries_of_the_caller() {
         let names = ["registry::match", "registry::match8"];
         with_partitions(Registry::<&str, u32>::duplicate, names, |registry| {
             let me = process::self_pid();
@@ -335,7 +335,7 @@ mod a_dispatch {
 
 // Elixir: registry_test "allows listeners"
 #[test]
-fn listeners_are_told_of_what_comes_and_goes() {
+fn listeners_are_told_of_registrations_and_their_ends() {
     let name = "registry::listened";
     process::register("registry::listener", process::self_pid()).unwrap();
     let registry = Registry::<&str, u32>::duplicate(name)
@@ -373,7 +373,7 @@ fn listeners_are_told_of_what_comes_and_goes() {
 
 // Elixir: doctests of meta/2, put_meta/3, delete_meta/2
 #[test]
-fn something_is_kept_with_a_registry() {
+fn a_registry_keeps_metadata() {
     let registry =
         Registry::<u8>::unique("registry::meta").meta("limit", 3_u32).start_link().unwrap();
     assert_eq!(registry.meta("limit"), Ok(Some(3_u32)));
@@ -433,7 +433,7 @@ fn a_registry_that_is_stopped_is_not_found_any_more_and_another_can_have_its_nam
 }
 
 #[test]
-fn who_has_registered_ends_with_the_registry_unless_it_traps_exits() {
+fn a_registered_process_ends_with_the_registry_unless_it_traps_exits() {
     let top = Supervisor::one_for_one().start_link().unwrap();
     let spec = Registry::<u8>::unique("registry::crash").child_spec();
     let child = top.start_child(spec).unwrap();
@@ -461,7 +461,7 @@ mod a_lock {
     use super::*;
 
     #[test]
-    fn is_had_by_one_process_at_a_time() {
+    fn is_held_by_one_process_at_a_time() {
         let registry = Registry::<u8>::unique("registry::lock").start_link().unwrap();
         let counter = Arc::new(AtomicUsize::new(0));
         let mut members = Vec::new();
@@ -487,14 +487,22 @@ mod a_lock {
     }
 
     #[test]
-    fn is_of_one_key_and_can_be_had_twice_by_its_holder() {
-        let registry = Registry::<u8>::unique("registry::lock twice").start_link().unwrap();
+    fn keeps_out_others_from_one_key_only() {
+        let registry = Registry::<u8>::unique("registry::lock one").start_link().unwrap();
         let other = Member::spawn();
-        let value = registry.lock(&1, || {
+        let outcome = registry.lock(&1, || {
             let there = registry.clone();
             other.does(move || there.lock(&2, || ()).unwrap());
-            registry.lock(&1, || 42).unwrap()
         });
+        assert_eq!(outcome, Ok(()));
+        other.ends();
+    }
+
+    #[test]
+    fn can_be_taken_twice_by_its_holder_and_is_released_then() {
+        let registry = Registry::<u8>::unique("registry::lock twice").start_link().unwrap();
+        let other = Member::spawn();
+        let value = registry.lock(&1, || registry.lock(&1, || 42).unwrap());
         assert_eq!(value, Ok(42));
         let there = registry.clone();
         other.does(move || there.lock(&1, || ()).unwrap());
@@ -513,7 +521,7 @@ mod a_lock {
     }
 
     #[test]
-    fn is_given_back_by_a_panic_without_a_clone_of_the_key() {
+    fn is_released_by_a_panic_without_a_clone_of_the_key() {
         let registry = Registry::<Fragile>::unique("registry::fragile").start_link().unwrap();
         let there = registry.clone();
         let body = move || _ = there.lock(&Fragile, || panic!("on purpose"));
@@ -523,7 +531,7 @@ mod a_lock {
     }
 
     #[test]
-    fn is_given_back_by_who_panics_or_ends() {
+    fn is_released_when_its_holder_panics_or_ends() {
         let registry = Registry::<u8>::unique("registry::lock back").start_link().unwrap();
         let me = process::self_pid();
         for reason in ["panic", "kill"] {
@@ -543,7 +551,7 @@ mod a_lock {
     }
 
     #[test]
-    fn is_not_kept_for_who_has_ended_while_it_waited() {
+    fn is_not_kept_for_a_process_that_has_ended_while_it_waited() {
         let registry = Registry::<u8>::unique("registry::lock wait").start_link().unwrap();
         let me = process::self_pid();
         registry
@@ -598,7 +606,7 @@ mod a_via_name {
 
     // Elixir: unique_test "via callbacks", "uses value provided in via"
     #[test]
-    fn is_one_to_start_call_cast_and_stop_by() {
+    fn can_be_used_to_start_call_cast_and_stop() {
         let names = ["registry::via", "registry::via8"];
         with_partitions(Registry::<u32, &'static str>::unique, names, |registry| {
             let via = registry.via_with(7, "seven");
@@ -686,7 +694,7 @@ mod a_via_name {
 
 // However two processes want a key at the same moment, one gets it.
 #[test]
-fn a_key_that_many_want_at_once_is_had_by_one() {
+fn a_key_that_many_register_at_once_goes_to_one_process() {
     let registry = Registry::<u32>::unique("registry::race").partitions(2).start_link().unwrap();
     let wins = Arc::new(AtomicUsize::new(0));
     let members: Vec<_> = (0..4)

@@ -24,7 +24,7 @@ use crate::support::wait::down_reason;
 type Moment = u64;
 const NEVER: Moment = u64::MAX;
 
-/// What was done to a key, and what came of it. Without an answer if the process was killed in it.
+/// An operation on a key and its answer; none if the process was killed in it.
 #[derive(Clone, Copy, Debug)]
 enum Deed {
     Register(Option<Result<(), Pid>>),
@@ -41,7 +41,7 @@ struct Record {
     deed: Deed,
 }
 
-/// What all write down.
+/// The operations that all processes have written down.
 #[derive(Debug, Default)]
 struct History {
     now: AtomicU64,
@@ -166,7 +166,7 @@ fn holds(records: &[&Record], death: (Moment, Moment)) -> Vec<Hold> {
 fn check(records: &[&Record], deaths: &HashMap<Pid, (Moment, Moment)>) {
     let mut deeds: HashMap<Pid, Vec<&Record>> = HashMap::new();
     records.iter().for_each(|it| deeds.entry(it.by).or_default().push(it));
-    // Who only asks does not end.
+    // A process that only looks up does not end.
     let death = |by: &Pid| deaths.get(by).copied().unwrap_or((NEVER, NEVER));
     let holds: HashMap<Pid, Vec<Hold>> =
         deeds.iter().map(|(by, deeds)| (*by, holds(deeds, death(by)))).collect();

@@ -62,7 +62,7 @@ fn there_is_at_least_one() {
 
 // Elixir: registry_test "links and unlinks on register/unregister"
 #[test]
-fn are_linked_to_who_is_registered_and_to_nobody_else() {
+fn are_linked_to_exactly_the_registered_processes() {
     in_process(|| {
         let name = "partitions::links";
         let registry = Registry::<u8>::unique(name).start_link().unwrap();
@@ -78,7 +78,7 @@ fn are_linked_to_who_is_registered_and_to_nobody_else() {
 
 // Elixir: unique_test "doesn't grow ets on already_registered"
 #[test]
-fn keep_nothing_of_who_was_refused() {
+fn keep_nothing_of_a_process_that_was_refused() {
     in_process(|| {
         let name = "partitions::refused";
         let registry = Registry::<u8>::unique(name).start_link().unwrap();
@@ -98,7 +98,7 @@ fn keep_nothing_of_who_was_refused() {
 
 // Elixir: registry_test "has unique registrations even if partition is delayed"
 #[test]
-fn need_not_have_heard_of_an_end_for_the_key_to_be_free() {
+fn free_a_key_before_they_have_heard_of_the_end() {
     in_process(|| {
         let (registry, server) = listened("partitions late_listener");
         let me = process::self_pid();
@@ -125,7 +125,7 @@ fn need_not_have_heard_of_an_end_for_the_key_to_be_free() {
 
 // Elixir: registry_test "allows listeners"
 #[test]
-fn are_not_needed_to_tell_of_what_a_process_does_itself() {
+fn are_not_needed_to_tell_listeners_what_a_process_does_itself() {
     in_process(|| {
         let (registry, server) = listened("partitions own_listener");
         let me = process::self_pid();
@@ -142,7 +142,7 @@ fn are_not_needed_to_tell_of_what_a_process_does_itself() {
 }
 
 #[test]
-fn tell_of_what_was_lost_in_a_crash() {
+fn tell_listeners_which_entries_were_lost_in_a_crash() {
     in_process(|| {
         process::set_trap_exit(true);
         let (registry, server) = listened("partitions crash_listener");
@@ -359,7 +359,7 @@ impl Drop for PanicsOnDrop {
 }
 
 #[test]
-fn do_not_show_what_is_kept_there() {
+fn do_not_show_keys_values_and_metadata_in_their_status() {
     in_process(|| {
         let name = "partitions::shown";
         let registry = Registry::<&str, &str>::unique(name).meta("limit", "in it");
@@ -373,7 +373,7 @@ fn do_not_show_what_is_kept_there() {
 }
 
 #[test]
-fn do_not_take_a_signal_for_an_end() {
+fn do_not_take_an_exit_signal_for_the_end_of_its_sender() {
     in_process(|| {
         let name = "partitions::signal";
         let registry = Registry::<u8>::unique(name).start_link().unwrap();
@@ -423,7 +423,7 @@ fn asks_for_lock(
 }
 
 #[test]
-fn give_a_lock_to_who_waits_when_its_holder_ends() {
+fn give_a_lock_to_the_process_that_waits_when_its_holder_ends() {
     in_process(|| {
         let name = "partitions::holder";
         let registry = Registry::<u8>::unique(name).start_link().unwrap();
@@ -484,7 +484,7 @@ impl Drop for Leaving {
 }
 
 #[test]
-fn serve_destructors_of_who_panics_or_was_killed() {
+fn serve_destructors_of_processes_that_panic_or_were_killed() {
     in_process(|| {
         let (registry, _) = listened("partitions drop_listener");
         let me = process::self_pid();

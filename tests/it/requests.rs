@@ -89,7 +89,7 @@ mod send_request {
 
     // OTP: gen_server_SUITE:send_request
     #[test]
-    fn to_nobody_is_answered_with_an_error() {
+    fn to_a_process_that_does_not_exist_is_answered_with_an_error() {
         in_process(|| {
             for server in [dead_server().into(), ServerRef::<_, Destination>::from(nobody())] {
                 let request = answered(&server, "no reply");
@@ -265,7 +265,7 @@ mod wait_response {
     }
 
     #[test]
-    fn takes_what_has_come_even_if_there_is_no_time() {
+    fn takes_a_response_that_is_there_even_if_the_timeout_is_zero() {
         in_process(|| {
             let server = scripted();
             let mut request = answered(&server, "a reply");
@@ -646,7 +646,7 @@ mod a_collection {
 
     // OTP: gen_server_SUITE:send_request_receive_reqid_collection
     #[test]
-    fn looks_at_what_has_come_if_there_is_no_time() {
+    fn takes_a_response_that_is_there_if_the_timeout_is_zero() {
         in_process(|| {
             let server = scripted();
             let mut requests = Requests::new();
@@ -660,7 +660,7 @@ mod a_collection {
 
     // OTP: gen_server_SUITE:send_request_check_reqid_collection
     #[test]
-    fn takes_the_responses_of_its_own_out_of_messages() {
+    fn finds_the_responses_to_its_own_requests_among_messages() {
         in_process(|| {
             let server = scripted();
             let mut requests = Requests::new();

@@ -71,7 +71,7 @@ fn a_child_is_stopped_by_its_pid_and_forgotten() {
 
 // OTP: find_child of supervisor; run
 #[test]
-fn what_has_ended_counts_as_stopped_and_what_lives_and_is_no_child_is_not_found() {
+fn a_process_that_has_ended_counts_as_stopped_and_one_that_is_no_child_is_not_found() {
     let supervisor = start_simple(Restart::Temporary);
     let (ernie, bert) = (add(&supervisor, "ernie"), add(&supervisor, "bert"));
     assert_eq!(supervisor.terminate_child(ernie), Ok(()));
@@ -105,7 +105,7 @@ fn the_children_are_of_one_spec_however_many_there_are() {
 
 // OTP: supervisor_SUITE:sup_start_map_simple
 #[test]
-fn the_template_is_what_is_said_of_each_child() {
+fn the_spec_of_each_child_is_the_template() {
     let supervisor = start_simple(Restart::Transient);
     let (ernie, bert) = (add(&supervisor, "ernie"), add(&supervisor, "bert"));
     let policy = supervisor.get_child_spec(ernie).unwrap();
@@ -203,7 +203,7 @@ mod children_that_are_significant {
 
     // OTP: supervisor_SUITE:significant_simple
     #[test]
-    fn are_refused_if_their_ends_are_of_no_consequence() {
+    fn are_refused_without_auto_shutdown_or_if_they_are_permanent() {
         use AutoShutdown::{AllSignificant, AnySignificant, Never};
         let cases = [
             (Never, Restart::Temporary, SpecError::SignificantWithoutAutoShutdown("child".into())),
@@ -265,7 +265,7 @@ mod children_that_are_significant {
 
     // OTP: run, all of these
     #[test]
-    fn end_their_supervisor_if_it_is_told_so() {
+    fn end_their_supervisor_if_it_has_auto_shutdown() {
         use AutoShutdown::{AllSignificant, AnySignificant};
         for restart in [Restart::Transient, Restart::Temporary] {
             for (reason, is_end) in
@@ -285,7 +285,7 @@ mod children_that_are_significant {
 
     // OTP: run
     #[test]
-    fn do_not_if_they_are_stopped() {
+    fn do_not_end_their_supervisor_when_they_are_stopped() {
         for auto_shutdown in [AutoShutdown::AnySignificant, AutoShutdown::AllSignificant] {
             let template =
                 ObservedChild::child_template().restart(Restart::Transient).significant(true);
@@ -328,7 +328,7 @@ mod children_that_are_significant {
 
     // OTP: run
     #[test]
-    fn do_not_end_it_by_choosing_not_to_start_again() {
+    fn do_not_end_their_supervisor_by_choosing_not_to_start_again() {
         for auto_shutdown in [AutoShutdown::AnySignificant, AutoShutdown::AllSignificant] {
             let is_first = AtomicBool::new(true);
             let start = move |args| {

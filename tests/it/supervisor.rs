@@ -28,7 +28,7 @@ mod a_start {
 
     // OTP: supervisor_SUITE:sup_start_normal
     #[test]
-    fn is_through_when_all_children_are_started_in_their_order() {
+    fn returns_when_all_children_are_started_in_their_order() {
         in_process(|| {
             process::set_trap_exit(true);
             let supervisor =
@@ -88,7 +88,7 @@ mod a_start {
 
     // OTP: supervisor_SUITE:sup_flags, child_specs
     #[test]
-    fn refuses_what_makes_no_sense() {
+    fn refuses_specs_that_make_no_sense() {
         #[track_caller]
         fn check(supervisor: Supervisor, expected: SpecError) {
             assert_eq!(supervisor.check(), Err(expected.clone()));
@@ -131,7 +131,7 @@ mod a_start {
 
     // OTP: supervisor_SUITE:sup_start_ignore_init, sup_start_fail, get_callback_module
     #[test]
-    fn asks_who_describes_it() {
+    fn asks_the_callback_module_for_its_description() {
         in_process(|| {
             process::set_trap_exit(true);
             assert!(matches!(Described::start_link(None), Err(StartError::Ignored)));
@@ -242,7 +242,7 @@ mod children {
 
     // OTP: supervisor_SUITE:extra_return
     #[test]
-    fn can_come_with_a_word() {
+    fn can_return_an_extra_value_when_they_start() {
         let me = process::self_pid();
         let supervisor = unlimited_restarts(Strategy::OneForOne).start_link().unwrap();
         let spec =
@@ -353,7 +353,7 @@ mod a_restart {
 
     // OTP: supervisor_SUITE:one_for_one, one_for_all, rest_for_one
     #[test]
-    fn takes_those_with_it_that_the_strategy_says() {
+    fn takes_along_the_children_that_the_strategy_says() {
         check(Strategy::OneForOne, &["-b", "+b"]);
         check(Strategy::OneForAll, &["-b", "-c", "-a", "+a", "+b", "+c"]);
         check(Strategy::RestForOne, &["-b", "-c", "+b", "+c"]);
@@ -560,7 +560,7 @@ mod a_stop {
 
     // OTP: supervisor_SUITE:sup_stop_timeout, sup_stop_brutal_kill
     #[test]
-    fn kills_those_that_have_had_their_time() {
+    fn kills_children_whose_time_is_over() {
         let time = Duration::from_millis(10);
         for (shutdown, least) in [
             (Shutdown::Timeout(time), time),
@@ -622,7 +622,7 @@ mod a_stop {
     }
 
     #[test]
-    fn comes_from_its_parent_only() {
+    fn is_caused_by_the_parent_only() {
         let (supervisor, pids) = start_with_three(Strategy::OneForOne);
         let pid = supervisor.pid();
         in_process(move || process::exit(pid, failure()));

@@ -77,7 +77,7 @@ fn expect_subsystem_end() -> ExitReason {
 
 // OTP: supervisor_bridge_SUITE:starting
 #[test]
-fn it_may_choose_not_to_start_or_fail() {
+fn its_init_may_choose_not_to_start_or_fail() {
     assert!(matches!(start(Plan::Ignore), Err(StartError::Ignored)));
     let reason = ExitReason::new("no paper");
     let failed = start(Plan::Fail(reason.clone()));

@@ -454,7 +454,7 @@ mod a_supervisor_that_is_killed {
             let again = SupervisorRef::from_pid(child_pid(&outer, "inner").unwrap());
             assert_ne!(again, inner);
             assert_eq!(child_states(&again), ["+a", "+b", "+c"]);
-            // Those of the one before have heard of its end, in their time.
+            // The children of the supervisor before have heard of its end, in their time.
             wait_until(|| census.count() == 3);
         }
         stop_supervisor(&outer);
@@ -482,7 +482,7 @@ mod a_parent_that_ends {
         assert_eq!(child_events(), ["+a", "+b", "-b", "-a"]);
     }
 
-    /// Who has started it.
+    /// The process that has started it.
     fn parent_of(pid: Pid) -> Pid {
         process::info(pid).unwrap().ancestors[0]
     }

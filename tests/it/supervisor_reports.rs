@@ -43,7 +43,7 @@ fn author(report: &Report) -> Option<&Destination> {
     if let Report::Progress(report) = report { Some(&report.supervisor) } else { None }
 }
 
-/// What has happened, to whom, and why, without the processes.
+/// The events, their children and reasons, without the processes.
 fn line(report: &Report) -> String {
     if let Report::Supervisor(it) = report {
         return format!("{} {}: {}", it.context, it.child.id, it.reason);
@@ -307,7 +307,7 @@ mod a_start_that_fails {
 
     // OTP: supervisor_SUITE:sup_start_child_returns_error
     #[test]
-    fn is_not_reported_to_others_than_who_has_asked_for_it() {
+    fn on_request_is_returned_to_the_caller_only() {
         let listener = Listener::new("supervisor_reports::start_error::asked");
         let supervisor = listener.start(unlimited_restarts(Strategy::OneForOne)).unwrap();
         let (spec, fails) = flaky("a");
@@ -341,7 +341,7 @@ mod a_start_that_fails {
 
     // OTP: supervisor_SUITE:one_for_all_other_child_fails_restart
     #[test]
-    fn at_another_child_is_reported_of_that() {
+    fn at_another_child_is_reported_for_that_child() {
         let listener = Listener::new("supervisor_reports::start_error::other");
         let (b, fails) = flaky("b");
         let supervisor =
@@ -450,7 +450,7 @@ mod a_stop {
 
     // OTP: supervisor_SUITE:sup_stop_race; probed with `brutal_kill` and `timeout`
     #[test]
-    fn of_one_that_had_ended_is_reported_with_its_own_reason() {
+    fn of_a_child_that_had_ended_is_reported_with_its_own_reason() {
         let listener = Listener::new("supervisor_reports::a_stop::ended");
         for shutdown in [Shutdown::Timeout(HOUR), Shutdown::Infinity, Shutdown::BrutalKill] {
             for (restart, reason) in KINDS.into_iter().flat_map(|it| reasons().map(|r| (it, r))) {
@@ -468,7 +468,7 @@ mod a_stop {
 
     // OTP: supervisor_SUITE:sup_stop_race
     #[test]
-    fn of_one_that_had_ended_as_it_would_be_told_to_is_not_reported() {
+    fn of_a_child_that_had_ended_as_it_would_have_been_told_to_is_not_reported() {
         let listener = Listener::new("supervisor_reports::a_stop::ended_so");
         let check = |restart, shutdown, reason| {
             assert_eq!(said_of_one_that_had_ended(&listener, restart, shutdown, &reason), NOTHING);
@@ -482,7 +482,7 @@ mod a_stop {
 
     // Probed: `shutdown when not (?is_permanent(ObservedChild))`
     #[test]
-    fn of_a_permanent_one_that_had_shut_down_before_it_was_to_be_killed_is_reported() {
+    fn of_a_permanent_child_that_had_shut_down_before_it_was_to_be_killed_is_reported() {
         let listener = Listener::new("supervisor_reports::a_stop::ended_brutal");
         let (brutal, reason) = (Shutdown::BrutalKill, ExitReason::Shutdown);
         let said = said_of_one_that_had_ended(&listener, Restart::Permanent, brutal, &reason);

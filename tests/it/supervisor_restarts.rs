@@ -257,7 +257,7 @@ mod a_restart {
             assert_eq!(supervisor.terminate_child("b"), Ok(()));
             let then = meanwhile.map(|it| it.replace('?', "-"));
             assert_eq!(child_states(&supervisor), then);
-            // Those that were to come after it are left where they are.
+            // The children that were to start after it are left as they are.
             fails.store(0, Ordering::SeqCst);
             supervisor.restart_child("b").unwrap();
             assert_eq!(child_states(&supervisor), then.map(|it| it.replace("-b", "+b")));
@@ -288,7 +288,7 @@ mod a_restart {
 
     // OTP: supervisor_SUITE:hanging_restart_loop_one_for_all
     #[test]
-    fn of_all_takes_one_that_was_still_to_be_restarted_with_it() {
+    fn of_all_includes_a_child_that_was_still_to_be_restarted() {
         for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
             let (supervisor, fails) = stuck_at_b(strategy);
             let mut a = child_pid(&supervisor, "a").unwrap();
@@ -457,7 +457,7 @@ mod the_intensity {
     // OTP: supervisor_SUITE:one_for_one_escalation, one_for_all_escalation,
     // rest_for_one_escalation
     #[test]
-    fn exceeded_stops_all_that_are_left_the_last_first() {
+    fn exceeded_stops_the_remaining_children_the_last_first() {
         for strategy in STRATEGIES {
             let supervisor = with_three(allowing(0, strategy)).start_link().unwrap();
             let [_, b, _] = NAMES.map(expect_started);
@@ -525,7 +525,7 @@ mod the_intensity {
 
     // OTP: supervisor_SUITE:transient_abnormal
     #[test]
-    fn has_no_part_in_the_end_of_a_supervisor_that_was_killed() {
+    fn does_not_matter_when_a_supervisor_is_killed() {
         let inner = allowing(0, Strategy::OneForOne).child(child("a")).child_spec("inner");
         let inner = inner.restart(Restart::Transient);
         let outer = unlimited_restarts(Strategy::OneForOne).child(inner).start_link().unwrap();
@@ -539,7 +539,7 @@ mod the_intensity {
     }
 }
 
-mod two_that_end_together {
+mod two_children_that_end_together {
     use super::*;
 
     /// Two of three end before the supervisor looks, which allows so many restarts.
@@ -607,7 +607,7 @@ mod two_that_end_together {
     }
 }
 
-mod one_that_ends_while_others_are_started {
+mod a_child_that_ends_while_others_are_started {
     use super::*;
 
     /// Three children, of which c hangs while it is restarted with the others, meanwhile a ends.
@@ -631,7 +631,7 @@ mod one_that_ends_while_others_are_started {
     }
 
     #[test]
-    fn begins_it_all_again() {
+    fn makes_the_restart_begin_again() {
         for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
             let supervisor = check(strategy, 2);
             assert_eq!(child_states(&supervisor), ["+a", "+b", "+c"]);
@@ -643,7 +643,7 @@ mod one_that_ends_while_others_are_started {
     }
 
     #[test]
-    fn is_one_restart_more() {
+    fn counts_as_one_more_restart() {
         for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
             let supervisor = check(strategy, 1);
             assert_eq!(expect_exit(supervisor.pid()), ExitReason::Shutdown);

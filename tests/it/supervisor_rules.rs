@@ -214,7 +214,7 @@ mod a_start {
 
     // OTP: supervisor_SUITE:get_callback_module
     #[test]
-    fn is_remembered_by_who_has_described_it() {
+    fn remembers_its_callback_module() {
         let described = Described::start_link(Ok(Some(Supervisor::one_for_one()))).unwrap();
         let module = described.get_callback_module().unwrap();
         assert!(module.ends_with("supervisor_rules::Described"), "{module}");
@@ -371,12 +371,20 @@ mod a_child {
     }
 
     #[test]
-    fn may_choose_not_to_start_again_on_request_or_may_run_elsewhere() {
-        let me = process::self_pid();
+    fn may_choose_not_to_start_again_on_request() {
         let supervisor = start_empty();
         let ignored = supervisor.start_child(ignoring("a")).unwrap_err();
         assert_eq!(ignored, SupervisorError::Ignored);
         assert_eq!(supervisor.restart_child("a"), Err(SupervisorError::Ignored));
+        assert_eq!(child_states(&supervisor), ["-a"]);
+        assert_eq!(supervisor.delete_child("a"), Ok(()));
+        stop_supervisor(&supervisor);
+    }
+
+    #[test]
+    fn that_runs_elsewhere_is_not_started_again_on_request() {
+        let me = process::self_pid();
+        let supervisor = start_empty();
         let first = AtomicBool::new(true);
         let taken = ChildSpec::new("b", move || match first.swap(false, Ordering::SeqCst) {
             true => Err(StartError::Ignored),
@@ -384,8 +392,7 @@ mod a_child {
         });
         assert_eq!(supervisor.start_child(taken).unwrap_err(), SupervisorError::Ignored);
         assert_eq!(supervisor.restart_child("b"), Err(SupervisorError::AlreadyStarted(me)));
-        assert_eq!(child_states(&supervisor), ["-a", "-b"]);
-        assert_eq!(supervisor.delete_child("a"), Ok(()));
+        assert_eq!(child_states(&supervisor), ["-b"]);
         assert_eq!(supervisor.delete_child("b"), Ok(()));
         stop_supervisor(&supervisor);
     }
@@ -412,7 +419,7 @@ mod a_child {
 
     // OTP: supervisor_SUITE:do_not_save_child_specs_for_temporary_children
     #[test]
-    fn that_was_temporary_leaves_its_id_to_another() {
+    fn that_was_temporary_leaves_its_id_free() {
         let ends: [fn(&SupervisorRef, Pid); 3] = [
             |_, pid| end_child_and_wait(pid, failure()),
             |_, pid| assert_eq!(exit_and_wait(pid, ExitReason::Kill), ExitReason::Killed),
@@ -559,7 +566,7 @@ mod a_child {
     }
 }
 
-mod what_is_not_for_it {
+mod a_misdirected_message {
     use super::*;
 
     impl HandleCall<()> for OtherServer {
@@ -572,7 +579,7 @@ mod what_is_not_for_it {
 
     // OTP: supervisor_SUITE:child_adm
     #[test]
-    fn as_a_pid_where_children_have_ids_finds_no_child() {
+    fn with_a_pid_where_children_have_ids_finds_no_child() {
         let (supervisor, [a, b, c]) = start_with_three(Strategy::OneForOne);
         let as_dynamic = DynamicSupervisorRef::from_pid(supervisor.pid());
         assert_eq!(as_dynamic.terminate_child(b), Err(SupervisorError::NotFound));
@@ -583,7 +590,7 @@ mod what_is_not_for_it {
 
     // OTP: supervisor_SUITE:child_unlink
     #[test]
-    fn does_it_no_harm() {
+    fn does_the_supervisor_no_harm() {
         let (supervisor, pids) = start_with_three(Strategy::OneForAll);
         let pid = supervisor.pid();
         process::send(pid, "a message");
@@ -602,7 +609,7 @@ mod what_is_not_for_it {
     }
 }
 
-mod who_is_not_there {
+mod a_supervisor_that_has_ended {
     use super::*;
 
     #[track_caller]
@@ -621,7 +628,7 @@ mod who_is_not_there {
 
     // OTP: supervisor_SUITE:child_adm
     #[test]
-    fn answers_nothing() {
+    fn is_reported_as_noproc() {
         check(&SupervisorRef::at("supervisor_rules::nobody"));
         let supervisor = start_empty();
         stop_supervisor(&supervisor);
@@ -629,7 +636,7 @@ mod who_is_not_there {
     }
 
     #[test]
-    fn any_more_before_it_has_answered_is_down() {
+    fn before_it_has_answered_is_reported_as_down() {
         let supervisor = start_empty();
         let pid = supervisor.pid();
         let spec = ChildSpec::<Pid>::new("a", || {

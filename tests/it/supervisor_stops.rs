@@ -53,7 +53,7 @@ mod a_stop {
 
     // OTP: supervisor_SUITE:sup_stop_timeout
     #[test]
-    fn kills_only_those_that_have_had_their_time() {
+    fn kills_only_children_whose_time_is_over() {
         let time = Shutdown::Timeout(Duration::from_millis(5));
         let supervisor = unlimited_restarts(Strategy::OneForOne)
             .child(child("a"))
@@ -71,7 +71,7 @@ mod a_stop {
 
     // OTP: supervisor_SUITE:sup_stop_brutal_kill
     #[test]
-    fn asks_nothing_of_those_that_are_killed() {
+    fn does_not_ask_children_that_are_killed_to_shut_down() {
         let supervisor = unlimited_restarts(Strategy::OneForOne)
             .child(child("a").shutdown(Shutdown::BrutalKill))
             .child(child("b"))
@@ -193,7 +193,7 @@ mod a_stop {
 
     // The destructors of a child are done when its supervisor says that it is stopped.
     #[test]
-    fn is_over_when_the_children_have_dropped_what_they_had() {
+    fn is_over_when_the_children_have_dropped_their_states() {
         let dropped = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&dropped);
         let body = move || {
@@ -245,7 +245,7 @@ mod an_auto_shutdown {
 
     // OTP: supervisor_SUITE:nonsignificant_temporary, nonsignificant_transient
     #[test]
-    fn does_not_come_with_children_that_are_not_significant() {
+    fn is_not_caused_by_children_that_are_not_significant() {
         use AutoShutdown::{AllSignificant, AnySignificant, Never};
         for auto_shutdown in [Never, AnySignificant, AllSignificant] {
             let supervisor = unlimited_restarts(Strategy::OneForOne)
@@ -335,7 +335,7 @@ mod an_auto_shutdown {
 
     // Only what ends by itself counts; what was stopped on request is gone all the same.
     #[test]
-    fn does_not_come_with_what_was_stopped_on_request() {
+    fn is_not_caused_by_children_that_were_stopped_on_request() {
         use AutoShutdown::{AllSignificant, AnySignificant};
         for restart in [Restart::Transient, Restart::Temporary] {
             for auto_shutdown in [AnySignificant, AllSignificant] {
@@ -358,7 +358,7 @@ mod an_auto_shutdown {
 
     // OTP: supervisor_SUITE:significant_bystander
     #[test]
-    fn does_not_come_with_bystanders_of_a_restart() {
+    fn is_not_caused_by_bystanders_of_a_restart() {
         use AutoShutdown::{AllSignificant, AnySignificant};
         for auto_shutdown in [AnySignificant, AllSignificant] {
             for (strategy, transient, temporary) in [

@@ -62,7 +62,7 @@ fn a_tree_shows_names_pids_and_restarts_below_all_kinds_of_supervisors() {
 }
 
 #[test]
-fn who_is_no_supervisor_has_no_tree() {
+fn a_process_that_is_not_a_supervisor_has_no_tree() {
     let child = ObservedChild::start_link(("child", process::self_pid())).unwrap();
     let refused = supervisor::tree(child).kind();
     let Err(CallErrorKind::WrongServer { .. }) = refused else { panic!("{refused:?}") };
@@ -84,7 +84,7 @@ fn a_supervisor_that_does_not_say_what_is_below_it_is_a_leaf() {
 
 // It would wait for itself.
 #[test]
-fn a_child_that_looks_while_it_starts_is_told_so() {
+fn a_child_that_asks_while_it_starts_gets_an_error() {
     let observer = process::self_pid();
     let top = Supervisor::one_for_one().start_link().unwrap();
     let supervisor = top;
@@ -104,7 +104,7 @@ fn a_child_that_looks_while_it_starts_is_told_so() {
 }
 
 #[test]
-fn children_can_be_registered_as_what_they_are_called() {
+fn children_can_be_registered_under_their_ids() {
     struct Described;
 
     impl Supervise for Described {

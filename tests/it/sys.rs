@@ -228,7 +228,7 @@ mod replace_state {
     }
 
     #[test]
-    fn cannot_call_who_waits_for_it() {
+    fn cannot_call_a_process_that_waits_for_it() {
         let (server, other) = (scripted(), scripted());
         let (first, second) = (server, other);
         let outcome = server
@@ -244,7 +244,7 @@ mod replace_state {
     }
 
     #[test]
-    fn of_a_server_that_ends_in_the_middle_hears_of_that() {
+    fn of_a_server_that_ends_meanwhile_returns_its_reason() {
         let server = scripted();
         let me = process::self_pid();
         let client = elsewhere(&server, move |sys| {
@@ -447,7 +447,7 @@ mod each_method {
     }
 
     #[test]
-    fn waits_for_ever_if_told_to() {
+    fn waits_forever_if_told_to() {
         let server = scripted();
         let sys = sys::of(server).timeout(Duration::MAX);
         assert_eq!(sys.get_state(|it: &Scripted| it.notes.len()), Ok(0));

@@ -282,7 +282,7 @@ fn a_request_that_is_passed_on_is_no_wait_for_who_has_passed_it_on() {
             let outcome = sys::of(me).timeout(Duration::ZERO).suspend();
             process::send(lamp, request);
             process::send(me, outcome);
-            idle_body(); // The client also hears of the end of whom it has asked.
+            idle_body(); // The client also hears of the end of the process it has asked.
         })
         .unwrap();
         assert!(!is_on(between));

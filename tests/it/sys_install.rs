@@ -40,7 +40,7 @@ mod install {
 
     // OTP: sys_SUITE:install
     #[test]
-    fn has_a_function_called_with_each_event_until_it_is_removed() {
+    fn makes_the_server_call_a_function_with_each_event_until_it_is_removed() {
         let server = counter();
         let sys = sys_of(&server);
         sys.install("tell", tell("one")).unwrap();

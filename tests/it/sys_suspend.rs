@@ -114,7 +114,7 @@ mod suspend {
     }
 
     #[test]
-    fn by_one_and_resume_by_another() {
+    fn can_be_undone_by_the_resume_of_another_process() {
         let server = scripted();
         elsewhere(&server, |sys| sys.suspend());
         assert_eq!(expect::<Got<Result<(), SysError>>>(), Got(Ok(())));

@@ -1,4 +1,4 @@
-//! Tables: what can be done with rows, and by whom.
+//! Tables: what can be done with rows, and by which processes.
 
 use std::cell::Cell;
 use std::cmp;
@@ -60,7 +60,7 @@ fn keeps_one_row_for_each_key() {
 }
 
 #[test]
-fn finds_keys_by_what_they_borrow_as() {
+fn finds_keys_by_their_borrowed_forms() {
     for options in kinds() {
         let ages: Table<String, u32> = new(options);
         ages.insert("joe".to_owned(), 40).unwrap();
@@ -73,7 +73,7 @@ fn finds_keys_by_what_they_borrow_as() {
 
 // OTP: ets_SUITE:t_insert_new
 #[test]
-fn puts_what_is_new_only() {
+fn puts_only_new_rows() {
     for options in kinds() {
         let names: Names = new(options);
         assert_eq!(names.insert_new(1, "one".to_owned()), Ok(true));
@@ -393,7 +393,7 @@ fn says_who_owns_it_when_it_refuses() {
 }
 
 #[test]
-fn calls_no_closure_of_who_may_not_write() {
+fn calls_no_closure_of_a_process_that_may_not_write() {
     for options in kinds() {
         let table: Table<u32, u32> = new(options);
         table.insert(1, 1).unwrap();

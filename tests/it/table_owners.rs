@@ -91,7 +91,7 @@ fn is_gone_at_once_when_its_owner_is_killed() {
 }
 
 #[test]
-fn is_freed_when_its_owner_ends_though_nobody_looks() {
+fn is_freed_when_its_owner_ends_though_no_process_uses_it() {
     let me = process::self_pid();
     for options in [TableOptions::new(), TableOptions::new().ordered()] {
         let owner = process::spawn(move || {
@@ -169,7 +169,7 @@ fn is_given_away() {
 
 // OTP: ets_SUITE:give_away
 #[test]
-fn is_not_given_to_the_dead_nor_to_its_owner() {
+fn is_given_neither_to_a_process_that_has_ended_nor_to_its_owner() {
     let me = process::self_pid();
     let table = new(TableOptions::new());
     let dead = idle();
@@ -261,7 +261,7 @@ fn keeps_its_name_and_is_listed_once_when_its_owner_changes() {
 }
 
 #[test]
-fn passes_to_its_heir_though_nobody_looks() {
+fn passes_to_its_heir_though_no_process_uses_it() {
     in_process(|| {
         let me = process::self_pid();
         let (owner, table) = owned_elsewhere(TableOptions::new().heir(me, 7_u8));

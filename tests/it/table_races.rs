@@ -66,7 +66,7 @@ fn eight_threads_count_exactly() {
 }
 
 #[test]
-fn of_those_who_take_or_put_the_same_key_one_does() {
+fn of_many_threads_that_take_or_put_one_key_one_succeeds() {
     for options in kinds() {
         let table = new(options.public());
         let [put, taken, deleted] = [(); 3].map(|()| AtomicUsize::new(0));
@@ -84,7 +84,7 @@ fn of_those_who_take_or_put_the_same_key_one_does() {
             }
         });
         let [put, taken, deleted] = [put, taken, deleted].map(AtomicUsize::into_inner);
-        // Those that put two rows have put one more each.
+        // The threads that put two rows have put one more each.
         assert!(taken + deleted + table.size().unwrap() >= put);
         assert!(taken + deleted + table.size().unwrap() <= put * 2);
     }
@@ -117,7 +117,7 @@ fn rows_put_at_once_are_seen_at_once() {
 }
 
 #[test]
-fn who_goes_through_a_table_meets_each_row_that_stays_once() {
+fn an_iteration_meets_each_row_that_stays_once() {
     for options in kinds() {
         let table = new(options.public());
         // The even ones stay, the odd ones come and go.
@@ -216,7 +216,7 @@ fn an_heir_ends_with_the_owner() {
 
 /// A table is given away just when the one who gets it ends: it is refused, or gone, or back.
 #[test]
-fn one_who_is_given_a_table_ends() {
+fn the_new_owner_of_a_table_ends() {
     in_process(|| {
         let me = process::self_pid();
         for round in 0..rounds(1_000) {

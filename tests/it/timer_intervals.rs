@@ -99,7 +99,7 @@ mod send_interval {
 
     // OTP: timer:send_interval/3, which monitors the name; run
     #[test]
-    fn to_a_name_ends_with_who_has_it_at_the_start() {
+    fn to_a_name_ends_with_the_process_that_has_it_at_the_start() {
         for (name, address) in names("timers::send_interval::ends") {
             let first = holder(&name);
             let timer = timer::send_interval(FOREVER, address.clone(), ());
@@ -115,7 +115,7 @@ mod send_interval {
 
     // OTP: run
     #[test]
-    fn to_a_name_goes_to_whoever_has_it_and_goes_on_while_nobody_has_it() {
+    fn to_a_name_reaches_its_present_owner_and_goes_on_without_one() {
         let name = "timers::send_interval::goes_on";
         let first = idle();
         process::register(name, first).unwrap();
@@ -147,7 +147,7 @@ mod send_interval {
 
     // The shape of a server whose `init` starts an interval to its own name.
     #[test]
-    fn to_a_name_is_not_one_more_with_each_life_of_the_server() {
+    fn to_a_name_is_not_multiplied_by_restarts_of_the_server() {
         for (name, address) in names("timers::send_interval::lives") {
             let timers: Vec<TimerRef> = (0..20)
                 .map(|_| {
@@ -174,7 +174,7 @@ mod send_interval {
     }
 
     #[test]
-    fn of_nothing_panics_at_the_start() {
+    fn with_a_period_of_zero_panics_at_the_start() {
         let starts: [fn() -> TimerRef; 3] = [
             || timer::send_interval(Duration::ZERO, process::self_pid(), ()),
             || timer::apply_interval(Duration::ZERO, || {}),
@@ -272,7 +272,7 @@ mod apply_after {
     }
 
     #[test]
-    fn does_not_mind_a_function_that_panics() {
+    fn survives_a_function_that_panics() {
         let me = process::self_pid();
         timer::apply_after(Duration::ZERO, || resume_unwind(Box::new("the function panics")));
         timer::apply_after(Duration::ZERO, move || process::send(me, "next"));

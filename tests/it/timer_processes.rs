@@ -1,4 +1,4 @@
-//! Timers and processes: who gets the message, who has started it, and whom it ends.
+//! Timers and processes: the target of a timer, its starter, and timers that end processes.
 
 #![allow(clippy::disallowed_methods, reason = "cancels from a thread of the program's own")]
 
@@ -316,7 +316,7 @@ mod exit_after {
 
     // OTP: timer_simple_SUITE:exit_after2
     #[test]
-    fn sends_one_that_can_be_trapped_and_is_from_the_caller() {
+    fn sends_a_signal_from_the_caller_that_can_be_trapped() {
         let me = process::self_pid();
         let reason = ExitReason::Shutdown;
         timer::exit_after(SHORT, me, reason.clone());
@@ -387,7 +387,7 @@ mod exit_after {
 
     // OTP: timer_simple_SUITE:exit_after4
     #[test]
-    fn to_a_name_that_nobody_has_does_nothing() {
+    fn to_a_name_that_no_process_has_does_nothing() {
         timer::exit_after(Duration::ZERO, "timers::exit_after::nobody", ExitReason::Shutdown);
         timer::kill_after(Duration::ZERO, "timers::exit_after::nobody");
         let_due_timers_act();
@@ -408,7 +408,7 @@ mod kill_after {
 
     // OTP: timer_simple_SUITE:kill_after1..3
     #[test]
-    fn kills_who_traps_exits_not_before_its_time() {
+    fn kills_a_process_that_traps_exits_not_before_its_time() {
         let start = Instant::now();
         let body = || {
             process::set_trap_exit(true);

@@ -137,7 +137,7 @@ mod send_after {
 
     // OTP: timer_simple_SUITE:send_after7
     #[test]
-    fn reaches_who_takes_the_name_after_the_call() {
+    fn reaches_a_process_that_takes_the_name_after_the_call() {
         let name = "timers::send_after::reaches";
         let start = |time| {
             _ = process::unregister(name);
@@ -150,7 +150,7 @@ mod send_after {
     }
 
     #[test]
-    fn does_not_reach_who_has_given_the_name_away() {
+    fn does_not_reach_a_process_that_has_lost_the_name() {
         let name = "timers::send_after::does_not_reach";
         let me = process::self_pid();
         let other = process::spawn(move || {
@@ -177,7 +177,7 @@ mod send_after {
 
     // OTP: timer_simple_SUITE:exit_after4
     #[test]
-    fn to_a_name_that_nobody_has_is_lost_without_a_trace() {
+    fn to_a_name_that_no_process_has_drops_the_message() {
         let (message, watch) = watched_message();
         timer::send_after(Duration::ZERO, "timers::send_after::nobody", message);
         timer::send_after(Duration::ZERO, "timers::send_after::nobody", explosive());
@@ -460,7 +460,7 @@ mod cancel {
     }
 
     #[test]
-    fn by_two_at_once_is_one_ones_doing() {
+    fn by_two_processes_at_once_succeeds_for_one() {
         const TIMERS: usize = 10_000;
         let me = process::self_pid();
         let timers: Vec<TimerRef> =
@@ -603,7 +603,7 @@ mod sleep {
     }
 
     #[test]
-    fn of_no_time_returns_at_once_but_lets_exit_signals_through() {
+    fn of_zero_returns_at_once_but_lets_exit_signals_through() {
         timer::sleep(Duration::ZERO);
 
         let body = || {

@@ -1,4 +1,4 @@
-//! What destructors can do while a process ends, and what a process can that is told to end.
+//! What destructors can do while a process ends, and what a process that is told to end can do.
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -204,7 +204,7 @@ mod a_body_that_is_dropped_unrun {
     }
 }
 
-mod own_panic {
+mod a_process_that_panics {
     use super::*;
 
     /// Ends by `end` with a destructor that does `in_destructor` and sends what it returns.

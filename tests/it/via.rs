@@ -27,7 +27,7 @@ struct Desk {
     mood: Mood,
 }
 
-/// What it does with who wants a name.
+/// How it treats a process that wants a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Mood {
     Kind,
@@ -261,7 +261,7 @@ mod a_start {
 
     // OTP: gen_server_SUITE:start
     #[test]
-    fn fails_with_a_name_that_nobody_has_and_nobody_gets() {
+    fn fails_with_a_name_that_no_process_has_or_gets() {
         in_process(|| {
             let via = at_desk(Mood::Refusing, "via::refused");
             let init = init_with(|| unreachable!("init runs without the name"));
@@ -323,7 +323,7 @@ mod a_start {
     }
 
     #[test]
-    fn is_refused_by_whom_the_registrar_has_named_without_another_question() {
+    fn is_refused_with_the_holder_that_the_registrar_has_named() {
         in_process(|| {
             let holder = idle();
             let refused = refused_once(Some(holder));
@@ -361,7 +361,7 @@ mod a_start {
 
 // OTP: gen_server_SUITE:start, call_remote1, cast_fast, stop6
 #[test]
-fn that_nobody_has_is_an_error_to_who_waits_and_none_to_others() {
+fn a_name_that_no_process_has_is_an_error_to_calls_and_nothing_to_casts() {
     in_process(|| {
         let (me, via) = (process::self_pid(), at_desk(Mood::Kind, "via::nobody"));
         let nobody = ServerRef::<Scripted>::at(via.clone());
@@ -391,7 +391,7 @@ fn that_nobody_has_is_an_error_to_who_waits_and_none_to_others() {
 }
 
 #[test]
-fn is_one_to_ask_tell_and_end_by() {
+fn a_name_can_be_used_to_call_cast_and_stop() {
     in_process(|| {
         let via = at_desk(Mood::Kind, "via::found");
         let server = Scripted::start_with(observed_init(), named(&via)).unwrap();
@@ -451,7 +451,7 @@ mod who_becomes_a_server {
 
 // Elixir: supervisor_test "start_link/3 with via", "stop/1"
 #[test]
-fn is_one_to_start_and_stop_a_supervisor_by() {
+fn a_name_can_be_used_to_start_and_stop_a_supervisor() {
     in_process(|| {
         let via = at_desk(Mood::Kind, "via::supervisor");
         let start = || Supervisor::one_for_one().start_link_with(named(&via));
@@ -473,7 +473,7 @@ mod whose_destructor_panics {
     }
 
     #[test]
-    fn disturbs_no_server_that_has_it_nor_who_is_refused() {
+    fn disturbs_neither_the_server_that_has_it_nor_one_that_is_refused() {
         in_process(|| {
             process::set_trap_exit(true);
             let server =
@@ -579,12 +579,12 @@ mod many_starts_at_once {
     }
 
     #[test]
-    fn by_a_global_name_are_refused_by_who_has_it_only() {
+    fn by_a_global_name_are_refused_in_favour_of_its_owner_only() {
         in_process(|| check(procession::global::name("via::many")));
     }
 
     #[test]
-    fn by_a_key_are_refused_by_who_has_it_only() {
+    fn by_a_key_are_refused_in_favour_of_its_owner_only() {
         in_process(|| {
             let registry = Registry::<u8>::unique("via::many").start_link().unwrap();
             check(registry.via(1));
@@ -592,7 +592,7 @@ mod many_starts_at_once {
     }
 
     #[test]
-    fn by_a_name_of_the_programs_own_are_refused_by_who_has_it_only() {
+    fn by_a_name_of_the_programs_own_are_refused_in_favour_of_its_owner_only() {
         in_process(|| check(Via::new(Revolving(0), "via::many")));
     }
 }

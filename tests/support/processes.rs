@@ -35,7 +35,7 @@ pub(crate) fn idle() -> Pid {
     process::spawn(idle_body).unwrap()
 }
 
-/// Blocks for ever, leaving every message where it is.
+/// Blocks forever, leaving every message where it is.
 pub(crate) fn idle_body() {
     process::receive_match(|_| false);
 }

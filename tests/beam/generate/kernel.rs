@@ -3,7 +3,7 @@
 use super::Dice;
 use crate::script::Script;
 
-/// What ends processes.
+/// Operations that end processes.
 pub(super) const REASONS: &str = "normal|shutdown|shutdown:x|kill|killed|oops|oops|noproc";
 pub(super) const NAMES: &str = "na|nb|nc";
 
@@ -129,7 +129,7 @@ impl Kernel {
         self.dice.text("explicit_unalias|demonitor|reply_demonitor")
     }
 
-    /// What makes nobody do anything.
+    /// Operations that make no other process act.
     pub(super) fn quiet(&mut self) -> String {
         let operation = match self.dice.below(28) {
             0..3 => format!("link {}", self.actor()),
@@ -177,7 +177,7 @@ impl Kernel {
         }
     }
 
-    /// What makes others do something.
+    /// Operations that make other processes act.
     fn last(&mut self) -> String {
         let operation = match self.dice.below(20) {
             0..5 => format!("exit {} {}", self.actor(), self.reason()),

@@ -147,7 +147,7 @@ impl Servers {
         }
     }
 
-    /// What a callback does that has nobody to reply to.
+    /// What a callback without a caller does.
     fn act(&mut self, depth: usize) -> String {
         let before = self.settings();
         before + &self.outcome(depth)

@@ -7,7 +7,7 @@ use crate::script::Script;
 /// A scenario of supervisors.
 pub(crate) fn trees(seed: u64) -> Script {
     let mut kernel = Kernel::new(Dice::new(seed), 2);
-    // Who starts supervisors is linked to them.
+    // A process that starts supervisors is linked to them.
     kernel.lines.push("0 ( trap on )".to_owned());
     let mut trees = Trees { kernel, supervisors: Vec::new(), children: Vec::new() };
     trees.start();

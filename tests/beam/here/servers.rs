@@ -17,7 +17,7 @@ pub(crate) struct Server {
     at_end: Vec<Term>,
 }
 
-/// What a server is started with.
+/// The arguments of a server.
 #[derive(Clone)]
 pub(crate) struct Start {
     pub(crate) world: Arc<World>,
@@ -25,7 +25,7 @@ pub(crate) struct Start {
     pub(crate) operations: Vec<Term>,
 }
 
-/// What a callback is to do.
+/// The actions of a callback.
 #[derive(Clone, Debug)]
 pub(crate) struct Act(Vec<Term>);
 
@@ -35,7 +35,7 @@ impl fmt::Debug for Server {
     }
 }
 
-/// What comes of a callback.
+/// The outcome of a callback.
 #[derive(Default)]
 struct Outcome {
     reply: Option<String>,

@@ -115,7 +115,7 @@ fn start_child(
     Server::start_link(Start { world: Arc::clone(world), index: index.to_owned(), operations })
 }
 
-/// What one of many is started with: its index, and its `init`s.
+/// The arguments of one of many children: its index, and its `init`s.
 type One = (String, Vec<Term>);
 
 /// Does what is asked of a supervisor, or starts one.

@@ -1,4 +1,4 @@
-//! Races of ends with those who have seen them.
+//! Races of ends with processes that have observed them.
 
 use std::fmt::Debug;
 
@@ -101,7 +101,7 @@ fn of_the_top_of_a_killed_master_leaves_an_application_that_can_be_started_again
 }
 
 #[test]
-fn is_one_for_whoever_asks() {
+fn is_an_end_to_all_requests_that_follow() {
     let _world = world();
     load_named();
     for round in 0..rounds(1_000) {
@@ -140,7 +140,7 @@ fn is_one_for_whoever_asks() {
 
 // In OTP, a stop may come before the controller has heard of the end.
 #[test]
-fn of_a_permanent_application_is_the_end_of_all_whatever_is_asked_then() {
+fn of_a_permanent_application_ends_all_whatever_requests_follow() {
     type Ask = fn() -> Result<(), ApplicationError>;
     let asks: [Ask; 4] = [
         || application::start("a"),
@@ -180,7 +180,7 @@ impl Callback for Returning {
 }
 
 #[test]
-fn is_not_waited_for_by_what_belongs_to_the_application() {
+fn is_not_waited_for_by_processes_of_the_application() {
     let _world = world();
     let me = process::self_pid();
     application::load(Application::new("a").callback::<Returning>(me)).unwrap();
