@@ -161,7 +161,8 @@
 //!
 //! // The server crashes; its client gets an error.
 //! store.cast(Put("", 1));
-//! assert!(matches!(store.call(Get("milk")), Err(CallErrorKind::Down(_) | CallErrorKind::NoProc)));
+//! let error = store.call(Get("milk")).unwrap_err();
+//! assert!(matches!(error.kind(), CallErrorKind::Down(_) | CallErrorKind::NoProc));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
