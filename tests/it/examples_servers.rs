@@ -8,16 +8,29 @@ mod super_duper {
     use super::*;
 
     const SHOW: &str = "
+Without a supervisor
+grover enters
+oscar enters
+grover: This is near.
+oscar: Who has left the lid off?
+grover: This is far.
+oscar: Scram!
+grover: This is near.
+a second oscar: already started as <#.#.#>
+oscar: Mayday! (normal)
+grover: Mayday! (PANIC)
+grover: no such process
+
 OneForOne
 ernie enters
 bert enters
 grover enters
 children: [ernie; bert; grover]
 bert: Ernie, where is the banana?
-bert: Mayday! (\"forgot the lines\")
+bert: Mayday! (PANIC)
 bert enters
 children: [ernie; bert; grover]
-bert: Where was I?
+bert: Ernie, where is the banana?
 the curtain falls
 grover: Mayday! (shutdown)
 bert: Mayday! (shutdown)
@@ -29,14 +42,14 @@ bert enters
 grover enters
 children: [ernie; bert; grover]
 bert: Ernie, where is the banana?
-bert: Mayday! (\"forgot the lines\")
+bert: Mayday! (PANIC)
 grover: Mayday! (shutdown)
 ernie: Mayday! (shutdown)
 ernie enters
 bert enters
 grover enters
 children: [ernie; bert; grover]
-bert: Where was I?
+bert: Ernie, where is the banana?
 the curtain falls
 grover: Mayday! (shutdown)
 bert: Mayday! (shutdown)
@@ -48,12 +61,12 @@ bert enters
 grover enters
 children: [ernie; bert; grover]
 bert: Ernie, where is the banana?
-bert: Mayday! (\"forgot the lines\")
+bert: Mayday! (PANIC)
 grover: Mayday! (shutdown)
 bert enters
 grover enters
 children: [ernie; bert; grover]
-bert: Where was I?
+bert: Ernie, where is the banana?
 the curtain falls
 grover: Mayday! (shutdown)
 bert: Mayday! (shutdown)
@@ -62,64 +75,155 @@ ernie: Mayday! (shutdown)
 Transient and temporary
 ernie enters
 bert enters
-ernie: Mayday! (\"forgot the lines\")
+ernie: Mayday! (PANIC)
 ernie enters
 children: [ernie; bert]
 ernie: Mayday! (normal)
 children: [ernie, off stage; bert]
-bert: Mayday! (\"forgot the lines\")
+bert: Mayday! (PANIC)
 children: [ernie, off stage]
 
-OneForOne
+An application, by hand
+the show begins
 ernie enters
 bert enters
-grover enters
-oscar enters
-oscar: Who has left the lid off?
-children: [ernie; bert; grover; oscar]
-oscar: Mayday! (shutdown)
-children: [ernie; bert; grover; oscar, off stage]
-children: [ernie; bert; grover]
-grover: Mayday! (shutdown)
+starting it again: application super_duper is already started
+children: [ernie; bert; parts; extras]
+4 of 4 run, 2 are supervisors
+bert: Mayday! (shutdown)
+children: [ernie; bert, off stage; parts; extras]
+starting bert: the child is there already, and does not run
+bert enters
+restarting bert: done
+restarting bert: the child runs
+starting bert: already started as <#.#.#>
+deleting bert: the child runs
+bert: Mayday! (shutdown)
+terminating bert: done
+deleting bert: done
+deleting bert: no such child
+restarting bert: no such child
+children: [ernie; parts; extras]
+bert enters
+starting bert: done
+children: [ernie; parts; extras; bert]
 bert: Mayday! (shutdown)
 ernie: Mayday! (shutdown)
+the show: no such process
+stopping it again: application super_duper is not started
 
-Dynamic
+Extras
+the show begins
+ernie enters
+bert enters
 cookie monster enters
-children: [cookie monster]
+oscar enters
+2 extras
+a second oscar: already started as <#.#.#>
 cookie monster: Me want cookie!
-cookie monster: Mayday! (\"forgot the lines\")
-cookie monster enters
-children: [cookie monster]
+oscar: Who has left the lid off?
+oscar: Scram!
+oscar: Mayday! (PANIC)
+oscar enters
+2 extras
+oscar: Who has left the lid off?
 cookie monster: Mayday! (shutdown)
-children: []
+cookie monster: no such process
+removing it again: no such child
+the curtain falls
+oscar: Mayday! (shutdown)
+bert: Mayday! (shutdown)
+ernie: Mayday! (shutdown)
 ";
 
+    const PANIC: &str = "panicked: forgot the lines, at examples/super_duper/server.rs:#:#";
+
+    /// What the log says of a death: by the server and of its process, ...
     const DEATH: &str = "[#-#-#T#:#:#Z ERROR procession::gen_server] \
                          server NAME (<#.#.#>) is terminating\n\
                          \u{20}       last message: Die\n\
-                         \u{20}       state: Character { name: \"NAME\" }\n\
-                         \u{20}       reason: \"forgot the lines\"\n\
-                         \u{20}       client: <#.#.#>\n\
+                         \u{20}       state: Character { name: \"NAME\", \
+                         quotes: Quotes { lines: LINES, next: # } }\n\
+                         \u{20}       reason: PANIC\n\
                          [#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
-                         \u{20}       initial call: super_duper::Character\n\
+                         \u{20}       initial call: super_duper::server::Character\n\
                          \u{20}       registered name: NAME\n\
-                         \u{20}       reason: \"forgot the lines\"\n\
-                         \u{20}       ancestors: [<#.#.#>, <#.#.#>]\n\
+                         \u{20}       reason: PANIC\n\
+                         \u{20}       ancestors: [ANCESTORS]\n\
                          \u{20}       message queue length: #\n\
                          \u{20}       links: [<#.#.#>]\n\
-                         \u{20}       trap_exit: true\n\
-                         [#-#-#T#:#:#Z ERROR procession::supervisor] \
-                         supervisor report of <#.#.#>\n\
-                         \u{20}       context: child terminated\n\
-                         \u{20}       reason: \"forgot the lines\"\n\
-                         \u{20}       child: NAME (<#.#.#>)\n";
+                         \u{20}       trap_exit: true\n";
+
+    /// ... and by its supervisor.
+    const NOTICE: &str = "[#-#-#T#:#:#Z ERROR procession::supervisor] \
+                          supervisor report of <#.#.#>\n\
+                          \u{20}       context: child terminated\n\
+                          \u{20}       reason: PANIC\n\
+                          \u{20}       child: NAME (<#.#.#>)\n";
+
+    fn death(name: &str) -> String {
+        let (ancestors, notice) = match name {
+            "grover" => ("<#.#.#>", ""), // It has no supervisor.
+            _ => ("<#.#.#>, <#.#.#>", NOTICE),
+        };
+        let lines = match name {
+            "ernie" => r#"["I've got a question, Bert.", "Duckie, you're the one."]"#,
+            "bert" => r#"["Ernie, where is the banana?", "Where was I?"]"#,
+            _ => r#"["This is near.", "This is far."]"#,
+        };
+        format!("{DEATH}{notice}")
+            .replace("PANIC", PANIC)
+            .replace("NAME", name)
+            .replace("LINES", lines)
+            .replace("ANCESTORS", ancestors)
+    }
 
     #[test]
-    fn goes_on_after_each_death_as_the_strategy_says() {
-        let dead = ["bert", "bert", "bert", "ernie", "bert", "cookie monster"];
-        let log: String = dead.iter().map(|name| DEATH.replace("NAME", name)).collect();
-        run("super_duper", &[]).assert_printed_and_logged(SHOW, &log);
+    fn goes_on_after_each_death_as_the_supervisors_say() {
+        let mut ended = run("super_duper", &[]);
+        // The last who dies is an extra, which the runtime knows by its pid only.
+        let extra = ended.errors.rfind("server ").and_then(|end| ended.errors[..end].rfind('['));
+        let extra = ended.errors.split_off(extra.expect("it is in the log"));
+        for report in ["last message: Die\n", "initial call: super", "supervisor report of extras"]
+        {
+            assert_eq!(extra.matches(report).count(), 1, "{report} {extra}");
+        }
+        let log: String = ["grover", "bert", "bert", "bert", "ernie", "bert"].map(death).concat();
+        ended.assert_printed_and_logged(&SHOW.replace("PANIC", PANIC), &log);
+    }
+}
+
+mod start_over {
+    use super::*;
+
+    #[test]
+    fn starts_its_tree_once_more_when_it_has_given_up() {
+        run("start_over", &[]).assert_printed(
+            "start 1 of 3\n\
+             \u{20} the ferry sets out\n\
+             \u{20} the ferry sets out\n\
+             \u{20} application crossing has ended: shutdown\n\
+             start 2 of 3\n\
+             \u{20} the ferry sets out\n\
+             \u{20} the ferry sets out\n\
+             \u{20} the ferry has landed\n\
+             the passengers go ashore\n",
+        );
+    }
+
+    #[test]
+    fn does_not_do_so_for_ever() {
+        let ended = run("start_over", &["6"]);
+        let errors = "start_over: application crossing has ended: shutdown\n";
+        assert_eq!((ended.code, ended.errors.as_str()), (Some(1), errors));
+        assert_eq!(ended.output.matches("the ferry sets out").count(), 6, "{}", ended.output);
+        assert!(!ended.output.contains("ashore"), "{}", ended.output);
+    }
+
+    #[test]
+    fn refuses_an_argument_that_is_no_number() {
+        let expected = "start_over: \"much\" landings: invalid digit found in string\n";
+        run("start_over", &["much"]).assert_failed(1, expected);
     }
 }
 

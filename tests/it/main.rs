@@ -81,4 +81,5 @@ mod user_code;
 mod races;
 mod tidy;
 mod examples;
+mod example_cores;
 mod examples_servers;
