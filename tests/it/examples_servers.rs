@@ -1,8 +1,7 @@
 //! The larger examples as programs: servers, supervisors and applications.
 
-use std::process::Command;
-
-use crate::examples::{Ended, Example, run};
+use crate::examples::{run, start};
+use crate::support::program::Ended;
 
 mod super_duper {
     use super::*;
@@ -429,11 +428,10 @@ mod application {
 
     /// Starts the example, waits until the shop is open, and sends it a signal.
     fn run_until(signal: &str) -> Ended {
-        let example = Example::start("application", &[]);
+        let example = start("application", &[]);
         let opened: String = OPENED.lines().map(|_| example.line()).collect();
         assert_eq!(opened, OPENED);
-        let kill = format!("kill -{signal} {}", example.child.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        example.signal(signal);
         example.finish()
     }
 

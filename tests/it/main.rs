@@ -6,6 +6,7 @@ mod support {
     pub(crate) mod child;
     pub(crate) mod drops;
     pub(crate) mod processes;
+    pub(crate) mod program;
     pub(crate) mod rounds;
     pub(crate) mod scripted;
     pub(crate) mod supervision;
