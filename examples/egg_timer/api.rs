@@ -14,15 +14,23 @@ fn egg_timer() -> ServerRef<EggTimer, Name> {
 }
 
 /// Starts the egg timer with these alarms.
-pub(crate) fn start_link(alarms: &[(&str, Duration)]) -> Result<(), StartError> {
+pub(crate) fn start_link(
+    alarms: &[(&'static str, Duration)],
+) -> Result<ServerRef<EggTimer>, StartError> {
     let alarm = |&(name, duration): &(&str, Duration)| Alarm {
         name: name.to_owned(),
         duration,
         action: None,
     };
     let alarms = alarms.iter().map(alarm).collect();
-    EggTimer::start_link_with(alarms, StartOptions::new().name(NAME))?;
-    Ok(())
+    EggTimer::start_link_with(alarms, StartOptions::new().name(NAME))
+}
+
+/// How a supervisor starts it, each time with these alarms.
+pub(crate) fn child_spec(
+    alarms: &'static [(&'static str, Duration)],
+) -> ChildSpec<ServerRef<EggTimer>> {
+    ChildSpec::new(NAME, || start_link(alarms))
 }
 
 /// Sets an alarm that says that the egg is done.

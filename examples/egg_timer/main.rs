@@ -4,10 +4,10 @@
 //! is done on the server's thread and needs no lock. Some alarms are set at the start; one has a
 //! function of its own, which comes with the request.
 //!
-//! The server traps exits, so `terminate` runs whoever ends it: it cancels what is pending, and
-//! says so. That is a graceful end, which no log mentions. An egg timer that is stopped with a
-//! reason that is not orderly cleans up, too, and then its last words are in the log, on standard
-//! error; `format_status` chooses what they show of the state.
+//! The server traps exits, so `terminate` runs whoever ends it, a supervisor too: it cancels what
+//! is pending, and says so. That is a graceful end, which no log mentions. An egg timer that is
+//! stopped with a reason that is not orderly cleans up, too, and then its last words are in the
+//! log, on standard error; `format_status` chooses what they show of the state.
 //!
 //! Run it with `cargo run --example egg_timer`.
 
@@ -21,6 +21,9 @@ use std::error::Error;
 use std::time::Duration;
 
 use procession::prelude::*;
+
+/// What a supervisor starts an egg timer with.
+const ALARMS: &[(&str, Duration)] = &[("goose egg", minutes(13))];
 
 const fn minutes(minutes: u64) -> Duration {
     Duration::from_secs(minutes * 60)
@@ -56,6 +59,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Err(error) = api::status() {
         println!("no status: {error}");
     }
+
+    println!("another one, whose supervisor stops it");
+    let kitchen = Supervisor::one_for_one().child(api::child_spec(ALARMS)).start_link()?;
+    kitchen.stop()?;
 
     println!("another one, which is stopped with a wrong reason");
     api::start_link(&[("ostrich egg", minutes(90))])?;

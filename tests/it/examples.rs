@@ -181,6 +181,9 @@ mod egg_timer {
              cancelled, as the egg timer ends: duck egg\n\
              cancelled, as the egg timer ends: ostrich egg\n\
              no status: no such process\n\
+             another one, whose supervisor stops it\n\
+             the egg timer ends: shutdown\n\
+             cancelled, as the egg timer ends: goose egg\n\
              another one, which is stopped with a wrong reason\n\
              the egg timer ends: \"we broke something\"\n\
              cancelled, as the egg timer ends: ostrich egg\n",
