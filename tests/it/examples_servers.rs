@@ -6,7 +6,7 @@ use crate::support::program::Ended;
 mod super_duper {
     use super::*;
 
-    const SHOW: &str = "
+    const SHOW: &str = r#"
 Without a supervisor
 grover enters
 oscar enters
@@ -18,7 +18,7 @@ grover: This is near.
 a second oscar: already started as <#.#.#>
 oscar: Mayday! (normal)
 grover: Mayday! (PANIC)
-grover: no such process
+grover: no process is registered as "grover" (call of Say)
 
 OneForOne
 ernie enters
@@ -108,7 +108,7 @@ starting bert: done
 children: [ernie; parts; extras; bert]
 bert: Mayday! (shutdown)
 ernie: Mayday! (shutdown)
-the show: no such process
+the show: no process is registered as "show" (call of WhichChildren)
 stopping it again: application super_duper is not started
 
 Extras
@@ -127,13 +127,13 @@ oscar enters
 2 extras
 oscar: Who has left the lid off?
 cookie monster: Mayday! (shutdown)
-cookie monster: no such process
+cookie monster: no process is registered as "cookie monster" of RegistryRef("parts") (call of Say)
 removing it again: no such child
 the curtain falls
 oscar: Mayday! (shutdown)
 bert: Mayday! (shutdown)
 ernie: Mayday! (shutdown)
-";
+"#;
 
     const PANIC: &str = "panicked: forgot the lines, at examples/super_duper/server.rs:#:#";
 
@@ -235,8 +235,9 @@ mod egg_timer_supervised {
             "an egg timer starts\n\
              breaking something\n\
              an egg timer starts\n\
-             no answer from the last one: the server ended before it answered: panicked: \
-             we broke something, at examples/egg_timer_supervised.rs:#:#\n\
+             no answer from the last one: \"egg_timer\" ended before it answered \
+             (call of Request): panicked: we broke something, \
+             at examples/egg_timer_supervised.rs:#:#\n\
              the quail egg is done: not too early\n\
              the hen's egg is done: not too early\n\
              the goose egg is done: not too early\n",
@@ -320,7 +321,7 @@ mod via_registry {
              bert enters\n\
              the last bert is down: \"forgot the lines\"\n\
              bert: Where was I?\n\
-             oscar: no such process\n",
+             oscar: no process is registered as \"oscar\" of Stage (call of Cue)\n",
             "[#-#-#T#:#:#Z ERROR procession::gen_server] server <#.#.#> is terminating\n\
              \u{20}       last message: Die\n\
              \u{20}       state: Character(\"bert\")\n\
@@ -381,8 +382,8 @@ mod saved_state {
              tea: 2 sold\n\
              coffee: 1 sold\n\
              till: open, 2 kinds of things sold so far\n\
-             cake: the server ended before it answered: panicked: nobody buys nothing, \
-             at examples/saved_state.rs:#:#\n\
+             cake: \"till\" ended before it answered (call of Sell): panicked: \
+             nobody buys nothing, at examples/saved_state.rs:#:#\n\
              sold when there was no till: [(\"coffee\", 1), (\"tea\", 2)]\n\
              tea: 3 sold\n\
              a hundred teas: the table is protected: only its owner <#.#.#> may do that\n\
