@@ -33,6 +33,53 @@
 //! A [temporary](crate::supervisor::Restart::Temporary) child costs no more than its process and an
 //! entry in a table: its start arguments are not kept.
 //!
+//! A child that owns what cannot be cloned, such as the connection that it is to serve, has a spec
+//! that starts it [once](crate::supervisor::Supervised::child_spec_once).
+//!
+//! ```
+//! use procession::prelude::*;
+//! use std::io::{Read, Write};
+//! use std::net::{TcpListener, TcpStream};
+//!
+//! /// Answers what it is sent, until the client has said all.
+//! fn echo(stream: TcpStream) {
+//!     let mut text = String::new();
+//!     (&stream).read_to_string(&mut text).expect("a text");
+//!     (&stream).write_all(text.as_bytes()).expect("a client that listens");
+//! }
+//!
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let address = listener.local_addr()?;
+//! let connections = DynamicSupervisor::new().start_link()?;
+//!
+//! let mut client = TcpStream::connect(address)?;
+//! let (stream, peer) = listener.accept()?; // A server does this in a loop.
+//! connections.start_child(ChildSpec::once(peer.to_string(), move || {
+//!     Ok(process::spawn_link(move || echo(stream))?)
+//! }))?;
+//!
+//! client.write_all(b"hello")?;
+//! client.shutdown(std::net::Shutdown::Write)?;
+//! let mut answer = String::new();
+//! client.read_to_string(&mut answer)?;
+//! assert_eq!(answer, "hello");
+//! # connections.stop()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A child that waits in a read of its own does not see that it is told to shut down: it is killed
+//! when its [time](crate::supervisor::Shutdown) is over. One that is to stop before that sets a
+//! timeout on its reads.
+//!
+//! | Elixir | here |
+//! |---|---|
+//! | `start_link` with options | [`DynamicSupervisor::start_link`], and its other methods |
+//! | `start_child` | [`DynamicSupervisorRef::start_child`] |
+//! | `terminate_child` | [`DynamicSupervisorRef::terminate_child`] |
+//! | `which_children` | [`AnySupervisorRef::which_children`] |
+//! | `count_children` | [`AnySupervisorRef::count_children`] |
+//! | `stop` | [`AnySupervisorRef::stop`], [`AnySupervisorRef::stop_with`] |
+//!
 //! # Differences from OTP
 //!
 //! - There are no `extra_arguments` for all children: a function that makes the [`ChildSpec`] of a
@@ -75,24 +122,66 @@ impl Default for DynamicSupervisor {
 
 impl DynamicSupervisor {
     /// Creates a supervisor of any number of children.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// let supervisor = DynamicSupervisor::new().start_link()?;
+    /// assert_eq!(supervisor.which_children()?, []);
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new() -> DynamicSupervisor {
         DynamicSupervisor::default()
     }
 
     /// Allows at most `restarts` restarts in any `period`. When one more is due, the supervisor
     /// gives up. Default: 3 in 5 s.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use std::time::Duration;
+    /// // Up to a hundred of its children may fail in a minute.
+    /// let supervisor =
+    ///     DynamicSupervisor::new().intensity(100, Duration::from_secs(60)).start_link()?;
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn intensity(mut self, restarts: usize, period: Duration) -> DynamicSupervisor {
         self.intensity = Intensity { max: restarts, period };
         self
     }
 
     /// Sets how many children the supervisor may have. Default: any number.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let supervisor = DynamicSupervisor::new().max_children(1).start_link()?;
+    /// supervisor.start_child(worker("a"))?;
+    /// assert_eq!(supervisor.start_child(worker("b")), Err(SupervisorError::MaxChildren));
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn max_children(mut self, max_children: usize) -> DynamicSupervisor {
         self.max_children = max_children;
         self
     }
 
     /// Starts the supervisor, linked to the caller.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let supervisor = DynamicSupervisor::new().start_link()?;
+    /// supervisor.start_child(worker("a"))?;
+    /// assert_eq!(supervisor.count_children()?.active, 1);
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -105,6 +194,21 @@ impl DynamicSupervisor {
 
     /// Starts it as [`start_link`](Self::start_link) does, with the options of a server: a name,
     /// for instance.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let options = StartOptions::new().name("start_link_with::sessions");
+    /// DynamicSupervisor::new().start_link_with(options)?;
+    ///
+    /// // Anywhere in the program.
+    /// let sessions = DynamicSupervisorRef::named("start_link_with::sessions");
+    /// sessions.start_child(worker("a"))?;
+    /// # sessions.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -125,12 +229,41 @@ impl DynamicSupervisor {
 
     /// Returns a child spec by which another supervisor starts this one. It sets no limit on the
     /// time that this supervisor takes to shut down.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let top = Supervisor::one_for_one().start_link()?;
+    /// let sessions = top.start_child(DynamicSupervisor::new().child_spec("sessions"))?;
+    /// sessions.start_child(worker("a"))?;
+    /// assert_eq!(sessions.count_children()?.active, 1);
+    /// # top.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn child_spec(self, id: impl Into<String>) -> ChildSpec<DynamicSupervisorRef> {
         ChildSpec::new(id, move || self.clone().start_link()).child_type(ChildType::Supervisor)
     }
 
     /// Returns a [`child_spec`](Self::child_spec) by which this supervisor is registered as `name`,
     /// which is also its id.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let top = Supervisor::one_for_one()
+    ///     .child(DynamicSupervisor::new().named_child_spec("named_child_spec::sessions"))
+    ///     .start_link()?;
+    ///
+    /// // Anywhere in the program.
+    /// let sessions = DynamicSupervisorRef::named("named_child_spec::sessions");
+    /// sessions.start_child(worker("a"))?;
+    /// # top.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn named_child_spec(self, name: impl Into<String>) -> ChildSpec<DynamicSupervisorRef> {
         ChildSpec::named(name, move |options| self.clone().start_link_with(options))
             .child_type(ChildType::Supervisor)
@@ -143,6 +276,19 @@ pub type DynamicSupervisorRef<T = Pid> = AnySupervisorRef<DynamicSupervisor, T>;
 /// Requests that only a dynamic supervisor answers.
 impl<T: Address> DynamicSupervisorRef<T> {
     /// Starts a child.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let supervisor = DynamicSupervisor::new().start_link()?;
+    /// let first = supervisor.start_child(worker("session"))?;
+    /// let second = supervisor.start_child(worker("session"))?; // The same id.
+    /// assert_ne!(first, second);
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -160,6 +306,20 @@ impl<T: Address> DynamicSupervisorRef<T> {
 
     /// Stops the child with the process `pid`, or the one that had it and waits to be restarted,
     /// and forgets the child. Returns when it has ended.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let supervisor = DynamicSupervisor::new().start_link()?;
+    /// let pid = supervisor.start_child(worker("a"))?;
+    /// supervisor.terminate_child(pid)?;
+    /// assert!(!process::is_alive(pid));
+    /// assert_eq!(supervisor.terminate_child(pid), Err(SupervisorError::NotFound));
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

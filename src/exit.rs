@@ -69,6 +69,11 @@ impl ExitReason {
         ExitReason::ShutdownWith(Detail::new(value))
     }
 
+    /// Makes an orderly reason of an error, which is shown by its `Display`.
+    pub(crate) fn shutdown_with_error<E: Error + Send + Sync + 'static>(error: E) -> ExitReason {
+        ExitReason::ShutdownWith(Detail(Arc::new(ErrorDetail(Guarded::new(error)))))
+    }
+
     /// Returns `true` for `Normal`, `Shutdown` and `ShutdownWith`.
     ///
     /// An orderly exit writes no crash report.

@@ -408,6 +408,7 @@ mod group;
 use std::any::type_name;
 use std::fmt;
 
+use crate::child_policy::{Restart, Shutdown};
 use crate::exit::ExitReason;
 use crate::id::MonitorRef;
 use crate::message::Message;
@@ -435,6 +436,38 @@ const TARGET: &str = "procession::gen_server";
 pub trait GenServer: fmt::Debug + Sized + 'static {
     /// The arguments that the server is started with.
     type Args: Send + 'static;
+
+    /// When a supervisor restarts a child that is a server of this type, unless its
+    /// [spec](crate::supervisor::ChildSpec::restart) says otherwise.
+    ///
+    /// Elixir: `use GenServer, restart: :temporary`.
+    ///
+    /// ```
+    /// use procession::prelude::*;
+    ///
+    /// /// Does its job once.
+    /// #[derive(Debug)]
+    /// struct Job;
+    ///
+    /// impl GenServer for Job {
+    ///     type Args = ();
+    ///     const RESTART: Restart = Restart::Transient;
+    ///
+    ///     fn init((): ()) -> InitResult<Self> {
+    ///         ready(Job)
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(Job::child_spec(()).policy().restart, Restart::Transient);
+    /// ```
+    const RESTART: Restart = Restart::Permanent;
+
+    /// How a supervisor stops a child that is a server of this type, unless its
+    /// [spec](crate::supervisor::ChildSpec::shutdown) says otherwise, or says that it is a
+    /// supervisor. Default: a timeout of five seconds, as in OTP.
+    ///
+    /// Elixir: `use GenServer, shutdown: 10_000`.
+    const SHUTDOWN: Shutdown = Shutdown::WORKER;
 
     /// Makes the state, on the server's own thread. The starter waits until this has returned.
     ///

@@ -75,6 +75,7 @@ mod call;
 pub mod sys;
 mod stop;
 pub mod proc_lib;
+mod child_policy;
 pub mod gen_server;
 pub mod supervisor;
 pub mod supervisor_bridge;

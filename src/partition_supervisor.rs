@@ -98,6 +98,22 @@ impl<C: Child> PartitionSupervisor<C> {
     ///
     /// There are as many partitions as the machine has processors, unless
     /// [`partitions`](Self::partitions) sets another number.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::partition_supervisor::{PartitionSupervisor, PartitionSupervisorRef};
+    /// # #[derive(Debug)]
+    /// # struct Counter;
+    /// # impl GenServer for Counter {
+    /// #     type Args = usize;
+    /// #     fn init(_: usize) -> InitResult<Self> { ready(Counter) }
+    /// # }
+    /// let supervisor = PartitionSupervisor::new("new::counters", Counter::child_template());
+    /// let counters = supervisor.start_link()?;
+    /// assert!(counters.partitions()? > 0); // One for each processor.
+    /// # counters.supervisor().stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(name: impl Into<Name>, template: ChildSpec<C, usize>) -> PartitionSupervisor<C> {
         let partitions = thread::available_parallelism().map_or(1, usize::from);
         let intensity = (3, Duration::from_secs(5));
@@ -105,6 +121,22 @@ impl<C: Child> PartitionSupervisor<C> {
     }
 
     /// Sets the number of partitions.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::partition_supervisor::{PartitionSupervisor, PartitionSupervisorRef};
+    /// # #[derive(Debug)]
+    /// # struct Counter;
+    /// # impl GenServer for Counter {
+    /// #     type Args = usize;
+    /// #     fn init(_: usize) -> InitResult<Self> { ready(Counter) }
+    /// # }
+    /// let supervisor = PartitionSupervisor::new("four::counters", Counter::child_template());
+    /// let counters = supervisor.partitions(4).start_link()?;
+    /// assert_eq!(counters.partitions()?, 4);
+    /// # counters.supervisor().stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Panics
     ///
@@ -117,12 +149,44 @@ impl<C: Child> PartitionSupervisor<C> {
 
     /// Allows at most `restarts` restarts in any `period`. When one more is due, the supervisor
     /// gives up. Default: 3 in 5 s.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::partition_supervisor::{PartitionSupervisor, PartitionSupervisorRef};
+    /// # #[derive(Debug)]
+    /// # struct Counter;
+    /// # impl GenServer for Counter {
+    /// #     type Args = usize;
+    /// #     fn init(_: usize) -> InitResult<Self> { ready(Counter) }
+    /// # }
+    /// # use std::time::Duration;
+    /// let supervisor = PartitionSupervisor::new("intensity::counters", Counter::child_template());
+    /// let counters = supervisor.intensity(100, Duration::from_secs(60)).start_link()?;
+    /// # counters.supervisor().stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn intensity(mut self, restarts: usize, period: Duration) -> PartitionSupervisor<C> {
         self.intensity = (restarts, period);
         self
     }
 
     /// Starts the supervisor and its children, linked to the caller.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::partition_supervisor::{PartitionSupervisor, PartitionSupervisorRef};
+    /// # #[derive(Debug)]
+    /// # struct Counter;
+    /// # impl GenServer for Counter {
+    /// #     type Args = usize;
+    /// #     fn init(_: usize) -> InitResult<Self> { ready(Counter) }
+    /// # }
+    /// let supervisor = PartitionSupervisor::new("start::counters", Counter::child_template());
+    /// let counters = supervisor.partitions(2).start_link()?;
+    /// assert_eq!(counters.supervisor().count_children()?.active, 2);
+    /// # counters.supervisor().stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// Elixir: [`PartitionSupervisor.start_link/1`](https://hexdocs.pm/elixir/PartitionSupervisor.html#start_link/1).
     ///
@@ -135,8 +199,26 @@ impl<C: Child> PartitionSupervisor<C> {
     }
 
     /// Returns a child spec by which another supervisor starts this one. Its id is the name.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::partition_supervisor::{PartitionSupervisor, PartitionSupervisorRef};
+    /// # #[derive(Debug)]
+    /// # struct Counter;
+    /// # impl GenServer for Counter {
+    /// #     type Args = usize;
+    /// #     fn init(_: usize) -> InitResult<Self> { ready(Counter) }
+    /// # }
+    /// let counters = PartitionSupervisor::new("child_spec::counters", Counter::child_template());
+    /// let spec = counters.partitions(2).child_spec();
+    /// let top = Supervisor::one_for_one().child(spec).start_link()?;
+    /// assert_eq!(PartitionSupervisorRef::named("child_spec::counters").partitions()?, 2);
+    /// # top.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn child_spec(self) -> ChildSpec<SupervisorRef> {
         ChildSpec::new(self.name.to_string(), move || self.clone().start_supervisor())
+            .module(type_name::<PartitionSupervisor<C>>())
             .child_type(ChildType::Supervisor)
     }
 
@@ -206,11 +288,46 @@ pub struct PartitionSupervisorRef {
 
 impl PartitionSupervisorRef {
     /// Returns a handle to the partitions of the supervisor with the name `name`.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::partition_supervisor::{PartitionSupervisor, PartitionSupervisorRef};
+    /// # #[derive(Debug)]
+    /// # struct Counter;
+    /// # impl GenServer for Counter {
+    /// #     type Args = usize;
+    /// #     fn init(_: usize) -> InitResult<Self> { ready(Counter) }
+    /// # }
+    /// let supervisor = PartitionSupervisor::new("named::counters", Counter::child_template());
+    /// supervisor.partitions(2).start_link()?;
+    ///
+    /// // Anywhere in the program.
+    /// let counters = PartitionSupervisorRef::named("named::counters");
+    /// assert_eq!(counters.partitions()?, 2);
+    /// # counters.supervisor().stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn named(name: impl Into<Name>) -> PartitionSupervisorRef {
         PartitionSupervisorRef { name: name.into() }
     }
 
     /// Returns a reference to the supervisor of the partitions.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::partition_supervisor::{PartitionSupervisor, PartitionSupervisorRef};
+    /// # #[derive(Debug)]
+    /// # struct Counter;
+    /// # impl GenServer for Counter {
+    /// #     type Args = usize;
+    /// #     fn init(_: usize) -> InitResult<Self> { ready(Counter) }
+    /// # }
+    /// let supervisor = PartitionSupervisor::new("super::counters", Counter::child_template());
+    /// let counters = supervisor.partitions(2).start_link()?;
+    /// assert_eq!(counters.supervisor().which_children()?[0].id, "1");
+    /// counters.supervisor().stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn supervisor(&self) -> SupervisorRef<Name> {
         SupervisorRef::named(self.name.clone())
     }
@@ -228,11 +345,46 @@ impl PartitionSupervisorRef {
     /// Returns a name for the process of the partition that `key` belongs to. That is the absolute
     /// value of an integer of any size, or the hash of any other key, modulo the number of
     /// partitions.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::partition_supervisor::{PartitionSupervisor, PartitionSupervisorRef};
+    /// # #[derive(Debug)]
+    /// # struct Counter;
+    /// # impl GenServer for Counter {
+    /// #     type Args = usize;
+    /// #     fn init(_: usize) -> InitResult<Self> { ready(Counter) }
+    /// # }
+    /// let supervisor = PartitionSupervisor::new("via::counters", Counter::child_template());
+    /// let counters = supervisor.partitions(4).start_link()?;
+    /// let counter = |key: u32| ServerRef::<Counter>::at(counters.via(key)).whereis();
+    /// assert_eq!(counter(1), counter(5));
+    /// assert_ne!(counter(1), counter(2));
+    /// # counters.supervisor().stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn via<K: Hash + Any>(&self, key: K) -> Via {
         Via::new(self.clone(), Share(share(&key)))
     }
 
     /// Returns the number of partitions.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::partition_supervisor::{PartitionSupervisor, PartitionSupervisorRef};
+    /// # #[derive(Debug)]
+    /// # struct Counter;
+    /// # impl GenServer for Counter {
+    /// #     type Args = usize;
+    /// #     fn init(_: usize) -> InitResult<Self> { ready(Counter) }
+    /// # }
+    /// let counters = PartitionSupervisorRef::named("count::counters");
+    /// assert!(counters.partitions().is_err()); // Not yet.
+    /// PartitionSupervisor::new("count::counters", Counter::child_template()).start_link()?;
+    /// assert!(counters.partitions()? > 0);
+    /// # counters.supervisor().stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// Elixir: [`PartitionSupervisor.partitions/1`](https://hexdocs.pm/elixir/PartitionSupervisor.html#partitions/1).
     ///
@@ -252,6 +404,24 @@ impl PartitionSupervisorRef {
     ///
     /// Only one process at a time should do this: two at once may stop a partition that is counted
     /// as running, and then no process is found there.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::partition_supervisor::{PartitionSupervisor, PartitionSupervisorRef};
+    /// # #[derive(Debug)]
+    /// # struct Counter;
+    /// # impl GenServer for Counter {
+    /// #     type Args = usize;
+    /// #     fn init(_: usize) -> InitResult<Self> { ready(Counter) }
+    /// # }
+    /// let supervisor = PartitionSupervisor::new("resize::counters", Counter::child_template());
+    /// let counters = supervisor.partitions(4).start_link()?;
+    /// assert_eq!(counters.resize(2)?, 4);
+    /// assert_eq!(counters.resize(3)?, 2);
+    /// assert_eq!(counters.resize(5), Err(SupervisorError::MaxChildren));
+    /// # counters.supervisor().stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// Elixir: [`PartitionSupervisor.resize!/2`](https://hexdocs.pm/elixir/PartitionSupervisor.html#resize!/2).
     ///

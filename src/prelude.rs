@@ -13,5 +13,6 @@ pub use crate::message::{Destination, Down, Exit, Message, Name, Opaque, Timeout
 pub use crate::process;
 pub use crate::receive;
 pub use crate::supervisor::{
-    ChildSpec, Restart, Shutdown, Strategy, Supervised, Supervisor, SupervisorRef,
+    AutoShutdown, Child, ChildSpec, ChildState, ChildType, Restart, Shutdown, Strategy, Supervise,
+    Supervised, Supervisor, SupervisorError, SupervisorInit, SupervisorRef,
 };

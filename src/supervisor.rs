@@ -52,13 +52,15 @@
 //! | the start function | starts the process, linked to the supervisor, and returns it | |
 //! | [`id`](ChildSpec::id) | identifies the child among its siblings | the type of the server |
 //! | [`restart`](ChildSpec::restart) | when the child is restarted | `Permanent` |
+//! | [`backoff`](ChildSpec::backoff) | the pause before a restart | none |
 //! | [`shutdown`](ChildSpec::shutdown) | how the child is stopped | 5 s; a supervisor: no limit |
 //! | [`child_type`](ChildSpec::child_type) | whether it is a worker or a supervisor | `Worker` |
 //! | [`significant`](ChildSpec::significant) | counts for automatic shutdown | `false` |
 //!
 //! Every server makes its own spec: [`Supervised::child_spec`] takes the arguments of its `init`,
-//! [`named_child_spec`](Supervised::named_child_spec) a registered name as well. Any other process
-//! has a spec made by [`ChildSpec::new`]. The parts are set by chaining:
+//! [`named_child_spec`](Supervised::named_child_spec) a registered name as well. The type of the
+//! server can set [other defaults](Supervised). Any other process has a spec made by
+//! [`ChildSpec::new`]. The parts are set by chaining:
 //!
 //! ```
 //! use procession::prelude::*;
@@ -90,6 +92,11 @@
 //! the `start_link` functions do: the exit of a process that is not linked goes unnoticed, and so
 //! the process is not restarted.
 //!
+//! A child that owns what cannot be made again, a `TcpStream` or the receiving half of a channel,
+//! has a spec that starts it one time only: [`Supervised::child_spec_once`] for a server,
+//! [`ChildSpec::once`] for any other process. Such a child is temporary, and as a rule one of a
+//! [dynamic supervisor](crate::dynamic_supervisor).
+//!
 //! # Restart values
 //!
 //! | [`Restart`] | the child is restarted |
@@ -98,8 +105,8 @@
 //! | `Transient` | if it has ended abnormally |
 //! | `Temporary` | never; the supervisor forgets it when it has ended |
 //!
-//! A child ends abnormally if its reason is not [orderly](ExitReason::is_orderly): the orderly ones
-//! are `Normal`, `Shutdown` and `ShutdownWith`.
+//! A child ends abnormally if its reason is not [orderly](crate::ExitReason::is_orderly): the
+//! orderly ones are `Normal`, `Shutdown` and `ShutdownWith`.
 //!
 //! # Shutdown values
 //!
@@ -185,6 +192,77 @@
 //! a strategy restarts together count as one restart, and a restart whose start function fails is
 //! tried again and counts each time.
 //!
+//! # Restart with back-off
+//!
+//! A child that depends on something outside of the program, a database or a device, may fail again
+//! and again until that is back. To restart it at once each time is of no use, and soon is once too
+//! often. With [`ChildSpec::backoff`] the supervisor pauses before each restart of the child, twice
+//! as long each time, up to a limit:
+//!
+//! ```text
+//!     x 0.1 x 0.2 x 0.4 x 0.8 x ... x 10 x 10 b------------x 0.1 b----
+//!
+//!     x     the child, or its start, fails
+//!     0.1   a pause, in seconds, of backoff(100 ms, 10 s)
+//!     b---  the child runs, here for more than ten seconds
+//! ```
+//!
+//! - The pause begins when the child fails, or its start does. If the child has run for the limit
+//!   or longer, it is the first pause again.
+//! - Meanwhile the supervisor answers requests and restarts other children. The child is
+//!   [`Restarting`](ChildState::Restarting).
+//! - With `one_for_all` and `rest_for_one`, the children that are restarted together with this one
+//!   are stopped at once, wait for the end of the pause, and are started then.
+//! - A restart after a pause does not count towards the [intensity](Supervisor::intensity): the
+//!   supervisor never gives up because of this child.
+//! - [`terminate_child`](SupervisorRef::terminate_child) ends the pause, and the child is stopped.
+//!   Then it can be [started](SupervisorRef::restart_child) by hand, or
+//!   [deleted](SupervisorRef::delete_child); during the pause both are refused.
+//! - If the supervisor stops or ends during the pause, it does not wait for it.
+//!
+//! ```
+//! use procession::prelude::*;
+//! use std::sync::atomic::{AtomicU32, Ordering};
+//! use std::time::Duration;
+//!
+//! /// How often the database refuses a connection before it takes one.
+//! static REFUSALS: AtomicU32 = AtomicU32::new(0);
+//!
+//! fn connect() -> Result<(), StartError> {
+//!     match REFUSALS.load(Ordering::SeqCst) {
+//!         0 => Ok(()),
+//!         left => {
+//!             REFUSALS.store(left - 1, Ordering::SeqCst);
+//!             Err(StartError::Failed(ExitReason::new("connection refused")))
+//!         }
+//!     }
+//! }
+//!
+//! let me = process::self_pid();
+//! let client = ChildSpec::new("client", move || {
+//!     connect()?;
+//!     process::send(me, "connected");
+//!     Ok(process::spawn_link(|| receive! { () => {} })?)
+//! });
+//! let supervisor = Supervisor::one_for_one()
+//!     .child(client.backoff(Duration::from_millis(1), Duration::from_secs(1)))
+//!     .start_link()?;
+//! receive! { "connected" => {} }
+//!
+//! // The database is restarted, and takes its time. The client fails.
+//! REFUSALS.store(3, Ordering::SeqCst);
+//! let client = supervisor.which_children()?[0].state.pid().expect("it runs");
+//! process::exit(client, ExitReason::Kill);
+//! receive! { "connected" => {} }
+//! assert_eq!(REFUSALS.load(Ordering::SeqCst), 0);
+//! # supervisor.stop()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The first start is not tried again: a supervisor whose child does not start does not start
+//! either. A child that may have to wait for its first connection, too, connects after its `init`,
+//! in [`handle_continue`](crate::gen_server::HandleContinue), and ends if it fails.
+//!
 //! # Automatic shutdown
 //!
 //! A supervisor of children that do one job together has no reason to stay when the job is done.
@@ -265,6 +343,34 @@
 //! so when it is [stopped](AnySupervisorRef::stop), when its parent ends or tells it to shut down,
 //! and when it gives up. So a child can rely on those before it from its `init` to its `terminate`.
 //!
+//! # How to keep `main` alive
+//!
+//! When `main` returns, the program ends, whatever its processes do. A program that is a tree of
+//! supervisors is best made an [application](crate::application): then its `main` is
+//! [`application::run`](crate::application::run()), which stops the tree, too, when the program is
+//! told to end. Without applications `main` waits for the end of the supervisor at the top. When
+//! that has given up, the program ends with an error:
+//!
+//! ```no_run
+//! use procession::prelude::*;
+//!
+//! # #[derive(Debug)]
+//! # struct Counter(u64);
+//! # impl GenServer for Counter {
+//! #     type Args = u64;
+//! #     fn init(n: u64) -> InitResult<Self> { ready(Counter(n)) }
+//! # }
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let supervisor = Supervisor::one_for_one().child(Counter::child_spec(1)).start_link()?;
+//!     let monitor = process::monitor(supervisor.pid());
+//!     receive! {
+//!         down: Down if down.monitor == monitor => {
+//!             Err(format!("the supervisor has ended: {}", down.reason).into())
+//!         }
+//!     }
+//! }
+//! ```
+//!
 //! # Exit reasons and restarts
 //!
 //! | the child ends | `Permanent` | `Transient` | `Temporary` | reported |
@@ -321,11 +427,23 @@
 //!   arguments that is appended to that of the spec. The requests that take an id do not exist
 //!   there, and `which_children` returns the id of the template, where OTP returns `undefined`.
 //! - `restart_child` returns the process, and not the `Info` that the start function may return.
+//! - There is one module to a child, and no `dynamic`: the type of its server, or else its start
+//!   function.
 //! - A child that chooses not to start is [`SupervisorError::Ignored`], where OTP says
 //!   `{ok, undefined}`.
 //!
+//! # Beyond OTP
+//!
+//! - [Restart with back-off](#restart-with-back-off). It is off unless a child's spec sets it.
+//! - A child that can be started [once only](ChildSpec::once), as a value that is moved into it
+//!   cannot be moved again. OTP's values can be copied.
+//!
 //! OTP: [`supervisor`](https://www.erlang.org/doc/apps/stdlib/supervisor.html).
+//!
+//! [`ExitReason::Shutdown`]: crate::ExitReason::Shutdown
 
+mod spec_error;
+mod backoff;
 mod child_spec;
 mod child_info;
 mod error;
@@ -340,22 +458,23 @@ pub(crate) mod dynamic;
 pub(crate) mod serve;
 mod supervisor_ref;
 mod simple_one_for_one;
+mod supervise;
 mod tree;
 
 use std::any::type_name;
 use std::collections::HashSet;
-use std::fmt;
 use std::time::Duration;
 
-use crate::exit::ExitReason;
 use crate::gen_server::{StartError, StartOptions};
 
+pub use crate::child_policy::{Restart, Shutdown};
+pub use backoff::Backoff;
 pub use child_info::{ChildInfo, ChildState, Counts};
-pub use child_spec::{
-    Child, ChildSpec, ChildType, Policy, Restart, Shutdown, SpecError, Supervised,
-};
-pub use error::SupervisorError;
+pub use child_spec::{Child, ChildSpec, ChildType, Policy, Supervised};
+pub use error::{FailedToStart, SupervisorError};
 pub use simple_one_for_one::{SimpleOneForOne, SimpleOneForOneRef};
+pub use spec_error::{SpecError, StartedBefore};
+pub use supervise::{Supervise, SupervisorInit};
 pub use supervisor_ref::{AnySupervisorRef, SupervisorRef};
 pub use tree::{Tree, tree};
 
@@ -376,7 +495,7 @@ pub enum Strategy {
     RestForOne,
 }
 
-/// Says whether a supervisor shuts down, with [`ExitReason::Shutdown`], when
+/// Says whether a supervisor shuts down, with [`Shutdown`](crate::ExitReason::Shutdown), when
 /// [significant](ChildSpec::significant) children have exited by themselves and are not restarted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -389,9 +508,6 @@ pub enum AutoShutdown {
     /// The supervisor does when the last significant child has exited.
     AllSignificant,
 }
-
-/// The result of [`Supervise::init`]: a supervisor, or `None` if none is to be started.
-pub type SupervisorInit = Result<Option<Supervisor>, ExitReason>;
 
 /// Describes a supervisor to be started: its strategy, its flags, its children.
 ///
@@ -437,6 +553,20 @@ impl Supervisor {
     /// gives up. Default: 1 in 5 s.
     ///
     /// The children that the strategy restarts together count as one restart.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// # use std::time::Duration;
+    /// let supervisor = Supervisor::one_for_one()
+    ///     .intensity(10, Duration::from_secs(60))
+    ///     .child(worker("a"))
+    ///     .start_link()?;
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn intensity(mut self, restarts: usize, period: Duration) -> Supervisor {
         self.intensity = Intensity { max: restarts, period };
         self
@@ -458,6 +588,17 @@ impl Supervisor {
     /// Checks the child specs and the flags as [`start_link`](Self::start_link) does, and starts
     /// nothing.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::supervisor::SpecError;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let supervisor = Supervisor::one_for_one().child(worker("a")).child(worker("a"));
+    /// assert_eq!(supervisor.check(), Err(SpecError::DuplicateId("a".to_owned())));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP:
     /// [`supervisor:check_childspecs/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#check_childspecs/2).
     ///
@@ -478,6 +619,17 @@ impl Supervisor {
 
     /// Starts the supervisor, linked to the caller, and waits until its children have started.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let supervisor = Supervisor::one_for_one().child(worker("a")).start_link()?;
+    /// assert_eq!(supervisor.count_children()?.active, 1);
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP:
     /// [`supervisor:start_link/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#start_link/2).
     ///
@@ -493,6 +645,19 @@ impl Supervisor {
     /// Starts the supervisor as [`start_link`](Self::start_link) does, with the options of a
     /// server: a name, for instance.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let supervisor = Supervisor::one_for_one()
+    ///     .child(worker("a"))
+    ///     .start_link_with(StartOptions::new().name("start_link_with::top"))?;
+    /// assert_eq!(SupervisorRef::named("start_link_with::top").count_children()?.active, 1);
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`start_link`](Self::start_link).
@@ -506,12 +671,37 @@ impl Supervisor {
 
     /// Returns a child spec by which another supervisor starts this one. It sets no limit on the
     /// time that this supervisor takes to shut down.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let inner = Supervisor::one_for_all().child(worker("a")).child(worker("b"));
+    /// let top = Supervisor::one_for_one().child(inner.child_spec("inner")).start_link()?;
+    /// assert_eq!(top.count_children()?.supervisors, 1);
+    /// # top.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn child_spec(self, id: impl Into<String>) -> ChildSpec<SupervisorRef> {
         ChildSpec::new(id, move || self.clone().start_link()).child_type(ChildType::Supervisor)
     }
 
     /// Returns a [`child_spec`](Self::child_spec) by which this supervisor is registered as `name`,
     /// which is also its id.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let inner = Supervisor::one_for_all().child(worker("a")).child(worker("b"));
+    /// let inner = inner.named_child_spec("named_child_spec::inner");
+    /// let top = Supervisor::one_for_one().child(inner).start_link()?;
+    /// assert_eq!(SupervisorRef::named("named_child_spec::inner").count_children()?.active, 2);
+    /// # top.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn named_child_spec(self, name: impl Into<String>) -> ChildSpec<SupervisorRef> {
         ChildSpec::named(name, move |options| self.clone().start_link_with(options))
             .child_type(ChildType::Supervisor)
@@ -520,89 +710,18 @@ impl Supervisor {
 
 impl Policy {
     pub(crate) fn check(&self, auto_shutdown: AutoShutdown) -> Result<(), SpecError> {
+        let id = || self.id.clone();
+        if self.starts_once && self.restart != Restart::Temporary {
+            return Err(SpecError::StartsOnce(id()));
+        }
+        if self.backoff.is_some_and(|backoff| !backoff.is_valid()) {
+            return Err(SpecError::Backoff(id()));
+        }
         match (self.significant, auto_shutdown, self.restart) {
             (false, ..) => Ok(()),
-            (true, AutoShutdown::Never, _) => {
-                Err(SpecError::SignificantWithoutAutoShutdown(self.id.clone()))
-            }
-            (true, _, Restart::Permanent) => {
-                Err(SpecError::SignificantAndPermanent(self.id.clone()))
-            }
+            (true, AutoShutdown::Never, _) => Err(SpecError::SignificantWithoutAutoShutdown(id())),
+            (true, _, Restart::Permanent) => Err(SpecError::SignificantAndPermanent(id())),
             (true, ..) => Ok(()),
         }
-    }
-}
-
-/// Describes a supervisor anew each time it is started.
-pub trait Supervise: Sized + 'static {
-    /// The arguments from which [`init`](Self::init) makes the description.
-    type Args: Send + 'static;
-
-    /// Describes the supervisor, in its own process, each time it is started.
-    ///
-    /// `Ok(None)` is OTP's `ignore`: no supervisor is started, and that is not an error.
-    ///
-    /// # Errors
-    ///
-    /// The reason for which the supervisor cannot be started.
-    fn init(args: Self::Args) -> SupervisorInit;
-
-    /// Starts the supervisor, linked to the caller, and waits until its children have started.
-    ///
-    /// # Errors
-    ///
-    /// As [`Supervisor::start_link`], and [`StartError::Ignored`].
-    fn start_link(args: Self::Args) -> Result<SupervisorRef, StartError> {
-        Self::start_link_with(args, StartOptions::new())
-    }
-
-    /// Starts the supervisor as [`start_link`](Self::start_link) does, with the options of a
-    /// server: a name, for instance.
-    ///
-    /// # Errors
-    ///
-    /// As [`start_link`](Self::start_link).
-    fn start_link_with(
-        args: Self::Args,
-        options: StartOptions,
-    ) -> Result<SupervisorRef, StartError> {
-        let init = || Ok(Self::init(args)?.map(SupervisorPlan::Ordered));
-        SupervisorRef::start(type_name::<Self>(), init, options)
-    }
-
-    /// Returns a child spec by which another supervisor starts this one, with the name of its type
-    /// as the id. It sets no limit on the time that this supervisor takes to shut down.
-    fn child_spec(args: Self::Args) -> ChildSpec<SupervisorRef>
-    where
-        Self::Args: Clone + Sync,
-    {
-        ChildSpec::new(type_name::<Self>(), move || Self::start_link(args.clone()))
-            .child_type(ChildType::Supervisor)
-    }
-
-    /// Returns a [`child_spec`](Self::child_spec) by which this supervisor is registered as `name`,
-    /// which is also its id.
-    fn named_child_spec(name: impl Into<String>, args: Self::Args) -> ChildSpec<SupervisorRef>
-    where
-        Self::Args: Clone + Sync,
-    {
-        ChildSpec::named(name, move |options| Self::start_link_with(args.clone(), options))
-            .child_type(ChildType::Supervisor)
-    }
-}
-
-/// The reason for which a supervisor did not start: one of its children did not.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct FailedToStart {
-    /// The id of the child.
-    pub id: String,
-    /// The reason for which the child did not start.
-    pub reason: ExitReason,
-}
-
-impl fmt::Display for FailedToStart {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "child {:?} failed to start: {}", self.id, self.reason)
     }
 }

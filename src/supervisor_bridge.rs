@@ -97,6 +97,7 @@ pub trait SupervisorBridge: Sized + 'static {
         Self::Args: Clone + Sync,
     {
         ChildSpec::new(type_name::<Self>(), move || Self::start_link(args.clone()))
+            .module(type_name::<Self>())
     }
 }
 

@@ -10,7 +10,8 @@ use super::{ChildType, Policy};
 pub enum ChildState {
     /// The child runs, as this process.
     Running(Pid),
-    /// The last restart has failed, and another one will be tried.
+    /// The last restart has failed, and another one will be tried; or the child has failed, and
+    /// will be restarted after a [pause](super::ChildSpec::backoff).
     Restarting,
     /// The child has exited, was stopped, or has chosen not to start.
     Stopped,
@@ -33,14 +34,19 @@ pub struct ChildInfo {
     pub state: ChildState,
     /// Whether it is a worker or a supervisor.
     pub child_type: ChildType,
+    /// The name of the type whose callbacks the process runs: of the server, for instance. For a
+    /// process of which that is not known it is the name of the start function.
+    ///
+    /// OTP: `Modules`.
+    pub module: &'static str,
     /// How often it was restarted after it had failed.
     pub restarts: u64,
 }
 
 impl ChildInfo {
     pub(crate) fn new(policy: &Policy, state: ChildState, restarts: u64) -> ChildInfo {
-        let Policy { id, child_type, .. } = policy.clone();
-        ChildInfo { id, state, child_type, restarts }
+        let Policy { id, child_type, module, .. } = policy.clone();
+        ChildInfo { id, state, child_type, module, restarts }
     }
 }
 

@@ -1,46 +1,20 @@
 //! Child specs: how a supervisor starts a child, when it restarts it, how it stops it.
 
-use std::any::Any;
-use std::any::type_name;
-use std::error::Error;
+use std::any::{Any, type_name, type_name_of_val};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
+use crate::child_policy::{Restart, Shutdown};
 use crate::gen_server::{GenServer, ServerRef, StartError, StartOptions};
 use crate::id::Pid;
 use crate::process;
 use crate::user_code::{Guarded, drop_caught};
 
-/// The default time that a worker has to shut down before it is killed, as in OTP.
-const WORKER_SHUTDOWN: Duration = Duration::from_secs(5);
-
-/// Says when a child that has exited is restarted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Restart {
-    /// It is always restarted.
-    #[default]
-    Permanent,
-    /// It is restarted if it has exited abnormally: with a reason that is not
-    /// [orderly](crate::ExitReason::is_orderly).
-    Transient,
-    /// It is never restarted. The supervisor forgets it when it has exited.
-    Temporary,
-}
-
-/// Says how a supervisor stops a child.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Shutdown {
-    /// The child is killed at once.
-    BrutalKill,
-    /// The child is told to [shut down](crate::ExitReason::Shutdown), and killed if it has not
-    /// exited after this time.
-    Timeout(Duration),
-    /// The child is told to shut down, and the supervisor waits without limit: for a child that is
-    /// a supervisor.
-    Infinity,
-}
+use super::backoff::Backoff;
+use super::spec_error::StartedBefore;
 
 /// Says whether a child is a worker or a supervisor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +31,15 @@ pub enum ChildType {
 pub trait Child: Send + 'static {
     /// Returns the process.
     fn child_pid(&self) -> Pid;
+
+    /// Returns the name of the type whose callbacks the process runs, if the type of the result
+    /// says which that is. [`ChildInfo::module`](super::ChildInfo::module) shows it.
+    fn child_module() -> Option<&'static str>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
 impl Child for Pid {
@@ -69,12 +52,20 @@ impl<S: GenServer> Child for ServerRef<S> {
     fn child_pid(&self) -> Pid {
         self.pid()
     }
+
+    fn child_module() -> Option<&'static str> {
+        Some(type_name::<S>())
+    }
 }
 
 /// A process with additional information: OTP's `{ok, Pid, Info}`.
 impl<C: Child, I: Send + 'static> Child for (C, I) {
     fn child_pid(&self) -> Pid {
         self.0.child_pid()
+    }
+
+    fn child_module() -> Option<&'static str> {
+        C::child_module()
     }
 }
 
@@ -88,7 +79,6 @@ impl<C: Child, I: Send + 'static> Child for (C, I) {
 /// ```
 /// use procession::prelude::*;
 /// use procession::proc_lib;
-/// use procession::supervisor::Shutdown;
 /// use std::time::Duration;
 ///
 /// let spec = ChildSpec::new("printer", || {
@@ -104,12 +94,15 @@ impl<C: Child, I: Send + 'static> Child for (C, I) {
 /// ```
 ///
 /// A spec for any number of children, each started with its own arguments of type `A`, is a
-/// [template](Self::template).
+/// [template](Self::template). What can be started one time only is a spec made by
+/// [`once`](Self::once).
 #[must_use = "a child spec does nothing until a supervisor gets it"]
 pub struct ChildSpec<C = Pid, A = ()> {
     policy: Policy,
     /// `None` until it is set: the default depends on the type of the child.
     shutdown: Option<Shutdown>,
+    /// How the child is stopped if that is not set, and it is a worker.
+    worker_shutdown: Shutdown,
     start: StartFunction<C, A>,
 }
 
@@ -121,15 +114,26 @@ pub(crate) type StartFunction<C, A> = Arc<dyn Fn(A) -> Result<C, StartError> + S
 pub struct Policy {
     /// Identifies the child among its siblings.
     pub id: String,
-    /// When the child is restarted. Default: [`Restart::Permanent`].
+    /// When the child is restarted. Default: [`Restart::Permanent`], unless the type of the server
+    /// has [another one](GenServer::RESTART).
     pub restart: Restart,
-    /// How the child is stopped. Default: a timeout of five seconds; for a supervisor, no limit.
+    /// The pause before each restart. Default: none, the child is restarted at once.
+    pub backoff: Option<Backoff>,
+    /// How the child is stopped. Default: a timeout of five seconds, unless the type of the server
+    /// has [another one](GenServer::SHUTDOWN); for a supervisor, no limit.
     pub shutdown: Shutdown,
     /// Whether the child is a worker or a supervisor. Default: [`ChildType::Worker`].
     pub child_type: ChildType,
     /// Whether the exit of the child counts for [`AutoShutdown`](super::AutoShutdown). Default: it
     /// does not.
     pub significant: bool,
+    /// The name of the type whose callbacks the process runs: of the server, for instance. For a
+    /// process of which that is not known it is the name of the start function.
+    ///
+    /// OTP: `Modules`.
+    pub module: &'static str,
+    /// Whether the start function can run one time only: see [`ChildSpec::once`].
+    pub starts_once: bool,
 }
 
 impl<C, A> Clone for ChildSpec<C, A> {
@@ -137,6 +141,7 @@ impl<C, A> Clone for ChildSpec<C, A> {
         ChildSpec {
             policy: self.policy.clone(),
             shutdown: self.shutdown,
+            worker_shutdown: self.worker_shutdown,
             start: Arc::clone(&self.start),
         }
     }
@@ -153,15 +158,72 @@ impl<C: Child> ChildSpec<C> {
     ///
     /// `start` runs in the supervisor's process, and must link the process that it starts to it, as
     /// `start_link` functions do.
+    ///
+    /// ```
+    /// use procession::prelude::*;
+    ///
+    /// let idle = ChildSpec::new("idle", || Ok(process::spawn_link(|| receive! { () => {} })?));
+    /// let supervisor = Supervisor::one_for_one().child(idle).start_link()?;
+    /// assert_eq!(supervisor.count_children()?.active, 1);
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(
         id: impl Into<String>,
         start: impl Fn() -> Result<C, StartError> + Send + Sync + 'static,
     ) -> ChildSpec<C> {
-        ChildSpec::template(id, move |()| start())
+        let module = module_of::<C>(&start);
+        ChildSpec::template(id, move |()| start()).module(module)
     }
-}
 
-impl<C: Child> ChildSpec<C> {
+    /// Creates the spec of a [temporary](Restart::Temporary) worker with the id `id` that `start`
+    /// starts, which may own what it cannot give away twice: a socket, the receiving half of a
+    /// channel.
+    ///
+    /// As `start` can run one time only, the child cannot be restarted. If
+    /// [`restart`](Self::restart) sets another value than `Temporary`, supervisors refuse the spec
+    /// with [`SpecError::StartsOnce`](super::SpecError::StartsOnce). A copy of the spec can start
+    /// the child only if no other copy has: otherwise the start fails with [`StartedBefore`]. So
+    /// does that of a [`Supervisor`](super::Supervisor) with such a child when its own supervisor
+    /// starts it again.
+    ///
+    /// If the child is never started, what `start` owns is dropped with the last copy of the spec.
+    ///
+    /// ```
+    /// use procession::prelude::*;
+    /// use std::sync::mpsc;
+    ///
+    /// let (orders, incoming) = mpsc::channel::<&str>();
+    /// let (done, results) = mpsc::channel();
+    ///
+    /// let kitchens = DynamicSupervisor::new().start_link()?;
+    /// kitchens.start_child(ChildSpec::once("kitchen", move || {
+    ///     Ok(process::spawn_link(move || {
+    ///         incoming.iter().for_each(|dish| _ = done.send(format!("hot {dish}")));
+    ///     })?)
+    /// }))?;
+    /// orders.send("soup")?;
+    /// assert_eq!(results.recv()?, "hot soup");
+    /// # drop(orders);
+    /// # kitchens.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn once(
+        id: impl Into<String>,
+        start: impl FnOnce() -> Result<C, StartError> + Send + 'static,
+    ) -> ChildSpec<C> {
+        let (id, module) = (id.into(), module_of::<C>(&start));
+        let (unused, name) = (Mutex::new(Some(start)), id.clone());
+        let start = move |()| {
+            let start = unused.lock().take();
+            let before = || StartError::Failed(StartedBefore { id: name.clone() }.into());
+            start.ok_or_else(before).and_then(|start| start())
+        };
+        let mut spec = ChildSpec::template(id, start).module(module).restart(Restart::Temporary);
+        spec.policy.starts_once = true;
+        spec
+    }
+
     /// Creates the spec of a child whose registered name is its id.
     pub(crate) fn named(
         name: impl Into<String>,
@@ -172,11 +234,30 @@ impl<C: Child> ChildSpec<C> {
     }
 }
 
+/// Returns the name of the type whose callbacks a child runs, or else of its start function.
+fn module_of<C: Child>(start: &impl Sized) -> &'static str {
+    C::child_module().unwrap_or_else(|| type_name_of_val(start))
+}
+
 impl<C: Child, A> ChildSpec<C, A> {
     /// Creates a template for children that `start` starts, each with its own arguments: for
     /// [`Supervisor::simple_one_for_one`](super::Supervisor::simple_one_for_one).
     ///
     /// Otherwise as [`new`](ChildSpec::new).
+    ///
+    /// ```
+    /// use procession::prelude::*;
+    ///
+    /// let template = ChildSpec::template("greeter", |name: &'static str| {
+    ///     Ok(process::spawn_link(move || receive! { pid: Pid => process::send(pid, name) })?)
+    /// });
+    /// let greeters = Supervisor::simple_one_for_one(template).start_link()?;
+    /// let joe = greeters.start_child("Joe")?;
+    /// process::send(joe, process::self_pid());
+    /// receive! { name: &'static str => assert_eq!(name, "Joe") }
+    /// # greeters.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn template(
         id: impl Into<String>,
         start: impl Fn(A) -> Result<C, StartError> + Send + Sync + 'static,
@@ -184,11 +265,15 @@ impl<C: Child, A> ChildSpec<C, A> {
         let policy = Policy {
             id: id.into(),
             restart: Restart::default(),
+            backoff: None,
             shutdown: Shutdown::Infinity,
             child_type: ChildType::default(),
             significant: false,
+            module: module_of::<C>(&start),
+            starts_once: false,
         };
-        ChildSpec { policy, shutdown: None, start: Arc::new(start) }
+        let worker_shutdown = Shutdown::WORKER;
+        ChildSpec { policy, shutdown: None, worker_shutdown, start: Arc::new(start) }
     }
 }
 
@@ -208,7 +293,8 @@ impl<C: Child, A: Clone + Send + Sync + 'static> ChildSpec<C, A> {
             Ok(child)
         };
         let policy = Policy { id, ..self.policy.clone() };
-        ChildSpec { policy, shutdown: self.shutdown, start: Arc::new(start) }
+        let (shutdown, worker_shutdown) = (self.shutdown, self.worker_shutdown);
+        ChildSpec { policy, shutdown, worker_shutdown, start: Arc::new(start) }
     }
 }
 
@@ -222,6 +308,35 @@ impl<C, A> ChildSpec<C, A> {
     /// Sets when the child is restarted.
     pub fn restart(mut self, restart: Restart) -> ChildSpec<C, A> {
         self.policy.restart = restart;
+        self
+    }
+
+    /// Sets a pause before each restart: `first`, then twice as long each time, up to `max`. It is
+    /// for a child that fails until something outside of the program is back. Default: the child is
+    /// restarted at once.
+    ///
+    /// When the child has run for `max` or longer, the next pause is `first` again. During the
+    /// pause the child is [`Restarting`](super::ChildState::Restarting), and its supervisor answers
+    /// requests. The restarts of this child do not count towards the
+    /// [intensity](super::Supervisor::intensity): see [the chapter](super#restart-with-back-off).
+    ///
+    /// A supervisor refuses a spec whose `first` is zero, or longer than `max`, with
+    /// [`SpecError::Backoff`](super::SpecError::Backoff).
+    ///
+    /// ```
+    /// use procession::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// // Fails as long as the other side does not answer.
+    /// # fn poll() { receive! { () => {} } }
+    /// let poller = ChildSpec::new("poller", || Ok(process::spawn_link(poll)?));
+    /// let poller = poller.backoff(Duration::from_millis(100), Duration::from_secs(30));
+    /// # let supervisor = Supervisor::one_for_one().child(poller).start_link()?;
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn backoff(mut self, first: Duration, max: Duration) -> ChildSpec<C, A> {
+        self.policy.backoff = Some(Backoff { first, max });
         self
     }
 
@@ -243,6 +358,12 @@ impl<C, A> ChildSpec<C, A> {
         self
     }
 
+    /// Sets the name of the type whose callbacks the process runs.
+    pub(crate) fn module(mut self, module: &'static str) -> ChildSpec<C, A> {
+        self.policy.module = module;
+        self
+    }
+
     pub(crate) fn start_function(&self) -> StartFunction<C, A> {
         Arc::clone(&self.start)
     }
@@ -250,7 +371,7 @@ impl<C, A> ChildSpec<C, A> {
     /// Returns all parts but the start function, with the defaults filled in.
     pub fn policy(&self) -> Policy {
         let default = match self.policy.child_type {
-            ChildType::Worker => Shutdown::Timeout(WORKER_SHUTDOWN),
+            ChildType::Worker => self.worker_shutdown,
             ChildType::Supervisor => Shutdown::Infinity,
         };
         Policy { shutdown: self.shutdown.unwrap_or(default), ..self.policy.clone() }
@@ -319,10 +440,49 @@ impl Drop for Spec {
     }
 }
 
+impl<S: GenServer, A> ChildSpec<ServerRef<S>, A> {
+    /// Sets what the type of the server says of its children.
+    fn of_server(mut self) -> ChildSpec<ServerRef<S>, A> {
+        self.worker_shutdown = S::SHUTDOWN;
+        self.restart(S::RESTART)
+    }
+}
+
 /// Makes child specs of servers. Every server has it.
+///
+/// The type of the server can say when its children are restarted, by
+/// [`RESTART`](GenServer::RESTART), and how they are stopped, by [`SHUTDOWN`](GenServer::SHUTDOWN).
+/// Whatever else its specs have in common is set by a function of its own with the name
+/// `child_spec`, which hides the one of this trait, as in Elixir.
+///
+/// ```
+/// use procession::prelude::*;
+///
+/// #[derive(Debug)]
+/// struct Session(u32);
+///
+/// impl GenServer for Session {
+///     type Args = u32;
+///     const RESTART: Restart = Restart::Temporary;
+///
+///     fn init(number: u32) -> InitResult<Self> {
+///         ready(Session(number))
+///     }
+/// }
+///
+/// impl Session {
+///     /// The spec of the session with this number.
+///     fn child_spec(number: u32) -> ChildSpec<ServerRef<Session>> {
+///         <Session as Supervised>::child_spec(number).id(format!("session {number}"))
+///     }
+/// }
+///
+/// let policy = Session::child_spec(7).policy();
+/// assert_eq!((&*policy.id, policy.restart), ("session 7", Restart::Temporary));
+/// ```
 pub trait Supervised: GenServer {
-    /// Returns the spec of a permanent worker that is started with `args` each time. Its id is the
-    /// name of the server's type.
+    /// Returns the spec of a worker that is started with `args` each time. Its id is the name of
+    /// the server's type.
     fn child_spec(args: Self::Args) -> ChildSpec<ServerRef<Self>>
     where
         Self::Args: Clone + Sync,
@@ -334,7 +494,40 @@ pub trait Supervised: GenServer {
     fn child_spec_with(
         args: impl Fn() -> Self::Args + Send + Sync + 'static,
     ) -> ChildSpec<ServerRef<Self>> {
-        ChildSpec::new(type_name::<Self>(), move || Self::start_link(args()))
+        ChildSpec::new(type_name::<Self>(), move || Self::start_link(args())).of_server()
+    }
+
+    /// Returns the spec of a temporary worker that is started with `args`, which cannot be cloned:
+    /// they own a socket, for instance. See [`ChildSpec::once`].
+    ///
+    /// ```
+    /// use procession::prelude::*;
+    /// use std::net::{TcpListener, TcpStream};
+    ///
+    /// #[derive(Debug)]
+    /// struct Connection(TcpStream);
+    ///
+    /// impl GenServer for Connection {
+    ///     type Args = TcpStream;
+    ///     fn init(stream: TcpStream) -> InitResult<Self> {
+    ///         ready(Connection(stream))
+    ///     }
+    /// }
+    ///
+    /// let connections = DynamicSupervisor::new().start_link()?;
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let client = TcpStream::connect(listener.local_addr()?)?;
+    ///
+    /// let (stream, _) = listener.accept()?;
+    /// connections.start_child(Connection::child_spec_once(stream))?;
+    /// assert_eq!(connections.count_children()?.active, 1);
+    /// # drop(client);
+    /// # connections.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn child_spec_once(args: Self::Args) -> ChildSpec<ServerRef<Self>> {
+        let spec = ChildSpec::once(type_name::<Self>(), move || Self::start_link(args));
+        spec.of_server().restart(Restart::Temporary)
     }
 
     /// Returns a [`child_spec`](Self::child_spec) by which the server is registered as `name`,
@@ -344,44 +537,14 @@ pub trait Supervised: GenServer {
         Self::Args: Clone + Sync,
     {
         ChildSpec::named(name, move |options| Self::start_link_with(args.clone(), options))
+            .of_server()
     }
 
     /// Returns a template for servers that are each started with their own arguments: for
     /// [`Supervisor::simple_one_for_one`](super::Supervisor::simple_one_for_one).
     fn child_template() -> ChildSpec<ServerRef<Self>, Self::Args> {
-        ChildSpec::template(type_name::<Self>(), Self::start_link)
+        ChildSpec::template(type_name::<Self>(), Self::start_link).of_server()
     }
 }
 
 impl<S: GenServer> Supervised for S {}
-
-/// A mistake in a child spec or in the flags of a supervisor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SpecError {
-    /// Two children have this id.
-    DuplicateId(String),
-    /// The child with this id is significant, but its supervisor never shuts down by itself.
-    SignificantWithoutAutoShutdown(String),
-    /// The child with this id is significant and permanent, so it never ends for good.
-    SignificantAndPermanent(String),
-    /// The period of the intensity is zero.
-    ZeroPeriod,
-}
-
-impl fmt::Display for SpecError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::DuplicateId(id) => write!(f, "two children have the id {id:?}"),
-            Self::SignificantWithoutAutoShutdown(id) => {
-                write!(f, "child {id:?} is significant, but there is no auto-shutdown")
-            }
-            Self::SignificantAndPermanent(id) => {
-                write!(f, "child {id:?} is significant and permanent: it never ends for good")
-            }
-            Self::ZeroPeriod => f.write_str("the period of the restart intensity is zero"),
-        }
-    }
-}
-
-impl Error for SpecError {}

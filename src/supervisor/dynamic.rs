@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::exit::ExitReason;
 use crate::gen_server::StartError;
@@ -15,6 +15,7 @@ use crate::process;
 use crate::report::Context;
 use crate::user_code::drop_caught;
 
+use super::backoff::Pauses;
 use super::failures::{reason_of, report_failure, report_giving_up, report_progress, start_error};
 use super::intensity::{Budget, Intensity, RestartWindow};
 use super::restart::{Event, OnExit, retry_restart};
@@ -83,9 +84,23 @@ struct DynamicChild {
     spec: Spec,
     is_running: bool,
     restarts: u64,
+    pauses: Pauses,
 }
 
 impl DynamicChild {
+    /// Creates a child that has just started.
+    fn new(spec: Spec) -> DynamicChild {
+        let mut pauses = Pauses::default();
+        pauses.started(Instant::now());
+        DynamicChild { spec, is_running: true, restarts: 0, pauses }
+    }
+
+    /// Returns the pause before it is restarted, now that it has failed, if its spec says that
+    /// there is one.
+    fn next_pause(&mut self) -> Option<Duration> {
+        self.spec.policy.backoff.map(|backoff| self.pauses.next(backoff, Instant::now()))
+    }
+
     fn state(&self, pid: Pid) -> ChildState {
         if self.is_running { ChildState::Running(pid) } else { ChildState::Restarting }
     }
@@ -141,10 +156,11 @@ impl DynamicChildren {
         if self.children.len() >= self.max_children {
             return Err(SupervisorError::MaxChildren);
         }
-        let StartedChild { pid, child } = spec.start().map_err(start_error)?;
+        let outcome = spec.start().map_err(|error| start_error(&spec.policy.id, error));
+        let StartedChild { pid, child } = outcome?;
         report_progress(&spec.policy, pid);
         spec.forget_start_if_temporary();
-        self.children.insert(pid, DynamicChild { spec, is_running: true, restarts: 0 });
+        self.children.insert(pid, DynamicChild::new(spec));
         Ok(child.into_inner())
     }
 
@@ -171,18 +187,32 @@ impl DynamicChildren {
         Ok(())
     }
 
-    /// Restarts the child whose last process was `pid`.
+    /// Restarts the child whose last process was `pid`: at once, or if its spec says so after a
+    /// pause, which no limit applies to.
     fn restart(&mut self, pid: Pid) -> Result<(), ExitReason> {
-        let Some(mut child) = self.children.remove(&pid) else { return Ok(()) };
+        let Some(child) = self.children.get_mut(&pid) else { return Ok(()) };
+        if let Some(pause) = child.next_pause() {
+            child.is_running = false;
+            retry_restart(pid, pause);
+            return Ok(());
+        }
         if self.window.record(Instant::now()) == Budget::Exhausted {
             report_giving_up(&child.spec.policy, Some(pid));
+            self.children.remove(&pid);
             return Err(ExitReason::Shutdown);
         }
+        self.restart_now(pid);
+        Ok(())
+    }
+
+    fn restart_now(&mut self, pid: Pid) {
+        let Some(mut child) = self.children.remove(&pid) else { return };
         match child.spec.start() {
             Ok(StartedChild { pid, .. }) => {
                 report_progress(&child.spec.policy, pid);
                 child.is_running = true;
                 child.restarts += 1;
+                child.pauses.started(Instant::now());
                 self.children.insert(pid, child);
             }
             Err(StartError::Ignored) => {}
@@ -190,19 +220,23 @@ impl DynamicChildren {
                 let reason = reason_of(error);
                 report_failure(Context::StartError, &reason, &child.spec.policy, Some(pid));
                 child.is_running = false;
+                retry_restart(pid, child.next_pause().unwrap_or_default());
                 self.children.insert(pid, child);
-                retry_restart(pid);
             }
         }
-        Ok(())
     }
 
-    /// Restarts a child whose last restart has failed, unless it was stopped in between.
+    /// Restarts a child whose last restart has failed, or whose pause is over, unless it was
+    /// stopped in between.
     fn retry_restart(&mut self, pid: Pid) -> Result<(), ExitReason> {
-        if self.children.get(&pid).is_some_and(|child| !child.is_running) {
-            return self.restart(pid);
+        match self.children.get(&pid).filter(|child| !child.is_running) {
+            Some(child) if child.spec.policy.backoff.is_none() => self.restart(pid),
+            Some(_) => {
+                self.restart_now(pid);
+                Ok(())
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     pub(crate) fn terminate(&mut self, pid: Pid) -> Result<(), SupervisorError> {

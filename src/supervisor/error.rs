@@ -1,4 +1,4 @@
-//! The error that a supervisor's requests return.
+//! The errors of supervisors: of their requests, and of a start.
 
 use std::error::Error;
 use std::fmt;
@@ -19,8 +19,8 @@ pub enum SupervisorError {
     AlreadyPresent,
     /// The child spec has a mistake.
     Spec(SpecError),
-    /// The child failed to start, for this reason.
-    Failed(ExitReason),
+    /// The child failed to start.
+    Failed(FailedToStart),
     /// The child has chosen not to start. The supervisor keeps its spec, unless the child is
     /// temporary or has no id that identifies it.
     Ignored,
@@ -42,7 +42,7 @@ impl fmt::Display for SupervisorError {
             Self::AlreadyStarted(pid) => write!(f, "already started as {pid}"),
             Self::AlreadyPresent => f.write_str("the child is there already, and does not run"),
             Self::Spec(error) => write!(f, "the child spec is wrong: {error}"),
-            Self::Failed(reason) => write!(f, "the child failed to start: {reason}"),
+            Self::Failed(failed) => fmt::Display::fmt(failed, f),
             Self::Ignored => f.write_str("the child chose not to start"),
             Self::MaxChildren => f.write_str("there are as many children as there may be"),
             Self::NotFound => f.write_str("no such child"),
@@ -60,3 +60,22 @@ impl From<CallError> for SupervisorError {
         SupervisorError::Call(error)
     }
 }
+
+/// A child that did not start: the error of a request, or the reason for which its supervisor did
+/// not start either.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct FailedToStart {
+    /// The id of the child.
+    pub id: String,
+    /// The reason for which the child did not start.
+    pub reason: ExitReason,
+}
+
+impl fmt::Display for FailedToStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "child {:?} failed to start: {}", self.id, self.reason)
+    }
+}
+
+impl Error for FailedToStart {}

@@ -11,7 +11,7 @@ use crate::report::{
 use crate::runtime::names::name_of;
 use crate::user_code::{drop_caught, printed};
 
-use super::{Policy, SupervisorError};
+use super::{FailedToStart, Policy, SupervisorError};
 
 /// Returns the calling supervisor, as reports show it.
 pub(super) fn me() -> Destination {
@@ -74,8 +74,8 @@ pub(crate) fn reason_of(error: StartError) -> ExitReason {
     }
 }
 
-/// Returns the same for the client that asked for the child.
-pub(crate) fn start_error(error: StartError) -> SupervisorError {
+/// Returns the same for the client that asked for the child with this id.
+pub(crate) fn start_error(id: &str, error: StartError) -> SupervisorError {
     match error {
         StartError::AlreadyStarted(pid) => SupervisorError::AlreadyStarted(pid),
         StartError::Ignored => SupervisorError::Ignored,
@@ -83,6 +83,9 @@ pub(crate) fn start_error(error: StartError) -> SupervisorError {
         | StartError::Name(_)
         | StartError::Timeout
         | StartError::Spawn(_)
-        | StartError::CallerEnded => SupervisorError::Failed(reason_of(error)),
+        | StartError::CallerEnded => {
+            let (id, reason) = (id.to_owned(), reason_of(error));
+            SupervisorError::Failed(FailedToStart { id, reason })
+        }
     }
 }

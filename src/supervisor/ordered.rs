@@ -1,7 +1,7 @@
 //! Children in an order: those of all strategies but `simple_one_for_one`.
 
 use std::any::Any;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::exit::ExitReason;
 use crate::gen_server::StartError;
@@ -10,7 +10,7 @@ use crate::message::Message;
 use crate::report::Context;
 use crate::user_code::Guarded;
 
-use super::child_list::{ChildList, OrderedChild, Place};
+use super::child_list::{ChildList, OrderedChild, Place, Retry};
 use super::failures::{reason_of, report_failure, report_giving_up, report_progress, start_error};
 use super::intensity::{Budget, RestartWindow};
 use super::restart::{Event, OnExit, retry_restart};
@@ -48,7 +48,7 @@ impl OrderedChildren {
         if let Err(FailedStart { place, reason }) = this.start_from(None) {
             let id = this.policy(place).id;
             this.stop_all();
-            return Err(ExitReason::shutdown_with(FailedToStart { id, reason }));
+            return Err(ExitReason::shutdown_with_error(FailedToStart { id, reason }));
         }
         Ok(this)
     }
@@ -61,7 +61,7 @@ impl OrderedChildren {
                 let place = self.children.place_of_pid(pid);
                 place.map_or(Ok(()), |place| self.child_exited(place, &reason))
             }
-            Some(Event::RetryRestart(place)) => self.retry_restart(place),
+            Some(Event::RetryRestart(retry)) => self.retry_restart(retry),
             None => Ok(()),
         }
     }
@@ -89,7 +89,7 @@ impl OrderedChildren {
         let spec = self.children.get(place).expect("a place that was found").spec.clone();
         match spec.start() {
             Ok(StartedChild { pid, child }) => {
-                self.children.set_state(place, ChildState::Running(pid));
+                self.children.set_running(place, pid, Instant::now());
                 if let Some(child) = self.children.get_mut(place) {
                     child.spec.forget_start_if_temporary();
                 }
@@ -138,7 +138,9 @@ impl OrderedChildren {
     fn forget(&mut self, place: Place) {
         match self.children.get(place).map(|child| child.spec.policy.restart) {
             Some(Restart::Temporary) => self.children.remove(place),
-            _ => self.children.set_state(place, ChildState::Stopped),
+            Some(Restart::Permanent | Restart::Transient) | None => {
+                self.children.set_stopped(place);
+            }
         }
     }
 
@@ -161,9 +163,11 @@ impl OrderedChildren {
         Ok(())
     }
 
-    /// Restarts a child, and those that the strategy restarts with it.
+    /// Restarts a child that has failed, and those that the strategy restarts with it: at once, or
+    /// if its spec says so after a pause, which no limit applies to.
     fn restart(&mut self, place: Place) -> Result<(), ExitReason> {
-        if self.window.record(Instant::now()) == Budget::Exhausted {
+        let pause = self.next_pause(place);
+        if pause.is_none() && self.window.record(Instant::now()) == Budget::Exhausted {
             if let Some(child) = self.children.get(place) {
                 report_giving_up(&child.spec.policy, child.last_pid());
             }
@@ -171,16 +175,30 @@ impl OrderedChildren {
             return Err(ExitReason::Shutdown);
         }
         self.children.set_failed(place);
+        match pause {
+            Some(pause) => self.restart_later(place, pause),
+            None => self.restart_now(place),
+        }
+        Ok(())
+    }
+
+    fn next_pause(&mut self, place: Place) -> Option<Duration> {
+        self.children.get_mut(place)?.next_pause(Instant::now())
+    }
+
+    /// Stops a child that has failed, and those that the strategy restarts with it; they wait for
+    /// the restart.
+    fn restart_later(&mut self, place: Place, pause: Duration) {
+        self.stop_for_restart(place);
+        retry_restart(self.children.set_restarting(place), pause);
+    }
+
+    fn restart_now(&mut self, place: Place) {
+        self.stop_for_restart(place);
         let outcome = match self.strategy {
             Strategy::OneForOne => self.start_again(place),
-            Strategy::OneForAll => {
-                self.stop_from(None);
-                self.start_from(None)
-            }
-            Strategy::RestForOne => {
-                self.stop_from(Some(place));
-                self.start_from(Some(place))
-            }
+            Strategy::OneForAll => self.start_from(None),
+            Strategy::RestForOne => self.start_from(Some(place)),
         };
         match outcome {
             Ok(()) => {
@@ -190,20 +208,34 @@ impl OrderedChildren {
                     child.restarts += 1;
                 }
             }
-            Err(FailedStart { place, .. }) => {
-                self.children.set_state(place, ChildState::Restarting);
-                retry_restart(place);
-            }
+            Err(FailedStart { place, .. }) => match self.next_pause(place) {
+                Some(pause) => self.restart_later(place, pause),
+                None => retry_restart(self.children.set_restarting(place), Duration::ZERO),
+            },
         }
-        Ok(())
     }
 
-    /// Restarts a child whose last restart has failed, unless it was stopped in between.
-    fn retry_restart(&mut self, place: Place) -> Result<(), ExitReason> {
-        match self.children.get(place).map(OrderedChild::state) {
-            Some(ChildState::Restarting) => self.restart(place),
-            Some(ChildState::Running(_) | ChildState::Stopped) | None => Ok(()),
+    /// Stops the children that the strategy restarts with one that has failed.
+    fn stop_for_restart(&mut self, place: Place) {
+        match self.strategy {
+            Strategy::OneForOne => {}
+            Strategy::OneForAll => self.stop_from(None),
+            Strategy::RestForOne => self.stop_from(Some(place)),
         }
+    }
+
+    /// Restarts a child whose last restart has failed, or whose pause is over, unless it was
+    /// stopped or started in between.
+    fn retry_restart(&mut self, retry: Retry) -> Result<(), ExitReason> {
+        if !self.children.is_due(retry) {
+            return Ok(());
+        }
+        let Retry { place, .. } = retry;
+        if self.policy(place).backoff.is_none() {
+            return self.restart(place);
+        }
+        self.restart_now(place);
+        Ok(())
     }
 
     fn start_again(&mut self, place: Place) -> Result<(), FailedStart> {
@@ -259,19 +291,25 @@ impl OrderedChildren {
         match self.start_one(place) {
             Ok(child) => child.map(Guarded::into_inner).ok_or(SupervisorError::Ignored),
             Err(error) => {
+                let error = start_error(&self.policy(place).id, error);
                 self.children.remove(place);
-                Err(start_error(error))
+                Err(error)
             }
         }
     }
 
     pub(crate) fn terminate(&mut self, id: &str) -> Result<(), SupervisorError> {
-        self.find(id).map(|place| self.stop(place))
+        let place = self.find(id)?;
+        self.stop(place);
+        if let Some(child) = self.children.get_mut(place) {
+            child.forget_pauses();
+        }
+        Ok(())
     }
 
     pub(crate) fn restart_stopped(&mut self, id: &str) -> Result<Pid, SupervisorError> {
         let place = self.find_stopped(id)?;
-        self.start_one(place).map_err(start_error)?;
+        self.start_one(place).map_err(|error| start_error(id, error))?;
         let pid = self.children.get(place).and_then(|child| child.state().pid());
         pid.ok_or(SupervisorError::Ignored)
     }

@@ -2,11 +2,13 @@
 //! supervisor itself.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::exit::ExitReason;
 use crate::id::Pid;
 use crate::message::{Exit, Message};
 use crate::process;
+use crate::timer;
 
 use super::failures::report_unexpected;
 use super::{AutoShutdown, Policy, Restart};
@@ -55,18 +57,24 @@ impl AutoShutdown {
 pub(crate) enum Event<C> {
     /// A linked process has exited.
     Exited(Pid, ExitReason),
-    /// The time has come to retry a restart that has failed.
+    /// The time has come to restart a child whose last restart has failed, or whose pause is over.
     RetryRestart(C),
 }
 
-/// The message that a supervisor sends to itself after a restart that has failed.
+/// The message that a supervisor sends to itself after a restart that has failed, or for the end of
+/// a pause.
 #[derive(Debug)]
 struct RetryRestart<C>(C);
 
-/// Sends the calling supervisor the message to try again later, so that it answers requests in
-/// between.
-pub(crate) fn retry_restart<C: fmt::Debug + Send + 'static>(child: C) {
-    process::send(process::self_pid(), RetryRestart(child));
+/// Sends the calling supervisor the message to restart a child after a pause, so that it answers
+/// requests in between; also if there is no pause.
+pub(crate) fn retry_restart<C: fmt::Debug + Send + 'static>(child: C, pause: Duration) {
+    let (me, message) = (process::self_pid(), RetryRestart(child));
+    if pause.is_zero() {
+        process::send(me, message);
+    } else {
+        timer::send_after(pause, me, message);
+    }
 }
 
 impl<C: 'static> Event<C> {

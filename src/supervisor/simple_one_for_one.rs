@@ -88,6 +88,17 @@ impl Supervisor {
     ///
     /// The start function of the template captures what all children have in common; the arguments
     /// of each are given to [`start_child`](AnySupervisorRef::start_child).
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn template() -> ChildSpec<Pid, u32> {
+    /// #     ChildSpec::template("session", |_| Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let sessions = Supervisor::simple_one_for_one(template()).start_link()?;
+    /// sessions.start_child(7)?;
+    /// # sessions.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn simple_one_for_one<C, A>(template: ChildSpec<C, A>) -> SimpleOneForOne<C, A>
     where
         C: Child,
@@ -101,6 +112,18 @@ impl Supervisor {
 impl<C: Child, A: Clone + Send + Sync + 'static> SimpleOneForOne<C, A> {
     /// Allows at most `restarts` restarts in any `period`. When one more is due, the supervisor
     /// gives up. Default: 1 in 5 s.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn template() -> ChildSpec<Pid, u32> {
+    /// #     ChildSpec::template("session", |_| Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// # use std::time::Duration;
+    /// let supervisor = Supervisor::simple_one_for_one(template());
+    /// let sessions = supervisor.intensity(100, Duration::from_secs(60)).start_link()?;
+    /// # sessions.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn intensity(mut self, restarts: usize, period: Duration) -> SimpleOneForOne<C, A> {
         self.intensity = Intensity { max: restarts, period };
         self
@@ -108,12 +131,40 @@ impl<C: Child, A: Clone + Send + Sync + 'static> SimpleOneForOne<C, A> {
 
     /// Sets whether the supervisor shuts down when [significant](ChildSpec::significant) children
     /// have exited: either all children are significant, or none is. Default: it does not.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn template() -> ChildSpec<Pid, u32> {
+    /// #     ChildSpec::template("session", |_| Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// # use std::time::Duration;
+    /// let template = template().restart(Restart::Temporary).significant(true);
+    /// let sessions = Supervisor::simple_one_for_one(template)
+    ///     .auto_shutdown(AutoShutdown::AllSignificant)
+    ///     .start_link()?;
+    /// let monitor = process::monitor(sessions.pid());
+    /// process::send(sessions.start_child(7)?, ()); // The only child ends.
+    /// let reason = process::wait(monitor, Duration::from_secs(5));
+    /// assert_eq!(reason, Some(ExitReason::Shutdown));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> SimpleOneForOne<C, A> {
         self.auto_shutdown = auto_shutdown;
         self
     }
 
     /// Starts the supervisor, linked to the caller.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn template() -> ChildSpec<Pid, u32> {
+    /// #     ChildSpec::template("session", |_| Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let sessions = Supervisor::simple_one_for_one(template()).start_link()?;
+    /// assert_eq!(sessions.which_children()?, []);
+    /// # sessions.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -126,6 +177,22 @@ impl<C: Child, A: Clone + Send + Sync + 'static> SimpleOneForOne<C, A> {
 
     /// Starts it as [`start_link`](Self::start_link) does, with the options of a server: a name,
     /// for instance.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn template() -> ChildSpec<Pid, u32> {
+    /// #     ChildSpec::template("session", |_| Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// # use procession::supervisor::SimpleOneForOneRef;
+    /// let options = StartOptions::new().name("simple::sessions");
+    /// Supervisor::simple_one_for_one(template()).start_link_with(options)?;
+    ///
+    /// // Anywhere in the program. The types are those of the template.
+    /// let sessions = SimpleOneForOneRef::<Pid, u32>::named("simple::sessions");
+    /// sessions.start_child(7)?;
+    /// # sessions.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -149,12 +216,40 @@ impl<C: Child, A: Clone + Send + Sync + 'static> SimpleOneForOne<C, A> {
 
     /// Returns a child spec by which another supervisor starts this one. It sets no limit on the
     /// time that this supervisor takes to shut down.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn template() -> ChildSpec<Pid, u32> {
+    /// #     ChildSpec::template("session", |_| Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let top = Supervisor::one_for_one().start_link()?;
+    /// let sessions = Supervisor::simple_one_for_one(template()).child_spec("sessions");
+    /// top.start_child(sessions)?.start_child(7)?;
+    /// # top.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn child_spec(self, id: impl Into<String>) -> ChildSpec<SimpleOneForOneRef<C, A>> {
         ChildSpec::new(id, move || self.clone().start_link()).child_type(ChildType::Supervisor)
     }
 
     /// Returns a [`child_spec`](Self::child_spec) by which this supervisor is registered as `name`,
     /// which is also its id.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn template() -> ChildSpec<Pid, u32> {
+    /// #     ChildSpec::template("session", |_| Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// # use procession::supervisor::SimpleOneForOneRef;
+    /// let sessions = Supervisor::simple_one_for_one(template());
+    /// let top = Supervisor::one_for_one()
+    ///     .child(sessions.named_child_spec("simple::named_sessions"))
+    ///     .start_link()?;
+    /// let sessions = SimpleOneForOneRef::<Pid, u32>::named("simple::named_sessions");
+    /// sessions.start_child(7)?;
+    /// # top.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn named_child_spec(self, name: impl Into<String>) -> ChildSpec<SimpleOneForOneRef<C, A>> {
         ChildSpec::named(name, move |options| self.clone().start_link_with(options))
             .child_type(ChildType::Supervisor)
@@ -183,6 +278,18 @@ impl<C: Child, A: Clone + Send + Sync + 'static> From<ChildSpec<C, A>> for Templ
 impl<C: Child, A: Clone + Send + Sync + 'static, T: Address> SimpleOneForOneRef<C, A, T> {
     /// Starts a child with `args`.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn template() -> ChildSpec<Pid, u32> {
+    /// #     ChildSpec::template("session", |_| Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let sessions = Supervisor::simple_one_for_one(template()).start_link()?;
+    /// let (seven, eight) = (sessions.start_child(7)?, sessions.start_child(8)?);
+    /// assert_ne!(seven, eight);
+    /// # sessions.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP: [`supervisor:start_child/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#start_child/2).
     ///
     /// # Errors
@@ -200,6 +307,19 @@ impl<C: Child, A: Clone + Send + Sync + 'static, T: Address> SimpleOneForOneRef<
     /// and forgets the child. Returns when it has ended; at once if `pid` is any process that has
     /// ended.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn template() -> ChildSpec<Pid, u32> {
+    /// #     ChildSpec::template("session", |_| Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let sessions = Supervisor::simple_one_for_one(template()).start_link()?;
+    /// let pid = sessions.start_child(7)?;
+    /// sessions.terminate_child(pid)?;
+    /// assert!(!process::is_alive(pid));
+    /// # sessions.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP: [`supervisor:terminate_child/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#terminate_child/2).
     ///
     /// # Errors
@@ -210,6 +330,18 @@ impl<C: Child, A: Clone + Send + Sync + 'static, T: Address> SimpleOneForOneRef<
     }
 
     /// Returns the policy of the template, if `pid` is a child, or any process that has ended.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn template() -> ChildSpec<Pid, u32> {
+    /// #     ChildSpec::template("session", |_| Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let sessions = Supervisor::simple_one_for_one(template()).start_link()?;
+    /// let pid = sessions.start_child(7)?;
+    /// assert_eq!(sessions.get_child_spec(pid)?.restart, Restart::Permanent);
+    /// # sessions.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP: [`supervisor:get_childspec/2`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#get_childspec/2).
     ///

@@ -1,5 +1,6 @@
 //! References to supervisors, and the requests of their clients.
 
+use std::any::type_name;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
@@ -39,6 +40,10 @@ impl<K: 'static> Child for AnySupervisorRef<K> {
     fn child_pid(&self) -> Pid {
         self.pid()
     }
+
+    fn child_module() -> Option<&'static str> {
+        Some(type_name::<K>())
+    }
 }
 
 /// Makes references.
@@ -55,21 +60,61 @@ impl<K> AnySupervisorRef<K> {
     }
 
     /// Returns a reference to the supervisor whose process is `pid`.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let supervisor = Supervisor::one_for_one().child(worker("a")).start_link()?;
+    /// let same = SupervisorRef::from_pid(supervisor.pid());
+    /// assert_eq!(same.count_children()?.active, 1);
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_pid(pid: Pid) -> AnySupervisorRef<K> {
         AnySupervisorRef::new(ServerRef::from_pid(pid))
     }
 
     /// Returns a reference to the supervisor that is registered as `name` at the time of each use.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// let top = SupervisorRef::named("named::top");
+    /// assert!(top.count_children().is_err()); // Not yet.
+    /// let options = StartOptions::new().name("named::top");
+    /// let supervisor = Supervisor::one_for_one().start_link_with(options)?;
+    /// assert_eq!(top.count_children()?.active, 0);
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn named(name: impl Into<Name>) -> AnySupervisorRef<K, Name> {
         AnySupervisorRef::new(ServerRef::named(name))
     }
 
     /// Returns a reference to the supervisor at any destination.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// let supervisor = Supervisor::one_for_one().start_link()?;
+    /// let destination = Destination::from(supervisor.pid());
+    /// assert_eq!(SupervisorRef::at(destination).count_children()?.active, 0);
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn at(destination: impl Into<Destination>) -> AnySupervisorRef<K, Destination> {
         AnySupervisorRef::new(ServerRef::at(destination))
     }
 
     /// Returns the process.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// let supervisor = Supervisor::one_for_one().start_link()?;
+    /// assert!(process::is_alive(supervisor.pid()));
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn pid(&self) -> Pid {
         self.server.pid()
     }
@@ -83,6 +128,15 @@ impl<K, T: Address> AnySupervisorRef<K, T> {
     }
 
     /// Returns the process that this leads to now: as it was given, or the one that has the name.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// let supervisor = Supervisor::one_for_one()
+    ///     .start_link_with(StartOptions::new().name("whereis::top"))?;
+    /// assert_eq!(SupervisorRef::named("whereis::top").whereis(), Some(supervisor.pid()));
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn whereis(&self) -> Option<Pid> {
         self.server.whereis()
     }
@@ -144,6 +198,25 @@ impl<K, T: Address> AnySupervisorRef<K, T> {
     /// Returns the name of the type whose [`init`](super::Supervise::init) describes the
     /// supervisor.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// /// A subtree.
+    /// struct Counters;
+    ///
+    /// impl Supervise for Counters {
+    ///     type Args = ();
+    ///
+    ///     fn init((): ()) -> SupervisorInit {
+    ///         Ok(Some(Supervisor::one_for_one()))
+    ///     }
+    /// }
+    ///
+    /// let counters = Counters::start_link(())?;
+    /// assert!(counters.get_callback_module()?.ends_with("Counters"));
+    /// # counters.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP: [`supervisor:get_callback_module/1`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#get_callback_module/1).
     ///
     /// # Errors
@@ -177,6 +250,15 @@ impl<K, T: Address> AnySupervisorRef<K, T> {
 
     /// Stops the supervisor as [`stop`](Self::stop) does, with any reason, and waits for at most
     /// `timeout`.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use std::time::Duration;
+    /// let supervisor = Supervisor::one_for_one().start_link()?;
+    /// supervisor.stop_with(ExitReason::Shutdown, Duration::from_secs(5))?;
+    /// assert!(!process::is_alive(supervisor.pid()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -106,7 +106,7 @@ fn children_of(pid: Pid, seen: &mut BTreeSet<Pid>) -> Result<Vec<Tree>, Supervis
 }
 
 fn below(child: ChildInfo, seen: &mut BTreeSet<Pid>) -> Tree {
-    let ChildInfo { id, state, child_type, restarts } = child;
+    let ChildInfo { id, state, child_type, restarts, .. } = child;
     let name = state.pid().and_then(name_of);
     let below = match (child_type, state) {
         (ChildType::Supervisor, ChildState::Running(pid)) => children_of(pid, seen),

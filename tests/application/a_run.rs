@@ -10,7 +10,7 @@ use procession::dynamic_supervisor::DynamicSupervisor;
 use procession::prelude::*;
 use procession::proc_lib;
 use procession::report::{self, ApplicationEvent, HandlerId, Report};
-use procession::supervisor::{Child as _, ChildSpec, Restart, Shutdown, Supervised, Supervisor};
+use procession::supervisor::{ChildSpec, Restart, Shutdown, Supervised, Supervisor};
 
 use crate::support::processes::idle_body;
 use crate::support::wait::{down_reason, expect, test_timeout};

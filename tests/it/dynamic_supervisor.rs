@@ -16,7 +16,7 @@ use crate::support::child::{
 };
 use crate::support::drops::message_on_drop;
 use crate::support::processes::idle_body;
-use crate::support::supervision::{start_dynamic, stop_dynamic};
+use crate::support::supervision::{start_dynamic, start_failure, stop_dynamic};
 use crate::support::wait::{down_reason, expect, test_timeout, wait_until};
 
 /// The processes of the children that run.
@@ -91,13 +91,11 @@ fn forgets_a_child_that_does_not_start() {
     };
     assert_eq!(start(|| Err(StartError::Ignored)), SupervisorError::Ignored);
     let failed = start(|| Err(StartError::Failed(failure())));
-    assert_eq!(failed, SupervisorError::Failed(failure()));
-    let SupervisorError::Failed(panic) = start(|| panic!("in a start")) else {
-        panic!("it has not failed");
-    };
+    assert_eq!(start_failure(failed), failure());
+    let panic = start_failure(start(|| panic!("in a start")));
     assert_eq!(panic.as_panic().unwrap().message, "in a start");
     let exited = start(|| process::exit_self(failure()));
-    assert_eq!(exited, SupervisorError::Failed(failure()));
+    assert_eq!(start_failure(exited), failure());
     assert_eq!(supervisor.which_children().unwrap(), []);
     stop_dynamic(&supervisor);
 }

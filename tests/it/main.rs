@@ -51,6 +51,8 @@ mod supervisor_sequences;
 mod supervisor_rules;
 mod supervisor_restarts;
 mod supervisor_stops;
+mod supervisor_backoff;
+mod child_specs;
 mod supervisor_reports;
 mod supervisor_races;
 mod dynamic_supervisor;

@@ -18,7 +18,7 @@ use crate::support::child::{
     ObservedChild, child, end_child, end_child_and_wait, expect_ended, expect_started, failure,
 };
 use crate::support::processes::idle;
-use crate::support::supervision::HOUR;
+use crate::support::supervision::{HOUR, start_failure};
 use crate::support::wait::{down_reason, exit_and_wait, expect};
 
 type Simple = SimpleOneForOneRef<ServerRef<ObservedChild>, (&'static str, Pid)>;
@@ -126,8 +126,8 @@ fn a_child_that_does_not_start_says_why_and_is_not_kept() {
         Err(StartError::Failed(reason))
     });
     let supervisor = Supervisor::simple_one_for_one(template).start_link().unwrap();
-    let failed = supervisor.start_child(failure());
-    assert_eq!(failed, Err(SupervisorError::Failed(failure())));
+    let failed = supervisor.start_child(failure()).unwrap_err();
+    assert_eq!(start_failure(failed), failure());
     assert_eq!(supervisor.which_children(), Ok(vec![]));
     supervisor.stop().unwrap();
 }

@@ -19,7 +19,8 @@ use crate::support::child::{
 };
 use crate::support::processes::{idle_body, in_process};
 use crate::support::supervision::{
-    HOUR, failing, ignoring, never_ending, start_with_three, stop_supervisor, unlimited_restarts,
+    HOUR, failing, ignoring, never_ending, start_failure, start_with_three, stop_supervisor,
+    unlimited_restarts,
 };
 use crate::support::wait::{assert_no_message, down_reason, expect, expect_exit, wait_for_exit};
 
@@ -222,8 +223,10 @@ mod children {
         let supervisor = unlimited_restarts(Strategy::OneForOne).start_link().unwrap();
         let me = process::self_pid();
         let taken = ChildSpec::<Pid>::new("taken", move || Err(StartError::AlreadyStarted(me)));
+        let failed = supervisor.start_child(failing("a")).unwrap_err();
+        assert_eq!(start_failure(failed), failure());
+        assert_eq!(supervisor.which_children().unwrap(), []);
         let errors = [
-            (failing("a"), SupervisorError::Failed(failure())),
             (taken, SupervisorError::AlreadyStarted(me)),
             (ignoring("temporary").restart(Restart::Temporary), SupervisorError::Ignored),
         ];

@@ -21,8 +21,8 @@ use crate::support::processes::{idle_body, in_process};
 use crate::support::scripted::OtherServer;
 use crate::support::supervision::{
     Go, HOUR, Hangs, STRATEGIES, child_pid, child_states, failing, flaky, hanging, hangs, ignoring,
-    no_proc, process_child, start_empty, start_with_three, stop_supervisor, unlimited_restarts,
-    with_three,
+    no_proc, process_child, start_empty, start_failure, start_with_three, stop_supervisor,
+    unlimited_restarts, with_three,
 };
 use crate::support::wait::{
     assert_no_message, down_reason, exit_and_wait, expect, expect_exit, wait_for_exit,
@@ -125,7 +125,7 @@ mod a_start {
 
         let supervisor = start_empty();
         let error = supervisor.start_child(exits).unwrap_err();
-        assert_eq!(error, SupervisorError::Failed(failure()));
+        assert_eq!(start_failure(error), failure());
         stop_supervisor(&supervisor);
     }
 
@@ -362,7 +362,7 @@ mod a_child {
         fails.store(2, Ordering::SeqCst);
         for _ in 0..2 {
             let error = supervisor.restart_child("a").unwrap_err();
-            assert_eq!(error, SupervisorError::Failed(failure()));
+            assert_eq!(start_failure(error), failure());
             assert_eq!(child_states(&supervisor), ["-a"]);
         }
         assert_eq!(supervisor.restart_child("a").ok(), child_pid(&supervisor, "a"));

@@ -83,6 +83,15 @@ pub(crate) fn failing(id: &str) -> ChildSpec<Pid> {
     ChildSpec::new(id, || Err(StartError::Failed(failure())))
 }
 
+/// The reason in the error of a child that did not start.
+#[track_caller]
+pub(crate) fn start_failure(error: SupervisorError) -> ExitReason {
+    let SupervisorError::Failed(failed) = error else {
+        panic!("it has not failed to start: {error}");
+    };
+    failed.reason
+}
+
 /// How many of the next starts of a child fail.
 pub(crate) type Fails = Arc<AtomicUsize>;
 

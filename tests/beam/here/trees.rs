@@ -231,7 +231,7 @@ fn failure(world: &World, error: &SupervisorError) -> String {
         SupervisorError::AlreadyStarted(pid) => format!("already {}", world.label(*pid)),
         SupervisorError::AlreadyPresent => "already_present".to_owned(),
         SupervisorError::Spec(_) => "spec".to_owned(),
-        SupervisorError::Failed(reason) => format!("failed {}", words::reason(reason)),
+        SupervisorError::Failed(failed) => format!("failed {}", words::reason(&failed.reason)),
         SupervisorError::Ignored => "undefined".to_owned(),
         SupervisorError::NotFound => "not_found".to_owned(),
         SupervisorError::Running => "running".to_owned(),
