@@ -49,6 +49,7 @@
 //!   heir.
 //! - [`report`]: what the runtime logs about processes that fail, and how to count or ship it.
 //! - [`timer`]: messages, signals and calls at a later time.
+//! - [`testing`]: for tests of what is made of processes.
 //! - [`ExitReason`] and [`Message`]: what travels between processes; [`CallError`]: why a call
 //!   failed.
 //!
@@ -88,6 +89,7 @@ pub mod pg;
 pub mod global;
 pub mod table;
 pub mod application;
+pub mod testing;
 pub mod prelude;
 pub mod guide;
 

@@ -82,6 +82,7 @@ mod deadlock_walks;
 mod compile_fail;
 mod user_code;
 mod races;
+mod testing;
 mod tidy;
 mod examples;
 mod example_cores;
