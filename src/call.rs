@@ -63,6 +63,8 @@ impl<R: Send + 'static> Caller<R> {
     ///
     /// From now on the client does not count as waiting for this server, as another process may
     /// reply.
+    /// What happens if nobody replies, and how to have the client hear of it, is said
+    /// [there](ReplyTo#if-nobody-replies).
     #[must_use = "the client gets no reply if this is dropped"]
     pub fn defer(&self) -> ReplyTo<R> {
         self.deferred.set(true);
@@ -85,6 +87,66 @@ impl<R> fmt::Debug for Caller<R> {
 ///
 /// It can be copied, stored and sent; any process may use it. Only the first reply counts; any
 /// other, or one that comes too late, is dropped.
+///
+/// # If nobody replies
+///
+/// A value that is dropped tells the client nothing, as there may be copies of it. The client hears
+/// of the end of the *server*, as [`CallError::Down`]. If another process was to reply and crashes,
+/// the client waits until its time is over. So a server that leaves the work to another process
+/// links that to itself: then the crash ends the server, too, and the client is told.
+///
+/// If the server is to survive, it traps exits, keeps who waits for which worker, and answers in
+/// the worker's place:
+///
+/// ```
+/// use procession::prelude::*;
+/// use std::collections::HashMap;
+///
+/// type Quotient = Result<u32, ExitReason>;
+///
+/// /// Divides, each time in a process of its own.
+/// #[derive(Debug)] struct Divider { clients: HashMap<Pid, ReplyTo<Quotient>> }
+/// #[derive(Debug)] struct Divide(u32, u32);
+///
+/// impl GenServer for Divider {
+///     type Args = ();
+///     fn init((): ()) -> InitResult<Self> {
+///         process::set_trap_exit(true);
+///         ready(Divider { clients: HashMap::new() })
+///     }
+///
+///     fn handle_info(&mut self, message: Message) -> CastResult<Self> {
+///         if let Some(Exit { from, reason }) = message.downcast_ref()
+///             && let Some(client) = self.clients.remove(from)
+///         {
+///             // A worker that has replied before has ended as `Normal`, and this comes too late.
+///             client.reply(Err(reason.clone()));
+///         }
+///         noreply()
+///     }
+/// }
+///
+/// impl HandleCall<Divide> for Divider {
+///     type Reply = Quotient;
+///     fn handle_call(
+///         &mut self,
+///         Divide(a, b): Divide,
+///         caller: &Caller<Quotient>,
+///     ) -> CallResult<Self, Divide> {
+///         let client = caller.defer();
+///         let worker = process::spawn_link(move || client.reply(Ok(a / b)))?;
+///         self.clients.insert(worker, client);
+///         noreply()
+///     }
+/// }
+///
+/// let divider = Divider::start(())?;
+/// assert_eq!(divider.call(Divide(6, 2))?, Ok(3));
+/// let reason = divider.call(Divide(6, 0))?.unwrap_err();
+/// assert_eq!(reason.as_panic().unwrap().message, "attempt to divide by zero");
+/// # divider.stop()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct ReplyTo<R> {
     client: Alias,
     route: Route,

@@ -71,7 +71,7 @@ impl ExitReason {
 
     /// Makes an orderly reason of an error, which is shown by its `Display`.
     pub(crate) fn shutdown_with_error<E: Error + Send + Sync + 'static>(error: E) -> ExitReason {
-        ExitReason::ShutdownWith(Detail(Arc::new(ErrorDetail(Guarded::new(error)))))
+        ExitReason::ShutdownWith(Detail::of_error(error))
     }
 
     /// Returns `true` for `Normal`, `Shutdown` and `ShutdownWith`.
@@ -119,7 +119,7 @@ impl fmt::Display for ExitReason {
 /// A value of any type: inside an [`ExitReason`], or in the
 /// [environment](crate::application::get_all_env) of an application.
 ///
-/// An error is displayed by its `Display`, any other value by its `Debug`.
+/// An error is displayed by its `Display`, a text as it is, any other value by its `Debug`.
 #[derive(Clone)]
 pub struct Detail(Arc<dyn Value>);
 
@@ -186,7 +186,11 @@ impl<T: Any + Send + Sync + fmt::Debug + PartialEq> Value for PlainDetail<T> {
     }
 
     fn display(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.print(f)
+        let text = self.value().downcast_ref::<&str>().copied();
+        match text.or_else(|| self.value().downcast_ref().map(String::as_str)) {
+            Some(text) => f.write_str(text),
+            None => self.print(f),
+        }
     }
 
     fn equals(&self, other: &dyn Value) -> bool {

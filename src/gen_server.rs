@@ -243,7 +243,8 @@
 //! message that it was handling, its state as [`format_status`](GenServer::format_status) shows it,
 //! the reason, and if the message was a call, its client. A crash report of the process follows,
 //! with the target `procession::crash`. As the callback consumes the message, the first thousand
-//! bytes of it are printed before it is handled, but only if reports at that level are wanted.
+//! bytes of it are printed before it is handled, but only if such reports are logged or handled. In
+//! a program without a logger the reports go to standard error, with the type of the message only.
 //!
 //! # Debugging with `sys`
 //!
@@ -385,8 +386,8 @@
 //! - Where OTP's requests take `{abs, Time}`, these take the [`Duration`](std::time::Duration)
 //!   until then. A request whose response was taken always leaves its collection, as with OTP's
 //!   `Delete` set to `true`.
-//! - [`format_status`](GenServer::format_status) shapes the state only. Messages and reasons are
-//!   shown by their own `Debug`.
+//! - [`format_status`](GenServer::format_status) prints one part of the status after the other, not
+//!   a map of all. The events that `sys` has kept are no part of it.
 //! - [`code_change`](GenServer::code_change) takes the state by value, so a panic there loses it,
 //!   and ends the server.
 //! - There is no `send_request/4`: [`RequestIds::add`] adds a request that was sent.
@@ -397,6 +398,7 @@
 //! OTP: [`gen_server`](https://www.erlang.org/doc/apps/stdlib/gen_server.html).
 
 mod next;
+mod status;
 mod serve;
 mod request;
 mod start;
@@ -408,12 +410,14 @@ mod group;
 use std::any::type_name;
 use std::fmt;
 
+use log::Level;
+
 use crate::child_policy::{Restart, Shutdown};
 use crate::exit::ExitReason;
 use crate::id::MonitorRef;
 use crate::message::Message;
 use crate::process;
-use crate::user_code::{drop_caught, log_caught, printed};
+use crate::user_code::{drop_caught, is_seen, log_caught, printed};
 
 pub use crate::call::{Caller, ReplyTo};
 pub use crate::call_error::{CallError, CallErrorKind};
@@ -426,6 +430,7 @@ pub(crate) use reference::reference_traits;
 pub use request_id::{RequestId, RequestIds, WaitError};
 pub use server_ref::{OwnedServer, ServerRef};
 pub use start::{EnterLoopError, NameRefused, StartError, StartOptions, enter_loop};
+pub use status::StatusPart;
 
 /// The log target of warnings.
 const TARGET: &str = "procession::gen_server";
@@ -499,14 +504,59 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
         _ = reason;
     }
 
-    /// Prints the state for reports and for [`Sys::get_status`](crate::sys::Sys::get_status): by
-    /// default as its `Debug`. A server whose state must not be shown hides it here.
+    /// Prints a part of the server's status, for whoever looks at the server: for its report, for
+    /// [`Sys::get_status`](crate::sys::Sys::get_status), and for traces. By default each is printed
+    /// as it is. A server that must not show something hides it here.
+    ///
+    /// The last message of a report is printed before it is handled. The crash report that follows
+    /// shows the reason as it is.
+    ///
+    /// OTP: [`format_status/1`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#c:format_status/1).
+    ///
+    /// ```
+    /// use procession::gen_server::StatusPart;
+    /// use procession::prelude::*;
+    /// use std::fmt::{Formatter, Result};
+    ///
+    /// #[derive(Debug)] struct Vault { opened: u32, code: String }
+    /// #[derive(Debug)] struct SetCode(String);
+    ///
+    /// impl GenServer for Vault {
+    ///     type Args = String;
+    ///     fn init(code: String) -> InitResult<Self> {
+    ///         ready(Vault { opened: 0, code })
+    ///     }
+    ///
+    ///     fn format_status(&self, part: &StatusPart<'_>, f: &mut Formatter<'_>) -> Result {
+    ///         match part {
+    ///             StatusPart::State | StatusPart::FinalState => {
+    ///                 write!(f, "a vault, opened {} times", self.opened)
+    ///             }
+    ///             StatusPart::LastMessage(it) if it.downcast_ref::<SetCode>().is_some() => {
+    ///                 f.write_str("SetCode(...)")
+    ///             }
+    ///             other => other.print(self, f),
+    ///         }
+    ///     }
+    /// }
+    /// # impl HandleCast<SetCode> for Vault {
+    /// #     fn handle_cast(&mut self, SetCode(code): SetCode) -> CastResult<Self> {
+    /// #         self.code = code;
+    /// #         noreply()
+    /// #     }
+    /// # }
+    ///
+    /// let vault = Vault::start("0000".to_owned())?;
+    /// assert_eq!(vault.sys().get_status()?.state, "a vault, opened 0 times");
+    /// # vault.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// Returns the errors of the formatter.
-    fn format_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
+    fn format_status(&self, part: &StatusPart<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        part.print(self, f)
     }
 
     /// Converts the state of the program's version `old_version` to the present one, when
@@ -601,18 +651,20 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
 
 /// Logs a message that a server of type `S` does not handle.
 pub(crate) fn warn_of_unhandled<S>(message: Message) {
-    warn(format_args!(
-        "{} ({}) does not handle this message: {}",
-        process::self_pid(),
-        type_name::<S>(),
-        printed(&message),
-    ));
+    if is_seen(Level::Warn, TARGET) {
+        warn(format_args!(
+            "{} ({}) does not handle this message: {}",
+            process::self_pid(),
+            type_name::<S>(),
+            printed(&message),
+        ));
+    }
     drop_caught(message);
 }
 
 /// Logs a warning to the author of a server.
 pub(crate) fn warn(text: fmt::Arguments<'_>) {
-    log_caught(|| log::warn!(target: TARGET, "{text}"));
+    log_caught(Level::Warn, TARGET, text);
 }
 
 /// Handles one type of call.

@@ -369,13 +369,14 @@
 //!
 //! # When it goes wrong
 //!
-//! **Reports.** A process that fails says so through the [`log`] crate: a server its last message
-//! and its state, a process where it has panicked, a supervisor which child it restarts. Without a
-//! logger nothing of that is seen, not even the panic message. So `main` begins with a logger, for
-//! example:
+//! **Reports.** A process that fails says so: a server its last message and its state, a process
+//! where it has panicked, a supervisor which child it restarts. They go through the [`log`] crate,
+//! or in a program without a logger to standard error. With a logger a server can show the value of
+//! its last message, and you choose what is shown: `RUST_LOG=info` adds what is started and
+//! stopped.
 //!
 //! ```
-//! env_logger::init(); // Reports are written to standard error.
+//! env_logger::init(); // First in `main`. Without `RUST_LOG` it shows errors.
 //! ```
 //!
 //! ```text

@@ -32,6 +32,9 @@ pub use via::{NameRefusal, Registrar, Via};
 /// assert_eq!(message.downcast::<u64>().unwrap(), 42);
 /// ```
 ///
+/// What is sent as one type is not received as another, which is
+/// [easily overlooked](crate::process#messages-and-their-types).
+///
 /// # Differences from OTP
 ///
 /// A message is moved, never copied, and keeps its Rust type: a receiver chooses by type first and

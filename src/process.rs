@@ -33,6 +33,40 @@
 //! # Ok::<(), process::SpawnError>(())
 //! ```
 //!
+//! # Messages and their types
+//!
+//! A message is received by its type, and stays in the mailbox as long as nobody receives that
+//! type. The compiler cannot see that what is sent is not what is received, so three mistakes are
+//! easily made:
+//!
+//! - A number without a suffix is an `i32`. `send(pid, 42)` is not received as a `u64`;
+//!   `send(pid, 42_u64)` is.
+//! - A text in quotes is a `&'static str`, and is not received as a `String`; `"text".to_owned()`
+//!   and `format!` make `String`s.
+//! - There are three timeouts. [`after`](crate::receive) in `receive!` is no message;
+//!   [`Timeout<T>`](crate::Timeout) is the message of
+//!   [`timer::start_timer`](crate::timer::start_timer), with the `T` that it was given, whereas
+//!   [`timer::send_after`](crate::timer::send_after) sends its value as it is; and a server whose
+//!   callback has asked for a [timeout](crate::gen_server::Then::timeout) gets an
+//!   [`IdleTimeout`](crate::gen_server::IdleTimeout).
+//!
+//! A type of the program's own for each kind of message makes none of them. A server logs what it
+//! [does not handle](crate::gen_server::GenServer::handle_info); any other process that has
+//! [very many](tuning::set_long_message_queue) messages in its mailbox warns of it, with their
+//! types. [`info()`] says how many there are.
+//!
+//! ```
+//! use procession::prelude::*;
+//! use std::time::Duration;
+//!
+//! process::send(process::self_pid(), 42);
+//! receive! {
+//!     _: u64 => unreachable!("it is an `i32`"),
+//!     after Duration::ZERO => {}
+//! }
+//! receive! { n: i32 => assert_eq!(n, 42) }
+//! ```
+//!
 //! # How a process ends
 //!
 //! A process ends when its body returns; by [`exit_self`]; by a panic; or by an exit signal, which
@@ -86,7 +120,8 @@
 //! # What the runtime logs
 //!
 //! A process that panics writes a [crash report](crate::report) through the [`log`] crate, at level
-//! `error` with the target `procession::crash`, before others learn of its end. So does a process
+//! `error` with the target `procession::crash`, before others learn of its end; in a program
+//! without a logger it goes to standard error. So does a process
 //! of [`proc_lib`](crate::proc_lib), as all servers are, that ends abnormally in another way. The
 //! panic message is not printed otherwise: the first process to begin, even if it is a thread of
 //! the program's own, installs a panic hook that keeps the message for the report, and that calls

@@ -1,9 +1,17 @@
 //! Reports about processes that fail.
 //!
 //! A report goes to the logger of the [`log`] crate, as one record: a line with its subject, and
-//! under it, indented, a line for each detail. A program without a logger sees nothing of it, not
-//! even the message of a panic; `env_logger::init()` in `main` is enough. Reports can be filtered
-//! by their target:
+//! under it, indented, a line for each detail. In a program that has no logger, reports of failures
+//! go to standard error, and so do the warnings of this crate: nothing need be set up to see a
+//! crash. With a logger, such as [`env_logger`](https://docs.rs/env_logger), there is more to see,
+//! and it can be filtered:
+//!
+//! ```
+//! env_logger::init(); // First in `main`. Without `RUST_LOG` it shows errors.
+//! ```
+//!
+//! `RUST_LOG=warn` shows the warnings, too, `RUST_LOG=info` also what is started and stopped, and
+//! `RUST_LOG=procession=off,info` nothing of this crate. The targets are:
 //!
 //! | report | level | target |
 //! |---|---|---|
@@ -18,7 +26,15 @@
 //! of its end: a slow logger or handler holds up that process alone.
 //!
 //! A report shows the program's values by their `Debug`, cut off where it gets long. As that costs
-//! time, values are printed only if the target is enabled in the logger, or there is a handler.
+//! time, values are printed only if the target is enabled in the logger, or there is a handler. The
+//! last message of a server must be printed before it is handled, each time: so a report on
+//! standard error, without a logger or handler, shows its type only.
+//!
+//! If `RUST_BACKTRACE` asks for it, the reports of a panic show its backtrace: the frames of the
+//! program's own code; all frames with `RUST_BACKTRACE=full`.
+//!
+//! A program without a logger that is to be silent says `log::set_max_level(LevelFilter::Error)`;
+//! then it has chosen what is logged, though nowhere.
 //!
 //! OTP: [Error logging](https://www.erlang.org/doc/system/error_logging.html).
 //!
@@ -62,9 +78,8 @@ use parking_lot::Mutex;
 
 use crate::exit::ExitReason;
 use crate::id::{Pid, unique};
-use crate::message::Destination;
-
-pub(crate) use crate::user_code::log_caught;
+use crate::message::{Destination, Name};
+use crate::user_code::{displayed, is_logged, is_seen, log_caught, run_caught};
 
 /// A report about a process, or an application.
 ///
@@ -161,14 +176,23 @@ fn lines(f: &mut fmt::Formatter<'_>, name: &str, values: &[impl fmt::Display]) -
     values.iter().try_for_each(|value| write!(f, "\n        {value}"))
 }
 
+/// Writes the backtrace of a panic, if there is one.
+fn backtrace(f: &mut fmt::Formatter<'_>, reason: &ExitReason) -> fmt::Result {
+    match reason.as_panic().and_then(|panic| panic.backtrace.as_ref()) {
+        Some(backtrace) => write!(f, "\n{backtrace}"),
+        None => Ok(()),
+    }
+}
+
 /// A server ends abnormally: OTP's error report of a `gen_server`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServerReport {
     /// The server.
     pub pid: Pid,
-    /// Its registered name.
-    pub name: Option<Arc<str>>,
+    /// Its name: the registered one, or the one that it was started under as a server and that a
+    /// [registrar](crate::Registrar) keeps.
+    pub name: Option<Name>,
     /// The label that it has set.
     pub label: Option<Arc<str>>,
     /// The message that it handled when it ended, printed.
@@ -191,8 +215,9 @@ pub struct ServerReport {
 pub struct Client {
     /// The process.
     pub pid: Pid,
-    /// Its registered name.
-    pub name: Option<Arc<str>>,
+    /// Its name: the registered one, or the one that it was started under as a server and that a
+    /// [registrar](crate::Registrar) keeps.
+    pub name: Option<Name>,
     /// Whether it was still alive.
     pub is_alive: bool,
 }
@@ -200,7 +225,7 @@ pub struct Client {
 impl fmt::Display for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
-            Some(name) => write!(f, "{name} ({})", self.pid)?,
+            Some(name) => write!(f, "{} ({})", displayed(name), self.pid)?,
             None => write!(f, "{}", self.pid)?,
         }
         if self.is_alive { Ok(()) } else { f.write_str(" (dead)") }
@@ -210,7 +235,7 @@ impl fmt::Display for Client {
 impl fmt::Display for ServerReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
-            Some(name) => write!(f, "server {name} ({}) is terminating", self.pid)?,
+            Some(name) => write!(f, "server {} ({}) is terminating", displayed(name), self.pid)?,
             None => write!(f, "server {} is terminating", self.pid)?,
         }
         line(f, "label", self.label.as_ref())?;
@@ -218,7 +243,8 @@ impl fmt::Display for ServerReport {
         line(f, "state", Some(&self.state))?;
         line(f, "reason", Some(&self.shown_reason))?;
         line(f, "client", self.client.as_ref())?;
-        lines(f, "log", &self.log)
+        lines(f, "log", &self.log)?;
+        backtrace(f, &self.reason)
     }
 }
 
@@ -232,8 +258,9 @@ impl fmt::Display for ServerReport {
 pub struct CrashReport {
     /// The process.
     pub pid: Pid,
-    /// Its registered name.
-    pub name: Option<Arc<str>>,
+    /// Its name: the registered one, or the one that it was started under as a server and that a
+    /// [registrar](crate::Registrar) keeps.
+    pub name: Option<Name>,
     /// The label that it has set.
     pub label: Option<Arc<str>>,
     /// The type or closure that it was started as, by [`proc_lib`](crate::proc_lib).
@@ -266,8 +293,9 @@ pub struct CrashReport {
 pub struct Neighbour {
     /// The process.
     pub pid: Pid,
-    /// Its registered name.
-    pub name: Option<Arc<str>>,
+    /// Its name: the registered one, or the one that it was started under as a server and that a
+    /// [registrar](crate::Registrar) keeps.
+    pub name: Option<Name>,
     /// The type or closure that it was started as.
     pub initial_call: &'static str,
     /// The number of messages in its mailbox.
@@ -278,7 +306,7 @@ impl fmt::Display for Neighbour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.pid, self.initial_call)?;
         match &self.name {
-            Some(name) => write!(f, " ({name})"),
+            Some(name) => write!(f, " ({})", displayed(name)),
             None => Ok(()),
         }
     }
@@ -288,10 +316,10 @@ impl fmt::Display for CrashReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "crash report of process {}", self.pid)?;
         line(f, "initial call", self.initial_call)?;
-        line(f, "registered name", self.name.as_ref())?;
+        line(f, "registered name", self.name.as_ref().map(displayed))?;
         line(f, "label", self.label.as_ref())?;
         line(f, "reason", Some(&self.shown_reason))?;
-        let ancestors: Vec<_> = self.ancestors.iter().map(ToString::to_string).collect();
+        let ancestors: Vec<_> = self.ancestors.iter().map(displayed).collect();
         line(f, "ancestors", Some(format_args!("[{}]", ancestors.join(", "))))?;
         line(f, "message queue length", Some(self.message_queue_len))?;
         lines(f, "messages", &self.messages)?;
@@ -304,10 +332,7 @@ impl fmt::Display for CrashReport {
         }
         line(f, "trap_exit", Some(self.trap_exit))?;
         lines(f, "neighbours", &self.neighbours)?;
-        match self.reason.as_panic().and_then(|panic| panic.backtrace.as_ref()) {
-            Some(backtrace) => write!(f, "\n{backtrace}"),
-            None => Ok(()),
-        }
+        backtrace(f, &self.reason)
     }
 }
 
@@ -373,7 +398,7 @@ impl fmt::Display for Child {
 
 impl fmt::Display for SupervisorReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "supervisor report of {}", self.supervisor)?;
+        write!(f, "supervisor report of {}", displayed(&self.supervisor))?;
         line(f, "context", Some(self.context))?;
         line(f, "reason", Some(&self.shown_reason))?;
         line(f, "child", Some(&self.child))
@@ -392,7 +417,7 @@ pub struct ProgressReport {
 
 impl fmt::Display for ProgressReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "progress report of {}", self.supervisor)?;
+        write!(f, "progress report of {}", displayed(&self.supervisor))?;
         line(f, "started", Some(&self.child))
     }
 }
@@ -480,27 +505,30 @@ pub fn remove_handler(id: HandlerId) -> bool {
     removed.is_some()
 }
 
-/// Returns whether a report of this kind would be logged or handled.
-#[inline]
+/// Returns whether anybody would see a report of this kind.
 pub(crate) fn is_wanted(kind: Kind) -> bool {
-    IS_HANDLED.load(Ordering::Relaxed) || (kind.level() <= log::max_level() && is_logged(kind))
+    IS_HANDLED.load(Ordering::Relaxed) || is_seen(kind.level(), kind.target())
 }
 
-/// Asks the logger, which is user code.
-#[cold]
-fn is_logged(kind: Kind) -> bool {
-    let mut enabled = false;
-    log_caught(|| enabled = log::log_enabled!(target: kind.target(), kind.level()));
-    enabled
+/// Returns whether a report of this kind would be logged or handled, so that what it may be about
+/// is worth the time that it takes to print in advance.
+#[inline]
+pub(crate) fn is_expected(kind: Kind) -> bool {
+    IS_HANDLED.load(Ordering::Relaxed) || is_logged(kind.level(), kind.target())
+}
+
+/// Returns whether the backtrace of a process that panics would be read.
+pub(crate) fn reads_backtraces() -> bool {
+    is_wanted(Kind::Crash) || is_wanted(Kind::Server)
 }
 
 /// Writes a report to the log, and passes it to the handlers.
 pub(crate) fn submit(report: &Report) {
-    log_caught(|| log::log!(target: report.target(), report.level(), "{report}"));
+    log_caught(report.level(), report.target(), format_args!("{report}"));
     let handlers: Vec<Handler> =
         HANDLERS.lock().iter().map(|(_, handler)| Arc::clone(handler)).collect();
     for handler in handlers {
-        log_caught(move || handler(report));
+        run_caught(move || handler(report));
     }
 }
 

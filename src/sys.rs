@@ -144,6 +144,7 @@ use crate::message::{Destination, Message};
 use crate::process;
 use crate::process::current::current;
 use crate::runtime::dictionary::print_all;
+use crate::user_code::displayed;
 
 pub use debug::{DebugOptions, Event, Incoming, Kind, Statistics};
 pub(crate) use handle::{Order, exit_of, on_state};
@@ -223,7 +224,8 @@ pub enum Mode {
 pub struct Status {
     /// The process.
     pub pid: Pid,
-    /// Its registered name.
+    /// Its name: the registered one, or the one that it was started under as a server and that a
+    /// [registrar](crate::Registrar) keeps.
     pub name: Option<String>,
     /// The type of its state: for a server, the type that implements `GenServer`.
     pub module: &'static str,
@@ -576,7 +578,7 @@ fn status_of<S: System>(mode: Mode, system: &mut S) -> Status {
     let pid = process::self_pid();
     Status {
         pid,
-        name: process::info(pid).and_then(|info| info.name).map(|name| name.to_string()),
+        name: process::info(pid).and_then(|info| info.any_name()).map(|name| displayed(&name)),
         module: type_name::<S::State>(),
         mode,
         parent: system.parent(),

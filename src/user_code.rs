@@ -9,8 +9,9 @@
 //! prints nothing; on other threads it tells an [`Observer`], and calls the hook that was there
 //! before.
 
+mod backtrace;
+
 use std::any::Any;
-use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::Cell;
 use std::fmt::{self, Debug, Write};
 use std::mem;
@@ -18,6 +19,11 @@ use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::process;
 use std::sync::{Once, OnceLock};
 use std::thread;
+
+use log::{Level, LevelFilter};
+
+/// The target of what is logged about user code.
+const TARGET: &str = "procession::user_code";
 
 /// The message of a panic, and where it happened.
 ///
@@ -30,19 +36,20 @@ pub struct Panic {
     /// `file:line:column`. `None` if the runtime's panic hook did not see the panic: after
     /// `resume_unwind`, or when the program has replaced the hook.
     pub location: Option<String>,
-    /// The backtrace, if `RUST_BACKTRACE` asks for one.
+    /// The backtrace, if `RUST_BACKTRACE` asks for one, and a report shows it: of a panic on a
+    /// thread of the runtime, while [reports](crate::report) of crashes are logged or handled.
+    ///
+    /// It has the frames of the program's own code only; with `RUST_BACKTRACE=full`, all.
     pub backtrace: Option<String>,
 }
 
 impl Panic {
-    /// Returns what the panic hook sees of a panic.
+    /// Returns what the panic hook sees of a panic, without the backtrace.
     pub(crate) fn seen(info: &PanicHookInfo<'_>) -> Panic {
-        let backtrace = Backtrace::capture();
-        let is_captured = backtrace.status() == BacktraceStatus::Captured;
         Panic {
             message: panic_message(info.payload()).to_owned(),
             location: info.location().map(ToString::to_string),
-            backtrace: is_captured.then(|| backtrace.to_string()),
+            backtrace: None,
         }
     }
 }
@@ -124,19 +131,67 @@ pub(crate) fn keep_unwinding(payload: Box<dyn Any + Send>) -> ! {
 
 /// Logs what user code that the runtime has called has unwound with, and goes on.
 pub(crate) fn report_caught(what: &str, payload: Box<dyn Any + Send>) {
-    let caught = Caught::of(payload);
-    log_caught(|| match &caught {
-        Caught::Panicked(panic) => log::error!("{what} of a process {panic}"),
+    match Caught::of(payload) {
+        Caught::Panicked(panic) => {
+            log_caught(Level::Error, TARGET, format_args!("{what} of a process {panic}"));
+        }
         // It has made a call that waits, while its process was ending.
-        Caught::Unwound(reason) => log::debug!("{what} of a process was unwound: {reason}"),
+        Caught::Unwound(reason) => {
+            let text = format_args!("{what} of a process was unwound: {reason}");
+            log_caught(Level::Debug, TARGET, text);
+        }
+    }
+}
+
+/// Runs user code whose panic goes no further, as there is no place to report it.
+pub(crate) fn run_caught(body: impl FnOnce()) {
+    if let Err(payload) = catch(body) {
+        drop_payload(payload);
+    }
+}
+
+/// Writes a record to the log, which is user code. In a program without a logger, errors and
+/// warnings go to standard error.
+pub(crate) fn log_caught(level: Level, target: &str, text: fmt::Arguments<'_>) {
+    run_caught(|| {
+        if goes_to_stderr(level) {
+            // Made in advance: printing the user's values must not hold the lock of the stream.
+            let text = format!("[{level} {target}] {text}\n");
+            eprint!("{text}");
+        } else {
+            log::log!(target: target, level, "{text}");
+        }
     });
 }
 
-/// Writes to the log, which is user code. A panic of it goes no further.
-pub(crate) fn log_caught(write: impl FnOnce()) {
-    if let Err(payload) = catch(write) {
-        drop_payload(payload); // There is no other place to report it.
-    }
+/// Returns whether a record would be seen by anybody.
+pub(crate) fn is_seen(level: Level, target: &str) -> bool {
+    is_logged(level, target) || goes_to_stderr(level)
+}
+
+/// Returns whether the logger of the program wants a record.
+#[inline]
+pub(crate) fn is_logged(level: Level, target: &str) -> bool {
+    level <= log::max_level() && is_enabled(level, target)
+}
+
+/// Asks the logger, which is user code.
+#[cold]
+fn is_enabled(level: Level, target: &str) -> bool {
+    let mut enabled = false;
+    run_caught(|| enabled = log::log_enabled!(target: target, level));
+    enabled
+}
+
+fn goes_to_stderr(level: Level) -> bool {
+    level <= Level::Warn && has_no_logger()
+}
+
+/// Returns whether the program has no logger at all. One that filters everything out is a logger.
+fn has_no_logger() -> bool {
+    // The type of what `log` has in the place of a logger is private, but it is known to be empty;
+    // a logger that has been told to be silent holds at least its filter.
+    log::max_level() == LevelFilter::Off && size_of_val(log::logger()) == 0
 }
 
 /// Drops the payload of a panic. That may panic, too; the payload of that panic is leaked.
@@ -173,10 +228,14 @@ pub(crate) fn abort(why: &str) -> ! {
     process::abort()
 }
 
-/// Callbacks for panics in threads that do not run the body of a process. Such a thread may be a
-/// process all the same, and nothing else says that the panic has ended it.
+/// Callbacks of the panic hook.
+///
+/// A thread that does not run the body of a process may be a process all the same, and nothing else
+/// says that the panic has ended it.
 pub(crate) struct Observer {
-    /// Called when a panic has begun.
+    /// Returns whether anybody would read the backtrace of a panic in the body of a process.
+    pub(crate) reads_backtraces: fn() -> bool,
+    /// Called when a panic has begun outside the body of a process.
     pub(crate) began: fn(&PanicHookInfo<'_>),
     /// Called when the runtime has caught a panic with this message.
     pub(crate) caught: fn(&str),
@@ -204,14 +263,16 @@ pub(crate) fn install_hook(observer: Observer) {
         return;
     }
     INSTALLED.call_once(|| {
-        let began = observer.began;
+        let Observer { reads_backtraces, began, .. } = observer;
         _ = OBSERVER.set(observer);
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             if IN_BODY.get() {
+                let backtrace = if reads_backtraces() { backtrace::captured() } else { None };
+                let panic = Panic { backtrace, ..Panic::seen(info) };
                 // It is out of reach only in the last moments of a thread, when there is no process
                 // to report on.
-                _ = LAST_SEEN.try_with(|last| last.set(Some(Box::new(Panic::seen(info)))));
+                _ = LAST_SEEN.try_with(|last| last.set(Some(Box::new(panic))));
             } else {
                 began(info);
                 previous(info);
@@ -272,6 +333,11 @@ impl<T> Drop for Guarded<T> {
 /// Returns the value as text, or as much of it as there was when printing it failed.
 pub(crate) fn printed(value: &dyn Debug) -> String {
     printed_up_to(usize::MAX, value)
+}
+
+/// Returns the value as it is displayed, or as much of it as there was when that failed.
+pub(crate) fn displayed(value: &impl fmt::Display) -> String {
+    printed(&format_args!("{value}"))
 }
 
 /// Returns the value as text, as [`printed`] does, but no more than the first `limit` bytes.

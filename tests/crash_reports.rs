@@ -409,7 +409,7 @@ mod a_report {
     fn survives_messages_and_values_whose_printing_panics_exits_or_uses_the_runtime() {
         let actions: [(fn(), &str); 6] = [
             (|| panic!("in Debug"), "(printing it panicked: in Debug"),
-            (|| process::exit_self(reason()), "(printing it \"the reason of a test"),
+            (|| process::exit_self(reason()), "(printing it the reason of a test"),
             (|| process::send(process::self_pid(), "meanwhile"), "printed"),
             (|| _ = process::receive_timeout(Duration::ZERO), "printed"),
             (|| _ = dictionary::put("new", dictionary::keys().len()), "printed"),

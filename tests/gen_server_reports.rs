@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use log::LevelFilter;
-use procession::gen_server::Next;
+use procession::gen_server::{Next, StatusPart};
 use procession::prelude::*;
 use procession::report::{self};
 
@@ -141,7 +141,10 @@ impl GenServer for Server {
         assert!(!self.panics_in_terminate, "in terminate");
     }
 
-    fn format_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn format_status(&self, part: &StatusPart<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (StatusPart::State | StatusPart::FinalState) = part else {
+            return part.print(self, f);
+        };
         match self.print {
             Print::Hidden => f.write_str("nothing to see"),
             Print::PanicsInFormatStatus => {
@@ -245,6 +248,9 @@ fn start(state: Server) -> (ServerRef<Server>, Pid) {
 
 #[path = "gen_server_reports/a_report.rs"]
 mod a_report;
+
+#[path = "gen_server_reports/a_status.rs"]
+mod a_status;
 
 mod handle_info {
     use super::*;

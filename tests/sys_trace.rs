@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use procession::gen_server::StatusPart;
 use procession::prelude::*;
 use procession::sys::{self, DebugOptions, Sys};
 
@@ -57,7 +58,10 @@ impl GenServer for Adder {
         if is_text { noreply() } else { panic!("a crash") }
     }
 
-    fn format_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn format_status(&self, part: &StatusPart<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (StatusPart::State | StatusPart::FinalState) = part else {
+            return part.print(self, f);
+        };
         if self.is_secret { f.write_str("a secret") } else { fmt::Debug::fmt(self, f) }
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use procession::gen_server::StatusPart;
 use procession::prelude::*;
 use procession::timer;
 
@@ -83,7 +84,10 @@ impl GenServer for EggTimer {
     }
 
     /// What reports show of the state.
-    fn format_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn format_status(&self, part: &StatusPart<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (StatusPart::State | StatusPart::FinalState) = part else {
+            return part.print(self, f);
+        };
         f.debug_map().entries(self.alarms.pending().map(|(name, it)| (name, it.duration))).finish()
     }
 }

@@ -6,6 +6,8 @@ use std::fmt;
 use std::mem;
 use std::time::Duration;
 
+use log::Level;
+
 use crate::call::ReplyTo;
 use crate::exit::ExitReason;
 use crate::gen_server::{
@@ -19,7 +21,7 @@ use crate::report::{ApplicationEvent, ApplicationReport, Kind, Report, is_wanted
 use crate::service;
 use crate::supervisor::killed::KilledChild;
 use crate::timer;
-use crate::user_code::{Guarded, drop_caught, printed};
+use crate::user_code::{Guarded, displayed, drop_caught, log_caught};
 
 use super::killed::Killed;
 use super::master::{self, Master, Started};
@@ -585,7 +587,9 @@ impl Controller {
             Some(Work(work)) => match process::spawn_link(work.into_inner()) {
                 Ok(pid) => Step::Before(pid),
                 Err(error) => {
-                    log::error!("the work before the stop could not be started: {error}");
+                    let target = Kind::Application.target();
+                    let text = format_args!("the work before the stop cannot be started: {error}");
+                    log_caught(Level::Error, target, text);
                     Step::Starts
                 }
             },
@@ -687,7 +691,7 @@ fn report(application: &str, restart: RestartType, event: ApplicationEvent) {
         return;
     }
     let shown_reason = match &event {
-        ApplicationEvent::Exited(reason) => Some(printed(&format_args!("{reason}"))),
+        ApplicationEvent::Exited(reason) => Some(displayed(reason)),
         ApplicationEvent::Started | ApplicationEvent::Stopped => None,
     };
     submit(&Report::Application(ApplicationReport {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::mem;
 
+use log::Level;
 use parking_lot::Mutex;
 
 use crate::exit::ExitReason;
@@ -19,7 +20,7 @@ use crate::supervisor::Shutdown;
 use crate::supervisor::failures::reason_of;
 use crate::supervisor::killed::KillsTold;
 use crate::supervisor::shutdown::{stop_all, stop_one};
-use crate::user_code::{Guarded, drop_caught};
+use crate::user_code::{Guarded, drop_caught, log_caught};
 
 use super::{Application, Callback, EnvChange};
 
@@ -148,9 +149,8 @@ impl Drop for ToStop {
 /// Calls a callback whose failure must not keep the application from being stopped.
 fn caught(what: &str, call: impl FnOnce()) {
     if let Err(reason) = process::catch(call) {
-        report::log_caught(|| {
-            log::error!(target: report::Kind::Application.target(), "{what} has failed: {reason}");
-        });
+        let text = format_args!("{what} has failed: {reason}");
+        log_caught(Level::Error, report::Kind::Application.target(), text);
     }
 }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use log::Level;
 use once_cell::sync::OnceCell;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -11,6 +12,7 @@ use signal_hook::iterator::{Handle, Signals};
 
 use crate::exit::ExitReason;
 use crate::process;
+use crate::user_code::log_caught;
 
 use super::terminate;
 
@@ -43,7 +45,8 @@ pub(super) fn listen() -> Option<Listener> {
     match try_to_listen() {
         Ok(listener) => Some(listener),
         Err(reason) => {
-            log::warn!("signals are not handled: {reason}");
+            let text = format_args!("signals are not handled: {reason}");
+            log_caught(Level::Warn, "procession::application", text);
             None
         }
     }

@@ -1,8 +1,9 @@
 //! The results of callbacks.
 
-use std::any::Any;
+use std::any::{Any, type_name};
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem;
 use std::time::Duration;
 
 use crate::exit::ExitReason;
@@ -63,6 +64,9 @@ pub(crate) enum Wait {
 
 /// A continuation, which holds its message and prints as it.
 pub(crate) trait Continuation: fmt::Debug {
+    /// Returns the message.
+    fn content(&self) -> &dyn Any;
+
     /// Has the server with this `state`, whose callback has returned it, handle the message.
     fn handle(self: Box<Self>, state: &mut dyn Any, step: &mut Step);
 }
@@ -80,10 +84,14 @@ impl<S, M: fmt::Debug> fmt::Debug for ContinueWith<S, M> {
     }
 }
 
-impl<S: HandleContinue<M>, M: fmt::Debug> Continuation for ContinueWith<S, M> {
+impl<S: HandleContinue<M>, M: fmt::Debug + 'static> Continuation for ContinueWith<S, M> {
+    fn content(&self) -> &dyn Any {
+        self.message.get()
+    }
+
     fn handle(self: Box<Self>, state: &mut dyn Any, step: &mut Step) {
         let state: &mut S = state.downcast_mut().expect("the server that it was returned by");
-        step.after_cast(state.handle_continue(self.message.into_inner()));
+        step.handle_cast::<M, S>(|| state.handle_continue(self.message.into_inner()));
     }
 }
 
@@ -109,6 +117,9 @@ pub(crate) struct Step {
     pub(crate) replied: bool,
     /// The client whose reply is in the message that its request came in, which goes back to it.
     pub(crate) in_place_client: Option<Alias>,
+    /// The type of the message that has ended the server. For requests it is noted only then, which
+    /// costs nothing.
+    pub(crate) ended_by: Option<&'static str>,
 }
 
 /// The end of a server.
@@ -121,7 +132,7 @@ pub(crate) struct Stop {
 impl Step {
     /// Makes the first step, which waits as `init` has said.
     pub(crate) fn first(wait: Wait) -> Step {
-        Step { wait, stop: None, replied: false, in_place_client: None }
+        Step { wait, stop: None, replied: false, in_place_client: None, ended_by: None }
     }
 
     /// Forgets the last step: unless a callback says otherwise, the server waits for a message.
@@ -136,6 +147,25 @@ impl Step {
         self.stop = Some(Box::new(Stop { reason, last_reply: None }));
     }
 
+    /// Runs a callback on a message of type `M`, which is noted if it unwinds.
+    #[inline]
+    pub(crate) fn run<M, R>(&mut self, callback: impl FnOnce() -> R) -> R {
+        let unwound = Unwound { step: self, message: type_name::<M> };
+        let result = callback();
+        mem::forget(unwound);
+        result
+    }
+
+    /// Runs a callback without a client on a message of type `M`, and goes on as it says.
+    #[inline]
+    pub(crate) fn handle_cast<M, S>(&mut self, callback: impl FnOnce() -> CastResult<S>) {
+        let result = self.run::<M, _>(callback);
+        self.after_cast(result);
+        if self.stop.is_some() {
+            self.ended_by = Some(type_name::<M>());
+        }
+    }
+
     /// Goes on as the result of a callback without a client says.
     #[inline]
     pub(crate) fn after_cast<S>(&mut self, result: CastResult<S>) {
@@ -144,6 +174,19 @@ impl Step {
             Ok(Next { stop: None, wait, .. }) => self.wait = wait,
             Ok(Next { stop: Some(reason), .. }) | Err(reason) => self.stop(reason),
         }
+    }
+}
+
+/// Notes the type of a message if the callback unwinds: otherwise this is forgotten.
+struct Unwound<'a> {
+    step: &'a mut Step,
+    message: fn() -> &'static str,
+}
+
+impl Drop for Unwound<'_> {
+    #[cold]
+    fn drop(&mut self) {
+        self.step.ended_by = Some((self.message)());
     }
 }
 

@@ -5,16 +5,18 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::mem;
 
+use log::Level;
+
 use crate::call::{Caller, ReplyTo};
 use crate::call_error::CallErrorKind;
 use crate::id::Pid;
 use crate::message::{Message, Request};
 use crate::runtime::links::LastReply;
-use crate::user_code::{Guarded, drop_caught, printed};
+use crate::user_code::{Guarded, drop_caught, is_seen, printed};
 
 use super::next::{CallResult, Next, Step, Stop};
 use super::serve::Server;
-use super::{HandleCall, HandleCast, warn};
+use super::{HandleCall, HandleCast, TARGET, warn};
 
 pub(crate) fn call_message<S, M>(message: M, reply_to: ReplyTo<S::Reply>) -> Message
 where
@@ -107,7 +109,7 @@ where
         };
         let caller = Caller::new(self.reply_to);
         let (state, step) = server.state_and_step();
-        let result = state.handle_call(message, &caller);
+        let result = step.run::<M, _>(|| state.handle_call(message, &caller));
         self.after(result, &caller, step);
     }
 }
@@ -117,9 +119,13 @@ impl<S: HandleCall<M>, M> Call<S, M> {
     fn after(&mut self, result: CallResult<S, M>, caller: &Caller<S::Reply>, step: &mut Step) {
         let reply_to = self.reply_to;
         match result {
-            Err(reason) => step.stop(reason),
+            Err(reason) => {
+                step.ended_by = Some(type_name::<M>());
+                step.stop(reason);
+            }
             Ok(Next { reply, stop: Some(reason), .. }) => {
                 let last_reply = reply.map(|reply| last_reply(reply_to, reply));
+                step.ended_by = Some(type_name::<M>());
                 step.stop = Some(Box::new(Stop { reason, last_reply }));
             }
             Ok(Next { reply, stop: None, wait, .. }) => {
@@ -185,12 +191,14 @@ where
     fn dispatch(&mut self, server: &mut dyn Any, found: &'static str) {
         let Some(server) = server.downcast_mut::<Server<S>>() else {
             let expected = type_name::<S>();
-            let message = printed(self);
-            drop_caught(self.message.take());
-            return warn(format_args!("a {found} has dropped a cast for a {expected}: {message}"));
+            if is_seen(Level::Warn, TARGET) {
+                let message = printed(self);
+                warn(format_args!("a {found} has dropped a cast for a {expected}: {message}"));
+            }
+            return drop_caught(self.message.take());
         };
         let message = self.message.take().expect("a request is dispatched once");
         let (state, step) = server.state_and_step();
-        step.after_cast(state.handle_cast(message));
+        step.handle_cast::<M, S>(|| state.handle_cast(message));
     }
 }

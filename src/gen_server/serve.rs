@@ -9,8 +9,9 @@ use std::time::Duration;
 use crate::call::put_reply;
 use crate::exit::ExitReason;
 use crate::id::Pid;
-use crate::message::{Message, Request};
+use crate::message::{Exit, Message, Request};
 use crate::process;
+use crate::process::Info;
 use crate::process::current::{current, ending};
 use crate::process::receive::Senders;
 use crate::process::{exit, receive};
@@ -19,10 +20,10 @@ use crate::report::{Client, Kind, Report, ServerReport};
 use crate::runtime::crash::reporting;
 use crate::sys;
 use crate::sys::{DebugOptions, Event, Incoming, System, exit_of};
-use crate::user_code::{printed, printed_up_to};
+use crate::user_code::{displayed, printed, printed_up_to};
 
 use super::next::{Step, Stop, Wait};
-use super::{GenServer, IdleTimeout};
+use super::{GenServer, IdleTimeout, StatusPart};
 
 /// How many bytes of a message a report shows.
 const SHOWN: usize = 1000;
@@ -112,7 +113,7 @@ impl<S: GenServer> Server<S> {
         let Wait::Continue(continuation) = mem::replace(&mut self.step.wait, Wait::Message) else {
             unreachable!("it was looked at");
         };
-        self.handled.note(&continuation, None);
+        self.note(None, || Incoming::content(&continuation, continuation.content()));
         if self.is_debugged() {
             self.show(&Event::Other(&continuation));
         }
@@ -127,7 +128,7 @@ impl<S: GenServer> Server<S> {
     fn handle(&mut self, message: &mut Message) {
         if let Some(request) = message.as_request() {
             let client = request.client();
-            self.handled.note(request, client);
+            self.note(client, || Incoming::content(request, request.content()));
             let mut reply = None;
             if self.is_debugged() {
                 self.show_request(request);
@@ -145,7 +146,8 @@ impl<S: GenServer> Server<S> {
         } else if message.is::<sys::Request>() {
             self.handle_system_message(message.take());
         } else if let Some(exit) = exit_of(self.settings.parent, message) {
-            self.handled.note(exit, None);
+            self.note(None, || Incoming::new(exit));
+            self.step.ended_by = Some(type_name::<Exit>());
             self.step.stop(exit.reason.clone());
         } else {
             self.handle_info(message.take());
@@ -153,12 +155,13 @@ impl<S: GenServer> Server<S> {
     }
 
     fn handle_info(&mut self, message: Message) {
-        self.handled.note(&message, None);
+        self.note(None, || Incoming::message(&message));
         if self.is_debugged() {
             let (kind, message) = (sys::Kind::Info, Incoming::message(&message));
             self.show(&Event::In { kind, message, from: None });
         }
         self.step.reset();
+        self.step.ended_by = Some(message.type_name());
         let (state, step) = self.state_and_step();
         step.after_cast(state.handle_info(message));
         if self.is_debugged() {
@@ -171,6 +174,7 @@ impl<S: GenServer> Server<S> {
     #[inline(never)] // Only servers that get system messages need its stack space.
     fn handle_system_message(&mut self, message: Message) {
         self.handled = Handled::default();
+        self.step.ended_by = None;
         let request = message.downcast().expect("it was looked at");
         if let ControlFlow::Break(reason) = sys::handle(request, self) {
             self.step.stop(reason);
@@ -210,7 +214,7 @@ impl<S: GenServer> Server<S> {
         let Some(state) = &self.state else { return };
         let event = match reply.filter(|_| self.step.replied) {
             Some((to, reply)) => Event::Out { reply, to },
-            None => Event::State(&Status(state)),
+            None => Event::State(&Part(state, StatusPart::State)),
         };
         self.settings.debug.handle(&event, state);
     }
@@ -243,20 +247,57 @@ impl<S: GenServer> Server<S> {
         let info = process::info(me);
         ServerReport {
             pid: me,
-            name: info.as_ref().and_then(|info| info.name.clone()),
+            name: info.as_ref().and_then(Info::any_name),
             label: info.and_then(|info| info.label),
-            last_message: self.handled.text.take(),
-            state: self.print(),
-            shown_reason: printed(&format_args!("{reason}")),
+            last_message: self.last_message(),
+            state: self.print_part(StatusPart::FinalState),
+            shown_reason: match &self.state {
+                Some(state) => printed(&Part(state, StatusPart::Reason(reason))),
+                None => displayed(reason),
+            },
             reason: reason.clone(),
             client: self.handled.client.map(describe_client),
             log: self.settings.debug.log(),
         }
     }
+
+    /// Returns what is known of the message that the server was handling.
+    fn last_message(&mut self) -> Option<String> {
+        let untold = |name| format!("a {name} (to see its value, give the program a logger)");
+        self.handled.text.take().or_else(|| self.step.ended_by.map(untold))
+    }
+
+    fn print_part(&self, part: StatusPart<'_>) -> String {
+        match &self.state {
+            Some(state) => printed(&Part(state, part)),
+            None => "(lost in code_change)".to_owned(),
+        }
+    }
+
+    /// Keeps what a report would say of the message that is handled next. It is printed only if
+    /// reports are logged or handled: in a program without a logger, to which a report comes
+    /// unexpected, each message would pay for it.
+    #[inline]
+    fn note<'a>(&mut self, client: Option<Pid>, message: impl FnOnce() -> Incoming<'a>) {
+        self.handled.client = client;
+        if report::is_expected(Kind::Server) {
+            self.keep(message());
+        } else {
+            self.handled.text = None;
+        }
+    }
+
+    #[cold]
+    #[inline(never)] // Its stack space is not needed by servers whose messages nobody wants.
+    fn keep(&mut self, message: Incoming<'_>) {
+        let part = StatusPart::LastMessage(message);
+        let text = self.state.as_ref().map(|it| printed_up_to(SHOWN, &Part(it, part)));
+        self.handled.text = text;
+    }
 }
 
 fn describe_client(pid: Pid) -> Client {
-    let name = process::info(pid).and_then(|info| info.name);
+    let name = process::info(pid).and_then(|info| info.any_name());
     Client { pid, name, is_alive: process::is_alive(pid) }
 }
 
@@ -276,10 +317,7 @@ impl<S: GenServer> System for Server<S> {
     }
 
     fn print(&mut self) -> String {
-        match &self.state {
-            Some(state) => printed(&Status(state)),
-            None => "(lost in code_change)".to_owned(),
-        }
+        self.print_part(StatusPart::State)
     }
 
     fn change_code(&mut self, old_version: &str, extra: Message) -> Result<(), ExitReason> {
@@ -293,28 +331,15 @@ impl<S: GenServer> System for Server<S> {
     }
 }
 
-impl Handled {
-    /// Keeps what a report would say of the message, if any handler wants such reports.
-    #[inline]
-    fn note(&mut self, message: &dyn fmt::Debug, client: Option<Pid>) {
-        self.client = client;
-        if report::is_wanted(Kind::Server) {
-            self.text = Some(printed_up_to(SHOWN, message));
-        } else {
-            self.text = None;
-        }
-    }
-}
-
 fn state_of<S>(state: &mut Option<S>) -> &mut S {
     state.as_mut().expect("a server whose state is lost has ended")
 }
 
-/// Prints a server as its `format_status` wants it.
-struct Status<'a, S>(&'a S);
+/// Prints a part of a server's status as its `format_status` wants it.
+struct Part<'a, S>(&'a S, StatusPart<'a>);
 
-impl<S: GenServer> fmt::Debug for Status<'_, S> {
+impl<S: GenServer> fmt::Debug for Part<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.format_status(f)
+        self.0.format_status(&self.1, f)
     }
 }

@@ -12,6 +12,7 @@ use crate::message::{Name, NameRefusal, Via};
 use crate::proc_lib;
 use crate::proc_lib::{Started, start_process};
 use crate::process;
+use crate::process::register::note_via;
 use crate::process::{Builder, Info, RegisterError, SpawnError};
 use crate::sys::DebugOptions;
 use crate::user_code::{drop_caught, printed};
@@ -97,7 +98,8 @@ impl Name {
         match self {
             Name::Local(name) => process::register(name, me).map_err(Refusal::Name),
             Name::Via(name) => process::catch(|| register_via(name, me))
-                .unwrap_or_else(|reason| Err(Refusal::Failed(reason))),
+                .unwrap_or_else(|reason| Err(Refusal::Failed(reason)))
+                .inspect(|()| note_via(name.clone())),
         }
     }
 
@@ -400,7 +402,11 @@ fn enterer(pid: Pid, name: Option<Name>) -> Result<Info, EnterLoopError> {
         Some(Name::Via(name)) if name.whereis() != Some(pid) => {
             Err(EnterLoopError::NotRegisteredVia(name))
         }
-        Some(Name::Local(_) | Name::Via(_)) | None => Ok(info),
+        Some(Name::Via(name)) => {
+            note_via(name);
+            Ok(info)
+        }
+        Some(Name::Local(_)) | None => Ok(info),
     }
 }
 

@@ -17,6 +17,7 @@ use std::time::Duration;
 use once_cell::sync::Lazy;
 
 use crate::exit::ExitReason;
+use crate::report;
 use crate::runtime::caller::{caller, set_caller};
 use crate::runtime::exit::end_foreign;
 use crate::runtime::slot::{Profile, Settings, Slot};
@@ -80,7 +81,11 @@ fn exit_foreign(process: Process, reason: ExitReason) {
 
 /// Watches for panics that a foreign thread may end by.
 pub(crate) fn watch_panics() {
-    install_hook(Observer { began: panic_began, caught: panic_caught });
+    install_hook(Observer {
+        reads_backtraces: report::reads_backtraces,
+        began: panic_began,
+        caught: panic_caught,
+    });
 }
 
 /// Keeps a panic of a foreign thread, as the hook sees it, if the thread is a process.
@@ -162,7 +167,7 @@ fn adopt() -> Process {
     }
     watch_panics();
     let slot = threads::free_slot();
-    let settings = Settings { trap_exit: false, foreign: true, kill_grace: Duration::ZERO };
+    let settings = Settings { foreign: true, kill_grace: Duration::ZERO, ..Settings::default() };
     let pid = slot.begin(Profile::new(Arc::from([])), settings);
     let process = Process { slot, pid };
     set_caller(Some(process));

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::message::Message;
 use crate::runtime::backoff::{self, Parked, WaitFor};
 use crate::runtime::mailbox::{Held, Mark};
+use crate::runtime::overflow;
 use crate::runtime::reply_slot::Awaiting;
 use crate::runtime::table::Process;
 use crate::user_code::abort;
@@ -156,7 +157,9 @@ impl Process {
                     && let Some(message) = envelope.message_for(self.pid.generation())
                 {
                     // A kill since the check counts as one that comes while the message is handled.
-                    mailbox.count_taken();
+                    if mailbox.count_taken().is_milestone() {
+                        overflow::look(self);
+                    }
                     mailbox.count_received();
                     return Ok(Some(handle(message)));
                 }

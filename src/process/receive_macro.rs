@@ -42,6 +42,8 @@ pub fn select_arm(
 /// - A pattern matches by value, and says by its shape which type it is for: `Op::Add(n)`.
 /// - A bare binding, or a pattern whose shape does not tell its type, states the type: `n: u64`,
 ///   `(key, value): (String, u32)`.
+/// - A message is received as the type that it was sent as: `42` is an `i32`, `"text"` a `&str`.
+///   See [messages and their types](crate::process#messages-and-their-types).
 /// - `_`, or a binding of type [`Message`](crate::Message), fits any message.
 /// - A guard can follow either: `n: u64 if n > 3`. It sees the bindings as in `match`.
 /// - `after timeout => …`, last, is run if no message has fitted for that long, a

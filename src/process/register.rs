@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::id::Pid;
+use crate::message::Via;
 use crate::runtime::names::{self, NameError, RegisterError};
+use crate::user_code::drop_caught;
 
 use super::current::{current, has_told_end};
 
@@ -41,6 +43,12 @@ pub fn unregister(name: &str) -> Result<(), NameError> {
     let error = || NameError { name: Arc::from(name) };
     let caller = caller_or_unwind(whereis(name)).map_err(|_| error())?;
     if names::take(name, caller) { Ok(()) } else { Err(error()) }
+}
+
+/// Notes the name that a registrar keeps for the caller, to be shown in reports.
+pub(crate) fn note_via(name: Via) {
+    let earlier = current().slot.profile.lock().via.replace(name);
+    drop_caught(earlier);
 }
 
 /// Returns the caller, which changes the name of `pid`, or as an error if its process has ended. If

@@ -13,11 +13,13 @@ use crate::runtime::limits::ThreadLimit;
 use crate::runtime::links;
 use crate::runtime::monitors::{self, MonitorOptions};
 use crate::runtime::names::{self, RegisterError};
+use crate::runtime::slot::KILL_GRACE;
 use crate::runtime::slot::{Profile, Settings};
-use crate::runtime::start::{self, KILL_GRACE, Start};
+use crate::runtime::start::{self, Start};
 use crate::runtime::table::Process;
 use crate::runtime::threads::{ThreadError, ThreadKind};
 use crate::runtime::timer_thread::start_service;
+use crate::runtime::tuning::long_message_queue;
 use crate::user_code::Guarded;
 
 use super::current::{current, watch_panics};
@@ -95,6 +97,7 @@ pub struct Builder {
     link: bool,
     trap_exit: bool,
     kill_grace: Duration,
+    long_message_queue: Option<usize>,
     thread: ThreadKind,
     initial_call: Option<&'static str>,
     without_ancestors: bool,
@@ -107,6 +110,7 @@ impl Default for Builder {
             link: false,
             trap_exit: false,
             kill_grace: KILL_GRACE,
+            long_message_queue: None,
             thread: ThreadKind::Cached,
             initial_call: None,
             without_ancestors: false,
@@ -146,6 +150,15 @@ impl Builder {
     /// behind.
     pub fn kill_grace(mut self, grace: Duration) -> Builder {
         self.kill_grace = grace;
+        self
+    }
+
+    /// Sets how many messages may wait in its mailbox before a [warning] is logged. Default: as
+    /// [set for all processes][warning].
+    ///
+    /// [warning]: super::tuning::set_long_message_queue
+    pub fn long_message_queue(mut self, messages: usize) -> Builder {
+        self.long_message_queue = Some(messages);
         self
     }
 
@@ -286,8 +299,12 @@ impl Builder {
     }
 
     fn to_start(&self, parent: Process) -> Start {
-        let (trap_exit, kill_grace) = (self.trap_exit, self.kill_grace);
-        let settings = Settings { trap_exit, foreign: false, kill_grace };
+        let settings = Settings {
+            trap_exit: self.trap_exit,
+            kill_grace: self.kill_grace,
+            long_message_queue: self.long_message_queue.unwrap_or_else(long_message_queue),
+            ..Settings::default()
+        };
         let is_below = !self.without_ancestors;
         let ancestors = if is_below { ancestors_of_child(parent) } else { Arc::from([]) };
         let profile = Profile { initial_call: self.initial_call, ..Profile::new(ancestors) };

@@ -5,12 +5,11 @@ use std::sync::atomic::Ordering;
 
 use crate::exit::ExitReason;
 use crate::id::Pid;
-use crate::message::Destination;
 use crate::report::{CrashReport, Kind, Neighbour, Report, is_wanted, submit};
-use crate::user_code::{log_caught, printed, printed_up_to};
+use crate::user_code::{displayed, printed_up_to, run_caught};
 
 use super::table::Process;
-use super::{dictionary, names, snapshot};
+use super::{dictionary, snapshot};
 
 /// How many messages of the mailbox a report shows.
 const MESSAGES: usize = 10;
@@ -40,7 +39,7 @@ pub(crate) fn report(process: Process, reason: &ExitReason) {
 pub(crate) fn reporting(process: Process, write: impl FnOnce()) {
     // Relaxed: only the calling thread reads it.
     process.slot.reporting.store(true, Ordering::Relaxed);
-    log_caught(write);
+    run_caught(write);
     process.slot.reporting.store(false, Ordering::Relaxed);
 }
 
@@ -50,12 +49,12 @@ fn describe(process: Process, reason: &ExitReason) -> CrashReport {
     let info = snapshot::of(process);
     CrashReport {
         pid: process.pid,
-        name: info.name,
+        name: info.any_name(),
         label: info.label,
         initial_call: info.initial_call,
-        shown_reason: printed(&format_args!("{reason}")),
+        shown_reason: displayed(reason),
         reason: reason.clone(),
-        ancestors: info.ancestors.iter().copied().map(name_or_pid).collect(),
+        ancestors: info.ancestors.iter().copied().map(snapshot::name_or_pid).collect(),
         message_queue_len: info.message_queue_len,
         messages: messages(process),
         neighbours: neighbours(process.pid, &info.links),
@@ -68,10 +67,6 @@ fn describe(process: Process, reason: &ExitReason) -> CrashReport {
 fn messages(process: Process) -> Vec<String> {
     let queue = process.slot.mailbox.check_out();
     queue.messages().take(MESSAGES).map(|message| printed_up_to(SHOWN, message)).collect()
-}
-
-fn name_or_pid(pid: Pid) -> Destination {
-    names::name_of(pid).map_or(Destination::Pid(pid), Destination::from)
 }
 
 /// Returns the processes that the exit signals of `pid` will end, and those that theirs will end in
@@ -93,7 +88,8 @@ fn neighbours(pid: Pid, links: &[Pid]) -> Vec<Neighbour> {
         let Some(initial_call) = info.initial_call else { continue };
         open.extend(info.links.iter().rev());
         let message_queue_len = info.message_queue_len;
-        neighbours.push(Neighbour { pid: next, name: info.name, initial_call, message_queue_len });
+        let name = info.any_name();
+        neighbours.push(Neighbour { pid: next, name, initial_call, message_queue_len });
     }
     neighbours
 }

@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
+use log::Level;
 use parking_lot::Mutex;
 
 use crate::id::Pid;
-use crate::user_code::{Guarded, log_caught};
+use crate::user_code::{Guarded, log_caught, run_caught};
 
 use super::exit::normal;
 use super::start::{self, Start};
@@ -23,9 +24,9 @@ pub(crate) fn run_detached(job: impl FnOnce() + Send + 'static) {
         job.into_iter().for_each(|job| job());
     };
     if let Err(error) = spawn_detached(run) {
-        log::debug!("{error}");
+        log_caught(Level::Debug, "procession::detached", format_args!("{error}"));
         let job = job.lock().take();
-        job.into_iter().for_each(|job| log_caught(job));
+        job.into_iter().for_each(|job| run_caught(job));
     }
 }
 

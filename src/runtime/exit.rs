@@ -25,6 +25,8 @@
 use std::num::NonZeroU64;
 use std::sync::atomic::Ordering;
 
+use log::Level;
+
 use crate::exit::ExitReason;
 use crate::id::{MonitorRef, Pid};
 use crate::message::{Down, Message};
@@ -102,6 +104,8 @@ fn end(process: Process, outcome: Outcome) -> Vacancy {
     slot.in_teardown.store(true, Ordering::Relaxed);
     slot.mailbox.drain(pid.generation()).drop_caught();
     dictionary::clear(process);
+    let via = slot.profile.lock().via.take();
+    drop_caught(via);
     if slot.claim_own(pid.generation()) {
         // Dropped last: a destructor may take its time, and nobody shall wait for it.
         let late = slot.mailbox.drain(pid.generation());
@@ -274,12 +278,10 @@ fn abandon(target: Process, cause: String, claim: impl FnOnce(&Slot, NonZeroU64)
     let exit = ClaimedExit(target);
     timers::run_detached(move || {
         drop(exit);
-        log_caught(|| {
-            log::warn!(
-                target: "procession::abandoned",
-                "process {pid} {cause} and has not left its code after {grace:?}: its thread is \
-                 left behind",
-            );
-        });
+        let text = format_args!(
+            "process {pid} {cause} and has not left its code after {grace:?}: its thread is left \
+             behind"
+        );
+        log_caught(Level::Warn, "procession::abandoned", text);
     });
 }

@@ -144,6 +144,8 @@ struct Arrived {
     taken: AtomicU64,
     /// How many messages the owner has received.
     received: AtomicU64,
+    /// At how many messages the owner warns, which it does once.
+    long: AtomicUsize,
 }
 
 /// A message that has arrived.
@@ -156,18 +158,28 @@ pub(crate) struct Entry {
     pub(crate) message: Message,
 }
 
+impl Mark {
+    /// Returns whether a receiver that takes each message in turn looks at the length of its
+    /// mailbox here.
+    #[inline]
+    pub(crate) fn is_milestone(self) -> bool {
+        self.0 % 1024 == 1023
+    }
+}
+
 impl Mailbox {
     pub(crate) fn new() -> Mailbox {
         let (sender, receiver) = unbounded();
         Mailbox { sender, receiver, arrived: CachePadded::default() }
     }
 
-    /// Resets the counts of the last owner.
-    pub(crate) fn reset(&self) {
+    /// Resets the counts of the last owner. The next one warns at `long` messages.
+    pub(crate) fn reset(&self, long: usize) {
         // Relaxed: the slot is given to the next owner after this.
         self.arrived.queued.store(0, Ordering::Relaxed);
         self.arrived.taken.store(0, Ordering::Relaxed);
         self.arrived.received.store(0, Ordering::Relaxed);
+        self.arrived.long.store(long, Ordering::Relaxed);
     }
 
     #[inline(always)]
@@ -216,7 +228,23 @@ impl Mailbox {
 
     /// Returns how many messages have arrived or are in transit.
     pub(crate) fn len(&self) -> usize {
-        self.arrived.queued.load(Ordering::Relaxed) + self.in_transit()
+        self.queued() + self.in_transit()
+    }
+
+    /// Returns how many messages are in the queue.
+    pub(crate) fn queued(&self) -> usize {
+        self.arrived.queued.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether that many messages are more than the owner is to have without a warning.
+    #[inline]
+    pub(crate) fn is_long(&self, messages: usize) -> bool {
+        messages > self.arrived.long.load(Ordering::Relaxed)
+    }
+
+    /// Says that the owner has warned, or is about to.
+    pub(crate) fn count_warning(&self) {
+        self.arrived.long.store(usize::MAX, Ordering::Relaxed);
     }
 
     /// Returns the place of the next envelope to be pushed.
@@ -243,7 +271,7 @@ impl Mailbox {
     /// Returns whether no message is queued or checked out.
     #[inline]
     pub(crate) fn is_queue_empty(&self) -> bool {
-        self.arrived.queued.load(Ordering::Relaxed) == 0
+        self.queued() == 0
     }
 
     /// Opens the queue for its owner, to add messages that have arrived.
@@ -295,7 +323,7 @@ impl Mailbox {
 
     /// Changes the count of messages in the queue.
     fn count_queued(&self, change: impl FnOnce(usize) -> usize) {
-        let queued = self.arrived.queued.load(Ordering::Relaxed);
+        let queued = self.queued();
         self.arrived.queued.store(change(queued), Ordering::Relaxed);
     }
 }

@@ -82,7 +82,7 @@ use parking_lot::Mutex;
 
 use crate::exit::ExitReason;
 use crate::id::Pid;
-use crate::message::Message;
+use crate::message::{Message, Via};
 use crate::user_code::drop_caught;
 
 use super::backoff::Parked;
@@ -90,6 +90,7 @@ use super::clock;
 use super::links::{Links, PendingExit};
 use super::mailbox::{Envelope, Mailbox, Orphans, Signal};
 use super::reply_slot::{Clients, ReplySlot};
+use super::tuning::long_message_queue;
 use super::wait_graph::{Ends, WaitEdge};
 
 /// What the process of a slot is doing: see [the life of a slot](self#the-life-of-a-slot).
@@ -245,6 +246,22 @@ pub(crate) struct Settings {
     pub(crate) trap_exit: bool,
     pub(crate) foreign: bool,
     pub(crate) kill_grace: Duration,
+    /// At how many messages in the mailbox there is a warning.
+    pub(crate) long_message_queue: usize,
+}
+
+/// How long a killed process may take to leave user code, unless its spawner says otherwise.
+pub(crate) const KILL_GRACE: Duration = Duration::from_secs(1);
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            trap_exit: false,
+            foreign: false,
+            kill_grace: KILL_GRACE,
+            long_message_queue: long_message_queue(),
+        }
+    }
 }
 
 /// What is set when a process starts and seldom changes afterwards.
@@ -252,6 +269,8 @@ pub(crate) struct Settings {
 pub(crate) struct Profile {
     pub(crate) started: Instant,
     pub(crate) label: Option<Arc<str>>,
+    /// The name that it was started under as a server, if a registrar keeps it.
+    pub(crate) via: Option<Via>,
     /// What it was started as, if it was started by `proc_lib`.
     pub(crate) initial_call: Option<&'static str>,
     /// The nearest ancestors, the parent first.
@@ -260,7 +279,7 @@ pub(crate) struct Profile {
 
 impl Profile {
     pub(crate) fn new(ancestors: Arc<[Pid]>) -> Profile {
-        Profile { started: Instant::now(), label: None, initial_call: None, ancestors }
+        Profile { started: Instant::now(), label: None, via: None, initial_call: None, ancestors }
     }
 }
 
@@ -305,6 +324,11 @@ impl Slot {
         self.state.load() == pack(generation, Phase::Running)
     }
 
+    /// Returns whether this generation lives here, or has not left the slot yet.
+    pub(crate) fn is_of(&self, generation: NonZeroU64) -> bool {
+        self.state.generation() == generation
+    }
+
     /// Returns the process that lives here, if it is alive or exiting.
     pub(crate) fn occupant(&self) -> Option<Pid> {
         let generation = self.state.generation();
@@ -333,7 +357,7 @@ impl Slot {
         self.trap_exit.store(settings.trap_exit, Ordering::Relaxed);
         self.foreign.store(settings.foreign, Ordering::Relaxed);
         self.set_kill_grace(settings.kill_grace);
-        self.mailbox.reset();
+        self.mailbox.reset(settings.long_message_queue);
         *self.profile.lock() = profile;
         *self.links.lock() = Links::open(pid);
         *self.pending_exit.lock() = PendingExit::of(pid);
@@ -610,7 +634,7 @@ mod tests {
     #[test]
     fn an_exit_signal_and_a_kill_call_off_whatever_the_owner_waits_for() {
         let slot = Slot::new(0);
-        let settings = Settings { trap_exit: false, foreign: false, kill_grace: Duration::ZERO };
+        let settings = Settings { kill_grace: Duration::ZERO, ..Settings::default() };
         let pid = slot.begin(Profile::new(Arc::from([])), settings);
         let generation = pid.generation();
         slot.deliver(generation, Signal::Message(Message::new(1))).unwrap();

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::id::Pid;
-use crate::message::Destination;
+use crate::message::{Destination, Name, Via};
 
 use super::names;
 use super::slot::Slot;
@@ -33,6 +33,8 @@ pub struct Info {
     pub pid: Pid,
     /// Its registered name.
     pub name: Option<Arc<str>>,
+    /// The name that it was started under as a server, if a [registrar](crate::Registrar) keeps it.
+    pub via: Option<Via>,
     /// The label that it has given itself by [`set_label`](crate::process::set_label).
     pub label: Option<Arc<str>>,
     /// What it is doing.
@@ -60,6 +62,11 @@ pub struct Info {
 }
 
 impl Info {
+    /// Returns its registered name, or the one that a registrar keeps.
+    pub(crate) fn any_name(&self) -> Option<Name> {
+        any_name(self.name.clone(), self.via.clone())
+    }
+
     /// Returns the process that spawned it; `None` for a thread of the program's own.
     pub fn parent(&self) -> Option<Pid> {
         self.ancestors.first().copied()
@@ -88,6 +95,7 @@ pub(crate) fn of(process: Process) -> Info {
     Info {
         pid,
         name: names::name_of(pid),
+        via: profile.via,
         label: profile.label,
         status: status_of(slot),
         trap_exit: process.traps_exits(),
@@ -101,6 +109,19 @@ pub(crate) fn of(process: Process) -> Info {
         initial_call: profile.initial_call,
         age: profile.started.elapsed(),
     }
+}
+
+/// Returns a process as reports show it: by its name if it has one.
+pub(crate) fn name_or_pid(pid: Pid) -> Destination {
+    let Process { slot, .. } = Process::of(pid);
+    let via = slot.profile.lock().via.clone();
+    // If it has ended, what was read may be that of the slot's next process.
+    let via = via.filter(|_| slot.is_of(pid.generation()));
+    any_name(names::name_of(pid), via).map_or(Destination::Pid(pid), Destination::Name)
+}
+
+fn any_name(name: Option<Arc<str>>, via: Option<Via>) -> Option<Name> {
+    name.map(Name::Local).or(via.map(Name::Via))
 }
 
 fn status_of(slot: &Slot) -> Status {

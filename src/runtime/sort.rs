@@ -7,6 +7,7 @@ use crate::user_code::{drop_caught, drop_each_caught};
 use super::links::{Monitor, Verdict, judge};
 use super::mailbox::{Entry, Envelope, ExitCause, ExitSignal, Mark, Signal, Special};
 use super::monitors::forget;
+use super::overflow;
 use super::table::Process;
 
 /// What is to be done with one envelope.
@@ -59,6 +60,9 @@ impl Process {
         drop_each_caught(stale);
         drop_each_caught(useless);
         drop_each_caught(monitors);
+        if mailbox.is_long(mailbox.queued()) {
+            overflow::warn(self);
+        }
     }
 
     /// Sorts an envelope that was just taken out of the channel. For the process itself.
@@ -160,7 +164,8 @@ mod tests {
         ];
         for (trap_exit, reason, stays) in cases {
             let slot: &'static Slot = Box::leak(Box::new(Slot::new(0)));
-            let settings = Settings { trap_exit, foreign: false, kill_grace: Duration::ZERO };
+            let settings =
+                Settings { trap_exit, kill_grace: Duration::ZERO, ..Settings::default() };
             let process = Process { slot, pid: slot.begin(Profile::new(Arc::from([])), settings) };
             let (peer, link) = (Pid::local(1, NonZeroU64::MIN), LinkId::new());
             slot.links.lock().peers.insert(peer, link);

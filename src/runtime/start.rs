@@ -1,15 +1,11 @@
 //! Starting a process, whichever part of the crate asks for it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::exit::{self, Body};
 use super::slot::{Profile, Settings};
 use super::table::Process;
 use super::threads::{self, ThreadError, ThreadKind};
-
-/// How long a killed process may take to leave user code, unless its spawner says otherwise.
-pub(crate) const KILL_GRACE: Duration = Duration::from_secs(1);
 
 /// What a process is started with.
 #[derive(Debug)]
@@ -22,7 +18,7 @@ pub(crate) struct Start {
 impl Start {
     /// Returns the start of a process that belongs to nobody, on a thread from the cache.
     pub(crate) fn new() -> Start {
-        let settings = Settings { trap_exit: false, foreign: false, kill_grace: KILL_GRACE };
+        let settings = Settings::default();
         Start { thread: ThreadKind::Cached, settings, profile: Profile::new(Arc::from([])) }
     }
 

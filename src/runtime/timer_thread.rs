@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use crossbeam_utils::sync::Parker;
+use log::Level;
 
 use crate::id::TimerRef;
 use crate::message::{Destination, Message, Name};
@@ -214,7 +215,8 @@ fn apply(function: Box<dyn FnOnce() + Send>) {
     match catch(|| spawn_detached(function)) {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => {
-            log_caught(|| log::error!("a timer cannot apply its function: {error}"));
+            let text = format_args!("a timer cannot apply its function: {error}");
+            log_caught(Level::Error, "procession::timer", text);
         }
         Err(payload) => report_caught("a function that a timer cannot apply", payload),
     }

@@ -1,12 +1,14 @@
 //! The settings of the runtime: see [`process::tuning`](crate::process::tuning).
 //!
-//! Both are `Relaxed`: each is a number by itself, and no other memory hangs on it.
+//! All are `Relaxed`: each is a number by itself, and no other memory hangs on it.
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 static SPIN_BUDGET: AtomicU32 = AtomicU32::new(2);
 
 static MAX_CACHED_THREADS: AtomicUsize = AtomicUsize::new(256);
+
+static LONG_MESSAGE_QUEUE: AtomicUsize = AtomicUsize::new(100_000);
 
 /// Sets for how many wake-ups a process that waits spins and yields before it parks. Default: 2.
 ///
@@ -35,4 +37,28 @@ pub fn set_max_cached_threads(threads: usize) {
 
 pub(crate) fn max_cached_threads() -> usize {
     MAX_CACHED_THREADS.load(Ordering::Relaxed)
+}
+
+/// Sets how many messages may wait in a mailbox before a warning is logged, for processes that are
+/// started from now on. Default: 100,000. With `usize::MAX` there is no warning.
+///
+/// A mailbox that has grown so long holds messages that nobody receives, as they are of another
+/// type than the process expects, or more than it can handle. The warning comes once in the life of
+/// a process, through [`log`] at level `warn` with the target `procession::mailbox`, and names the
+/// types of the oldest messages. [`Builder::long_message_queue`] sets the mark for one process.
+///
+/// The process itself looks at its mailbox, when it receives: one that never does so is not warned
+/// of. A process that selects among its messages looks each time that more have arrived; one that
+/// takes each in turn, as servers do, at every thousandth message.
+///
+/// OTP: `long_message_queue` of
+/// [`trace:system/3`](https://www.erlang.org/doc/apps/kernel/trace.html#system/3).
+///
+/// [`Builder::long_message_queue`]: crate::process::Builder::long_message_queue
+pub fn set_long_message_queue(messages: usize) {
+    LONG_MESSAGE_QUEUE.store(messages, Ordering::Relaxed);
+}
+
+pub(crate) fn long_message_queue() -> usize {
+    LONG_MESSAGE_QUEUE.load(Ordering::Relaxed)
 }

@@ -1,22 +1,23 @@
 //! The reports of a supervisor on its children.
 
+use log::Level;
+
 use crate::exit::ExitReason;
 use crate::gen_server::StartError;
 use crate::id::Pid;
 use crate::message::{Destination, Message};
 use crate::process;
 use crate::report::{
-    Child, Context, Kind, ProgressReport, Report, SupervisorReport, is_wanted, log_caught, submit,
+    Child, Context, Kind, ProgressReport, Report, SupervisorReport, is_wanted, submit,
 };
-use crate::runtime::names::name_of;
-use crate::user_code::{drop_caught, printed};
+use crate::runtime::snapshot::name_or_pid;
+use crate::user_code::{displayed, drop_caught, is_seen, log_caught, printed};
 
 use super::{FailedToStart, Policy, SupervisorError};
 
 /// Returns the calling supervisor, as reports show it.
 pub(super) fn me() -> Destination {
-    let pid = process::self_pid();
-    name_of(pid).map_or(Destination::Pid(pid), Destination::from)
+    name_or_pid(process::self_pid())
 }
 
 fn describe(policy: &Policy, pid: Option<Pid>) -> Child {
@@ -33,7 +34,7 @@ pub(crate) fn report_failure(
         submit(&Report::Supervisor(SupervisorReport {
             supervisor: me(),
             context,
-            shown_reason: printed(&format_args!("{reason}")),
+            shown_reason: displayed(reason),
             reason: reason.clone(),
             child: describe(policy, pid),
         }));
@@ -55,9 +56,12 @@ pub(crate) fn report_giving_up(policy: &Policy, pid: Option<Pid>) {
 
 /// Logs a message that no supervisor expects, and drops it.
 pub(crate) fn report_unexpected(message: Message) {
-    let text = printed(&message);
     let target = Kind::Supervisor.target();
-    log_caught(|| log::error!(target: target, "{} does not expect this message: {text}", me()));
+    if is_seen(Level::Error, target) {
+        let text = printed(&message);
+        let text = format_args!("{} does not expect this message: {text}", me());
+        log_caught(Level::Error, target, text);
+    }
     drop_caught(message);
 }
 

@@ -9,13 +9,13 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::SystemTime;
 
+use log::Level;
+
 use crate::exit::ExitReason;
 use crate::id::Pid;
-use crate::message::{Message, Request};
+use crate::message::Message;
 use crate::process;
-use crate::report::log_caught;
-use crate::user_code::printed_up_to;
-use crate::user_code::{drop_caught, drop_each_caught};
+use crate::user_code::{displayed, drop_caught, drop_each_caught, log_caught, printed_up_to};
 
 /// The target of traces in the log.
 const TARGET: &str = "procession::sys";
@@ -84,7 +84,7 @@ impl<'a> Incoming<'a> {
         Incoming { text: message, value: Value::Message(message) }
     }
 
-    pub(crate) fn content(text: &'a dyn Request, value: &'a dyn Any) -> Incoming<'a> {
+    pub(crate) fn content(text: &'a dyn fmt::Debug, value: &'a dyn Any) -> Incoming<'a> {
         Incoming { text, value: Value::Plain(value) }
     }
 
@@ -377,7 +377,8 @@ impl Tools {
             && let Err(error) = writeln!(file, "{}", mark(event))
         {
             let error = ExitReason::from(error);
-            log_caught(|| log::warn!(target: TARGET, "an event cannot be written: {error}"));
+            let text = format_args!("an event cannot be written: {error}");
+            log_caught(Level::Warn, TARGET, text);
             self.file = None;
         }
         if self.trace {
@@ -389,14 +390,14 @@ impl Tools {
 /// Returns the text of an event with the process that it happens in.
 fn mark(event: &str) -> String {
     let me = process::self_pid();
-    match process::info(me).and_then(|info| info.name) {
-        Some(name) => format!("*DBG* {name} {event}"),
+    match process::info(me).and_then(|info| info.any_name()) {
+        Some(name) => format!("*DBG* {} {event}", displayed(&name)),
         None => format!("*DBG* {me} {event}"),
     }
 }
 
 fn trace(event: &str) {
-    log_caught(|| log::info!(target: TARGET, "{}", mark(event)));
+    log_caught(Level::Info, TARGET, format_args!("{}", mark(event)));
 }
 
 impl Log {

@@ -114,7 +114,7 @@ fn start_error(id: &str) -> String {
 }
 
 fn has_given_up(id: &str) -> String {
-    format!("shutdown {id}: \"reached the maximum restart intensity\"")
+    format!("shutdown {id}: reached the maximum restart intensity")
 }
 
 /// The reasons that are orderly, and some that are not.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use procession::gen_server::StatusPart;
 use procession::prelude::*;
 use procession::sys::{Mode, SysError};
 
@@ -56,7 +57,10 @@ impl GenServer for Book {
         process::send(self.observer, Terminated(reason.clone()));
     }
 
-    fn format_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn format_status(&self, part: &StatusPart<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (StatusPart::State | StatusPart::FinalState) = part else {
+            return part.print(self, f);
+        };
         (self.print)(self, f)
     }
 
