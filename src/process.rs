@@ -178,6 +178,7 @@ pub(crate) mod wait;
 pub(crate) mod register;
 pub(crate) mod send;
 pub(crate) mod receive;
+mod wait_for;
 pub(crate) mod monitor;
 mod receive_macro;
 pub(crate) mod exit;
@@ -214,6 +215,7 @@ pub use receive_macro::select_arm;
 pub use register::{register, registered, unregister, whereis};
 pub use send::{Address, SendError, ToProcess, send, send_to};
 pub use spawn::{Builder, SpawnError, spawn, spawn_link, spawn_monitor};
+pub use wait_for::wait_for;
 
 /// Returns the pid of the calling process. A thread that is not a process yet becomes one.
 ///

@@ -23,7 +23,8 @@ pub(crate) fn time_left(deadline: Option<Instant>) -> Duration {
     deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()))
 }
 
-fn is_past(deadline: Option<Instant>) -> bool {
+/// Returns whether the deadline of a wait has come.
+pub(crate) fn is_past(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| Instant::now() >= deadline)
 }
 

@@ -2,13 +2,16 @@
 //!
 //! A name belongs to its process only as long as that is alive: from the moment it is not, the name
 //! reads as free and can be taken, though the entry may be removed a little later.
+//!
+//! A process that waits for a name leaves an entry beside the names, under the same lock: so a
+//! registration either is seen by its look at the table, or finds the entry.
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use once_cell::sync::Lazy;
+use once_cell::sync::{Lazy, OnceCell};
 use parking_lot::Mutex;
 
 use crate::id::Pid;
@@ -22,6 +25,16 @@ struct Names {
     names: HashMap<Pid, Arc<str>>,
     /// The names of processes that were killed and have not ended yet: others may have them now.
     lost: HashMap<Pid, Arc<str>>,
+    /// The processes that wait for a name, each until it is told or gives up.
+    waiters: HashMap<Arc<str>, Vec<Waiter>>,
+}
+
+/// A process that waits for a name.
+#[derive(Debug)]
+struct Waiter {
+    pid: Pid,
+    /// Where it is told the process that has been given the name.
+    holder: Arc<OnceCell<Pid>>,
 }
 
 static NAMES: Lazy<Mutex<Names>> = Lazy::new(Mutex::default);
@@ -50,6 +63,14 @@ impl Names {
         }
         self.names.insert(pid, name);
         Ok(())
+    }
+
+    fn take_waiters(&mut self, name: &str) -> Vec<Waiter> {
+        if self.waiters.is_empty() {
+            Vec::new()
+        } else {
+            self.waiters.remove(name).unwrap_or_default()
+        }
     }
 
     fn release(&mut self, pid: Pid) -> Option<Arc<str>> {
@@ -117,12 +138,62 @@ pub(crate) fn give(name: &str, pid: Pid, caller: Pid) -> Result<(), RegisterErro
     if name.is_empty() {
         return Err(RegisterError::Empty);
     }
-    let name = Arc::from(name);
-    let mut names = NAMES.lock();
-    if comes_too_late(caller) {
-        return Err(RegisterError::NotAlive(caller));
+    let waiters = {
+        let mut names = NAMES.lock();
+        if comes_too_late(caller) {
+            return Err(RegisterError::NotAlive(caller));
+        }
+        names.register(Arc::from(name), pid)?;
+        names.take_waiters(name)
+    };
+    for waiter in waiters {
+        _ = waiter.holder.set(pid);
+        Process::of(waiter.pid).slot.wake();
     }
-    names.register(name, pid)
+    Ok(())
+}
+
+/// The wait of a process for a name, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct AwaitedName<'a> {
+    name: &'a str,
+    holder: Arc<OnceCell<Pid>>,
+}
+
+impl<'a> AwaitedName<'a> {
+    /// Begins the wait of the process `pid`, whose slot is woken when the name has been given to a
+    /// process. If a process has the name now, it is known at once.
+    pub(crate) fn new(name: &'a str, pid: Pid) -> AwaitedName<'a> {
+        let awaited = AwaitedName { name, holder: Arc::default() };
+        let mut names = NAMES.lock();
+        match names.holder(name) {
+            Some(holder) => _ = awaited.holder.set(holder),
+            None => {
+                let waiter = Waiter { pid, holder: Arc::clone(&awaited.holder) };
+                names.waiters.entry(Arc::from(name)).or_default().push(waiter);
+            }
+        }
+        awaited
+    }
+
+    /// Returns the process that has, or had, the name, as soon as that is known.
+    pub(crate) fn holder(&self) -> Option<Pid> {
+        self.holder.get().copied()
+    }
+}
+
+impl Drop for AwaitedName<'_> {
+    fn drop(&mut self) {
+        if self.holder().is_some() {
+            return; // Whoever has told it has removed the entry, or there was none.
+        }
+        let mut names = NAMES.lock();
+        let Some(waiters) = names.waiters.get_mut(self.name) else { return };
+        waiters.retain(|waiter| !Arc::ptr_eq(&waiter.holder, &self.holder));
+        if waiters.is_empty() {
+            names.waiters.remove(self.name);
+        }
+    }
 }
 
 /// Returns the process that is registered as `name`.
@@ -341,5 +412,25 @@ mod tests {
             assert!(!is_lost(pid));
             assert_eq!(unregister(NAME).is_ok(), is_taken);
         }
+    }
+
+    #[test]
+    fn a_wait_that_is_over_leaves_nothing() {
+        const NAME: &str = "names::tests::awaited";
+        let is_awaited = || NAMES.lock().waiters.contains_key(NAME);
+        let first = AwaitedName::new(NAME, self_pid());
+        let second = AwaitedName::new(NAME, self_pid());
+        drop(first);
+        assert!(is_awaited());
+        drop(second);
+        assert!(!is_awaited());
+
+        let third = AwaitedName::new(NAME, self_pid());
+        register(NAME, self_pid()).unwrap();
+        assert!(!is_awaited());
+        assert_eq!(third.holder(), Some(self_pid()));
+        drop((third, AwaitedName::new(NAME, self_pid())));
+        assert!(!is_awaited());
+        unregister(NAME).unwrap();
     }
 }

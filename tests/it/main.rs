@@ -22,6 +22,7 @@ mod foreign;
 mod monitors;
 mod aliases;
 mod names;
+mod wait_for;
 mod orphans;
 mod messages;
 mod receive_macro;

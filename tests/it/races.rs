@@ -80,6 +80,77 @@ fn repeat(round: impl Fn(usize) + Send + 'static) {
     });
 }
 
+mod wait_for {
+    use super::*;
+
+    /// Registers, each time at the same moment as the test waits, and unregisters when both have.
+    fn registrar(name: &'static str, gate: &Gate, seen: &Gate, round: usize) -> (Pid, MonitorRef) {
+        let (gate, seen) = (gate.clone(), seen.clone());
+        process::spawn_monitor(move || {
+            gate.pass();
+            delay_by(round);
+            process::register(name, process::self_pid()).unwrap();
+            seen.pass();
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_name_that_is_just_registered_is_always_seen() {
+        repeat(|round| {
+            const NAME: &str = "races::wait_for::seen";
+            let (gate, seen) = (Gate::default(), Gate::default());
+            let (pid, monitor) = registrar(NAME, &gate, &seen, round);
+            gate.pass();
+            assert_eq!(process::wait_for(NAME, test_timeout()), Some(pid));
+            seen.pass();
+            assert_eq!(down_reason(monitor), ExitReason::Normal);
+        });
+    }
+
+    #[test]
+    fn a_wait_that_times_out_as_the_name_is_registered_sees_it_or_not() {
+        repeat(|round| {
+            const NAME: &str = "races::wait_for::timeout";
+            let (gate, seen) = (Gate::default(), Gate::default());
+            let (pid, monitor) = registrar(NAME, &gate, &seen, 0);
+            gate.pass();
+            let time = Duration::from_nanos(100 * (round as u64 % 64));
+            let found = process::wait_for(NAME, time);
+            assert!(found.is_none() || found == Some(pid), "{found:?}");
+            seen.pass();
+            assert_eq!(down_reason(monitor), ExitReason::Normal);
+        });
+    }
+
+    #[test]
+    fn a_waiter_that_is_killed_as_the_name_is_registered_harms_nobody() {
+        repeat(|round| {
+            const NAME: &str = "races::wait_for::killed";
+            let (gate, seen) = (Gate::default(), Gate::default());
+            let waiter_gate = gate.clone();
+            let waiter = process::spawn(move || {
+                waiter_gate.pass();
+                process::wait_for(NAME, test_timeout());
+            });
+            let waiter = waiter.unwrap();
+            let registrar = process::spawn_monitor({
+                let seen = seen.clone();
+                move || {
+                    process::register(NAME, process::self_pid()).unwrap();
+                    seen.pass();
+                }
+            });
+            gate.pass();
+            delay_by(round);
+            process::exit(waiter, ExitReason::Kill);
+            seen.pass();
+            assert_eq!(down_reason(registrar.unwrap().1), ExitReason::Normal);
+            wait_for_exit(waiter);
+        });
+    }
+}
+
 mod links {
     use super::*;
 
