@@ -1,11 +1,10 @@
-//! The error of a call, and errors as exit reasons: above both reasons and destinations, as a call
-//! fails with the one at the other, and a reason can be caused by a call that failed.
+//! The error of a call: above both reasons and destinations, as a call fails with the one at the
+//! other.
 
-use std::any::Any;
 use std::error::Error;
 use std::fmt;
 
-use crate::exit::{Detail, ExitReason};
+use crate::exit::ExitReason;
 use crate::id::Pid;
 use crate::message::{Destination, Name};
 
@@ -187,17 +186,6 @@ pub enum CallErrorKind {
     /// The caller cannot wait: it is being ended by an exit signal, or it is a thread of the
     /// program's own that was killed or is in its last destructors.
     CallerEnded,
-}
-
-impl<E: Error + Send + Sync + 'static> From<E> for ExitReason {
-    fn from(error: E) -> ExitReason {
-        use ExitReason::{Shutdown, ShutdownWith};
-        let call = (&error as &dyn Any).downcast_ref::<CallError>();
-        match call.map(CallError::kind) {
-            Some(CallErrorKind::Down(reason @ (Shutdown | ShutdownWith(_)))) => reason.clone(),
-            _ => ExitReason::Other(Detail::of_error(error)),
-        }
-    }
 }
 
 #[cfg(test)]

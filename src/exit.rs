@@ -12,9 +12,11 @@ use crate::user_code::{Guarded, Panic};
 /// The reason travels to every linked and monitoring process, so cloning one is at most a
 /// reference-count bump.
 ///
-/// A program makes reasons of its own by [`new`](Self::new) from any value, and by `?` or [`From`]
-/// from any error. Values are compared as values; two errors are equal if they have the same type
-/// and print the same text.
+/// A program makes reasons of its own by [`new`](Self::new) from any value, by `?` or [`From`] from
+/// any error, and by [`or_exit`](crate::OrExit::or_exit) from what is none: a `Box<dyn Error + Send +
+/// Sync>`, an `anyhow::Error`, a text. Values are compared as values; two errors or texts are equal
+/// if they have the same type and print the same. In the other direction, `?` makes a
+/// [`Box<dyn Error>`](Error) of a reason, which holds an [`ExitError`](crate::ExitError).
 ///
 /// OTP: [exit reasons](https://www.erlang.org/doc/system/errors.html#exit-reasons).
 ///
@@ -119,7 +121,8 @@ impl fmt::Display for ExitReason {
 /// A value of any type: inside an [`ExitReason`], or in the
 /// [environment](crate::application::get_all_env) of an application.
 ///
-/// An error is displayed by its `Display`, a text as it is, any other value by its `Debug`.
+/// An error, and what a reason was made of [by its `Display`](ExitReason::from_display), is displayed
+/// by that, a text as it is, any other value by its `Debug`.
 #[derive(Clone)]
 pub struct Detail(Arc<dyn Value>);
 
@@ -130,6 +133,11 @@ impl Detail {
 
     pub(crate) fn of_error<E: Error + Send + Sync + 'static>(error: E) -> Detail {
         Detail(Arc::new(ErrorDetail(Guarded::new(error))))
+    }
+
+    /// Makes a detail that prints as `value` is displayed.
+    pub(crate) fn displayed<T: fmt::Display + Send + Sync + 'static>(value: T) -> Detail {
+        Detail(Arc::new(DisplayDetail(Guarded::new(value))))
     }
 
     pub(crate) fn type_name(&self) -> &'static str {
@@ -223,5 +231,31 @@ impl<E: Error + Send + Sync + 'static> Value for ErrorDetail<E> {
             .value()
             .downcast_ref::<E>()
             .is_some_and(|other| self.0.get().to_string() == other.to_string())
+    }
+}
+
+/// Anything that can be displayed, which is compared as errors are.
+struct DisplayDetail<T>(Guarded<T>);
+
+impl<T: fmt::Display + Send + Sync + 'static> Value for DisplayDetail<T> {
+    fn value(&self) -> &dyn Any {
+        self.0.get()
+    }
+
+    fn type_name(&self) -> &'static str {
+        type_name::<T>()
+    }
+
+    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.display(f)
+    }
+
+    fn display(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.0.get())
+    }
+
+    fn equals(&self, other: &dyn Value) -> bool {
+        let other = other.value().downcast_ref::<T>();
+        other.is_some_and(|other| format!("{:#}", self.0.get()) == format!("{other:#}"))
     }
 }

@@ -135,14 +135,16 @@
 //! Whatever is neither a call nor a cast goes to [`handle_info`](GenServer::handle_info): what was
 //! [sent](crate::process::send()), the [`Down`](crate::Down) messages of the server's monitors, the
 //! messages of its [timers](crate::timer), and if it traps exits, [`Exit`](crate::Exit) messages of
-//! processes other than its parent. These can be of any type, so `handle_info` looks for the types
-//! that it expects, and logs the rest.
+//! processes other than its parent. These can be of any type. The macro
+//! [`handle_info!`](crate::handle_info) takes them apart by arms as those of
+//! [`receive!`](crate::receive), and logs what no arm fits.
 //!
 //! ```
 //! use procession::prelude::*;
 //!
 //! #[derive(Debug)] struct Thermometer { celsius: Option<i32> }
 //! #[derive(Debug)] struct Reading(i32);
+//! #[derive(Debug)] struct Unplugged;
 //! #[derive(Debug)] struct Read;
 //!
 //! impl GenServer for Thermometer {
@@ -152,11 +154,13 @@
 //!     }
 //!
 //!     fn handle_info(&mut self, message: Message) -> CastResult<Self> {
-//!         match message.downcast::<Reading>() {
-//!             Ok(Reading(celsius)) => self.celsius = Some(celsius),
-//!             Err(other) => log::warn!("unexpected message: {other:?}"),
+//!         handle_info! { message;
+//!             Reading(celsius) => {
+//!                 self.celsius = Some(celsius);
+//!                 noreply()
+//!             }
+//!             Unplugged => stop(ExitReason::Shutdown),
 //!         }
-//!         noreply()
 //!     }
 //! }
 //!
@@ -205,12 +209,14 @@
 //!     }
 //!
 //!     fn handle_info(&mut self, message: Message) -> CastResult<Self> {
-//!         if message.is::<Beat>() {
-//!             self.beats += 1;
-//!             process::send(self.listener, self.beats);
-//!             Heart::schedule_beat();
+//!         handle_info! { message;
+//!             Beat => {
+//!                 self.beats += 1;
+//!                 process::send(self.listener, self.beats);
+//!                 Heart::schedule_beat();
+//!                 noreply()
+//!             }
 //!         }
-//!         noreply()
 //!     }
 //! }
 //!
@@ -307,7 +313,7 @@
 //! | `init`, `terminate`, `code_change`, `format_status` | the same in [`GenServer`] |
 //! | `handle_call`, `handle_cast` | [`HandleCall`], [`HandleCast`] |
 //! | `handle_continue` | [`HandleContinue`] |
-//! | `handle_info` | [`GenServer::handle_info`] |
+//! | `handle_info` | [`GenServer::handle_info`], with the macro [`handle_info!`](crate::handle_info) |
 //! | options of a start | [`StartOptions`] |
 //!
 //! # When not to use one
@@ -406,6 +412,7 @@ mod request_id;
 mod reference;
 mod server_ref;
 mod group;
+mod handle_info;
 
 use std::any::type_name;
 use std::fmt;
@@ -416,12 +423,14 @@ use crate::child_policy::{Restart, Shutdown};
 use crate::exit::ExitReason;
 use crate::id::MonitorRef;
 use crate::message::Message;
-use crate::process;
-use crate::user_code::{drop_caught, is_seen, log_caught, printed};
+use crate::user_code::log_caught;
 
 pub use crate::call::{Caller, ReplyTo};
 pub use crate::call_error::{CallError, CallErrorKind};
+pub use crate::handle_info;
 pub use crate::stop::StopError;
+pub use handle_info::unhandled;
+pub(crate) use handle_info::warn_of_unhandled;
 pub use next::{
     CallResult, CastResult, Init, InitResult, Next, NoReply, Then, ignore, init_error, noreply,
     ready, reply, stop, stop_with_reply,
@@ -487,14 +496,14 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
     /// one](self#receiving-ordinary-messages), a [`Down`](crate::Down), an [`Exit`](crate::Exit) of
     /// a process other than the parent, a timer's message, or [`IdleTimeout`].
     ///
-    /// By default the message is logged, as a warning, and dropped.
+    /// By default the message is logged, as a warning, and dropped: it is [`unhandled`]. The macro
+    /// [`handle_info!`](crate::handle_info) takes messages of several types apart.
     ///
     /// # Errors
     ///
     /// Returns the reason with which the server is to end.
     fn handle_info(&mut self, message: Message) -> CastResult<Self> {
-        warn_of_unhandled::<Self>(message);
-        noreply()
+        unhandled(message)
     }
 
     /// Cleans up when the server is about to end with `reason`.
@@ -647,19 +656,6 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
         let (pid, monitor) = start::start_monitored::<Self>(args, options)?;
         Ok((ServerRef::from_pid(pid), monitor))
     }
-}
-
-/// Logs a message that a server of type `S` does not handle.
-pub(crate) fn warn_of_unhandled<S>(message: Message) {
-    if is_seen(Level::Warn, TARGET) {
-        warn(format_args!(
-            "{} ({}) does not handle this message: {}",
-            process::self_pid(),
-            type_name::<S>(),
-            printed(&message),
-        ));
-    }
-    drop_caught(message);
 }
 
 /// Logs a warning to the author of a server.

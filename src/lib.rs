@@ -68,6 +68,7 @@ mod user_code;
 mod exit;
 mod message;
 mod call_error;
+mod exit_error;
 pub mod report;
 mod runtime;
 pub mod process;
@@ -95,6 +96,7 @@ pub mod guide;
 
 pub use call_error::{CallError, CallErrorKind};
 pub use exit::{Detail, ExitReason};
+pub use exit_error::{ExitError, OrExit};
 pub use id::{Alias, MonitorRef, Node, Pid, TimerRef};
 pub use message::{
     Destination, Down, Exit, Message, Name, NameRefusal, Opaque, Registrar, TaggedDown, Timeout,

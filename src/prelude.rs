@@ -3,11 +3,13 @@
 pub use crate::call_error::{CallError, CallErrorKind};
 pub use crate::dynamic_supervisor::{DynamicSupervisor, DynamicSupervisorRef};
 pub use crate::exit::ExitReason;
+pub use crate::exit_error::OrExit;
 pub use crate::gen_server::{
     CallResult, Caller, CastResult, GenServer, HandleCall, HandleCast, HandleContinue, IdleTimeout,
     InitResult, ReplyTo, ServerRef, StartError, StartOptions, StopError, Then, ignore, init_error,
-    noreply, ready, reply, stop, stop_with_reply,
+    noreply, ready, reply, stop, stop_with_reply, unhandled,
 };
+pub use crate::handle_info;
 pub use crate::id::{Alias, MonitorRef, Pid, TimerRef};
 pub use crate::message::{Destination, Down, Exit, Message, Name, Opaque, Timeout};
 pub use crate::process;

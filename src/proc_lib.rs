@@ -68,7 +68,7 @@ use crate::exit::ExitReason;
 use crate::id::{MonitorRef, Pid};
 use crate::message::Destination;
 use crate::process;
-use crate::process::{Builder, SpawnError};
+use crate::process::{Builder, Ending, SpawnError};
 use crate::stop;
 
 pub use crate::stop::StopError;
@@ -84,7 +84,7 @@ pub(crate) use start::{Started, start_process};
 /// # Errors
 ///
 /// Returns a [`SpawnError`] if there was no thread for the process; then `body` is dropped.
-pub fn spawn<F: FnOnce() + Send + 'static>(body: F) -> Result<Pid, SpawnError> {
+pub fn spawn<R: Ending, F: FnOnce() -> R + Send + 'static>(body: F) -> Result<Pid, SpawnError> {
     spawn_with(Builder::new(), body)
 }
 
@@ -93,7 +93,9 @@ pub fn spawn<F: FnOnce() + Send + 'static>(body: F) -> Result<Pid, SpawnError> {
 /// # Errors
 ///
 /// As [`spawn`].
-pub fn spawn_link<F: FnOnce() + Send + 'static>(body: F) -> Result<Pid, SpawnError> {
+pub fn spawn_link<R: Ending, F: FnOnce() -> R + Send + 'static>(
+    body: F,
+) -> Result<Pid, SpawnError> {
     spawn_with(Builder::new().link(), body)
 }
 
@@ -102,7 +104,7 @@ pub fn spawn_link<F: FnOnce() + Send + 'static>(body: F) -> Result<Pid, SpawnErr
 /// # Errors
 ///
 /// As [`Builder::spawn`].
-pub fn spawn_with<F: FnOnce() + Send + 'static>(
+pub fn spawn_with<R: Ending, F: FnOnce() -> R + Send + 'static>(
     builder: Builder,
     body: F,
 ) -> Result<Pid, SpawnError> {
@@ -114,7 +116,7 @@ pub fn spawn_with<F: FnOnce() + Send + 'static>(
 /// # Errors
 ///
 /// As [`Builder::spawn_monitor`].
-pub fn spawn_monitor_with<F: FnOnce() + Send + 'static>(
+pub fn spawn_monitor_with<R: Ending, F: FnOnce() -> R + Send + 'static>(
     builder: Builder,
     body: F,
 ) -> Result<(Pid, MonitorRef), SpawnError> {

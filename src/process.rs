@@ -69,7 +69,7 @@
 //!
 //! # How a process ends
 //!
-//! A process ends when its body returns; by [`exit_self`]; by a panic; or by an exit signal, which
+//! A process ends when its body returns, perhaps by a `?`; by [`exit_self`]; by a panic; or by an exit signal, which
 //! [`exit()`] or a linked process that ends has sent. It leaves an
 //! [`ExitReason`](crate::ExitReason). A process that is ended by a signal unwinds, so destructors
 //! run. It does so at a *receive point*: any call of this module that waits, [`checkpoint`],
@@ -159,8 +159,8 @@
 //!   is dropped when that process next comes to a receive point.
 //! - **Spawning can fail**, since it may need a thread: see [`SpawnError`]. There is no
 //!   `spawn_request`, as a spawn on the local node does not wait.
-//! - **A body returns nothing.** To end with a reason of its own a process calls [`exit_self`];
-//!   there is no throw, so no `nocatch` either.
+//! - **A body returns nothing, or a `Result`**, whose error is the exit reason; the value of OTP's
+//!   function is ignored. There is no throw, so no `nocatch` either.
 //! - **Links to the dead:** OTP's `link/1` raises `noproc` in a process that does not trap exits;
 //!   here it gets the signal, and ends by it before the call returns.
 //! - **Names** are strings; no name is reserved, but a name cannot be empty. [`send_to()`] a name
@@ -187,6 +187,7 @@ pub mod dictionary;
 mod info;
 pub mod tuning;
 pub(crate) mod shutdown;
+mod ending;
 pub(crate) mod spawn;
 
 use std::time::Duration;
@@ -200,6 +201,7 @@ pub use crate::runtime::mailbox::Mark;
 pub use crate::runtime::monitors::MonitorOptions;
 pub use crate::runtime::names::{NameError, RegisterError};
 pub use crate::runtime::snapshot::{Info, Status};
+pub use ending::Ending;
 pub use exit::{catch, exit, exit_self};
 pub use info::{SystemInfo, info, is_alive, label, processes, set_label, system_info};
 pub use link::{link, unlink};
@@ -211,7 +213,7 @@ pub use receive::{
     receive_match_timeout, receive_timeout, sleep,
 };
 #[doc(hidden)]
-pub use receive_macro::select_arm;
+pub use receive_macro::{choose_arm, select_arm};
 pub use register::{register, registered, unregister, whereis};
 pub use send::{Address, SendError, ToProcess, send, send_to};
 pub use spawn::{Builder, SpawnError, spawn, spawn_link, spawn_monitor};

@@ -296,6 +296,50 @@ mod handle_info {
         assert!(warnings[0].contains("Plain"), "{warnings:?}");
     }
 
+    /// A server that takes its messages apart by the macro.
+    #[derive(Debug)]
+    struct Sorting(Vec<u8>);
+
+    impl GenServer for Sorting {
+        type Args = ();
+
+        fn init((): ()) -> InitResult<Sorting> {
+            ready(Sorting(Vec::new()))
+        }
+
+        fn handle_info(&mut self, message: Message) -> CastResult<Sorting> {
+            handle_info! { message;
+                n: u8 => {
+                    self.0.push(n);
+                    noreply()
+                }
+            }
+        }
+    }
+
+    impl HandleCall<()> for Sorting {
+        type Reply = Vec<u8>;
+
+        fn handle_call(&mut self, (): (), _: &Caller<Vec<u8>>) -> CallResult<Sorting, ()> {
+            reply(self.0.clone())
+        }
+    }
+
+    #[test]
+    fn by_the_macro_warns_of_what_no_arm_fits_and_of_nothing_else() {
+        keep_what_is_logged();
+        let sorting = Sorting::start(()).unwrap();
+        sorting.send(1_u8);
+        sorting.send("no arm for this");
+        sorting.send(2_u8);
+        assert_eq!(sorting.call_timeout((), test_timeout()), Ok(vec![1, 2]));
+        let warnings = logged(&format!("{} ", sorting.pid()));
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].starts_with("WARN procession::gen_server "), "{warnings:?}");
+        assert!(warnings[0].contains("no arm for this"), "{warnings:?}");
+        assert!(warnings[0].contains("Sorting"), "{warnings:?}");
+    }
+
     #[test]
     fn survives_a_message_that_cannot_be_printed() {
         let (plain, pid) = start_plain();

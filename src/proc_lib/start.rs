@@ -12,7 +12,7 @@ use crate::id::{MonitorRef, Pid, unique};
 use crate::message::{Down, Exit, Message};
 use crate::process;
 use crate::process::current::{Ended, current};
-use crate::process::{Builder, Mark, MonitorOptions, SpawnError, monitor};
+use crate::process::{Builder, Ending, Mark, MonitorOptions, SpawnError, monitor};
 use crate::runtime::exit::signal_exit;
 use crate::runtime::links;
 use crate::runtime::table::Process;
@@ -98,8 +98,8 @@ impl Error for StartError {}
 /// # Errors
 ///
 /// Returns a [`StartError`]; then there is no process.
-pub fn start<T: Send + 'static>(
-    body: impl FnOnce(Starter<T>) + Send + 'static,
+pub fn start<T: Send + 'static, R: Ending>(
+    body: impl FnOnce(Starter<T>) -> R + Send + 'static,
 ) -> Result<T, StartError> {
     start_with(StartOptions::new(), body)
 }
@@ -114,8 +114,8 @@ pub fn start<T: Send + 'static>(
 /// # Errors
 ///
 /// As [`start`].
-pub fn start_link<T: Send + 'static>(
-    body: impl FnOnce(Starter<T>) + Send + 'static,
+pub fn start_link<T: Send + 'static, R: Ending>(
+    body: impl FnOnce(Starter<T>) -> R + Send + 'static,
 ) -> Result<T, StartError> {
     start_with(StartOptions::new().spawn_options(Builder::new().link()), body)
 }
@@ -125,9 +125,9 @@ pub fn start_link<T: Send + 'static>(
 /// # Errors
 ///
 /// As [`start`].
-pub fn start_with<T: Send + 'static>(
+pub fn start_with<T: Send + 'static, R: Ending>(
     options: StartOptions,
-    body: impl FnOnce(Starter<T>) + Send + 'static,
+    body: impl FnOnce(Starter<T>) -> R + Send + 'static,
 ) -> Result<T, StartError> {
     let started = start_user_process(options, body);
     started.forget();
@@ -140,16 +140,16 @@ pub fn start_with<T: Send + 'static>(
 /// There is no monitor if the process could not be spawned.
 ///
 /// OTP: [`proc_lib:start_monitor/3`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html#start_monitor/3).
-pub fn start_monitor<T: Send + 'static>(
-    body: impl FnOnce(Starter<T>) + Send + 'static,
+pub fn start_monitor<T: Send + 'static, R: Ending>(
+    body: impl FnOnce(Starter<T>) -> R + Send + 'static,
 ) -> (Result<T, StartError>, Option<MonitorRef>) {
     start_monitor_with(StartOptions::new(), body)
 }
 
 /// As [`start_monitor`], with options.
-pub fn start_monitor_with<T: Send + 'static>(
+pub fn start_monitor_with<T: Send + 'static, R: Ending>(
     options: StartOptions,
-    body: impl FnOnce(Starter<T>) + Send + 'static,
+    body: impl FnOnce(Starter<T>) -> R + Send + 'static,
 ) -> (Result<T, StartError>, Option<MonitorRef>) {
     let Started { outcome, process, down, .. } = start_user_process(options, body);
     if let Some(down) = down {
@@ -160,14 +160,13 @@ pub fn start_monitor_with<T: Send + 'static>(
     (outcome, process.map(|(_, monitor)| monitor))
 }
 
-fn start_user_process<T: Send + 'static, F: FnOnce(Starter<T>) + Send + 'static>(
-    options: StartOptions,
-    body: F,
-) -> Started<T> {
-    start_process(options, type_name::<F>(), |starter| {
-        body(starter);
-        ExitReason::Normal
-    })
+fn start_user_process<T, R, F>(options: StartOptions, body: F) -> Started<T>
+where
+    T: Send + 'static,
+    R: Ending,
+    F: FnOnce(Starter<T>) -> R + Send + 'static,
+{
+    start_process(options, type_name::<F>(), |starter| body(starter).reason())
 }
 
 /// The outcome of a start, with or without a process.

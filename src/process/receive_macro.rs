@@ -32,6 +32,15 @@ pub fn select_arm(
     }
 }
 
+/// Chooses an arm for the message of [`handle_info!`](crate::handle_info).
+#[doc(hidden)]
+pub fn choose_arm(
+    message: &mut Message,
+    select: impl FnOnce(&mut Message) -> Option<(usize, usize)>,
+) -> Option<(usize, usize)> {
+    select(message)
+}
+
 /// Takes the first message that one of the patterns matches, as Erlang's `receive`.
 ///
 /// The arms look like those of `match`. For each message in the mailbox, in order of arrival, they
@@ -41,7 +50,7 @@ pub fn select_arm(
 ///
 /// - A pattern matches by value, and says by its shape which type it is for: `Op::Add(n)`.
 /// - A bare binding, or a pattern whose shape does not tell its type, states the type: `n: u64`,
-///   `(key, value): (String, u32)`.
+///   `(key, value): (String, u32)`. Without it the compiler says that it "cannot infer type".
 /// - A message is received as the type that it was sent as: `42` is an `i32`, `"text"` a `&str`.
 ///   See [messages and their types](crate::process#messages-and-their-types).
 /// - `_`, or a binding of type [`Message`](crate::Message), fits any message.
@@ -52,7 +61,7 @@ pub fn select_arm(
 ///
 /// The bodies are not in a loop or closure: `break`, `continue`, `return` and `?` act on the code
 /// around the macro. A body that is not a block ends with a comma, also if it is an `if` or a
-/// `match`. The macro takes about fifteen arms before it reaches the compiler's recursion limit.
+/// `match`, and before `after`. The macro takes about fifteen arms before it reaches the compiler's recursion limit.
 ///
 /// OTP: [Receive](https://www.erlang.org/doc/system/expressions.html#receive).
 ///
@@ -93,125 +102,161 @@ pub fn select_arm(
 /// - A guard that receives sees only what arrives after the messages being looked at.
 #[macro_export]
 macro_rules! receive {
-    // The arms in turn: [mark] [number of this arm] [arms so far] what is left.
-    (@arm [$mark:expr] [$n:expr] [$($arms:tt)*]) => {
-        $crate::receive!(@emit [$mark] [::core::option::Option::None] [$($arms)*]
+    // The arms in turn: [where the message is] [number of this arm] [arms so far] what is left.
+    (@arm [mailbox $mark:expr] [$n:expr] [$($arms:tt)*]) => {
+        $crate::receive!(@receive [$mark] [::core::option::Option::None] [$($arms)*]
             [::core::unreachable!("a receive without a timeout has not timed out")])
     };
-    (@arm [$mark:expr] [$n:expr] [$($arms:tt)*] after $timeout:expr => $body:expr $(,)?) => {
-        $crate::receive!(@emit [$mark] [::core::option::Option::Some($timeout)] [$($arms)*] [$body])
+    (@arm [mailbox $mark:expr] [$n:expr] [$($arms:tt)*]
+        after $timeout:expr => $body:expr $(,)?) => {
+        $crate::receive!(
+            @receive [$mark] [::core::option::Option::Some($timeout)] [$($arms)*] [$body])
     };
-    (@arm [$mark:expr] [$n:expr] [$($arms:tt)*] mut $name:ident : $($rest:tt)+) => {
-        $crate::receive!(@type [$mark] [$n] [$($arms)*] [mut $name] [] $($rest)+)
+    (@arm [message $message:expr] [$n:expr] [$($arms:tt)*]) => {
+        $crate::receive!(@handle [$message] [$($arms)*])
     };
-    (@arm [$mark:expr] [$n:expr] [$($arms:tt)*] $pattern:tt : $($rest:tt)+) => {
-        $crate::receive!(@type [$mark] [$n] [$($arms)*] [$pattern] [] $($rest)+)
+    (@arm [message $message:expr] [$n:expr] [$($arms:tt)*] after $($rest:tt)*) => {
+        ::core::compile_error!("`handle_info!` has its message already: `after` is for `receive!`")
     };
-    (@arm [$mark:expr] [$n:expr] [$($arms:tt)*] _ $($rest:tt)+) => {
-        $crate::receive!(@type [$mark] [$n] [$($arms)*] [_] [$crate::Message] $($rest)+)
+    (@arm $source:tt [$n:expr] [$($arms:tt)*] mut $name:ident : $($rest:tt)+) => {
+        $crate::receive!(@type $source [$n] [$($arms)*] [mut $name] [] $($rest)+)
     };
-    (@arm [$mark:expr] [$n:expr] [$($arms:tt)*] $pattern:pat if $guard:expr => $($rest:tt)+) => {
-        $crate::receive!(@body [$mark] [$n] [$($arms)*] [$pattern] [_] [$guard] $($rest)+)
+    (@arm $source:tt [$n:expr] [$($arms:tt)*] $pattern:tt : $($rest:tt)+) => {
+        $crate::receive!(@type $source [$n] [$($arms)*] [$pattern] [] $($rest)+)
     };
-    (@arm [$mark:expr] [$n:expr] [$($arms:tt)*] $pattern:pat => $($rest:tt)+) => {
-        $crate::receive!(@body [$mark] [$n] [$($arms)*] [$pattern] [_] [true] $($rest)+)
+    (@arm $source:tt [$n:expr] [$($arms:tt)*] _ $($rest:tt)+) => {
+        $crate::receive!(@type $source [$n] [$($arms)*] [_] [$crate::Message] $($rest)+)
+    };
+    (@arm $source:tt [$n:expr] [$($arms:tt)*] $pattern:pat if $guard:expr => $($rest:tt)+) => {
+        $crate::receive!(@body $source [$n] [$($arms)*] [$pattern] [_] [$guard] $($rest)+)
+    };
+    (@arm $source:tt [$n:expr] [$($arms:tt)*] $pattern:pat => $($rest:tt)+) => {
+        $crate::receive!(@body $source [$n] [$($arms)*] [$pattern] [_] [true] $($rest)+)
     };
 
     // The stated type, a token at a time, as a guard cannot follow a type fragment.
-    (@type [$mark:expr] [$n:expr] [$($arms:tt)*] [$($pattern:tt)+] [$($type:tt)+]
+    (@type $source:tt [$n:expr] [$($arms:tt)*] [$($pattern:tt)+] [$($type:tt)+]
         => $($rest:tt)+) => {
         $crate::receive!(
-            @body [$mark] [$n] [$($arms)*] [$($pattern)+] [$($type)+] [true] $($rest)+)
+            @body $source [$n] [$($arms)*] [$($pattern)+] [$($type)+] [true] $($rest)+)
     };
-    (@type [$mark:expr] [$n:expr] [$($arms:tt)*] [$($pattern:tt)+] [$($type:tt)+]
+    (@type $source:tt [$n:expr] [$($arms:tt)*] [$($pattern:tt)+] [$($type:tt)+]
         if $guard:expr => $($rest:tt)+) => {
         $crate::receive!(
-            @body [$mark] [$n] [$($arms)*] [$($pattern)+] [$($type)+] [$guard] $($rest)+)
+            @body $source [$n] [$($arms)*] [$($pattern)+] [$($type)+] [$guard] $($rest)+)
     };
-    (@type [$mark:expr] [$n:expr] [$($arms:tt)*] [$($pattern:tt)+] [$($type:tt)*]
+    (@type $source:tt [$n:expr] [$($arms:tt)*] [$($pattern:tt)+] [$($type:tt)*]
         $next:tt $($rest:tt)+) => {
-        $crate::receive!(@type [$mark] [$n] [$($arms)*] [$($pattern)+] [$($type)* $next] $($rest)+)
+        $crate::receive!(@type $source [$n] [$($arms)*] [$($pattern)+] [$($type)* $next] $($rest)+)
     };
 
     // The body: a block, or an expression up to the comma.
-    (@body [$mark:expr] [$n:expr] [$($arms:tt)*] $pattern:tt $type:tt $guard:tt
+    (@body $source:tt [$n:expr] [$($arms:tt)*] $pattern:tt $type:tt $guard:tt
         $body:block , $($rest:tt)*) => {
         $crate::receive!(
-            @arm [$mark] [$n + 1] [$($arms)* {[$n] $pattern $type $guard [$body]}] $($rest)*)
+            @arm $source [$n + 1] [$($arms)* {[$n] $pattern $type $guard [$body]}] $($rest)*)
     };
-    (@body [$mark:expr] [$n:expr] [$($arms:tt)*] $pattern:tt $type:tt $guard:tt
+    (@body $source:tt [$n:expr] [$($arms:tt)*] $pattern:tt $type:tt $guard:tt
         $body:block $($rest:tt)*) => {
         $crate::receive!(
-            @arm [$mark] [$n + 1] [$($arms)* {[$n] $pattern $type $guard [$body]}] $($rest)*)
+            @arm $source [$n + 1] [$($arms)* {[$n] $pattern $type $guard [$body]}] $($rest)*)
     };
-    (@body [$mark:expr] [$n:expr] [$($arms:tt)*] $pattern:tt $type:tt $guard:tt
+    (@body $source:tt [$n:expr] [$($arms:tt)*] $pattern:tt $type:tt $guard:tt
         $body:expr , $($rest:tt)*) => {
         $crate::receive!(
-            @arm [$mark] [$n + 1] [$($arms)* {[$n] $pattern $type $guard [$body]}] $($rest)*)
+            @arm $source [$n + 1] [$($arms)* {[$n] $pattern $type $guard [$body]}] $($rest)*)
     };
-    (@body [$mark:expr] [$n:expr] [$($arms:tt)*] $pattern:tt $type:tt $guard:tt
+    (@body $source:tt [$n:expr] [$($arms:tt)*] $pattern:tt $type:tt $guard:tt
         $body:expr) => {
-        $crate::receive!(@arm [$mark] [$n + 1] [$($arms)* {[$n] $pattern $type $guard [$body]}])
+        $crate::receive!(@arm $source [$n + 1] [$($arms)* {[$n] $pattern $type $guard [$body]}])
+    };
+
+    (@body $source:tt [$n:expr] [$($arms:tt)*] [$($pattern:tt)+] $type:tt $guard:tt
+        $($rest:tt)*) => {
+        ::core::compile_error!(::core::concat!(
+            "expected a comma after the body of the arm `", ::core::stringify!($($pattern)+),
+            "`: a body that is not a block ends with one, also before `after`"
+        ))
     };
 
     // First the search, in which the patterns only test; then the bodies, outside of it.
-    //
-    // A guard is asked about each alternative of its pattern in turn. The search counts them, so
-    // that the second match takes the same one without asking again.
-    (@emit [$mark:expr] [$timeout:expr]
-        [$({[$n:expr] [$($pattern:tt)+] [$($type:tt)+] [$guard:expr] [$body:expr]})*]
-        [$after:expr]) => {{
+    (@receive [$mark:expr] [$timeout:expr] $arms:tt [$after:expr]) => {{
         let mut place = ::core::option::Option::None;
         match $crate::process::select_arm($mark, $timeout, &mut place, |message| {
-            $(
-                let mut tries = 0_usize;
-                #[allow(unused_mut, reason = "a pattern may borrow what it is lent, or not")]
-                if message.probe::<$($type)+, _>(|mut lent| {
-                    let mut fits = false;
-                    #[allow(
-                        unused_variables, unused_mut, unused_parens, unused_assignments,
-                        unreachable_patterns, unreachable_code,
-                        reason = "the pattern is only tried here; the body uses what it binds"
-                    )]
-                    match lent {
-                        $($pattern)+
-                            if !fits && { tries += 1; $guard } && { fits = true; false } =>
-                        {
-                            ::core::unreachable!("the guard is false")
-                        }
-                        _ => {}
-                    }
-                    (fits, lent)
-                }) {
-                    return ::core::option::Option::Some(($n, tries));
-                }
-            )*
-            ::core::option::Option::None
+            $crate::receive!(@test message $arms)
         }) {
             ::core::option::Option::Some((arm, tries)) => {
                 let message = place.as_mut().expect("an arm was chosen for it");
-                let mut tried = 0_usize;
-                $(
-                    if arm == $n {
-                        #[allow(
-                            unused_parens, unused_assignments,
-                            reason = "as the pattern was written, which the guard has seen"
-                        )]
-                        match message.open::<$($type)+>() {
-                            // Names what only the guard uses, without asking it again.
-                            #[allow(unreachable_patterns, reason = "a type without values")]
-                            $($pattern)+
-                                if { tried += 1; tried == tries || (false && $guard) } => $body,
-                            #[allow(unreachable_patterns, reason = "a pattern that always fits")]
-                            _ => ::core::unreachable!("the message was tested before"),
-                        }
-                    } else
-                )*
-                {
-                    ::core::unreachable!("there is no such arm")
-                }
+                $crate::receive!(@open message arm tries $arms)
             }
             ::core::option::Option::None => $after,
+        }
+    }};
+    (@handle [$message:expr] $arms:tt) => {{
+        let mut message: $crate::Message = $message;
+        match $crate::process::choose_arm(&mut message, |message| {
+            $crate::receive!(@test message $arms)
+        }) {
+            ::core::option::Option::Some((arm, tries)) => {
+                $crate::receive!(@open message arm tries $arms)
+            }
+            ::core::option::Option::None => $crate::gen_server::unhandled(message),
+        }
+    }};
+
+    // The number of the first arm that fits, and that of the alternative of its pattern.
+    //
+    // A guard is asked about each alternative of its pattern in turn. The search counts them, so
+    // that the second match takes the same one without asking again.
+    (@test $message:ident
+        [$({[$n:expr] [$($pattern:tt)+] [$($type:tt)+] [$guard:expr] [$body:expr]})*]) => {{
+        $(
+            let mut tries = 0_usize;
+            #[allow(unused_mut, reason = "a pattern may borrow what it is lent, or not")]
+            if $message.probe::<$($type)+, _>(|mut lent| {
+                let mut fits = false;
+                #[allow(
+                    unused_variables, unused_mut, unused_parens, unused_assignments,
+                    unreachable_patterns, unreachable_code,
+                    reason = "the pattern is only tried here; the body uses what it binds"
+                )]
+                match lent {
+                    $($pattern)+
+                        if !fits && { tries += 1; $guard } && { fits = true; false } =>
+                    {
+                        ::core::unreachable!("the guard is false")
+                    }
+                    _ => {}
+                }
+                (fits, lent)
+            }) {
+                return ::core::option::Option::Some(($n, tries));
+            }
+        )*
+        ::core::option::Option::None
+    }};
+    // The body of that arm, with what its pattern binds.
+    (@open $message:ident $arm:ident $tries:ident
+        [$({[$n:expr] [$($pattern:tt)+] [$($type:tt)+] [$guard:expr] [$body:expr]})*]) => {{
+        let mut tried = 0_usize;
+        $(
+            if $arm == $n {
+                #[allow(
+                    unused_parens, unused_assignments,
+                    reason = "as the pattern was written, which the guard has seen"
+                )]
+                match $message.open::<$($type)+>() {
+                    // Names what only the guard uses, without asking it again.
+                    #[allow(unreachable_patterns, reason = "a type without values")]
+                    $($pattern)+
+                        if { tried += 1; tried == $tries || (false && $guard) } => $body,
+                    #[allow(unreachable_patterns, reason = "a pattern that always fits")]
+                    _ => ::core::unreachable!("the message was tested before"),
+                }
+            } else
+        )*
+        {
+            ::core::unreachable!("there is no such arm")
         }
     }};
 
@@ -223,9 +268,9 @@ macro_rules! receive {
     };
 
     (since $mark:expr ; $($arms:tt)+) => {
-        $crate::receive!(@arm [$mark] [0_usize] [] $($arms)+)
+        $crate::receive!(@arm [mailbox $mark] [0_usize] [] $($arms)+)
     };
     ($($arms:tt)+) => {
-        $crate::receive!(@arm [$crate::process::Mark::START] [0_usize] [] $($arms)+)
+        $crate::receive!(@arm [mailbox $crate::process::Mark::START] [0_usize] [] $($arms)+)
     };
 }

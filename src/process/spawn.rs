@@ -23,6 +23,7 @@ use crate::runtime::tuning::long_message_queue;
 use crate::user_code::Guarded;
 
 use super::current::{current, watch_panics};
+use super::ending::{Ending, ending};
 use super::shutdown;
 
 /// The number of ancestors that a process remembers.
@@ -224,8 +225,11 @@ impl Builder {
     /// # Errors
     ///
     /// Returns a [`SpawnError`] if the process was not started; then `body` is dropped.
-    pub fn spawn(self, body: impl FnOnce() + Send + 'static) -> Result<Pid, SpawnError> {
-        self.spawn_with(None, |_| normal(body)).map(|(pid, _)| pid)
+    pub fn spawn<R: Ending>(
+        self,
+        body: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<Pid, SpawnError> {
+        self.spawn_with(None, |_| ending(body)).map(|(pid, _)| pid)
     }
 
     /// Spawns the process and monitors it, before its body runs.
@@ -233,9 +237,9 @@ impl Builder {
     /// # Errors
     ///
     /// As [`spawn`](Self::spawn); then there is no monitor either.
-    pub fn spawn_monitor(
+    pub fn spawn_monitor<R: Ending>(
         self,
-        body: impl FnOnce() + Send + 'static,
+        body: impl FnOnce() -> R + Send + 'static,
     ) -> Result<(Pid, MonitorRef), SpawnError> {
         self.spawn_monitor_with(MonitorOptions::new(), body)
     }
@@ -245,12 +249,12 @@ impl Builder {
     /// # Errors
     ///
     /// As [`spawn_monitor`](Self::spawn_monitor).
-    pub fn spawn_monitor_with(
+    pub fn spawn_monitor_with<R: Ending>(
         self,
         options: MonitorOptions,
-        body: impl FnOnce() + Send + 'static,
+        body: impl FnOnce() -> R + Send + 'static,
     ) -> Result<(Pid, MonitorRef), SpawnError> {
-        let (pid, monitor) = self.spawn_with(Some(options), |_| normal(body))?;
+        let (pid, monitor) = self.spawn_with(Some(options), |_| ending(body))?;
         Ok((pid, monitor.expect("options were given")))
     }
 
@@ -344,8 +348,9 @@ fn ancestors_of_child(parent: Process) -> Arc<[Pid]> {
 
 /// Spawns a process that runs `body` on a thread of its own, and returns at once.
 ///
-/// The process ends when `body` returns, with [`Normal`](crate::ExitReason::Normal); by
-/// [`exit_self`](super::exit_self); with a panic; or by an exit signal.
+/// The process ends when `body` returns, with [`Normal`](crate::ExitReason::Normal) or the error
+/// that it returns (see [`Ending`]); by [`exit_self`](super::exit_self); with a panic; or by an exit
+/// signal.
 ///
 /// OTP: [`erlang:spawn/1`](https://www.erlang.org/doc/apps/erts/erlang.html#spawn/1).
 ///
@@ -363,7 +368,7 @@ fn ancestors_of_child(parent: Process) -> Arc<[Pid]> {
 /// # Errors
 ///
 /// Returns a [`SpawnError`] if there was no thread for the process; then `body` is dropped.
-pub fn spawn(body: impl FnOnce() + Send + 'static) -> Result<Pid, SpawnError> {
+pub fn spawn<R: Ending>(body: impl FnOnce() -> R + Send + 'static) -> Result<Pid, SpawnError> {
     Builder::new().spawn(body)
 }
 
@@ -372,7 +377,7 @@ pub fn spawn(body: impl FnOnce() + Send + 'static) -> Result<Pid, SpawnError> {
 /// # Errors
 ///
 /// As [`spawn()`].
-pub fn spawn_link(body: impl FnOnce() + Send + 'static) -> Result<Pid, SpawnError> {
+pub fn spawn_link<R: Ending>(body: impl FnOnce() -> R + Send + 'static) -> Result<Pid, SpawnError> {
     Builder::new().link().spawn(body)
 }
 
@@ -381,8 +386,8 @@ pub fn spawn_link(body: impl FnOnce() + Send + 'static) -> Result<Pid, SpawnErro
 /// # Errors
 ///
 /// As [`spawn()`].
-pub fn spawn_monitor(
-    body: impl FnOnce() + Send + 'static,
+pub fn spawn_monitor<R: Ending>(
+    body: impl FnOnce() -> R + Send + 'static,
 ) -> Result<(Pid, MonitorRef), SpawnError> {
     Builder::new().spawn_monitor(body)
 }

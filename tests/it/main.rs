@@ -15,6 +15,7 @@ mod support {
 
 mod process;
 mod exit;
+mod exit_reasons;
 mod kill;
 mod unwinding;
 mod links;
@@ -36,6 +37,7 @@ mod gen_server_names;
 mod gen_server_call;
 mod gen_server_replies;
 mod gen_server_casts;
+mod handle_info_macro;
 mod gen_server_callbacks;
 mod gen_server_stop;
 mod gen_server_terminate;

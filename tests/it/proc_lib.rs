@@ -101,7 +101,7 @@ mod a_start {
     #[test]
     fn with_a_link_ends_a_starter_that_does_not_trap_exits() {
         let (_, monitor) = process::spawn_monitor(|| {
-            _ = proc_lib::start_link::<()>(|_| process::exit_self(reason()));
+            _ = proc_lib::start_link::<(), _>(|_| process::exit_self(reason()));
             unreachable!("the starter has ended");
         })
         .unwrap();
@@ -110,13 +110,13 @@ mod a_start {
 
     #[test]
     fn of_a_process_that_does_nothing_fails_with_normal() {
-        assert_eq!(failed_reason(proc_lib::start_link::<()>(drop)), ExitReason::Normal);
+        assert_eq!(failed_reason(proc_lib::start_link::<(), _>(drop)), ExitReason::Normal);
         assert_no_message();
     }
 
     #[test]
     fn with_a_monitor_that_fails_is_followed_by_the_down() {
-        let (outcome, monitor) = proc_lib::start_monitor::<()>(|_| process::exit_self(reason()));
+        let (outcome, monitor) = proc_lib::start_monitor::<(), _>(|_| process::exit_self(reason()));
         assert_eq!(failed_reason(outcome), reason());
         assert_eq!(down_reason(monitor.unwrap()), reason());
         assert_no_message();
@@ -130,7 +130,7 @@ mod a_start {
             for _ in 0..3 {
                 process::send(me, "before");
                 let (outcome, monitor) =
-                    proc_lib::start_monitor::<()>(|_| process::exit_self(reason()));
+                    proc_lib::start_monitor::<(), _>(|_| process::exit_self(reason()));
                 assert_eq!(failed_reason(outcome), reason());
                 process::send(me, "after");
                 assert!(!process::demonitor_flush(monitor.unwrap()));
@@ -148,7 +148,7 @@ mod a_start {
         let timeout = Duration::from_millis(5);
         let before = Instant::now();
         let (outcome, monitor) =
-            proc_lib::start_monitor_with::<()>(linked().timeout(timeout), |_| idle_body());
+            proc_lib::start_monitor_with::<(), _>(linked().timeout(timeout), |_| idle_body());
         assert!(matches!(outcome, Err(StartError::Timeout)), "{outcome:?}");
         assert!(before.elapsed() >= timeout);
         assert_eq!(down_reason(monitor.unwrap()), ExitReason::Killed);
@@ -160,7 +160,7 @@ mod a_start {
         let name = "proc_lib::a_start::taken";
         process::register(name, process::self_pid()).unwrap();
         let options = StartOptions::new().spawn_options(Builder::new().name(name));
-        let (outcome, monitor) = proc_lib::start_monitor_with::<()>(options, |_| {});
+        let (outcome, monitor) = proc_lib::start_monitor_with::<(), _>(options, |_| {});
         assert!(matches!(outcome, Err(StartError::Spawn(_))), "{outcome:?}");
         assert!(monitor.is_none());
         assert_no_message();
@@ -230,7 +230,7 @@ mod a_start {
     #[test]
     fn spares_a_starter_that_does_not_trap_exits_if_the_process_ends_normally() {
         in_process(|| {
-            assert_eq!(failed_reason(proc_lib::start_link::<()>(drop)), ExitReason::Normal);
+            assert_eq!(failed_reason(proc_lib::start_link::<(), _>(drop)), ExitReason::Normal);
             let pid = proc_lib::start_link(|starter| starter.ack(process::self_pid())).unwrap();
             wait_for_exit(pid);
             let told = proc_lib::start_link(|starter| starter.fail("told", ExitReason::Normal));
@@ -371,7 +371,7 @@ mod a_start {
             let me = process::self_pid();
             let (starter, monitor) = process::spawn_monitor(move || {
                 process::send(me, Begun);
-                _ = proc_lib::start_link::<()>(move |_| {
+                _ = proc_lib::start_link::<(), _>(move |_| {
                     let _alive = alive;
                     idle_body();
                 });
@@ -391,7 +391,7 @@ mod a_start {
     fn by_a_process_that_is_killed_meanwhile_ends_it() {
         for _ in 0..rounds(300) {
             let (starter, monitor) = process::spawn_monitor(|| {
-                _ = proc_lib::start_link::<()>(|_| idle_body());
+                _ = proc_lib::start_link::<(), _>(|_| idle_body());
             })
             .unwrap();
             process::exit(starter, ExitReason::Kill);

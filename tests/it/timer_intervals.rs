@@ -71,7 +71,7 @@ mod send_interval {
     // OTP: timer_simple_SUITE:send_interval5
     #[test]
     fn ends_with_its_target() {
-        let (target, monitor) = process::spawn_monitor(|| expect()).unwrap();
+        let (target, monitor) = process::spawn_monitor(expect::<()>).unwrap();
         let timer = timer::send_interval(SHORT, target, ());
 
         assert_eq!(down_reason(monitor), ExitReason::Normal);

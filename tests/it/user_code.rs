@@ -526,7 +526,7 @@ mod a_value_that_is_of_no_use {
         });
         end_with_bomb(|_| {
             let bomb = PanicsOnDrop;
-            _ = proc_lib::start::<()>(move |_| std::mem::forget(bomb));
+            _ = proc_lib::start::<(), _>(move |_| std::mem::forget(bomb));
         });
         end_with_bomb(|_| _ = dictionary::put("user_code::bomb", PanicsOnDrop));
         end_with_bomb_and_table(|table| _ = table.insert(1, PanicsOnDrop));
