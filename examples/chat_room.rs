@@ -59,11 +59,13 @@ impl GenServer for Member {
     }
 
     fn handle_info(&mut self, message: Message) -> CastResult<Self> {
-        if let Ok(Said { room, from, text }) = message.downcast() {
-            assert!(!text.contains("slimy"), "{} faints", self.name);
-            self.heard.push(format!("{room}/{from}: {text}"));
+        handle_info! { message;
+            Said { room, from, text } => {
+                assert!(!text.contains("slimy"), "{} faints", self.name);
+                self.heard.push(format!("{room}/{from}: {text}"));
+                noreply()
+            }
         }
-        noreply()
     }
 }
 

@@ -41,11 +41,13 @@ impl GenServer for Vault {
     }
 
     fn handle_info(&mut self, message: Message) -> CastResult<Self> {
-        if message.is::<Transferred<Item, u32>>() {
-            self.is_here = true;
-            self.lend();
+        handle_info! { message;
+            Transferred::<Item, u32> { .. } => {
+                self.is_here = true;
+                self.lend();
+                noreply()
+            }
         }
-        noreply()
     }
 }
 

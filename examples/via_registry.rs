@@ -38,10 +38,12 @@ impl GenServer for Playbill {
     }
 
     fn handle_info(&mut self, message: Message) -> CastResult<Self> {
-        if let Ok(down) = message.downcast::<Down>() {
-            self.actors.retain(|_, (_, monitor)| *monitor != down.monitor);
+        handle_info! { message;
+            down: Down => {
+                self.actors.retain(|_, (_, monitor)| *monitor != down.monitor);
+                noreply()
+            }
         }
-        noreply()
     }
 }
 

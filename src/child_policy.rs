@@ -24,6 +24,12 @@ pub enum Shutdown {
     BrutalKill,
     /// The child is told to [shut down](crate::ExitReason::Shutdown), and killed if it has not
     /// exited after this time.
+    ///
+    /// A child that does not trap exits ends by that at its next receive point. One that is to
+    /// clean up, as a server does in its [`terminate`](crate::gen_server::GenServer::terminate),
+    /// must trap exits: by
+    /// [`StartOptions::trap_exit`](crate::gen_server::StartOptions::trap_exit), or by
+    /// [`set_trap_exit`](crate::process::set_trap_exit) in its `init`.
     Timeout(Duration),
     /// The child is told to shut down, and the supervisor waits without limit: for a child that is
     /// a supervisor.

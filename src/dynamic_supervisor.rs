@@ -73,12 +73,19 @@
 //!
 //! | Elixir | here |
 //! |---|---|
-//! | `start_link` with options | [`DynamicSupervisor::start_link`], and its other methods |
+//! | `start_link(options)` | [`DynamicSupervisor::start_link`], [`start_link_with`] |
+//! | `max_restarts`, `max_seconds` | [`DynamicSupervisor::intensity`] |
+//! | `max_children` | [`DynamicSupervisor::max_children`] |
+//! | `{DynamicSupervisor, name: ...}` as a child | [`DynamicSupervisor::named_child_spec`] |
 //! | `start_child` | [`DynamicSupervisorRef::start_child`] |
 //! | `terminate_child` | [`DynamicSupervisorRef::terminate_child`] |
-//! | `which_children` | [`AnySupervisorRef::which_children`] |
-//! | `count_children` | [`AnySupervisorRef::count_children`] |
-//! | `stop` | [`AnySupervisorRef::stop`], [`AnySupervisorRef::stop_with`] |
+//! | `which_children`, `count_children` | [`which_children`], [`count_children`] |
+//! | `stop` | [`stop`](AnySupervisorRef::stop), [`stop_with`] |
+//!
+//! [`start_link_with`]: DynamicSupervisor::start_link_with
+//! [`which_children`]: AnySupervisorRef::which_children
+//! [`count_children`]: AnySupervisorRef::count_children
+//! [`stop_with`]: AnySupervisorRef::stop_with
 //!
 //! # Differences from OTP
 //!

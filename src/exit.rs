@@ -103,6 +103,21 @@ impl ExitReason {
     }
 }
 
+/// What can be given as an exit reason: an [`ExitReason`], or any error.
+///
+/// Other values are made reasons by [`ExitReason::new`], texts also by
+/// [`ExitReason::from_display`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an exit reason",
+    label = "this is neither an `ExitReason` nor an error",
+    note = "any value is made a reason by `ExitReason::new(value)`, a text also by \
+            `ExitReason::from_display(text)`"
+)]
+pub trait Reason: Into<ExitReason> {}
+
+#[diagnostic::do_not_recommend]
+impl<R: Into<ExitReason>> Reason for R {}
+
 impl fmt::Display for ExitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

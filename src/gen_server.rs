@@ -244,6 +244,13 @@
 //! when `init` has failed, when the server is killed, or when it gets an exit signal that it does
 //! not trap.
 //!
+//! So a server that cleans up when its supervisor, or the program, is shut down must trap exits: it
+//! calls [`set_trap_exit`](crate::process::set_trap_exit)`(true)` in `init`, or is started with
+//! [`StartOptions::trap_exit`]. A supervisor shuts a child down by an exit signal, which ends a
+//! server that does not trap exits without a call of `terminate`; its state is dropped in any case,
+//! so destructors run. `terminate` may take as long as the
+//! [`Shutdown`](crate::supervisor::Shutdown) of the child says.
+//!
 //! A reason that is not [orderly](ExitReason::is_orderly) is [reported](crate::report) through the
 //! [`log`] crate at level `error`, with the target `procession::gen_server`: which server, the
 //! message that it was handling, its state as [`format_status`](GenServer::format_status) shows it,
@@ -306,15 +313,20 @@
 //! | `call`, `cast`, `reply` | [`ServerRef::call`], [`ServerRef::cast`], [`ReplyTo::reply`] |
 //! | `send_request`, `wait_response`, … | [`ServerRef::send_request`], [`RequestId`] |
 //! | `reqids_new`, … | [`RequestIds`] |
-//! | `multi_call`, `abcast` | [`ServerRef::multi_call`], [`ServerRef::abcast`] |
+//! | `multi_call/2`, `/3`, `/4` | [`multi_call`], [`multi_call_on`], [`multi_call_timeout`] |
+//! | `abcast/2`, `/3` | [`ServerRef::abcast`], [`ServerRef::abcast_on`] |
 //! | `stop` | [`ServerRef::stop`], [`ServerRef::stop_with`] |
 //! | `enter_loop` | [`enter_loop`] |
 //! | Elixir's `GenServer.whereis` | [`ServerRef::whereis`] |
 //! | `init`, `terminate`, `code_change`, `format_status` | the same in [`GenServer`] |
 //! | `handle_call`, `handle_cast` | [`HandleCall`], [`HandleCast`] |
 //! | `handle_continue` | [`HandleContinue`] |
-//! | `handle_info` | [`GenServer::handle_info`], with the macro [`handle_info!`](crate::handle_info) |
+//! | `handle_info` | [`GenServer::handle_info`], [`handle_info!`](crate::handle_info) |
 //! | options of a start | [`StartOptions`] |
+//!
+//! [`multi_call`]: ServerRef::multi_call
+//! [`multi_call_on`]: ServerRef::multi_call_on
+//! [`multi_call_timeout`]: ServerRef::multi_call_timeout
 //!
 //! # When not to use one
 //!
@@ -394,6 +406,11 @@
 //!   `Delete` set to `true`.
 //! - [`format_status`](GenServer::format_status) prints one part of the status after the other, not
 //!   a map of all. The events that `sys` has kept are no part of it.
+//! - There is only the local node: [`multi_call`](ServerRef::multi_call) and
+//!   [`abcast`](ServerRef::abcast) reach one server. With several nodes, they would reach the
+//!   servers of the name on all of them, and the forms with a list those on the nodes of the list.
+//!   A server that calls its own name without a limit of time gets its node among the bad ones at
+//!   once, where OTP's waits forever.
 //! - [`code_change`](GenServer::code_change) takes the state by value, so a panic there loses it,
 //!   and ends the server.
 //! - There is no `send_request/4`: [`RequestIds::add`] adds a request that was sent.
@@ -423,6 +440,7 @@ use crate::child_policy::{Restart, Shutdown};
 use crate::exit::ExitReason;
 use crate::id::MonitorRef;
 use crate::message::Message;
+use crate::sys::OldVersion;
 use crate::user_code::log_caught;
 
 pub use crate::call::{Caller, ReplyTo};
@@ -508,6 +526,11 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
 
     /// Cleans up when the server is about to end with `reason`.
     ///
+    /// When a supervisor shuts the server down, or its parent ends, this is called only if the
+    /// server traps exits: by [`set_trap_exit`](crate::process::set_trap_exit) in
+    /// [`init`](Self::init), or by [`StartOptions::trap_exit`]. The module's page says [when it is
+    /// called](self#how-a-server-ends).
+    ///
     /// If this panics or exits, the server ends with that reason instead.
     fn terminate(&mut self, reason: &ExitReason) {
         _ = reason;
@@ -569,7 +592,8 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
     }
 
     /// Converts the state of the program's version `old_version` to the present one, when
-    /// [`Sys::change_code`](crate::sys::Sys::change_code) is called with `extra`.
+    /// [`Sys::change_code`](crate::sys::Sys::change_code) is called with `extra`: from an older
+    /// version, or back from a newer one, as [`OldVersion`] says.
     ///
     /// By default no state is changed, and an error is returned. If this panics, the server ends;
     /// then [`terminate`](Self::terminate) is not called, as the state is lost.
@@ -579,9 +603,13 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
     /// # Errors
     ///
     /// Returns the state as it was, which the server keeps, and why it is not changed.
-    fn code_change(self, old_version: &str, extra: Message) -> Result<Self, (Self, ExitReason)> {
+    fn code_change(
+        self,
+        old_version: &OldVersion,
+        extra: Message,
+    ) -> Result<Self, (Self, ExitReason)> {
         _ = extra;
-        let reason = format!("{} has no code_change from {old_version:?}", type_name::<Self>());
+        let reason = format!("{} has no code_change from {old_version}", type_name::<Self>());
         Err((self, ExitReason::new(reason)))
     }
 
@@ -668,7 +696,9 @@ pub(crate) fn warn(text: fmt::Arguments<'_>) {
     message = "`{Self}` does not handle calls of `{M}`",
     label = "this server has no `HandleCall<{M}>`",
     note = "implement `HandleCall<{M}>` for `{Self}`; or, if nobody waits for an answer, \
-            `HandleCast<{M}>`, and use `cast`"
+            `HandleCast<{M}>`, and use `cast`",
+    note = "the type must be the same to the letter: the literal `1` is an `i32` unless it says \
+            otherwise, as `1_u64` does, and `\"text\"` is a `&str`, not a `String`"
 )]
 pub trait HandleCall<M>: GenServer {
     /// The reply that the client gets.
@@ -691,7 +721,9 @@ pub trait HandleCall<M>: GenServer {
     message = "`{Self}` does not handle casts of `{M}`",
     label = "this server has no `HandleCast<{M}>`",
     note = "implement `HandleCast<{M}>` for `{Self}`; or, if somebody waits for an answer, \
-            `HandleCall<{M}>`, and use `call`"
+            `HandleCall<{M}>`, and use `call`",
+    note = "the type must be the same to the letter: the literal `1` is an `i32` unless it says \
+            otherwise, as `1_u64` does, and `\"text\"` is a `&str`, not a `String`"
 )]
 pub trait HandleCast<M>: GenServer {
     /// Handles a cast. Return [`noreply`] or [`stop`].
@@ -705,7 +737,8 @@ pub trait HandleCast<M>: GenServer {
 /// Handles one type of message that a callback has left to be handled [next](Then::then).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not handle continuations of `{M}`",
-    label = "this server has no `HandleContinue<{M}>`"
+    label = "this server has no `HandleContinue<{M}>`",
+    note = "implement `HandleContinue<{M}>` for `{Self}`"
 )]
 pub trait HandleContinue<M>: GenServer {
     /// Handles `message`, before any other message. Return [`noreply`] or [`stop`].

@@ -95,7 +95,7 @@ pub mod prelude;
 pub mod guide;
 
 pub use call_error::{CallError, CallErrorKind};
-pub use exit::{Detail, ExitReason};
+pub use exit::{Detail, ExitReason, Reason};
 pub use exit_error::{ExitError, OrExit};
 pub use id::{Alias, MonitorRef, Node, Pid, TimerRef};
 pub use message::{

@@ -64,7 +64,7 @@ mod start;
 use std::any::type_name;
 use std::time::Duration;
 
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, Reason};
 use crate::id::{MonitorRef, Pid};
 use crate::message::Destination;
 use crate::process;
@@ -155,7 +155,7 @@ pub fn stop(to: impl Into<Destination>) -> Result<(), StopError> {
 /// when it handles the request.
 pub fn stop_with(
     to: impl Into<Destination>,
-    reason: impl Into<ExitReason>,
+    reason: impl Reason,
     timeout: Duration,
 ) -> Result<(), StopError> {
     stop::stop(&to.into(), reason.into(), timeout)

@@ -69,8 +69,8 @@
 //!
 //! # How a process ends
 //!
-//! A process ends when its body returns, perhaps by a `?`; by [`exit_self`]; by a panic; or by an exit signal, which
-//! [`exit()`] or a linked process that ends has sent. It leaves an
+//! A process ends when its body returns, perhaps by a `?`; by [`exit_self`]; by a panic; or by an
+//! exit signal, which [`exit()`] or a linked process that ends has sent. It leaves an
 //! [`ExitReason`](crate::ExitReason). A process that is ended by a signal unwinds, so destructors
 //! run. It does so at a *receive point*: any call of this module that waits, [`checkpoint`],
 //! [`set_trap_exit`], [`unlink`], [`demonitor`], [`unalias`], [`register`]ing and [`unregister`]ing
@@ -135,6 +135,36 @@
 //!
 //! As in any Rust program, a stack overflow, a panic in a destructor that runs because of a panic,
 //! and unwinding out of an `extern "C"` function end the whole program.
+//!
+//! # By OTP's names, and Elixir's
+//!
+//! | OTP | Elixir | here |
+//! |---|---|---|
+//! | `spawn`, `spawn_link`, … | the same | [`spawn()`], [`spawn_link`], [`spawn_monitor`] |
+//! | `spawn_opt` | `Process.spawn/2` | [`Builder`] |
+//! | `self()` | `self()` | [`self_pid`] |
+//! | `Pid ! Message`, `erlang:send` | `send`, `Process.send/3` | [`send()`], [`send_to()`] |
+//! | `receive` | `receive` | [`receive!`](crate::receive), [`receive()`], … |
+//! | `flush()` of the shell | `flush()` of IEx | [`flush`] |
+//! | `link`, `unlink` | `Process.link/1`, `unlink/1` | [`link()`], [`unlink`] |
+//! | `monitor` | `Process.monitor/1` | [`monitor()`] |
+//! | `demonitor` | `Process.demonitor/2` | [`demonitor()`], [`demonitor_flush`] |
+//! | a monitor and its `'DOWN'` | the same | [`join`]; [`wait`], if there is a monitor |
+//! | `alias`, `unalias` | `Process.alias/1`, `unalias/1` | [`alias`](alias()), [`unalias`] |
+//! | `exit(Reason)`, `exit(Pid, Reason)` | `exit/1`, `Process.exit/2` | [`exit_self`], [`exit()`] |
+//! | `try ... catch` | `try`, `catch` | [`catch`] |
+//! | `process_flag(trap_exit, _)` | `Process.flag(:trap_exit, _)` | [`set_trap_exit`] |
+//! | `register`, `unregister` | `Process.register/2`, … | [`register`], [`unregister`] |
+//! | `whereis`, `registered` | `Process.whereis/1`, `registered/0` | [`whereis`], [`registered`] |
+//! | none | none | [`wait_for`] a name |
+//! | `is_process_alive`, `processes` | `Process.alive?/1`, `list/0` | [`is_alive`], [`processes`] |
+//! | `process_info`, `system_info` | `Process.info/1`, `System` | [`info()`], [`system_info`] |
+//! | `put`, `get`, `erase` | `Process.put/2`, `get/1`, `delete/1` | [`dictionary`] |
+//! | `proc_lib:set_label` | `Process.set_label/1` | [`set_label`], [`label`] |
+//! | `hibernate`, `timer:sleep` | `Process.hibernate/3`, `sleep/1` | [`hibernate`], [`sleep`] |
+//! | `send_after`, `cancel_timer`, … | `Process.send_after/3`, … | [`timer`](crate::timer) |
+//! | `make_ref` | `make_ref` | [`alias`](alias()), which the answer comes by, or a number |
+//! | none | `Task.async/1`, `await/2` | [`spawn_monitor`], whose body [sends](send()) its result |
 //!
 //! # Differences from OTP
 //!
@@ -206,10 +236,10 @@ pub use exit::{catch, exit, exit_self};
 pub use info::{SystemInfo, info, is_alive, label, processes, set_label, system_info};
 pub use link::{link, unlink};
 pub use monitor::{
-    alias, alias_with, demonitor, demonitor_flush, monitor, monitor_with, unalias, wait,
+    alias, alias_with, demonitor, demonitor_flush, join, monitor, monitor_with, unalias, wait,
 };
 pub use receive::{
-    checkpoint, hibernate, mark, receive, receive_match, receive_match_since,
+    checkpoint, flush, hibernate, mark, receive, receive_match, receive_match_since,
     receive_match_timeout, receive_timeout, sleep,
 };
 #[doc(hidden)]

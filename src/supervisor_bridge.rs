@@ -32,6 +32,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! | OTP | here |
+//! |---|---|
+//! | `start_link/2`, `/3` | [`SupervisorBridge::start_link`], [`start_link_with`] |
+//! | `init/1` | [`SupervisorBridge::init`] |
+//! | `terminate/2` | [`SupervisorBridge::terminate`] |
+//!
+//! [`start_link_with`]: SupervisorBridge::start_link_with
+//!
 //! OTP: [`supervisor_bridge`](https://www.erlang.org/doc/apps/stdlib/supervisor_bridge.html).
 
 use std::any::type_name;

@@ -138,7 +138,7 @@ use std::time::Duration;
 
 use crate::call::{DEFAULT_TIMEOUT, ReplyTo, call_with_message};
 use crate::call_error::CallError;
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, Reason};
 use crate::id::Pid;
 use crate::message::{Destination, Message};
 use crate::process;
@@ -147,8 +147,8 @@ use crate::runtime::dictionary::print_all;
 use crate::user_code::displayed;
 
 pub use debug::{DebugOptions, Event, Incoming, Kind, Statistics};
+pub use handle::{OldVersion, Request, System, handle};
 pub(crate) use handle::{Order, exit_of, on_state};
-pub use handle::{Request, System, handle};
 
 /// Returns a sender of system messages to the process at `to`, with a timeout of five seconds each.
 pub fn of(to: impl Into<Destination>) -> Sys {
@@ -511,8 +511,9 @@ impl<S: ?Sized> Sys<S> {
     }
 
     /// Tells a suspended process to migrate its state from the version `old_version` of the
-    /// program. A server does so by its [`code_change`](crate::gen_server::GenServer::code_change),
-    /// which gets `extra`.
+    /// program: an older one, which can be given as a text, or a [newer](OldVersion::Down) one. A
+    /// server does so by its [`code_change`](crate::gen_server::GenServer::code_change), which gets
+    /// `extra`.
     ///
     /// # Errors
     ///
@@ -522,7 +523,7 @@ impl<S: ?Sized> Sys<S> {
     ///   process.
     pub fn change_code(
         &self,
-        old_version: impl Into<String>,
+        old_version: impl Into<OldVersion>,
         extra: impl Any + Send + fmt::Debug,
     ) -> Result<(), SysError> {
         let (old_version, extra) = (old_version.into(), Message::new(extra));
@@ -536,7 +537,7 @@ impl<S: ?Sized> Sys<S> {
     /// # Errors
     ///
     /// [`SysError::Call`] if there is no answer.
-    pub fn terminate(&self, reason: impl Into<ExitReason>) -> Result<(), SysError> {
+    pub fn terminate(&self, reason: impl Reason) -> Result<(), SysError> {
         let reason = reason.into();
         self.ask("terminate", |reply_to| Order::Terminate { reason, reply_to: Some(reply_to) })
     }

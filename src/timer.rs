@@ -34,6 +34,20 @@
 //! Apart from that, the end of the process that has started a timer does not cancel it. A server
 //! can start an interval to its own pid in its `init`: when it is restarted, there is one again.
 //!
+//! | OTP | Elixir | here |
+//! |---|---|---|
+//! | `send_after` of both modules | `Process.send_after/3` | [`send_after`], [`send_at`] |
+//! | `erlang:start_timer` | `:erlang.start_timer/3` | [`start_timer`], [`start_timer_at`] |
+//! | `erlang:cancel_timer`, `timer:cancel` | `Process.cancel_timer/1` | [`cancel`] |
+//! | `erlang:read_timer` | `Process.read_timer/1` | [`read`] |
+//! | `timer:send_interval` | `:timer.send_interval/3` | [`send_interval`] |
+//! | `timer:exit_after`, `kill_after` | the same | [`exit_after`], [`kill_after`] |
+//! | `timer:apply_after` | `:timer.apply_after/4` | [`apply_after`] |
+//! | `timer:apply_interval`, … | the same | [`apply_interval`], [`apply_repeatedly`] |
+//! | `timer:sleep` | `Process.sleep/1` | [`sleep`] |
+//! | `timer:tc` | `:timer.tc/1` | [`tc`] |
+//! | `timer:seconds`, `minutes`, `hours` | `to_timeout/1` | [`Duration`] |
+//!
 //! # Panics
 //!
 //! All functions that start a timer panic if the system refuses the one thread of the timer
@@ -58,7 +72,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, Reason};
 use crate::id::{Pid, TimerRef};
 use crate::message::{Destination, Message, Timeout};
 use crate::process::current::is_left_behind;
@@ -236,11 +250,7 @@ pub fn apply_repeatedly(period: Duration, function: impl Fn() + Send + Sync + 's
 /// # Panics
 ///
 /// With a `duration` of zero, as [`exit`].
-pub fn exit_after(
-    duration: Duration,
-    to: impl Into<Destination>,
-    reason: impl Into<ExitReason>,
-) -> TimerRef {
+pub fn exit_after(duration: Duration, to: impl Into<Destination>, reason: impl Reason) -> TimerRef {
     let (to, from, reason) = (to.into().without_alias(), self_pid(), reason.into());
     if duration.is_zero() {
         if let Some(pid) = to.find() {

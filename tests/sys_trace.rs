@@ -5,7 +5,7 @@ use std::fmt;
 
 use procession::gen_server::StatusPart;
 use procession::prelude::*;
-use procession::sys::{self, DebugOptions, Sys};
+use procession::sys::{self, DebugOptions, OldVersion, Sys};
 
 #[allow(dead_code, reason = "this binary needs few of them")]
 mod support {
@@ -65,7 +65,7 @@ impl GenServer for Adder {
         if self.is_secret { f.write_str("a secret") } else { fmt::Debug::fmt(self, f) }
     }
 
-    fn code_change(self, _: &str, _: Message) -> Result<Self, (Self, ExitReason)> {
+    fn code_change(self, _: &OldVersion, _: Message) -> Result<Self, (Self, ExitReason)> {
         panic!("in code_change")
     }
 }

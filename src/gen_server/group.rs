@@ -6,25 +6,56 @@ use std::time::Duration;
 use crate::id::Node;
 use crate::message::Name;
 use crate::process::receive::{deadline_after, time_left};
+use crate::process::self_pid;
 
 use super::{GenServer, HandleCall, HandleCast, ServerRef};
 
 /// Requests to the servers of one name on several nodes. There is only the local node for now, so
 /// there is one server at most.
 impl<S: GenServer> ServerRef<S, Name> {
-    /// Calls the server with this name on each of `nodes`, and waits for at most `timeout` until
-    /// all have answered. Returns the replies, and the nodes without a reply: those on which there
-    /// is no such server, or on which it ended or did not answer in time.
+    /// Calls the server with this name on every node, and waits until all have answered or ended.
+    /// Returns the replies, and the nodes without one.
     ///
-    /// A server that calls its own name in this way waits until the time is over. A reply that
-    /// comes too late never reaches the caller's mailbox.
+    /// OTP: [`gen_server:multi_call/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#multi_call/2).
+    ///
+    /// # Panics
+    ///
+    /// In a thread of the program's own that was killed.
+    pub fn multi_call<M>(&self, request: M) -> (Vec<(Node, S::Reply)>, Vec<Node>)
+    where
+        S: HandleCall<M>,
+        M: Clone + fmt::Debug + Send + 'static,
+    {
+        self.multi_call_on(&[Node::local()], request)
+    }
+
+    /// As [`multi_call`](Self::multi_call), on each of `nodes`.
+    ///
+    /// OTP: [`gen_server:multi_call/3`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#multi_call/3).
+    ///
+    /// # Panics
+    ///
+    /// As [`multi_call`](Self::multi_call).
+    pub fn multi_call_on<M>(&self, nodes: &[Node], request: M) -> (Vec<(Node, S::Reply)>, Vec<Node>)
+    where
+        S: HandleCall<M>,
+        M: Clone + fmt::Debug + Send + 'static,
+    {
+        self.multi_call_timeout(nodes, request, Duration::MAX)
+    }
+
+    /// As [`multi_call_on`](Self::multi_call_on), for at most `timeout`. The nodes without a reply
+    /// are those on which there is no such server, or on which it ended or did not answer in time.
+    ///
+    /// A server that calls its own name in this way waits until the time is over; if it is not
+    /// limited, not at all. A reply that comes too late never reaches the caller's mailbox.
     ///
     /// OTP: [`gen_server:multi_call/4`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#multi_call/4).
     ///
     /// # Panics
     ///
-    /// In a thread of the program's own that was killed.
-    pub fn multi_call<M>(
+    /// As [`multi_call`](Self::multi_call).
+    pub fn multi_call_timeout<M>(
         &self,
         nodes: &[Node],
         request: M,
@@ -35,11 +66,13 @@ impl<S: GenServer> ServerRef<S, Name> {
         M: Clone + fmt::Debug + Send + 'static,
     {
         let deadline = deadline_after(timeout);
+        let would_wait_forever = deadline.is_none() && self.whereis() == Some(self_pid());
         let requests: Vec<_> =
             nodes.iter().map(|node| (*node, self.send_request(request.clone()))).collect();
         let (mut replies, mut bad_nodes) = (Vec::new(), Vec::new());
         for (node, request) in requests {
-            match request.receive_response(time_left(deadline)) {
+            let time = if would_wait_forever { Duration::ZERO } else { time_left(deadline) };
+            match request.receive_response(time) {
                 Ok(reply) => replies.push((node, reply)),
                 Err(_) => bad_nodes.push(node),
             }
@@ -47,15 +80,30 @@ impl<S: GenServer> ServerRef<S, Name> {
         (replies, bad_nodes)
     }
 
-    /// Sends `message` to the server with this name on each of `nodes`, and does not wait. It is
-    /// dropped where there is no such server.
+    /// Sends `message` to the server with this name on every node, and does not wait. It is dropped
+    /// where there is no such server.
+    ///
+    /// OTP: [`gen_server:abcast/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#abcast/2).
+    ///
+    /// # Panics
+    ///
+    /// In a thread of the program's own that was killed.
+    pub fn abcast<M>(&self, message: M)
+    where
+        S: HandleCast<M>,
+        M: Clone + fmt::Debug + Send + 'static,
+    {
+        self.abcast_on(&[Node::local()], message);
+    }
+
+    /// As [`abcast`](Self::abcast), on each of `nodes`.
     ///
     /// OTP: [`gen_server:abcast/3`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#abcast/3).
     ///
     /// # Panics
     ///
-    /// In a thread of the program's own that was killed.
-    pub fn abcast<M>(&self, nodes: &[Node], message: M)
+    /// As [`abcast`](Self::abcast).
+    pub fn abcast_on<M>(&self, nodes: &[Node], message: M)
     where
         S: HandleCast<M>,
         M: Clone + fmt::Debug + Send + 'static,

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::mem;
 use std::time::Duration;
 
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, Reason};
 use crate::id::Alias;
 use crate::runtime::links::LastReply;
 use crate::user_code::Guarded;
@@ -212,7 +212,7 @@ pub fn ignore<S>() -> InitResult<S> {
 /// The process ends with [`ExitReason::Normal`]; an `Err` from `init` ends it with the reason.
 ///
 /// OTP: `{error, Reason}`.
-pub fn init_error<S>(reason: impl Into<ExitReason>) -> InitResult<S> {
+pub fn init_error<S>(reason: impl Reason) -> InitResult<S> {
     Ok(Init { outcome: InitOutcome::Error(reason.into()), wait: Wait::Message })
 }
 
@@ -239,7 +239,7 @@ pub fn noreply<S, R>() -> Result<Next<S, R>, ExitReason> {
 /// # Errors
 ///
 /// Always returns the reason.
-pub fn stop<T>(reason: impl Into<ExitReason>) -> Result<T, ExitReason> {
+pub fn stop<T>(reason: impl Reason) -> Result<T, ExitReason> {
     Err(reason.into())
 }
 
@@ -251,10 +251,7 @@ pub fn stop<T>(reason: impl Into<ExitReason>) -> Result<T, ExitReason> {
 /// [`CallErrorKind::Down`](crate::CallErrorKind::Down) instead.
 ///
 /// OTP: `{stop, Reason, Reply, State}`.
-pub fn stop_with_reply<S, R>(
-    reason: impl Into<ExitReason>,
-    reply: R,
-) -> Result<Next<S, R>, ExitReason> {
+pub fn stop_with_reply<S, R>(reason: impl Reason, reply: R) -> Result<Next<S, R>, ExitReason> {
     let stop = Some(reason.into());
     Ok(Next { reply: Some(reply), stop, wait: Wait::Message, server: PhantomData })
 }

@@ -19,7 +19,7 @@ use crate::report;
 use crate::report::{Client, Kind, Report, ServerReport};
 use crate::runtime::crash::reporting;
 use crate::sys;
-use crate::sys::{DebugOptions, Event, Incoming, System, exit_of};
+use crate::sys::{DebugOptions, Event, Incoming, OldVersion, System, exit_of};
 use crate::user_code::{displayed, printed, printed_up_to};
 
 use super::next::{Step, Stop, Wait};
@@ -320,7 +320,7 @@ impl<S: GenServer> System for Server<S> {
         self.print_part(StatusPart::State)
     }
 
-    fn change_code(&mut self, old_version: &str, extra: Message) -> Result<(), ExitReason> {
+    fn change_code(&mut self, old_version: &OldVersion, extra: Message) -> Result<(), ExitReason> {
         let state = self.state.take().expect("a server whose state is lost has ended");
         let (state, outcome) = match state.code_change(old_version, extra) {
             Ok(state) => (state, Ok(())),

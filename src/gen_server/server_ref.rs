@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::call::{DEFAULT_TIMEOUT, call};
 use crate::call_error::CallError;
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, Reason};
 use crate::id::Pid;
 use crate::message::{Destination, Message, Name};
 use crate::process::current::current;
@@ -229,11 +229,7 @@ impl<S: GenServer, T: Address> ServerRef<S, T> {
     ///
     /// As [`stop`](Self::stop), and [`StopError::Timeout`] if the server has not ended in time; it
     /// still will, when it handles the request.
-    pub fn stop_with(
-        &self,
-        reason: impl Into<ExitReason>,
-        timeout: Duration,
-    ) -> Result<(), StopError> {
+    pub fn stop_with(&self, reason: impl Reason, timeout: Duration) -> Result<(), StopError> {
         stop(&self.to, reason.into(), timeout)
     }
 

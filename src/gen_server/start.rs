@@ -40,6 +40,7 @@ pub struct StartOptions {
     builder: Builder,
     debug: DebugOptions,
     hibernate_after: Option<Duration>,
+    trap_exit: bool,
 }
 
 impl StartOptions {
@@ -80,7 +81,15 @@ impl StartOptions {
         self
     }
 
-    /// Sets how the process is spawned: its stack size, its kill grace, whether it traps exits.
+    /// Sets whether the server traps exits from before `init`, so that
+    /// [`terminate`](GenServer::terminate) is called when its supervisor or another parent ends it.
+    /// Default: it does not, unless `init` calls [`set_trap_exit`](process::set_trap_exit).
+    pub fn trap_exit(mut self, trap_exit: bool) -> StartOptions {
+        self.trap_exit = trap_exit;
+        self
+    }
+
+    /// Sets how the process is spawned: its stack size, its kill grace.
     ///
     /// A link that is set here is made as by `start_link`. A name that is set here is registered,
     /// too, but if it is taken the start fails with [`StartError::Spawn`]; a server's name is
@@ -228,7 +237,8 @@ fn start_server<S: GenServer>(
     options: StartOptions,
     has_parent: bool,
 ) -> Started<Result<(), Refusal>> {
-    let StartOptions { name, init_timeout, builder, debug, hibernate_after } = options;
+    let StartOptions { name, init_timeout, builder, debug, hibernate_after, trap_exit } = options;
+    let builder = if trap_exit { builder.trap_exit(true) } else { builder };
     let start_options = proc_lib::StartOptions { timeout: init_timeout, builder };
     start_process(start_options, type_name::<S>(), move |starter: Starter| {
         let parent = has_parent.then_some(starter.pid());
@@ -373,7 +383,10 @@ fn beginning<S>(
 ///
 /// In a thread of the program's own, which cannot be ended.
 pub fn enter_loop<S: GenServer>(start: InitResult<S>, options: StartOptions) -> ! {
-    let StartOptions { name, debug, hibernate_after, .. } = options;
+    let StartOptions { name, debug, hibernate_after, trap_exit, .. } = options;
+    if trap_exit {
+        process::set_trap_exit(true);
+    }
     let me = process::self_pid();
     let reason = match enterer(me, name) {
         Ok(info) => match beginning(Ok(start)) {

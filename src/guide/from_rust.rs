@@ -36,8 +36,8 @@
 //! # Ok::<(), process::SpawnError>(())
 //! ```
 //!
-//! A body returns nothing, or a `Result` whose error is the [exit reason](crate::ExitReason): values are
-//! messages. The one above is in the mailbox before its process has ended.
+//! A body returns nothing, or a `Result` whose error is the [exit reason](crate::ExitReason): other
+//! results are messages. The one above is in the mailbox before its process has ended.
 //!
 //! # Request and reply
 //!

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, Reason};
 use crate::id::{MonitorRef, Pid, unique};
 use crate::message::{Down, Exit, Message};
 use crate::process;
@@ -272,7 +272,7 @@ impl<T: Send + 'static> Starter<T> {
     /// # Panics
     ///
     /// In a thread of the program's own, which cannot be ended.
-    pub fn fail(self, value: T, reason: impl Into<ExitReason>) -> ! {
+    pub fn fail(self, value: T, reason: impl Reason) -> ! {
         self.give_up(value);
         process::exit_self(reason)
     }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, Reason};
 use crate::id::Pid;
 use crate::runtime::exit::signal_exit;
 use crate::runtime::table::Process;
@@ -28,7 +28,7 @@ use super::current::current;
 /// # Panics
 ///
 /// In a thread of the program's own that was killed.
-pub fn exit(to: impl Into<Pid>, reason: impl Into<ExitReason>) {
+pub fn exit(to: impl Into<Pid>, reason: impl Reason) {
     let reason = Guarded::new(reason.into());
     let pid = to.into();
     let process = current();
@@ -51,7 +51,7 @@ pub fn exit(to: impl Into<Pid>, reason: impl Into<ExitReason>) {
 /// # Panics
 ///
 /// In a thread of the program's own, whose stack the runtime does not own and cannot unwind.
-pub fn exit_self(reason: impl Into<ExitReason>) -> ! {
+pub fn exit_self(reason: impl Reason) -> ! {
     let reason = Guarded::new(reason.into());
     let process = current();
     process.unwind_if_doomed();

@@ -167,6 +167,38 @@ pub fn wait(monitor: MonitorRef, timeout: Duration) -> Option<ExitReason> {
     message.downcast::<Down>().ok().map(|down| down.reason)
 }
 
+/// Waits until the process `target`, a pid or a name, has ended, for at most `timeout`, and returns
+/// its exit reason.
+///
+/// If there is no such process, that is [`ExitReason::NoProc`], at once. Returns `None` if it has
+/// not ended in time; then nothing is left of this wait, and no [`Down`] comes later. It does not
+/// end the process: [`exit()`](super::exit()) does, or [`stop`](crate::gen_server::ServerRef::stop)
+/// if it is a server. A `main` that has nothing else to do waits in this way for its supervisor.
+///
+/// ```
+/// use procession::prelude::*;
+/// use std::time::Duration;
+///
+/// let pid = process::spawn(|| process::exit_self(receive! { reason: ExitReason => reason }))?;
+/// assert_eq!(process::join(pid, Duration::from_millis(1)), None);
+/// process::send(pid, ExitReason::Shutdown);
+/// assert_eq!(process::join(pid, Duration::MAX), Some(ExitReason::Shutdown));
+/// assert_eq!(process::join(pid, Duration::MAX), Some(ExitReason::NoProc));
+/// # Ok::<(), procession::process::SpawnError>(())
+/// ```
+///
+/// # Panics
+///
+/// As [`monitor`].
+pub fn join(target: impl Into<Destination>, timeout: Duration) -> Option<ExitReason> {
+    let monitor = monitor(target);
+    let reason = wait(monitor, timeout);
+    if reason.is_none() {
+        demonitor_flush(monitor);
+    }
+    reason
+}
+
 /// Makes an active [`Alias`] of the caller, which stays active until [`unalias`].
 ///
 /// OTP: [`erlang:alias/0`](https://www.erlang.org/doc/apps/erts/erlang.html#alias/0).

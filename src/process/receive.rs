@@ -322,6 +322,29 @@ pub(crate) fn next_within<R>(
     })
 }
 
+/// Takes all messages out of the mailbox, and returns them in order of arrival.
+///
+/// It is of use in tests and to look at what has come: `println!("{:?}", process::flush())`.
+///
+/// OTP: `flush()` of the [shell](https://www.erlang.org/doc/apps/stdlib/shell.html), which prints
+/// them, as Elixir's does.
+///
+/// ```
+/// use procession::process;
+///
+/// process::send(process::self_pid(), 1_u8);
+/// process::send(process::self_pid(), "two");
+/// assert_eq!(format!("{:?}", process::flush()), r#"[1, "two"]"#);
+/// assert!(process::flush().is_empty());
+/// ```
+///
+/// # Panics
+///
+/// As [`receive`].
+pub fn flush() -> Vec<Message> {
+    std::iter::from_fn(|| receive_timeout(Duration::ZERO)).collect()
+}
+
 /// Takes the first message, in order of arrival, for which `matches` returns `true`; the others
 /// stay.
 ///

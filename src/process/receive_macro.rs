@@ -61,7 +61,8 @@ pub fn choose_arm(
 ///
 /// The bodies are not in a loop or closure: `break`, `continue`, `return` and `?` act on the code
 /// around the macro. A body that is not a block ends with a comma, also if it is an `if` or a
-/// `match`, and before `after`. The macro takes about fifteen arms before it reaches the compiler's recursion limit.
+/// `match`, and before `after`. The macro takes about fifteen arms before it reaches the compiler's
+/// recursion limit.
 ///
 /// OTP: [Receive](https://www.erlang.org/doc/system/expressions.html#receive).
 ///

@@ -349,8 +349,8 @@ fn ancestors_of_child(parent: Process) -> Arc<[Pid]> {
 /// Spawns a process that runs `body` on a thread of its own, and returns at once.
 ///
 /// The process ends when `body` returns, with [`Normal`](crate::ExitReason::Normal) or the error
-/// that it returns (see [`Ending`]); by [`exit_self`](super::exit_self); with a panic; or by an exit
-/// signal.
+/// that it returns (see [`Ending`]); by [`exit_self`](super::exit_self); with a panic; or by an
+/// exit signal.
 ///
 /// OTP: [`erlang:spawn/1`](https://www.erlang.org/doc/apps/erts/erlang.html#spawn/1).
 ///

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, Reason};
 use crate::gen_server::{
     GenServer, HandleCall, ServerRef, StartError, StartOptions, StopError, reference_traits,
 };
@@ -263,11 +263,7 @@ impl<K, T: Address> AnySupervisorRef<K, T> {
     /// # Errors
     ///
     /// As [`ServerRef::stop_with`].
-    pub fn stop_with(
-        &self,
-        reason: impl Into<ExitReason>,
-        timeout: Duration,
-    ) -> Result<(), StopError> {
+    pub fn stop_with(&self, reason: impl Reason, timeout: Duration) -> Result<(), StopError> {
         self.server.stop_with(reason, timeout)
     }
 

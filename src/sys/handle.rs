@@ -25,6 +25,43 @@ pub struct Request {
     client: Option<Alias>,
 }
 
+/// The version of the program that a state was made by: a server's
+/// [`code_change`](crate::gen_server::GenServer::code_change) converts it to the present one.
+///
+/// A text is an older version, [`Up`](Self::Up) from which the conversion goes.
+///
+/// OTP: `OldVsn` of
+/// [`code_change/3`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#c:code_change/3).
+///
+/// ```
+/// use procession::sys::OldVersion;
+///
+/// assert_eq!(OldVersion::from("1.4"), OldVersion::Up("1.4".to_owned()));
+/// assert_eq!(OldVersion::Down("1.5".to_owned()).to_string(), "\"1.5\", which is newer");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OldVersion {
+    /// This version is older: the program is upgraded. OTP: `Vsn`.
+    Up(String),
+    /// This version is newer: the program is downgraded. OTP: `{down, Vsn}`.
+    Down(String),
+}
+
+impl<S: Into<String>> From<S> for OldVersion {
+    fn from(version: S) -> OldVersion {
+        OldVersion::Up(version.into())
+    }
+}
+
+impl fmt::Display for OldVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Up(version) => write!(f, "{version:?}"),
+            Self::Down(version) => write!(f, "{version:?}, which is newer"),
+        }
+    }
+}
+
 /// The content of a system message.
 pub(crate) enum Order {
     Suspend(ReplyTo<()>),
@@ -32,7 +69,7 @@ pub(crate) enum Order {
     Status(ReplyTo<Status>),
     State(StateOrder),
     Debug(Box<dyn FnOnce(&mut DebugOptions) + Send>),
-    ChangeCode { old_version: String, extra: Message, reply_to: ReplyTo<Result<(), SysError>> },
+    ChangeCode { old_version: OldVersion, extra: Message, reply_to: ReplyTo<Result<(), SysError>> },
     Terminate { reason: ExitReason, reply_to: Option<ReplyTo<()>> },
 }
 
@@ -94,9 +131,9 @@ pub trait System {
     /// # Errors
     ///
     /// The reason for which the state is not changed. By default it never is.
-    fn change_code(&mut self, old_version: &str, extra: Message) -> Result<(), ExitReason> {
+    fn change_code(&mut self, old_version: &OldVersion, extra: Message) -> Result<(), ExitReason> {
         _ = extra;
-        Err(ExitReason::new(format!("there is no way from version {old_version:?}")))
+        Err(ExitReason::new(format!("there is no way from version {old_version}")))
     }
 }
 

@@ -93,7 +93,7 @@ const DIFFERENCES: &[Difference] = &[
         }),
     },
     Difference {
-        documented: ("src/exit/call_error.rs", "As an [`ExitReason`], by `?`, it keeps its class"),
+        documented: ("src/call_error.rs", "As an [`ExitReason`], by `?`, it keeps its class"),
         is: Is::Said("call:shutdown", "shutdown"),
     },
     Difference {

@@ -82,7 +82,7 @@ struct Program {
     refusal: Option<&'static str>,
 }
 
-const PROGRAMS: [Program; 7] = [
+const PROGRAMS: [Program; 12] = [
     Program {
         name: "correct",
         main: "fn main() {
@@ -117,6 +117,36 @@ const PROGRAMS: [Program; 7] = [
         name: "call_of_a_server_with_one",
         main: "fn main() { _ = Empty::start(()).unwrap().call(Peek); }",
         refusal: Some("expected `Pop`, found `Peek`"),
+    },
+    Program {
+        name: "a_literal_of_another_type",
+        main: "impl HandleCast<u32> for Stack {
+            fn handle_cast(&mut self, _: u32) -> CastResult<Stack> { noreply() }
+        }
+        fn main() { Stack::start(()).unwrap().cast(1_i32); }",
+        refusal: Some("the literal `1` is an `i32` unless it says otherwise"),
+    },
+    Program {
+        name: "a_text_as_a_reason",
+        main: "fn main() { process::exit(process::self_pid(), \"done\"); }",
+        refusal: Some("any value is made a reason by `ExitReason::new(value)`"),
+    },
+    Program {
+        name: "a_body_that_returns_a_value",
+        main: "fn main() { _ = process::spawn(|| 7_u32); }",
+        refusal: Some("the body of a process cannot return `u32`"),
+    },
+    Program {
+        name: "no_comma_before_after",
+        main: "fn main() { _ = receive! { n: u8 => n after std::time::Duration::ZERO => 0 }; }",
+        refusal: Some("expected a comma after the body of the arm `n`"),
+    },
+    Program {
+        name: "a_time_for_a_message_that_is_there",
+        main: "fn main() {
+            _ = handle_info! { Message::new(1); n: u8 => n, after std::time::Duration::ZERO => 0 };
+        }",
+        refusal: Some("`after` is for `receive!`"),
     },
     Program {
         name: "continuation",
@@ -170,7 +200,9 @@ fn a_request_that_the_server_does_not_handle_is_refused_with_a_helpful_message()
         if let Some(refusal) = refusal {
             assert!(text.contains(refusal), "{name}: {text}");
             // It is the only error, and says where the program is wrong.
-            assert_eq!(text.matches("error[").count(), 1, "{name}: {text}");
+            let errors = text.matches("error[").count() + text.matches("error: exp").count();
+            let by_macro = text.matches("error: `handle_info!`").count();
+            assert_eq!(errors + by_macro, 1, "{name}: {text}");
             assert!(text.contains(&format!("{name}.rs:")), "{name}: {text}");
         }
     }

@@ -8,7 +8,7 @@ use procession::proc_lib;
 use procession::process::Builder;
 
 use crate::support::drops::OnDrop;
-use crate::support::processes::{idle_body, in_process};
+use crate::support::processes::{idle_body, in_process, reason};
 use crate::support::scripted::{
     CallOutcome, InfoReceived, Scripted, ScriptedServer, Terminated, call_message, cast_message,
     continue_with, pid_of, spawn_client,
@@ -197,6 +197,22 @@ fn drops_the_state_before_others_hear_of_the_end() {
         assert_eq!(next().downcast::<Down>().unwrap().reason, end);
         _ = monitor;
     }
+}
+
+#[test]
+fn can_begin_to_trap_exits() {
+    let me = process::self_pid();
+    let pid = proc_lib::start_with(plainly(), move |starter| -> () {
+        starter.ack(process::self_pid());
+        let options = StartOptions::new().trap_exit(true);
+        gen_server::enter_loop(ready(Scripted::observed_by(me)), options)
+    })
+    .unwrap();
+    ServerRef::<Scripted>::from_pid(pid).assert_answers();
+    // By another process than the parent, whose exit would end it.
+    process::spawn(move || process::exit(pid, reason())).unwrap();
+    assert!(expect::<InfoReceived>().0.is::<Exit>());
+    assert_eq!(ServerRef::<Scripted>::from_pid(pid).stop(), Ok(()));
 }
 
 // OTP: gen_server_SUITE:spec_init_local_registered_parent

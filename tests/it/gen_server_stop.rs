@@ -38,8 +38,7 @@ pub(crate) fn scripted_named(name: &str) -> ServerRef<Scripted> {
 /// Starts a scripted server that traps exits and has the caller as its observer.
 #[track_caller]
 pub(crate) fn trapping_scripted() -> ServerRef<Scripted> {
-    let options = StartOptions::new().spawn_options(Builder::new().trap_exit(true));
-    Scripted::start_with(observed_init(), options).unwrap()
+    Scripted::start_with(observed_init(), StartOptions::new().trap_exit(true)).unwrap()
 }
 
 /// Asserts that `terminate` runs, or has run, with `reason`.

@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use procession::gen_server::OwnedServer;
 use procession::prelude::*;
 use procession::process::Builder;
@@ -24,6 +25,49 @@ use crate::support::scripted::{
 use crate::support::wait::{
     assert_no_message, down_reason, exit_and_wait, expect, test_timeout, wait_until,
 };
+
+mod trap_exit {
+    use super::*;
+
+    fn is_trapping(options: StartOptions) -> bool {
+        let server = Scripted::start_with(observed_init(), options).unwrap();
+        let traps_exits = process::info(pid_of(&server)).unwrap().trap_exit;
+        assert_eq!(server.stop(), Ok(()));
+        traps_exits
+    }
+
+    #[test]
+    fn is_set_whether_it_comes_before_or_after_the_spawn_options() {
+        assert!(!is_trapping(StartOptions::new()));
+        assert!(!is_trapping(StartOptions::new().trap_exit(false)));
+        assert!(is_trapping(StartOptions::new().trap_exit(true)));
+        assert!(is_trapping(StartOptions::new().trap_exit(true).spawn_options(Builder::new())));
+        let builder = Builder::new().trap_exit(true);
+        assert!(is_trapping(StartOptions::new().spawn_options(builder)));
+    }
+
+    #[test]
+    fn lets_terminate_run_when_a_supervisor_shuts_the_server_down() {
+        let start = |options: StartOptions| {
+            let supervisor = Supervisor::one_for_one()
+                .child(ChildSpec::new("server", {
+                    let (me, options) = (process::self_pid(), Mutex::new(Some(options)));
+                    move || {
+                        let options = options.lock().take().expect("it starts once");
+                        let init = init_with(move || ready(Scripted::observed_by(me)));
+                        Scripted::start_link_with(init, options)
+                    }
+                }))
+                .start_link()
+                .unwrap();
+            assert_eq!(supervisor.stop(), Ok(()));
+        };
+        start(StartOptions::new().trap_exit(true));
+        expect_terminated(ExitReason::Shutdown);
+        start(StartOptions::new());
+        assert_no_message();
+    }
+}
 
 mod terminate {
     use super::*;

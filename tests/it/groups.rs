@@ -46,9 +46,10 @@ fn a_call_returns_the_replies_by_node() {
     let server = named(name);
     let here = Node::local();
     let outcome =
-        ServerRef::<Scripted>::named(name).multi_call(&[here], Double(21), test_timeout());
+        ServerRef::<Scripted>::named(name).multi_call_timeout(&[here], Double(21), test_timeout());
     assert_eq!(outcome, (vec![(here, 42)], vec![]));
-    let nowhere = ServerRef::<Scripted>::named(name).multi_call(&[], Double(21), test_timeout());
+    let nowhere =
+        ServerRef::<Scripted>::named(name).multi_call_timeout(&[], Double(21), test_timeout());
     assert_eq!(nowhere, (vec![], vec![]));
     assert_eq!(server.stop(), Ok(()));
 }
@@ -59,8 +60,9 @@ fn a_call_names_the_nodes_without_a_reply() {
     in_process(|| {
         let here = Node::local();
         let name = "groups::without";
-        let call =
-            |n, timeout| ServerRef::<Scripted>::named(name).multi_call(&[here], Double(n), timeout);
+        let call = |n, timeout| {
+            ServerRef::<Scripted>::named(name).multi_call_timeout(&[here], Double(n), timeout)
+        };
         assert_eq!(call(1, test_timeout()), (vec![], vec![here]));
 
         let server = named(name);
@@ -80,9 +82,9 @@ fn a_call_names_the_nodes_without_a_reply() {
 #[test]
 fn a_cast_goes_to_every_node_whose_server_exists() {
     let name = "groups::cast";
-    ServerRef::<Scripted>::named(name).abcast(&[Node::local()], Double(1));
+    ServerRef::<Scripted>::named(name).abcast_on(&[Node::local()], Double(1));
     let server = named(name);
-    ServerRef::<Scripted>::named(name).abcast(&[Node::local()], Double(2));
+    ServerRef::<Scripted>::named(name).abcast_on(&[Node::local()], Double(2));
     assert_eq!(expect::<u32>(), 2);
     assert_eq!(server.stop(), Ok(()));
 }
@@ -99,10 +101,13 @@ fn a_call_asks_as_often_as_a_node_is_named() {
     let name = "groups::twice";
     let server = named(name);
     let here = Node::local();
-    let outcome =
-        ServerRef::<Scripted>::named(name).multi_call(&[here; 3], Double(1), test_timeout());
+    let outcome = ServerRef::<Scripted>::named(name).multi_call_timeout(
+        &[here; 3],
+        Double(1),
+        test_timeout(),
+    );
     assert_eq!(outcome, (vec![(here, 2); 3], vec![]));
-    ServerRef::<Scripted>::named(name).abcast(&[here; 2], Double(3));
+    ServerRef::<Scripted>::named(name).abcast_on(&[here; 2], Double(3));
     assert_eq!([expect::<u32>(), expect::<u32>()], [3, 3]);
     assert_eq!(server.stop(), Ok(()));
     assert_eq!(expect::<Terminated>().reason, ExitReason::Normal);
@@ -120,7 +125,7 @@ fn a_call_names_the_node_whose_server_ends_meanwhile() {
             let let_go = server.hold(|_| stop(ExitReason::Normal));
             let pid = pid_of(&server);
             process::spawn(move || {
-                let outcome = ServerRef::<Scripted>::named(name).multi_call(
+                let outcome = ServerRef::<Scripted>::named(name).multi_call_timeout(
                     &[here],
                     Double(1),
                     test_timeout(),
@@ -146,7 +151,7 @@ fn a_call_of_a_server_to_its_own_name_is_not_answered_in_time() {
     let server = named(name);
     let outcome = server.call_with(move |_, _| {
         let time = Duration::from_millis(2);
-        reply(ServerRef::<Scripted>::named(name).multi_call(&[here], Double(1), time))
+        reply(ServerRef::<Scripted>::named(name).multi_call_timeout(&[here], Double(1), time))
     });
     assert_eq!(outcome, Ok((vec![], vec![here])));
     // What it sent itself is handled, and its late reply comes to nobody.
@@ -168,8 +173,11 @@ fn a_call_without_time_leaves_no_message_whenever_the_reply_comes() {
         .unwrap();
         for round in 0..rounds(2_000) {
             let timeout = Duration::from_nanos(round as u64 % 64 * 500);
-            let outcome =
-                ServerRef::<Scripted>::named(name).multi_call(&[here; 2], Double(1), timeout);
+            let outcome = ServerRef::<Scripted>::named(name).multi_call_timeout(
+                &[here; 2],
+                Double(1),
+                timeout,
+            );
             let (replies, bad_nodes) = outcome;
             assert_eq!(replies.len() + bad_nodes.len(), 2);
             assert!(replies.iter().all(|reply| *reply == (here, 2)), "{replies:?}");
@@ -186,10 +194,35 @@ fn a_cast_does_not_wait_for_a_busy_server() {
     let server = named(name);
     let let_go = server.hold(|_| noreply());
     for n in 1..=3 {
-        ServerRef::<Scripted>::named(name).abcast(&[Node::local()], Double(n));
+        ServerRef::<Scripted>::named(name).abcast_on(&[Node::local()], Double(n));
     }
     assert_no_message();
     drop(let_go);
     assert_eq!([expect::<u32>(), expect::<u32>(), expect::<u32>()], [1, 2, 3]);
+    assert_eq!(server.stop(), Ok(()));
+}
+
+// OTP: gen_server_SUITE:multicall
+#[test]
+fn every_node_is_meant_if_none_is_named() {
+    let name = "groups::every";
+    let server = named(name);
+    let (servers, here) = (ServerRef::<Scripted>::named(name), Node::local());
+    assert_eq!(servers.multi_call(Double(4)), (vec![(here, 8)], vec![]));
+    assert_eq!(servers.multi_call_on(&[here; 2], Double(4)), (vec![(here, 8); 2], vec![]));
+    servers.abcast(Double(5));
+    assert_eq!(expect::<u32>(), 5);
+    assert_eq!(server.stop(), Ok(()));
+    assert_eq!(servers.multi_call(Double(4)), (vec![], vec![here]));
+}
+
+#[test]
+fn a_call_of_a_server_to_its_own_name_without_a_limit_of_time_does_not_wait() {
+    let (name, here) = ("groups::own_forever", Node::local());
+    let server = named(name);
+    let outcome = server
+        .call_with(move |_, _| reply(ServerRef::<Scripted>::named(name).multi_call(Double(1))));
+    assert_eq!(outcome, Ok((vec![], vec![here])));
+    server.assert_answers();
     assert_eq!(server.stop(), Ok(()));
 }

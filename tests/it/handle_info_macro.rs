@@ -46,13 +46,16 @@ impl GenServer for Sorter {
     fn handle_info(&mut self, message: Message) -> CastResult<Sorter> {
         handle_info! { message;
             Op::Add(n) if n > 100 => self.took("too much"),
-            Op::Add(n) | Op::Pair(n, _) if n > 0 => {
+            Op::Add(n) | Op::Pair(n, 0) if n > 0 => {
                 self.sum += n;
                 self.took("add")
             }
             Op::Clear => {
+                if self.sum == 0 {
+                    return noreply();
+                }
                 self.sum = 0;
-                return self.took("clear");
+                self.took("clear")
             }
             down: Down if down.monitor == self.watched => self.took("down"),
             (key, value): (String, u32) => {
@@ -84,7 +87,7 @@ fn the_first_arm_that_fits_takes_the_message() {
     let (sorter, watched) = sorter();
     sorter.send(Op::Add(101));
     sorter.send(Op::Add(40));
-    sorter.send(Op::Pair(2, 9));
+    sorter.send(Op::Pair(2, 0));
     process::exit(watched, ExitReason::Kill);
     for arm in ["too much", "add", "add", "down"] {
         assert_eq!(expect::<Arm>(), Arm(arm));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use procession::prelude::*;
 use procession::process::{Builder, RegisterError, SpawnError, Status, dictionary};
 
-use crate::support::processes::{Busy, begun, busy, idle, idle_body, in_process, reason};
+use crate::support::processes::{Busy, FOREVER, begun, busy, idle, idle_body, in_process, reason};
 use crate::support::rounds::rounds;
 use crate::support::wait::{
     assert_no_message, down_reason, exit_and_wait, expect, test_timeout, wait_for_exit, wait_until,
@@ -563,6 +563,48 @@ mod process_dictionary {
             dictionary::put("busybody", Busybody);
             assert_eq!(dictionary::keys_of(&Busybody), ["busybody"]);
             assert_eq!(dictionary::keys(), ["busybody", "by the comparison"]);
+        });
+    }
+}
+
+mod flush {
+    use super::*;
+
+    #[test]
+    fn takes_all_messages_in_their_order() {
+        in_process(|| {
+            let me = process::self_pid();
+            process::send(me, 1_u8);
+            process::send(me, "two");
+            let messages = process::flush();
+            assert_eq!(format!("{messages:?}"), r#"[1, "two"]"#);
+            assert!(process::flush().is_empty());
+        });
+    }
+}
+
+mod join {
+    use super::*;
+
+    #[test]
+    fn returns_why_the_process_has_ended() {
+        in_process(|| {
+            let pid = process::spawn(|| process::exit_self(reason())).unwrap();
+            let outcome = process::join(pid, test_timeout()).unwrap();
+            assert!([reason(), ExitReason::NoProc].contains(&outcome));
+            assert_eq!(process::join(pid, test_timeout()), Some(ExitReason::NoProc));
+            assert_eq!(process::join("process::join::nobody", FOREVER), Some(ExitReason::NoProc));
+            assert_no_message();
+        });
+    }
+
+    #[test]
+    fn that_has_no_time_leaves_no_message() {
+        in_process(|| {
+            let pid = idle();
+            assert_eq!(process::join(pid, Duration::ZERO), None);
+            assert_eq!(exit_and_wait(pid, reason()), reason());
+            assert_no_message();
         });
     }
 }

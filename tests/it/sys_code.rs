@@ -4,7 +4,7 @@ use std::fmt;
 
 use procession::gen_server::StatusPart;
 use procession::prelude::*;
-use procession::sys::{Mode, SysError};
+use procession::sys::{Mode, OldVersion, SysError};
 
 use crate::sys::*;
 
@@ -64,8 +64,8 @@ impl GenServer for Book {
         (self.print)(self, f)
     }
 
-    fn code_change(self, old_version: &str, extra: Message) -> Changed {
-        extra.downcast::<Change>().unwrap().into_inner()(self, old_version)
+    fn code_change(self, old_version: &OldVersion, extra: Message) -> Changed {
+        extra.downcast::<Change>().unwrap().into_inner()(self, &old_version.to_string())
     }
 }
 
@@ -116,7 +116,7 @@ mod code_change {
         let server = suspended_book();
         server.cast(AddPage);
         let bind = |book: Book, version: &str| {
-            assert_eq!(version, "1.4");
+            assert_eq!(version, "\"1.4\"");
             Ok(Book { title: "a new edition", pages: book.pages + 10, ..book })
         };
         assert_eq!(sys_of(&server).change_code("1.4", change(bind)), Ok(()));
@@ -124,6 +124,20 @@ mod code_change {
         assert_eq!((status.mode, &*status.state), (Mode::Suspended, "a new edition of 10 pages"));
         sys_of(&server).resume().unwrap();
         assert_eq!(pages(&server), 11);
+    }
+
+    // OTP: gen_server's code_change/3 gets {down, Vsn}
+    #[test]
+    fn is_told_whether_the_state_is_of_a_newer_version() {
+        let server = suspended_book();
+        let bind = |book, version: &str| {
+            assert_eq!(version, OldVersion::Down("2.0".to_owned()).to_string());
+            Ok(Book { pages: 1, ..book })
+        };
+        let newer = OldVersion::Down("2.0".to_owned());
+        assert_eq!(sys_of(&server).change_code(newer, change(bind)), Ok(()));
+        sys_of(&server).resume().unwrap();
+        assert_eq!(pages(&server), 1);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use procession::prelude::*;
-use procession::sys::{Event, Sys, SysError};
+use procession::sys::{Event, OldVersion, Sys, SysError};
 
 use crate::sys::*;
 
@@ -49,8 +49,8 @@ impl GenServer for Checker {
         ready(Checker::default())
     }
 
-    fn code_change(self, old_version: &str, _: Message) -> Result<Self, (Self, ExitReason)> {
-        if old_version == self.version.to_string() {
+    fn code_change(self, old_version: &OldVersion, _: Message) -> Result<Self, (Self, ExitReason)> {
+        if *old_version == OldVersion::from(self.version.to_string()) {
             Ok(Checker { version: self.version + 1, ..self })
         } else {
             Err((self, ExitReason::new("another version")))
