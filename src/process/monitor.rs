@@ -170,19 +170,20 @@ pub fn wait(monitor: MonitorRef, timeout: Duration) -> Option<ExitReason> {
 /// Waits until the process `target`, a pid or a name, has ended, for at most `timeout`, and returns
 /// its exit reason.
 ///
-/// If there is no such process, that is [`ExitReason::NoProc`], at once. Returns `None` if it has
-/// not ended in time; then nothing is left of this wait, and no [`Down`] comes later. It does not
-/// end the process: [`exit()`](super::exit()) does, or [`stop`](crate::gen_server::ServerRef::stop)
+/// If there is no such process, or not any more, that is [`ExitReason::NoProc`], at once; a process
+/// that must not miss the reason sets a [`monitor`](monitor()) before, and [`wait`]s for that.
+/// Returns `None` if `target` has not ended in time; then nothing is left of this wait, and no
+/// [`Down`] comes later. It does not end the process: [`exit()`](super::exit()) does, or [`stop`](crate::gen_server::ServerRef::stop)
 /// if it is a server. A `main` that has nothing else to do waits in this way for its supervisor.
 ///
 /// ```
 /// use procession::prelude::*;
 /// use std::time::Duration;
 ///
-/// let pid = process::spawn(|| process::exit_self(receive! { reason: ExitReason => reason }))?;
+/// let pid = process::spawn(|| drop(process::receive()))?;
 /// assert_eq!(process::join(pid, Duration::from_millis(1)), None);
-/// process::send(pid, ExitReason::Shutdown);
-/// assert_eq!(process::join(pid, Duration::MAX), Some(ExitReason::Shutdown));
+/// process::send(pid, "go on");
+/// assert!(process::join(pid, Duration::MAX).is_some());
 /// assert_eq!(process::join(pid, Duration::MAX), Some(ExitReason::NoProc));
 /// # Ok::<(), procession::process::SpawnError>(())
 /// ```
