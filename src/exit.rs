@@ -13,9 +13,9 @@ use crate::user_code::{Guarded, Panic};
 /// reference-count bump.
 ///
 /// A program makes reasons of its own by [`new`](Self::new) from any value, by `?` or [`From`] from
-/// any error, and by [`or_exit`](crate::OrExit::or_exit) from what is none: a `Box<dyn Error + Send +
-/// Sync>`, an `anyhow::Error`, a text. Values are compared as values; two errors or texts are equal
-/// if they have the same type and print the same. In the other direction, `?` makes a
+/// any error, and by [`or_exit`](crate::OrExit::or_exit) from what is none: a boxed error, an
+/// `anyhow::Error`, a text. Values are compared as values; two errors or texts are equal if they
+/// have the same type and print the same. In the other direction, `?` makes a
 /// [`Box<dyn Error>`](Error) of a reason, which holds an [`ExitError`](crate::ExitError).
 ///
 /// OTP: [exit reasons](https://www.erlang.org/doc/system/errors.html#exit-reasons).

@@ -173,8 +173,9 @@ pub fn wait(monitor: MonitorRef, timeout: Duration) -> Option<ExitReason> {
 /// If there is no such process, or not any more, that is [`ExitReason::NoProc`], at once; a process
 /// that must not miss the reason sets a [`monitor`](monitor()) before, and [`wait`]s for that.
 /// Returns `None` if `target` has not ended in time; then nothing is left of this wait, and no
-/// [`Down`] comes later. It does not end the process: [`exit()`](super::exit()) does, or [`stop`](crate::gen_server::ServerRef::stop)
-/// if it is a server. A `main` that has nothing else to do waits in this way for its supervisor.
+/// [`Down`] comes later. It does not end the process: [`exit()`](super::exit()) does, or
+/// [`stop`](crate::gen_server::ServerRef::stop) if it is a server. A `main` that has nothing else
+/// to do waits in this way for its supervisor.
 ///
 /// ```
 /// use procession::prelude::*;
