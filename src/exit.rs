@@ -136,8 +136,8 @@ impl fmt::Display for ExitReason {
 /// A value of any type: inside an [`ExitReason`], or in the
 /// [environment](crate::application::get_all_env) of an application.
 ///
-/// An error, and what a reason was made of [by its `Display`](ExitReason::from_display), is displayed
-/// by that, a text as it is, any other value by its `Debug`.
+/// An error, and what a reason was made of [by its `Display`](ExitReason::from_display), is
+/// displayed by that, a text as it is, any other value by its `Debug`.
 #[derive(Clone)]
 pub struct Detail(Arc<dyn Value>);
 

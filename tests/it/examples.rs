@@ -187,16 +187,16 @@ mod egg_timer {
              the egg timer ends: shutdown\n\
              cancelled, as the egg timer ends: goose egg\n\
              another one, which is stopped with a wrong reason\n\
-             the egg timer ends: \"we broke something\"\n\
+             the egg timer ends: we broke something\n\
              cancelled, as the egg timer ends: ostrich egg\n",
             "[#-#-#T#:#:#Z ERROR procession::gen_server] \
              server egg_timer (<#.#.#>) is terminating\n\
              \u{20}       state: {\"ostrich egg\": 5400s}\n\
-             \u{20}       reason: \"we broke something\"\n\
+             \u{20}       reason: we broke something\n\
              [#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
              \u{20}       initial call: egg_timer::server::EggTimer\n\
              \u{20}       registered name: egg_timer\n\
-             \u{20}       reason: \"we broke something\"\n\
+             \u{20}       reason: we broke something\n\
              \u{20}       ancestors: [<#.#.#>]\n\
              \u{20}       message queue length: 0\n\
              \u{20}       links: [<#.#.#>]\n\

@@ -319,24 +319,26 @@ mod via_registry {
              bert: Ernie, where is the banana?\n\
              there is one bert: true\n\
              bert enters\n\
-             the last bert is down: \"forgot the lines\"\n\
+             the last bert is down: forgot the lines\n\
              bert: Where was I?\n\
              oscar: no process is registered as \"oscar\" of Stage (call of Cue)\n",
-            "[#-#-#T#:#:#Z ERROR procession::gen_server] server <#.#.#> is terminating\n\
+            "[#-#-#T#:#:#Z ERROR procession::gen_server] server \"bert\" of Stage \
+             (<#.#.#>) is terminating\n\
              \u{20}       last message: Die\n\
              \u{20}       state: Character(\"bert\")\n\
-             \u{20}       reason: \"forgot the lines\"\n\
+             \u{20}       reason: forgot the lines\n\
              \u{20}       client: <#.#.#>\n\
              [#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
              \u{20}       initial call: via_registry::Character\n\
-             \u{20}       reason: \"forgot the lines\"\n\
+             \u{20}       registered name: \"bert\" of Stage\n\
+             \u{20}       reason: forgot the lines\n\
              \u{20}       ancestors: [<#.#.#>, <#.#.#>]\n\
              \u{20}       message queue length: #\n\
              \u{20}       links: [<#.#.#>]\n\
              \u{20}       trap_exit: false\n\
              [#-#-#T#:#:#Z ERROR procession::supervisor] supervisor report of <#.#.#>\n\
              \u{20}       context: child terminated\n\
-             \u{20}       reason: \"forgot the lines\"\n\
+             \u{20}       reason: forgot the lines\n\
              \u{20}       child: bert (<#.#.#>)\n",
         );
     }
