@@ -86,12 +86,23 @@ pub(crate) fn end_foreign(process: Process, reason: ExitReason) {
 
 /// Ends the process of the calling thread, whose body has ended with `outcome`.
 fn end(process: Process, outcome: Outcome) -> Vacancy {
-    let Process { slot, pid } = process;
+    let reason = settle_outcome(process, outcome);
+    tear_down(process, reason);
+    if process.slot.claim_own(process.pid.generation()) {
+        run_own_exit(process);
+    } else {
+        leave_exit_to_other(process);
+    }
+    process.slot.vacate(process.pid.generation())
+}
+
+/// Settles why the process ends. If it has crashed, the report is written.
+fn settle_outcome(process: Process, outcome: Outcome) -> ExitReason {
     if !process.is_running() {
         process.settle(ExitReason::Killed);
     }
-    // Relaxed, here and below: both flags are written by its own thread, which this is.
-    let is_first = process.is_running() && !slot.doomed.load(Ordering::Relaxed);
+    // Relaxed: written by its own thread, which this is.
+    let is_first = process.is_running() && !process.slot.doomed.load(Ordering::Relaxed);
     let (crashed, reason) = match outcome {
         Outcome::Exited(reason) => (!reason.is_orderly() && crash::is_of_proc_lib(process), reason),
         Outcome::Panicked(reason) => (true, reason),
@@ -100,28 +111,36 @@ fn end(process: Process, outcome: Outcome) -> Vacancy {
     if crashed && is_first {
         crash::report(process, &reason);
     }
+    reason
+}
+
+/// Drops what the process has, while it can still be killed.
+fn tear_down(process: Process, reason: ExitReason) {
     process.doom(reason);
-    slot.in_teardown.store(true, Ordering::Relaxed);
-    slot.mailbox.drain(pid.generation()).drop_caught();
+    process.slot.in_teardown.store(true, Ordering::Relaxed); // Its own thread's.
+    process.slot.mailbox.drain(process.pid.generation()).drop_caught();
     dictionary::clear(process);
-    let via = slot.profile.lock().via.take();
+    let via = process.slot.profile.lock().via.take();
     drop_caught(via);
-    if slot.claim_own(pid.generation()) {
-        // Dropped last: a destructor may take its time, and nobody shall wait for it.
-        let late = slot.mailbox.drain(pid.generation());
-        announce(process, begin_return);
-        late.drop_caught();
-    } else {
-        // Another thread has told the exit, or is about to. This one has come back.
-        begin_return(process);
-        let mut late = slot.mailbox.drain(pid.generation());
-        late.bounce();
-        late.drop_caught();
-        if !process.is_foreign() {
-            threads::count_recovered();
-        }
+}
+
+/// Runs the exit of the process of the calling thread, which has claimed it.
+fn run_own_exit(process: Process) {
+    // Dropped last: a destructor may take its time, and nobody shall wait for it.
+    let late = process.slot.mailbox.drain(process.pid.generation());
+    announce(process, begin_return);
+    late.drop_caught();
+}
+
+/// Comes back from a process whose exit another thread has told, or is about to.
+fn leave_exit_to_other(process: Process) {
+    begin_return(process);
+    let mut late = process.slot.mailbox.drain(process.pid.generation());
+    late.bounce();
+    late.drop_caught();
+    if !process.is_foreign() {
+        threads::count_recovered();
     }
-    slot.vacate(pid.generation())
 }
 
 /// Says that the calling thread, which runs `process`, will soon be free for another process.
