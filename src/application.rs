@@ -69,6 +69,15 @@
 //! | `init:stop` | [`terminate`] |
 //! | booting a release | [`run`], [`Runner`] |
 //!
+//! | Elixir | here |
+//! |---|---|
+//! | `use Application`, `start/2` | [`Application::start`] |
+//! | `fetch_env`, `get_env`, `put_env`, `delete_env` | [`get_env`], [`set_env`], [`unset_env`] |
+//! | `ensure_loaded`, `spec` | [`load`], [`info`] |
+//! | `start(app, type)`, `stop` | [`start`], [`stop`] |
+//! | `started_applications` | [`which_applications`] |
+//! | `System.stop` | [`terminate`] |
+//!
 //! # Differences from OTP
 //!
 //! - An application is a value of the program, not a file: one that is not loaded is not known, and

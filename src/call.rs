@@ -91,9 +91,9 @@ impl<R> fmt::Debug for Caller<R> {
 /// # If nobody replies
 ///
 /// A value that is dropped tells the client nothing, as there may be copies of it. The client hears
-/// of the end of the *server*, as [`CallError::Down`]. If another process was to reply and crashes,
-/// the client waits until its time is over. So a server that leaves the work to another process
-/// links that to itself: then the crash ends the server, too, and the client is told.
+/// of the end of the *server*, as [`CallErrorKind::Down`]. If another process was to reply and
+/// crashes, the client waits until its time is over. So a server that leaves the work to another
+/// process links that to itself: then the crash ends the server, too, and the client is told.
 ///
 /// If the server is to survive, it traps exits, keeps who waits for which worker, and answers in
 /// the worker's place:

@@ -249,7 +249,7 @@
 //! [`StartOptions::trap_exit`]. A supervisor shuts a child down by an exit signal, which ends a
 //! server that does not trap exits without a call of `terminate`; its state is dropped in any case,
 //! so destructors run. `terminate` may take as long as the
-//! [`Shutdown`](crate::supervisor::Shutdown) of the child says.
+//! [`Shutdown`] of the child says.
 //!
 //! A reason that is not [orderly](ExitReason::is_orderly) is [reported](crate::report) through the
 //! [`log`] crate at level `error`, with the target `procession::gen_server`: which server, the

@@ -440,6 +440,22 @@
 //! | `get_callback_module` | [`AnySupervisorRef::get_callback_module`] |
 //! | `simple_one_for_one` | [`Supervisor::simple_one_for_one`], [`SimpleOneForOneRef`] |
 //!
+//! | Elixir | here |
+//! |---|---|
+//! | `Supervisor.start_link(children, options)` | [`Supervisor::start_link`] |
+//! | `use Supervisor`, `init/1` | [`Supervise`], [`Supervise::init`] |
+//! | `child_spec/2` | [`Supervised::child_spec`], and the methods of [`ChildSpec`] |
+//! | `use GenServer, restart: ...` | [`GenServer::RESTART`] |
+//! | `max_restarts`, `max_seconds` | [`Supervisor::intensity`] |
+//! | `auto_shutdown`, `significant` | [`Supervisor::auto_shutdown`], [`ChildSpec::significant`] |
+//! | `stop` | [`AnySupervisorRef::stop`], [`AnySupervisorRef::stop_with`] |
+//! | `DynamicSupervisor` | [`dynamic_supervisor`] |
+//! | `PartitionSupervisor` | [`partition_supervisor`] |
+//!
+//! [`GenServer::RESTART`]: crate::gen_server::GenServer::RESTART
+//! [`dynamic_supervisor`]: crate::dynamic_supervisor
+//! [`partition_supervisor`]: crate::partition_supervisor
+//!
 //! [`tree`] returns the processes below a supervisor, to be printed or drawn.
 //!
 //! # Differences from OTP

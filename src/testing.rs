@@ -64,7 +64,9 @@
 //! | `start_supervised` | [`SupervisorRef::start_child`](crate::supervisor::SupervisorRef) |
 //! | `stop_supervised!` | [`TestSupervisor::stop_supervised`] |
 //! | `assert_receive` | [`assert_receive!`](crate::assert_receive) |
+//! | `refute_receive` | none: make something come after it, as above |
 //! | `capture_log` | [`capture_reports`] |
+//! | `Process.info(self(), :messages)` | [`mailbox`] |
 
 mod mailbox;
 mod supervised;
