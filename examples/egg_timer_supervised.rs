@@ -101,12 +101,14 @@ impl GenServer for EggTimer {
     }
 
     fn handle_info(&mut self, message: Message) -> CastResult<Self> {
-        if let Ok(Ring(egg)) = message.downcast()
-            && let Some(alarm) = self.table.call(Change::Remove(egg))?
-        {
-            process::send(alarm.customer, Done(egg));
+        handle_info! { message;
+            Ring(egg) => {
+                if let Some(alarm) = self.table.call(Change::Remove(egg))? {
+                    process::send(alarm.customer, Done(egg));
+                }
+                noreply()
+            }
         }
-        noreply()
     }
 }
 

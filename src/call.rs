@@ -116,13 +116,15 @@ impl<R> fmt::Debug for Caller<R> {
 ///     }
 ///
 ///     fn handle_info(&mut self, message: Message) -> CastResult<Self> {
-///         if let Some(Exit { from, reason }) = message.downcast_ref()
-///             && let Some(client) = self.clients.remove(from)
-///         {
-///             // A worker that has replied before has ended as `Normal`, and this comes too late.
-///             client.reply(Err(reason.clone()));
+///         handle_info! { message;
+///             Exit { from, reason } => {
+///                 // A worker that has replied has ended as `Normal`, and this comes too late.
+///                 if let Some(client) = self.clients.remove(&from) {
+///                     client.reply(Err(reason));
+///                 }
+///                 noreply()
+///             }
 ///         }
-///         noreply()
 ///     }
 /// }
 ///

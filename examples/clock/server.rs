@@ -26,14 +26,13 @@ impl GenServer for Clock {
     }
 
     fn handle_info(&mut self, message: Message) -> CastResult<Self> {
-        if message.is::<Tick>() {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-            println!("{}", TimeOfDay::after_midnight(now));
-            self.ticks -= 1;
-            if self.ticks == 0 {
-                return stop(ExitReason::Normal);
+        handle_info! { message;
+            Tick => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+                println!("{}", TimeOfDay::after_midnight(now));
+                self.ticks -= 1;
+                if self.ticks == 0 { stop(ExitReason::Normal) } else { noreply() }
             }
         }
-        noreply()
     }
 }

@@ -63,16 +63,18 @@ impl GenServer for EggTimer {
     }
 
     fn handle_info(&mut self, message: Message) -> CastResult<Self> {
-        // If an alarm was cancelled at the last moment, a new one of this name is not meant.
-        if let Ok(Ring(name)) = message.downcast()
-            && let Some(alarm) = self.alarms.ring(&name, |it| timer::read(it.timer).is_none())
-        {
-            match alarm.action {
-                Some(action) => action.into_inner()(),
-                None => println!("the {name} is done"),
+        handle_info! { message;
+            Ring(name) => {
+                // If an alarm was cancelled at the last moment, a new one of this name is not meant.
+                let alarm = self.alarms.ring(&name, |it| timer::read(it.timer).is_none());
+                match alarm.map(|it| it.action) {
+                    Some(Some(action)) => action.into_inner()(),
+                    Some(None) => println!("the {name} is done"),
+                    None => {}
+                }
+                noreply()
             }
         }
-        noreply()
     }
 
     fn terminate(&mut self, reason: &ExitReason) {

@@ -33,11 +33,12 @@ impl GenServer for Counter {
     }
 
     fn handle_info(&mut self, message: Message) -> CastResult<Self> {
-        match message.downcast::<Tick>() {
-            Ok(Tick) => self.count = core::next(self.count).expect("there are numbers left"),
-            Err(other) => log::warn!("unexpected message: {other:?}"),
-        }
-        noreply()
+        handle_info! { message;
+            Tick => {
+                self.count = core::next(self.count).expect("there are numbers left");
+                noreply()
+            }
+        } // What no arm fits is logged as a warning.
     }
 
     fn terminate(&mut self, reason: &ExitReason) {
