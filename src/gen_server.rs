@@ -73,6 +73,33 @@
 //! With one type for each request, each has its own type of reply. A server can also implement
 //! `HandleCall` once, for an enum.
 //!
+//! # What callbacks return
+//!
+//! The state is changed in place, so no tuple returns it.
+//!
+//! | OTP | from | here |
+//! |---|---|---|
+//! | `{ok, State}` | `init` | [`ready`]`(state)` |
+//! | `{ok, State, Timeout}` | `init` | `ready(state).`[`timeout`](Then::timeout)`(duration)` |
+//! | `{ok, State, hibernate}` | `init` | `ready(state).`[`hibernate`](Then::hibernate)`()` |
+//! | `{ok, State, {continue, C}}` | `init` | `ready(state).`[`then`](Then::then)`(c)` |
+//! | `{stop, Reason}` | `init` | [`stop`]`(reason)`, or `?` |
+//! | `{error, Reason}` | `init` | [`init_error`]`(reason)` |
+//! | `ignore` | `init` | [`ignore`]`()` |
+//! | `{reply, Reply, State}` | `handle_call` | [`reply`]`(reply)` |
+//! | `{reply, Reply, State, Timeout}` | `handle_call` | `reply(reply).timeout(duration)` |
+//! | `{reply, Reply, State, hibernate}` | `handle_call` | `reply(reply).hibernate()` |
+//! | `{reply, Reply, State, {continue, C}}` | `handle_call` | `reply(reply).then(c)` |
+//! | `{noreply, State}` | all but `init` | [`noreply`]`()`, in a call after [`Caller::defer`] |
+//! | `{noreply, State, Timeout}` | all but `init` | `noreply().timeout(duration)` |
+//! | `{noreply, State, hibernate}` | all but `init` | `noreply().hibernate()` |
+//! | `{noreply, State, {continue, C}}` | all but `init` | `noreply().then(c)` |
+//! | `{stop, Reason, Reply, State}` | `handle_call` | [`stop_with_reply`]`(reason, reply)` |
+//! | `{stop, Reason, State}` | all but `init` | `stop(reason)`, or `?` |
+//!
+//! By `?` any [`Error`](std::error::Error) is the reason; other errors are made one by
+//! [`or_exit`](crate::OrExit::or_exit). The timeout `infinity` is no `timeout` at all.
+//!
 //! # Names
 //!
 //! A server that was started with [`StartOptions::name`] is found by [`ServerRef::named`], which
@@ -430,6 +457,7 @@ mod reference;
 mod server_ref;
 mod group;
 mod handle_info;
+mod answers;
 
 use std::any::type_name;
 use std::fmt;
@@ -447,6 +475,7 @@ pub use crate::call::{Caller, ReplyTo};
 pub use crate::call_error::{CallError, CallErrorKind};
 pub use crate::handle_info;
 pub use crate::stop::StopError;
+pub(crate) use answers::answers;
 pub use handle_info::unhandled;
 pub(crate) use handle_info::warn_of_unhandled;
 pub use next::{
@@ -755,24 +784,3 @@ pub trait HandleContinue<M>: GenServer {
 /// OTP: the atom `timeout`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdleTimeout;
-
-/// Implements [`HandleCall`] for a server that answers all calls at once. Each line gives the
-/// pattern of a request, its type, the type of its reply, and the reply.
-macro_rules! answers {
-    ($server:ty: $($request:pat => $type:ty: $reply:ty, |$this:ident| $answer:expr;)+) => {$(
-        impl $crate::gen_server::HandleCall<$type> for $server {
-            type Reply = $reply;
-
-            fn handle_call(
-                &mut self,
-                $request: $type,
-                _: &$crate::gen_server::Caller<$reply>,
-            ) -> $crate::gen_server::CallResult<$server, $type> {
-                let $this = self;
-                $crate::gen_server::reply($answer)
-            }
-        }
-    )+};
-}
-
-pub(crate) use answers;

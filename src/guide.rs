@@ -1,4 +1,4 @@
-//! The guide: seven short chapters, from a process to a program that survives its own faults.
+//! The guide: nine short chapters, from a process to a program that survives its own faults.
 //!
 //! There is no code in this module, only this text. One example grows through it: a store that
 //! knows how many there are of each item. Two further pages are for readers who know other tools:
@@ -10,7 +10,9 @@
 //! 4. [Supervise it](#supervise-it)
 //! 5. [Name it](#name-it)
 //! 6. [An application](#an-application)
-//! 7. [When it goes wrong](#when-it-goes-wrong)
+//! 7. [Blocking work](#blocking-work)
+//! 8. [When it goes wrong](#when-it-goes-wrong)
+//! 9. [Testing](#testing)
 //!
 //! # A process
 //!
@@ -61,6 +63,10 @@
 //! uses the crate is a process, with a pid and a mailbox. A process may block as it likes, in a
 //! read or a long computation: the thread is its own.
 //!
+//! A message that no pattern fits stays in the mailbox, and nobody is told at first: sent is what
+//! the literal says, so `42` is an `i32`, and `"milk"` a `&str` and not a `String`. A mailbox that
+//! grows long warns of it.
+//!
 //! Read on: [`process`](crate::process), [`timer`](crate::timer).
 //!
 //! # Links and monitors
@@ -68,7 +74,8 @@
 //! A process that panics ends, and nobody else does. Whether others are told is their choice.
 //!
 //! A *monitor* asks for one [`Down`](crate::Down) message when the process ends, with the
-//! [`ExitReason`](crate::ExitReason). [`process::wait`](crate::process::wait) waits for it.
+//! [`ExitReason`](crate::ExitReason). [`process::wait`](crate::process::wait) waits for it;
+//! [`process::join`](crate::process::join) does both, for who only wants to know when it is over.
 //!
 //! A *link* joins two processes for life: if one ends abnormally, the other ends too, with the same
 //! reason, unless it [traps exits](crate::process::set_trap_exit); then it receives an
@@ -170,6 +177,10 @@
 //! ended. A *cast* does not wait, and is not told. Requests are types, and so are their replies: a
 //! request that the server does not handle does not compile.
 //!
+//! The error of a callback is the reason for which the server ends, and `?` makes one of any
+//! [`Error`](std::error::Error). For what is none, a text or a `Box<dyn Error + Send + Sync>`,
+//! there is [`or_exit`](crate::OrExit): `check(item).or_exit()?`.
+//!
 //! Read on: [`gen_server`](crate::gen_server), and the example `stack`, which keeps core, server
 //! and client functions apart.
 //!
@@ -211,7 +222,7 @@
 //! store.cast(Put("milk", 3));
 //!
 //! // It crashes.
-//! let monitor = process::monitor(store.pid());
+//! let monitor = process::monitor(store);
 //! store.cast(Put("", 1));
 //! process::wait(monitor, Duration::from_secs(5)).expect("it has ended");
 //!
@@ -238,9 +249,9 @@
 //! is looked up at each use.
 //!
 //! ```
-//! use procession::dynamic_supervisor::DynamicSupervisor;
 //! use procession::prelude::*;
 //! use procession::registry::Registry;
+//! use std::time::Duration;
 //!
 //! # use std::collections::HashMap;
 //! # #[derive(Debug, Default)]
@@ -255,6 +266,7 @@
 //! # }
 //! # impl HandleCast<Put> for Store {
 //! #     fn handle_cast(&mut self, Put(item, count): Put) -> CastResult<Self> {
+//! #         assert!(!item.is_empty(), "an item needs a name");
 //! #         self.counts.insert(item, count);
 //! #         noreply()
 //! #     }
@@ -281,6 +293,13 @@
 //! Supervisor::one_for_one().child(Store::named_child_spec("store", ())).start_link()?;
 //! store::put("milk", 3);
 //! assert_eq!(store::get("milk")?, 3);
+//!
+//! // It crashes. For a moment there is no store: who cannot do without waits for the name.
+//! let crashed = process::whereis("store").expect("it is running");
+//! store::put("", 1);
+//! process::join(crashed, Duration::from_secs(5)).expect("it has ended");
+//! process::wait_for("store", Duration::from_secs(5)).expect("it is restarted");
+//! assert_eq!(store::get("milk")?, 0);
 //!
 //! // Many stores: a registry has keys of any type, a dynamic supervisor any number of children.
 //! let towns = Registry::<&str>::unique("towns").start_link()?;
@@ -365,7 +384,116 @@
 //! starts, by what a file or the command line says: see
 //! [`set_persistent_env`](crate::application::set_persistent_env).
 //!
-//! Read on: [`application`](crate::application), and the example of that name.
+//! When `main` returns, the program ends, supervisors and all. One that starts a supervisor by
+//! itself stays until that has ended, by `process::join(supervisor, Duration::MAX)`.
+//!
+//! Read on: [`application`](crate::application), and the examples `application` and `start_over`.
+//!
+//! # Blocking work
+//!
+//! A process may block. But a server that blocks in a callback keeps its other clients waiting: so
+//! work that takes long goes to a process of its own, and the reply is [deferred] until it is done.
+//! Here the store orders from a supplier, who takes his time:
+//!
+//! ```
+//! use procession::prelude::*;
+//! use std::collections::HashMap;
+//! use std::io::{self, BufRead, BufReader, Write};
+//! use std::net::{SocketAddr, TcpListener, TcpStream};
+//! use std::time::Duration;
+//!
+//! # #[derive(Debug)]
+//! # struct Get(&'static str);
+//! # impl HandleCall<Get> for Store {
+//! #     type Reply = u32;
+//! #     fn handle_call(&mut self, Get(item): Get, _: &Caller<u32>) -> CallResult<Self, Get> {
+//! #         reply(self.counts.get(item).copied().unwrap_or(0))
+//! #     }
+//! # }
+//! #[derive(Debug)]
+//! struct Store { counts: HashMap<&'static str, u32>, supplier: SocketAddr }
+//!
+//! #[derive(Debug)]
+//! struct Order(&'static str);
+//!
+//! /// What the process that orders tells the store.
+//! #[derive(Debug)]
+//! struct Delivered { item: &'static str, count: u32, customer: ReplyTo<u32> }
+//!
+//! /// Blocks until the supplier has answered.
+//! fn order(supplier: SocketAddr, item: &str) -> io::Result<u32> {
+//!     let mut supplier = TcpStream::connect(supplier)?;
+//!     writeln!(supplier, "{item}")?;
+//!     let mut answer = String::new();
+//!     BufReader::new(supplier).read_line(&mut answer)?;
+//!     answer.trim().parse().map_err(io::Error::other)
+//! }
+//!
+//! impl GenServer for Store {
+//!     type Args = SocketAddr;
+//!
+//!     fn init(supplier: SocketAddr) -> InitResult<Self> {
+//!         ready(Store { counts: HashMap::new(), supplier })
+//!     }
+//!
+//!     fn handle_info(&mut self, message: Message) -> CastResult<Self> {
+//!         handle_info! { message;
+//!             Delivered { item, count, customer } => {
+//!                 *self.counts.entry(item).or_default() += count;
+//!                 customer.reply(count);
+//!                 noreply()
+//!             }
+//!         }
+//!     }
+//! }
+//!
+//! impl HandleCall<Order> for Store {
+//!     type Reply = u32;
+//!
+//!     fn handle_call(
+//!         &mut self,
+//!         Order(item): Order,
+//!         caller: &Caller<u32>,
+//!     ) -> CallResult<Self, Order> {
+//!         let (store, supplier, customer) = (process::self_pid(), self.supplier, caller.defer());
+//!         process::spawn_link(move || {
+//!             let count = order(supplier, item)?; // An error is the reason it ends for.
+//!             process::send(store, Delivered { item, count, customer });
+//!             Ok(())
+//!         })?;
+//!         noreply()
+//!     }
+//! }
+//!
+//! let supplier = TcpListener::bind("127.0.0.1:0")?;
+//! let store = Store::start(supplier.local_addr()?)?;
+//! let mut milk = store.send_request(Order("milk")); // A call whose reply is asked for later.
+//! let (mut order, _) = supplier.accept()?;
+//!
+//! // One process is blocked in its read. The store is not.
+//! assert_eq!(store.call(Get("milk"))?, 0);
+//!
+//! order.write_all(b"12\n")?;
+//! assert_eq!(milk.wait_response(Duration::from_secs(5))?, 12);
+//! assert_eq!(store.call(Get("milk"))?, 12);
+//! # store.stop()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The link is what makes the customer hear of a failure: if the order fails, the store ends with
+//! it, and the call returns an error. A store that is to survive that traps exits and answers in
+//! the worker's place, as [`ReplyTo`](crate::gen_server::ReplyTo#if-nobody-replies) shows.
+//!
+//! A thread cannot be stopped from outside. A process that is told to end does so when it next
+//! calls the runtime: so a long computation calls [`checkpoint`](crate::process::checkpoint) now
+//! and then, and a blocking read is ended by who closes what it reads from, or by a timeout of the
+//! socket. A process that was killed and does neither is left behind after its
+//! [grace](crate::process::Builder::kill_grace).
+//!
+//! Read on: [periodic work](crate::gen_server#periodic-work), children that [own a
+//! socket](crate::dynamic_supervisor), and the example `tcp_counter`.
+//!
+//! [deferred]: crate::gen_server::Caller::defer
 //!
 //! # When it goes wrong
 //!
@@ -438,6 +566,71 @@
 //!
 //! Read on: [`report`](crate::report), [`sys`](crate::sys),
 //! [`supervisor::tree`](crate::supervisor::tree).
+//!
+//! # Testing
+//!
+//! What the store decides, whether an item has a name, is best a plain function with plain tests.
+//! For what is left, processes that crash and come back, [`testing`](crate::testing) starts them
+//! for one test and stops them when it is over, waits for messages, and collects reports.
+//!
+//! ```
+//! use procession::assert_receive;
+//! use procession::prelude::*;
+//! use procession::testing::{self, TestSupervisor};
+//! use std::time::Duration;
+//!
+//! # use std::collections::HashMap;
+//! # #[derive(Debug, Default)]
+//! # struct Store { counts: HashMap<&'static str, u32> }
+//! # #[derive(Debug)]
+//! # struct Put(&'static str, u32);
+//! # #[derive(Debug)]
+//! # struct Get(&'static str);
+//! # impl GenServer for Store {
+//! #     type Args = ();
+//! #     fn init((): ()) -> InitResult<Self> { ready(Store::default()) }
+//! # }
+//! # impl HandleCast<Put> for Store {
+//! #     fn handle_cast(&mut self, Put(item, count): Put) -> CastResult<Self> {
+//! #         assert!(!item.is_empty(), "an item needs a name");
+//! #         self.counts.insert(item, count);
+//! #         noreply()
+//! #     }
+//! # }
+//! # impl HandleCall<Get> for Store {
+//! #     type Reply = u32;
+//! #     fn handle_call(&mut self, Get(item): Get, _: &Caller<u32>) -> CallResult<Self, Get> {
+//! #         reply(self.counts.get(item).copied().unwrap_or(0))
+//! #     }
+//! # }
+//! // #[test]
+//! fn a_store_that_has_crashed_is_empty() {
+//!     let tests = TestSupervisor::start();
+//!     let name = testing::unique_name("store"); // Tests run at the same time.
+//!     let reports = testing::capture_reports();
+//!     let crashed = tests.start_supervised(Store::named_child_spec(&*name, ()));
+//!     let store = ServerRef::<Store>::named(&*name);
+//!
+//!     store.cast(Put("milk", 3));
+//!     let monitor = process::monitor(crashed);
+//!     store.cast(Put("", 1));
+//!     let reason = assert_receive!(down: Down if down.monitor == monitor => down.reason);
+//!     assert_eq!(reason.as_panic().unwrap().message, "an item needs a name");
+//!     let state = "state: Store { counts: {\"milk\": 3} }";
+//!     assert!(reports.take().iter().any(|report| report.to_string().contains(state)));
+//!
+//!     process::wait_for(&name, Duration::from_secs(5)).expect("it is restarted");
+//!     assert_eq!(store.call(Get("milk")).unwrap(), 0);
+//! } // The store is stopped here.
+//! # a_store_that_has_crashed_is_empty();
+//! ```
+//!
+//! A test waits for events, and never for a time: for a reply, a message, an end, a name. That
+//! something does *not* come is shown by something that comes after it: a call is answered when all
+//! that the caller has sent before it was handled.
+//!
+//! Read on: [`testing`](crate::testing), and the templates in this crate's repository, whose
+//! programs have tests.
 
 pub mod from_erlang;
 pub mod from_rust;

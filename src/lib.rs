@@ -2,7 +2,7 @@
 //!
 //! Every process is a thread of the operating system with a mailbox and selective receive. Links
 //! and monitors travel as exit-signal messages. There is no `async`, no executor, and no polling:
-//! an idle process uses no processor time.
+//! an idle process uses no processor time. The [`guide`] leads from a process to a whole program.
 //!
 //! ```
 //! use procession::prelude::*;
@@ -30,8 +30,8 @@
 //!
 //! Where to read on:
 //!
-//! - [`guide`]: from a process to a whole program in seven chapters; and two pages for readers who
-//!   know [Erlang or Elixir](guide::from_erlang), or [tokio, actix or crossbeam](guide::from_rust).
+//! - [`guide`]: nine chapters with one example that grows; and two pages for readers who know
+//!   [Erlang or Elixir](guide::from_erlang), or [tokio, actix or crossbeam](guide::from_rust).
 //! - [`process`]: spawning, sending, receiving, links, monitors, names, exits.
 //! - [`receive!`]: selective receive with typed patterns.
 //! - [`gen_server`]: servers with typed requests, and their clients.
@@ -62,6 +62,11 @@
 compile_error!(
     "procession needs `panic = \"unwind\"`: a process that crashes unwinds while others go on"
 );
+
+/// The examples in the README, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 mod id;
 mod user_code;

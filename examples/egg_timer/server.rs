@@ -65,7 +65,7 @@ impl GenServer for EggTimer {
     fn handle_info(&mut self, message: Message) -> CastResult<Self> {
         handle_info! { message;
             Ring(name) => {
-                // If an alarm was cancelled at the last moment, a new one of this name is not meant.
+                // If one was cancelled at the last moment, a new one of this name is not meant.
                 let alarm = self.alarms.ring(&name, |it| timer::read(it.timer).is_none());
                 match alarm.map(|it| it.action) {
                     Some(Some(action)) => action.into_inner()(),

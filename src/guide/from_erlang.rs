@@ -11,18 +11,22 @@
 //! | `Pid ! Message` | [`process::send`]; to any destination: [`send_to`] |
 //! | `receive ... after ... end` | [`receive!`](crate::receive) |
 //! | `self()` | [`process::self_pid`](crate::process::self_pid) |
+//! | `flush()` in the shell | [`process::flush`](crate::process::flush) |
 //! | `link`, `monitor`, `trap_exit` | [`link`], [`monitor`], [`set_trap_exit`] |
+//! | a monitor, and a `receive` of its `DOWN` | [`join`], [`wait`] |
 //! | `{'EXIT', Pid, Reason}`, `{'DOWN', ...}` | [`Exit`](crate::Exit), [`Down`](crate::Down) |
 //! | `exit(Reason)`, `exit(Pid, Reason)` | [`exit_self`], [`exit`] |
 //! | `normal`, `shutdown`, `{shutdown, Term}`, any term | [`ExitReason`](crate::ExitReason) |
 //! | `try ... catch` | [`process::catch`](crate::process::catch) |
-//! | `register`, `whereis` | [`register`], [`whereis`] |
+//! | `register`, `whereis` | [`register`], [`whereis`]; until there is one: [`wait_for`] |
 //! | `{via, Module, Name}` | [`Via`](crate::Via), [`Registrar`](crate::Registrar) |
 //! | `put`, `get` | [`process::dictionary`](crate::process::dictionary) |
 //! | `process_info` | [`process::info`](crate::process::info()) |
 //! | `erlang:send_after`, `timer` | [`timer`](crate::timer) |
 //! | `proc_lib` | [`proc_lib`](crate::proc_lib) |
 //! | `gen_server`, `GenServer` | [`gen_server`](crate::gen_server) |
+//! | what callbacks return | [a table](crate::gen_server#what-callbacks-return) |
+//! | the clauses of `handle_info/2` | [`handle_info!`](crate::handle_info) |
 //! | `supervisor`, `Supervisor` | [`supervisor`](crate::supervisor) |
 //! | `DynamicSupervisor` | [`dynamic_supervisor`] |
 //! | `PartitionSupervisor` | [`partition_supervisor`] |
@@ -35,6 +39,8 @@
 //! | `logger` reports, SASL | [`report`](crate::report) |
 //! | `observer` | [`supervisor::tree`], [`process::info`] |
 //! | `init:stop` | [`application::terminate`], [`shutdown`] |
+//! | ExUnit's `start_supervised`, `assert_receive` | [`testing`](crate::testing) |
+//! | `Task`, `Agent` | a process and a message or [`join`]; a server |
 //! | `gen_statem`, `gen_event`, nodes | not here yet |
 //!
 //! # Requests are typed
@@ -75,13 +81,18 @@
 //!
 //! The state is changed in place and not returned. `noreply()` is `{noreply, State}`,
 //! `stop(reason)` is `{stop, Reason, State}`, `.timeout(t)`, `.hibernate()` and
-//! `.then(continuation)` are the last element of these tuples.
+//! `.then(continuation)` are the last element of these tuples: [the whole
+//! table](crate::gen_server#what-callbacks-return).
+//!
+//! In `handle_info` the macro [`handle_info!`](crate::handle_info) has a clause for each message.
+//! What no clause fits is logged, where Erlang has a `function_clause`.
 //!
 //! # A call returns an error
 //!
 //! In OTP a call that fails exits the caller. Here it returns a [`CallError`](crate::CallError),
 //! and Rust makes the caller say what to do. To get OTP's behaviour, use `?` in a callback, whose
-//! error is an exit reason, or `unwrap`. A late reply never reaches the mailbox.
+//! error is an exit reason, or `unwrap`. Any other error becomes a reason by `?`, too, or by
+//! [`or_exit`](crate::OrExit). A late reply never reaches the mailbox.
 //!
 //! One error OTP does not have: a call that could only wait forever, as the server waits for the
 //! caller, returns `Deadlock` at once.
@@ -118,6 +129,9 @@
 //! [`link`]: fn@crate::process::link
 //! [`monitor`]: fn@crate::process::monitor
 //! [`set_trap_exit`]: crate::process::set_trap_exit
+//! [`join`]: crate::process::join
+//! [`wait`]: crate::process::wait
+//! [`wait_for`]: crate::process::wait_for
 //! [`exit_self`]: crate::process::exit_self
 //! [`exit`]: fn@crate::process::exit
 //! [`register`]: crate::process::register

@@ -1,9 +1,10 @@
-//! Coming from tokio, actix or crossbeam.
+//! Coming from tokio, actix or crossbeam. Here is what is called how, and [when not to use this
+//! crate](#when-not-to-use-this-crate).
 //!
 //! | there | here |
 //! |---|---|
 //! | `tokio::spawn`, `thread::spawn` | [`process::spawn`]: a thread of its own, from a cache |
-//! | `JoinHandle`, `join` | a [`monitor`] and [`process::wait`] |
+//! | `JoinHandle`, `join` | [`process::join`], or a [`monitor`] and [`process::wait`] |
 //! | `JoinSet`, `thread::scope` | [`spawn_link`], or a [supervisor] |
 //! | a channel to a task | the mailbox that every process has: [`process::send`] |
 //! | `mpsc` with a `oneshot` in each message, actix's `Addr::send` | [`ServerRef::call`] |
@@ -17,10 +18,14 @@
 //! | `broadcast`, `watch` | [`registry`], [`pg`]; a [`table`] |
 //! | `Arc<Mutex<_>>` | a [server](crate::gen_server) or a lock: [see below](#a-server-or-a-lock) |
 //! | `DashMap` | a [`table`], if rows must outlive their owner's crash; else `DashMap` |
-//! | `spawn_blocking` | not needed: every process may block |
+//! | a task that owns a `TcpStream` | a child that is started [once] |
+//! | `spawn_blocking` | not needed: [every process may block](super#blocking-work) |
 //! | `#[tokio::main]`, a runtime | not needed: any thread can take part, `main` included |
 //! | graceful shutdown by hand | [`application::run`](fn@crate::application::run) |
 //! | `catch_unwind` around a task | not needed: a panic ends its process and is its exit reason |
+//! | `anyhow::Error`, `Box<dyn Error>` | exit reasons, by `?` or [`or_exit`](crate::OrExit) |
+//! | a loop that tries again, with growing pauses | [`ChildSpec::backoff`] |
+//! | `#[tokio::test]` | [`testing`](crate::testing) |
 //!
 //! # Joining
 //!
@@ -37,7 +42,8 @@
 //! ```
 //!
 //! A body returns nothing, or a `Result` whose error is the [exit reason](crate::ExitReason): other
-//! results are messages. The one above is in the mailbox before its process has ended.
+//! results are messages. The one above is in the mailbox before its process has ended. Who does not
+//! need the reason calls [`process::join`] when it is time to wait.
 //!
 //! # Request and reply
 //!
@@ -80,15 +86,34 @@
 //! - the order of requests matters, or the reply comes later than the next request;
 //! - the state is not `Send`: it is made on the server's thread and never leaves it.
 //!
-//! # What it costs
+//! # When not to use this crate
 //!
-//! A process is a thread. Thousands of them are fine, tens of thousands are more than a stock
-//! system allows; an async runtime holds more idle tasks.
+//! - For tens of thousands of mostly idle tasks, connections above all: a process is a thread.
+//!   Thousands are fine; more than some sixteen thousand a stock Linux does not allow. An async
+//!   runtime, or the BEAM, holds many more.
+//! - For messages that hop through hundreds of processes which were all asleep: each hop wakes a
+//!   thread, where a runtime switches between tasks on one.
+//! - In a program that is async through and through. The two can live in one program: a thread of
+//!   it may call servers, but a task that does so blocks its worker, and belongs into the runtime's
+//!   `spawn_blocking`.
+//! - To run a computation on all cores: that is what rayon does. A process may well call it.
+//! - For a pipeline through which data flows, with bounded queues: channels do that. A mailbox has
+//!   no bound; what holds a client back is a call.
+//! - To share a value, or to organize code: see [above](#a-server-or-a-lock), and [when not to use
+//!   a server](crate::gen_server#when-not-to-use-one).
+//! - Where a panic must abort (`panic = "abort"`), or a computation must be stopped whether it
+//!   likes that or not: a thread ends only at a [`checkpoint`](crate::process::checkpoint) or in a
+//!   wait.
+//! - To talk to other machines: there is one node so far.
+//!
 //! [`process::tuning`](crate::process::tuning) says what a process costs and what can be set.
 //!
 //! [`process::spawn`]: fn@crate::process::spawn
 //! [`monitor`]: fn@crate::process::monitor
 //! [`process::wait`]: crate::process::wait
+//! [`process::join`]: crate::process::join
+//! [once]: crate::supervisor::ChildSpec::once
+//! [`ChildSpec::backoff`]: crate::supervisor::ChildSpec::backoff
 //! [`spawn_link`]: crate::process::spawn_link
 //! [supervisor]: crate::supervisor
 //! [`process::send`]: fn@crate::process::send

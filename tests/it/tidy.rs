@@ -315,6 +315,22 @@ fn nothing_is_left_to_do() {
 }
 
 #[test]
+fn every_dependency_has_its_reason() {
+    let manifest = File::read("Cargo.toml").text;
+    let tables = manifest.split("\n[").filter(|table| table.contains("dependencies]\n"));
+    let names: Vec<&str> = tables
+        .flat_map(|table| table.lines().skip(1))
+        .map(|line| line.split(" = ").next().unwrap().trim())
+        .filter(|name| !name.is_empty() && !name.starts_with('#'))
+        .collect();
+    assert!(names.contains(&"log") && names.contains(&"signal-hook"), "{names:?}");
+
+    let reasons = File::read("ARCHITECTURE.md").text;
+    let silent = names.into_iter().filter(|name| !reasons.contains(&format!("| `{name}` |")));
+    assert_none(silent.map(str::to_owned).collect());
+}
+
+#[test]
 fn no_code_is_unsafe() {
     let manifest = File::read("Cargo.toml").text;
     assert!(manifest.lines().any(|line| line == "unsafe_code = \"deny\""));
