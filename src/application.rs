@@ -107,38 +107,40 @@
 //!
 //! OTP: [`application`](https://www.erlang.org/doc/apps/kernel/application.html).
 
+mod error;
 mod env;
 mod master;
 mod killed;
 mod controller;
 mod ensure;
+mod config_change;
 #[cfg(all(unix, feature = "signals"))]
 mod signals;
 mod run;
 
-use std::error::Error;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call_error::CallError;
 use crate::exit::{Detail, ExitReason};
-use crate::gen_server::{ServerRef, StartError};
+use crate::gen_server::StartError;
 use crate::id::Pid;
 use crate::supervisor::Child;
 use crate::user_code::{drop_caught, drop_each_caught};
 
+pub use config_change::config_change;
 pub use ensure::{Mode, ensure_all_started, ensure_all_started_as};
 pub use env::{
     EnvChange, EnvSnapshot, env_snapshot, get_all_env, get_env, set_env, set_persistent_env,
     unset_env,
 };
+pub use error::ApplicationError;
 pub use killed::Killed;
 pub use run::{RunError, Runner, run};
 
 use controller::{ask, controller};
-use master::{ConfigChange, Hooks, Master};
+use master::Hooks;
 
 /// Describes an application to be loaded: what it starts, what it depends on, its environment.
 #[derive(Clone)]
@@ -373,89 +375,6 @@ impl RestartType {
     }
 }
 
-/// The error of the functions on applications.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum ApplicationError {
-    /// An application has no name.
-    NoName,
-    /// This application has phases, but no [`Callback`] to go through them.
-    NoCallback(String),
-    /// This application is loaded.
-    AlreadyLoaded(String),
-    /// This application is not loaded.
-    NotLoaded(String),
-    /// This application runs, and cannot be unloaded.
-    Running(String),
-    /// This application runs.
-    AlreadyStarted(String),
-    /// This application, which is to be stopped or is depended on, was not started, or was stopped.
-    NotStarted(String),
-    /// This application, which is depended on, was started, but has ended by itself.
-    NotRunning(String),
-    /// These applications depend on one another.
-    Circular(Vec<String>),
-    /// An application failed to start.
-    Start {
-        /// The name of the application.
-        application: String,
-        /// The reason.
-        reason: ExitReason,
-    },
-    /// The [`config_change`](Callback::config_change) of an application has panicked.
-    ConfigChange {
-        /// The name of the application.
-        application: String,
-        /// The panic.
-        reason: ExitReason,
-    },
-    /// All applications are being stopped.
-    Terminating,
-    /// The process that knows of the applications could not be started.
-    NoController(ExitReason),
-    /// There was no answer.
-    Call(CallError),
-}
-
-impl fmt::Display for ApplicationError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoName => f.write_str("an application needs a name"),
-            Self::NoCallback(name) => {
-                write!(f, "application {name} has phases, but no callback to go through them")
-            }
-            Self::AlreadyLoaded(name) => write!(f, "application {name} is already loaded"),
-            Self::NotLoaded(name) => write!(f, "application {name} is not loaded"),
-            Self::Running(name) => write!(f, "application {name} is running"),
-            Self::AlreadyStarted(name) => write!(f, "application {name} is already started"),
-            Self::NotStarted(name) => write!(f, "application {name} is not started"),
-            Self::NotRunning(name) => write!(f, "application {name} was started, but has ended"),
-            Self::Circular(names) => {
-                write!(f, "applications depend on one another: {}", names.join(", "))
-            }
-            Self::Start { application, reason } => {
-                write!(f, "application {application} failed to start: {reason}")
-            }
-            Self::ConfigChange { application, reason } => {
-                write!(f, "application {application} has failed to change: {reason}")
-            }
-            Self::Terminating => f.write_str("all applications are being stopped"),
-            Self::NoController(reason) => {
-                write!(f, "the application controller could not be started: {reason}")
-            }
-            Self::Call(error) => fmt::Display::fmt(error, f),
-        }
-    }
-}
-
-impl Error for ApplicationError {}
-
-impl From<CallError> for ApplicationError {
-    fn from(error: CallError) -> ApplicationError {
-        ApplicationError::Call(error)
-    }
-}
-
 /// Loads an application and those that it includes: they are known from then on, and their
 /// environments are set.
 ///
@@ -627,30 +546,4 @@ pub fn get_supervisor(name: &str) -> Result<Option<Pid>, ApplicationError> {
 /// [`application:get_application/1`](https://www.erlang.org/doc/apps/kernel/application.html#get_application/1).
 pub fn get_application(pid: Pid) -> Option<String> {
     master::application_of(pid)
-}
-
-/// Calls [`Callback::config_change`] of each running application whose environment has changed
-/// since `before`, and waits until all have returned.
-///
-/// # Errors
-///
-/// The first of [`ApplicationError::ConfigChange`], if a callback has panicked, and
-/// [`ApplicationError::Call`], if an application has ended. The others were called all the same.
-pub fn config_change(before: &EnvSnapshot) -> Result<(), ApplicationError> {
-    let mut outcome = Ok(());
-    for (name, master) in ask(controller::Masters)? {
-        let change = before.change_of(&name);
-        if change.is_empty() {
-            continue;
-        }
-        let master = ServerRef::<Master>::from_pid(master);
-        let told = match master.call_timeout(ConfigChange(change), Duration::MAX) {
-            Ok(told) => {
-                told.map_err(|reason| ApplicationError::ConfigChange { application: name, reason })
-            }
-            Err(error) => Err(error.into()),
-        };
-        outcome = outcome.and(told);
-    }
-    outcome
 }

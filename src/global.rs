@@ -490,6 +490,10 @@ impl Registrar for Global {
     fn send(&self, name: &Arc<str>, message: Message) -> Result<(), Message> {
         send(name, message).map(|_| ()).map_err(|error| error.message)
     }
+
+    fn fmt_name(&self, name: &Arc<str>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{name:?} in global")
+    }
 }
 
 /// Returns the readable part of the names, if the process that keeps them runs.

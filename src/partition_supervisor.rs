@@ -526,4 +526,8 @@ impl Registrar for PartitionSupervisorRef {
         process::send(pid, message);
         Ok(())
     }
+
+    fn fmt_name(&self, name: &Share, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{name:?} in partition supervisor {}", self.name)
+    }
 }

@@ -94,6 +94,7 @@ mod entries;
 mod lock;
 mod partition;
 mod start;
+mod via;
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -106,11 +107,12 @@ use crate::directory::Remembered;
 use crate::exit::{Detail, ExitReason};
 
 use crate::id::Pid;
-use crate::message::{Message, Name, NameRefusal, Registrar, Via};
+use crate::message::{Name, Via};
 use crate::process;
 
 pub use partition::{Registered, Unregistered};
 pub use start::Registry;
+pub use via::KeyWithValue;
 
 use partition::Shared;
 
@@ -716,70 +718,5 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
     /// ```
     pub fn via_with(&self, key: K, value: V) -> Via {
         Via::new(self.clone(), KeyWithValue { key, value })
-    }
-}
-
-/// A key as a name, and the value of the entry. The value is not a part of the name: names with the
-/// same key are equal.
-#[derive(Clone)]
-pub struct KeyWithValue<K, V> {
-    key: K,
-    value: V,
-}
-
-impl<K: PartialEq, V> PartialEq for KeyWithValue<K, V> {
-    fn eq(&self, other: &KeyWithValue<K, V>) -> bool {
-        self.key == other.key
-    }
-}
-
-impl<K: Eq, V> Eq for KeyWithValue<K, V> {}
-
-impl<K: Hash, V> Hash for KeyWithValue<K, V> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.key.hash(state);
-    }
-}
-
-impl<K: fmt::Debug, V> fmt::Debug for KeyWithValue<K, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.key.fmt(f)
-    }
-}
-
-impl<K: Key, V: Value> Registrar for RegistryRef<K, V> {
-    type Name = KeyWithValue<K, V>;
-
-    /// Registers the calling process, which must be `pid`.
-    fn register_name(&self, name: &Self::Name, pid: Pid) -> bool {
-        self.try_register_name(name, pid).is_ok()
-    }
-
-    fn try_register_name(&self, name: &Self::Name, pid: Pid) -> Result<(), NameRefusal> {
-        let registered = self
-            .unique_shared()
-            .and_then(|shared| shared.register(pid, name.key.clone(), name.value.clone()));
-        registered.map_err(|error| match error {
-            RegistryError::AlreadyRegistered(holder) => NameRefusal::Taken(holder),
-            RegistryError::NoRegistry(_)
-            | RegistryError::NotRegistered
-            | RegistryError::Dispatch(_)
-            | RegistryError::NotUnique(_)
-            | RegistryError::CallerEnded => NameRefusal::Failed(error.into()),
-        })
-    }
-
-    fn unregister_name(&self, name: &Self::Name) {
-        _ = self.unregister(&name.key); // A registry that has ended has no entries either.
-    }
-
-    fn whereis_name(&self, name: &Self::Name) -> Option<Pid> {
-        self.unique_shared().ok()?.holder(&name.key)
-    }
-
-    fn send(&self, name: &Self::Name, message: Message) -> Result<(), Message> {
-        let Some(pid) = self.whereis_name(name) else { return Err(message) };
-        process::send(pid, message);
-        Ok(())
     }
 }

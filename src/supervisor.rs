@@ -489,6 +489,7 @@
 mod spec_error;
 mod backoff;
 mod child_spec;
+mod flags;
 mod child_info;
 mod error;
 mod child_list;
@@ -516,6 +517,7 @@ pub use backoff::Backoff;
 pub use child_info::{ChildInfo, ChildState, Counts};
 pub use child_spec::{Child, ChildSpec, ChildType, Policy, Supervised};
 pub use error::{FailedToStart, SupervisorError};
+pub use flags::{AutoShutdown, Strategy};
 pub use simple_one_for_one::{SimpleOneForOne, SimpleOneForOneRef};
 pub use spec_error::{SpecError, StartedBefore};
 pub use supervise::{Supervise, SupervisorInit};
@@ -525,33 +527,6 @@ pub use tree::{Tree, tree};
 use child_spec::{Spec, StartedChild};
 use intensity::Intensity;
 use serve::SupervisorPlan;
-
-/// Says which children are restarted when one of them has failed: see
-/// [the pictures](self#strategies).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strategy {
-    /// Only the failed child is restarted.
-    OneForOne,
-    /// All children are restarted; the others are stopped first.
-    OneForAll,
-    /// The failed child is restarted, and so are the children that were started after it, which are
-    /// stopped first.
-    RestForOne,
-}
-
-/// Says whether a supervisor shuts down, with [`Shutdown`](crate::ExitReason::Shutdown), when
-/// [significant](ChildSpec::significant) children have exited by themselves and are not restarted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AutoShutdown {
-    /// The supervisor never does.
-    #[default]
-    Never,
-    /// The supervisor does when any significant child has exited.
-    AnySignificant,
-    /// The supervisor does when the last significant child has exited.
-    AllSignificant,
-}
 
 /// Describes a supervisor to be started: its strategy, its flags, its children.
 ///
@@ -749,23 +724,5 @@ impl Supervisor {
     pub fn named_child_spec(self, name: impl Into<String>) -> ChildSpec<SupervisorRef> {
         ChildSpec::named(name, move |options| self.clone().start_link_with(options))
             .child_type(ChildType::Supervisor)
-    }
-}
-
-impl Policy {
-    pub(crate) fn check(&self, auto_shutdown: AutoShutdown) -> Result<(), SpecError> {
-        let id = || self.id.clone();
-        if self.starts_once && self.restart != Restart::Temporary {
-            return Err(SpecError::StartsOnce(id()));
-        }
-        if self.backoff.is_some_and(|backoff| !backoff.is_valid()) {
-            return Err(SpecError::Backoff(id()));
-        }
-        match (self.significant, auto_shutdown, self.restart) {
-            (false, ..) => Ok(()),
-            (true, AutoShutdown::Never, _) => Err(SpecError::SignificantWithoutAutoShutdown(id())),
-            (true, _, Restart::Permanent) => Err(SpecError::SignificantAndPermanent(id())),
-            (true, ..) => Ok(()),
-        }
     }
 }

@@ -163,6 +163,7 @@ mod ownership;
 mod access;
 mod counter;
 mod handle;
+mod traversal;
 
 use std::error::Error;
 use std::fmt;

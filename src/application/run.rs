@@ -174,7 +174,8 @@ fn start(
 pub enum RunError {
     /// An application could not be loaded or started.
     Start(ApplicationError),
-    /// An application has ended by itself.
+    /// An application has ended by itself: with [`ExitReason::Shutdown`] if its supervisor has
+    /// given up, whose [report](crate::report::SupervisorReport) says why.
     Ended {
         /// The name of the application.
         application: String,
@@ -192,7 +193,11 @@ impl fmt::Display for RunError {
         match self {
             Self::Start(error) | Self::Controller(error) => fmt::Display::fmt(error, f),
             Self::Ended { application, reason } => {
-                write!(f, "application {application} has ended: {reason}")
+                write!(f, "application {application} has ended: {reason}")?;
+                if *reason == ExitReason::Shutdown {
+                    f.write_str(" (its supervisor has given up, or has shut down)")?;
+                }
+                Ok(())
             }
             Self::Killed(killed) => {
                 let killed: Vec<_> = killed.iter().map(ToString::to_string).collect();

@@ -123,6 +123,12 @@ pub trait Registrar: fmt::Debug + Eq + Hash + Send + Sync + 'static {
     ///
     /// Returns the message if no process has the name.
     fn send(&self, name: &Self::Name, message: Message) -> Result<(), Message>;
+
+    /// Writes the name as errors and reports show it. Default: the name and the registrar by their
+    /// `Debug`, as in `3 in Room`.
+    fn fmt_name(&self, name: &Self::Name, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{name:?} in {self:?}")
+    }
 }
 
 /// Why a [`Registrar`] does not give a name to a process.
@@ -142,7 +148,15 @@ pub enum NameRefusal {
 /// [`StartOptions::name`](crate::gen_server::StartOptions::name),
 /// [`ServerRef::at`](crate::gen_server::ServerRef::at), [`send`](crate::process::send),
 /// [`monitor`](crate::process::monitor()) and [timers](crate::timer), for instance. Two are equal
-/// if registrar and name are.
+/// if registrar and name are. `Display` prints it as [`Registrar::fmt_name`] does.
+///
+/// ```
+/// use procession::prelude::*;
+/// use procession::registry::RegistryRef;
+///
+/// let seats = RegistryRef::<&str>::named("seats");
+/// assert_eq!(seats.via("front").to_string(), "\"front\" in registry seats");
+/// ```
 #[derive(Clone)]
 pub struct Via(Arc<dyn AnyName>);
 
@@ -245,7 +259,7 @@ impl<R: Registrar> AnyName for Named<R> {
 
     fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (registrar, name) = self.parts();
-        write!(f, "{name:?} of {registrar:?}")
+        registrar.fmt_name(name, f)
     }
 
     fn hash(&self, mut state: &mut dyn Hasher) {

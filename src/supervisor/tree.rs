@@ -2,20 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
 
 use crate::call_error::{CallError, CallErrorKind};
 use crate::id::Pid;
-use crate::message::Destination;
+use crate::message::{Destination, Name};
 use crate::process;
 use crate::process::Address;
+use crate::user_code::displayed;
 
 use super::{ChildInfo, ChildState, ChildType, SupervisorError, SupervisorRef};
 
 /// A process in a supervision tree, and those below it.
 ///
-/// `Display` prints a line for each process, indented below its supervisor: its id, its registered
-/// name if that is another one, its pid or its state, and how often it was restarted.
+/// `Display` prints a line for each process, indented below its supervisor: its id, its name if
+/// that is another one, its pid or its state, and how often it was restarted.
 ///
 /// ```
 /// use procession::prelude::*;
@@ -51,8 +51,9 @@ pub struct Tree {
     pub id: Option<String>,
     /// Whether it runs.
     pub state: ChildState,
-    /// Its registered name, if it runs and has one.
-    pub name: Option<Arc<str>>,
+    /// Its name, if it runs and has one: the registered one, or the one that it was started under
+    /// as a server and that a [registrar](crate::Registrar) keeps.
+    pub name: Option<Name>,
     /// Whether it is a worker or a supervisor.
     pub child_type: ChildType,
     /// How often its supervisor has restarted it after it had failed.
@@ -90,8 +91,8 @@ pub fn tree(supervisor: impl Into<Destination>) -> Result<Tree, SupervisorError>
     Ok(tree)
 }
 
-fn name_of(pid: Pid) -> Option<Arc<str>> {
-    process::info(pid)?.name
+fn name_of(pid: Pid) -> Option<Name> {
+    process::info(pid)?.any_name()
 }
 
 /// Returns the children of a supervisor. `seen` ends the search at a supervisor that is its own
@@ -133,12 +134,13 @@ impl Tree {
         Dot(self)
     }
 
-    /// Returns its id and its registered name, if they differ.
+    /// Returns its id and its name, if they differ.
     fn title(&self) -> String {
-        match (&self.id, &self.name) {
-            (Some(id), Some(name)) if **id != **name => format!("{id} ({name})"),
+        let name = self.name.as_ref().map(displayed);
+        match (&self.id, name) {
+            (Some(id), Some(name)) if *id != name => format!("{id} ({name})"),
             (Some(id), _) => id.clone(),
-            (None, Some(name)) => name.to_string(),
+            (None, Some(name)) => name,
             (None, None) => String::from("supervisor"),
         }
     }

@@ -93,7 +93,7 @@ fn shows_the_reason_as_it_is_shaped() {
 fn shows_a_global_name() {
     let (vault, pid) = start(StartOptions::new().name(global::name("a_status::status")));
     let name = vault.sys().get_status().unwrap().name;
-    assert_eq!(name.as_deref(), Some("\"a_status::status\" of Global"));
+    assert_eq!(name.as_deref(), Some("\"a_status::status\" in global"));
     assert_eq!(process::info(pid).unwrap().via, Some(global::name("a_status::status")));
     vault.stop().unwrap();
 }
@@ -103,10 +103,10 @@ fn shows_a_global_name() {
 fn shows_a_global_name_in_the_reports_of_a_crash() {
     let name = global::name("a_status::reports");
     let (report, pid) = report_of(StartOptions::new().name(name));
-    let head = format!("server \"a_status::reports\" of Global ({pid}) is terminating");
+    let head = format!("server \"a_status::reports\" in global ({pid}) is terminating");
     assert!(report.contains(&head), "{report}");
     let crashes = logged(&format!("crash report of process {pid}"));
-    assert_has_line(&crashes[0], "registered name: \"a_status::reports\" of Global");
+    assert_has_line(&crashes[0], "registered name: \"a_status::reports\" in global");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn shows_the_global_name_of_a_supervisor() {
         .child(child.restart(Restart::Temporary))
         .start_link_with(StartOptions::new().name(global::name("a_status::supervisor")))
         .unwrap();
-    while logged("supervisor report of \"a_status::supervisor\" of Global").is_empty() {
+    while logged("supervisor report of \"a_status::supervisor\" in global").is_empty() {
         supervisor.count_children().unwrap();
     }
     supervisor.stop().unwrap();

@@ -127,7 +127,7 @@ oscar enters
 2 extras
 oscar: Who has left the lid off?
 cookie monster: Mayday! (shutdown)
-cookie monster: no process is registered as "cookie monster" of RegistryRef("parts") (call of Say)
+cookie monster: no process is registered as "cookie monster" in registry parts (call of Say)
 removing it again: no such child
 the curtain falls
 oscar: Mayday! (shutdown)
@@ -201,7 +201,8 @@ mod start_over {
             "start 1 of 3\n\
              \u{20} the ferry sets out\n\
              \u{20} the ferry sets out\n\
-             \u{20} application crossing has ended: shutdown\n\
+             \u{20} application crossing has ended: shutdown \
+             (its supervisor has given up, or has shut down)\n\
              start 2 of 3\n\
              \u{20} the ferry sets out\n\
              \u{20} the ferry sets out\n\
@@ -213,7 +214,8 @@ mod start_over {
     #[test]
     fn does_not_do_so_for_ever() {
         let ended = run("start_over", &["6"]);
-        let errors = "start_over: application crossing has ended: shutdown\n";
+        let errors = "start_over: application crossing has ended: shutdown \
+                      (its supervisor has given up, or has shut down)\n";
         assert_eq!((ended.code, ended.errors.as_str()), (Some(1), errors));
         assert_eq!(ended.output.matches("the ferry sets out").count(), 6, "{}", ended.output);
         assert!(!ended.output.contains("ashore"), "{}", ended.output);
@@ -321,8 +323,8 @@ mod via_registry {
              bert enters\n\
              the last bert is down: forgot the lines\n\
              bert: Where was I?\n\
-             oscar: no process is registered as \"oscar\" of Stage (call of Cue)\n",
-            "[#-#-#T#:#:#Z ERROR procession::gen_server] server \"bert\" of Stage \
+             oscar: no process is registered as \"oscar\" in Stage (call of Cue)\n",
+            "[#-#-#T#:#:#Z ERROR procession::gen_server] server \"bert\" in Stage \
              (<#.#.#>) is terminating\n\
              \u{20}       last message: Die\n\
              \u{20}       state: Character(\"bert\")\n\
@@ -330,7 +332,7 @@ mod via_registry {
              \u{20}       client: <#.#.#>\n\
              [#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
              \u{20}       initial call: via_registry::Character\n\
-             \u{20}       registered name: \"bert\" of Stage\n\
+             \u{20}       registered name: \"bert\" in Stage\n\
              \u{20}       reason: forgot the lines\n\
              \u{20}       ancestors: [<#.#.#>, <#.#.#>]\n\
              \u{20}       message queue length: #\n\

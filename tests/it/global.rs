@@ -284,7 +284,7 @@ impl HandleCall<u32> for Echo {
 fn a_server_is_started_and_found_under_a_global_name() {
     let name = global::name("global::server");
     let options = || StartOptions::new().name(name.clone());
-    assert_eq!(name.to_string(), r#""global::server" of Global"#);
+    assert_eq!(name.to_string(), r#""global::server" in global"#);
     let echo = ServerRef::<Echo>::at(name.clone());
     assert_eq!(echo.call(1).kind(), Err(CallErrorKind::NoProc));
 

@@ -2,10 +2,12 @@
 
 use procession::dynamic_supervisor::DynamicSupervisor;
 use procession::prelude::*;
+use procession::registry::Registry;
 use procession::supervisor::{
     self, ChildSpec, ChildState, ChildType, Restart, Supervise, Supervised, Supervisor,
     SupervisorError, SupervisorInit,
 };
+use procession::{Via, global};
 
 use crate::support::calls::CallKind;
 use crate::support::child::{
@@ -58,6 +60,30 @@ fn a_tree_shows_names_pids_and_restarts_below_all_kinds_of_supervisors() {
     assert_eq!((a.restarts, a.state), (1, child_state(&top, "a").unwrap()));
     assert_eq!(tree.dot().to_string().matches("->").count(), 9);
     assert_eq!(supervisor::tree("supervisor_tree::top"), Ok(tree));
+    top.stop().unwrap();
+}
+
+#[test]
+fn a_tree_shows_the_names_that_registrars_keep() {
+    let parts = Registry::<&str>::unique("supervisor_tree::parts").start_link().unwrap();
+    let observer = process::self_pid();
+    let child = |id: &'static str, name: Via| {
+        ChildSpec::new(id, move || {
+            let options = StartOptions::new().name(name.clone());
+            ObservedChild::start_link_with((id, observer), options)
+        })
+    };
+    let top = Supervisor::one_for_one()
+        .child(child("a", parts.via("oscar")))
+        .child(child("b", global::name("supervisor_tree::bert")))
+        .start_link()
+        .unwrap();
+    let tree = supervisor::tree(top).unwrap();
+    let expected = r#"supervisor <pid>
+    a ("oscar" in registry supervisor_tree::parts) <pid>
+    b ("supervisor_tree::bert" in global) <pid>"#;
+    assert_eq!(masked(&tree.to_string()), expected);
+    assert_eq!(tree.children[0].name, Some(Name::Via(parts.via("oscar"))));
     top.stop().unwrap();
 }
 

@@ -79,6 +79,17 @@ impl Registrar for Desk {
     }
 }
 
+#[test]
+fn a_name_is_displayed_with_its_registrar() {
+    assert_eq!(Via::new(Revolving(3), "chair").to_string(), r#""chair" in Revolving(3)"#);
+}
+
+#[test]
+fn a_registrar_can_say_how_its_names_are_displayed() {
+    let parts = RegistryRef::<&str>::named("via::parts");
+    assert_eq!(parts.via("oscar").to_string(), r#""oscar" in registry via::parts"#);
+}
+
 /// A registrar whose names are had by one process after the other: the first so many that ask are
 /// refused by one that has ended when it is asked for.
 #[derive(Debug, PartialEq, Eq, Hash)]
