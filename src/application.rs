@@ -182,6 +182,14 @@ pub struct ApplicationInfo {
 impl Application {
     /// Creates an application that has only a name. Unless it is told [what to start](Self::start),
     /// it has no processes: it provides its environment, and others can depend on it.
+    ///
+    /// ```
+    /// # use procession::application::{self, Application};
+    /// application::load(Application::new("settings").env("colour", "red"))?;
+    /// application::start("settings")?; // There is nothing to be started.
+    /// assert_eq!(application::get_env("settings", "colour"), Some("red"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(name: impl Into<String>) -> Application {
         let info = ApplicationInfo { name: name.into(), ..ApplicationInfo::default() };
         let (env, includes) = (Vec::new(), Vec::new());
@@ -189,30 +197,66 @@ impl Application {
     }
 
     /// Sets the description.
+    ///
+    /// ```
+    /// # use procession::application::Application;
+    /// let shop = Application::new("shop").description("sells books");
+    /// assert_eq!(shop.info().description, "sells books");
+    /// ```
     pub fn description(mut self, description: impl Into<String>) -> Application {
         self.info.description = description.into();
         self
     }
 
     /// Sets the version.
+    ///
+    /// ```
+    /// # use procession::application::Application;
+    /// let shop = Application::new("shop").version(env!("CARGO_PKG_VERSION"));
+    /// assert_eq!(shop.info().version, env!("CARGO_PKG_VERSION"));
+    /// ```
     pub fn version(mut self, version: impl Into<String>) -> Application {
         self.info.version = version.into();
         self
     }
 
     /// Adds `name` to the names that its processes register.
+    ///
+    /// ```
+    /// # use procession::application::Application;
+    /// let shop = Application::new("shop").registers("till").registers("door");
+    /// assert_eq!(shop.info().registered, ["till", "door"]);
+    /// ```
     pub fn registers(mut self, name: impl Into<String>) -> Application {
         self.info.registered.push(name.into());
         self
     }
 
     /// Adds the application `name` to those that must run before this one is started.
+    ///
+    /// ```
+    /// # use procession::application::{self, Application, ApplicationError};
+    /// application::load(Application::new("storage"))?;
+    /// application::load(Application::new("shop").depends_on("storage"))?;
+    /// let too_early = application::start("shop");
+    /// assert_eq!(too_early, Err(ApplicationError::NotStarted("storage".to_owned())));
+    /// application::start("storage")?;
+    /// application::start("shop")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn depends_on(mut self, name: impl Into<String>) -> Application {
         self.info.dependencies.push(name.into());
         self
     }
 
     /// Has [`ensure_all_started`] start the application `name` first, if it is loaded.
+    ///
+    /// ```
+    /// # use procession::application::{self, Application};
+    /// application::load(Application::new("shop").optionally_depends_on("music"))?;
+    /// assert_eq!(application::ensure_all_started(["shop"])?, ["shop"]); // There is no music.
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn optionally_depends_on(mut self, name: impl Into<String>) -> Application {
         self.info.optional_dependencies.push(name.into());
         self
@@ -220,6 +264,14 @@ impl Application {
 
     /// Adds an application that is loaded with this one, which starts the tree of the other within
     /// its own.
+    ///
+    /// ```
+    /// # use procession::application::{self, Application};
+    /// let bakery = Application::new("bakery").env("ovens", 2_u32);
+    /// application::load(Application::new("shop").includes(bakery))?;
+    /// assert_eq!(application::get_env("bakery", "ovens"), Some(2_u32));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn includes(mut self, application: Application) -> Application {
         self.info.includes.push(application.info.name.clone());
         self.includes.push(application);
@@ -228,6 +280,13 @@ impl Application {
 
     /// Adds a value to its environment. The value is set when the application is loaded, unless a
     /// [persistent](set_persistent_env) one was set before.
+    ///
+    /// ```
+    /// # use procession::application::{self, Application};
+    /// application::load(Application::new("shop").env("first_order", 7_u64))?;
+    /// assert_eq!(application::get_env("shop", "first_order"), Some(7_u64));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn env<T>(mut self, key: impl Into<String>, value: T) -> Application
     where
         T: fmt::Debug + PartialEq + Send + Sync + 'static,
@@ -238,6 +297,32 @@ impl Application {
 
     /// Adds a phase to its start, for which [`Callback::start_phase`] is called after those that
     /// were added before. The phases of included applications are not started.
+    ///
+    /// ```
+    /// # use procession::application::{self, Application, Callback};
+    /// # use procession::prelude::*;
+    /// struct Shop;
+    ///
+    /// impl Callback for Shop {
+    ///     type Args = ();
+    ///
+    ///     fn start((): ()) -> Result<(Pid, Self), StartError> {
+    ///         Ok((Supervisor::one_for_one().start_link()?.pid(), Shop))
+    ///     }
+    ///
+    ///     fn start_phase(&mut self, phase: &str) -> Result<(), ExitReason> {
+    ///         _ = process::send_to("customer", format!("it begins to {phase}"));
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// process::register("customer", process::self_pid())?;
+    /// application::load(Application::new("shop").callback::<Shop>(()).phase("open"))?;
+    /// application::start("shop")?;
+    /// receive! { text: String => assert_eq!(text, "it begins to open") }
+    /// # application::stop("shop")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn phase(mut self, name: impl Into<String>) -> Application {
         self.info.phases.push(name.into());
         self
@@ -245,6 +330,17 @@ impl Application {
 
     /// Sets the function that starts its tree, linked to the calling process, as `start_link`
     /// functions do.
+    ///
+    /// ```
+    /// # use procession::application::{self, Application};
+    /// # use procession::prelude::*;
+    /// let shop = Application::new("shop").start(|| Supervisor::one_for_one().start_link());
+    /// application::load(shop)?;
+    /// application::start("shop")?;
+    /// assert!(application::get_supervisor("shop")?.is_some());
+    /// # application::stop("shop")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn start<C: Child>(
         mut self,
         start: impl Fn() -> Result<C, StartError> + Send + Sync + 'static,
@@ -254,6 +350,32 @@ impl Application {
     }
 
     /// Sets the callback: `C` starts its tree with `args`, and is called when it is stopped.
+    ///
+    /// ```
+    /// # use procession::application::{self, Application, Callback};
+    /// # use procession::prelude::*;
+    /// struct Shop {
+    ///     owner: Pid,
+    /// }
+    ///
+    /// impl Callback for Shop {
+    ///     type Args = Pid;
+    ///
+    ///     fn start(owner: Pid) -> Result<(Pid, Self), StartError> {
+    ///         Ok((Supervisor::one_for_one().start_link()?.pid(), Shop { owner }))
+    ///     }
+    ///
+    ///     fn stop(&mut self) {
+    ///         process::send(self.owner, "closed");
+    ///     }
+    /// }
+    ///
+    /// application::load(Application::new("shop").callback::<Shop>(process::self_pid()))?;
+    /// application::start("shop")?;
+    /// application::stop("shop")?;
+    /// receive! { text: &str => assert_eq!(text, "closed") }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn callback<C: Callback>(mut self, args: C::Args) -> Application {
         self.has_callback = true;
         self.boot = Some(Arc::new(move || {
@@ -264,6 +386,12 @@ impl Application {
     }
 
     /// Returns the description.
+    ///
+    /// ```
+    /// # use procession::application::Application;
+    /// let shop = Application::new("shop").depends_on("storage");
+    /// assert_eq!(shop.info().dependencies, ["storage"]);
+    /// ```
     pub fn info(&self) -> &ApplicationInfo {
         &self.info
     }
@@ -378,6 +506,14 @@ impl RestartType {
 /// Loads an application and those that it includes: they are known from then on, and their
 /// environments are set.
 ///
+/// ```
+/// # use procession::application::{self, Application, ApplicationError};
+/// application::load(Application::new("shop"))?;
+/// let again = application::load(Application::new("shop"));
+/// assert_eq!(again, Err(ApplicationError::AlreadyLoaded("shop".to_owned())));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP: [`application:load/1`](https://www.erlang.org/doc/apps/kernel/application.html#load/1).
 ///
 /// # Errors
@@ -391,6 +527,14 @@ pub fn load(application: Application) -> Result<(), ApplicationError> {
 /// Unloads an application that does not run, with its environment. If it is ending by itself, this
 /// waits for the end.
 ///
+/// ```
+/// # use procession::application::{self, Application};
+/// application::load(Application::new("shop").env("colour", "red"))?;
+/// application::unload("shop")?;
+/// assert_eq!(application::get_env::<&str>("shop", "colour"), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP: [`application:unload/1`](https://www.erlang.org/doc/apps/kernel/application.html#unload/1).
 ///
 /// # Errors
@@ -403,6 +547,15 @@ pub fn unload(name: &str) -> Result<(), ApplicationError> {
 /// Starts an application that is loaded, as [`RestartType::Temporary`], and waits until it runs.
 /// If it is being started already, this waits for that; if it is being stopped, it is started when
 /// it has stopped; if it has ended by itself, it is started again.
+///
+/// ```
+/// # use procession::application::{self, Application, ApplicationError};
+/// application::load(Application::new("shop"))?;
+/// application::start("shop")?;
+/// let again = application::start("shop");
+/// assert_eq!(again, Err(ApplicationError::AlreadyStarted("shop".to_owned())));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP: [`application:start/1`](https://www.erlang.org/doc/apps/kernel/application.html#start/1).
 ///
@@ -418,6 +571,14 @@ pub fn start(name: &str) -> Result<(), ApplicationError> {
 
 /// Starts an application as [`start`](fn@start) does, with a restart type.
 ///
+/// ```
+/// # use procession::application::{self, Application, RestartType};
+/// application::load(Application::new("shop"))?;
+/// application::start_as("shop", RestartType::Permanent)?;
+/// assert_eq!(application::which_applications()?[0].name, "shop");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// As [`start`](fn@start).
@@ -426,6 +587,14 @@ pub fn start_as(name: &str, restart: RestartType) -> Result<(), ApplicationError
 }
 
 /// Starts an application as [`start`](fn@start) does; it is not an error if it runs already.
+///
+/// ```
+/// # use procession::application::{self, Application};
+/// application::load(Application::new("shop"))?;
+/// application::ensure_started("shop")?;
+/// application::ensure_started("shop")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP:
 /// [`application:ensure_started/1`](https://www.erlang.org/doc/apps/kernel/application.html#ensure_started/1).
@@ -438,6 +607,14 @@ pub fn ensure_started(name: &str) -> Result<(), ApplicationError> {
 }
 
 /// Starts an application as [`ensure_started`] does, with a restart type.
+///
+/// ```
+/// # use procession::application::{self, Application, RestartType};
+/// application::load(Application::new("shop"))?;
+/// application::ensure_started_as("shop", RestartType::Transient)?;
+/// application::ensure_started_as("shop", RestartType::Transient)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///
@@ -454,6 +631,16 @@ pub fn ensure_started_as(name: &str, restart: RestartType) -> Result<(), Applica
 /// If it is ending by itself, this waits for the end. It then counts as stopped, and no longer as
 /// [ended](ApplicationError::NotRunning).
 ///
+/// ```
+/// # use procession::application::{self, Application, ApplicationError};
+/// application::load(Application::new("shop"))?;
+/// application::start("shop")?;
+/// application::stop("shop")?;
+/// let again = application::stop("shop");
+/// assert_eq!(again, Err(ApplicationError::NotStarted("shop".to_owned())));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP: [`application:stop/1`](https://www.erlang.org/doc/apps/kernel/application.html#stop/1).
 ///
 /// # Errors
@@ -465,6 +652,16 @@ pub fn stop(name: &str) -> Result<(), ApplicationError> {
 
 /// Stops all applications, the one that was started last first, and waits until they are stopped.
 /// Returns the children and applications that had to be killed.
+///
+/// ```
+/// # use procession::application::{self, Application};
+/// application::load(Application::new("storage"))?;
+/// application::load(Application::new("shop").depends_on("storage"))?;
+/// application::ensure_all_started(["shop"])?;
+/// assert_eq!(application::stop_all()?, []); // Nothing had to be killed.
+/// assert_eq!(application::which_applications()?, []);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///
@@ -480,6 +677,20 @@ pub fn stop_all() -> Result<Vec<Killed>, ApplicationError> {
 /// Begins to stop all applications, as [`stop_all`] does, and does not wait. [`run`] returns when
 /// they have stopped.
 ///
+/// ```
+/// # use procession::application::{self, Application};
+/// # use procession::prelude::*;
+/// // As a process that has nothing more to do.
+/// let shop = Application::new("shop").start(|| {
+///     Ok(process::spawn_link(|| {
+///         _ = application::terminate();
+///         receive! { () => {} }
+///     })?)
+/// });
+/// assert_eq!(application::run([shop]), Ok(()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP: [`init:stop/0`](https://www.erlang.org/doc/apps/erts/init.html#stop/0).
 ///
 /// # Errors
@@ -491,6 +702,16 @@ pub fn terminate() -> Result<(), ApplicationError> {
 }
 
 /// Returns the applications that run, the one that was started last first.
+///
+/// ```
+/// # use procession::application::{self, Application};
+/// application::load(Application::new("storage"))?;
+/// application::load(Application::new("shop").depends_on("storage"))?;
+/// application::ensure_all_started(["shop"])?;
+/// let running = application::which_applications()?;
+/// assert_eq!(running.iter().map(|it| &it.name).collect::<Vec<_>>(), ["shop", "storage"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP:
 /// [`application:which_applications/0`](https://www.erlang.org/doc/apps/kernel/application.html#which_applications/0).
@@ -504,6 +725,14 @@ pub fn which_applications() -> Result<Vec<ApplicationInfo>, ApplicationError> {
 
 /// Returns the applications that are loaded, ordered by name.
 ///
+/// ```
+/// # use procession::application::{self, Application};
+/// application::load(Application::new("shop"))?;
+/// assert_eq!(application::loaded_applications()?[0].name, "shop");
+/// assert_eq!(application::which_applications()?, []);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP:
 /// [`application:loaded_applications/0`](https://www.erlang.org/doc/apps/kernel/application.html#loaded_applications/0).
 ///
@@ -515,6 +744,14 @@ pub fn loaded_applications() -> Result<Vec<ApplicationInfo>, ApplicationError> {
 }
 
 /// Returns the description of an application; `None` if it is not loaded.
+///
+/// ```
+/// # use procession::application::{self, Application};
+/// application::load(Application::new("shop").description("sells books"))?;
+/// assert_eq!(application::info("shop")?.unwrap().description, "sells books");
+/// assert_eq!(application::info("bakery")?, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP:
 /// [`application:get_all_key/1`](https://www.erlang.org/doc/apps/kernel/application.html#get_all_key/1).
@@ -529,6 +766,18 @@ pub fn info(name: &str) -> Result<Option<ApplicationInfo>, ApplicationError> {
 /// Returns the top of an application's tree; `None` if the application does not run, or has no
 /// tree.
 ///
+/// ```
+/// # use procession::application::{self, Application};
+/// # use procession::prelude::*;
+/// application::load(Application::new("shop").start(|| Supervisor::one_for_one().start_link()))?;
+/// assert_eq!(application::get_supervisor("shop")?, None);
+/// application::start("shop")?;
+/// let top = SupervisorRef::from_pid(application::get_supervisor("shop")?.unwrap());
+/// assert_eq!(top.count_children()?.specs, 0);
+/// # application::stop("shop")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP:
 /// [`application:get_supervisor/1`](https://www.erlang.org/doc/apps/kernel/application.html#get_supervisor/1).
 ///
@@ -541,6 +790,18 @@ pub fn get_supervisor(name: &str) -> Result<Option<Pid>, ApplicationError> {
 
 /// Returns the application that a process belongs to: the one whose master is among the process's
 /// ancestors.
+///
+/// ```
+/// # use procession::application::{self, Application};
+/// # use procession::prelude::*;
+/// application::load(Application::new("shop").start(|| Supervisor::one_for_one().start_link()))?;
+/// application::start("shop")?;
+/// let top = application::get_supervisor("shop")?.unwrap();
+/// assert_eq!(application::get_application(top).as_deref(), Some("shop"));
+/// assert_eq!(application::get_application(process::self_pid()), None);
+/// # application::stop("shop")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP:
 /// [`application:get_application/1`](https://www.erlang.org/doc/apps/kernel/application.html#get_application/1).

@@ -147,6 +147,13 @@ pub struct LockId {
 impl LockId {
     /// Creates the id of a lock of `resource` for `requester`: the caller's own pid, if the lock is
     /// for the caller alone.
+    ///
+    /// ```
+    /// # use procession::global::{LockId, Requester};
+    /// # use procession::process;
+    /// let id = LockId::new("printer", process::self_pid());
+    /// assert_eq!(id.requester, Requester::Process(process::self_pid()));
+    /// ```
     pub fn new(resource: impl Into<Arc<str>>, requester: impl Into<Requester>) -> LockId {
         LockId { resource: resource.into(), requester: requester.into() }
     }
@@ -259,12 +266,38 @@ impl From<CallError> for GlobalError {
 
 /// Returns the global name `name`, under which a server can be started and found.
 ///
+/// ```
+/// # use procession::global;
+/// # use procession::prelude::*;
+/// # #[derive(Debug)]
+/// # struct Clock;
+/// # impl GenServer for Clock {
+/// #     type Args = ();
+/// #     fn init((): ()) -> InitResult<Self> { ready(Clock) }
+/// # }
+/// let options = StartOptions::new().name(global::name("clock"));
+/// let clock = Clock::start_link_with((), options)?;
+/// assert_eq!(global::whereis_name("clock"), Some(clock.pid()));
+/// # clock.stop()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP: [`{global, Name}`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#t:server_name/0).
 pub fn name(name: impl Into<Arc<str>>) -> Via {
     Via::new(Global, name.into())
 }
 
 /// Gives `pid` the global name `name`, which is free again when the process ends.
+///
+/// ```
+/// # use procession::global::{self, GlobalError};
+/// # use procession::process;
+/// let me = process::self_pid();
+/// global::register_name("boss", me)?;
+/// let taken = global::register_name("boss", me);
+/// assert_eq!(taken, Err(GlobalError::Taken { name: "boss".into(), holder: me }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP:
 /// [`global:register_name/2`](https://www.erlang.org/doc/apps/kernel/global.html#register_name/2).
@@ -285,6 +318,13 @@ pub fn register_name(name: impl Into<Arc<str>>, pid: Pid) -> Result<(), GlobalEr
 /// [`random_notify_name`], [`notify_all_name`]. There is one node for now, so the function is kept,
 /// and never called.
 ///
+/// ```
+/// # use procession::{global, process};
+/// global::register_name_with("boss", process::self_pid(), global::notify_all_name)?;
+/// assert_eq!(global::whereis_name("boss"), Some(process::self_pid()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP:
 /// [`global:register_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#register_name/3).
 ///
@@ -302,6 +342,16 @@ pub fn register_name_with(
 /// Gives `pid` the global name `name`, whichever process has it. The name changes its holder in one
 /// step: a lookup meanwhile finds one of the two. `pid` may have other names.
 ///
+/// ```
+/// # use procession::global;
+/// # use procession::prelude::*;
+/// let first = process::spawn(|| receive! { () => {} })?;
+/// global::register_name("boss", first)?;
+/// global::re_register_name("boss", process::self_pid())?;
+/// assert_eq!(global::whereis_name("boss"), Some(process::self_pid()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP:
 /// [`global:re_register_name/2`](https://www.erlang.org/doc/apps/kernel/global.html#re_register_name/2).
 ///
@@ -314,6 +364,13 @@ pub fn re_register_name(name: impl Into<Arc<str>>, pid: Pid) -> Result<(), Globa
 }
 
 /// Gives `pid` a name as [`re_register_name`] does, with a function as for [`register_name_with`].
+///
+/// ```
+/// # use procession::{global, process};
+/// global::re_register_name_with("boss", process::self_pid(), |_, one, _| Some(one))?;
+/// assert_eq!(global::whereis_name("boss"), Some(process::self_pid()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP:
 /// [`global:re_register_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#re_register_name/3).
@@ -331,6 +388,14 @@ pub fn re_register_name_with(
 
 /// Frees the global name `name`. It is not an error if no process has it.
 ///
+/// ```
+/// # use procession::{global, process};
+/// global::register_name("boss", process::self_pid())?;
+/// global::unregister_name("boss")?;
+/// assert_eq!(global::whereis_name("boss"), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP:
 /// [`global:unregister_name/1`](https://www.erlang.org/doc/apps/kernel/global.html#unregister_name/1).
 ///
@@ -343,6 +408,14 @@ pub fn unregister_name(name: &str) -> Result<(), GlobalError> {
 
 /// Returns the process with the global name `name`. It may end at any moment.
 ///
+/// ```
+/// # use procession::{global, process};
+/// assert_eq!(global::whereis_name("boss"), None);
+/// global::register_name("boss", process::self_pid())?;
+/// assert_eq!(global::whereis_name("boss"), Some(process::self_pid()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP:
 /// [`global:whereis_name/1`](https://www.erlang.org/doc/apps/kernel/global.html#whereis_name/1).
 pub fn whereis_name(name: &str) -> Option<Pid> {
@@ -351,6 +424,13 @@ pub fn whereis_name(name: &str) -> Option<Pid> {
 
 /// Returns the global names that processes have, in no particular order.
 ///
+/// ```
+/// # use procession::{global, process};
+/// global::register_name("boss", process::self_pid())?;
+/// assert_eq!(global::registered_names(), ["boss".into()]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP:
 /// [`global:registered_names/0`](https://www.erlang.org/doc/apps/kernel/global.html#registered_names/0).
 pub fn registered_names() -> Vec<Arc<str>> {
@@ -358,6 +438,16 @@ pub fn registered_names() -> Vec<Arc<str>> {
 }
 
 /// Sends `message` to the process with the global name `name`, and returns the process.
+///
+/// ```
+/// # use procession::global;
+/// # use procession::prelude::*;
+/// global::register_name("boss", process::self_pid())?;
+/// global::send("boss", "hello")?;
+/// receive! { text: &str => assert_eq!(text, "hello") }
+/// assert_eq!(global::send("nobody", "hello").unwrap_err().message, "hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP: [`global:send/2`](https://www.erlang.org/doc/apps/kernel/global.html#send/2).
 ///
@@ -382,6 +472,16 @@ pub fn send<M: Any + Send + fmt::Debug>(name: &str, message: M) -> Result<Pid, S
 /// requester, or another one has waited for longer. The caller holds the lock until it [gives it
 /// up](del_lock) or ends.
 ///
+/// ```
+/// # use procession::global::{self, LockId};
+/// # use procession::process;
+/// let id = LockId::new("printer", process::self_pid());
+/// global::set_lock(&id)?;
+/// // Nobody else prints now.
+/// global::del_lock(&id)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP: [`global:set_lock/1`](https://www.erlang.org/doc/apps/kernel/global.html#set_lock/1).
 ///
 /// # Errors
@@ -395,6 +495,24 @@ pub fn set_lock(id: &LockId) -> Result<(), GlobalError> {
 
 /// Sets a lock as [`set_lock`] does, and waits for at most `timeout`: not at all if it is zero.
 ///
+/// ```
+/// # use procession::global::{self, GlobalError, LockId};
+/// # use procession::prelude::*;
+/// # use std::time::Duration;
+/// global::set_lock(&LockId::new("printer", process::self_pid()))?;
+/// let me = process::self_pid();
+/// process::spawn(move || {
+///     let id = LockId::new("printer", process::self_pid());
+///     process::send(me, global::set_lock_timeout(&id, Duration::ZERO));
+/// })?;
+/// receive! {
+///     outcome: Result<(), GlobalError> => {
+///         assert!(matches!(outcome, Err(GlobalError::Locked(_))));
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP: [`global:set_lock/3`](https://www.erlang.org/doc/apps/kernel/global.html#set_lock/3).
 ///
 /// # Errors
@@ -406,6 +524,22 @@ pub fn set_lock_timeout(id: &LockId, timeout: Duration) -> Result<(), GlobalErro
 }
 
 /// Gives up a lock. It is not an error if the caller does not hold it for that requester.
+///
+/// ```
+/// # use procession::global::{self, LockId};
+/// # use procession::prelude::*;
+/// let id = LockId::new("printer", process::self_pid());
+/// global::set_lock(&id)?;
+/// let (other, monitor) = process::spawn_monitor(|| {
+///     global::set_lock(&LockId::new("printer", process::self_pid()))?; // It waits for its turn.
+///     Ok::<(), ExitReason>(())
+/// })?;
+/// global::del_lock(&id)?;
+/// receive! {
+///     down: Down if down.monitor == monitor => assert_eq!(down.reason, ExitReason::Normal),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP: [`global:del_lock/1`](https://www.erlang.org/doc/apps/kernel/global.html#del_lock/1).
 ///
@@ -419,6 +553,14 @@ pub fn del_lock(id: &LockId) -> Result<(), GlobalError> {
 /// Runs `body` while the caller holds a lock, for which it waits as [`set_lock`] does, and returns
 /// the value of `body`. The lock is given up afterwards, also if `body` panics.
 ///
+/// ```
+/// # use procession::global::{self, LockId};
+/// # use procession::process;
+/// let id = LockId::new("printer", process::self_pid());
+/// assert_eq!(global::trans(&id, || "printed")?, "printed");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP: [`global:trans/2`](https://www.erlang.org/doc/apps/kernel/global.html#trans/2).
 ///
 /// # Errors
@@ -430,6 +572,15 @@ pub fn trans<R>(id: &LockId, body: impl FnOnce() -> R) -> Result<R, GlobalError>
 
 /// Runs `body` as [`trans`] does, and waits for the lock for at most `timeout`: not at all if it is
 /// zero.
+///
+/// ```
+/// # use procession::global::{self, LockId};
+/// # use procession::process;
+/// # use std::time::Duration;
+/// let id = LockId::new("printer", process::self_pid());
+/// let printed = global::trans_timeout(&id, Duration::from_secs(1), || "printed");
+/// assert_eq!(printed, Ok("printed"));
+/// ```
 ///
 /// OTP: [`global:trans/4`](https://www.erlang.org/doc/apps/kernel/global.html#trans/4), where the
 /// answer is then `aborted`.

@@ -253,11 +253,31 @@ impl<G: Group> Default for Scope<G> {
 
 impl<G: Group> Scope<G> {
     /// Returns a handle to the scope with the name `name`, whether it runs or not.
+    ///
+    /// ```
+    /// # use procession::pg::Scope;
+    /// # use procession::prelude::*;
+    /// let rooms = Scope::<&str>::named("named_rooms");
+    /// assert_eq!(rooms.whereis(), None);
+    /// Scope::<&str>::start_link("named_rooms")?;
+    /// assert!(rooms.whereis().is_some());
+    /// # process::exit(rooms.whereis().unwrap(), ExitReason::Shutdown);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn named(name: impl Into<Arc<str>>) -> Scope<G> {
         Scope { name: name.into(), group: PhantomData }
     }
 
     /// Starts a scope, registered as `name` and linked to the caller.
+    ///
+    /// ```
+    /// # use procession::pg::Scope;
+    /// # use procession::prelude::*;
+    /// let rooms = Scope::<&str>::start_link("link_rooms")?;
+    /// assert_eq!(process::info(process::self_pid()).unwrap().links, [rooms.whereis().unwrap()]);
+    /// # process::exit(rooms.whereis().unwrap(), ExitReason::Shutdown);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP: [`pg:start_link/1`](https://www.erlang.org/doc/apps/kernel/pg.html#start_link/1).
     ///
@@ -271,6 +291,16 @@ impl<G: Group> Scope<G> {
     }
 
     /// Starts a scope, registered as `name`, without a link.
+    ///
+    /// ```
+    /// # use procession::pg::Scope;
+    /// # use procession::prelude::*;
+    /// let rooms = Scope::<&str>::start("start_rooms")?;
+    /// let again = Scope::<&str>::start("start_rooms");
+    /// assert!(matches!(again, Err(StartError::AlreadyStarted(_))));
+    /// # process::exit(rooms.whereis().unwrap(), ExitReason::Shutdown);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP: [`pg:start/1`](https://www.erlang.org/doc/apps/kernel/pg.html#start/1).
     ///
@@ -308,11 +338,25 @@ impl<G: Group> Scope<G> {
     }
 
     /// Returns the name, by which the scope is registered.
+    ///
+    /// ```
+    /// # use procession::pg::Scope;
+    /// assert_eq!(Scope::<&str>::named("rooms").name(), "rooms");
+    /// ```
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// Returns the scope's process, if it runs.
+    ///
+    /// ```
+    /// # use procession::pg::Scope;
+    /// # use procession::prelude::*;
+    /// let rooms = Scope::<&str>::start_link("whereis_rooms")?;
+    /// assert_eq!(rooms.whereis(), process::whereis("whereis_rooms"));
+    /// # process::exit(rooms.whereis().unwrap(), ExitReason::Shutdown);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn whereis(&self) -> Option<Pid> {
         process::whereis(&self.name)
     }
@@ -374,6 +418,17 @@ impl<G: Group> Scope<G> {
     ///
     /// This calls no process, and never waits.
     ///
+    /// ```
+    /// # use procession::pg::Scope;
+    /// # use procession::prelude::*;
+    /// let rooms = Scope::<&str>::start_link("member_rooms")?;
+    /// rooms.join("lobby", process::self_pid())?;
+    /// assert_eq!(rooms.get_members("lobby"), [process::self_pid()]);
+    /// assert_eq!(rooms.get_members("bar"), []);
+    /// # process::exit(rooms.whereis().unwrap(), ExitReason::Shutdown);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP: [`pg:get_members/2`](https://www.erlang.org/doc/apps/kernel/pg.html#get_members/2).
     pub fn get_members<Q>(&self, group: &Q) -> Vec<Pid>
     where
@@ -386,6 +441,16 @@ impl<G: Group> Scope<G> {
     }
 
     /// Returns the members of `group` on this node: all members, as there is only one node for now.
+    ///
+    /// ```
+    /// # use procession::pg::Scope;
+    /// # use procession::prelude::*;
+    /// let rooms = Scope::<&str>::start_link("local_member_rooms")?;
+    /// rooms.join("lobby", process::self_pid())?;
+    /// assert_eq!(rooms.get_local_members("lobby"), [process::self_pid()]);
+    /// # process::exit(rooms.whereis().unwrap(), ExitReason::Shutdown);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP: [`pg:get_local_members/2`](https://www.erlang.org/doc/apps/kernel/pg.html#get_local_members/2).
     pub fn get_local_members<Q>(&self, group: &Q) -> Vec<Pid>
@@ -425,6 +490,16 @@ impl<G: Group> Scope<G> {
 
     /// Returns the groups that have members on this node.
     ///
+    /// ```
+    /// # use procession::pg::Scope;
+    /// # use procession::prelude::*;
+    /// let rooms = Scope::<&str>::start_link("local_rooms")?;
+    /// rooms.join("lobby", process::self_pid())?;
+    /// assert_eq!(rooms.which_local_groups()?, ["lobby"]);
+    /// # process::exit(rooms.whereis().unwrap(), ExitReason::Shutdown);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`which_groups`](Self::which_groups).
@@ -438,6 +513,22 @@ impl<G: Group> Scope<G> {
     /// Each later change is sent exactly once. So the members may include a process that has ended
     /// just now: the update about its leaving is still to come. A process can have any number of
     /// monitors; each has its own updates.
+    ///
+    /// ```
+    /// # use procession::pg::{Change, Scope, Update};
+    /// # use procession::prelude::*;
+    /// let rooms = Scope::<&str>::start_link("monitor_one_room")?;
+    /// let (monitor, members) = rooms.monitor("lobby")?;
+    /// assert_eq!(members, []);
+    /// rooms.join("lobby", process::self_pid())?;
+    /// receive! {
+    ///     update: Update<&str> if update.monitor == monitor => {
+    ///         assert_eq!((update.change, update.pids), (Change::Join, vec![process::self_pid()]));
+    ///     }
+    /// }
+    /// # process::exit(rooms.whereis().unwrap(), ExitReason::Shutdown);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP: [`pg:monitor/2`](https://www.erlang.org/doc/apps/kernel/pg.html#monitor/2).
     ///
@@ -477,6 +568,18 @@ impl<G: Group> Scope<G> {
 
     /// Ends a monitor and removes its updates from the caller's mailbox: no update is left there,
     /// and no other will come. Returns whether the monitor existed.
+    ///
+    /// ```
+    /// # use procession::pg::Scope;
+    /// # use procession::prelude::*;
+    /// let rooms = Scope::<&str>::start_link("demonitor_rooms")?;
+    /// let (monitor, _) = rooms.monitor("lobby")?;
+    /// rooms.join("lobby", process::self_pid())?;
+    /// assert!(rooms.demonitor(monitor)?);
+    /// assert!(process::flush().is_empty());
+    /// # process::exit(rooms.whereis().unwrap(), ExitReason::Shutdown);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP: [`pg:demonitor/2`](https://www.erlang.org/doc/apps/kernel/pg.html#demonitor/2).
     ///

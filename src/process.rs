@@ -251,6 +251,13 @@ pub use wait_for::wait_for;
 
 /// Returns the pid of the calling process. A thread that is not a process yet becomes one.
 ///
+/// ```
+/// use procession::prelude::*;
+///
+/// process::send(process::self_pid(), "to myself");
+/// receive! { text: &str => assert_eq!(text, "to myself") }
+/// ```
+///
 /// OTP: [`erlang:self/0`](https://www.erlang.org/doc/apps/erts/erlang.html#self/0).
 pub fn self_pid() -> Pid {
     current::current().pid
@@ -261,6 +268,20 @@ pub fn self_pid() -> Pid {
 /// A process that traps exits gets exit signals as [`Exit`](crate::Exit) messages, instead of
 /// ending by them. Signals that have arrived are judged first, by the old setting; later ones are
 /// judged by the setting at the time when they are received. Child processes do not inherit it.
+///
+/// ```
+/// use procession::prelude::*;
+///
+/// let me = process::self_pid();
+/// process::spawn(move || {
+///     process::set_trap_exit(true);
+///     let child = process::spawn_link(|| process::exit_self(ExitReason::new("bored")))?;
+///     receive! { exit: Exit if exit.from == child => process::send(me, exit.reason) }
+///     Ok::<(), ExitReason>(())
+/// })?;
+/// receive! { reason: ExitReason => assert_eq!(reason, ExitReason::new("bored")) }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP: [`process_flag(trap_exit, Boolean)`](https://www.erlang.org/doc/apps/erts/erlang.html#process_flag_trap_exit).
 ///
@@ -283,6 +304,25 @@ pub fn set_trap_exit(trap_exit: bool) -> bool {
 /// Sets how long the caller may take to leave user code when it is killed.
 ///
 /// See [`Builder::kill_grace`]. It has no effect on a thread of the program's own.
+///
+/// ```
+/// # use procession::prelude::*;
+/// # use std::sync::mpsc::channel;
+/// # use std::time::Duration;
+/// # let me = process::self_pid();
+/// # let (_sender, receiver) = channel::<()>();
+/// let (worker, monitor) = process::spawn_monitor(move || {
+///     process::set_kill_grace(Duration::ZERO);
+///     process::send(me, "begun");
+///     _ = receiver.recv(); // It waits outside of the runtime, which cannot wake it.
+/// })?;
+/// receive! { _: &str => {} }
+/// process::exit(worker, ExitReason::Kill);
+/// receive! {
+///     down: Down if down.monitor == monitor => assert_eq!(down.reason, ExitReason::Killed),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn set_kill_grace(grace: Duration) {
     let process = current::current();
     process.unwind_if_doomed();

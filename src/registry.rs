@@ -203,11 +203,27 @@ impl Error for RegistryError {}
 
 impl<K: Key, V: Value> RegistryRef<K, V> {
     /// Returns a handle to the registry with the name `name`, looked up at each use.
+    ///
+    /// ```
+    /// # use procession::registry::{Registry, RegistryRef};
+    /// Registry::<u32, &str>::unique("named_users").start_link()?.register(7, "ernie")?;
+    /// let users = RegistryRef::<u32, &str>::named("named_users");
+    /// assert_eq!(users.count()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn named(name: impl Into<Arc<str>>) -> RegistryRef<K, V> {
         RegistryRef { name: name.into(), found: Remembered::new() }
     }
 
     /// Returns the name, which is also the registered name of the registry's supervisor.
+    ///
+    /// ```
+    /// # use procession::process;
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<u32>::unique("name_users").start_link()?;
+    /// assert!(process::whereis(users.name()).is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn name(&self) -> &Arc<str> {
         &self.name
     }
@@ -652,6 +668,15 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
 
     /// Stores metadata under the name `name`; replaces what was stored there.
     ///
+    /// ```
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<u32>::unique("put_meta_users").start_link()?;
+    /// users.put_meta("limit", 100_u32)?;
+    /// users.put_meta("limit", 200_u32)?;
+    /// assert_eq!(users.meta("limit")?, Some(200_u32));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// Elixir: [`Registry.put_meta/3`](https://hexdocs.pm/elixir/Registry.html#put_meta/3).
     ///
     /// # Errors
@@ -676,6 +701,14 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
 
     /// Deletes the metadata with the name `name`.
     ///
+    /// ```
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<u32>::unique("unlimited_users").meta("limit", 1_u32).start_link()?;
+    /// users.delete_meta("limit")?;
+    /// assert_eq!(users.meta::<u32>("limit")?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// Elixir: [`Registry.delete_meta/2`](https://hexdocs.pm/elixir/Registry.html#delete_meta/2).
     ///
     /// # Errors
@@ -692,6 +725,21 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
     /// default value.
     ///
     /// In a duplicate registry the start fails, and no server is found.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::registry::Registry;
+    /// let sessions = Registry::<u32>::unique("via_sessions").start_link()?;
+    /// # #[derive(Debug)]
+    /// # struct Session;
+    /// # impl GenServer for Session {
+    /// #     type Args = ();
+    /// #     fn init((): ()) -> InitResult<Self> { ready(Session) }
+    /// # }
+    /// let session = Session::start_link_with((), StartOptions::new().name(sessions.via(7)))?;
+    /// assert_eq!(ServerRef::<Session>::named(sessions.via(7)).whereis(), Some(session.pid()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn via(&self, key: K) -> Via
     where
         V: Default,

@@ -543,6 +543,14 @@ pub struct Supervisor {
 
 impl Supervisor {
     /// Creates a supervisor without children.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// let supervisor = Supervisor::new(Strategy::OneForAll).start_link()?;
+    /// assert_eq!(supervisor.count_children()?.specs, 0);
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(strategy: Strategy) -> Supervisor {
         Supervisor {
             strategy,
@@ -553,17 +561,83 @@ impl Supervisor {
     }
 
     /// Creates a supervisor that restarts only the child that has failed.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(name: &'static str) -> ChildSpec {
+    /// #     let process = move || process::Builder::new().link().name(name);
+    /// #     ChildSpec::new(name, move || Ok(process().spawn(|| receive! { () => {} })?))
+    /// # }
+    /// let supervisor = Supervisor::one_for_one()
+    ///     .child(worker("a"))
+    ///     .child(worker("b"))
+    ///     .child(worker("c"))
+    ///     .start_link()?;
+    /// let before = ["a", "b", "c"].map(process::whereis);
+    /// # let monitor = process::monitor("b");
+    /// process::exit(before[1].unwrap(), ExitReason::Kill);
+    /// # receive! { down: Down if down.monitor == monitor => {} }
+    /// # supervisor.count_children()?;
+    /// let after = ["a", "b", "c"].map(process::whereis);
+    /// assert!(before[0] == after[0] && before[1] != after[1] && before[2] == after[2]);
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn one_for_one() -> Supervisor {
         Supervisor::new(Strategy::OneForOne)
     }
 
     /// Creates a supervisor that restarts all children when one has failed.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(name: &'static str) -> ChildSpec {
+    /// #     let process = move || process::Builder::new().link().name(name);
+    /// #     ChildSpec::new(name, move || Ok(process().spawn(|| receive! { () => {} })?))
+    /// # }
+    /// let supervisor = Supervisor::one_for_all()
+    ///     .child(worker("a"))
+    ///     .child(worker("b"))
+    ///     .child(worker("c"))
+    ///     .start_link()?;
+    /// let before = ["a", "b", "c"].map(process::whereis);
+    /// # let monitor = process::monitor("b");
+    /// process::exit(before[1].unwrap(), ExitReason::Kill);
+    /// # receive! { down: Down if down.monitor == monitor => {} }
+    /// # supervisor.count_children()?;
+    /// let after = ["a", "b", "c"].map(process::whereis);
+    /// assert!(before[0] != after[0] && before[1] != after[1] && before[2] != after[2]);
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn one_for_all() -> Supervisor {
         Supervisor::new(Strategy::OneForAll)
     }
 
     /// Creates a supervisor that restarts the child that has failed and those that were started
     /// after it.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(name: &'static str) -> ChildSpec {
+    /// #     let process = move || process::Builder::new().link().name(name);
+    /// #     ChildSpec::new(name, move || Ok(process().spawn(|| receive! { () => {} })?))
+    /// # }
+    /// let supervisor = Supervisor::rest_for_one()
+    ///     .child(worker("a"))
+    ///     .child(worker("b"))
+    ///     .child(worker("c"))
+    ///     .start_link()?;
+    /// let before = ["a", "b", "c"].map(process::whereis);
+    /// # let monitor = process::monitor("b");
+    /// process::exit(before[1].unwrap(), ExitReason::Kill);
+    /// # receive! { down: Down if down.monitor == monitor => {} }
+    /// # supervisor.count_children()?;
+    /// let after = ["a", "b", "c"].map(process::whereis);
+    /// assert!(before[0] == after[0] && before[1] != after[1] && before[2] != after[2]);
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn rest_for_one() -> Supervisor {
         Supervisor::new(Strategy::RestForOne)
     }
@@ -593,12 +667,43 @@ impl Supervisor {
 
     /// Sets whether the supervisor shuts down when significant children have exited. Default: it
     /// does not.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let job = worker("job").restart(Restart::Temporary).significant(true);
+    /// let supervisor = Supervisor::one_for_one()
+    ///     .auto_shutdown(AutoShutdown::AnySignificant)
+    ///     .child(job)
+    ///     .child(worker("assistant"))
+    ///     .start_link()?;
+    /// let monitor = process::monitor(&supervisor);
+    /// # let job = supervisor.which_children()?.last().and_then(|it| it.state.pid()).unwrap();
+    /// process::send(job, ()); // It is done, and exits.
+    /// receive! {
+    ///     down: Down if down.monitor == monitor => assert_eq!(down.reason, ExitReason::Shutdown),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Supervisor {
         self.auto_shutdown = auto_shutdown;
         self
     }
 
     /// Adds a child, which is started after those that were added before.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # fn worker(id: &str) -> ChildSpec {
+    /// #     ChildSpec::new(id, || Ok(process::spawn_link(|| receive! { () => {} })?))
+    /// # }
+    /// let supervisor = Supervisor::one_for_one().child(worker("a")).start_link()?;
+    /// assert_eq!(supervisor.count_children()?.active, 1);
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn child<C: Child>(mut self, spec: ChildSpec<C>) -> Supervisor {
         self.children.push(spec.into());
         self

@@ -229,23 +229,66 @@ pub struct TableOptions {
 
 impl TableOptions {
     /// Creates the default options: hashed, protected, no name, no heir.
+    ///
+    /// ```
+    /// # use procession::table::{Kind, Protection, Table, TableOptions};
+    /// let info = Table::<u32, &str>::new_with(TableOptions::new())?.info()?;
+    /// assert_eq!((info.kind, info.protection), (Kind::Hashed, Protection::Protected));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new() -> TableOptions {
         TableOptions::default()
     }
 
     /// Keeps the rows in the order of the keys.
+    ///
+    /// ```
+    /// # use procession::table::{Table, TableOptions};
+    /// let alarms = Table::new_with(TableOptions::new().ordered())?;
+    /// alarms.insert_all([(1230_u32, "eat"), (700, "get up")])?;
+    /// assert_eq!(alarms.keys()?, [700, 1230]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn ordered(mut self) -> TableOptions {
         self.kind = Kind::Ordered;
         self
     }
 
     /// Lets all processes read and write.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::table::{Table, TableOptions};
+    /// let visits = Table::<&str, u64>::new_with(TableOptions::new().public())?;
+    /// let visitor = visits.clone();
+    /// let (_, monitor) = process::spawn_monitor(move || {
+    ///     visitor.insert("joe", 1)?;
+    ///     Ok::<(), ExitReason>(())
+    /// })?;
+    /// receive! { down: Down if down.monitor == monitor => {} }
+    /// assert_eq!(visits.get("joe")?, Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn public(mut self) -> TableOptions {
         self.protection = Protection::Public;
         self
     }
 
     /// Lets no process but the owner read and write.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::table::{Table, TableError, TableOptions};
+    /// let secrets = Table::<&str, u64>::new_with(TableOptions::new().private())?;
+    /// let me = process::self_pid();
+    /// process::spawn(move || process::send(me, secrets.get("pin")))?;
+    /// receive! {
+    ///     read: Result<Option<u64>, TableError> => {
+    ///         assert!(matches!(read, Err(TableError::NotOwner { .. })));
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn private(mut self) -> TableOptions {
         self.protection = Protection::Private;
         self
@@ -253,6 +296,14 @@ impl TableOptions {
 
     /// Gives the table a name, by which [`Table::named`] finds it. Names are unique among tables of
     /// all types.
+    ///
+    /// ```
+    /// # use procession::table::{Table, TableOptions};
+    /// let visits = Table::new_with(TableOptions::new().name("visits"))?;
+    /// visits.insert("joe".to_owned(), 1_u64)?;
+    /// assert_eq!(Table::<String, u64>::named("visits").get("joe")?, Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn name(mut self, name: impl Into<Arc<str>>) -> TableOptions {
         self.name = Some(name.into());
         self
@@ -260,6 +311,20 @@ impl TableOptions {
 
     /// Makes `pid` the heir, which owns the table when its owner has ended: see
     /// [`Table::set_heir`].
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::table::{Table, TableOptions, Transferred};
+    /// let options = TableOptions::new().heir(process::self_pid(), "the will");
+    /// process::spawn(move || {
+    ///     Table::new_with(options)?.insert("gold", 7_u64)?;
+    ///     Ok::<(), ExitReason>(())
+    /// })?;
+    /// receive! {
+    ///     Transferred::<&str, u64> { table, .. } => assert_eq!(table.get("gold")?, Some(7)),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn heir<T>(mut self, pid: Pid, data: T) -> TableOptions
     where
         T: fmt::Debug + PartialEq + Send + Sync + 'static,
@@ -328,16 +393,40 @@ impl<K, V> Row<K, V> {
     }
 
     /// Returns the key.
+    ///
+    /// ```
+    /// # use procession::table::Table;
+    /// let visits = Table::<&str, u64>::new()?;
+    /// visits.insert("joe", 1)?;
+    /// assert_eq!(visits.row("joe")?.unwrap().key(), &"joe");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn key(&self) -> &K {
         &self.0.0
     }
 
     /// Returns the value.
+    ///
+    /// ```
+    /// # use procession::table::Table;
+    /// let visits = Table::<&str, u64>::new()?;
+    /// visits.insert("joe", 1)?;
+    /// assert_eq!(visits.row("joe")?.unwrap().value(), &1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn value(&self) -> &V {
         &self.0.1
     }
 
     /// Returns the value; a clone, if the row is still shared.
+    ///
+    /// ```
+    /// # use procession::table::Table;
+    /// let visits = Table::<&str, u64>::new()?;
+    /// visits.insert("joe", 1)?;
+    /// assert_eq!(visits.take_row("joe")?.unwrap().into_value(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn into_value(self) -> V
     where
         V: Clone,
@@ -346,6 +435,14 @@ impl<K, V> Row<K, V> {
     }
 
     /// Returns the key and the value; clones, if the row is still shared.
+    ///
+    /// ```
+    /// # use procession::table::Table;
+    /// let visits = Table::<&str, u64>::new()?;
+    /// visits.insert("joe", 1)?;
+    /// assert_eq!(visits.take_row("joe")?.unwrap().into_pair(), ("joe", 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn into_pair(self) -> (K, V)
     where
         K: Clone,
@@ -419,6 +516,13 @@ pub struct TableInfo {
 }
 
 /// Returns information about all tables, ordered by their owners.
+///
+/// ```
+/// # use procession::table::{self, Table};
+/// let visits = Table::<&str, u64>::new()?;
+/// assert!(table::all().contains(&visits.info()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP: [`ets:all/0`](https://www.erlang.org/doc/apps/stdlib/ets.html#all/0).
 pub fn all() -> Vec<TableInfo> {

@@ -86,6 +86,15 @@ pub use crate::process::sleep;
 
 /// Sends `message` to `to` after `duration`.
 ///
+/// ```
+/// use procession::prelude::*;
+/// use procession::timer;
+/// use std::time::Duration;
+///
+/// timer::send_after(Duration::from_millis(1), process::self_pid(), "tea is ready");
+/// receive! { text: &str => assert_eq!(text, "tea is ready") }
+/// ```
+///
 /// OTP: [`erlang:send_after/3`](https://www.erlang.org/doc/apps/erts/erlang.html#send_after/3).
 pub fn send_after<M: Any + Send + Debug>(
     duration: Duration,
@@ -96,6 +105,16 @@ pub fn send_after<M: Any + Send + Debug>(
 }
 
 /// Sends `message` to `to` at `deadline`; at once if that is past.
+///
+/// ```
+/// use procession::prelude::*;
+/// use procession::timer;
+/// use std::time::{Duration, Instant};
+///
+/// let deadline = Instant::now() + Duration::from_millis(1);
+/// timer::send_at(deadline, process::self_pid(), "tea is ready");
+/// receive! { _: &str => assert!(Instant::now() >= deadline) }
+/// ```
 pub fn send_at<M: Any + Send + Debug>(
     deadline: Instant,
     to: impl Into<Destination>,
@@ -129,6 +148,18 @@ pub fn start_timer<T: Any + Send + Debug>(
 }
 
 /// As [`start_timer`], at `deadline`; at once if that is past.
+///
+/// ```
+/// use procession::prelude::*;
+/// use procession::timer;
+/// use std::time::{Duration, Instant};
+///
+/// let deadline = Instant::now() + Duration::from_millis(1);
+/// let started = timer::start_timer_at(deadline, process::self_pid(), "egg");
+/// receive! {
+///     Timeout { timer, value: "egg" } => assert_eq!(timer, started),
+/// }
+/// ```
 pub fn start_timer_at<T: Any + Send + Debug>(
     deadline: Instant,
     to: impl Into<Destination>,
@@ -150,6 +181,18 @@ pub fn start_timer_at<T: Any + Send + Debug>(
 /// The ticks are counted from the start, so they do not drift. The message is cloned between the
 /// ticks, by the thread that serves all timers: its `Clone` should be quick. If that panics, the
 /// interval ends.
+///
+/// ```
+/// use procession::prelude::*;
+/// use procession::timer;
+/// use std::time::Duration;
+///
+/// let ticks = timer::send_interval(Duration::from_millis(1), process::self_pid(), "tick");
+/// for _ in 0..3 {
+///     receive! { text: &str => assert_eq!(text, "tick") }
+/// }
+/// timer::cancel(ticks);
+/// ```
 ///
 /// OTP: [`timer:send_interval/3`](https://www.erlang.org/doc/apps/stdlib/timer.html#send_interval/3).
 ///
@@ -203,6 +246,16 @@ fn start(
 
 /// Runs `function` in a process of its own after `duration`.
 ///
+/// ```
+/// use procession::prelude::*;
+/// use procession::timer;
+/// use std::time::Duration;
+///
+/// let me = process::self_pid();
+/// timer::apply_after(Duration::from_millis(1), move || process::send(me, process::self_pid()));
+/// receive! { another: Pid => assert_ne!(another, me) }
+/// ```
+///
 /// OTP: [`timer:apply_after/2`](https://www.erlang.org/doc/apps/stdlib/timer.html#apply_after/2).
 pub fn apply_after(duration: Duration, function: impl FnOnce() + Send + 'static) -> TimerRef {
     start(deadline_of(duration), None, |_| Action::Apply(Box::new(function)))
@@ -212,6 +265,19 @@ pub fn apply_after(duration: Duration, function: impl FnOnce() + Send + 'static)
 /// calling process has ended.
 ///
 /// If a run takes longer than `period`, several runs overlap.
+///
+/// ```
+/// use procession::prelude::*;
+/// use procession::timer;
+/// use std::time::Duration;
+///
+/// let me = process::self_pid();
+/// let ticks = timer::apply_interval(Duration::from_millis(1), move || process::send(me, "tick"));
+/// for _ in 0..3 {
+///     receive! { text: &str => assert_eq!(text, "tick") }
+/// }
+/// timer::cancel(ticks);
+/// ```
 ///
 /// OTP: [`timer:apply_interval/2`](https://www.erlang.org/doc/apps/stdlib/timer.html#apply_interval/2).
 ///
@@ -227,6 +293,20 @@ pub fn apply_interval(period: Duration, function: impl Fn() + Send + Sync + 'sta
 /// As [`apply_interval`], but never runs `function` again before its last run has ended.
 ///
 /// If a run takes longer than `period`, the next one follows at once.
+///
+/// ```
+/// use procession::prelude::*;
+/// use procession::timer;
+/// use std::time::Duration;
+///
+/// let me = process::self_pid();
+/// let tick = move || process::send(me, "tick");
+/// let ticks = timer::apply_repeatedly(Duration::from_millis(1), tick);
+/// for _ in 0..3 {
+///     receive! { text: &str => assert_eq!(text, "tick") }
+/// }
+/// timer::cancel(ticks);
+/// ```
 ///
 /// OTP: [`timer:apply_repeatedly/2`](https://www.erlang.org/doc/apps/stdlib/timer.html#apply_repeatedly/2).
 ///
@@ -244,6 +324,19 @@ pub fn apply_repeatedly(period: Duration, function: impl Fn() + Send + Sync + 's
 /// If `to` is the caller, the signal counts as one from another process: `Normal` is ignored,
 /// unless the caller traps exits. With a `duration` of zero this is [`exit`], as in OTP: then
 /// `Normal` ends the caller.
+///
+/// ```
+/// use procession::prelude::*;
+/// use procession::timer;
+/// use std::time::Duration;
+///
+/// let (worker, monitor) = process::spawn_monitor(|| receive! { () => {} })?;
+/// timer::exit_after(Duration::from_millis(1), worker, ExitReason::Shutdown);
+/// receive! {
+///     down: Down if down.monitor == monitor => assert_eq!(down.reason, ExitReason::Shutdown),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP: [`timer:exit_after/3`](https://www.erlang.org/doc/apps/stdlib/timer.html#exit_after/3).
 ///
@@ -263,6 +356,19 @@ pub fn exit_after(duration: Duration, to: impl Into<Destination>, reason: impl R
 
 /// Kills `to` after `duration`.
 ///
+/// ```
+/// use procession::prelude::*;
+/// use procession::timer;
+/// use std::time::Duration;
+///
+/// let (worker, monitor) = process::spawn_monitor(|| receive! { () => {} })?;
+/// timer::kill_after(Duration::from_millis(1), worker);
+/// receive! {
+///     down: Down if down.monitor == monitor => assert_eq!(down.reason, ExitReason::Killed),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP: [`timer:kill_after/2`](https://www.erlang.org/doc/apps/stdlib/timer.html#kill_after/2).
 pub fn kill_after(duration: Duration, to: impl Into<Destination>) -> TimerRef {
     exit_after(duration, to, ExitReason::Kill)
@@ -274,12 +380,30 @@ pub fn kill_after(duration: Duration, to: impl Into<Destination>) -> TimerRef {
 /// After `Some`, a timer that expires once never does. A repeating timer sends nothing more in
 /// either case. Any process may cancel any timer.
 ///
+/// ```
+/// use procession::{process, timer};
+/// use std::time::Duration;
+///
+/// let late = timer::send_after(Duration::from_secs(60), process::self_pid(), "tea is cold");
+/// assert!(timer::cancel(late).unwrap() > Duration::ZERO);
+/// assert_eq!(timer::cancel(late), None);
+/// ```
+///
 /// OTP: [`erlang:cancel_timer/1`](https://www.erlang.org/doc/apps/erts/erlang.html#cancel_timer/1).
 pub fn cancel(timer: TimerRef) -> Option<Duration> {
     timers::cancel(timer).map(time_left)
 }
 
 /// Returns how much time is left until `timer` expires; `None` if there is no such timer any more.
+///
+/// ```
+/// use procession::{process, timer};
+/// use std::time::Duration;
+///
+/// let late = timer::send_after(Duration::from_secs(60), process::self_pid(), "tea is cold");
+/// assert!(timer::read(late).unwrap() <= Duration::from_secs(60));
+/// # timer::cancel(late);
+/// ```
 ///
 /// OTP: [`erlang:read_timer/1`](https://www.erlang.org/doc/apps/erts/erlang.html#read_timer/1).
 pub fn read(timer: TimerRef) -> Option<Duration> {

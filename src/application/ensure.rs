@@ -30,6 +30,15 @@ pub enum Mode {
 /// An [optional](super::Application::optionally_depends_on) dependency is started too, if it is
 /// loaded.
 ///
+/// ```
+/// # use procession::application::{self, Application};
+/// application::load(Application::new("storage"))?;
+/// application::load(Application::new("shop").depends_on("storage"))?;
+/// assert_eq!(application::ensure_all_started(["shop"])?, ["storage", "shop"]);
+/// assert!(application::ensure_all_started(["shop"])?.is_empty()); // It runs already.
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP:
 /// [`application:ensure_all_started/1`](https://www.erlang.org/doc/apps/kernel/application.html#ensure_all_started/1).
 ///
@@ -44,6 +53,16 @@ pub fn ensure_all_started(
 }
 
 /// Starts applications as [`ensure_all_started`] does, with a restart type and a mode.
+///
+/// ```
+/// # use procession::application::{self, Application, Mode, RestartType};
+/// application::load(Application::new("storage"))?;
+/// application::load(Application::new("shop").depends_on("storage"))?;
+/// let (restart, mode) = (RestartType::Permanent, Mode::Concurrent);
+/// let started = application::ensure_all_started_as(["shop"], restart, mode)?;
+/// assert_eq!(started, ["storage", "shop"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///

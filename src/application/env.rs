@@ -51,6 +51,13 @@ pub fn get_env<T: Clone + 'static>(application: &str, key: &str) -> Option<T> {
 /// A value of the [application itself](super::Application::env) replaces it when the application is
 /// loaded later.
 ///
+/// ```
+/// # use procession::application;
+/// application::set_env("shop", "colour", "red");
+/// application::set_env("shop", "colour", "blue");
+/// assert_eq!(application::get_env("shop", "colour"), Some("blue"));
+/// ```
+///
 /// OTP:
 /// [`application:set_env/3`](https://www.erlang.org/doc/apps/kernel/application.html#set_env/3).
 pub fn set_env<T>(application: &str, key: &str, value: T)
@@ -67,6 +74,14 @@ where
 
 /// Sets a value as [`set_env`] does, and persistently: it replaces the application's own value
 /// whenever the application is loaded.
+///
+/// ```
+/// # use procession::application::{self, Application};
+/// application::set_persistent_env("shop", "colour", "blue"); // From the command line, perhaps.
+/// application::load(Application::new("shop").env("colour", "red"))?;
+/// assert_eq!(application::get_env("shop", "colour"), Some("blue"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP:
 /// [`application:set_env/4`](https://www.erlang.org/doc/apps/kernel/application.html#set_env/4)
@@ -87,6 +102,13 @@ where
 
 /// Removes a value from an application's environment.
 ///
+/// ```
+/// # use procession::application;
+/// application::set_env("shop", "colour", "red");
+/// application::unset_env("shop", "colour");
+/// assert_eq!(application::get_env::<&str>("shop", "colour"), None);
+/// ```
+///
 /// OTP:
 /// [`application:unset_env/2`](https://www.erlang.org/doc/apps/kernel/application.html#unset_env/2).
 pub fn unset_env(application: &str, key: &str) {
@@ -100,6 +122,15 @@ pub fn unset_env(application: &str, key: &str) {
 }
 
 /// Returns all values of an application's environment, ordered by key.
+///
+/// ```
+/// # use procession::application;
+/// application::set_env("shop", "colour", "red");
+/// application::set_env("shop", "ovens", 2_u32);
+/// let values = application::get_all_env("shop");
+/// assert_eq!(values[0].0, "colour");
+/// assert_eq!(values[1].1.downcast_ref(), Some(&2_u32));
+/// ```
 ///
 /// OTP:
 /// [`application:get_all_env/1`](https://www.erlang.org/doc/apps/kernel/application.html#get_all_env/1).
@@ -137,6 +168,14 @@ pub(super) fn unload(application: &str) {
 pub struct EnvSnapshot(BTreeMap<String, BTreeMap<String, Detail>>);
 
 /// Returns a snapshot of all environments.
+///
+/// ```
+/// # use procession::application;
+/// let before = application::env_snapshot();
+/// application::set_env("shop", "colour", "red");
+/// application::config_change(&before)?; // Calls no application, as none runs.
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn env_snapshot() -> EnvSnapshot {
     let environments = ENVIRONMENTS.lock();
     let values = environments.iter().map(|(name, it)| (name.clone(), it.values.clone()));

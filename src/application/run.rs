@@ -65,6 +65,20 @@ impl fmt::Debug for Runner {
 impl Runner {
     /// Creates a runner of these applications. They are started in this order, each after those
     /// that it depends on.
+    ///
+    /// ```
+    /// # use procession::application::{self, Application};
+    /// # use procession::prelude::*;
+    /// # let shop = Application::new("shop").start(|| {
+    /// #     Ok(process::spawn_link(|| {
+    /// #         _ = application::terminate();
+    /// #         receive! { () => {} }
+    /// #     })?)
+    /// # });
+    /// # use procession::application::Runner;
+    /// assert_eq!(Runner::new([shop]).run(), Ok(()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(applications: impl IntoIterator<Item = Application>) -> Runner {
         Runner {
             applications: applications.into_iter().collect(),
@@ -76,12 +90,35 @@ impl Runner {
 
     /// Sets what the end of one application means for the others. Default:
     /// [`RestartType::Permanent`].
+    ///
+    /// ```
+    /// # use procession::application::{Application, RestartType, Runner};
+    /// # use procession::prelude::*;
+    /// // Its only process ends at once.
+    /// let shop = Application::new("shop").start(|| Ok(process::spawn_link(|| ())?));
+    /// assert!(Runner::new([shop]).restart_type(RestartType::Permanent).run().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn restart_type(mut self, restart: RestartType) -> Runner {
         self.restart = restart;
         self
     }
 
     /// Sets in which way they are started. Default: one after another.
+    ///
+    /// ```
+    /// # use procession::application::{self, Application};
+    /// # use procession::prelude::*;
+    /// # let shop = Application::new("shop").start(|| {
+    /// #     Ok(process::spawn_link(|| {
+    /// #         _ = application::terminate();
+    /// #         receive! { () => {} }
+    /// #     })?)
+    /// # });
+    /// # use procession::application::{Mode, Runner};
+    /// assert_eq!(Runner::new([shop]).mode(Mode::Concurrent).run(), Ok(()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn mode(mut self, mode: Mode) -> Runner {
         self.mode = mode;
         self
@@ -89,6 +126,21 @@ impl Runner {
 
     /// Sets how long each application may take to stop before what is left of it is killed, and how
     /// long the work [before the stop](Self::before_stop) may take. Default: no limit.
+    ///
+    /// ```
+    /// # use procession::application::{self, Application};
+    /// # use procession::prelude::*;
+    /// # let shop = Application::new("shop").start(|| {
+    /// #     Ok(process::spawn_link(|| {
+    /// #         _ = application::terminate();
+    /// #         receive! { () => {} }
+    /// #     })?)
+    /// # });
+    /// # use procession::application::Runner;
+    /// # use std::time::Duration;
+    /// assert_eq!(Runner::new([shop]).shutdown_timeout(Duration::from_secs(60)).run(), Ok(()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP:
     /// [`shutdown_timeout`](https://www.erlang.org/doc/apps/kernel/kernel_app.html#shutdown_timeout).
@@ -99,6 +151,22 @@ impl Runner {
 
     /// Sets work that is done, in a process of its own, before the first application is stopped.
     ///
+    /// ```
+    /// # use procession::application::{self, Application};
+    /// # use procession::prelude::*;
+    /// # let shop = Application::new("shop").start(|| {
+    /// #     Ok(process::spawn_link(|| {
+    /// #         _ = application::terminate();
+    /// #         receive! { () => {} }
+    /// #     })?)
+    /// # });
+    /// # use procession::application::Runner;
+    /// let me = process::self_pid();
+    /// Runner::new([shop]).before_stop(move || process::send(me, "last orders")).run()?;
+    /// assert!(process::receive().is::<&str>());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP:
     /// [`shutdown_func`](https://www.erlang.org/doc/apps/kernel/kernel_app.html#shutdown_func).
     pub fn before_stop(mut self, work: impl FnOnce() + Send + 'static) -> Runner {
@@ -108,6 +176,20 @@ impl Runner {
 
     /// Starts the applications, waits until they are to stop, and stops them, as [`run`](fn@run)
     /// does.
+    ///
+    /// ```
+    /// # use procession::application::{self, Application};
+    /// # use procession::prelude::*;
+    /// # let shop = Application::new("shop").start(|| {
+    /// #     Ok(process::spawn_link(|| {
+    /// #         _ = application::terminate();
+    /// #         receive! { () => {} }
+    /// #     })?)
+    /// # });
+    /// # use procession::application::Runner;
+    /// assert_eq!(Runner::new([shop]).run(), Ok(()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

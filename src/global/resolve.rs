@@ -22,6 +22,17 @@ pub struct NameConflict {
 /// Lets one of the two processes keep the name, and kills the other. In spite of its name the
 /// choice is not random: all nodes make the same.
 ///
+/// ```
+/// # use procession::global;
+/// # use procession::prelude::*;
+/// let one = process::spawn(|| receive! { () => {} })?;
+/// let other = process::spawn(|| receive! { () => {} })?;
+/// let winner = global::random_exit_name("boss", one, other).unwrap();
+/// assert!(process::is_alive(winner));
+/// assert!(!(process::is_alive(one) && process::is_alive(other)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP:
 /// [`global:random_exit_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#random_exit_name/3).
 pub fn random_exit_name(name: &str, one: Pid, other: Pid) -> Option<Pid> {
@@ -37,6 +48,17 @@ pub fn random_exit_name(name: &str, one: Pid, other: Pid) -> Option<Pid> {
 /// Lets one of the two processes keep the name, the same as [`random_exit_name`] does, and sends
 /// the other a [`NameConflict`].
 ///
+/// ```
+/// # use procession::global::{self, NameConflict};
+/// # use procession::prelude::*;
+/// # let main = process::self_pid();
+/// let body = move || receive! { conflict: NameConflict => process::send(main, conflict) };
+/// let (one, other) = (process::spawn(body)?, process::spawn(body)?);
+/// let winner = global::random_notify_name("boss", one, other).unwrap();
+/// receive! { conflict: NameConflict => assert_eq!(conflict.other, winner) }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP:
 /// [`global:random_notify_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#random_notify_name/3).
 pub fn random_notify_name(name: &str, one: Pid, other: Pid) -> Option<Pid> {
@@ -46,6 +68,15 @@ pub fn random_notify_name(name: &str, one: Pid, other: Pid) -> Option<Pid> {
 }
 
 /// Takes the name from both processes, and sends each a [`NameConflict`].
+///
+/// ```
+/// # use procession::global::{self, NameConflict};
+/// # use procession::prelude::*;
+/// let other = process::spawn(|| receive! { () => {} })?;
+/// assert_eq!(global::notify_all_name("boss", process::self_pid(), other), None);
+/// receive! { conflict: NameConflict => assert_eq!(conflict.other, other) }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP:
 /// [`global:notify_all_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#notify_all_name/3).

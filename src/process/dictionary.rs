@@ -42,6 +42,12 @@ fn caller_or_unwind() -> Process {
 ///
 /// In a process that is being ended, where only destructors run, the value is dropped.
 ///
+/// ```
+/// # use procession::process::dictionary;
+/// assert!(dictionary::put("colour", "red").is_none());
+/// assert!(dictionary::put("colour", "blue").unwrap().is::<&str>());
+/// ```
+///
 /// # Panics
 ///
 /// In a thread of the program's own that was killed.
@@ -58,6 +64,13 @@ pub fn put<T: Any + Send + fmt::Debug>(key: impl Into<Key>, value: T) -> Option<
 
 /// Returns a copy of the value under `key`, if there is one and it is a `T`.
 ///
+/// ```
+/// # use procession::process::dictionary;
+/// dictionary::put("limit", 3_u32);
+/// assert_eq!(dictionary::get::<u32>("limit"), Some(3));
+/// assert_eq!(dictionary::get::<String>("limit"), None);
+/// ```
+///
 /// # Panics
 ///
 /// As [`put`].
@@ -66,6 +79,13 @@ pub fn get<T: Any + Clone>(key: &str) -> Option<T> {
 }
 
 /// Removes the value under `key`, and returns it.
+///
+/// ```
+/// # use procession::process::dictionary;
+/// dictionary::put("limit", 3_u32);
+/// assert_eq!(dictionary::erase("limit").unwrap().downcast_ref(), Some(&3_u32));
+/// assert!(dictionary::erase("limit").is_none());
+/// ```
 ///
 /// # Panics
 ///
@@ -76,6 +96,13 @@ pub fn erase(key: &str) -> Option<Message> {
 
 /// Returns all keys, in order.
 ///
+/// ```
+/// # use procession::process::dictionary;
+/// dictionary::put("limit", 3_u32);
+/// dictionary::put("colour", "red");
+/// assert_eq!(dictionary::keys(), ["colour", "limit"]);
+/// ```
+///
 /// # Panics
 ///
 /// As [`put`].
@@ -84,6 +111,14 @@ pub fn keys() -> Vec<Key> {
 }
 
 /// Returns the keys whose values equal `value`, in order.
+///
+/// ```
+/// # use procession::process::dictionary;
+/// dictionary::put("door", "red");
+/// dictionary::put("roof", "red");
+/// dictionary::put("wall", "white");
+/// assert_eq!(dictionary::keys_of(&"red"), ["door", "roof"]);
+/// ```
 ///
 /// # Panics
 ///

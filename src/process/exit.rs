@@ -23,6 +23,17 @@ use super::current::current;
 /// not do so within its [grace](super::Builder::kill_grace), its links and monitors are told
 /// without a further wait, and its thread is left behind.
 ///
+/// ```
+/// use procession::prelude::*;
+///
+/// let (worker, monitor) = process::spawn_monitor(|| receive! { () => {} })?;
+/// process::exit(worker, ExitReason::Shutdown);
+/// receive! {
+///     down: Down if down.monitor == monitor => assert_eq!(down.reason, ExitReason::Shutdown),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP: [`erlang:exit/2`](https://www.erlang.org/doc/apps/erts/erlang.html#exit/2).
 ///
 /// # Panics
@@ -45,6 +56,18 @@ pub fn exit(to: impl Into<Pid>, reason: impl Reason) {
 ///
 /// The thread unwinds, so destructors run; no panic message is printed and no crash report written.
 /// As in OTP, a body that catches the unwinding goes on.
+///
+/// ```
+/// use procession::prelude::*;
+///
+/// let (_, monitor) = process::spawn_monitor(|| process::exit_self(ExitReason::new("bored")))?;
+/// receive! {
+///     down: Down if down.monitor == monitor => {
+///         assert_eq!(down.reason, ExitReason::new("bored"));
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP: [`erlang:exit/1`](https://www.erlang.org/doc/apps/erts/erlang.html#exit/1).
 ///

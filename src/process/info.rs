@@ -37,6 +37,16 @@ pub struct SystemInfo {
 ///
 /// This neither waits for the process nor holds it up.
 ///
+/// ```
+/// use procession::prelude::*;
+///
+/// let worker = process::spawn_link(|| receive! { () => {} })?;
+/// let info = process::info(worker).unwrap();
+/// assert_eq!(info.links, [process::self_pid()]);
+/// assert_eq!(info.parent(), Some(process::self_pid()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP: [`erlang:process_info/1`](https://www.erlang.org/doc/apps/erts/erlang.html#process_info/1).
 pub fn info(pid: Pid) -> Option<Info> {
     snapshot::of_alive(Process::of(pid))
@@ -48,6 +58,16 @@ pub fn info(pid: Pid) -> Option<Info> {
 /// exit signal is under way is alive until it has ended. When this returns `false`, the name of the
 /// process is free.
 ///
+/// ```
+/// use procession::prelude::*;
+///
+/// let (worker, monitor) = process::spawn_monitor(|| receive! { () => {} })?;
+/// assert!(process::is_alive(worker));
+/// process::send(worker, ());
+/// receive! { down: Down if down.monitor == monitor => assert!(!process::is_alive(worker)) }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP: [`erlang:is_process_alive/1`](https://www.erlang.org/doc/apps/erts/erlang.html#is_process_alive/1).
 pub fn is_alive(pid: Pid) -> bool {
     Process::of(pid).is_running()
@@ -56,12 +76,30 @@ pub fn is_alive(pid: Pid) -> bool {
 /// Returns all processes that are alive, including the threads of the program's own that have used
 /// the runtime.
 ///
+/// ```
+/// use procession::prelude::*;
+///
+/// let worker = process::spawn(|| receive! { () => {} })?;
+/// assert!(process::processes().contains(&worker));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP: [`erlang:processes/0`](https://www.erlang.org/doc/apps/erts/erlang.html#processes/0).
 pub fn processes() -> Vec<Pid> {
     table::slots().filter_map(Slot::resident).collect()
 }
 
 /// Returns information about the runtime as a whole.
+///
+/// ```
+/// use procession::prelude::*;
+///
+/// process::spawn(|| receive! { () => {} })?;
+/// let info = process::system_info();
+/// assert_eq!(info.processes, 2); // With the one that is `main`.
+/// assert_eq!(info.timers, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP: [`erlang:system_info/1`](https://www.erlang.org/doc/apps/erts/erlang.html#system_info/1).
 pub fn system_info() -> SystemInfo {
@@ -78,6 +116,14 @@ pub fn system_info() -> SystemInfo {
 
 /// Sets the label of the caller, a few words that describe it in [`info`] and crash reports.
 ///
+/// ```
+/// use procession::process;
+///
+/// process::set_label("reads the log");
+/// let info = process::info(process::self_pid()).unwrap();
+/// assert_eq!(info.label.as_deref(), Some("reads the log"));
+/// ```
+///
 /// OTP: [`proc_lib:set_label/1`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html#set_label/1).
 ///
 /// # Panics
@@ -90,6 +136,14 @@ pub fn set_label(label: &str) {
 }
 
 /// Returns the label of `pid`; `None` if it has none, or is not alive.
+///
+/// ```
+/// use procession::process;
+///
+/// assert_eq!(process::label(process::self_pid()), None);
+/// process::set_label("reads the log");
+/// assert_eq!(process::label(process::self_pid()).as_deref(), Some("reads the log"));
+/// ```
 ///
 /// OTP: [`proc_lib:get_label/1`](https://www.erlang.org/doc/apps/stdlib/proc_lib.html#get_label/1).
 pub fn label(pid: Pid) -> Option<Arc<str>> {

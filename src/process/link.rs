@@ -15,6 +15,19 @@ use super::current::current;
 /// does nothing. If `to` has ended, the caller gets the signal at once, with
 /// [`ExitReason::NoProc`].
 ///
+/// ```
+/// use procession::prelude::*;
+///
+/// let worker = process::spawn(|| receive! { () => {} })?;
+/// process::link(worker);
+/// process::exit(worker, ExitReason::new("bored"));
+/// // `main` traps exits, as all threads of the program's own do.
+/// receive! {
+///     exit: Exit if exit.from == worker => assert_eq!(exit.reason, ExitReason::new("bored")),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP: [`erlang:link/1`](https://www.erlang.org/doc/apps/erts/erlang.html#link/1).
 ///
 /// # Panics
@@ -41,6 +54,15 @@ pub fn link(to: impl Into<Pid>) {
 ///
 /// Exit signals that have arrived are judged first. After this call no exit signal of the link
 /// reaches the caller. Nothing happens if there is no link.
+///
+/// ```
+/// use procession::prelude::*;
+///
+/// let worker = process::spawn_link(|| receive! { () => {} })?;
+/// process::unlink(worker);
+/// assert_eq!(process::info(worker).unwrap().links, []);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP: [`erlang:unlink/1`](https://www.erlang.org/doc/apps/erts/erlang.html#unlink/1).
 ///

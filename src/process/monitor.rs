@@ -45,6 +45,20 @@ pub fn monitor(target: impl Into<Destination>) -> MonitorRef {
 
 /// As [`monitor`], with a tag or an alias.
 ///
+/// ```
+/// use procession::prelude::*;
+/// use procession::TaggedDown;
+/// use procession::process::MonitorOptions;
+///
+/// let worker = process::spawn(|| receive! { () => {} })?;
+/// process::monitor_with(worker, MonitorOptions::new().tag("the worker"));
+/// process::send(worker, ());
+/// receive! {
+///     TaggedDown { tag: "the worker", down } => assert_eq!(down.reason, ExitReason::Normal),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Panics
 ///
 /// As [`monitor`].
@@ -64,6 +78,16 @@ pub fn monitor_with(target: impl Into<Destination>, options: MonitorOptions) -> 
 /// ended by the reply that came through its alias, it was on the caller itself, or it belongs to
 /// another process, and is left alone. Exit signals that have arrived are judged before this
 /// returns.
+///
+/// ```
+/// use procession::prelude::*;
+///
+/// let worker = process::spawn(|| receive! { () => {} })?;
+/// let monitor = process::monitor(worker);
+/// assert!(process::demonitor(monitor));
+/// assert!(!process::demonitor(monitor)); // It is gone.
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP: [`erlang:demonitor/2`](https://www.erlang.org/doc/apps/erts/erlang.html#demonitor/2) with
 /// `info`.
@@ -97,6 +121,15 @@ pub fn demonitor(monitor: MonitorRef) -> bool {
 ///
 /// After this no [`Down`] of the monitor exists, nor will one come. `false` means that one was
 /// there and was removed, or that the monitor was not active.
+///
+/// ```
+/// use procession::prelude::*;
+///
+/// let (_, monitor) = process::spawn_monitor(|| ())?;
+/// process::demonitor_flush(monitor); // Whether the process has ended or not.
+/// assert!(process::flush().is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP: [`erlang:demonitor/2`](https://www.erlang.org/doc/apps/erts/erlang.html#demonitor/2) with
 /// `flush` and `info`.
@@ -203,6 +236,15 @@ pub fn join(target: impl Into<Destination>, timeout: Duration) -> Option<ExitRea
 
 /// Makes an active [`Alias`] of the caller, which stays active until [`unalias`].
 ///
+/// ```
+/// use procession::prelude::*;
+///
+/// let alias = process::alias();
+/// process::spawn(move || process::send(alias, 42_u32))?;
+/// receive! { answer: u32 => assert_eq!(answer, 42) }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP: [`erlang:alias/0`](https://www.erlang.org/doc/apps/erts/erlang.html#alias/0).
 ///
 /// # Panics
@@ -213,6 +255,17 @@ pub fn alias() -> Alias {
 }
 
 /// As [`alias`]; with [`AliasMode::Reply`] the first message that comes through it ends it.
+///
+/// ```
+/// use procession::prelude::*;
+/// use procession::process::AliasMode;
+///
+/// let alias = process::alias_with(AliasMode::Reply);
+/// process::send(alias, "first");
+/// process::send(alias, "second");
+/// receive! { text: &str => assert_eq!(text, "first") }
+/// assert!(process::flush().is_empty());
+/// ```
 ///
 /// # Panics
 ///
@@ -230,6 +283,15 @@ pub fn alias_with(mode: AliasMode) -> Alias {
 /// Messages that come through it are dropped from now on, and also those in the mailbox that no
 /// receive has seen yet; the others stay. A monitor made together with the alias stays, too. Exit
 /// signals that have arrived are judged before this returns.
+///
+/// ```
+/// use procession::prelude::*;
+///
+/// let alias = process::alias();
+/// assert!(process::unalias(alias));
+/// process::send(alias, "too late");
+/// assert!(process::flush().is_empty());
+/// ```
 ///
 /// OTP: [`erlang:unalias/1`](https://www.erlang.org/doc/apps/erts/erlang.html#unalias/1).
 ///

@@ -280,6 +280,13 @@ impl Process {
 /// This is a receive point: exit signals that have arrived are judged first, even if messages are
 /// queued before them.
 ///
+/// ```
+/// use procession::process;
+///
+/// process::send(process::self_pid(), 42_u32);
+/// assert_eq!(process::receive().downcast_ref(), Some(&42_u32));
+/// ```
+///
 /// # Panics
 ///
 /// In a thread of the program's own that was killed.
@@ -302,6 +309,15 @@ pub(crate) fn next<R>(senders: Senders, handle: impl FnOnce(&mut Message) -> R) 
 ///
 /// With a `timeout` of zero only the messages that are there are looked at. A `timeout` that is too
 /// long for the clock means forever.
+///
+/// ```
+/// use procession::process;
+/// use std::time::Duration;
+///
+/// assert!(process::receive_timeout(Duration::ZERO).is_none());
+/// process::send(process::self_pid(), 42_u32);
+/// assert!(process::receive_timeout(Duration::from_secs(1)).is_some());
+/// ```
 ///
 /// # Panics
 ///
@@ -352,6 +368,16 @@ pub fn flush() -> Vec<Message> {
 /// are not in the mailbox meanwhile, so if `matches` receives itself, it sees only what arrives
 /// later, and the response of a request that it abandons may be among those.
 ///
+/// ```
+/// use procession::process;
+///
+/// process::send(process::self_pid(), "hello");
+/// process::send(process::self_pid(), 42_u32);
+/// let number = process::receive_match(|message| message.is::<u32>());
+/// assert_eq!(number.downcast_ref(), Some(&42_u32));
+/// assert!(process::receive().is::<&str>());
+/// ```
+///
 /// # Panics
 ///
 /// As [`receive`].
@@ -368,6 +394,15 @@ pub fn receive_match(matches: impl FnMut(&Message) -> bool) -> Message {
 ///
 /// Messages that do not match do not lengthen the time.
 ///
+/// ```
+/// use procession::process;
+/// use std::time::Duration;
+///
+/// process::send(process::self_pid(), "hello");
+/// let number = process::receive_match_timeout(Duration::ZERO, |message| message.is::<u32>());
+/// assert!(number.is_none());
+/// ```
+///
 /// # Panics
 ///
 /// As [`receive`].
@@ -381,6 +416,17 @@ pub fn receive_match_timeout(
 /// As [`receive_match_timeout`], looking only at what arrives after `mark` was taken.
 ///
 /// Its cost does not grow with the number of messages queued before.
+///
+/// ```
+/// use procession::process;
+/// use std::time::Duration;
+///
+/// process::send(process::self_pid(), "old");
+/// let mark = process::mark();
+/// process::send(process::self_pid(), "new");
+/// let text = process::receive_match_since(mark, Duration::ZERO, |message| message.is::<&str>());
+/// assert_eq!(text.unwrap().downcast_ref(), Some(&"new"));
+/// ```
 ///
 /// # Panics
 ///
@@ -411,6 +457,15 @@ fn deciding(mut matches: impl FnMut(&Message) -> bool) -> impl FnMut(&mut Messag
 /// Returns the present place in the order of arrival: see [`Mark`].
 ///
 /// OTP takes such marks by itself, when a reference is made and then matched.
+///
+/// ```
+/// use procession::process;
+/// use std::time::Duration;
+///
+/// process::send(process::self_pid(), "old");
+/// let mark = process::mark();
+/// assert!(process::receive_match_since(mark, Duration::ZERO, |_| true).is_none());
+/// ```
 pub fn mark() -> Mark {
     current().slot.mailbox.mark()
 }
@@ -419,6 +474,15 @@ pub fn mark() -> Mark {
 ///
 /// Messages that arrive stay in the mailbox. In a process that is being unwound by an exit signal
 /// it returns at once.
+///
+/// ```
+/// use procession::process;
+/// use std::time::{Duration, Instant};
+///
+/// let start = Instant::now();
+/// process::sleep(Duration::from_millis(1));
+/// assert!(start.elapsed() >= Duration::from_millis(1));
+/// ```
 ///
 /// OTP: [`timer:sleep/1`](https://www.erlang.org/doc/apps/stdlib/timer.html#sleep/1).
 ///
@@ -449,6 +513,16 @@ pub fn sleep(duration: Duration) {
 /// parks at once, even if messages have come quickly lately. [`info`](super::info) shows it as
 /// [`Hibernating`](super::Status::Hibernating). If there is a message already, it returns at once.
 ///
+/// ```
+/// use procession::process;
+///
+/// let me = process::self_pid();
+/// process::spawn(move || process::send(me, "wake up"))?;
+/// process::hibernate();
+/// assert!(process::receive().is::<&str>());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP: [`erlang:hibernate/3`](https://www.erlang.org/doc/apps/erts/erlang.html#hibernate/3), which
 /// continues with a function, as it drops the stack. This function returns.
 ///
@@ -467,6 +541,23 @@ pub fn hibernate() {
 ///
 /// Every blocking call of this crate does so by itself. A long computation without such calls can
 /// call this from time to time, and then ends soon after it was told to.
+///
+/// ```
+/// use procession::prelude::*;
+///
+/// let (worker, monitor) = process::spawn_monitor(|| {
+///     let mut sum = 0_u64;
+///     for n in 0.. {
+///         sum = sum.wrapping_add(n);
+///         process::checkpoint();
+///     }
+/// })?;
+/// process::exit(worker, ExitReason::Shutdown);
+/// receive! {
+///     down: Down if down.monitor == monitor => assert_eq!(down.reason, ExitReason::Shutdown),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Panics
 ///

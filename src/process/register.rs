@@ -15,6 +15,15 @@ use super::current::{current, has_told_end};
 /// another has ended finds its name free. If the caller names itself, exit signals that have
 /// arrived are judged first.
 ///
+/// ```
+/// use procession::prelude::*;
+///
+/// process::register("main", process::self_pid())?;
+/// process::spawn(|| _ = process::send_to("main", "hello"))?;
+/// receive! { text: &str => assert_eq!(text, "hello") }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP: [`erlang:register/2`](https://www.erlang.org/doc/apps/erts/erlang.html#register/2).
 ///
 /// # Errors
@@ -32,6 +41,16 @@ pub fn register(name: &str, pid: Pid) -> Result<(), RegisterError> {
 /// Takes the name `name` from the process that has it.
 ///
 /// If that is the caller, exit signals that have arrived are judged first.
+///
+/// ```
+/// use procession::prelude::*;
+///
+/// process::register("main", process::self_pid())?;
+/// process::unregister("main")?;
+/// assert_eq!(process::whereis("main"), None);
+/// assert!(process::unregister("main").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP: [`erlang:unregister/1`](https://www.erlang.org/doc/apps/erts/erlang.html#unregister/1).
 ///
@@ -66,12 +85,29 @@ fn caller_or_unwind(pid: Option<Pid>) -> Result<Pid, Pid> {
 /// The process may end at any moment, even before this function returns; to learn of its end,
 /// [`monitor`](super::monitor()) it.
 ///
+/// ```
+/// use procession::prelude::*;
+///
+/// assert_eq!(process::whereis("main"), None);
+/// process::register("main", process::self_pid())?;
+/// assert_eq!(process::whereis("main"), Some(process::self_pid()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// OTP: [`erlang:whereis/1`](https://www.erlang.org/doc/apps/erts/erlang.html#whereis/1).
 pub fn whereis(name: &str) -> Option<Pid> {
     if has_told_end() { None } else { names::holder(name) }
 }
 
 /// Returns all registered names, in no particular order.
+///
+/// ```
+/// use procession::prelude::*;
+///
+/// process::register("main", process::self_pid())?;
+/// assert!(process::registered().contains(&"main".into()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// OTP: [`erlang:registered/0`](https://www.erlang.org/doc/apps/erts/erlang.html#registered/0).
 pub fn registered() -> Vec<Arc<str>> {

@@ -50,6 +50,17 @@ impl Drop for Closed {
 /// Nothing can be spawned meanwhile. Applications and supervisors, which end their processes in
 /// order, should be stopped before.
 ///
+/// ```
+/// use procession::prelude::*;
+/// use std::time::Duration;
+///
+/// let worker = process::spawn(|| receive! { () => {} })?;
+/// let killed = procession::shutdown(Duration::from_secs(5));
+/// assert!(killed.is_empty());
+/// assert!(!process::is_alive(worker));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Panics
 ///
 /// In a thread of the program's own that was killed.

@@ -122,23 +122,57 @@ impl Default for Builder {
 impl Builder {
     /// Returns the default options: no name, no link, no trapping of exits, a thread from the
     /// cache.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::process::Builder;
+    /// let (_, monitor) = Builder::new().spawn_monitor(|| ())?;
+    /// receive! {
+    ///     down: Down if down.monitor == monitor => assert_eq!(down.reason, ExitReason::Normal),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new() -> Builder {
         Builder::default()
     }
 
     /// Registers the process as `name` before its body runs.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::process::Builder;
+    /// let pid = Builder::new().name("worker").spawn(|| receive! { () => {} })?;
+    /// assert_eq!(process::whereis("worker"), Some(pid));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn name(mut self, name: impl Into<String>) -> Builder {
         self.name = Some(name.into());
         self
     }
 
     /// Links the process to the caller, before its body runs.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::process::Builder;
+    /// let pid = Builder::new().link().spawn(|| receive! { () => {} })?;
+    /// assert_eq!(process::info(pid).unwrap().links, [process::self_pid()]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn link(mut self) -> Builder {
         self.link = true;
         self
     }
 
     /// Sets whether the process traps exits from the start. Default: it does not.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::process::Builder;
+    /// let pid = Builder::new().trap_exit(true).spawn(|| receive! { () => {} })?;
+    /// assert!(process::info(pid).unwrap().trap_exit);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn trap_exit(mut self, trap_exit: bool) -> Builder {
         self.trap_exit = trap_exit;
         self
@@ -149,6 +183,26 @@ impl Builder {
     ///
     /// After that its links and monitors are told without a further wait, and its thread is left
     /// behind.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::process::Builder;
+    /// # use std::sync::mpsc::channel;
+    /// # use std::time::Duration;
+    /// # let me = process::self_pid();
+    /// # let (_sender, receiver) = channel::<()>();
+    /// let builder = Builder::new().kill_grace(Duration::ZERO);
+    /// let (worker, monitor) = builder.spawn_monitor(move || {
+    ///     process::send(me, "begun");
+    ///     _ = receiver.recv(); // It waits outside of the runtime, which cannot wake it.
+    /// })?;
+    /// receive! { _: &str => {} }
+    /// process::exit(worker, ExitReason::Kill);
+    /// receive! {
+    ///     down: Down if down.monitor == monitor => assert_eq!(down.reason, ExitReason::Killed),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn kill_grace(mut self, grace: Duration) -> Builder {
         self.kill_grace = grace;
         self
@@ -156,6 +210,16 @@ impl Builder {
 
     /// Sets how many messages may wait in its mailbox before a [warning] is logged. Default: as
     /// [set for all processes][warning].
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::process::Builder;
+    /// let pid = Builder::new().long_message_queue(2).spawn(|| receive! { () => {} })?;
+    /// // It receives none of these, and a warning is logged.
+    /// (0_u32..3).for_each(|n| process::send(pid, n));
+    /// assert_eq!(process::info(pid).unwrap().message_queue_len, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// [warning]: super::tuning::set_long_message_queue
     pub fn long_message_queue(mut self, messages: usize) -> Builder {
@@ -166,6 +230,19 @@ impl Builder {
     /// Runs the process on a thread of its own with a stack of `bytes`. Default: 2 MiB.
     ///
     /// Only the part that is used takes memory. The system rounds up and has a minimum.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::process::Builder;
+    /// let (_, monitor) = Builder::new().stack_size(8 * 1024 * 1024).spawn_monitor(|| {
+    ///     let large = std::hint::black_box([0_u8; 1024 * 1024]);
+    ///     assert_eq!(large[0], 0);
+    /// })?;
+    /// receive! {
+    ///     down: Down if down.monitor == monitor => assert_eq!(down.reason, ExitReason::Normal),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stack_size(mut self, bytes: usize) -> Builder {
         let name = self.take_thread_name();
         self.thread = ThreadKind::Own { stack_size: Some(bytes), name };
@@ -173,6 +250,18 @@ impl Builder {
     }
 
     /// Runs the process on a thread of its own, which debuggers and `top` show as `name`.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::process::Builder;
+    /// let me = process::self_pid();
+    /// Builder::new().thread_name("worker").spawn(move || {
+    ///     assert_eq!(std::thread::current().name(), Some("worker"));
+    ///     process::send(me, "right");
+    /// })?;
+    /// receive! { text: &str => assert_eq!(text, "right") }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn thread_name(mut self, name: impl Into<String>) -> Builder {
         let stack_size = self.own_stack_size();
         self.thread = ThreadKind::Own { stack_size, name: Some(name.into()) };
@@ -183,6 +272,24 @@ impl Builder {
     ///
     /// Thread-locals then start fresh, and their destructors run when it ends; on a thread from the
     /// cache both may be shared with earlier and later processes.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::process::Builder;
+    /// use std::cell::Cell;
+    ///
+    /// thread_local!(static COUNT: Cell<u32> = const { Cell::new(0) });
+    ///
+    /// let me = process::self_pid();
+    /// for _ in 0..2 {
+    ///     Builder::new().dedicated().spawn(move || {
+    ///         COUNT.set(COUNT.get() + 1);
+    ///         process::send(me, COUNT.get());
+    ///     })?;
+    ///     receive! { count: u32 => assert_eq!(count, 1) }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn dedicated(mut self) -> Builder {
         let stack_size = self.own_stack_size();
         let name = self.take_thread_name();
@@ -222,6 +329,15 @@ impl Builder {
 
     /// Spawns the process.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::process::Builder;
+    /// let me = process::self_pid();
+    /// let pid = Builder::new().spawn(move || process::send(me, process::self_pid()))?;
+    /// receive! { sender: Pid => assert_eq!(sender, pid) }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns a [`SpawnError`] if the process was not started; then `body` is dropped.
@@ -234,6 +350,15 @@ impl Builder {
 
     /// Spawns the process and monitors it, before its body runs.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::process::Builder;
+    /// let (pid, monitor) = Builder::new().name("worker").spawn_monitor(|| receive! { () => {} })?;
+    /// process::send_to("worker", ())?;
+    /// receive! { down: Down if down.monitor == monitor => assert_eq!(down.object, pid) }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`spawn`](Self::spawn); then there is no monitor either.
@@ -245,6 +370,18 @@ impl Builder {
     }
 
     /// As [`spawn_monitor`](Self::spawn_monitor), with a tag or an alias.
+    ///
+    /// ```
+    /// # use procession::TaggedDown;
+    /// # use procession::prelude::*;
+    /// # use procession::process::{Builder, MonitorOptions};
+    /// let options = MonitorOptions::new().tag("the worker");
+    /// Builder::new().spawn_monitor_with(options, || ())?;
+    /// receive! {
+    ///     TaggedDown { tag: "the worker", down } => assert_eq!(down.reason, ExitReason::Normal),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -374,6 +511,17 @@ pub fn spawn<R: Ending>(body: impl FnOnce() -> R + Send + 'static) -> Result<Pid
 
 /// As [`spawn()`], and links the process to the caller before its body runs.
 ///
+/// ```
+/// use procession::prelude::*;
+///
+/// let worker = process::spawn_link(|| process::exit_self(ExitReason::new("bored")))?;
+/// // `main` traps exits, as all threads of the program's own do.
+/// receive! {
+///     exit: Exit if exit.from == worker => assert_eq!(exit.reason, ExitReason::new("bored")),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// As [`spawn()`].
@@ -382,6 +530,16 @@ pub fn spawn_link<R: Ending>(body: impl FnOnce() -> R + Send + 'static) -> Resul
 }
 
 /// As [`spawn()`], and monitors the process before its body runs.
+///
+/// ```
+/// use procession::prelude::*;
+///
+/// let (worker, monitor) = process::spawn_monitor(|| ())?;
+/// receive! {
+///     down: Down if down.monitor == monitor => assert_eq!(down.object, worker),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///

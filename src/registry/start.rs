@@ -40,11 +40,28 @@ impl<K, V> fmt::Debug for Registry<K, V> {
 
 impl<K: Key, V: Value> Registry<K, V> {
     /// Describes a registry to be started in which each key has one entry.
+    ///
+    /// ```
+    /// # use procession::registry::{Registry, RegistryError};
+    /// let users = Registry::<&str>::unique("unique_users").start_link()?;
+    /// users.register("ernie", ())?;
+    /// assert!(matches!(users.register("ernie", ()), Err(RegistryError::AlreadyRegistered(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn unique(name: impl Into<Arc<str>>) -> Registry<K, V> {
         Registry::new(RegistryRef::named(name), Keys::Unique)
     }
 
     /// Describes a registry to be started in which each key has any number of entries.
+    ///
+    /// ```
+    /// # use procession::registry::Registry;
+    /// let topics = Registry::<&str>::duplicate("duplicate_topics").start_link()?;
+    /// topics.register("weather", ())?;
+    /// topics.register("weather", ())?;
+    /// assert_eq!(topics.lookup(&"weather")?.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn duplicate(name: impl Into<Arc<str>>) -> Registry<K, V> {
         Registry::new(RegistryRef::named(name), Keys::Duplicate)
     }
@@ -58,6 +75,14 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// Sets the number of partitions: that many processes can register at the same time without
     /// waiting for each other. Default: 1.
     ///
+    /// ```
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<u32>::unique("partition_users").partitions(4).start_link()?;
+    /// (0..100).try_for_each(|user| users.register(user, ()))?;
+    /// assert_eq!(users.count()?, 100);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Panics
     ///
     /// Panics if it is zero.
@@ -69,6 +94,16 @@ impl<K: Key, V: Value> Registry<K, V> {
 
     /// Allows at most `restarts` restarts of partitions in any `period`. When one more is due, the
     /// registry ends. Default: 3 in 5 s.
+    ///
+    /// ```
+    /// # use procession::registry::Registry;
+    /// # use std::time::Duration;
+    /// let users = Registry::<u32>::unique("intensity_users")
+    ///     .intensity(10, Duration::from_secs(60))
+    ///     .start_link()?;
+    /// assert_eq!(users.count()?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn intensity(mut self, restarts: usize, period: Duration) -> Registry<K, V> {
         self.intensity = (restarts, period);
         self
@@ -83,12 +118,31 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// always those about two processes that have the same key one after the other: the pid says
     /// whose entry it was. A process that is killed while it registers may send no `Registered`;
     /// the `Unregistered` is sent all the same. When the registry is stopped, no messages are sent.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::registry::{Registered, Registry};
+    /// process::register("doorman", process::self_pid())?;
+    /// let users = Registry::<u32, &str>::unique("met_users").listener("doorman").start_link()?;
+    /// users.register(7, "ernie")?;
+    /// receive! {
+    ///     Registered::<u32, &str> { key, value, .. } => assert_eq!((key, value), (7, "ernie")),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn listener(mut self, name: impl Into<Arc<str>>) -> Registry<K, V> {
         self.listeners.push(name.into());
         self
     }
 
     /// Stores metadata with the registry from the start: see [`RegistryRef::meta`].
+    ///
+    /// ```
+    /// # use procession::registry::Registry;
+    /// let users = Registry::<u32>::unique("limited_users").meta("limit", 1_u32).start_link()?;
+    /// assert_eq!(users.meta("limit")?, Some(1_u32));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn meta<T>(mut self, name: impl Into<String>, meta: T) -> Registry<K, V>
     where
         T: fmt::Debug + PartialEq + Send + Sync + 'static,
@@ -98,6 +152,15 @@ impl<K: Key, V: Value> Registry<K, V> {
     }
 
     /// Starts the registry, linked to the caller.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::registry::Registry;
+    /// Registry::<u32>::unique("start_users").start_link()?;
+    /// let again = Registry::<u32>::unique("start_users").start_link();
+    /// assert!(matches!(again, Err(StartError::AlreadyStarted(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// Elixir: [`Registry.start_link/1`](https://hexdocs.pm/elixir/Registry.html#start_link/1).
     ///
@@ -110,6 +173,16 @@ impl<K: Key, V: Value> Registry<K, V> {
     }
 
     /// Returns a child spec by which a supervisor starts the registry. Its id is the name.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::registry::{Registry, RegistryRef};
+    /// let users = Registry::<u32>::unique("child_users");
+    /// let supervisor = Supervisor::one_for_one().child(users.child_spec()).start_link()?;
+    /// assert_eq!(RegistryRef::<u32>::named("child_users").count()?, 0);
+    /// # supervisor.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn child_spec(self) -> ChildSpec<SupervisorRef> {
         let id = self.registry.name.to_string();
         ChildSpec::new(id, move || self.clone().start_supervisor())

@@ -67,12 +67,29 @@ pub struct Increment<V> {
 
 impl<V: Counter> Increment<V> {
     /// Creates an increment that adds `n`, which may be negative.
+    ///
+    /// ```
+    /// # use procession::table::{Increment, Table};
+    /// let stock = Table::<&str, i32>::new()?;
+    /// stock.insert("nails", 10)?;
+    /// assert_eq!(stock.update_counter_with("nails", Increment::by(-3))?, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn by(n: i64) -> Increment<V> {
         Increment { by: n, threshold: None, default: None }
     }
 
     /// Sets a threshold: a counter that would become larger than `threshold`, or smaller if the
     /// increment is negative, is set to `value` instead.
+    ///
+    /// ```
+    /// # use procession::table::{Increment, Table};
+    /// let stock = Table::<&str, i32>::new()?;
+    /// stock.insert("nails", 2)?;
+    /// let never_below_zero = Increment::by(-3).threshold(0, 0);
+    /// assert_eq!(stock.update_counter_with("nails", never_below_zero)?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn threshold(mut self, threshold: V, value: V) -> Increment<V> {
         self.threshold = Some((threshold, value));
         self
@@ -80,6 +97,13 @@ impl<V: Counter> Increment<V> {
 
     /// Sets a default: a counter that does not exist is incremented from `value`. Without a
     /// default, that is an error.
+    ///
+    /// ```
+    /// # use procession::table::{Increment, Table};
+    /// let stock = Table::<&str, i32>::new()?;
+    /// assert_eq!(stock.update_counter_with("nails", Increment::by(5).default(10))?, 15);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn default(mut self, value: V) -> Increment<V> {
         self.default = Some(value);
         self

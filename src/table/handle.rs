@@ -19,6 +19,13 @@ use super::{Counter, Heir, Increment, Key, Row, Table, TableError, TableInfo, Ta
 impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// Makes a table that the caller owns: hashed, protected, without a name and an heir.
     ///
+    /// ```
+    /// # use procession::table::Table;
+    /// let visits = Table::<&str, u64>::new()?;
+    /// assert_eq!(visits.size()?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP: [`ets:new/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#new/2).
     ///
     /// # Errors
@@ -30,6 +37,13 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
 
     /// Makes a table that the caller owns, with options.
     ///
+    /// ```
+    /// # use procession::table::{Kind, Table, TableOptions};
+    /// let alarms = Table::<u32, &str>::new_with(TableOptions::new().ordered())?;
+    /// assert_eq!(alarms.info()?.kind, Kind::Ordered);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`new`](Self::new); [`TableError::NameTaken`], [`TableError::EmptyName`].
@@ -38,12 +52,30 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     }
 
     /// Returns a handle to the table that has the name `name`, looked up at each use.
+    ///
+    /// ```
+    /// # use procession::table::{Table, TableOptions};
+    /// let visits = Table::<&str, u64>::named("visits");
+    /// assert!(visits.size().is_err()); // There is no such table yet.
+    /// Table::<&str, u64>::new_with(TableOptions::new().name("visits"))?;
+    /// assert_eq!(visits.size()?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn named(name: impl Into<Arc<str>>) -> Table<K, V> {
         Table(At::Name(name.into()))
     }
 
     /// Looks up the table that has the name `name` now. The handle refers to this table for good,
     /// and saves the lookup at each use.
+    ///
+    /// ```
+    /// # use procession::table::{Table, TableError, TableOptions};
+    /// Table::<&str, u64>::new_with(TableOptions::new().name("visits"))?;
+    /// assert_eq!(Table::<&str, u64>::whereis("visits")?.size()?, 0);
+    /// let wrong = Table::<&str, i8>::whereis("visits");
+    /// assert!(matches!(wrong, Err(TableError::OtherTypes { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP: [`ets:whereis/1`](https://www.erlang.org/doc/apps/stdlib/ets.html#whereis/1).
     ///
@@ -78,6 +110,14 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// Deletes the table, if the caller may write. Its values have been dropped when this returns,
     /// except those of rows that are shared.
     ///
+    /// ```
+    /// # use procession::table::{Table, TableError};
+    /// let visits = Table::<&str, u64>::new()?;
+    /// visits.delete_table()?;
+    /// assert_eq!(visits.insert("joe", 1), Err(TableError::NoSuchTable { name: None }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP: [`ets:delete/1`](https://www.erlang.org/doc/apps/stdlib/ets.html#delete/1).
     ///
     /// # Errors
@@ -90,6 +130,20 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// Gives the table to `to`, which gets a [`Transferred`](super::Transferred) with `data`. Only
     /// the owner may do this; it does not own the table any more when this returns. The heir stays
     /// the same.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::table::{Table, Transferred};
+    /// let visits = Table::<&str, u64>::new()?;
+    /// let counter = process::spawn(|| {
+    ///     let table = receive! { Transferred::<&str, u64> { table, .. } => table };
+    ///     table.insert("joe", 1)?;
+    ///     receive! { () => Ok::<(), ExitReason>(()) }
+    /// })?;
+    /// visits.give_away(counter, "take care")?;
+    /// assert_eq!(visits.info()?.owner, counter);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP: [`ets:give_away/3`](https://www.erlang.org/doc/apps/stdlib/ets.html#give_away/3).
     ///
@@ -109,6 +163,16 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// The heir need not be alive now. If it is not alive when the owner ends, or if it is the
     /// owner itself, the table is deleted.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::table::Table;
+    /// let visits = Table::<&str, u64>::new()?;
+    /// let keeper = process::spawn(|| receive! { () => {} })?;
+    /// visits.set_heir(keeper, "keep it")?;
+    /// assert_eq!(visits.info()?.heir, Some(keeper));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP: [`ets:setopts/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#setopts/2) with
     /// `heir`.
     ///
@@ -124,6 +188,16 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
 
     /// Removes the heir: the table is deleted when its owner ends. Only the owner may do this.
     ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::table::{Table, TableOptions};
+    /// let options = TableOptions::new().heir(process::self_pid(), "keep it");
+    /// let visits = Table::<&str, u64>::new_with(options)?;
+    /// visits.clear_heir()?;
+    /// assert_eq!(visits.info()?.heir, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// See [`Table`].
@@ -132,6 +206,17 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     }
 
     /// Returns information about the table. Every process may do this.
+    ///
+    /// ```
+    /// # use procession::process;
+    /// # use procession::table::{Protection, Table};
+    /// let visits = Table::<&str, u64>::new()?;
+    /// visits.insert("joe", 1)?;
+    /// let info = visits.info()?;
+    /// assert_eq!((info.owner, info.size), (process::self_pid(), 1));
+    /// assert_eq!(info.protection, Protection::Protected);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP: [`ets:info/1`](https://www.erlang.org/doc/apps/stdlib/ets.html#info/1).
     ///
@@ -143,6 +228,14 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     }
 
     /// Returns the number of rows. Every process may do this.
+    ///
+    /// ```
+    /// # use procession::table::Table;
+    /// let visits = Table::<&str, u64>::new()?;
+    /// visits.insert_all([("joe", 1), ("jim", 2)])?;
+    /// assert_eq!(visits.size()?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -156,6 +249,15 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
 impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// Inserts a row; replaces the one with the same key.
     ///
+    /// ```
+    /// # use procession::table::Table;
+    /// let visits = Table::<&str, u64>::new()?;
+    /// visits.insert("joe", 1)?;
+    /// visits.insert("joe", 2)?;
+    /// assert_eq!(visits.get("joe")?, Some(2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP: [`ets:insert/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#insert/2).
     ///
     /// # Errors
@@ -168,6 +270,15 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// Inserts a row, unless there is one with the same key: then it returns `false`, and drops the
     /// new row.
     ///
+    /// ```
+    /// # use procession::table::Table;
+    /// let visits = Table::<&str, u64>::new()?;
+    /// assert!(visits.insert_new("joe", 1)?);
+    /// assert!(!visits.insert_new("joe", 2)?);
+    /// assert_eq!(visits.get("joe")?, Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP: [`ets:insert_new/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#insert_new/2).
     ///
     /// # Errors
@@ -178,6 +289,15 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     }
 
     /// Returns a clone of the value of a key.
+    ///
+    /// ```
+    /// # use procession::table::Table;
+    /// let visits = Table::<String, u64>::new()?;
+    /// visits.insert("joe".to_owned(), 1)?;
+    /// assert_eq!(visits.get("joe")?, Some(1));
+    /// assert_eq!(visits.get("jim")?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP: [`ets:lookup/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#lookup/2).
     ///
@@ -195,6 +315,14 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
 
     /// Calls `look` with the value of a key, and returns its result: a part of the value, for
     /// instance.
+    ///
+    /// ```
+    /// # use procession::table::Table;
+    /// let pages = Table::<u32, Vec<&str>>::new()?;
+    /// pages.insert(1, vec!["once", "upon", "a", "time"])?;
+    /// assert_eq!(pages.get_with(&1, Vec::len)?, Some(4));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP: [`ets:lookup_element/3`](https://www.erlang.org/doc/apps/stdlib/ets.html#lookup_element/3).
     ///
@@ -215,6 +343,16 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
 
     /// Returns the row of a key, as it is now.
     ///
+    /// ```
+    /// # use procession::table::Table;
+    /// let pages = Table::<u32, Vec<&str>>::new()?;
+    /// pages.insert(1, vec!["once", "upon"])?;
+    /// let row = pages.row(&1)?.unwrap();
+    /// pages.delete(&1)?;
+    /// assert_eq!(row.concat(), "onceupon"); // The row is as it was.
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// See [`Table`].
@@ -227,6 +365,15 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     }
 
     /// Returns whether there is a row with the key.
+    ///
+    /// ```
+    /// # use procession::table::Table;
+    /// let visits = Table::<&str, u64>::new()?;
+    /// visits.insert("joe", 1)?;
+    /// assert!(visits.member("joe")?);
+    /// assert!(!visits.member("jim")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP: [`ets:member/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#member/2).
     ///
@@ -243,6 +390,15 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
 
     /// Deletes the row of a key. Returns whether there was one.
     ///
+    /// ```
+    /// # use procession::table::Table;
+    /// let visits = Table::<&str, u64>::new()?;
+    /// visits.insert("joe", 1)?;
+    /// assert!(visits.delete("joe")?);
+    /// assert!(!visits.delete("joe")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP: [`ets:delete/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#delete/2).
     ///
     /// # Errors
@@ -258,6 +414,15 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
 
     /// Deletes the row of a key if `is_it` returns `true` for its value. Returns whether it was
     /// deleted. `is_it` is called again if the value is replaced meanwhile.
+    ///
+    /// ```
+    /// # use procession::table::Table;
+    /// let visits = Table::<&str, u64>::new()?;
+    /// visits.insert("joe", 1)?;
+    /// assert!(!visits.delete_if("joe", |visits| *visits > 1)?);
+    /// assert!(visits.delete_if("joe", |visits| *visits == 1)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP: [`ets:delete_object/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#delete_object/2).
     ///
@@ -280,6 +445,15 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// Deletes the row of a key and returns its value. If several processes take it at once, only
     /// one gets it.
     ///
+    /// ```
+    /// # use procession::table::Table;
+    /// let visits = Table::<&str, u64>::new()?;
+    /// visits.insert("joe", 1)?;
+    /// assert_eq!(visits.take("joe")?, Some(1));
+    /// assert_eq!(visits.take("joe")?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP: [`ets:take/2`](https://www.erlang.org/doc/apps/stdlib/ets.html#take/2).
     ///
     /// # Errors
@@ -297,6 +471,18 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// Deletes the row of a key and returns it, as [`take`](Self::take) does for values that can be
     /// cloned.
     ///
+    /// ```
+    /// # use procession::table::Table;
+    /// /// A job cannot be cloned.
+    /// #[derive(Debug)]
+    /// struct Job(u32);
+    ///
+    /// let jobs = Table::<u32, Job>::new()?;
+    /// jobs.insert(7, Job(42))?;
+    /// assert_eq!(jobs.take_row(&7)?.unwrap().0, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// See [`Table`].
@@ -310,6 +496,16 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
 
     /// Replaces the value of a key by the result of `next`. Returns the new row, or `None` if there
     /// is no row with the key. `next` is called again if the value is replaced meanwhile.
+    ///
+    /// ```
+    /// # use procession::table::Table;
+    /// let pages = Table::<u32, String>::new()?;
+    /// pages.insert(1, "once".to_owned())?;
+    /// let row = pages.update(&1, |text| format!("{text} upon"))?.unwrap();
+    /// assert_eq!(row.value(), "once upon");
+    /// assert!(pages.update(&2, String::clone)?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP: [`ets:update_element/3`](https://www.erlang.org/doc/apps/stdlib/ets.html#update_element/3).
     ///
@@ -331,6 +527,16 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
 
     /// Replaces the value of a key as [`update`](Self::update) does; inserts the result of `next`
     /// for `default` if there is no row with the key.
+    ///
+    /// ```
+    /// # use procession::table::Table;
+    /// let pages = Table::<u32, String>::new()?;
+    /// for expected in ["once", "onceonce"] {
+    ///     let row = pages.update_or_insert(1, String::new(), |text| format!("{text}once"))?;
+    ///     assert_eq!(row.value(), expected);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// OTP: [`ets:update_element/4`](https://www.erlang.org/doc/apps/stdlib/ets.html#update_element/4).
     ///
@@ -363,6 +569,16 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
 impl<K: Key, V: Counter> Table<K, V> {
     /// Adds `n` to the value of a key, and returns the sum.
     ///
+    /// ```
+    /// # use procession::table::{Table, TableError};
+    /// let visits = Table::<&str, u8>::new()?;
+    /// visits.insert("joe", 1)?;
+    /// assert_eq!(visits.update_counter("joe", 2)?, 3);
+    /// assert_eq!(visits.update_counter("joe", -4), Err(TableError::Overflow));
+    /// assert_eq!(visits.update_counter("jim", 1), Err(TableError::NoSuchKey));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP: [`ets:update_counter/3`](https://www.erlang.org/doc/apps/stdlib/ets.html#update_counter/3).
     ///
     /// # Errors
@@ -379,6 +595,14 @@ impl<K: Key, V: Counter> Table<K, V> {
     /// Adds `n` to the value of a key, or to `default` if there is no row with the key, and returns
     /// the sum.
     ///
+    /// ```
+    /// # use procession::table::Table;
+    /// let visits = Table::<&str, u64>::new()?;
+    /// assert_eq!(visits.update_counter_or("joe", 1, 0)?, 1);
+    /// assert_eq!(visits.update_counter_or("joe", 1, 0)?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// OTP: [`ets:update_counter/4`](https://www.erlang.org/doc/apps/stdlib/ets.html#update_counter/4).
     ///
     /// # Errors
@@ -390,6 +614,16 @@ impl<K: Key, V: Counter> Table<K, V> {
 
     /// Changes the value of a key by an increment, which may have a threshold or a default, and
     /// returns the new value.
+    ///
+    /// ```
+    /// # use procession::table::{Increment, Table};
+    /// let seats = Table::<&str, u8>::new()?;
+    /// let next_of_two = Increment::by(1).threshold(1, 0).default(0);
+    /// for expected in [1, 0, 1] {
+    ///     assert_eq!(seats.update_counter_with("blue", next_of_two)?, expected);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
