@@ -2,10 +2,11 @@
 //!
 //! What to look for: the processes block in `accept` and `read` as they like, as each has a thread.
 //! `main` is a process too, linked to all of these, and learns of every end by the same message.
+//! When the process of a connection crashes, the others go on, and so does the counter.
 //!
-//! `cargo run --example tcp_counter` serves a crowd of clients of its own and ends.
+//! `cargo run --example tcp_counter` serves clients of its own and ends.
 //! `cargo run --example tcp_counter -- --port 4000` serves until its standard input ends: send it
-//! numbers, a line each, with `nc 127.0.0.1 4000`.
+//! numbers, a line each, with `nc 127.0.0.1 4000`, and `crash`.
 
 #![allow(clippy::disallowed_macros, reason = "an example prints")]
 
@@ -16,7 +17,7 @@ use std::io::{self, BufRead, BufReader, LineWriter, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use procession::prelude::*;
 
@@ -53,11 +54,21 @@ fn run(port: Option<u16>) -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     println!("listening on {address}");
     let served = match port {
-        Some(_) => serve(listener, || drop(io::copy(&mut io::stdin(), &mut io::sink()))),
-        None => serve(listener, move || crowd(address)),
+        Some(_) => {
+            println!("add numbers with `nc 127.0.0.1 {}`, or send it \"crash\"", address.port());
+            println!("press Ctrl-D here to end");
+            serve(listener, || drop(io::copy(&mut io::stdin(), &mut io::sink())))
+        }
+        None => serve(listener, move || {
+            two_clients(address).unwrap_or_else(|error| process::exit_self(error));
+            crowd(address);
+        }),
     };
     let (clients, total) = served.map_err(|reason| reason.to_string())?;
     println!("clients served: {clients}, total: {total}");
+    if port.is_none() {
+        println!("talk to it yourself: cargo run --example tcp_counter -- --port 4000");
+    }
     Ok(())
 }
 
@@ -92,7 +103,12 @@ fn serve(
             Exit { from, reason } if [work, counter, acceptor].contains(&from) => {
                 return Err(reason);
             }
-            Exit { from, .. } => _ = connections.remove(&from),
+            Exit { from, reason } => {
+                if reason != ExitReason::Normal {
+                    println!("a connection has ended, the others go on: {reason}");
+                }
+                connections.remove(&from); // This closes it.
+            }
         }
     }
 
@@ -124,7 +140,7 @@ fn accept(listener: &TcpListener, server: Pid) {
     }
 }
 
-/// Answers each number of a client with the total, until no more come.
+/// Answers each number of a client with the total, until no more come or it crashes.
 fn talk(stream: &TcpStream, counter: Pid) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut answers = LineWriter::new(stream);
@@ -132,6 +148,7 @@ fn talk(stream: &TcpStream, counter: Pid) -> io::Result<()> {
         let line = String::from_utf8_lossy(&line?).trim().to_owned();
         match line.parse() {
             Ok(number) => writeln!(answers, "{}", add(counter, number))?,
+            Err(_) if line == "crash" => panic!("the client has asked for it"),
             Err(error) => writeln!(answers, "{line:?} is not a number: {error}")?,
         }
     }
@@ -153,9 +170,30 @@ fn add(counter: Pid, number: i64) -> i128 {
     receive! { total: i128 => total }
 }
 
+/// Two clients by turns: what one of them breaks does not disturb the other.
+fn two_clients(address: SocketAddr) -> io::Result<()> {
+    let mut one = BufReader::new(TcpStream::connect(address)?);
+    let mut other = BufReader::new(TcpStream::connect(address)?);
+    println!("one client sends 40, and is told {}", ask(&mut one, "40")?);
+    println!("another sends 2, and is told {}", ask(&mut other, "2")?);
+    println!("it sends \"crash\", and its process panics");
+    ask(&mut other, "crash")?; // The answer is the end of the connection.
+    println!("the first sends 0, and is told {}", ask(&mut one, "0")?);
+    Ok(())
+}
+
+/// Sends a line, and returns the answer; an empty one if the connection has ended.
+fn ask(client: &mut BufReader<TcpStream>, line: &str) -> io::Result<String> {
+    client.get_mut().write_all(format!("{line}\n").as_bytes())?;
+    let mut answer = String::new();
+    client.read_line(&mut answer)?;
+    Ok(answer.trim_end().to_owned())
+}
+
 /// Runs clients, each in a process of its own; ends when the last of them has ended.
 fn crowd(address: SocketAddr) {
     println!("{CLIENTS} clients, {AT_ONCE} at a time, send the numbers from 1 to {NUMBERS}");
+    let start = Instant::now();
     let start_one = || {
         let body = move || client(address).unwrap_or_else(|error| process::exit_self(error));
         process::spawn_monitor(body).unwrap_or_else(|error| process::exit_self(error));
@@ -170,6 +208,7 @@ fn crowd(address: SocketAddr) {
             start_one();
         }
     }
+    println!("all have their answers, after {} ms", start.elapsed().as_millis());
 }
 
 fn client(address: SocketAddr) -> io::Result<()> {

@@ -1,9 +1,12 @@
 //! The examples do what they say: all they print, their exit code, and when they end.
 
 use std::env::{self, consts::EXE_SUFFIX};
-use std::io::{BufRead, BufReader, Write};
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::SystemTime;
 
 use crate::support::program::{Ended, Program, fits};
 use crate::support::wait::test_timeout;
@@ -19,7 +22,32 @@ fn path_of(name: &str) -> PathBuf {
     let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
     let path = profile.join("examples").join(format!("{name}{EXE_SUFFIX}"));
     assert!(path.is_file(), "{} is missing: run `cargo build --examples`", path.display());
+    if let Some(source) = newer_source(&path).unwrap() {
+        panic!("{name} is older than {}: run `cargo build --examples`", source.display());
+    }
     path
+}
+
+/// Returns a source that has changed since `program` was built from it. `cargo test` builds the
+/// examples, but not `cargo test --test it`.
+fn newer_source(program: &Path) -> io::Result<Option<PathBuf>> {
+    // Who edits while the tests run does not disturb them.
+    static START: LazyLock<SystemTime> = LazyLock::new(SystemTime::now);
+    let start = *START;
+    let built = fs::metadata(program)?.modified()?;
+    // Cargo has left a rule of `make` beside it.
+    let rule = fs::read_to_string(program.with_extension("d"))?;
+    let (_, sources) = rule.trim_end().split_once(": ").expect("the rule names sources");
+    let sources = sources.replace("\\ ", "\0");
+    for source in sources.split(' ') {
+        let source = PathBuf::from(source.replace('\0', " "));
+        // One that is gone belonged to what the program was before.
+        let changed = fs::metadata(&source).map_or(Ok(start), |it| it.modified())?;
+        if built < changed && changed <= start {
+            return Ok(Some(source));
+        }
+    }
+    Ok(None)
 }
 
 /// Runs an example to its end.
@@ -315,6 +343,15 @@ mod ring {
 mod tcp_counter {
     use super::*;
 
+    /// What is said of the process of a connection that was told to crash.
+    const CRASH_REPORT: &str = "[ERROR procession::crash] crash report of process <#.#.#>\n\
+        \u{20}   reason: panicked: the client has asked for it, \
+        at examples/tcp_counter.rs:#:#\n\
+        \u{20}   ancestors: [<#.#.#>]\n\
+        \u{20}   message queue length: 0\n\
+        \u{20}   links: [<#.#.#>]\n\
+        \u{20}   trap_exit: false\n";
+
     /// A connection to the example.
     struct Client(BufReader<TcpStream>);
 
@@ -344,15 +381,45 @@ mod tcp_counter {
         let line = example.line();
         assert!(fits(&line, "listening on 127.0.0.1:#\n"), "{line}");
         let port = last_number(&line).try_into().unwrap();
+        let hint = format!("add numbers with `nc 127.0.0.1 {port}`, or send it \"crash\"\n");
+        assert_eq!(example.line(), hint);
+        assert_eq!(example.line(), "press Ctrl-D here to end\n");
         (example, port)
     }
 
     #[test]
-    fn serves_a_crowd_of_its_own_without_arguments() {
-        run("tcp_counter", &[]).assert_printed(
+    fn serves_clients_of_its_own_without_arguments_and_one_crashes_its_connection() {
+        run("tcp_counter", &[]).assert_printed_and_logged(
             "listening on 127.0.0.1:#\n\
+             one client sends 40, and is told 40\n\
+             another sends 2, and is told 42\n\
+             it sends \"crash\", and its process panics\n\
+             a connection has ended, the others go on: panicked: the client has asked for it, \
+             at examples/tcp_counter.rs:#:#\n\
+             the first sends 0, and is told 42\n\
              300 clients, 100 at a time, send the numbers from 1 to 100\n\
-             clients served: 300, total: 1515000\n",
+             all have their answers, after # ms\n\
+             clients served: 302, total: 1515042\n\
+             talk to it yourself: cargo run --example tcp_counter -- --port 4000\n",
+            CRASH_REPORT,
+        );
+    }
+
+    #[test]
+    fn goes_on_when_a_connection_crashes() {
+        let (example, port) = start();
+        let mut one = Client::connect(port);
+        let mut other = Client::connect(port);
+
+        assert_eq!(one.ask("40"), "40");
+        assert_eq!(other.ask("crash"), "", "its connection has ended");
+        assert_eq!(one.ask("2"), "42");
+
+        example.finish().assert_printed_and_logged(
+            "a connection has ended, the others go on: panicked: the client has asked for it, \
+             at examples/tcp_counter.rs:#:#\n\
+             clients served: 2, total: 42\n",
+            CRASH_REPORT,
         );
     }
 
@@ -400,6 +467,8 @@ mod tcp_counter {
     fn serves_nobody_when_its_input_has_ended_before() {
         run("tcp_counter", &["--port", "0"]).assert_printed(
             "listening on 127.0.0.1:#\n\
+             add numbers with `nc 127.0.0.1 #`, or send it \"crash\"\n\
+             press Ctrl-D here to end\n\
              clients served: 0, total: 0\n",
         );
     }

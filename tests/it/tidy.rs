@@ -33,7 +33,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The Rust files in `folders`, and in the folders in them.
+/// The Rust files in `folders`, and in the folders in them, without what Cargo has made there.
 fn rust_files(folders: &[&str]) -> Vec<File> {
     let mut files = Vec::new();
     let mut folders: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
@@ -42,7 +42,7 @@ fn rust_files(folders: &[&str]) -> Vec<File> {
             let entry = entry.unwrap();
             let path = folder.join(entry.file_name());
             if entry.file_type().unwrap().is_dir() {
-                folders.push(path);
+                folders.extend((!path.ends_with("target")).then_some(path));
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 files.push(File::read(path));
             }
