@@ -139,6 +139,8 @@ const MEASUREMENTS: &[Measurement] = &[
 const MEASURE: &str = "--measure";
 
 fn main() -> ExitCode {
+    // Streams of casts fill mailboxes, of which a program without a logger is warned.
+    log::set_max_level(log::LevelFilter::Error);
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let quick = arguments.contains(&"--quick");
