@@ -48,7 +48,7 @@ use crate::message::{Destination, Name};
 #[derive(Clone, PartialEq)]
 pub struct CallError(Box<Failure>); // A result with it is not larger than the reply.
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 struct Failure {
     kind: CallErrorKind,
     destination: Destination,
@@ -87,13 +87,10 @@ impl CallError {
     }
 }
 
+/// The same text as `Display`, which is what a `main` prints that returns the error.
 impl fmt::Debug for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallError")
-            .field("kind", &self.0.kind)
-            .field("destination", &self.0.destination)
-            .field("request", &self.0.request)
-            .finish()
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -420,6 +420,14 @@ pub struct Down {
     pub reason: ExitReason,
 }
 
+impl Down {
+    /// Returns the process that has ended, if the monitor was set by its pid or by an alias. One
+    /// that was set by a name has only that.
+    pub fn pid(&self) -> Option<Pid> {
+        self.object.fixed_pid()
+    }
+}
+
 /// A [`Down`] from a monitor made with a [tag](crate::process::MonitorOptions::tag).
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaggedDown<T> {

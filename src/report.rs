@@ -179,7 +179,7 @@ fn lines(f: &mut fmt::Formatter<'_>, name: &str, values: &[impl fmt::Display]) -
 /// Writes the backtrace of a panic, if there is one.
 fn backtrace(f: &mut fmt::Formatter<'_>, reason: &ExitReason) -> fmt::Result {
     match reason.as_panic().and_then(|panic| panic.backtrace.as_ref()) {
-        Some(backtrace) => write!(f, "\n{backtrace}"),
+        Some(backtrace) => write!(f, "\n    backtrace:\n{backtrace}"),
         None => Ok(()),
     }
 }

@@ -353,6 +353,7 @@
 //!
 //! ```no_run
 //! use procession::prelude::*;
+//! use std::time::Duration;
 //!
 //! # #[derive(Debug)]
 //! # struct Counter(u64);
@@ -362,14 +363,14 @@
 //! # }
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let supervisor = Supervisor::one_for_one().child(Counter::child_spec(1)).start_link()?;
-//!     let monitor = process::monitor(supervisor.pid());
-//!     receive! {
-//!         down: Down if down.monitor == monitor => {
-//!             Err(format!("the supervisor has ended: {}", down.reason).into())
-//!         }
-//!     }
+//!     let reason = process::join(supervisor, Duration::MAX).expect("it waits without limit");
+//!     Err(format!("the supervisor has ended: {reason}"))? // The exit code is 1.
 //! }
 //! ```
+//!
+//! A supervisor that gives up does not end `main`, which is linked to it: a thread of the program's
+//! own always traps exits. It says so in a [report](crate::report), with the child that has failed
+//! too often and, in the reports before, why.
 //!
 //! # Exit reasons and restarts
 //!
@@ -392,34 +393,6 @@
 //! answers the next request when the new child has started; a call to the child's name in between
 //! finds no process. A process that learns of the new child by other means may do so before it
 //! receives the `Down` of the old one.
-//!
-//! # What keeps `main` alive
-//!
-//! A program ends when `main` returns, whatever its supervisors do. And a supervisor that gives up
-//! does not end `main`, which is linked to it: a thread of the program's own always traps exits. So
-//! the `main` of a program that is its supervision tree either runs it as an
-//! [application](crate::application::run), which stops it in order at a signal, too; or it waits
-//! for the end of its supervisor, and returns that as an error:
-//!
-//! ```
-//! use procession::prelude::*;
-//! use std::error::Error;
-//! use std::time::Duration;
-//!
-//! # fn worker() -> ChildSpec<Pid> {
-//! #     ChildSpec::new("worker", || Ok(process::spawn_link(|| panic!("out of paper"))?))
-//! # }
-//! fn main() -> Result<(), Box<dyn Error>> {
-//!     let supervisor = Supervisor::one_for_one().child(worker()).start_link()?;
-//!     let monitor = process::monitor(supervisor);
-//!     let reason = process::wait(monitor, Duration::MAX).expect("it waits without limit");
-//! #   return Ok(assert!(matches!(reason, ExitReason::Shutdown | ExitReason::NoProc)));
-//!     Err(format!("the supervisor has ended: {reason}").into()) // The exit code is 1.
-//! }
-//! ```
-//!
-//! A supervisor that gives up says so in a [report](crate::report), with the child that has failed
-//! too often and, in the reports before, why.
 //!
 //! # OTP's functions
 //!

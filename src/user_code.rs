@@ -74,22 +74,22 @@ impl fmt::Display for Panic {
 }
 
 /// An exit reason, of which no more is known here.
-pub(crate) trait Reason: Any + Send + fmt::Display {}
+pub(crate) trait Payload: Any + Send + fmt::Display {}
 
-impl<R: Any + Send + fmt::Display> Reason for R {}
+impl<R: Any + Send + fmt::Display> Payload for R {}
 
 /// The payload by which a process unwinds to its end.
-struct Unwinding(Box<dyn Reason>);
+struct Unwinding(Box<dyn Payload>);
 
 /// Unwinds the thread, past the panic hook.
-pub(crate) fn unwind(reason: impl Reason) -> ! {
+pub(crate) fn unwind(reason: impl Payload) -> ! {
     panic::resume_unwind(Box::new(Unwinding(Box::new(reason))))
 }
 
 /// How user code that did not return has ended.
 pub(crate) enum Caught {
     /// It was unwound by [`unwind`], for this reason.
-    Unwound(Box<dyn Reason>),
+    Unwound(Box<dyn Payload>),
     Panicked(Panic),
 }
 

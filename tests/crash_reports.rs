@@ -130,6 +130,24 @@ mod a_crash {
     }
 
     #[test]
+    fn is_reported_of_a_body_that_returns_an_error() {
+        keep_what_is_logged();
+        let reason = || ExitReason::new("an error");
+        let (pid, monitor) = process::spawn_monitor(move || Err(reason())).unwrap();
+        assert_eq!(down_reason(monitor), reason());
+        assert_eq!(crash_reports(pid).len(), 1);
+    }
+
+    #[test]
+    fn is_not_reported_of_a_body_that_returns_an_orderly_reason() {
+        keep_what_is_logged();
+        let body = || Err(ExitReason::Shutdown);
+        let (pid, monitor) = process::spawn_monitor(body).unwrap();
+        assert_eq!(down_reason(monitor), ExitReason::Shutdown);
+        assert!(crash_reports(pid).is_empty());
+    }
+
+    #[test]
     fn is_not_reported_of_an_exit_by_a_plain_process() {
         keep_what_is_logged();
         let reason = || ExitReason::new("no crash");

@@ -238,6 +238,16 @@ mod without_a_logger {
     }
 
     #[test]
+    fn a_child_that_is_not_linked_to_its_supervisor_is_warned_of() {
+        let scene = || {
+            let child = ChildSpec::new("idle", || Ok(process::spawn(|| receive! { () => {} })?));
+            Supervisor::one_for_one().child(child).start_link().unwrap().stop().unwrap();
+        };
+        let errors = errors(program(Logger::None, scene));
+        assert_has(&errors, &["[WARN procession::supervisor] child \"idle\", <", "is not linked"]);
+    }
+
+    #[test]
     fn what_is_no_failure_is_not_printed() {
         let scene = || {
             let child = ChildSpec::new("printer", || Printer::start_link(()));

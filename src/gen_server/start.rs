@@ -3,6 +3,7 @@
 use std::any::type_name;
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -269,6 +270,20 @@ impl From<proc_lib::StartError> for StartError {
 impl From<SpawnError> for StartError {
     fn from(error: SpawnError) -> StartError {
         StartError::Spawn(error)
+    }
+}
+
+/// For start functions that do more than spawn a process.
+impl From<ExitReason> for StartError {
+    fn from(reason: ExitReason) -> StartError {
+        StartError::Failed(reason)
+    }
+}
+
+/// For start functions that take a resource of the system first.
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> StartError {
+        StartError::Failed(error.into())
     }
 }
 

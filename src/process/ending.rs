@@ -5,9 +5,12 @@ use crate::runtime::exit::Body;
 
 /// What the body of a process may return: nothing, or a [`Result`] whose error is the exit reason.
 ///
-/// `()` and `Ok(())` end the process with [`ExitReason::Normal`]. An `Err` ends it as
-/// [`exit_self`](super::exit_self) does; so a body can use `?` on anything that an [`ExitReason`]
-/// can be made of. A body that never returns, as it loops forever, is as good.
+/// `()` and `Ok(())` end the process with [`ExitReason::Normal`]. An `Err` ends it with that
+/// reason; so a body can use `?` on anything that an [`ExitReason`] can be made of. It counts as a
+/// crash, which is [reported](crate::report) as a panic is, unless the reason is
+/// [orderly](ExitReason::is_orderly). A body that never returns, as it loops forever, is as good.
+///
+/// A function with an error of its own is called with `?`: `spawn(move || Ok(serve(stream)?))`.
 ///
 /// ```
 /// use procession::prelude::*;
@@ -25,7 +28,8 @@ use crate::runtime::exit::Body;
 #[diagnostic::on_unimplemented(
     message = "the body of a process cannot return `{Self}`",
     label = "this returns `{Self}`",
-    note = "a body returns `()`, or `Result<(), ExitReason>`, in which `?` can be used"
+    note = "a body returns `()`, or `Result<(), ExitReason>`, in which `?` can be used: \
+            `|| Ok(serve(stream)?)` for a function with an error of its own"
 )]
 pub trait Ending: sealed::Sealed {
     /// Returns the exit reason of the process.

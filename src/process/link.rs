@@ -9,6 +9,11 @@ use crate::runtime::table::Process;
 
 use super::current::current;
 
+/// Returns whether the caller is linked to a process.
+pub(crate) fn is_linked(pid: Pid) -> bool {
+    current().slot.links.lock().peers.contains_key(&pid)
+}
+
 /// Links the caller and `to`: when one ends, the other gets an exit signal with its reason.
 ///
 /// There is at most one link between two processes; to link them again, or a process to itself,

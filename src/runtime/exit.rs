@@ -105,7 +105,7 @@ fn settle_outcome(process: Process, outcome: Outcome) -> ExitReason {
     let is_first = process.is_running() && !process.slot.doomed.load(Ordering::Relaxed);
     let (crashed, reason) = match outcome {
         Outcome::Exited(reason) => (!reason.is_orderly() && crash::is_of_proc_lib(process), reason),
-        Outcome::Panicked(reason) => (true, reason),
+        Outcome::Crashed(reason) => (true, reason),
     };
     let reason = process.settle(reason);
     if crashed && is_first {
@@ -299,7 +299,8 @@ fn abandon(target: Process, cause: String, claim: impl FnOnce(&Slot, NonZeroU64)
         drop(exit);
         let text = format_args!(
             "process {pid} {cause} and has not left its code after {grace:?}: its thread is left \
-             behind"
+             behind; code that computes or waits outside the runtime ends in time if it calls \
+             `process::checkpoint`, and has timeouts"
         );
         log_caught(Level::Warn, "procession::abandoned", text);
     });

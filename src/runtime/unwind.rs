@@ -8,9 +8,10 @@ use crate::user_code::{self, Caught, catch};
 
 /// How the body of a process has ended.
 pub(crate) enum Outcome {
-    /// It returned the reason, or it was unwound by [`unwind`].
+    /// It returned an orderly reason, or it was unwound by [`unwind`].
     Exited(ExitReason),
-    Panicked(ExitReason),
+    /// It panicked, or returned another reason.
+    Crashed(ExitReason),
 }
 
 /// Unwinds the thread to the end of its process.
@@ -21,9 +22,10 @@ pub(crate) fn unwind(reason: ExitReason) -> ! {
 /// Runs the body of a process.
 pub(crate) fn run(body: impl FnOnce() -> ExitReason) -> Outcome {
     match catch(body).map_err(Caught::of) {
-        Ok(reason) => Outcome::Exited(reason),
+        Ok(reason) if reason.is_orderly() => Outcome::Exited(reason),
+        Ok(reason) => Outcome::Crashed(reason),
         Err(caught @ Caught::Unwound(_)) => Outcome::Exited(reason_of(caught)),
-        Err(caught @ Caught::Panicked(_)) => Outcome::Panicked(reason_of(caught)),
+        Err(caught @ Caught::Panicked(_)) => Outcome::Crashed(reason_of(caught)),
     }
 }
 

@@ -5,13 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use log::Level;
 use parking_lot::Mutex;
 
 use crate::child_policy::{Restart, Shutdown};
 use crate::gen_server::{GenServer, ServerRef, StartError, StartOptions};
 use crate::id::Pid;
 use crate::process;
-use crate::user_code::{Guarded, drop_caught};
+use crate::user_code::{Guarded, drop_caught, log_caught};
 
 use super::backoff::Backoff;
 use super::spec_error::StartedBefore;
@@ -422,7 +423,25 @@ impl Spec {
     pub(crate) fn start(&self) -> Result<StartedChild, StartError> {
         let start = self.start.as_ref().expect("forgotten only if never used again");
         let outcome = process::catch(|| start());
-        outcome.unwrap_or_else(|reason| Err(StartError::Failed(reason)))
+        let outcome = outcome.unwrap_or_else(|reason| Err(StartError::Failed(reason)));
+        if let Ok(child) = &outcome {
+            self.warn_if_not_linked(child.pid);
+        }
+        outcome
+    }
+
+    /// Warns of a child whose end the supervisor would not hear of.
+    fn warn_if_not_linked(&self, pid: Pid) {
+        // Asked in this order: the link of a child that has ended is gone.
+        if !process::is_linked(pid) && process::is_alive(pid) {
+            let id = &self.policy.id;
+            let text = format_args!(
+                "child {id:?}, {pid}, is not linked to its supervisor {}, which will not hear of \
+                 its end: its start function must start it with a link, as `spawn_link` does",
+                process::self_pid()
+            );
+            log_caught(Level::Warn, "procession::supervisor", text);
+        }
     }
 
     /// Drops the start function of a child that is never restarted.
