@@ -42,12 +42,20 @@ pub struct StartOptions {
     debug: DebugOptions,
     hibernate_after: Option<Duration>,
     trap_exit: bool,
+    /// What its process is started as, if that is not the type of the server.
+    initial_call: Option<&'static str>,
 }
 
 impl StartOptions {
     /// Returns the default options: no name, no limit of time for `init`, spawned as any process.
     pub fn new() -> StartOptions {
         StartOptions::default()
+    }
+
+    /// Sets what the process is started as, for a server that stands for a type of the program's.
+    pub(crate) fn initial_call(mut self, name: &'static str) -> StartOptions {
+        self.initial_call = Some(name);
+        self
     }
 
     /// Registers the server as `name` before `init` runs: a local name, or one that a
@@ -238,10 +246,11 @@ fn start_server<S: GenServer>(
     options: StartOptions,
     has_parent: bool,
 ) -> Started<Result<(), Refusal>> {
-    let StartOptions { name, init_timeout, builder, debug, hibernate_after, trap_exit } = options;
-    let builder = if trap_exit { builder.trap_exit(true) } else { builder };
+    let StartOptions { name, init_timeout, builder, debug, hibernate_after, .. } = options;
+    let builder = if options.trap_exit { builder.trap_exit(true) } else { builder };
+    let initial_call = options.initial_call.unwrap_or(type_name::<S>());
     let start_options = proc_lib::StartOptions { timeout: init_timeout, builder };
-    start_process(start_options, type_name::<S>(), move |starter: Starter| {
+    start_process(start_options, initial_call, move |starter: Starter| {
         let parent = has_parent.then_some(starter.pid());
         let settings = Settings { parent, debug, hibernate_after };
         run::<S>(args, name, settings, starter)

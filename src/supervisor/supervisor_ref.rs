@@ -56,6 +56,7 @@ impl<K> AnySupervisorRef<K> {
         options: StartOptions,
     ) -> Result<AnySupervisorRef<K>, StartError> {
         let start = SupervisorArgs { module, init: Box::new(init) };
+        let options = options.initial_call(module);
         Supervising::start_link_with(start, options).map(AnySupervisorRef::new)
     }
 

@@ -355,8 +355,8 @@ mod call {
             for number in 0..200_000_u32 {
                 process::send(me, number);
             }
-            // A call that looked at each of them could not be faster than a receive that does. There
-            // are so many that this takes ten times what a call costs on a machine that is busy.
+            // A call that looked at each of them could not be faster than a receive that does, for
+            // which so many take ten times what a call costs on a machine that is busy.
             let look =
                 || assert!(process::receive_match_timeout(Duration::ZERO, |_| false).is_none());
             let (call, look) = (cost(|| server.assert_answers()), cost(look));

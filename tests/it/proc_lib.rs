@@ -482,6 +482,15 @@ fn the_initial_call_is_that_of_the_body() {
     assert_eq!(proc_lib::initial_call(pid), None);
 }
 
+// OTP 25, run: `supervisor:Module/1`
+#[test]
+fn the_initial_call_of_a_supervisor_is_the_type_that_describes_it() {
+    let supervisor = Supervisor::one_for_one().start_link().unwrap();
+    let name = proc_lib::initial_call(supervisor.pid()).unwrap();
+    assert_eq!(name, std::any::type_name::<Supervisor>());
+    supervisor.stop().unwrap();
+}
+
 #[test]
 fn a_spawned_process_has_its_options() {
     let builder = || Builder::new().name("proc_lib::spawned").link();
