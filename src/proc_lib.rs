@@ -27,7 +27,7 @@
 //! whether it panics or not, a [`CrashReport`](crate::report::CrashReport) of it is written. If an
 //! exit signal ends it, no report is written, as the process that has sent the signal writes one. A
 //! process that was started by [`process::spawn`](crate::process::spawn()) is reported only if it
-//! panics.
+//! panics, or if its body returns an error.
 //!
 //! | OTP | here |
 //! |---|---|

@@ -119,13 +119,14 @@
 //!
 //! # What the runtime logs
 //!
-//! A process that panics writes a [crash report](crate::report) through the [`log`] crate, at level
-//! `error` with the target `procession::crash`, before others learn of its end; in a program
-//! without a logger it goes to standard error. So does a process
-//! of [`proc_lib`](crate::proc_lib), as all servers are, that ends abnormally in another way. The
-//! panic message is not printed otherwise: the first process to begin, even if it is a thread of
-//! the program's own, installs a panic hook that keeps the message for the report, and that calls
-//! the previous hook for panics in threads that are not the runtime's. A killed process whose
+//! A process that panics, or whose body [returns an error](Ending), writes a [crash
+//! report](crate::report) through the [`log`] crate, at level `error` with the target
+//! `procession::crash`, before others learn of its end; in a program without a logger it goes to
+//! standard error. So does a process of [`proc_lib`](crate::proc_lib), as all servers are, that
+//! ends abnormally in another way. An [`exit_self`] of another process is not reported, as in OTP.
+//! The panic message is not printed otherwise: the first process to begin, even if it is a thread
+//! of the program's own, installs a panic hook that keeps the message for the report, and that
+//! calls the previous hook for panics in threads that are not the runtime's. A killed process whose
 //! thread had to be left behind is reported at level `warn` with the target
 //! `procession::abandoned`.
 //!
