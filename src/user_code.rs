@@ -20,7 +20,7 @@ use std::process;
 use std::sync::{Once, OnceLock};
 use std::thread;
 
-use log::{Level, LevelFilter};
+use log::{Level, LevelFilter, Metadata};
 
 /// The target of what is logged about user code.
 const TARGET: &str = "procession::user_code";
@@ -189,9 +189,18 @@ fn goes_to_stderr(level: Level) -> bool {
 
 /// Returns whether the program has no logger at all. One that filters everything out is a logger.
 fn has_no_logger() -> bool {
-    // The type of what `log` has in the place of a logger is private, but it is known to be empty;
-    // a logger that has been told to be silent holds at least its filter.
-    log::max_level() == LevelFilter::Off && size_of_val(log::logger()) == 0
+    // The type of what `log` has in the place of a logger is private, but it is known to be empty,
+    // and to want nothing. Most loggers hold at least a filter; an empty one that the program has
+    // silenced by the maximum level would want an error.
+    log::max_level() == LevelFilter::Off && size_of_val(log::logger()) == 0 && !wants_errors()
+}
+
+/// Asks the logger, whatever the maximum level is.
+fn wants_errors() -> bool {
+    let error = Metadata::builder().level(Level::Error).build();
+    let mut wanted = false;
+    run_caught(|| wanted = log::logger().enabled(&error));
+    wanted
 }
 
 /// Drops the payload of a panic. That may panic, too; the payload of that panic is leaked.

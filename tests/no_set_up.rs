@@ -311,6 +311,30 @@ mod with_a_logger_that_filters {
         assert_eq!(errors(program(Logger::Env("off"), all)), "");
     }
 
+    /// A logger without a filter of its own.
+    struct Plain;
+
+    impl log::Log for Plain {
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+            true
+        }
+
+        fn log(&self, record: &log::Record<'_>) {
+            eprintln!("{}", record.args());
+        }
+
+        fn flush(&self) {}
+    }
+
+    #[test]
+    fn nothing_is_shown_if_the_maximum_level_is_off() {
+        let scene = || {
+            log::set_logger(&Plain).unwrap(); // The level is off until the program sets another.
+            all();
+        };
+        assert_eq!(errors(program(Logger::None, scene)), "");
+    }
+
     #[test]
     fn no_value_is_printed() {
         let scene = || {

@@ -12,6 +12,7 @@ use crate::child_policy::{Restart, Shutdown};
 use crate::gen_server::{GenServer, ServerRef, StartError, StartOptions};
 use crate::id::Pid;
 use crate::process;
+use crate::report::Kind;
 use crate::user_code::{Guarded, drop_caught, log_caught};
 
 use super::backoff::Backoff;
@@ -440,7 +441,7 @@ impl Spec {
                  its end: its start function must start it with a link, as `spawn_link` does",
                 process::self_pid()
             );
-            log_caught(Level::Warn, "procession::supervisor", text);
+            log_caught(Level::Warn, Kind::Supervisor.target(), text);
         }
     }
 

@@ -143,8 +143,7 @@ fn left_below(ancestor: Pid) -> Vec<Info> {
 }
 
 fn description(info: &Info) -> String {
-    let mut text = info.pid.to_string();
-    let name = info.name.as_deref().or(info.label.as_deref()).or(info.initial_call);
-    name.into_iter().for_each(|name| _ = write!(text, " {name}"));
-    text
+    let name = info.any_name().map(|name| name.to_string());
+    let known = name.as_deref().or(info.label.as_deref()).or(info.initial_call);
+    known.map_or(info.pid.to_string(), |known| format!("{} {known}", info.pid))
 }
