@@ -11,6 +11,7 @@ pub(crate) mod mailbox;
 pub(crate) mod links;
 pub(crate) mod reply_slot;
 pub(crate) mod wait_graph;
+pub(crate) mod interrupt;
 pub(crate) mod slot;
 pub(crate) mod table;
 pub(crate) mod caller;

@@ -2,7 +2,7 @@
 
 use crate::exit::ExitReason;
 use crate::id::Pid;
-use crate::runtime::address::{deliver, signal_of_link};
+use crate::runtime::address::{deliver_exit, signal_of_link};
 use crate::runtime::children;
 use crate::runtime::links::{self, Closed, Linked};
 use crate::runtime::table::Process;
@@ -48,7 +48,7 @@ pub fn link(to: impl Into<Pid>) {
     match links::link(process.link_end(), Process::of(pid).link_end()) {
         Ok(Linked::New | Linked::Existing) => {}
         Ok(Linked::NoProc(id)) => {
-            deliver(process.pid, signal_of_link(pid, id, ExitReason::NoProc));
+            deliver_exit(process.pid, signal_of_link(pid, id, ExitReason::NoProc));
             process.sort_or_unwind();
         }
         Err(Closed) => process.unwind_if_doomed(),

@@ -84,7 +84,38 @@ pub(crate) fn try_deliver(pid: Pid, signal: Signal) -> Result<(), Orphans> {
     Process::of(pid).slot.deliver(pid.generation(), signal)
 }
 
+/// Sends an exit signal, or drops it if the process has ended.
+pub(crate) fn deliver_exit(pid: Pid, signal: ExitSignal) {
+    if let Err(orphans) = try_deliver_exit(pid, signal) {
+        orphans.drop_caught();
+    }
+}
+
+/// Sends an exit signal. One that would end a process that does not trap exits calls the process
+/// back from a wait outside of the runtime.
+///
+/// # Errors
+///
+/// As [`try_deliver`].
+pub(crate) fn try_deliver_exit(pid: Pid, signal: ExitSignal) -> Result<(), Orphans> {
+    let ExitSignal { from, cause, .. } = signal;
+    let is_normal = matches!(signal.reason, ExitReason::Normal);
+    try_deliver(pid, Special::Exit(signal).into())?;
+    let Process { slot, .. } = Process::of(pid);
+    if is_normal || !slot.interrupt.is_armed() {
+        return Ok(());
+    }
+    let is_active = match cause {
+        ExitCause::Link(id) => slot.links.lock().has_link(from, id),
+        ExitCause::Request | ExitCause::Timer => true,
+    };
+    if is_active {
+        slot.interrupt.call(pid);
+    }
+    Ok(())
+}
+
 /// Returns the exit signal of a link.
-pub(crate) fn signal_of_link(from: Pid, id: LinkId, reason: ExitReason) -> Signal {
-    Special::Exit(ExitSignal { from, reason, cause: ExitCause::Link(id) }).into()
+pub(crate) fn signal_of_link(from: Pid, id: LinkId, reason: ExitReason) -> ExitSignal {
+    ExitSignal { from, reason, cause: ExitCause::Link(id) }
 }

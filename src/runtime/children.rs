@@ -24,7 +24,7 @@ use crate::exit::ExitReason;
 use crate::id::{LinkId, Pid};
 use crate::user_code::drop_caught;
 
-use super::address::{signal_of_link, try_deliver};
+use super::address::{signal_of_link, try_deliver_exit};
 use super::links;
 use super::mailbox::Orphans;
 use super::table::Process;
@@ -76,7 +76,7 @@ impl Children {
                     && parent.slot.links.lock().has_link(pid, link);
             if let Some(told) = told.filter(|_| stays) {
                 let signal = signal_of_link(parent.pid, link, reason.clone());
-                leftovers.extend(try_deliver(pid, signal).err());
+                leftovers.extend(try_deliver_exit(pid, signal).err());
                 let (parent, reason) = (parent.pid, reason.clone());
                 children.push(Child { orphan: Orphan { process, parent, reason, link }, told });
             }

@@ -18,7 +18,8 @@
 //! # Kill
 //!
 //! A thread cannot be stopped from outside. A killed process is not alive from that moment, and
-//! unwinds at its next call into the runtime, usually at once, because it is woken; steps 4 to 6
+//! unwinds at its next call into the runtime, usually at once, because it is woken, or called back
+//! from a wait outside of the runtime ([`interrupt`](super::interrupt)); steps 4 to 6
 //! follow when it has left user code. If that takes longer than its kill grace, it is abandoned:
 //! another thread does steps 4 to 6, and its own thread is left behind.
 
@@ -32,7 +33,7 @@ use crate::id::{MonitorRef, Pid};
 use crate::message::{Down, Message};
 use crate::user_code::{drop_caught, drop_each_caught, log_caught, or_abort, set_in_body};
 
-use super::address::{deliver, signal_of_link, try_deliver};
+use super::address::{deliver_exit, signal_of_link, try_deliver, try_deliver_exit};
 use super::caller::set_caller;
 use super::children::{self, Children, Orphan};
 use super::crash;
@@ -172,7 +173,7 @@ fn announce(process: Process, before: impl FnOnce(Process)) {
     leftovers.extend(last_replies.into_iter().filter_map(|last_reply| last_reply().err()));
     for (peer, id) in links.peers.into_iter().filter(|(_, id)| !signalled.contains(id)) {
         let signal = signal_of_link(pid, id, reason.clone());
-        leftovers.extend(try_deliver(peer, signal).err());
+        leftovers.extend(try_deliver_exit(peer, signal).err());
     }
     for (id, watcher) in links.watchers {
         let monitor = MonitorRef { id, owner: watcher.pid };
@@ -226,7 +227,7 @@ fn signal_or_kill(to: Pid, signal: ExitSignal) {
     if signal.reason == ExitReason::Kill {
         kill(Process::of(to));
     } else {
-        deliver(to, Special::Exit(signal).into());
+        deliver_exit(to, signal);
     }
 }
 
@@ -237,12 +238,14 @@ fn kill(target: Process) {
         // Its stack is not ours to unwind, so there is nothing to wait for.
         if slot.claim_foreign(pid.generation()) {
             slot.wake();
+            slot.interrupt.call(pid);
             run_claimed_exit(target);
         }
     } else if slot.mark_exiting(pid.generation()) {
         names::release_of_killed(pid);
         slot.wake();
         timers::start_grace(pid, slot.kill_grace());
+        slot.interrupt.call(pid);
     }
 }
 

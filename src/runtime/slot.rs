@@ -87,6 +87,7 @@ use crate::user_code::drop_caught;
 
 use super::backoff::Parked;
 use super::clock;
+use super::interrupt::Interrupt;
 use super::links::{Links, PendingExit};
 use super::mailbox::{Envelope, Mailbox, Orphans, Signal};
 use super::reply_slot::{Clients, ReplySlot};
@@ -194,6 +195,8 @@ pub(crate) struct Slot {
     pub(crate) ends: Ends,
     /// How many processes wait for a reply of this one.
     pub(crate) clients: CachePadded<Clients>,
+    /// What calls the process back from a wait outside of the runtime.
+    pub(crate) interrupt: Interrupt,
     /// Locked by the slot's own thread alone, which so never waits for the lock.
     parker: Mutex<Parker>,
     unparker: Unparker,
@@ -214,6 +217,8 @@ pub(crate) struct Slot {
     /// Whether it has asked to trap exits. *Shown*; where a parent depends on it, the lock of
     /// `pending_exit` orders it: see [`children::set_trap_exit`](super::children::set_trap_exit).
     pub(crate) trap_exit: AtomicBool,
+    /// Set when an exit signal that would else have ended it was queued as a message. *Own.*
+    pub(crate) trapped: AtomicBool,
     /// Set while it waits in [`hibernate`](crate::process::hibernate). *Shown.*
     pub(crate) hibernates: AtomicBool,
     /// Whether the thread belongs to the program rather than to the runtime. *Fixed.*
@@ -295,6 +300,7 @@ impl Slot {
             wait: CachePadded::default(),
             ends: Ends::default(),
             clients: CachePadded::default(),
+            interrupt: Interrupt::default(),
             unparker: parker.unparker().clone(),
             parker: Mutex::new(parker),
             job: Mutex::new(None),
@@ -305,6 +311,7 @@ impl Slot {
             in_teardown: AtomicBool::new(false),
             reporting: AtomicBool::new(false),
             trap_exit: AtomicBool::new(false),
+            trapped: AtomicBool::new(false),
             hibernates: AtomicBool::new(false),
             foreign: AtomicBool::new(false),
             kill_grace: AtomicU64::new(0),
@@ -354,6 +361,7 @@ impl Slot {
         // Relaxed: the change of the phase below publishes all of these.
         self.doomed.store(false, Ordering::Relaxed);
         self.in_teardown.store(false, Ordering::Relaxed);
+        self.trapped.store(false, Ordering::Relaxed);
         self.trap_exit.store(settings.trap_exit, Ordering::Relaxed);
         self.foreign.store(settings.foreign, Ordering::Relaxed);
         self.set_kill_grace(settings.kill_grace);

@@ -19,6 +19,9 @@ pub enum Status {
     Running,
     /// It waits in a call of the runtime.
     Waiting,
+    /// It waits outside of the runtime, where it [can be
+    /// interrupted](crate::process::blocking).
+    Blocking,
     /// It waits, and has [given back](crate::process::hibernate) the memory that it does not need
     /// for that.
     Hibernating,
@@ -126,7 +129,9 @@ fn any_name(name: Option<Arc<str>>, via: Option<Via>) -> Option<Name> {
 
 fn status_of(slot: &Slot) -> Status {
     // A process that was woken clears the flag itself, a moment later. Relaxed: only shown.
-    if !slot.is_parked() {
+    if slot.interrupt.is_armed() {
+        Status::Blocking
+    } else if !slot.is_parked() {
         Status::Running
     } else if slot.hibernates.load(Ordering::Relaxed) {
         Status::Hibernating

@@ -1,5 +1,7 @@
 //! Sorting the envelopes that have arrived: each signal is judged, and each message queued.
 
+use std::sync::atomic::Ordering;
+
 use crate::exit::ExitReason;
 use crate::message::{Exit, Message};
 use crate::user_code::{drop_caught, drop_each_caught};
@@ -82,6 +84,20 @@ impl Process {
         }
     }
 
+    /// Returns whether an exit signal that would have ended it, if it did not trap exits, is in its
+    /// queue as a message. For the process itself.
+    pub(crate) fn has_trapped_exit(self) -> bool {
+        // Relaxed: its own thread's.
+        if !self.slot.trapped.load(Ordering::Relaxed) {
+            return false;
+        }
+        let is_fatal = |exit: &Exit| !matches!(exit.reason, ExitReason::Normal);
+        let queue = self.slot.mailbox.check_out();
+        let has = queue.messages().any(|it| it.downcast_ref().is_some_and(is_fatal));
+        self.slot.trapped.store(has, Ordering::Relaxed);
+        has
+    }
+
     fn admit(self, place: Mark, Envelope { generation, signal }: Envelope) -> Sorted {
         if generation != self.pid.generation() {
             return Sorted::Bounce(signal);
@@ -133,6 +149,9 @@ impl Process {
             Verdict::Drop => Sorted::Drop(Special::Exit(signal).into()),
             Verdict::Deliver => {
                 let ExitSignal { from, reason, .. } = signal;
+                if !matches!(reason, ExitReason::Normal) {
+                    self.slot.trapped.store(true, Ordering::Relaxed); // Its own thread's.
+                }
                 Sorted::Queue(entry(place, Message::new(Exit { from, reason })), None)
             }
             Verdict::Die(reason) => Sorted::Die(reason),

@@ -1,0 +1,106 @@
+//! Interrupts: they call a process back from code that the runtime does not know of.
+//!
+//! A process that is about to wait outside of the runtime, in a system call or in a foreign
+//! library, *arms* its slot with a function that makes this wait return. Whoever sends it an exit
+//! signal that would end it, or kills it, *calls* the interrupt, at most once. When the wait is
+//! over the process *disarms* its slot, and waits until a call that has begun has ended: so no
+//! interrupt runs once the code that it interrupts has been left.
+//!
+//! Both sides follow the rule of [`slot`](super::slot): the sender pushes the signal, or changes
+//! the phase, and then looks whether the slot is armed; the process arms its slot, and then looks
+//! whether it was called off. At least one of them sees what the other did.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::id::Pid;
+
+/// Makes the wait of a process return. Whoever signals the process calls it, so it must not block;
+/// what takes longer it hands on, together with its argument.
+pub(crate) type Wake = Arc<dyn Fn(InProgress) + Send + Sync>;
+
+/// An interrupt that was called and has not ended. It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct InProgress(&'static Interrupt);
+
+impl Drop for InProgress {
+    fn drop(&mut self) {
+        self.0.state.lock().in_progress -= 1;
+        self.0.ended.notify_all();
+    }
+}
+
+/// The interrupt of one slot.
+#[derive(Debug, Default)]
+pub(crate) struct Interrupt {
+    /// Whether there is one to call. Written under the lock.
+    armed: AtomicBool,
+    state: Mutex<State>,
+    /// Told when a call has ended.
+    ended: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    armed: Option<Armed>,
+    in_progress: usize,
+}
+
+/// What a slot is armed with.
+pub(crate) struct Armed {
+    pid: Pid,
+    wake: Wake,
+}
+
+impl fmt::Debug for Armed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Armed").field("pid", &self.pid).finish_non_exhaustive()
+    }
+}
+
+impl Interrupt {
+    /// Arms the slot, whose process `pid` is the caller. Returns what it was armed with: the code
+    /// that is about to wait may itself run in a wait outside of the runtime.
+    pub(crate) fn arm(&self, pid: Pid, wake: Wake) -> Option<Armed> {
+        let mut state = self.state.lock();
+        let outer = state.armed.replace(Armed { pid, wake });
+        self.armed.store(true, Ordering::SeqCst);
+        drop(state);
+        fence(Ordering::SeqCst);
+        outer
+    }
+
+    /// Arms the slot with what it was armed with before, and waits until no call is in progress.
+    /// Returns what it was armed with, if that was not called.
+    pub(crate) fn disarm(&self, outer: Option<Armed>) -> Option<Armed> {
+        let mut state = self.state.lock();
+        self.armed.store(outer.is_some(), Ordering::SeqCst);
+        let armed = std::mem::replace(&mut state.armed, outer);
+        while state.in_progress > 0 {
+            self.ended.wait(&mut state);
+        }
+        drop(state);
+        armed
+    }
+
+    /// Returns whether the slot's process is in a wait that can be interrupted.
+    ///
+    /// A caller that has stored something to be seen by the process has fenced since.
+    #[inline]
+    pub(crate) fn is_armed(&self) -> bool {
+        self.armed.load(Ordering::SeqCst)
+    }
+
+    /// Calls the interrupt of `pid`, if the slot is armed for it.
+    pub(crate) fn call(&'static self, pid: Pid) {
+        let mut state = self.state.lock();
+        let Some(armed) = state.armed.take_if(|armed| armed.pid == pid) else { return };
+        self.armed.store(false, Ordering::SeqCst);
+        state.in_progress += 1;
+        drop(state);
+        (armed.wake)(InProgress(self));
+    }
+}
