@@ -40,6 +40,8 @@
 //! - [`supervisor`]: processes that start others, and restart them when they fail;
 //!   [`dynamic_supervisor`]: for children that come and go; [`supervisor_bridge`]: for subsystems
 //!   that are not made of processes.
+//! - [`io`]: sockets, pipes, child processes and standard input, whose waits end when their process
+//!   is told to end.
 //! - [`registry`]: processes under keys of any type; [`partition_supervisor`]: a process for each
 //!   share of the keys; [`Registrar`]: names that the program keeps itself.
 //! - [`pg`]: groups of processes; [`global`]: names and locks for all nodes.
@@ -87,6 +89,8 @@ pub mod gen_server;
 pub mod supervisor;
 pub mod supervisor_bridge;
 pub mod dynamic_supervisor;
+#[cfg(all(feature = "io", target_os = "linux"))]
+pub mod io;
 mod directory;
 mod service;
 pub mod registry;

@@ -217,7 +217,9 @@ mod link;
 pub mod dictionary;
 mod info;
 pub mod tuning;
-pub(crate) mod blocking;
+mod blocking;
+#[cfg(all(feature = "io", target_os = "linux"))]
+pub(crate) mod wait_outside;
 pub(crate) mod shutdown;
 mod ending;
 pub(crate) mod spawn;

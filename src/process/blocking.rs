@@ -17,7 +17,8 @@ use super::current::{CallerState, current};
 /// A process can only be ended at a call of this crate. One that waits elsewhere, for a device, in
 /// a C library, for a lock of another crate, ends when that wait is over; `interrupt` ends it now.
 /// What it does depends on what `body` waits for: it cancels, closes or sends something. `body`
-/// then returns early, with whatever it has.
+/// then returns early, with whatever it has. Sockets, pipes, child processes and standard input
+/// need none of this: the types in [`io`](crate::io) do it by themselves.
 ///
 /// ```
 /// use procession::prelude::*;
@@ -91,7 +92,7 @@ fn in_process_of_its_own(interrupt: Guarded<impl FnOnce() + Send + 'static>) -> 
 }
 
 /// A process that may wait outside of the runtime, as long as this exists.
-struct Interruptible {
+pub(super) struct Interruptible {
     process: Process,
     /// What the process was armed with before.
     outer: Option<Armed>,
@@ -100,7 +101,7 @@ struct Interruptible {
 impl Interruptible {
     /// Arms the calling process, when all exit signals that have arrived are judged. Unwinds it if
     /// it is to end and can unwind.
-    fn begin(process: Process, wake: &Wake) -> (Interruptible, CallerState) {
+    pub(super) fn begin(process: Process, wake: &Wake) -> (Interruptible, CallerState) {
         let Process { slot, pid } = process;
         loop {
             slot.is_urgent(); // Resets the flag: everything that has arrived is sorted next.
