@@ -17,6 +17,7 @@ mod process;
 mod exit;
 mod exit_reasons;
 mod kill;
+mod blocking;
 mod unwinding;
 mod links;
 mod foreign;
