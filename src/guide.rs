@@ -486,9 +486,9 @@
 //!
 //! A thread cannot be stopped from outside. A process that is told to end does so when it next
 //! calls the runtime: so a long computation calls [`checkpoint`](crate::process::checkpoint) now
-//! and then, and a blocking read is ended by who closes what it reads from, or by a timeout of the
-//! socket. A process that was killed and does neither is left behind after its
-//! [grace](crate::process::Builder::kill_grace).
+//! and then, and a wait that the crate does not know of is made interruptible by
+//! [`process::blocking`](crate::process::blocking()). A process that was killed and does neither is
+//! left behind after its [grace](crate::process::Builder::kill_grace).
 //!
 //! Read on: [periodic work](crate::gen_server#periodic-work), children that [own a
 //! socket](crate::dynamic_supervisor), and the example `tcp_counter`.

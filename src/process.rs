@@ -74,7 +74,8 @@
 //! [`ExitReason`](crate::ExitReason). A process that is ended by a signal unwinds, so destructors
 //! run. It does so at a *receive point*: any call of this module that waits, [`checkpoint`],
 //! [`set_trap_exit`], [`unlink`], [`demonitor`], [`unalias`], [`register`]ing and [`unregister`]ing
-//! itself, and [`exit()`] to itself. A body that catches the unwinding only puts it off: the next
+//! itself, [`exit()`] to itself, and all that waits in `io`. A wait that this crate does not know of
+//! is made one by [`blocking()`]. A body that catches the unwinding only puts it off: the next
 //! call unwinds again.
 //!
 //! While a process unwinds, calls that do not wait still work, and the messages that they send
@@ -157,7 +158,7 @@
 //! | `process_flag(trap_exit, _)` | `Process.flag(:trap_exit, _)` | [`set_trap_exit`] |
 //! | `register`, `unregister` | `Process.register/2`, … | [`register`], [`unregister`] |
 //! | `whereis`, `registered` | `Process.whereis/1`, `registered/0` | [`whereis`], [`registered`] |
-//! | none | none | [`wait_for`] a name |
+//! | none | none | [`wait_for`] a name, [`blocking()`] |
 //! | `is_process_alive`, `processes` | `Process.alive?/1`, `list/0` | [`is_alive`], [`processes`] |
 //! | `process_info`, `system_info` | `Process.info/1`, `System` | [`info()`], [`system_info`] |
 //! | `put`, `get`, `erase` | `Process.put/2`, `get/1`, `delete/1` | [`dictionary`] |

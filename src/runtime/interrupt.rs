@@ -11,6 +11,7 @@
 //! whether it was called off. At least one of them sees what the other did.
 
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 
@@ -78,7 +79,7 @@ impl Interrupt {
     pub(crate) fn disarm(&self, outer: Option<Armed>) -> Option<Armed> {
         let mut state = self.state.lock();
         self.armed.store(outer.is_some(), Ordering::SeqCst);
-        let armed = std::mem::replace(&mut state.armed, outer);
+        let armed = mem::replace(&mut state.armed, outer);
         while state.in_progress > 0 {
             self.ended.wait(&mut state);
         }
@@ -102,5 +103,37 @@ impl Interrupt {
         state.in_progress += 1;
         drop(state);
         (armed.wake)(InProgress(self));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+    use std::sync::atomic::AtomicUsize;
+
+    use once_cell::sync::Lazy;
+
+    use super::*;
+
+    fn pid(generation: u64) -> Pid {
+        Pid::local(1, NonZeroU64::new(generation).unwrap())
+    }
+
+    #[test]
+    fn a_signal_to_an_earlier_process_of_the_slot_calls_nobody_back() {
+        static INTERRUPT: Lazy<Interrupt> = Lazy::new(Interrupt::default);
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&calls);
+        let wake: Wake = Arc::new(move |_| _ = counted.fetch_add(1, Ordering::SeqCst));
+
+        assert!(INTERRUPT.arm(pid(2), Arc::clone(&wake)).is_none());
+        INTERRUPT.call(pid(1));
+        assert!(INTERRUPT.disarm(None).is_some());
+        assert_eq!(calls.load(Ordering::SeqCst), 0);
+
+        assert!(INTERRUPT.arm(pid(2), wake).is_none());
+        INTERRUPT.call(pid(2));
+        assert!(INTERRUPT.disarm(None).is_none() && !INTERRUPT.is_armed());
+        assert_eq!(calls.load(Ordering::SeqCst), 1);
     }
 }
