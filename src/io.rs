@@ -14,7 +14,16 @@
 //! else that waits there is [`process::blocking`](crate::process::blocking).
 
 mod interrupted;
-#[expect(dead_code, reason = "its users come next")]
 pub(crate) mod wait;
+pub(crate) mod attempt;
+pub(crate) mod socket;
+mod connect;
+mod tcp;
+mod udp;
+mod unix;
 
 pub use interrupted::{Interrupted, is_interrupted};
+pub use socket::Incoming;
+pub use tcp::{TcpListener, TcpStream};
+pub use udp::UdpSocket;
+pub use unix::{UnixDatagram, UnixListener, UnixStream};

@@ -74,6 +74,18 @@ pub(crate) fn writable(fd: impl AsFd, deadline: Option<Instant>) -> io::Result<(
     ready([(fd.as_fd(), PollFlags::OUT)], deadline).map(|_| ())
 }
 
+/// Lets the exit signals that have arrived take effect, as a wait does.
+///
+/// # Errors
+///
+/// [`Interrupted`].
+pub(crate) fn check() -> io::Result<()> {
+    match wait_outside(&Waker::of_thread()?.wake, || ()) {
+        Outside::Waited(()) => Ok(()),
+        Outside::Interrupted | Outside::Ending => Err(Interrupted.into()),
+    }
+}
+
 /// Waits until one of the descriptors is ready for what is wanted of it, and returns what each is
 /// ready for. Errors as [`readable`].
 pub(crate) fn ready<const N: usize>(
