@@ -1,14 +1,17 @@
 //! Waits outside of the runtime, and what interrupts them.
 
+#![allow(clippy::disallowed_methods, reason = "threads that are not the runtime's")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
 use std::time::Duration;
 
 use procession::prelude::*;
 use procession::process::{Builder, Status};
 
-use crate::support::drops::{OnDrop, PanicsOnDrop};
+use crate::support::drops::{OnDrop, PanicsOnDrop, message_on_drop};
 use crate::support::processes::{Begun, FOREVER, in_process, reason};
 use crate::support::rounds::{delay_by, rounds};
 use crate::support::wait::{
@@ -161,13 +164,10 @@ mod an_interrupt_is_called {
     fn in_a_thread_of_the_programs_own_which_goes_on() {
         in_process(|| {
             let me = process::self_pid();
-            let thread = move || {
+            let thread = thread::spawn(move || {
+                process::send(me, process::self_pid());
                 block_until_interrupted(me);
                 receive! { exit: Exit => process::send(me, exit.reason) }
-            };
-            let thread = std::thread::spawn(move || {
-                process::send(me, process::self_pid());
-                thread();
             });
             let pid: Pid = expect();
             expect::<Begun>();
@@ -511,7 +511,7 @@ fn no_interrupt_begins_or_goes_on_when_the_wait_has_been_left() {
                         counted.fetch_add(1, Ordering::SeqCst);
                         for _ in 0..3 {
                             assert!(watched.load(Ordering::SeqCst), "it is too late");
-                            std::thread::yield_now();
+                            thread::yield_now();
                         }
                     };
                     process::blocking(interrupt, || {
@@ -528,6 +528,31 @@ fn no_interrupt_begins_or_goes_on_when_the_wait_has_been_left() {
             assert_eq!(down_reason(monitor), ExitReason::Normal);
         }
         assert!(called.load(Ordering::SeqCst) > 0, "the race was never on");
+    });
+}
+
+/// The signal comes when those before it are judged, and the wait has not begun.
+#[test]
+fn a_signal_that_comes_as_the_wait_begins_is_heard() {
+    in_process(|| {
+        let (ask, asked) = mpsc::channel();
+        let (tell, told) = mpsc::channel();
+        let (pid, monitor) = process::spawn_monitor(move || {
+            let inactive = process::alias();
+            process::unalias(inactive);
+            let waits_for_the_signal = message_on_drop(move || {
+                ask.send(()).unwrap();
+                told.recv().unwrap();
+            });
+            process::send(inactive, waits_for_the_signal);
+            let (cancel, cancelled) = outside();
+            process::blocking(move || drop(cancel), || _ = cancelled.recv());
+        })
+        .unwrap();
+        asked.recv().unwrap();
+        process::exit(pid, reason());
+        tell.send(()).unwrap();
+        assert_eq!(down_reason(monitor), reason());
     });
 }
 
