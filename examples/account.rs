@@ -89,7 +89,7 @@ fn ask(request: Request) -> Result<u64, Box<dyn Error>> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    env_logger::init(); // Without RUST_LOG it shows errors.
+    env_logger::init_from_env(env_logger::Env::new().default_filter_or("warn"));
     let options = StartOptions::new().name(ACCOUNT);
     let (_, monitor) = Account::start_monitor_with(100, options)?;
     println!("amount: {}", ask(Request::Amount)?);

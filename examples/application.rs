@@ -121,6 +121,7 @@ impl Callback for Shop {
 }
 
 fn main() -> Result<(), RunError> {
-    env_logger::init(); // With RUST_LOG=info it shows what is started and stopped.
+    // With RUST_LOG=info it shows what is started and stopped.
+    env_logger::init_from_env(env_logger::Env::new().default_filter_or("warn"));
     application::run([shop(), stock()])
 }

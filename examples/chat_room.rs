@@ -107,7 +107,7 @@ fn print_news(count: usize) {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    env_logger::init(); // Without RUST_LOG it shows errors.
+    env_logger::init_from_env(env_logger::Env::new().default_filter_or("warn"));
     process::register("reporter", process::self_pid())?;
     Registry::<&str, &str>::duplicate("rooms").listener("reporter").start_link()?;
 

@@ -128,7 +128,7 @@ impl HandleCall<Request> for EggTimer {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    env_logger::init(); // Without RUST_LOG it shows errors.
+    env_logger::init_from_env(env_logger::Env::new().default_filter_or("warn"));
     let kitchen = Supervisor::rest_for_one()
         .child(Table::named_child_spec("table", ()))
         .child(EggTimer::named_child_spec("egg_timer", ()))

@@ -176,7 +176,7 @@ fn print_stories(names: [&str; 2]) {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    env_logger::init(); // Without RUST_LOG it shows errors.
+    env_logger::init_from_env(env_logger::Env::new().default_filter_or("warn"));
     let games = DynamicSupervisor::new().named_child_spec("games");
     let room = WaitingRoom::named_child_spec("waiting_room", ());
     let club = Supervisor::rest_for_one().child(games).child(room).start_link()?;

@@ -104,7 +104,7 @@ impl HandleCall<Sell> for Till {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    env_logger::init(); // Without RUST_LOG it shows errors.
+    env_logger::init_from_env(env_logger::Env::new().default_filter_or("warn"));
     let shop = Supervisor::rest_for_one()
         .child(Vault::named_child_spec("vault", ()))
         .child(Till::named_child_spec("till", ()))

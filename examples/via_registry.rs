@@ -142,7 +142,7 @@ fn start(part: Part) -> Result<ServerRef<Character>, StartError> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    env_logger::init(); // Without RUST_LOG it shows errors.
+    env_logger::init_from_env(env_logger::Env::new().default_filter_or("warn"));
     let show = Supervisor::rest_for_one()
         .child(Playbill::named_child_spec("playbill", ()))
         .child(ChildSpec::new("ernie", || start("ernie")))

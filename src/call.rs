@@ -63,7 +63,9 @@ impl<R: Send + 'static> Caller<R> {
     ///
     /// From now on the client does not count as waiting for this server, as another process may
     /// reply.
-    /// What happens if nobody replies, and how to have the client hear of it, is said
+    ///
+    /// **A reply that is never given, as its value was dropped or the process that was to reply has
+    /// crashed, is heard by the client only as a timeout.** How to have it hear earlier is shown
     /// [there](ReplyTo#if-nobody-replies).
     #[must_use = "the client gets no reply if this is dropped"]
     pub fn defer(&self) -> ReplyTo<R> {

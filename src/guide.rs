@@ -64,8 +64,10 @@
 //! read or a long computation: the thread is its own.
 //!
 //! A message that no pattern fits stays in the mailbox, and nobody is told at first: sent is what
-//! the literal says, so `42` is an `i32`, and `"milk"` a `&str` and not a `String`. A mailbox that
-//! grows long warns of it.
+//! the literal says, so `42` is an `i32`, and `"milk"` a `&str` and not a `String`. A mailbox in
+//! which [100,000](crate::process::tuning::set_long_message_queue) messages wait warns of it; how
+//! many there are is said by [`process::info`](crate::process::info())`(pid)`, in its
+//! `message_queue_len`, and in the report of a crash, with their types.
 //!
 //! Read on: [`process`](crate::process), [`timer`](crate::timer).
 //!
@@ -504,7 +506,8 @@
 //! stopped.
 //!
 //! ```
-//! env_logger::init(); // First in `main`. Without `RUST_LOG` it shows errors.
+//! // First in `main`. By itself `env_logger` hides warnings.
+//! env_logger::init_from_env(env_logger::Env::new().default_filter_or("warn"));
 //! ```
 //!
 //! ```text

@@ -360,6 +360,7 @@ fn cast<T: Any, U: Any>(value: T) -> U {
 /// assert_eq!(job(), 7);
 /// assert!(format!("{job:?}").starts_with("Opaque<"));
 /// ```
+#[derive(Clone)]
 pub struct Opaque<T>(T);
 
 impl<T> Opaque<T> {

@@ -6,8 +6,8 @@ pub use crate::exit::ExitReason;
 pub use crate::exit_error::OrExit;
 pub use crate::gen_server::{
     CallResult, Caller, CastResult, GenServer, HandleCall, HandleCast, HandleContinue, IdleTimeout,
-    InitResult, ReplyTo, ServerRef, StartError, StartOptions, StopError, Then, ignore, init_error,
-    noreply, ready, reply, stop, stop_with_reply, unhandled,
+    InitResult, ReplyTo, RequestId, ServerRef, StartError, StartOptions, StopError, Then, ignore,
+    init_error, noreply, ready, reply, stop, stop_with_reply, unhandled,
 };
 pub use crate::handle_info;
 pub use crate::id::{Alias, MonitorRef, Pid, TimerRef};

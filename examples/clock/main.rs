@@ -33,7 +33,7 @@ fn period() -> Result<Duration, String> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    env_logger::init(); // Without RUST_LOG it shows errors.
+    env_logger::init_from_env(env_logger::Env::new().default_filter_or("warn"));
     let period = period()?;
     println!("a clock that ticks every {period:?}");
     let monitor = api::start(period, TICKS)?;

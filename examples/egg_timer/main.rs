@@ -44,7 +44,7 @@ fn wait_for(name: &'static str, duration: Duration) {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    env_logger::init(); // Without RUST_LOG it shows errors.
+    env_logger::init_from_env(env_logger::Env::new().default_filter_or("warn"));
     api::start_link(&[("ostrich egg", minutes(90)), ("goose egg", minutes(13))])?;
     print_status()?;
     println!("cancelling the goose egg, twice");

@@ -25,7 +25,7 @@ use procession::prelude::*;
 use crate::core::Operation;
 
 fn main() -> Result<(), ExitReason> {
-    env_logger::init(); // Without RUST_LOG it shows errors.
+    env_logger::init_from_env(env_logger::Env::new().default_filter_or("warn"));
     let calculator = api::start(10)?;
     api::subtract(calculator, 4);
     api::multiply(calculator, 14);

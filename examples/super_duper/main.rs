@@ -158,7 +158,7 @@ fn extras() -> Result<(), Box<dyn Error>> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    env_logger::init(); // Without RUST_LOG it shows errors.
+    env_logger::init_from_env(env_logger::Env::new().default_filter_or("warn"));
     without_a_supervisor()?;
     for strategy in [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne] {
         one_dies(strategy)?;

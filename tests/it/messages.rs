@@ -150,6 +150,12 @@ mod opaque {
     type Job = Box<dyn Fn(u32) -> u32 + Send>;
 
     #[test]
+    fn is_cloned_as_its_value_is() {
+        let texts = Opaque::new(vec!["a"]);
+        assert_eq!(texts.clone().into_inner(), texts.into_inner());
+    }
+
+    #[test]
     fn carries_what_cannot_be_printed() {
         in_process(|| {
             let me = process::self_pid();

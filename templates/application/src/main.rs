@@ -3,6 +3,7 @@
 use procession::application::{self, RunError};
 
 fn main() -> Result<(), RunError> {
-    env_logger::init(); // Crashes are reported on standard error; `RUST_LOG=info` shows more.
+    // Crashes and warnings are reported on standard error; `RUST_LOG=info` shows more.
+    env_logger::init_from_env(env_logger::Env::new().default_filter_or("warn"));
     application::run([{{crate_name}}::application()])
 }

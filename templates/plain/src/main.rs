@@ -6,7 +6,8 @@ mod counter;
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    env_logger::init(); // Crashes are reported on standard error; `RUST_LOG=info` shows more.
+    // Crashes and warnings are reported on standard error; `RUST_LOG=info` shows more.
+    env_logger::init_from_env(env_logger::Env::new().default_filter_or("warn"));
     let counter = counter::start(0)?;
     for _ in 0..3 {
         println!("{}", counter.next()?);
