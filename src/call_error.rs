@@ -1,9 +1,9 @@
 //! The error of a call: above both reasons and destinations, as a call fails with the one at the
 //! other.
 
-use std::error::Error;
 use std::fmt;
 
+use crate::error_text::errors;
 use crate::exit::ExitReason;
 use crate::id::Pid;
 use crate::message::{Destination, Name};
@@ -87,13 +87,6 @@ impl CallError {
     }
 }
 
-/// The same text as `Display`, which is what a `main` prints that returns the error.
-impl fmt::Debug for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use CallErrorKind::*;
@@ -123,7 +116,7 @@ impl fmt::Display for CallError {
     }
 }
 
-impl Error for CallError {}
+errors!(CallError);
 
 /// The destination of a call, with a local name in quotes.
 struct Server<'a>(&'a Destination);

@@ -103,6 +103,19 @@ impl ExitReason {
     }
 }
 
+/// A reason as the error of a start shows it. An orderly one is an error there, as the others are:
+/// so a detail of it stands for itself.
+pub(crate) struct OfStart<'a>(pub(crate) &'a ExitReason);
+
+impl fmt::Display for OfStart<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let ExitReason::ShutdownWith(detail) = self.0 {
+            return fmt::Display::fmt(detail, f);
+        }
+        fmt::Display::fmt(self.0, f)
+    }
+}
+
 /// What can be given as an exit reason: an [`ExitReason`], or any error.
 ///
 /// Other values are made reasons by [`ExitReason::new`], texts also by

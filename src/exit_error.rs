@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::call_error::{CallError, CallErrorKind};
+use crate::error_text::errors;
 use crate::exit::{Detail, ExitReason};
 
 /// A boxed error, as functions that fail in several ways return it.
@@ -50,13 +51,7 @@ impl fmt::Display for ExitError {
     }
 }
 
-impl fmt::Debug for ExitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl Error for ExitError {}
+errors!(ExitError);
 
 impl From<ExitReason> for ExitError {
     fn from(reason: ExitReason) -> ExitError {

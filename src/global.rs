@@ -111,7 +111,6 @@ mod names;
 mod serve;
 
 use std::any::Any;
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,6 +119,7 @@ use once_cell::sync::Lazy;
 
 use crate::call_error::CallError;
 use crate::directory;
+use crate::error_text::errors;
 use crate::exit::ExitReason;
 
 use crate::id::Pid;
@@ -208,7 +208,7 @@ impl fmt::Display for Requester {
 }
 
 /// The error of the functions on global names and locks.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum GlobalError {
     /// The name is taken, possibly by the process itself.
@@ -256,7 +256,7 @@ impl fmt::Display for GlobalError {
     }
 }
 
-impl Error for GlobalError {}
+errors!(GlobalError);
 
 impl From<CallError> for GlobalError {
     fn from(error: CallError) -> GlobalError {

@@ -71,6 +71,7 @@ compile_error!(
 mod readme {}
 
 mod id;
+mod error_text;
 mod user_code;
 mod exit;
 mod message;
@@ -112,4 +113,4 @@ pub use message::{
     Via,
 };
 pub use process::shutdown::shutdown;
-pub use user_code::Panic;
+pub use user_code::{Backtrace, Panic};

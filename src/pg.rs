@@ -85,7 +85,6 @@ mod serve;
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
-use std::error::Error;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
@@ -94,6 +93,7 @@ use std::time::Duration;
 
 use crate::call_error::{CallError, CallErrorKind};
 use crate::directory;
+use crate::error_text::errors;
 use crate::gen_server::{GenServer, HandleCall, ServerRef, StartError, StartOptions};
 use crate::id::{MonitorRef, Pid};
 use crate::message::Name;
@@ -192,7 +192,7 @@ impl<const N: usize> From<[Pid; N]> for Pids {
 }
 
 /// Error returned from [`Scope::leave`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum LeaveError {
     /// None of the processes is in the group.
@@ -210,7 +210,7 @@ impl fmt::Display for LeaveError {
     }
 }
 
-impl Error for LeaveError {}
+errors!(LeaveError);
 
 impl From<CallError> for LeaveError {
     fn from(error: CallError) -> LeaveError {

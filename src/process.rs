@@ -216,7 +216,7 @@ mod receive_macro;
 pub(crate) mod exit;
 mod link;
 pub mod dictionary;
-mod info;
+pub(crate) mod info;
 pub mod tuning;
 mod blocking;
 #[cfg(all(feature = "io", target_os = "linux"))]

@@ -98,12 +98,12 @@ mod via;
 
 use std::any::Any;
 use std::borrow::Cow;
-use std::error::Error;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::directory::Remembered;
+use crate::error_text::errors;
 use crate::exit::{Detail, ExitReason};
 
 use crate::id::Pid;
@@ -167,7 +167,7 @@ enum Keys {
 }
 
 /// Error returned from the operations on a registry.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum RegistryError {
     /// There is no registry of this name with keys and values of these types.
@@ -199,7 +199,7 @@ impl fmt::Display for RegistryError {
     }
 }
 
-impl Error for RegistryError {}
+errors!(RegistryError);
 
 impl<K: Key, V: Value> RegistryRef<K, V> {
     /// Returns a handle to the registry with the name `name`, looked up at each use.

@@ -7,11 +7,12 @@
 //! and it can be filtered:
 //!
 //! ```
-//! env_logger::init(); // First in `main`. Without `RUST_LOG` it shows errors.
+//! // First in `main`. By itself `env_logger` hides warnings.
+//! env_logger::init_from_env(env_logger::Env::new().default_filter_or("warn"));
 //! ```
 //!
-//! `RUST_LOG=warn` shows the warnings, too, `RUST_LOG=info` also what is started and stopped, and
-//! `RUST_LOG=procession=off,info` nothing of this crate. The targets are:
+//! `RUST_LOG=info` shows also what is started and stopped, `RUST_LOG=procession=off,info` nothing
+//! of this crate. The targets are:
 //!
 //! | report | level | target |
 //! |---|---|---|
@@ -30,8 +31,13 @@
 //! last message of a server must be printed before it is handled, each time: so a report on
 //! standard error, without a logger or handler, shows its type only.
 //!
-//! If `RUST_BACKTRACE` asks for it, the reports of a panic show its backtrace: the frames of the
-//! program's own code; all frames with `RUST_BACKTRACE=full`.
+//! If `RUST_BACKTRACE` asks for it, the first report of a panic shows its backtrace: the frames of
+//! the program's own code; all frames with `RUST_BACKTRACE=full`.
+//!
+//! A program ends when its `main` returns, and so do reports that are not written yet: that of a
+//! process which has just crashed may be lost. A `main` that wants to see it waits for the end of
+//! the process by [`process::join`](crate::process::join), or ends all that runs by
+//! [`shutdown`](fn@crate::shutdown).
 //!
 //! A program without a logger that is to be silent says `log::set_max_level(LevelFilter::Error)`;
 //! then it has chosen what is logged, though nowhere.
@@ -79,7 +85,7 @@ use parking_lot::Mutex;
 use crate::exit::ExitReason;
 use crate::id::{Pid, unique};
 use crate::message::{Destination, Name};
-use crate::user_code::{displayed, is_logged, is_seen, log_caught, run_caught};
+use crate::user_code::{Backtrace, displayed, is_logged, is_seen, log_caught_with, run_caught};
 
 /// A report about a process, or an application.
 ///
@@ -148,6 +154,14 @@ impl Report {
     pub fn target(&self) -> &'static str {
         self.kind().target()
     }
+
+    fn tail(&self) -> Tail<'_> {
+        match self {
+            Report::Server(report) => report.tail(),
+            Report::Crash(report) => report.tail(),
+            Report::Supervisor(_) | Report::Progress(_) | Report::Application(_) => Tail(None),
+        }
+    }
 }
 
 impl fmt::Display for Report {
@@ -159,6 +173,63 @@ impl fmt::Display for Report {
             Report::Progress(report) => fmt::Display::fmt(report, f),
             Report::Application(report) => fmt::Display::fmt(report, f),
         }
+    }
+}
+
+/// The text of a report without the backtrace.
+struct Head<'a>(&'a Report);
+
+impl fmt::Display for Head<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Report::Server(report) => report.head(f),
+            Report::Crash(report) => report.head(f),
+            Report::Supervisor(_) | Report::Progress(_) | Report::Application(_) => {
+                fmt::Display::fmt(self.0, f)
+            }
+        }
+    }
+}
+
+/// The backtrace of a report, if there is one; it follows the other lines.
+#[derive(Clone, Copy)]
+struct Tail<'a>(Option<(Pid, &'a Backtrace)>);
+
+impl Tail<'_> {
+    fn of(pid: Pid, reason: &ExitReason) -> Tail<'_> {
+        Tail(backtrace(reason).map(|backtrace| (pid, backtrace)))
+    }
+}
+
+impl fmt::Display for Tail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            // With the process, as on standard error another report may come in between.
+            Some((pid, backtrace)) => write!(f, "\n    backtrace of {pid}:\n{backtrace}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn backtrace(reason: &ExitReason) -> Option<&Backtrace> {
+    reason.as_panic()?.backtrace.as_ref()
+}
+
+/// Returns whether a report has shown the backtrace of a panic.
+pub(crate) fn has_shown_backtrace(reason: &ExitReason) -> bool {
+    backtrace(reason).is_some_and(Backtrace::is_shown)
+}
+
+/// How many messages there are of each type.
+pub(crate) struct Types<'a>(pub(crate) &'a [(&'static str, usize)]);
+
+impl fmt::Display for Types<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (name, count)) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(f, "{separator}{count} of {name}")?;
+        }
+        Ok(())
     }
 }
 
@@ -174,14 +245,6 @@ fn lines(f: &mut fmt::Formatter<'_>, name: &str, values: &[impl fmt::Display]) -
     }
     write!(f, "\n    {name}:")?;
     values.iter().try_for_each(|value| write!(f, "\n        {value}"))
-}
-
-/// Writes the backtrace of a panic, if there is one.
-fn backtrace(f: &mut fmt::Formatter<'_>, reason: &ExitReason) -> fmt::Result {
-    match reason.as_panic().and_then(|panic| panic.backtrace.as_ref()) {
-        Some(backtrace) => write!(f, "\n    backtrace:\n{backtrace}"),
-        None => Ok(()),
-    }
 }
 
 /// A server ends abnormally: OTP's error report of a `gen_server`.
@@ -232,8 +295,8 @@ impl fmt::Display for Client {
     }
 }
 
-impl fmt::Display for ServerReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl ServerReport {
+    fn head(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
             Some(name) => write!(f, "server {} ({}) is terminating", displayed(name), self.pid)?,
             None => write!(f, "server {} is terminating", self.pid)?,
@@ -243,8 +306,18 @@ impl fmt::Display for ServerReport {
         line(f, "state", Some(&self.state))?;
         line(f, "reason", Some(&self.shown_reason))?;
         line(f, "client", self.client.as_ref())?;
-        lines(f, "log", &self.log)?;
-        backtrace(f, &self.reason)
+        lines(f, "log", &self.log)
+    }
+
+    fn tail(&self) -> Tail<'_> {
+        Tail::of(self.pid, &self.reason)
+    }
+}
+
+impl fmt::Display for ServerReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.head(f)?;
+        fmt::Display::fmt(&self.tail(), f)
     }
 }
 
@@ -265,6 +338,9 @@ pub struct CrashReport {
     pub label: Option<Arc<str>>,
     /// The type or closure that it was started as, by [`proc_lib`](crate::proc_lib).
     pub initial_call: Option<&'static str>,
+    /// What it was doing, if that is known: the `init` of a server, with the name that the server
+    /// was to have.
+    pub context: Option<Arc<str>>,
     /// The reason for which it ends.
     pub reason: ExitReason,
     /// The reason as text, printed in advance, as its `Display` may panic.
@@ -274,6 +350,8 @@ pub struct CrashReport {
     pub ancestors: Vec<Destination>,
     /// The number of messages in its mailbox.
     pub message_queue_len: usize,
+    /// The types of these messages, each with how many there are of it, of the first thousand.
+    pub message_types: Vec<(&'static str, usize)>,
     /// The first of these messages, printed.
     pub messages: Vec<String>,
     /// The processes that it is linked to.
@@ -282,6 +360,8 @@ pub struct CrashReport {
     pub dictionary: Vec<(String, String)>,
     /// Whether it traps exits.
     pub trap_exit: bool,
+    /// Whether an earlier report, that of the server, has shown the backtrace.
+    pub(crate) has_shown_backtrace: bool,
     /// The processes that end with it: those that it is linked to, directly or through others, that
     /// were started by [`proc_lib`](crate::proc_lib) and do not trap exits.
     pub neighbours: Vec<Neighbour>,
@@ -312,16 +392,20 @@ impl fmt::Display for Neighbour {
     }
 }
 
-impl fmt::Display for CrashReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl CrashReport {
+    fn head(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "crash report of process {}", self.pid)?;
         line(f, "initial call", self.initial_call)?;
         line(f, "registered name", self.name.as_ref().map(displayed))?;
         line(f, "label", self.label.as_ref())?;
+        line(f, "context", self.context.as_ref())?;
         line(f, "reason", Some(&self.shown_reason))?;
         let ancestors: Vec<_> = self.ancestors.iter().map(displayed).collect();
         line(f, "ancestors", Some(format_args!("[{}]", ancestors.join(", "))))?;
         line(f, "message queue length", Some(self.message_queue_len))?;
+        if !self.message_types.is_empty() {
+            write!(f, " ({})", Types(&self.message_types))?;
+        }
         lines(f, "messages", &self.messages)?;
         line(f, "links", Some(format_args!("{:?}", self.links)))?;
         if !self.dictionary.is_empty() {
@@ -331,8 +415,18 @@ impl fmt::Display for CrashReport {
             }
         }
         line(f, "trap_exit", Some(self.trap_exit))?;
-        lines(f, "neighbours", &self.neighbours)?;
-        backtrace(f, &self.reason)
+        lines(f, "neighbours", &self.neighbours)
+    }
+
+    fn tail(&self) -> Tail<'_> {
+        if self.has_shown_backtrace { Tail(None) } else { Tail::of(self.pid, &self.reason) }
+    }
+}
+
+impl fmt::Display for CrashReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.head(f)?;
+        fmt::Display::fmt(&self.tail(), f)
     }
 }
 
@@ -342,6 +436,10 @@ impl fmt::Display for CrashReport {
 pub struct SupervisorReport {
     /// The supervisor, by its name if it has one.
     pub supervisor: Destination,
+    /// The type that describes it: the one that was started.
+    pub supervisor_type: Option<&'static str>,
+    /// The process that has started it, as a rule its own supervisor, by its name if it has one.
+    pub parent: Option<Destination>,
     /// The event.
     pub context: Context,
     /// The reason.
@@ -399,6 +497,11 @@ impl fmt::Display for Child {
 impl fmt::Display for SupervisorReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "supervisor report of {}", displayed(&self.supervisor))?;
+        // A name says enough.
+        if !matches!(self.supervisor, Destination::Name(_)) {
+            line(f, "type", self.supervisor_type)?;
+            line(f, "started by", self.parent.as_ref().map(displayed))?;
+        }
         line(f, "context", Some(self.context))?;
         line(f, "reason", Some(&self.shown_reason))?;
         line(f, "child", Some(&self.child))
@@ -524,7 +627,14 @@ pub(crate) fn reads_backtraces() -> bool {
 
 /// Writes a report to the log, and passes it to the handlers.
 pub(crate) fn submit(report: &Report) {
-    log_caught(report.level(), report.target(), format_args!("{report}"));
+    let (level, target) = (report.level(), report.target());
+    log_caught_with(level, target, &Head(report), &report.tail());
+    if let Report::Server(server) = report
+        && let Some(backtrace) = backtrace(&server.reason)
+        && is_seen(level, target)
+    {
+        backtrace.set_shown();
+    }
     let handlers: Vec<Handler> =
         HANDLERS.lock().iter().map(|(_, handler)| Arc::clone(handler)).collect();
     for handler in handlers {
@@ -544,20 +654,26 @@ mod tests {
 
     #[test]
     fn a_supervisor_report_says_what_has_happened_to_whom() {
-        let report = SupervisorReport {
-            supervisor: Destination::from("super"),
-            context: Context::ChildTerminated,
-            reason: ExitReason::Killed,
-            shown_reason: "killed".to_owned(),
-            child: Child { pid: None, id: "printer".to_owned() },
+        let report = |supervisor| {
+            Report::Supervisor(SupervisorReport {
+                supervisor,
+                supervisor_type: Some("shop::Tree"),
+                parent: Some(Destination::from("top")),
+                context: Context::ChildTerminated,
+                reason: ExitReason::Killed,
+                shown_reason: "killed".to_owned(),
+                child: Child { pid: None, id: "printer".to_owned() },
+            })
         };
-        check(
-            Report::Supervisor(report),
-            Level::Error,
-            "procession::supervisor",
-            "supervisor report of super\n    context: child terminated\n    reason: killed\n    \
-             child: printer",
+        let (level, target) = (Level::Error, "procession::supervisor");
+        let event = "context: child terminated\n    reason: killed\n    child: printer";
+        let named = format!("supervisor report of super\n    {event}");
+        check(report(Destination::from("super")), level, target, &named);
+        let unnamed = format!(
+            "supervisor report of <0.3.1>\n    type: shop::Tree\n    started by: top\n    {event}"
         );
+        let pid = Pid::local(3, std::num::NonZeroU64::MIN);
+        check(report(Destination::from(pid)), level, target, &unnamed);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Stopping a process that handles system messages, and waiting until it has ended.
 
-use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use crate::error_text::errors;
 use crate::exit::ExitReason;
 use crate::id::Pid;
 use crate::message::{Down, Message};
@@ -19,7 +19,7 @@ use crate::sys::{Order, Request};
 /// Error returned from stopping a server.
 ///
 /// As an [`ExitReason`], by `?`, it is abnormal, whatever the reason that it holds.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum StopError {
     /// No process answers to that pid or name.
@@ -50,7 +50,7 @@ impl fmt::Display for StopError {
     }
 }
 
-impl Error for StopError {}
+errors!(StopError);
 
 /// Sends the process `target` the order to end with `reason`. A caller that has ended can do so,
 /// too.

@@ -129,7 +129,6 @@ mod handle;
 
 use std::any::Any;
 use std::any::type_name;
-use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
@@ -138,6 +137,7 @@ use std::time::Duration;
 
 use crate::call::{DEFAULT_TIMEOUT, ReplyTo, call_with_message};
 use crate::call_error::CallError;
+use crate::error_text::errors;
 use crate::exit::{ExitReason, Reason};
 use crate::id::Pid;
 use crate::message::{Destination, Message};
@@ -172,7 +172,7 @@ pub struct Sys<S: ?Sized = dyn Any> {
 }
 
 /// The error of system messages.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum SysError {
     /// There was no answer, for the same reasons as in a call; or the state is not of the type that
@@ -200,7 +200,7 @@ impl fmt::Display for SysError {
     }
 }
 
-impl Error for SysError {}
+errors!(SysError);
 
 impl From<CallError> for SysError {
     fn from(error: CallError) -> SysError {

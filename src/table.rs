@@ -165,12 +165,12 @@ mod counter;
 mod handle;
 mod traversal;
 
-use std::error::Error;
 use std::fmt;
 use std::hash::Hash;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::error_text::errors;
 use crate::exit::{Detail, ExitReason};
 use crate::id::Pid;
 
@@ -530,7 +530,7 @@ pub fn all() -> Vec<TableInfo> {
 }
 
 /// Error returned from the operations on tables.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum TableError {
     /// The table was deleted, for instance because its owner has ended; or no table has this name.
@@ -600,4 +600,4 @@ impl fmt::Display for TableError {
     }
 }
 
-impl Error for TableError {}
+errors!(TableError);

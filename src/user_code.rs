@@ -13,7 +13,7 @@ mod backtrace;
 
 use std::any::Any;
 use std::cell::Cell;
-use std::fmt::{self, Debug, Write};
+use std::fmt::{self, Debug, Display, Write};
 use std::mem;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::process;
@@ -21,6 +21,8 @@ use std::sync::{Once, OnceLock};
 use std::thread;
 
 use log::{Level, LevelFilter, Metadata};
+
+pub use self::backtrace::Backtrace;
 
 /// The target of what is logged about user code.
 const TARGET: &str = "procession::user_code";
@@ -38,9 +40,7 @@ pub struct Panic {
     pub location: Option<String>,
     /// The backtrace, if `RUST_BACKTRACE` asks for one, and a report shows it: of a panic on a
     /// thread of the runtime, while [reports](crate::report) of crashes are logged or handled.
-    ///
-    /// It has the frames of the program's own code only; with `RUST_BACKTRACE=full`, all.
-    pub backtrace: Option<String>,
+    pub backtrace: Option<Backtrace>,
 }
 
 impl Panic {
@@ -153,15 +153,31 @@ pub(crate) fn run_caught(body: impl FnOnce()) {
 /// Writes a record to the log, which is user code. In a program without a logger, errors and
 /// warnings go to standard error.
 pub(crate) fn log_caught(level: Level, target: &str, text: fmt::Arguments<'_>) {
+    log_caught_with(level, target, &text, &"");
+}
+
+/// As [`log_caught`], with more lines, which take time to print. On standard error the text is out
+/// before: a program may end meanwhile.
+pub(crate) fn log_caught_with(level: Level, target: &str, text: &dyn Display, more: &dyn Display) {
     run_caught(|| {
         if goes_to_stderr(level) {
-            // Made in advance: printing the user's values must not hold the lock of the stream.
-            let text = format!("[{level} {target}] {text}\n");
-            eprint!("{text}");
+            let text = format_args!("[{level} {target}] {text}");
+            print_in_turn(&[&text, more], |lines| eprint!("{lines}"));
         } else {
-            log::log!(target: target, level, "{text}");
+            log::log!(target: target, level, "{text}{more}");
         }
     });
+}
+
+/// Prints each part before the next one is made; each is made before it is printed, as printing the
+/// user's values must not hold the lock of the stream.
+fn print_in_turn(parts: &[&dyn Display], mut print: impl FnMut(&str)) {
+    for part in parts {
+        let lines = part.to_string();
+        if !lines.is_empty() {
+            print(&format!("{}\n", lines.trim_start_matches('\n')));
+        }
+    }
 }
 
 /// Returns whether a record would be seen by anybody.
@@ -277,7 +293,7 @@ pub(crate) fn install_hook(observer: Observer) {
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             if IN_BODY.get() {
-                let backtrace = if reads_backtraces() { backtrace::captured() } else { None };
+                let backtrace = if reads_backtraces() { Backtrace::capture() } else { None };
                 let panic = Panic { backtrace, ..Panic::seen(info) };
                 // It is out of reach only in the last moments of a thread, when there is no process
                 // to report on.
@@ -386,6 +402,24 @@ mod tests {
     #[track_caller]
     fn check(limit: usize, value: impl Debug, expected: &str) {
         assert_eq!(printed_up_to(limit, &value), expected);
+    }
+
+    #[test]
+    fn a_part_is_printed_before_the_next_is_made() {
+        struct Late<'a>(&'a Cell<usize>);
+
+        impl Display for Late<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "\n  {} printed", self.0.get())
+            }
+        }
+
+        let (count, mut printed) = (Cell::new(0), Vec::new());
+        print_in_turn(&[&"head", &Late(&count), &""], |lines| {
+            count.set(count.get() + 1);
+            printed.push(lines.to_owned());
+        });
+        assert_eq!(printed, ["head\n", "  1 printed\n"]);
     }
 
     #[test]

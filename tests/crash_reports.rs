@@ -56,7 +56,8 @@ mod a_crash {
             format!("reason: panicked: out of paper, at {}:", file!()),
             format!("ancestors: [{me}]\n"),
             format!("links: [{me}]\n"),
-            "message queue length: 1".to_owned(),
+            "message queue length: 1 (1 of &str)\n    messages:\n        \"not received\""
+                .to_owned(),
         ];
         for part in expected {
             assert!(report.contains(&part), "{part} is not in {report}");
@@ -238,7 +239,8 @@ mod a_process_of_proc_lib {
         let expected = [
             "initial call: crash_reports::a_process_of_proc_lib::is_reported_with_all",
             "\n    ancestors: [crash_reports::parent, ",
-            "\n    message queue length: 2\n    messages:\n        1\n        [\"two\"]\n",
+            "\n    message queue length: 2 (1 of alloc::vec::Vec<&str>, 1 of u8)\n    \
+             messages:\n        1\n        [\"two\"]\n",
             "\n    dictionary:\n        colour: \"red\"\n",
             "\n    trap_exit: true",
         ];
@@ -407,7 +409,7 @@ mod a_report {
             }
             process::exit_self(reason());
         });
-        assert_contains(&report, "\n    message queue length: 30\n");
+        assert_contains(&report, "\n    message queue length: 30 (30 of alloc::string::String)\n");
         assert_contains(&report, "message 9!");
         assert!(!report.contains("message 10!"), "{report}");
         assert!(report.matches('x').count() < 300, "{report}");
@@ -555,6 +557,44 @@ mod a_report {
         process::send(pid, ());
         let report = report_of_end(pid, monitor.unwrap());
         assert_contains(&report, "::of_a_server_says_what_it_was_started_as::");
+    }
+
+    /// A server that does not start.
+    #[derive(Debug)]
+    struct Stillborn;
+
+    impl GenServer for Stillborn {
+        type Args = ();
+
+        fn init((): ()) -> InitResult<Stillborn> {
+            process::set_label(STILLBORN);
+            panic!("too early")
+        }
+    }
+
+    const STILLBORN: &str = "crash_reports::a_report::stillborn";
+
+    #[test]
+    fn of_a_server_that_does_not_start_says_so_and_how_it_was_to_be_named() {
+        keep_what_is_logged();
+        _ = Stillborn::start(());
+        _ = Stillborn::start_with((), gen_server::StartOptions::new().name(STILLBORN));
+        let reports = logged(&format!("label: {STILLBORN}\n"));
+        assert_eq!(reports.len(), 2);
+        assert_contains(&reports[0], "\n    context: init\n");
+        assert_contains(&reports[1], &format!("\n    context: init, named {STILLBORN}\n"));
+    }
+
+    #[test]
+    fn counts_the_messages_by_their_types() {
+        let report = report_of(|| {
+            let me = process::self_pid();
+            process::send(me, 1_u8);
+            process::send(me, "text");
+            process::send(me, 2_u8);
+            process::exit_self(reason());
+        });
+        assert_contains(&report, "\n    message queue length: 3 (1 of &str, 2 of u8)\n");
     }
 
     #[test]

@@ -358,7 +358,7 @@ mod a_backtrace {
     /// The backtrace that the reason of a crash has.
     fn of_a_crash() -> Option<String> {
         let (_, monitor) = process::spawn_monitor(buy_paper).unwrap();
-        down_reason(monitor).as_panic().unwrap().backtrace.clone()
+        down_reason(monitor).as_panic().unwrap().backtrace.as_ref().map(ToString::to_string)
     }
 
     #[test]
@@ -395,12 +395,28 @@ mod a_backtrace {
     }
 
     #[test]
-    fn stands_in_the_report_of_a_server_too() {
-        let errors = errors(program_with(&[WANTED], Logger::None, server_crash));
-        let (server, crash) = errors.split_once("crash report of").unwrap();
-        for report in [server, crash] {
-            assert!(report.contains("no_set_up::Printer as "), "{report}");
+    fn stands_in_the_report_of_a_server_and_not_in_that_of_its_process() {
+        for logger in [Logger::None, Logger::Env("error")] {
+            let errors = errors(program_with(&[WANTED], logger, server_crash));
+            let (server, crash) = errors.split_once("crash report of").unwrap();
+            assert!(server.contains("    backtrace of <"), "{server}");
+            assert!(server.contains("no_set_up::Printer as "), "{server}");
+            assert!(!crash.contains("backtrace of"), "{crash}");
         }
+    }
+
+    #[test]
+    fn stands_in_the_report_of_a_process_if_there_is_no_other() {
+        let filter = Logger::Env("procession::crash=error");
+        let errors = errors(program_with(&[WANTED], filter, server_crash));
+        assert_has(&errors, &["    backtrace of <", "no_set_up::Printer as "]);
+    }
+
+    #[test]
+    fn stands_in_the_report_of_a_plain_process() {
+        let scene = || _ = of_a_crash();
+        let errors = errors(program_with(&[WANTED], Logger::None, scene));
+        assert_has(&errors, &["    backtrace of <", "a_backtrace::buy_paper"]);
     }
 }
 

@@ -1,13 +1,13 @@
 //! The error of the functions on applications.
 
-use std::error::Error;
 use std::fmt;
 
 use crate::call_error::CallError;
-use crate::exit::ExitReason;
+use crate::error_text::errors;
+use crate::exit::{ExitReason, OfStart};
 
 /// The error of the functions on applications.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum ApplicationError {
     /// An application has no name.
@@ -67,7 +67,7 @@ impl fmt::Display for ApplicationError {
                 write!(f, "applications depend on one another: {}", names.join(", "))
             }
             Self::Start { application, reason } => {
-                write!(f, "application {application} failed to start: {reason}")
+                write!(f, "application {application} failed to start: {}", OfStart(reason))
             }
             Self::ConfigChange { application, reason } => {
                 write!(f, "application {application} has failed to change: {reason}")
@@ -81,7 +81,7 @@ impl fmt::Display for ApplicationError {
     }
 }
 
-impl Error for ApplicationError {}
+errors!(ApplicationError);
 
 impl From<CallError> for ApplicationError {
     fn from(error: CallError) -> ApplicationError {

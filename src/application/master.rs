@@ -168,7 +168,7 @@ impl GenServer for Master {
 
     fn init((application, controller): Self::Args) -> InitResult<Master> {
         process::set_trap_exit(true);
-        process::set_label(&format!("master of application {}", application.info.name));
+        process::set_label(format!("master of application {}", application.info.name));
         MASTERS.lock().insert(process::self_pid(), application.info.name.clone());
         let (callback, kills) = (ToStop::default(), KillsTold::to(controller));
         ready(Master { application, controller, top: None, callback, _kills: kills }).then(Boot)

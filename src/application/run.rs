@@ -1,9 +1,9 @@
 //! Programs that are nothing but their applications.
 
-use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use crate::error_text::errors;
 use crate::exit::ExitReason;
 use crate::process;
 
@@ -251,7 +251,7 @@ fn start(
 }
 
 /// The error of [`run`](fn@run). A `main` that returns it ends with the exit code 1.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum RunError {
     /// An application could not be loaded or started.
@@ -289,4 +289,4 @@ impl fmt::Display for RunError {
     }
 }
 
-impl Error for RunError {}
+errors!(RunError);

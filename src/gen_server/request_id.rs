@@ -1,7 +1,6 @@
 //! Asynchronous requests, whose replies are asked for later.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroU64;
@@ -9,6 +8,7 @@ use std::time::Duration;
 
 use crate::call::{Pending, ReplyTo, ended_request};
 use crate::call_error::{CallError, CallErrorKind};
+use crate::error_text::errors;
 use crate::message::{Destination, Message};
 use crate::process::Address;
 use crate::process::current::{Ended, current};
@@ -144,7 +144,7 @@ impl<R: Send + 'static> fmt::Debug for RequestId<R> {
 }
 
 /// Error returned from waiting for any of several requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitError {
     /// No response has come in time.
@@ -162,7 +162,7 @@ impl fmt::Display for WaitError {
     }
 }
 
-impl Error for WaitError {}
+errors!(WaitError);
 
 /// The outcome of one of several requests, with its label.
 type Labelled<R, L> = (Result<R, CallError>, L);

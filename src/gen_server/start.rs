@@ -1,22 +1,23 @@
 //! Starting a server: spawning it, registering it, `init`, and its acknowledgement.
 
 use std::any::type_name;
-use std::error::Error;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::exit::ExitReason;
+use crate::error_text::errors;
+use crate::exit::{ExitReason, OfStart};
 use crate::id::{MonitorRef, Pid};
 use crate::message::{Name, NameRefusal, Via};
 use crate::proc_lib;
 use crate::proc_lib::{Started, start_process};
 use crate::process;
+use crate::process::info::note_context;
 use crate::process::register::note_via;
 use crate::process::{Builder, Info, RegisterError, SpawnError};
 use crate::sys::DebugOptions;
-use crate::user_code::{drop_caught, printed};
+use crate::user_code::{displayed, drop_caught, printed};
 
 use super::GenServer;
 use super::next::{Init, InitOutcome, InitResult, Wait};
@@ -153,7 +154,6 @@ fn register_via(name: &Via, me: Pid) -> Result<(), Refusal> {
 /// [`CallerEnded`](Self::CallerEnded)), and the attempt leaves nothing in the caller's mailbox.
 ///
 /// As an [`ExitReason`], by `?`, it is abnormal, whatever the reason that it holds.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {
     /// `init` returned [`ignore`](super::ignore).
@@ -185,18 +185,20 @@ impl fmt::Display for StartError {
             Self::AlreadyStarted(pid) => write!(f, "already started as {pid}"),
             Self::Name(error) => write!(f, "the server cannot have its name: {error}"),
             Self::Timeout => f.write_str("the server took too long to initialize"),
-            Self::Failed(reason) => write!(f, "the server failed to initialize: {reason}"),
+            Self::Failed(reason) => {
+                write!(f, "the server failed to initialize: {}", OfStart(reason))
+            }
             Self::Spawn(error) => write!(f, "the server's process was not spawned: {error}"),
             Self::CallerEnded => f.write_str("the caller has ended and cannot wait"),
         }
     }
 }
 
-impl Error for StartError {}
+errors!(StartError);
 
 /// The reason with which a start [fails](StartError::Failed) if a registrar refuses the name
 /// repeatedly, and says that no process has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct NameRefused {
     /// The name, with its registrar.
     pub name: String,
@@ -208,7 +210,7 @@ impl fmt::Display for NameRefused {
     }
 }
 
-impl Error for NameRefused {}
+errors!(NameRefused);
 
 /// Why a process does not become a server. It ends next.
 #[derive(Debug)]
@@ -329,6 +331,9 @@ fn run<S: GenServer>(
             Server::new(state, wait, settings).run()
         }
         Err((refusal, reason)) => {
+            if !reason.is_orderly() {
+                note_init(name.as_ref());
+            }
             // A process that learns of the failure may start another server under the name.
             if let Some(name) = &name {
                 name.unregister();
@@ -336,6 +341,14 @@ fn run<S: GenServer>(
             starter.give_up(Err(refusal));
             reason
         }
+    }
+}
+
+/// Notes for the report of a crash that it was in `init`, and the name, which is free by then.
+fn note_init(name: Option<&Name>) {
+    match name {
+        Some(name) => note_context(&format!("init, named {}", displayed(name))),
+        None => note_context("init"),
     }
 }
 
@@ -448,7 +461,7 @@ fn enterer(pid: Pid, name: Option<Name>) -> Result<Info, EnterLoopError> {
 }
 
 /// The exit reason of a process that cannot [become a server](enter_loop).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EnterLoopError {
     /// The process was not started by [`proc_lib`].
@@ -473,4 +486,4 @@ impl fmt::Display for EnterLoopError {
     }
 }
 
-impl Error for EnterLoopError {}
+errors!(EnterLoopError);

@@ -1,8 +1,9 @@
 //! The error of a wait that was interrupted.
 
-use std::error::Error;
 use std::fmt;
 use std::io;
+
+use crate::error_text::errors;
 
 /// Error in the [`io::Error`](std::io::Error) of a call that an exit signal has interrupted.
 ///
@@ -15,7 +16,7 @@ use std::io;
 /// [`read_exact`](std::io::Read::read_exact) try again after `Interrupted`.)
 ///
 /// A call in a destructor of a process that is ending gets it, too, if it would have to wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Interrupted;
 
@@ -25,7 +26,7 @@ impl fmt::Display for Interrupted {
     }
 }
 
-impl Error for Interrupted {}
+errors!(Interrupted);
 
 impl From<Interrupted> for io::Error {
     fn from(interrupted: Interrupted) -> io::Error {

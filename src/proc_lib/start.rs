@@ -1,13 +1,13 @@
 //! Starting a process and waiting for its acknowledgement.
 
 use std::any::{Any, type_name};
-use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use crate::exit::{ExitReason, Reason};
+use crate::error_text::errors;
+use crate::exit::{ExitReason, OfStart, Reason};
 use crate::id::{MonitorRef, Pid, unique};
 use crate::message::{Down, Exit, Message};
 use crate::process;
@@ -63,7 +63,6 @@ impl StartOptions {
 /// mailbox.
 ///
 /// As an [`ExitReason`], by `?`, it is abnormal, whatever the reason that it holds.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {
     /// The process ended, for this reason, before it acknowledged.
@@ -81,7 +80,9 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(reason) => write!(f, "the process ended before it was ready: {reason}"),
+            Self::Failed(reason) => {
+                write!(f, "the process ended before it was ready: {}", OfStart(reason))
+            }
             Self::Timeout => f.write_str("the process took too long to start"),
             Self::Spawn(error) => write!(f, "the process was not spawned: {error}"),
             Self::CallerEnded => f.write_str("the caller has ended and cannot wait"),
@@ -89,7 +90,7 @@ impl fmt::Display for StartError {
     }
 }
 
-impl Error for StartError {}
+errors!(StartError);
 
 /// Starts a process, waits until it acknowledges, and returns the value of that.
 ///

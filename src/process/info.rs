@@ -129,10 +129,16 @@ pub fn system_info() -> SystemInfo {
 /// # Panics
 ///
 /// In a thread of the program's own that was killed.
-pub fn set_label(label: &str) {
+pub fn set_label(label: impl Into<Arc<str>>) {
+    let label = label.into();
     let process = current();
     process.unwind_if_doomed();
-    process.slot.profile.lock().label = Some(Arc::from(label));
+    process.slot.profile.lock().label = Some(label);
+}
+
+/// Notes what the caller is doing, for the report of its crash.
+pub(crate) fn note_context(context: &str) {
+    current().slot.profile.lock().context = Some(Arc::from(context));
 }
 
 /// Returns the label of `pid`; `None` if it has none, or is not alive.

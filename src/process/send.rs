@@ -165,7 +165,7 @@ pub struct SendError<M> {
 
 impl<M> fmt::Debug for SendError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendError").field("name", &self.name).finish_non_exhaustive()
+        fmt::Display::fmt(self, f)
     }
 }
 

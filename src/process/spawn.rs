@@ -1,11 +1,11 @@
 //! Spawning processes.
 
-use std::error::Error;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::error_text::errors;
 use crate::id::{MonitorRef, Pid};
 use crate::message::Destination;
 use crate::runtime::exit::{Body, normal};
@@ -30,7 +30,6 @@ use super::shutdown;
 const ANCESTORS: usize = 16;
 
 /// Error returned from spawning a process. No process was started.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum SpawnError {
     /// A limit of the machine leaves no room for another thread.
@@ -74,7 +73,7 @@ impl From<ThreadError> for SpawnError {
     }
 }
 
-impl Error for SpawnError {}
+errors!(SpawnError);
 
 /// Options of a process, and the functions that spawn one with them.
 ///

@@ -5,14 +5,18 @@ use std::sync::atomic::Ordering;
 
 use crate::exit::ExitReason;
 use crate::id::Pid;
-use crate::report::{CrashReport, Kind, Neighbour, Report, is_wanted, submit};
+use crate::report::{CrashReport, Kind, Neighbour, Report, has_shown_backtrace, is_wanted, submit};
 use crate::user_code::{displayed, printed_up_to, run_caught};
 
+use super::overflow::types_of_messages;
 use super::table::Process;
 use super::{dictionary, snapshot};
 
 /// How many messages of the mailbox a report shows.
 const MESSAGES: usize = 10;
+
+/// Of how many messages a report counts the types.
+const COUNTED: usize = 1000;
 
 /// How many bytes of a message, or of a value in the dictionary, a report shows.
 const SHOWN: usize = 200;
@@ -47,15 +51,19 @@ fn describe(process: Process, reason: &ExitReason) -> CrashReport {
     // So that what has arrived is in the queue.
     process.sort();
     let info = snapshot::of(process);
+    let context = process.slot.profile.lock().context.clone();
     CrashReport {
         pid: process.pid,
         name: info.any_name(),
         label: info.label,
+        context,
         initial_call: info.initial_call,
         shown_reason: displayed(reason),
+        has_shown_backtrace: has_shown_backtrace(reason),
         reason: reason.clone(),
         ancestors: info.ancestors.iter().copied().map(snapshot::name_or_pid).collect(),
         message_queue_len: info.message_queue_len,
+        message_types: types_of_messages(process, COUNTED),
         messages: messages(process),
         neighbours: neighbours(process.pid, &info.links),
         links: info.links,

@@ -7,13 +7,13 @@
 //! registration either is seen by its look at the table, or finds the entry.
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
 use once_cell::sync::{Lazy, OnceCell};
 use parking_lot::Mutex;
 
+use crate::error_text::errors;
 use crate::id::Pid;
 
 use super::table::Process;
@@ -81,7 +81,7 @@ impl Names {
 }
 
 /// Error returned from [`register`](crate::process::register).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RegisterError {
     /// Another process has the name, or the process itself has it already.
@@ -115,11 +115,11 @@ impl fmt::Display for RegisterError {
     }
 }
 
-impl Error for RegisterError {}
+errors!(RegisterError);
 
 /// Error returned from [`unregister`](crate::process::unregister), and from sending to a name that
 /// no process has.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct NameError {
     /// The name.
     pub name: Arc<str>,
@@ -131,7 +131,7 @@ impl fmt::Display for NameError {
     }
 }
 
-impl Error for NameError {}
+errors!(NameError);
 
 /// Gives `pid` the name `name`, for `caller`.
 pub(crate) fn give(name: &str, pid: Pid, caller: Pid) -> Result<(), RegisterError> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use log::Level;
 
+use crate::report::Types;
 use crate::user_code::{displayed, is_seen, log_caught};
 
 use super::snapshot::name_or_pid;
@@ -36,20 +37,26 @@ pub(crate) fn warn(process: Process) {
     if !is_seen(Level::Warn, TARGET) {
         return mailbox.count_warning();
     }
-    let mut types = BTreeMap::<_, usize>::new();
-    for message in mailbox.check_out().messages().take(OLDEST) {
-        *types.entry(message.type_name()).or_default() += 1;
-    }
+    let types = types_of_messages(process, OLDEST);
     if types.is_empty() {
         return; // A guard that receives itself has the queue.
     }
     mailbox.count_warning();
-    let types: Vec<_> = types.iter().map(|(name, count)| format!("{count} of {name}")).collect();
     let text = format_args!(
         "{} has {} messages in its mailbox that it has not received; the oldest are {}",
         displayed(&name_or_pid(process.pid)),
         mailbox.len(),
-        types.join(", "),
+        Types(&types),
     );
     log_caught(Level::Warn, TARGET, text);
+}
+
+/// Returns the types of the first messages in the queue of the calling process, at most `limit`,
+/// and how many of them are of each. There are none while a guard that receives has the queue.
+pub(crate) fn types_of_messages(process: Process, limit: usize) -> Vec<(&'static str, usize)> {
+    let mut types = BTreeMap::<_, usize>::new();
+    for message in process.slot.mailbox.check_out().messages().take(limit) {
+        *types.entry(message.type_name()).or_default() += 1;
+    }
+    types.into_iter().collect()
 }

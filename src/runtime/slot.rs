@@ -276,6 +276,8 @@ pub(crate) struct Profile {
     pub(crate) label: Option<Arc<str>>,
     /// The name that it was started under as a server, if a registrar keeps it.
     pub(crate) via: Option<Via>,
+    /// What it is doing, for the report of its crash.
+    pub(crate) context: Option<Arc<str>>,
     /// What it was started as, if it was started by `proc_lib`.
     pub(crate) initial_call: Option<&'static str>,
     /// The nearest ancestors, the parent first.
@@ -284,7 +286,14 @@ pub(crate) struct Profile {
 
 impl Profile {
     pub(crate) fn new(ancestors: Arc<[Pid]>) -> Profile {
-        Profile { started: Instant::now(), label: None, via: None, initial_call: None, ancestors }
+        Profile {
+            started: Instant::now(),
+            label: None,
+            via: None,
+            context: None,
+            initial_call: None,
+            ancestors,
+        }
     }
 }
 

@@ -197,7 +197,7 @@ impl DynamicChildren {
             return Ok(());
         }
         if self.window.record(Instant::now()) == Budget::Exhausted {
-            report_giving_up(&child.spec.policy, Some(pid));
+            report_giving_up(self.window.intensity(), &child.spec.policy, Some(pid));
             self.children.remove(&pid);
             return Err(ExitReason::Shutdown);
         }

@@ -1,16 +1,16 @@
 //! The errors of supervisors: of their requests, and of a start.
 
-use std::error::Error;
 use std::fmt;
 
 use crate::call_error::CallError;
-use crate::exit::ExitReason;
+use crate::error_text::errors;
+use crate::exit::{ExitReason, OfStart};
 use crate::id::Pid;
 
 use super::SpecError;
 
 /// Error returned from the requests to a supervisor.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum SupervisorError {
     /// A child with this id already runs, as this process.
@@ -53,7 +53,7 @@ impl fmt::Display for SupervisorError {
     }
 }
 
-impl Error for SupervisorError {}
+errors!(SupervisorError);
 
 impl From<CallError> for SupervisorError {
     fn from(error: CallError) -> SupervisorError {
@@ -63,7 +63,7 @@ impl From<CallError> for SupervisorError {
 
 /// A child that did not start: the error of a request, or the reason for which its supervisor did
 /// not start either.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct FailedToStart {
     /// The id of the child.
@@ -74,8 +74,8 @@ pub struct FailedToStart {
 
 impl fmt::Display for FailedToStart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "child {:?} failed to start: {}", self.id, self.reason)
+        write!(f, "child {:?} failed to start: {}", self.id, OfStart(&self.reason))
     }
 }
 
-impl Error for FailedToStart {}
+errors!(FailedToStart);

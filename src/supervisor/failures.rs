@@ -13,6 +13,7 @@ use crate::report::{
 use crate::runtime::snapshot::name_or_pid;
 use crate::user_code::{displayed, drop_caught, is_seen, log_caught, printed};
 
+use super::intensity::Intensity;
 use super::{FailedToStart, Policy, SupervisorError};
 
 /// Returns the calling supervisor, as reports show it.
@@ -31,8 +32,11 @@ pub(crate) fn report_failure(
     pid: Option<Pid>,
 ) {
     if is_wanted(Kind::Supervisor) {
+        let info = process::info(process::self_pid());
         submit(&Report::Supervisor(SupervisorReport {
             supervisor: me(),
+            supervisor_type: info.as_ref().and_then(|info| info.initial_call),
+            parent: info.and_then(|info| info.parent()).map(name_or_pid),
             context,
             shown_reason: displayed(reason),
             reason: reason.clone(),
@@ -48,9 +52,10 @@ pub(crate) fn report_progress(policy: &Policy, pid: Pid) {
     }
 }
 
-/// Reports that the supervisor gives up, as there were too many restarts.
-pub(crate) fn report_giving_up(policy: &Policy, pid: Option<Pid>) {
-    let reason = ExitReason::new("reached the maximum restart intensity");
+/// Reports that the supervisor gives up, as there were more restarts than this.
+pub(crate) fn report_giving_up(limit: Intensity, policy: &Policy, pid: Option<Pid>) {
+    let limit = format!("reached the maximum restart intensity: {limit} (set by `intensity`)");
+    let reason = ExitReason::new(limit);
     report_failure(Context::Shutdown, &reason, policy, pid);
 }
 

@@ -3,6 +3,7 @@
 //! A sliding window. It has no clock: the caller passes the time.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::SpecError;
@@ -27,6 +28,15 @@ impl Intensity {
     }
 }
 
+/// What is too much.
+impl fmt::Display for Intensity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Intensity { max, period } = self;
+        let restarts = if *max == 1 { "restart" } else { "restarts" };
+        write!(f, "more than {max} {restarts} in {period:?}")
+    }
+}
+
 /// The restarts of the last period, the oldest first.
 #[derive(Debug)]
 pub(crate) struct RestartWindow {
@@ -44,6 +54,10 @@ pub(crate) enum Budget {
 impl RestartWindow {
     pub(crate) fn new(intensity: Intensity) -> RestartWindow {
         RestartWindow { intensity, restarts: VecDeque::new() }
+    }
+
+    pub(crate) fn intensity(&self) -> Intensity {
+        self.intensity
     }
 
     /// Counts a restart at `now`, if it is within the limit.

@@ -169,7 +169,7 @@ impl OrderedChildren {
         let pause = self.next_pause(place);
         if pause.is_none() && self.window.record(Instant::now()) == Budget::Exhausted {
             if let Some(child) = self.children.get(place) {
-                report_giving_up(&child.spec.policy, child.last_pid());
+                report_giving_up(self.window.intensity(), &child.spec.policy, child.last_pid());
             }
             self.forget(place);
             return Err(ExitReason::Shutdown);

@@ -1,10 +1,11 @@
 //! Mistakes in child specs.
 
-use std::error::Error;
 use std::fmt;
 
+use crate::error_text::errors;
+
 /// A mistake in a child spec or in the flags of a supervisor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SpecError {
     /// Two children have this id.
@@ -44,11 +45,11 @@ impl fmt::Display for SpecError {
     }
 }
 
-impl Error for SpecError {}
+errors!(SpecError);
 
 /// The reason for which a child is not started a second time by a spec that can start it only
 /// [once](super::ChildSpec::once).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StartedBefore {
     /// The id of the child.
@@ -61,4 +62,4 @@ impl fmt::Display for StartedBefore {
     }
 }
 
-impl Error for StartedBefore {}
+errors!(StartedBefore);

@@ -1,19 +1,75 @@
 //! Backtraces of panics, trimmed to the frames of the program's own code.
 
-use std::backtrace::{Backtrace, BacktraceStatus};
+use std::backtrace::{self, BacktraceStatus};
 use std::env;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// The crates whose frames say nothing of the program's own code.
 const RUNTIME: [&str; 5] = ["std", "core", "alloc", "__rustc", "procession"];
 
-/// Captures and prints a backtrace, if `RUST_BACKTRACE` asks for one.
-pub(super) fn captured() -> Option<String> {
-    let backtrace = Backtrace::capture();
-    if backtrace.status() != BacktraceStatus::Captured {
-        return None;
+/// The backtrace of a panic, in a [`Panic`](super::Panic).
+///
+/// It prints the frames of the program's own code only; with `RUST_BACKTRACE=full`, all. Their
+/// names are looked up when it is first printed, which may take a tenth of a second.
+#[derive(Clone)]
+pub struct Backtrace(Arc<Frames>);
+
+struct Frames {
+    captured: backtrace::Backtrace,
+    text: OnceLock<String>,
+    /// Whether a report has shown it.
+    is_shown: AtomicBool,
+}
+
+impl Backtrace {
+    /// Captures a backtrace, if `RUST_BACKTRACE` asks for one.
+    pub(super) fn capture() -> Option<Backtrace> {
+        let captured = backtrace::Backtrace::capture();
+        let is_captured = captured.status() == BacktraceStatus::Captured;
+        is_captured.then(|| {
+            let (text, is_shown) = (OnceLock::new(), AtomicBool::new(false));
+            Backtrace(Arc::new(Frames { captured, text, is_shown }))
+        })
     }
-    let text = backtrace.to_string();
-    Some(if is_full() { text } else { trimmed(&text) })
+
+    fn text(&self) -> &str {
+        self.0.text.get_or_init(|| {
+            let text = self.0.captured.to_string();
+            if is_full() { text } else { trimmed(&text) }
+        })
+    }
+
+    /// Whether a report has shown it.
+    pub(crate) fn is_shown(&self) -> bool {
+        // Relaxed: the reports of one process are written by itself.
+        self.0.is_shown.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_shown(&self) {
+        self.0.is_shown.store(true, Ordering::Relaxed);
+    }
+}
+
+impl PartialEq for Backtrace {
+    fn eq(&self, other: &Backtrace) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.text() == other.text()
+    }
+}
+
+impl Eq for Backtrace {}
+
+impl fmt::Display for Backtrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl fmt::Debug for Backtrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// Returns whether all frames are wanted. The variables are those that `capture` reads.

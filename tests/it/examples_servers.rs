@@ -156,6 +156,8 @@ ernie: Mayday! (shutdown)
     /// ... and by its supervisor.
     const NOTICE: &str = "[#-#-#T#:#:#Z ERROR procession::supervisor] \
                           supervisor report of <#.#.#>\n\
+                          \u{20}       type: procession::supervisor::Supervisor\n\
+                          \u{20}       started by: <#.#.#>\n\
                           \u{20}       context: child terminated\n\
                           \u{20}       reason: PANIC\n\
                           \u{20}       child: NAME (<#.#.#>)\n";
@@ -260,6 +262,8 @@ mod egg_timer_supervised {
              \u{20}       links: [<#.#.#>]\n\
              \u{20}       trap_exit: false\n\
              [#-#-#T#:#:#Z ERROR procession::supervisor] supervisor report of <#.#.#>\n\
+             \u{20}       type: procession::supervisor::Supervisor\n\
+             \u{20}       started by: <#.#.#>\n\
              \u{20}       context: child terminated\n\
              \u{20}       reason: panicked: we broke something, \
              at examples/egg_timer_supervised.rs:#:#\n\
@@ -339,6 +343,8 @@ mod via_registry {
              \u{20}       links: [<#.#.#>]\n\
              \u{20}       trap_exit: false\n\
              [#-#-#T#:#:#Z ERROR procession::supervisor] supervisor report of <#.#.#>\n\
+             \u{20}       type: procession::supervisor::Supervisor\n\
+             \u{20}       started by: <#.#.#>\n\
              \u{20}       context: child terminated\n\
              \u{20}       reason: forgot the lines\n\
              \u{20}       child: bert (<#.#.#>)\n",
@@ -409,6 +415,8 @@ mod saved_state {
              \u{20}       links: [<#.#.#>]\n\
              \u{20}       trap_exit: false\n\
              [#-#-#T#:#:#Z ERROR procession::supervisor] supervisor report of <#.#.#>\n\
+             \u{20}       type: procession::supervisor::Supervisor\n\
+             \u{20}       started by: <#.#.#>\n\
              \u{20}       context: child terminated\n\
              \u{20}       reason: panicked: nobody buys nothing, \
              at examples/saved_state.rs:#:#\n\

@@ -16,6 +16,7 @@ mod support {
 mod process;
 mod exit;
 mod exit_reasons;
+mod errors;
 mod kill;
 mod blocking;
 mod unwinding;

@@ -46,7 +46,9 @@ fn author(report: &Report) -> Option<&Destination> {
 /// The events, their children and reasons, without the processes.
 fn line(report: &Report) -> String {
     if let Report::Supervisor(it) = report {
-        return format!("{} {}: {}", it.context, it.child.id, it.reason);
+        let reason = it.reason.to_string();
+        let reason = reason.split(": more than").next().unwrap();
+        return format!("{} {}: {reason}", it.context, it.child.id);
     }
     if let Report::Progress(it) = report { format!("+{}", it.child.id) } else { String::new() }
 }
@@ -124,6 +126,22 @@ fn reasons() -> [ExitReason; 5] {
 }
 
 const KINDS: [Restart; 3] = [Restart::Permanent, Restart::Transient, Restart::Temporary];
+
+#[test]
+fn a_supervisor_that_gives_up_says_what_its_limit_was() {
+    process::set_trap_exit(true);
+    let listener = Listener::new("supervisor_reports::limit");
+    let child = ChildSpec::new("a", || Ok(process::spawn_link(|| panic!("out of paper"))?));
+    let supervisor = Supervisor::one_for_one().child(child);
+    let supervisor = listener.start(supervisor.intensity(2, Duration::from_secs(3600)));
+    expect_exit(supervisor.unwrap().pid());
+    let reason = listener.failure(Context::Shutdown).reason;
+    assert_eq!(
+        reason.to_string(),
+        "reached the maximum restart intensity: more than 2 restarts in 3600s (set by \
+             `intensity`)"
+    );
+}
 
 mod progress {
     use super::*;

@@ -369,6 +369,19 @@ fn one_file_catches_panics_and_unwinds() {
     assert_none(violations);
 }
 
+/// So that a `main` that returns an error prints a text: their macro makes `Debug` of `Display`.
+#[test]
+fn errors_are_made_by_their_macro() {
+    let is_error = |code: &str| code.starts_with("impl") && code.contains(" Error for ");
+    let mut violations = Vec::new();
+    for file in rust_files(&["src"]) {
+        let made = file.code().filter(|(_, code)| is_error(code));
+        violations.extend(made.map(|(place, line)| format!("{place}: {line}")));
+    }
+    violations.retain(|place| !place.ends_with("impl<M> Error for SendError<M> {}"));
+    assert_none(violations);
+}
+
 /// A module `x` is in `x.rs`, its submodules beside it in `x/`.
 #[test]
 fn no_module_is_called_mod() {
