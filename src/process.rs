@@ -74,8 +74,8 @@
 //! [`ExitReason`](crate::ExitReason). A process that is ended by a signal unwinds, so destructors
 //! run. It does so at a *receive point*: any call of this module that waits, [`checkpoint`],
 //! [`set_trap_exit`], [`unlink`], [`demonitor`], [`unalias`], [`register`]ing and [`unregister`]ing
-//! itself, [`exit()`] to itself, and all that waits in `io`. A wait that this crate does not know of
-//! is made one by [`blocking()`]. A body that catches the unwinding only puts it off: the next
+//! itself, [`exit()`] to itself, and all that waits in `io`. A wait that this crate does not know
+//! of is made one by [`blocking()`]. A body that catches the unwinding only puts it off: the next
 //! call unwinds again.
 //!
 //! While a process unwinds, calls that do not wait still work, and the messages that they send

@@ -122,7 +122,8 @@ impl Drop for Interruptible {
         let Process { slot, pid } = self.process;
         match slot.interrupt.disarm(self.outer.take()) {
             Some(armed) => drop_caught(armed),
-            None => slot.interrupt.call(pid), // What has called it back concerns the outer one, too.
+            // What has called it back concerns the outer wait, too.
+            None => slot.interrupt.call(pid),
         }
     }
 }
