@@ -108,8 +108,7 @@ fn connect_unix(address: &SocketAddrUnix) -> io::Result<OwnedFd> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     set_socket_timeout(&socket, Timeout::Send, Some(LOOK))?;
     loop {
-        wait::check()?;
-        match connect(&socket, address) {
+        match wait::briefly(|| connect(&socket, address))? {
             Ok(()) => break,
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(error) => return Err(error.into()),

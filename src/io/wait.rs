@@ -74,14 +74,15 @@ pub(crate) fn writable(fd: impl AsFd, deadline: Option<Instant>) -> io::Result<(
     ready([(fd.as_fd(), PollFlags::OUT)], deadline).map(|_| ())
 }
 
-/// Lets the exit signals that have arrived take effect, as a wait does.
+/// Does `wait`, which returns soon by itself, and no exit signal makes it return earlier: for what
+/// no descriptor tells of.
 ///
 /// # Errors
 ///
 /// [`Interrupted`].
-pub(crate) fn check() -> io::Result<()> {
-    match wait_outside(&Waker::of_thread()?.wake, || ()) {
-        Outside::Waited(()) => Ok(()),
+pub(crate) fn briefly<T>(wait: impl FnOnce() -> T) -> io::Result<T> {
+    match wait_outside(&Waker::of_thread()?.wake, wait) {
+        Outside::Waited(outcome) => Ok(outcome),
         Outside::Interrupted | Outside::Ending => Err(Interrupted.into()),
     }
 }
