@@ -1,6 +1,7 @@
 //! A TCP server with a process for each connection, all of which add to one counter.
 //!
 //! What to look for: the processes block in `accept` and `read` as they like, as each has a thread.
+//! They end all the same when they are told to, as the sockets are those of `procession::io`.
 //! `main` is a process too, linked to all of these, and learns of every end by the same message.
 //! When the process of a connection crashes, the others go on, and so does the counter.
 //!
@@ -10,15 +11,15 @@
 
 #![allow(clippy::disallowed_macros, reason = "an example prints")]
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::env;
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, LineWriter, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use procession::io::{TcpListener, TcpStream, stdin};
 use procession::prelude::*;
 
 const CLIENTS: u32 = 300;
@@ -57,7 +58,7 @@ fn run(port: Option<u16>) -> Result<(), Box<dyn Error>> {
         Some(_) => {
             println!("add numbers with `nc 127.0.0.1 {}`, or send it \"crash\"", address.port());
             println!("press Ctrl-D here to end");
-            serve(listener, || drop(io::copy(&mut io::stdin(), &mut io::sink())))
+            serve(listener, || drop(io::copy(&mut stdin(), &mut io::sink())))
         }
         None => serve(listener, move || {
             two_clients(address).unwrap_or_else(|error| process::exit_self(error));
@@ -77,26 +78,23 @@ fn serve(
     listener: TcpListener,
     work: impl FnOnce() + Send + 'static,
 ) -> Result<(usize, i128), ExitReason> {
-    let address = listener.local_addr()?;
     let me = process::self_pid();
     process::set_trap_exit(true); // To hear of those, too, that end as they should.
     let counter = process::spawn_link(count)?;
     let acceptor = process::spawn_link(move || accept(&listener, me))?;
     let work = process::spawn_link(work)?;
 
-    let (mut clients, mut connections) = (0, HashMap::new());
+    let (mut clients, mut connections) = (0, HashSet::new());
     loop {
         receive! {
             stream: TcpStream => {
-                let stream = Arc::new(stream);
-                let shared = Arc::clone(&stream);
                 // An error there means that the client has broken off, which is its right.
-                match process::spawn_link(move || _ = talk(&shared, counter)) {
+                match process::spawn_link(move || _ = talk(&stream, counter)) {
                     Ok(pid) => {
-                        connections.insert(pid, stream);
+                        connections.insert(pid);
                         clients += 1;
                     }
-                    Err(error) => _ = writeln!(&*stream, "come back later: {error}"),
+                    Err(error) => eprintln!("tcp_counter: cannot serve a client: {error}"),
                 }
             }
             Exit { from, reason: ExitReason::Normal } if from == work => break,
@@ -107,24 +105,18 @@ fn serve(
                 if reason != ExitReason::Normal {
                     println!("a connection has ended, the others go on: {reason}");
                 }
-                connections.remove(&from); // This closes it.
+                connections.remove(&from);
             }
         }
     }
 
-    // No signal reaches a thread inside `accept` or `read`; what happens to its socket does.
-    process::exit(acceptor, ExitReason::Kill);
-    _ = TcpStream::connect_timeout(&address, Duration::from_secs(1));
-    await_exit(acceptor);
-    for (pid, stream) in connections {
-        _ = stream.shutdown(Shutdown::Both);
-        await_exit(pid);
+    // They wait in `accept` and `read`, from which an exit signal calls them back.
+    connections.insert(acceptor);
+    connections.iter().for_each(|pid| process::exit(*pid, ExitReason::Shutdown));
+    for pid in connections {
+        receive! { Exit { from, .. } if from == pid => {} } // Its socket is closed.
     }
     Ok((clients, add(counter, 0)))
-}
-
-fn await_exit(pid: Pid) {
-    receive! { Exit { from, .. } if from == pid => {} }
 }
 
 /// Hands each new connection to `server`.

@@ -39,7 +39,10 @@
 //! ```
 //! use procession::prelude::*;
 //! use std::io::{Read, Write};
-//! use std::net::{TcpListener, TcpStream};
+//! # #[cfg(not(all(feature = "io", target_os = "linux")))]
+//! # use std::net::{TcpListener, TcpStream};
+//! # #[cfg(all(feature = "io", target_os = "linux"))]
+//! use procession::io::{TcpListener, TcpStream};
 //!
 //! /// Answers what it is sent, until the client has said all.
 //! fn echo(stream: TcpStream) {
@@ -67,9 +70,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A child that waits in a read of its own does not see that it is told to shut down: it is killed
-//! when its [time](crate::supervisor::Shutdown) is over. One that is to stop before that sets a
-//! timeout on its reads.
+//! A child that waits for a socket of [`io`](crate::io) ends when it is told to shut down. One that
+//! waits where the crate does not know of it is killed when its
+//! [time](crate::supervisor::Shutdown) is over, unless it does so by
+//! [`process::blocking`](crate::process::blocking()).
 //!
 //! | Elixir | here |
 //! |---|---|

@@ -401,8 +401,12 @@
 //! use procession::prelude::*;
 //! use std::collections::HashMap;
 //! use std::io::{self, BufRead, BufReader, Write};
-//! use std::net::{SocketAddr, TcpListener, TcpStream};
+//! use std::net::SocketAddr;
 //! use std::time::Duration;
+//! # #[cfg(not(all(feature = "io", target_os = "linux")))]
+//! # use std::net::{TcpListener, TcpStream};
+//! # #[cfg(all(feature = "io", target_os = "linux"))]
+//! use procession::io::{TcpListener, TcpStream};
 //!
 //! # #[derive(Debug)]
 //! # struct Get(&'static str);
@@ -487,8 +491,11 @@
 //! the worker's place, as [`ReplyTo`](crate::gen_server::ReplyTo#if-nobody-replies) shows.
 //!
 //! A thread cannot be stopped from outside. A process that is told to end does so when it next
-//! calls the runtime: so a long computation calls [`checkpoint`](crate::process::checkpoint) now
-//! and then, and a wait that the crate does not know of is made interruptible by
+//! calls the runtime, and while it waits there. The sockets are those of [`io`](crate::io), which
+//! are used as std's, but their waits are the runtime's: if the store is shut down while an order
+//! is on its way, the process that waits for the supplier ends, too, and its connection is closed.
+//! A long computation calls [`checkpoint`](crate::process::checkpoint) now and then, and a wait
+//! that the crate does not know of is made interruptible by
 //! [`process::blocking`](crate::process::blocking()). A process that was killed and does neither is
 //! left behind after its [grace](crate::process::Builder::kill_grace).
 //!

@@ -105,8 +105,9 @@
 //! does not come to such a point within its [grace](crate::process::Builder::kill_grace) is
 //! reported as ended, and its thread is left behind.
 //!
-//! So a loop that computes for long should call `checkpoint`, and a thread in a blocking read is
-//! woken by closing what it reads from, as the example `tcp_counter` does.
+//! So a loop that computes for long should call `checkpoint`. A process that waits for a socket of
+//! [`io`](crate::io) ends at once; other waits outside of the crate are interrupted by
+//! [`process::blocking`](crate::process::blocking()).
 //!
 //! # There is no group leader
 //!

@@ -19,6 +19,7 @@
 //! | `Arc<Mutex<_>>` | a [server](crate::gen_server) or a lock: [see below](#a-server-or-a-lock) |
 //! | `DashMap` | a [`table`], if rows must outlive their owner's crash; else `DashMap` |
 //! | a task that owns a `TcpStream` | a child that is started [once] |
+//! | `tokio::net`, `tokio::io::stdin` | [`io`](crate::io): std's types, but a wait can be ended |
 //! | `spawn_blocking` | not needed: [every process may block](super#blocking-work) |
 //! | `#[tokio::main]`, a runtime | not needed: any thread can take part, `main` included |
 //! | graceful shutdown by hand | [`application::run`](fn@crate::application::run) |
