@@ -41,6 +41,9 @@ mod beam;
 mod calls;
 #[path = "ratios/crowds.rs"]
 mod crowds;
+#[cfg(all(feature = "io", target_os = "linux"))]
+#[path = "ratios/echo.rs"]
+mod echo;
 #[path = "ratios/harness.rs"]
 mod harness;
 #[path = "ratios/messages.rs"]
@@ -129,6 +132,14 @@ const MEASUREMENTS: &[Measurement] = &[
     bar("registry_lookup", 1.5, Cores::Any, shared::lookup),
     bar("table_get", 1.5, Cores::Any, shared::get_by_one),
     bar("table_get_2", 1.5, Cores::Any, shared::get_by_two),
+    #[cfg(all(feature = "io", target_os = "linux"))]
+    bar("echo_1", 1.3, Cores::Any, echo::one),
+    #[cfg(all(feature = "io", target_os = "linux"))]
+    bar("echo_64", 1.3, Cores::Any, echo::by_64),
+    #[cfg(all(feature = "io", target_os = "linux"))]
+    bar("echo_cpu_1", 1.5, Cores::Any, echo::cpu_of_one),
+    #[cfg(all(feature = "io", target_os = "linux"))]
+    bar("echo_cpu_64", 1.5, Cores::Any, echo::cpu_of_64),
     bar("timer_1m", 3.0, Cores::Any, messages::timer_beside_a_million),
     bar("idle_cpu", 0.001, Cores::Any, crowds::idle_cpu),
     bar("rss_10k", 1.5, Cores::Any, crowds::memory),
