@@ -4,7 +4,8 @@
 //! sends something, or never. The types here are used as those of the standard library, but wait so
 //! that an exit signal, a kill or the shutdown of a supervisor reaches the process at once, in
 //! every call that waits, with and without a timeout. The process unwinds, and what it has open is
-//! closed when others learn of its end.
+//! closed when others learn of its end. So is what it runs: a [child process](Child) of the system
+//! ends with the process that owns it.
 //!
 //! An interrupt destroys nothing: the wait is over, but no data is lost and the socket stays open.
 //! So a process that [traps exits](crate::process::set_trap_exit) goes on: the call returns an
@@ -172,8 +173,12 @@ mod tcp;
 mod udp;
 mod unix;
 mod stdin;
+mod pipe;
+mod child;
 
+pub use child::Child;
 pub use interrupted::{Interrupted, is_interrupted};
+pub use pipe::{ChildStderr, ChildStdin, ChildStdout};
 pub use socket::Incoming;
 pub use stdin::{Stdin, StdinLock, stdin};
 pub use tcp::{TcpListener, TcpStream};

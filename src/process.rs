@@ -202,7 +202,8 @@
 //!   flushing is a function of its own. [`monitor_with`] takes typed options, so none can be bad.
 //! - **Not here**, as threads and their memory belong to the system: priorities, reductions, heap
 //!   sizes, garbage collection, and `process_flag` except for [`set_trap_exit`]. There are no group
-//!   leaders either, as output belongs to the program, which has one standard output; and no ports.
+//!   leaders either, as output belongs to the program, which has one standard output; and no ports:
+//!   [`io`](crate::io) has a type for each kind of what they are for.
 //! - **`process_info`** is [`info()`], a struct. Only a process itself sees its [`dictionary`].
 
 pub(crate) mod current;

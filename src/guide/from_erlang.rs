@@ -36,6 +36,7 @@
 //! | `ets` | [`table`](crate::table) |
 //! | `application`, `.app` file, release | [`application`](crate::application) |
 //! | `sys`, `:sys.get_state` | [`sys`](crate::sys) |
+//! | `open_port` | [`io::Child`](crate::io::Child), and a process that reads its pipe |
 //! | `logger` reports, SASL | [`report`](crate::report) |
 //! | `observer` | [`supervisor::tree`], [`process::info`] |
 //! | `init:stop` | [`application::terminate`], [`shutdown`] |

@@ -79,6 +79,8 @@ mod table_races;
 mod requests;
 mod groups;
 mod hibernate;
+#[cfg(all(feature = "io", target_os = "linux"))]
+mod io_children;
 mod proc_lib;
 mod enter_loop;
 mod deadlock;
