@@ -1,7 +1,10 @@
 //! The larger examples as programs: servers, supervisors and applications.
 
+use std::fs;
+
 use crate::examples::{run, start};
 use crate::support::program::Ended;
+use crate::support::wait::wait_until;
 
 mod super_duper {
     use super::*;
@@ -453,5 +456,124 @@ mod application {
         for signal in ["TERM", "INT"] {
             run_until(signal).assert_printed(CLOSED);
         }
+    }
+}
+
+#[cfg(all(feature = "io", target_os = "linux"))]
+mod shell_runner {
+    use super::*;
+
+    const DEMONSTRATION: &str = r#"
+echo one; echo two; printf 'three, without an end'
+job 1 says: one
+job 1 says: two
+job 1 says: three, without an end
+job 1 has ended: exit code 0
+
+echo 'that does not work' >&2; exit 3
+job 2 complains: that does not work
+job 2 has ended: exit code 3
+
+kill -TERM $$
+job 3 has ended: ended by signal 15
+
+no-such-command 2>/dev/null
+job 4 has ended: exit code 127
+
+seq 100000 | tail -n 1
+job 5 says: 100000
+job 5 has ended: exit code 0
+
+sleep 1000 | sleep 1000
+job 6 has ended: killed after 50ms
+
+four that sleep
+2 run, 2 wait
+job 9 has ended: cancelled
+2 run, 1 wait
+job 7 has ended: cancelled
+2 run, 0 wait
+cancelling it again: false
+following it: false
+job 8 has ended: cancelled
+job 10 has ended: cancelled
+0 run, 0 wait
+
+one that sleeps, and a runner that is killed
+the runner has ended: killed
+the command runs: false
+there is another runner
+
+echo one
+job 1 says: one
+job 1 has ended: exit code 0
+"#;
+
+    #[test]
+    fn runs_commands_in_turn_and_ends_them_in_time_with_all_that_they_have_started() {
+        run("shell_runner", &[]).assert_printed_and_logged(
+            DEMONSTRATION,
+            "[#-#-#T#:#:#Z ERROR procession::supervisor] supervisor report of <#.#.#>\n\
+             \u{20}       type: procession::supervisor::Supervisor\n\
+             \u{20}       started by: <#.#.#>\n\
+             \u{20}       context: child terminated\n\
+             \u{20}       reason: killed\n\
+             \u{20}       child: runner (<#.#.#>)\n",
+        );
+    }
+
+    #[test]
+    fn runs_the_commands_that_it_is_given() {
+        run("shell_runner", &["--at-once", "1", "echo one", "echo two"]).assert_printed(
+            "job 1 is \"echo one\"\n\
+             job 2 is \"echo two\"\n\
+             job 1 says: one\n\
+             job 1 has ended: exit code 0\n\
+             job 2 says: two\n\
+             job 2 has ended: exit code 0\n",
+        );
+    }
+
+    #[test]
+    fn fails_if_a_command_does() {
+        let ended = run("shell_runner", &["exit 3"]);
+        assert_eq!(ended.code, Some(1));
+        assert_eq!(ended.output, "job 1 is \"exit 3\"\njob 1 has ended: exit code 3\n");
+        assert_eq!(ended.errors, "shell_runner: not all have succeeded\n");
+    }
+
+    /// Returns the number of a process of the system that a command has printed.
+    fn number_in(line: &str) -> u32 {
+        line.trim_end().rsplit(' ').next().unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn ends_what_it_runs_and_what_that_has_started_when_it_is_told_to_end() {
+        for signal in ["TERM", "INT"] {
+            let example = start("shell_runner", &["echo $$; sleep 1000 & echo $!; wait"]);
+            example.line();
+            let [shell, sleep] = [example.line(), example.line()].map(|line| number_in(&line));
+            example.signal(signal);
+            let ended = example.finish();
+            assert_eq!(
+                (ended.code, &*ended.errors),
+                (Some(1), "shell_runner: it was told to end\n")
+            );
+            // The shell was waited for. Nobody may wait for what it has started.
+            assert!(!fs::exists(format!("/proc/{shell}")).unwrap());
+            let state = || fs::read_to_string(format!("/proc/{sleep}/stat")).unwrap_or_default();
+            wait_until(|| state().is_empty() || state().contains(") Z "));
+        }
+    }
+
+    #[test]
+    fn refuses_arguments_that_make_no_sense() {
+        let usage = "shell_runner: usage: shell_runner [--at-once N] [--timeout SECONDS] \
+                     [COMMAND...]\n";
+        run("shell_runner", &["--at-once"]).assert_failed(2, usage);
+        run("shell_runner", &["--often"]).assert_failed(2, usage);
+        let none = "shell_runner: \"0\" is not a number of anything: \
+                    number would be zero for non-zero type\n";
+        run("shell_runner", &["--at-once", "0", "true"]).assert_failed(2, none);
     }
 }
