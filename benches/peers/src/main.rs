@@ -18,6 +18,7 @@ mod subject;
 mod machine;
 mod meter;
 mod peer;
+mod echo;
 mod work;
 mod peers;
 mod runs;

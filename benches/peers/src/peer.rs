@@ -4,6 +4,7 @@
 //! that blocks does so inside its futures: they are ready when first polled, and the compiler
 //! leaves nothing of them.
 
+use std::net::SocketAddr;
 use std::panic;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -59,6 +60,12 @@ pub(crate) trait Peer: Sized + 'static {
 
     /// Starts an actor, stops it, and waits until it has ended.
     fn start_and_stop() -> impl Future<Output = ()> + Send;
+
+    /// Starts a server that sends back what comes, with something of its own for each connection;
+    /// `None` if the peer has nothing to do with sockets.
+    fn serve_echo() -> Option<SocketAddr> {
+        None
+    }
 
     /// Starts an actor under a supervisor and, `rounds` times, has it crash and calls it until it
     /// answers; then stops both.

@@ -13,10 +13,14 @@ pub(crate) enum Subject {
     Ring,
     Crash,
     Memory,
+    Echo,
+    EchoBy64,
+    EchoProcessor,
+    EchoProcessorBy64,
 }
 
 impl Subject {
-    pub(crate) const ALL: [Subject; 10] = [
+    pub(crate) const ALL: [Subject; 14] = [
         Subject::Call,
         Subject::CallFromThread,
         Subject::EightCallers,
@@ -27,6 +31,10 @@ impl Subject {
         Subject::Ring,
         Subject::Crash,
         Subject::Memory,
+        Subject::Echo,
+        Subject::EchoBy64,
+        Subject::EchoProcessor,
+        Subject::EchoProcessorBy64,
     ];
 
     /// Its name as an argument.
@@ -42,6 +50,10 @@ impl Subject {
             Subject::Ring => "ring",
             Subject::Crash => "crash",
             Subject::Memory => "memory",
+            Subject::Echo => "echo",
+            Subject::EchoBy64 => "echo64",
+            Subject::EchoProcessor => "echo-cpu",
+            Subject::EchoProcessorBy64 => "echo64-cpu",
         }
     }
 
@@ -62,6 +74,10 @@ impl Subject {
             Subject::Ring => "ring hop",
             Subject::Crash => "crash to callable",
             Subject::Memory => "memory, KB",
+            Subject::Echo => "TCP echo",
+            Subject::EchoBy64 => "TCP echo x64",
+            Subject::EchoProcessor => "TCP echo, CPU",
+            Subject::EchoProcessorBy64 => "TCP echo x64, CPU",
         }
     }
 
@@ -77,6 +93,10 @@ impl Subject {
             Subject::Ring => "a message around a ring of 1,000 actors: time by hop",
             Subject::Crash => "a supervised actor crashes, until its successor answers a call",
             Subject::Memory => "resident memory of an idle actor, of 10,000",
+            Subject::Echo => "64 bytes to a server over loopback TCP, and back",
+            Subject::EchoBy64 => "the same on 64 connections: time by number of requests",
+            Subject::EchoProcessor => "processor time of the server, of a request",
+            Subject::EchoProcessorBy64 => "the same with 64 connections",
         }
     }
 

@@ -5,11 +5,13 @@ use std::thread;
 
 use tokio::sync::mpsc::unbounded_channel;
 
+use crate::echo;
 use crate::meter::Meter;
 use crate::peer::{BoxFuture, Done, Peer, silence_panics};
 use crate::subject::Subject;
 
 const CALLERS: usize = 8;
+const CONNECTIONS: u64 = 64;
 const RING: u64 = 1_000;
 const IDLE: usize = 10_000;
 
@@ -33,6 +35,10 @@ pub(crate) async fn measure<P: Peer>(subject: Subject, meter: Meter) -> Option<f
         Subject::Crash if !P::HAS_SUPERVISOR => return None,
         Subject::Crash => by_actors::<P>(Task::Crash, 1, CRASHES, meter).await,
         Subject::Memory => memory::<P>().await,
+        Subject::Echo => return echo::time::<P>(1, meter).await,
+        Subject::EchoBy64 => return echo::time::<P>(CONNECTIONS, meter).await,
+        Subject::EchoProcessor => return echo::processor::<P>(1, meter).await,
+        Subject::EchoProcessorBy64 => return echo::processor::<P>(CONNECTIONS, meter).await,
     };
     Some(value)
 }

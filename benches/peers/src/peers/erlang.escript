@@ -41,7 +41,9 @@ measure(ring, Budget) ->
 measure(crash, Budget) ->
     by_clients(fun crash/2, 1, ?CRASHES, Budget);
 measure(memory, _Budget) ->
-    memory().
+    memory();
+measure(_Echo, _Budget) ->
+    none.
 
 %% What a server does with the next one.
 

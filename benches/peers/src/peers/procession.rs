@@ -1,11 +1,14 @@
 //! This crate: a `gen_server`, started with its defaults.
 
+use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
+use procession::io::TcpListener;
 use procession::prelude::*;
 use procession::supervisor::{ChildSpec, Supervisor};
 
+use crate::echo;
 use crate::peer::{Done, Peer, block_on};
 use crate::work::Job;
 
@@ -46,6 +49,20 @@ impl Peer for Procession {
 
     async fn start_and_stop() {
         Node::start(None).unwrap().stop().unwrap();
+    }
+
+    fn serve_echo() -> Option<SocketAddr> {
+        let (listener, address) = echo::listener();
+        let listener = TcpListener::try_from(listener).unwrap();
+        let accept = move || {
+            for stream in listener.incoming() {
+                let stream = stream.unwrap();
+                stream.set_nodelay(true).unwrap();
+                process::spawn(move || echo::serve(&stream)).unwrap();
+            }
+        };
+        process::spawn(accept).unwrap();
+        Some(address)
     }
 
     async fn crash(rounds: u64) {
@@ -153,7 +170,7 @@ impl HandleCast<Link> for Node {
 
 impl HandleCast<Job> for Node {
     fn handle_cast(&mut self, job: Job) -> CastResult<Self> {
-        block_on(job.run::<Procession>(self.next.clone()));
+        block_on(job.run::<Procession>(self.next));
         noreply()
     }
 }

@@ -3,10 +3,12 @@
 //! for each call, or kept, or kept and looked at for a while before its thread blocks.
 
 use std::hint;
+use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::echo;
 use crate::peer::{Done, Peer, block_on};
 use crate::work::Job;
 
@@ -29,6 +31,9 @@ pub(crate) struct Threads<C>(C);
 
 /// Makes channels and uses them.
 pub(crate) trait Channels: Sized + 'static {
+    /// Whether an echo is measured: channels have no part in it, so once is enough.
+    const SERVES_ECHO: bool = false;
+
     type Sender<T: Send + 'static>: Clone + Send + Sync + 'static;
     type Receiver<T: Send + 'static>: Send + 'static;
 
@@ -42,6 +47,8 @@ pub(crate) trait Channels: Sized + 'static {
 pub(crate) struct StdChannels;
 
 impl Channels for StdChannels {
+    const SERVES_ECHO: bool = true;
+
     type Sender<T: Send + 'static> = mpsc::Sender<T>;
     type Receiver<T: Send + 'static> = mpsc::Receiver<T>;
 
@@ -158,6 +165,21 @@ impl<C: Channels> Peer for Threads<C> {
 
     async fn give(node: &Node<C>, job: Job) {
         node.send(Message::Job(job));
+    }
+
+    fn serve_echo() -> Option<SocketAddr> {
+        if !C::SERVES_ECHO {
+            return None;
+        }
+        let (listener, address) = echo::listener();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let stream = stream.unwrap();
+                stream.set_nodelay(true).unwrap();
+                thread::spawn(move || echo::serve(&stream));
+            }
+        });
+        Some(address)
     }
 
     async fn start_and_stop() {

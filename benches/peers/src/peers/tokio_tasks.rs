@@ -1,10 +1,15 @@
 //! Tokio by hand: a task with an unbounded mpsc channel, and a oneshot for each reply.
 
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::runtime;
+use crate::echo;
 use crate::peer::{Done, Peer};
 use crate::work::Job;
 
@@ -53,6 +58,20 @@ impl Peer for Tokio {
         node.send(Message::Job(job));
     }
 
+    fn serve_echo() -> Option<SocketAddr> {
+        let (listener, address) = echo::listener();
+        listener.set_nonblocking(true).unwrap();
+        let listener = TcpListener::from_std(listener).unwrap();
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                stream.set_nodelay(true).unwrap();
+                tokio::spawn(serve_echo(stream));
+            }
+        });
+        Some(address)
+    }
+
     async fn start_and_stop() {
         let (node, task) = start(None);
         node.send(Message::Stop);
@@ -88,6 +107,14 @@ enum Message {
 fn start(next: Option<Node>) -> (Node, JoinHandle<()>) {
     let (sender, messages) = unbounded_channel();
     (Node(sender), tokio::spawn(serve(messages, next)))
+}
+
+/// As [`echo::serve`].
+async fn serve_echo(mut stream: TcpStream) {
+    let mut buffer = [0; echo::SIZE];
+    while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+        stream.write_all(&buffer[..count]).await.unwrap();
+    }
 }
 
 async fn serve(mut messages: UnboundedReceiver<Message>, mut next: Option<Node>) {
