@@ -500,7 +500,8 @@
 //! left behind after its [grace](crate::process::Builder::kill_grace).
 //!
 //! Read on: [periodic work](crate::gen_server#periodic-work), children that [own a
-//! socket](crate::dynamic_supervisor), and the example `tcp_counter`.
+//! socket](crate::dynamic_supervisor), servers for [clients in a network](crate::listener), and the
+//! example `tcp_counter`.
 //!
 //! [deferred]: crate::gen_server::Caller::defer
 //!

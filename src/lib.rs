@@ -42,6 +42,7 @@
 //!   that are not made of processes.
 //! - [`io`]: sockets, pipes, child processes and standard input, whose waits end when their process
 //!   is told to end.
+//! - [`listener`]: a process for each connection, started by a pool of acceptors.
 //! - [`registry`]: processes under keys of any type; [`partition_supervisor`]: a process for each
 //!   share of the keys; [`Registrar`]: names that the program keeps itself.
 //! - [`pg`]: groups of processes; [`global`]: names and locks for all nodes.
@@ -92,6 +93,8 @@ pub mod supervisor_bridge;
 pub mod dynamic_supervisor;
 #[cfg(all(feature = "io", target_os = "linux"))]
 pub mod io;
+#[cfg(all(feature = "io", target_os = "linux"))]
+pub mod listener;
 mod directory;
 mod service;
 pub mod registry;

@@ -106,7 +106,12 @@ pub struct ChildSpec<C = Pid, A = ()> {
     /// How the child is stopped if that is not set, and it is a worker.
     worker_shutdown: Shutdown,
     start: StartFunction<C, A>,
+    /// What the supervisor holds as long as it has the child.
+    held: Held,
 }
+
+/// A value of the crate's own that goes when nobody needs it any more.
+type Held = Option<Arc<dyn Any + Send + Sync>>;
 
 pub(crate) type StartFunction<C, A> = Arc<dyn Fn(A) -> Result<C, StartError> + Send + Sync>;
 
@@ -145,6 +150,7 @@ impl<C, A> Clone for ChildSpec<C, A> {
             shutdown: self.shutdown,
             worker_shutdown: self.worker_shutdown,
             start: Arc::clone(&self.start),
+            held: self.held.clone(),
         }
     }
 }
@@ -275,7 +281,7 @@ impl<C: Child, A> ChildSpec<C, A> {
             starts_once: false,
         };
         let worker_shutdown = Shutdown::WORKER;
-        ChildSpec { policy, shutdown: None, worker_shutdown, start: Arc::new(start) }
+        ChildSpec { policy, shutdown: None, worker_shutdown, start: Arc::new(start), held: None }
     }
 }
 
@@ -296,7 +302,8 @@ impl<C: Child, A: Clone + Send + Sync + 'static> ChildSpec<C, A> {
         };
         let policy = Policy { id, ..self.policy.clone() };
         let (shutdown, worker_shutdown) = (self.shutdown, self.worker_shutdown);
-        ChildSpec { policy, shutdown, worker_shutdown, start: Arc::new(start) }
+        let held = self.held.clone();
+        ChildSpec { policy, shutdown, worker_shutdown, start: Arc::new(start), held }
     }
 }
 
@@ -366,6 +373,13 @@ impl<C, A> ChildSpec<C, A> {
         self
     }
 
+    /// Has the supervisor hold `value`, which is dropped when it forgets the child: a temporary
+    /// one, when it has ended or has failed to start.
+    pub(crate) fn holding(mut self, value: impl Any + Send + Sync) -> ChildSpec<C, A> {
+        self.held = Some(Arc::new(value));
+        self
+    }
+
     pub(crate) fn start_function(&self) -> StartFunction<C, A> {
         Arc::clone(&self.start)
     }
@@ -386,6 +400,8 @@ pub(crate) struct Spec {
     pub(crate) policy: Policy,
     /// `None` once it is not needed any more: the captured arguments may be large.
     start: Option<Arc<dyn Fn() -> Result<StartedChild, StartError> + Send + Sync>>,
+    /// Dropped with the rest.
+    held: Held,
 }
 
 /// A started child, and the value that `start_child` returns.
@@ -402,7 +418,9 @@ impl fmt::Debug for Spec {
 
 impl<C: Child> From<ChildSpec<C>> for Spec {
     fn from(spec: ChildSpec<C>) -> Spec {
-        Spec::new(spec.policy(), spec.start, ())
+        let mut untyped = Spec::new(spec.policy(), spec.start, ());
+        untyped.held = spec.held;
+        untyped
     }
 }
 
@@ -417,7 +435,7 @@ impl Spec {
             let child = start(args.clone())?;
             Ok(StartedChild { pid: child.child_pid(), child: Guarded::new(Box::new(child)) })
         };
-        Spec { policy, start: Some(Arc::new(start)) }
+        Spec { policy, start: Some(Arc::new(start)), held: None }
     }
 
     /// Starts the child. A panic of the start function is a failure like any other.

@@ -76,6 +76,8 @@ mod global_locks;
 mod table;
 mod table_owners;
 mod table_races;
+#[cfg(all(feature = "io", target_os = "linux"))]
+mod listener;
 mod requests;
 mod groups;
 mod hibernate;
