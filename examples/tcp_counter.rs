@@ -1,9 +1,9 @@
 //! A TCP server with a process for each connection, all of which add to one counter.
 //!
-//! What to look for: the processes block in `accept` and `read` as they like, as each has a thread.
-//! They end all the same when they are told to, as the sockets are those of `procession::io`.
-//! `main` is a process too, linked to all of these, and learns of every end by the same message.
-//! When the process of a connection crashes, the others go on, and so does the counter.
+//! What to look for: `talk` is all that there is to a connection. It blocks as it likes, as it runs
+//! in a process of its own, which the listener starts, and ends when the listener is stopped. There
+//! are at most a hundred at a time; further clients wait. When one crashes, that is reported, and
+//! the others go on.
 //!
 //! `cargo run --example tcp_counter` serves clients of its own and ends.
 //! `cargo run --example tcp_counter -- --port 4000` serves until its standard input ends: send it
@@ -11,159 +11,112 @@
 
 #![allow(clippy::disallowed_macros, reason = "an example prints")]
 
-use std::collections::HashSet;
 use std::env;
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, LineWriter, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use procession::io::{TcpListener, TcpStream, stdin};
+use procession::io as process_io;
+use procession::listener::{Listener, ListenerRef, LocalAddr};
 use procession::prelude::*;
 
 const CLIENTS: u32 = 300;
-const AT_ONCE: u32 = 100; // The system queues 128 connections that wait for `accept`.
+const AT_ONCE: usize = 100;
 const NUMBERS: u32 = 100;
 
-/// Asks the counter to add a number and to send the total back.
+/// All that the connections share.
+#[derive(Debug, Default)]
+struct Counter {
+    numbers: u64,
+    total: i128,
+}
+
+/// Adds a number, and returns the total.
 #[derive(Debug)]
-struct Add(Pid, i64);
+struct Add(i64);
 
-fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let port = match arguments.as_slice() {
-        [] => Ok(None),
-        [option, port] if option == "--port" => {
-            port.parse().map(Some).map_err(|error| format!("{port:?} is not a port: {error}"))
-        }
-        _ => Err("usage: tcp_counter [--port PORT]".to_owned()),
-    };
-    let (code, error) = match port.map(run) {
-        Ok(Ok(())) => return ExitCode::SUCCESS,
-        Ok(Err(error)) => (1, error.to_string()),
-        Err(error) => (2, error),
-    };
-    eprintln!("tcp_counter: {error}");
-    ExitCode::from(code)
+/// Returns how many numbers there were, and the total.
+#[derive(Debug)]
+struct Read;
+
+impl GenServer for Counter {
+    type Args = ();
+
+    fn init((): ()) -> InitResult<Counter> {
+        ready(Counter::default())
+    }
 }
 
-fn run(port: Option<u16>) -> Result<(), Box<dyn Error>> {
-    let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
-    let listener =
-        TcpListener::bind(wanted).map_err(|error| format!("cannot listen on {wanted}: {error}"))?;
-    let address = listener.local_addr()?;
-    println!("listening on {address}");
-    let served = match port {
-        Some(_) => {
-            println!("add numbers with `nc 127.0.0.1 {}`, or send it \"crash\"", address.port());
-            println!("press Ctrl-D here to end");
-            serve(listener, || drop(io::copy(&mut stdin(), &mut io::sink())))
-        }
-        None => serve(listener, move || {
-            two_clients(address).unwrap_or_else(|error| process::exit_self(error));
-            crowd(address);
-        }),
-    };
-    let (clients, total) = served.map_err(|reason| reason.to_string())?;
-    println!("clients served: {clients}, total: {total}");
-    if port.is_none() {
-        println!("talk to it yourself: cargo run --example tcp_counter -- --port 4000");
+impl HandleCall<Add> for Counter {
+    type Reply = i128;
+
+    fn handle_call(&mut self, Add(number): Add, _: &Caller<i128>) -> CallResult<Self, Add> {
+        self.numbers += 1;
+        self.total += i128::from(number);
+        reply(self.total)
     }
-    Ok(())
 }
 
-/// Serves whoever connects while `work` goes on; returns how many clients came, and the total.
-fn serve(
-    listener: TcpListener,
-    work: impl FnOnce() + Send + 'static,
-) -> Result<(usize, i128), ExitReason> {
-    let me = process::self_pid();
-    process::set_trap_exit(true); // To hear of those, too, that end as they should.
-    let counter = process::spawn_link(count)?;
-    let acceptor = process::spawn_link(move || accept(&listener, me))?;
-    let work = process::spawn_link(work)?;
+impl HandleCall<Read> for Counter {
+    type Reply = (u64, i128);
 
-    let (mut clients, mut connections) = (0, HashSet::new());
-    loop {
-        receive! {
-            stream: TcpStream => {
-                // An error there means that the client has broken off, which is its right.
-                match process::spawn_link(move || _ = talk(&stream, counter)) {
-                    Ok(pid) => {
-                        connections.insert(pid);
-                        clients += 1;
-                    }
-                    Err(error) => eprintln!("tcp_counter: cannot serve a client: {error}"),
-                }
-            }
-            Exit { from, reason: ExitReason::Normal } if from == work => break,
-            Exit { from, reason } if [work, counter, acceptor].contains(&from) => {
-                return Err(reason);
-            }
-            Exit { from, reason } => {
-                if reason != ExitReason::Normal {
-                    println!("a connection has ended, the others go on: {reason}");
-                }
-                connections.remove(&from);
-            }
-        }
-    }
-
-    // They wait in `accept` and `read`, from which an exit signal calls them back.
-    connections.insert(acceptor);
-    connections.iter().for_each(|pid| process::exit(*pid, ExitReason::Shutdown));
-    for pid in connections {
-        receive! { Exit { from, .. } if from == pid => {} } // Its socket is closed.
-    }
-    Ok((clients, add(counter, 0)))
-}
-
-/// Hands each new connection to `server`.
-fn accept(listener: &TcpListener, server: Pid) {
-    for stream in listener.incoming() {
-        match stream {
-            Ok(stream) => process::send(server, stream),
-            Err(error) => {
-                eprintln!("tcp_counter: cannot accept a client: {error}");
-                process::sleep(Duration::from_millis(100)); // Too many open files, as a rule.
-            }
-        }
+    fn handle_call(&mut self, _: Read, _: &Caller<(u64, i128)>) -> CallResult<Self, Read> {
+        reply((self.numbers, self.total))
     }
 }
 
 /// Answers each number of a client with the total, until no more come or it crashes.
-fn talk(stream: &TcpStream, counter: Pid) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let mut answers = LineWriter::new(stream);
-    for line in BufReader::new(stream).split(b'\n') {
-        let line = String::from_utf8_lossy(&line?).trim().to_owned();
-        match line.parse() {
-            Ok(number) => writeln!(answers, "{}", add(counter, number))?,
+fn talk(stream: process_io::TcpStream) -> Result<(), ExitReason> {
+    let counter = ServerRef::<Counter>::named("counter");
+    let mut answers = LineWriter::new(&stream);
+    for line in BufReader::new(&stream).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line).trim().to_owned();
+        let answer = match line.parse() {
+            Ok(number) => counter.call(Add(number))?.to_string(),
             Err(_) if line == "crash" => panic!("the client has asked for it"),
-            Err(error) => writeln!(answers, "{line:?} is not a number: {error}")?,
+            Err(error) => format!("{line:?} is not a number: {error}"),
+        };
+        if writeln!(answers, "{answer}").is_err() {
+            break; // The client has broken off, which is its right.
         }
     }
     Ok(())
 }
 
-/// The counter: all that is shared, and no lock.
-fn count() {
-    let mut total = 0;
-    loop {
-        let Add(client, number) = receive! { add: Add => add };
-        total += i128::from(number);
-        process::send(client, total);
+fn run(port: Option<u16>) -> Result<(), Box<dyn Error>> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
+    let listener = Listener::tcp(address, talk).max_connections(AT_ONCE).backlog(CLIENTS);
+    let server = Supervisor::rest_for_one()
+        .child(Counter::named_child_spec("counter", ()))
+        .child(listener.named_child_spec("listener"))
+        .start_link()?;
+    let listener = ListenerRef::named("listener");
+    let address = listener.get_addr()?;
+    println!("listening on {address}");
+    match (port, address.port()) {
+        (Some(_), Some(port)) => {
+            println!("add numbers with `nc 127.0.0.1 {port}`, or send it \"crash\"");
+            println!("press Ctrl-D here to end");
+            io::copy(&mut io::stdin(), &mut io::sink())?;
+        }
+        _ => {
+            two_clients(&address)?;
+            crowd(&address)?;
+        }
     }
-}
-
-fn add(counter: Pid, number: i64) -> i128 {
-    process::send(counter, Add(process::self_pid(), number));
-    receive! { total: i128 => total }
+    server.terminate_child("listener")?; // Its connections have ended, too.
+    let (numbers, total) = ServerRef::<Counter>::named("counter").call(Read)?;
+    println!("numbers added: {numbers}, total: {total}");
+    if port.is_none() {
+        println!("talk to it yourself: cargo run --example tcp_counter -- --port 4000");
+    }
+    Ok(server.stop()?)
 }
 
 /// Two clients by turns: what one of them breaks does not disturb the other.
-fn two_clients(address: SocketAddr) -> io::Result<()> {
+fn two_clients(address: &LocalAddr) -> io::Result<()> {
     let mut one = BufReader::new(TcpStream::connect(address)?);
     let mut other = BufReader::new(TcpStream::connect(address)?);
     println!("one client sends 40, and is told {}", ask(&mut one, "40")?);
@@ -182,31 +135,46 @@ fn ask(client: &mut BufReader<TcpStream>, line: &str) -> io::Result<String> {
     Ok(answer.trim_end().to_owned())
 }
 
-/// Runs clients, each in a process of its own; ends when the last of them has ended.
-fn crowd(address: SocketAddr) {
-    println!("{CLIENTS} clients, {AT_ONCE} at a time, send the numbers from 1 to {NUMBERS}");
+/// Runs clients, each in a process of its own; returns when the last of them has ended.
+fn crowd(address: &LocalAddr) -> Result<(), Box<dyn Error>> {
+    println!("{CLIENTS} clients, served {AT_ONCE} at a time, send the numbers from 1 to {NUMBERS}");
     let start = Instant::now();
-    let start_one = || {
-        let body = move || client(address).unwrap_or_else(|error| process::exit_self(error));
-        process::spawn_monitor(body).unwrap_or_else(|error| process::exit_self(error));
-    };
-    (0..AT_ONCE).for_each(|_| start_one());
-    for ended in 1..=CLIENTS {
+    for _ in 0..CLIENTS {
+        let address = address.clone();
+        process::spawn_monitor(move || Ok(client(&address)?))?;
+    }
+    for _ in 0..CLIENTS {
         receive! {
             Down { reason: ExitReason::Normal, .. } => {}
-            Down { reason, .. } => process::exit_self(reason),
-        }
-        if ended + AT_ONCE <= CLIENTS {
-            start_one();
+            Down { reason, .. } => return Err(reason.to_string().into()),
         }
     }
     println!("all have their answers, after {} ms", start.elapsed().as_millis());
+    Ok(())
 }
 
-fn client(address: SocketAddr) -> io::Result<()> {
+fn client(address: &LocalAddr) -> io::Result<()> {
     let mut stream = TcpStream::connect(address)?;
     let numbers: String = (1..=NUMBERS).map(|number| format!("{number}\n")).collect();
     stream.write_all(numbers.as_bytes())?;
     stream.shutdown(Shutdown::Write)?;
     io::copy(&mut stream, &mut io::sink()).map(drop) // All answers, up to the end.
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let port = match arguments.as_slice() {
+        [] => Ok(None),
+        [option, port] if option == "--port" => {
+            port.parse().map(Some).map_err(|error| format!("{port:?} is not a port: {error}"))
+        }
+        _ => Err("usage: tcp_counter [--port PORT]".to_owned()),
+    };
+    let (code, error) = match port.map(run) {
+        Ok(Ok(())) => return ExitCode::SUCCESS,
+        Ok(Err(error)) => (1, error.to_string()),
+        Err(error) => (2, error),
+    };
+    eprintln!("tcp_counter: {error}");
+    ExitCode::from(code)
 }
