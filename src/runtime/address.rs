@@ -91,8 +91,9 @@ pub(crate) fn deliver_exit(pid: Pid, signal: ExitSignal) {
     }
 }
 
-/// Sends an exit signal. One that would end a process that does not trap exits calls the process
-/// back from a wait outside of the runtime.
+/// Sends an exit signal. One that would end a process that does not trap exits, or by which a
+/// process of `proc_lib` ends with its parent, calls the process back from a wait outside of the
+/// runtime.
 ///
 /// # Errors
 ///
@@ -101,8 +102,8 @@ pub(crate) fn try_deliver_exit(pid: Pid, signal: ExitSignal) -> Result<(), Orpha
     let ExitSignal { from, cause, .. } = signal;
     let is_normal = matches!(signal.reason, ExitReason::Normal);
     try_deliver(pid, Special::Exit(signal).into())?;
-    let Process { slot, .. } = Process::of(pid);
-    if is_normal || !slot.interrupt.is_armed() {
+    let process @ Process { slot, .. } = Process::of(pid);
+    if !slot.interrupt.is_armed() || is_normal && !process.ends_with(from) {
         return Ok(());
     }
     let is_active = match cause {

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::exit::ExitReason;
+use crate::id::Pid;
 use crate::message::{Exit, Message};
 use crate::user_code::{drop_caught, drop_each_caught};
 
@@ -84,18 +85,22 @@ impl Process {
         }
     }
 
-    /// Returns whether an exit signal that would have ended it, if it did not trap exits, is in its
-    /// queue as a message. For the process itself.
+    /// Returns whether an exit signal that would have ended it, if it did not trap exits, or by
+    /// which it ends with its parent, is in its queue as a message. For the process itself.
     pub(crate) fn has_trapped_exit(self) -> bool {
         // Relaxed: its own thread's.
         if !self.slot.trapped.load(Ordering::Relaxed) {
             return false;
         }
-        let is_fatal = |exit: &Exit| !matches!(exit.reason, ExitReason::Normal);
+        let is_fatal = |exit: &Exit| self.is_fatal(exit.from, &exit.reason);
         let queue = self.slot.mailbox.check_out();
         let has = queue.messages().any(|it| it.downcast_ref().is_some_and(is_fatal));
         self.slot.trapped.store(has, Ordering::Relaxed);
         has
+    }
+
+    fn is_fatal(self, from: Pid, reason: &ExitReason) -> bool {
+        !matches!(reason, ExitReason::Normal) || self.ends_with(from)
     }
 
     fn admit(self, place: Mark, Envelope { generation, signal }: Envelope) -> Sorted {
@@ -149,7 +154,7 @@ impl Process {
             Verdict::Drop => Sorted::Drop(Special::Exit(signal).into()),
             Verdict::Deliver => {
                 let ExitSignal { from, reason, .. } = signal;
-                if !matches!(reason, ExitReason::Normal) {
+                if self.is_fatal(from, &reason) {
                     self.slot.trapped.store(true, Ordering::Relaxed); // Its own thread's.
                 }
                 Sorted::Queue(entry(place, Message::new(Exit { from, reason })), None)
@@ -169,7 +174,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use crate::id::{LinkId, Pid};
+    use crate::id::LinkId;
 
     use super::super::slot::{Profile, Settings, Slot};
     use super::*;

@@ -121,6 +121,14 @@ impl Process {
         self.trap_exit() != TrapExit::No
     }
 
+    /// Returns whether an exit signal of `parent` is an order to end, whatever its reason: a
+    /// process of `proc_lib` that traps exits ends with its parent.
+    pub(crate) fn ends_with(self, parent: Pid) -> bool {
+        let profile = self.slot.profile.lock();
+        let is_child = profile.ancestors.first() == Some(&parent);
+        is_child && profile.initial_call.is_some() && self.traps_exits()
+    }
+
     /// Returns whether this process is to end: it is doomed, or not alive any more.
     #[inline]
     pub(crate) fn must_end(self) -> bool {
