@@ -65,6 +65,17 @@
 //! - The descriptors do not block, and there is no `set_nonblocking`. Options that have no method
 //!   here are set on std's type before, or by crates that take [`AsFd`](std::os::fd::AsFd).
 //!
+//! # Packets, and data as messages
+//!
+//! A stream has no messages, only bytes; [`Packets`] cuts it into lines, or by lengths that stand
+//! in front, as OTP's sockets do. A server that must also answer calls cannot wait in a read: it
+//! makes its connection an [`OwnedSocket`], whose data it gets in its mailbox, as much as it asks
+//! for.
+//!
+//! # Child processes
+//!
+//! [`Child`] is a program that a process runs, with its pipes. It ends with the process.
+//!
 //! # What can be interrupted
 //!
 //! | what | interrupted |
@@ -74,6 +85,7 @@
 //! | [`TcpStream::connect`] | at once; the attempt is given up |
 //! | [`UnixStream::connect`] | within 20 ms |
 //! | standard input, by [`stdin`] | at once |
+//! | the wait for a [`Child`], and its pipes | at once |
 //! | names of hosts, in `connect`, `bind` and `send_to` | no |
 //! | regular files, [`std::fs::File`] | no, at the next call |
 //! | a FIFO, a terminal or a device that is opened by its path | no |
@@ -141,6 +153,9 @@
 //! | `gen_tcp:send(Socket, Data)` | `write_all` |
 //! | `{send_timeout, Timeout}` | [`TcpStream::set_write_timeout`] |
 //! | `gen_tcp:shutdown(Socket, How)`, `close` | [`TcpStream::shutdown`], `drop` |
+//! | `{packet, Type}` | [`Packets`], [`SocketOptions`] |
+//! | `{active, true}`, `once`, `N` | [`OwnedSocket`], [`Active`] |
+//! | `open_port({spawn, Command}, _)` | [`Child`] |
 //! | `gen_udp:open`, `recv`, `send`, `connect` | [`UdpSocket`] |
 //! | `{ifaddr, {local, File}}` | [`UnixListener`], [`UnixStream`], [`UnixDatagram`] |
 //! | `inet:sockname`, `peername` | `local_addr`, `peer_addr` |
@@ -175,10 +190,18 @@ mod unix;
 mod stdin;
 mod pipe;
 mod child;
+mod packet;
+mod packets;
+mod owned_socket;
 
 pub use child::Child;
 pub use interrupted::{Interrupted, is_interrupted};
 pub use pipe::{ChildStderr, ChildStdin, ChildStdout};
+pub use owned_socket::{
+    Active, Closed, Data, Errored, NotOwner, OwnedSocket, Passive, SocketOptions,
+};
+pub use packet::{Decoder, Packet, PacketTooLong};
+pub use packets::Packets;
 pub use socket::Incoming;
 pub use stdin::{Stdin, StdinLock, stdin};
 pub use tcp::{TcpListener, TcpStream};

@@ -92,6 +92,14 @@ impl<S: AsFd + From<OwnedFd>> Socket<S> {
         Ok(self.std)
     }
 
+    /// Returns the descriptor, which does not block.
+    pub(crate) fn into_descriptor(self) -> OwnedFd
+    where
+        OwnedFd: From<S>,
+    {
+        self.std.into()
+    }
+
     pub(crate) fn try_clone(&self) -> io::Result<Socket<S>> {
         let std = S::from(self.std.as_fd().try_clone_to_owned()?);
         Ok(Socket { std, timeouts: Arc::clone(&self.timeouts) })
@@ -211,6 +219,13 @@ macro_rules! socket {
             /// in other handles of it either.
             fn try_from(socket: $std) -> io::Result<$name> {
                 Ok($name { socket: $crate::io::socket::Socket::new(socket)? })
+            }
+        }
+
+        impl From<$name> for OwnedFd {
+            /// Returns the descriptor, which does not block.
+            fn from(socket: $name) -> OwnedFd {
+                socket.socket.into_descriptor()
             }
         }
 

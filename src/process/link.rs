@@ -9,6 +9,17 @@ use crate::runtime::table::Process;
 
 use super::current::current;
 
+/// Gives `child`, which is linked to the caller, to another parent, and removes that link. Returns
+/// whether both are alive; otherwise nothing changes. The caller does not end here.
+pub(crate) fn give_child(child: Pid, parent: Pid) -> bool {
+    let child = Process::of(child);
+    let is_given = children::adopt(child, Process::of(parent));
+    if is_given {
+        children::unlink(current(), child);
+    }
+    is_given
+}
+
 /// Returns whether the caller is linked to a process.
 pub(crate) fn is_linked(pid: Pid) -> bool {
     current().slot.links.lock().peers.contains_key(&pid)

@@ -7,6 +7,7 @@ use std::hash::Hash;
 
 use crate::id::{Alias, Pid};
 use crate::message::{Destination, Message, Name};
+use crate::runtime::address::deliver;
 use crate::runtime::mailbox::{Orphans, Signal};
 use crate::runtime::table::Process;
 use crate::user_code::drop_caught;
@@ -105,6 +106,12 @@ impl Address for Destination {
 /// In a thread of the program's own that was killed.
 pub fn send<M: Any + Send + fmt::Debug>(to: impl ToProcess, message: M) {
     to.into().send(Message::new(message));
+}
+
+/// Sends `message` to a process, whatever room there is in its mailbox. The caller does not wait,
+/// and does not end here even if it was killed, as others rely on this message.
+pub(crate) fn send_regardless<M: Any + Send + fmt::Debug>(to: Pid, message: M) {
+    deliver(to, Signal::Message(Message::new(message)));
 }
 
 /// Sends `message` to any destination, and does not wait: as [`send`], but with an error if no

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::error_text::errors;
 use crate::id::{MonitorRef, Pid};
 use crate::message::Destination;
+use crate::runtime::children;
 use crate::runtime::exit::{Body, normal};
 use crate::runtime::limits::ThreadLimit;
 use crate::runtime::links;
@@ -25,9 +26,6 @@ use crate::user_code::Guarded;
 use super::current::{current, watch_panics};
 use super::ending::{Ending, ending};
 use super::shutdown;
-
-/// The number of ancestors that a process remembers.
-const ANCESTORS: usize = 16;
 
 /// Error returned from spawning a process. No process was started.
 #[non_exhaustive]
@@ -446,7 +444,7 @@ impl Builder {
             ..Settings::default()
         };
         let is_below = !self.without_ancestors;
-        let ancestors = if is_below { ancestors_of_child(parent) } else { Arc::from([]) };
+        let ancestors = if is_below { children::ancestors_below(parent) } else { Arc::from([]) };
         let profile = Profile { initial_call: self.initial_call, ..Profile::new(ancestors) };
         Start { thread: self.thread.clone(), settings, profile }
     }
@@ -474,12 +472,6 @@ impl Builder {
         let object = Destination::Pid(child.pid);
         Ok(monitor.map(|options| monitors::set(parent, Some(child.pid), object, options)))
     }
-}
-
-/// The ancestors of a child of `parent`, the nearest first.
-fn ancestors_of_child(parent: Process) -> Arc<[Pid]> {
-    let older = Arc::clone(&parent.slot.profile.lock().ancestors);
-    std::iter::once(parent.pid).chain(older.iter().copied()).take(ANCESTORS).collect()
 }
 
 /// Spawns a process that runs `body` on a thread of its own, and returns at once.

@@ -9,12 +9,15 @@
 //! itself if it is a process of `proc_lib`: it is waited for as long, and goes on if that is not
 //! enough.
 //!
+//! The reader of a socket is given to another parent when the socket is given to another owner.
+//!
 //! Only a parent waits for a child, and a child that is to end waits for nobody; but a child that
 //! traps exits may wait for a process that waits for its parent, until its grace is over.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -25,9 +28,12 @@ use crate::id::{LinkId, Pid};
 use crate::user_code::drop_caught;
 
 use super::address::{signal_of_link, try_deliver_exit};
-use super::links;
+use super::links::{self, Closed, Linked};
 use super::mailbox::Orphans;
 use super::table::Process;
+
+/// The number of ancestors that a process remembers.
+const ANCESTORS: usize = 16;
 
 /// A process that is to end with its parent.
 pub(crate) struct Orphan {
@@ -142,6 +148,42 @@ fn goes_with(parent: Pid, reason: &ExitReason, child: Process) -> bool {
     let is_of_otp = profile.initial_call.is_some();
     drop(profile);
     is_child && if child.traps_exits() { is_of_otp } else { *reason != ExitReason::Normal }
+}
+
+/// Makes `child` a child of `parent`, to which it is linked, as if that had started it. Returns
+/// whether both are alive.
+///
+/// The child stays linked to the parent that it had. If its new parent ends meanwhile, it gets the
+/// signal.
+pub(crate) fn adopt(child: Process, parent: Process) -> bool {
+    let ancestors = ancestors_below(parent);
+    let previous = {
+        let mut profile = child.slot.profile.lock();
+        // Seen under the lock: the slot's next process sets its own.
+        if !child.is_running() {
+            return false;
+        }
+        mem::replace(&mut profile.ancestors, ancestors)
+    };
+    // First the ancestor, then the link: a parent looks at its links, and then at who is a child.
+    match links::link(child.link_end(), parent.link_end()) {
+        Ok(Linked::New | Linked::Existing) => true,
+        Ok(Linked::NoProc(_)) => {
+            links::unlink(child.link_end(), parent.link_end());
+            let mut profile = child.slot.profile.lock();
+            if child.is_running() {
+                profile.ancestors = previous;
+            }
+            false
+        }
+        Err(Closed) => false,
+    }
+}
+
+/// Returns the ancestors of a child of `parent`, the nearest first.
+pub(crate) fn ancestors_below(parent: Process) -> Arc<[Pid]> {
+    let older = Arc::clone(&parent.slot.profile.lock().ancestors);
+    std::iter::once(parent.pid).chain(older.iter().copied()).take(ANCESTORS).collect()
 }
 
 /// Removes the link between `process`, the caller, and `other`, which may have begun to wait for

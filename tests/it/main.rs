@@ -88,6 +88,14 @@ mod enter_loop;
 mod deadlock;
 mod deadlock_supervisors;
 mod deadlock_walks;
+#[cfg(all(feature = "io", target_os = "linux"))]
+mod packets;
+#[cfg(all(feature = "io", target_os = "linux"))]
+mod owned_socket;
+#[cfg(all(feature = "io", target_os = "linux"))]
+mod owned_socket_owners;
+#[cfg(all(feature = "io", target_os = "linux"))]
+mod owned_socket_sends;
 mod compile_fail;
 mod user_code;
 mod io;
