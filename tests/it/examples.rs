@@ -340,6 +340,37 @@ mod ring {
     }
 }
 
+#[cfg(all(feature = "io", target_os = "linux"))]
+#[test]
+fn shared_connection_serves_many_and_is_made_again_when_it_has_ended() {
+    run("shared_connection", &[]).assert_printed_and_logged(
+        "hello: HELLO\n\
+         100 processes have asked at once, and have their answers\n\
+         quit: QUIT\n\
+         the client ends: the service has closed the connection\n\
+         hello again: HELLO AGAIN\n",
+        "[#-#-#T#:#:#Z ERROR procession::gen_server] \
+         server shared_connection::client (<#.#.#>) is terminating\n\
+         \u{20}       last message: Closed { socket: OwnedSocket(<#.#.#>) }\n\
+         \u{20}       state: Client { socket: OwnedSocket(<#.#.#>), waiting: [] }\n\
+         \u{20}       reason: the service has closed the connection\n\
+         [#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
+         \u{20}       initial call: shared_connection::Client\n\
+         \u{20}       registered name: shared_connection::client\n\
+         \u{20}       reason: the service has closed the connection\n\
+         \u{20}       ancestors: [<#.#.#>, <#.#.#>]\n\
+         \u{20}       message queue length: 0\n\
+         \u{20}       links: [<#.#.#>]\n\
+         \u{20}       trap_exit: false\n\
+         [#-#-#T#:#:#Z ERROR procession::supervisor] supervisor report of <#.#.#>\n\
+         \u{20}       type: procession::supervisor::Supervisor\n\
+         \u{20}       started by: <#.#.#>\n\
+         \u{20}       context: child terminated\n\
+         \u{20}       reason: the service has closed the connection\n\
+         \u{20}       child: shared_connection::client (<#.#.#>)\n",
+    );
+}
+
 mod tcp_counter {
     use super::*;
 
