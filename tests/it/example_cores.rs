@@ -7,6 +7,8 @@ mod clock;
 mod egg_timer;
 #[path = "../../examples/handmade_calculator/core.rs"]
 mod handmade_calculator;
+#[path = "../../examples/kv_service/core.rs"]
+mod kv_service;
 #[path = "../../examples/shell_runner/core.rs"]
 mod shell_runner;
 #[path = "../../examples/super_duper/core.rs"]

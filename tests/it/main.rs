@@ -5,6 +5,7 @@ mod support {
     pub(crate) mod calls;
     pub(crate) mod child;
     pub(crate) mod drops;
+    pub(crate) mod example;
     pub(crate) mod processes;
     pub(crate) mod program;
     pub(crate) mod rounds;

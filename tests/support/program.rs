@@ -1,7 +1,7 @@
 //! Programs that are run, and what they print.
 
 use std::fmt::Debug;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -91,6 +91,23 @@ impl Program {
 
     fn time_left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+#[allow(dead_code, reason = "of the tests that run programs some need it")]
+impl Program {
+    /// Writes to its standard input.
+    pub(crate) fn write(&mut self, text: &str) {
+        self.child.stdin.as_mut().expect("it is open").write_all(text.as_bytes()).unwrap();
+    }
+
+    pub(crate) fn close_input(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
+    /// The number of the operating system's process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 }
 

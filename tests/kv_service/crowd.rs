@@ -1,0 +1,49 @@
+//! A thousand connections.
+
+use super::client::Client;
+use super::service::Dir;
+
+const CLIENTS: usize = 1_000;
+
+/// A tenth crashes while the others are in use: they notice nothing, and all that was acknowledged
+/// is there at the next start.
+#[test]
+fn connections_that_crash_disturb_no_others() {
+    let dir = Dir::new("crowd");
+    let service = dir.start(&["--debug"]);
+    let mut clients: Vec<Client> = (0..CLIENTS).map(|_| service.connect()).collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        assert_eq!(client.ask(&format!("SET key{number} {number}")), "OK");
+    }
+    // Neighbours of those that crash have requests on their way meanwhile.
+    let crashes = |number: usize| number % 10 == 3;
+    for round in 0..3 {
+        for (number, client) in clients.iter_mut().enumerate() {
+            if !crashes(number) {
+                client.send(&["INCR", &format!("count{number}")]);
+            } else if round == 1 {
+                client.send(&["DEBUG", "PANIC"]);
+            }
+        }
+        for (number, client) in clients.iter_mut().enumerate() {
+            if !crashes(number) {
+                assert_eq!(client.reply(), Some(format!(":{}", round + 1)));
+            } else if round == 1 {
+                assert_eq!(client.reply(), None);
+            }
+        }
+    }
+    let mut late = service.connect();
+    assert_eq!(late.ask("INFO clients").lines().nth(1), Some("connected_clients:901"));
+    let log = service.stop();
+    assert_eq!(log.matches("crash report of process").count(), CLIENTS / 10);
+
+    let service = dir.start(&[]);
+    let mut reader = service.connect();
+    for number in 0..CLIENTS {
+        assert_eq!(reader.ask(&format!("GET key{number}")), number.to_string());
+        let count = if crashes(number) { "nil" } else { "3" };
+        assert_eq!(reader.ask(&format!("GET count{number}")), count);
+    }
+    service.stop();
+}
