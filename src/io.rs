@@ -196,12 +196,12 @@ mod owned_socket;
 
 pub use child::Child;
 pub use interrupted::{Interrupted, is_interrupted};
-pub use pipe::{ChildStderr, ChildStdin, ChildStdout};
 pub use owned_socket::{
     Active, Closed, Data, Errored, NotOwner, OwnedSocket, Passive, SocketOptions,
 };
 pub use packet::{Decoder, Packet, PacketTooLong};
 pub use packets::Packets;
+pub use pipe::{ChildStderr, ChildStdin, ChildStdout};
 pub use socket::Incoming;
 pub use stdin::{Stdin, StdinLock, stdin};
 pub use tcp::{TcpListener, TcpStream};

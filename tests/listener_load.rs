@@ -75,12 +75,13 @@ fn of_a_thousand_connections_a_tenth_crash_and_the_others_do_not_notice() {
     let (failed, crashed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let handler = {
         let (failed, crashed) = (Arc::clone(&failed), Arc::clone(&crashed));
-        report::add_handler(move |report: &Report| match report {
-            Report::Supervisor(report) if report.child.id == "connection" => {
+        report::add_handler(move |report: &Report| {
+            if matches!(report, Report::Supervisor(report) if report.child.id == "connection") {
                 failed.fetch_add(1, Ordering::SeqCst);
             }
-            Report::Crash(_) => _ = crashed.fetch_add(1, Ordering::SeqCst),
-            _ => {}
+            if matches!(report, Report::Crash(_)) {
+                crashed.fetch_add(1, Ordering::SeqCst);
+            }
         })
     };
     log::set_max_level(log::LevelFilter::Off);

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use procession::application::{self, Runner};
-use procession::io::TcpListener;
+use procession::io::{TcpListener, stdin};
 use procession::prelude::*;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::core::options::Options;
 use super::info::Service;
@@ -28,6 +29,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = String>) -> ExitCode {
 }
 
 fn serve(options: Options) -> Result<(), Box<dyn Error>> {
+    allow_all_descriptors()?;
     let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
     let listener =
         TcpListener::bind(wanted).map_err(|error| format!("cannot listen on {wanted}: {error}"))?;
@@ -40,6 +42,14 @@ fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     Runner::new([application]).shutdown_timeout(tree::SHUTDOWN_TIME).run()?;
     println!("stopped, and all is saved");
     Ok(())
+}
+
+/// Lets the program have as many open files as the system allows it: a connection takes two, its
+/// socket and what interrupts its waits, and a user is given 1,024 as a rule.
+fn allow_all_descriptors() -> Result<(), Box<dyn Error>> {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
+        .map_err(|error| format!("cannot raise the limit of open files: {error}").into())
 }
 
 fn say_how_to_talk(service: &Service) {
@@ -55,7 +65,7 @@ fn say_how_to_talk(service: &Service) {
 fn watch_standard_input() -> Result<(), Box<dyn Error>> {
     if !io::stdin().is_terminal() {
         process::spawn(|| {
-            if io::copy(&mut io::stdin(), &mut io::sink()).is_ok_and(|length| length > 0) {
+            if io::copy(&mut stdin(), &mut io::sink()).is_ok_and(|length| length > 0) {
                 _ = application::terminate();
             }
         })?;

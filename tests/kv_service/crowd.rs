@@ -1,5 +1,7 @@
 //! A thousand connections.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use super::client::Client;
 use super::service::Dir;
 
@@ -9,6 +11,8 @@ const CLIENTS: usize = 1_000;
 /// is there at the next start.
 #[test]
 fn connections_that_crash_disturb_no_others() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
     let dir = Dir::new("crowd");
     let service = dir.start(&["--debug"]);
     let mut clients: Vec<Client> = (0..CLIENTS).map(|_| service.connect()).collect();
