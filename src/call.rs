@@ -30,7 +30,7 @@ use crate::process;
 use crate::process::current::{Ended, current, ending};
 use crate::process::monitor::forget_request;
 use crate::process::{Address, AliasMode, Mark, MonitorOptions};
-use crate::runtime::address::{deliver, try_deliver};
+use crate::runtime::address::{deliver, try_deliver, try_deliver_to_alias};
 use crate::runtime::mailbox::{Orphans, Signal};
 use crate::runtime::monitors;
 use crate::runtime::reply_slot::{Deadlocked, ServerDown};
@@ -189,7 +189,7 @@ impl<R: Send + 'static> ReplyTo<R> {
                 let slot = Process::of(self.client.owner).slot;
                 slot.try_answer(self.client.id, Message::new(answer))
             }
-            Route::Mailbox => Destination::Alias(self.client).try_send(Message::new(answer)),
+            Route::Mailbox => try_deliver_to_alias(self.client, Message::new(answer)),
         }
     }
 

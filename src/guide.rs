@@ -179,6 +179,11 @@
 //! ended. A *cast* does not wait, and is not told. Requests are types, and so are their replies: a
 //! request that the server does not handle does not compile.
 //!
+//! A server that is cast to faster than it handles casts has a mailbox that grows. If it is started
+//! with [a capacity](crate::gen_server::StartOptions::mailbox_capacity), it says what happens
+//! instead: whoever casts waits for room, or learns that there is none, or messages are dropped. A
+//! call holds its client back by itself.
+//!
 //! The error of a callback is the reason for which the server ends, and `?` makes one of any
 //! [`Error`](std::error::Error). For what is none, a text or a `Box<dyn Error + Send + Sync>`,
 //! there is [`or_exit`](crate::OrExit): `check(item).or_exit()?`.

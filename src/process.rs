@@ -67,6 +67,80 @@
 //! receive! { n: i32 => assert_eq!(n, 42) }
 //! ```
 //!
+//! # Bounded mailboxes
+//!
+//! A mailbox takes whatever is sent, as in OTP: if messages come faster than they are handled, it
+//! grows, and that is [reported](tuning::set_long_message_queue). A process can be started with a
+//! mailbox of a certain [capacity](Builder::mailbox_capacity), which its messages never exceed,
+//! however many processes send at once. Only messages that are sent to its pid or name count: plain
+//! ones, casts, and those of timers, of registrars, of [groups](crate::pg) and registries. Calls,
+//! stops and system messages, exit signals and DOWNs, replies and whatever else is sent to an
+//! [alias](alias()) are never held up by a full mailbox, nor dropped. A message leaves the mailbox
+//! when it is received.
+//!
+//! When there is no room, the [`Overflow`] policy of the receiver decides. What is dropped is
+//! counted in [`Info::messages_dropped`]; what was accepted is received, unless the policy is to
+//! drop the oldest:
+//!
+//! | policy | `send`, `cast` | `try_send`, `try_cast` | `send_timeout`, `cast_timeout` |
+//! |---|---|---|---|
+//! | [`Refuse`] | drop the message | return it | wait for room, then return it |
+//! | [`Block`] | wait for room, then drop it | return it | wait for room, then return it |
+//! | [`DropOldest`] | drop the oldest | drop the oldest | drop the oldest |
+//! | [`DropNewest`] | drop the message | drop it | drop it |
+//!
+//! (They are [`send()`], [`send_to()`], [`try_send`], [`try_send_to`], [`send_timeout`], and
+//! [`cast`], [`try_cast`], [`cast_timeout`] of servers.)
+//!
+//! Nothing is dropped in silence: the first message for which there is no room is
+//! [reported](crate::report::MailboxReport), as a warning. With a
+//! [low mark](Builder::long_message_queue) another report says when there are only so many messages
+//! again, and from then on there may be another warning. A sender that must not lose a message, and
+//! must not wait, uses the functions that return it.
+//!
+//! - **Who waits for room** waits as in any call of this module: it is a receive point, exit
+//!   signals and kill reach it, and when the receiver ends, the message is dropped as any to a
+//!   process that has ended. Those that wait are served in the order in which they came. A process
+//!   that sends to itself does not wait, as it could never make room; nor does one for which the
+//!   receiver waits in turn (in a call, or for room), or one that is ending: for these the time is
+//!   over at once. While it waits, a call to it by the receiver fails, as in any cycle.
+//! - **Timers, groups and the listeners of registries** do not wait, as others wait for those that
+//!   send there: what a full mailbox refuses is dropped. What a [registrar](crate::Registrar) sends
+//!   is sent by the process that uses the name, which waits; the `try_` functions look the process
+//!   up by the name, and send to that.
+//! - **The oldest** is dropped even if a selective receive has passed it over. While such a receive
+//!   looks at all messages that count, there is room for one more, until it has looked.
+//!
+//! ```
+//! use procession::prelude::*;
+//! use procession::process::{Builder, Overflow};
+//!
+//! use std::sync::mpsc::channel;
+//!
+//! // Shows the latest position: one that comes before the last was shown replaces it.
+//! let me = process::self_pid();
+//! let (idle, screen) = channel::<()>();
+//! let builder = Builder::new().mailbox_capacity(1, Overflow::DropOldest);
+//! let display = builder.spawn(move || {
+//!     _ = screen.recv(); // The screen is busy for a while.
+//!     receive! { position: (i32, i32) => process::send(me, position) }
+//! })?;
+//!
+//! (0..100).for_each(|n| process::send(display, (n, -n)));
+//! assert_eq!(process::info(display).unwrap().messages_dropped, 99);
+//! drop(idle);
+//! receive! { position: (i32, i32) => assert_eq!(position, (99, -99)) }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Refuse`]: Overflow::Refuse
+//! [`Block`]: Overflow::Block
+//! [`DropOldest`]: Overflow::DropOldest
+//! [`DropNewest`]: Overflow::DropNewest
+//! [`cast`]: crate::gen_server::ServerRef::cast
+//! [`try_cast`]: crate::gen_server::ServerRef::try_cast
+//! [`cast_timeout`]: crate::gen_server::ServerRef::cast_timeout
+//!
 //! # How a process ends
 //!
 //! A process ends when its body returns, perhaps by a `?`; by [`exit_self`]; by a panic; or by an
@@ -204,13 +278,15 @@
 //!   sizes, garbage collection, and `process_flag` except for [`set_trap_exit`]. There are no group
 //!   leaders either, as output belongs to the program, which has one standard output; and no ports:
 //!   [`io`](crate::io) has a type for each kind of what they are for.
+//! - **Mailboxes can be bounded**, which OTP's cannot: there, a distribution channel or a port that
+//!   is busy suspends who sends, as [`Overflow::Block`] does here, and `nosuspend` is [`try_send`].
 //! - **`process_info`** is [`info()`], a struct. Only a process itself sees its [`dictionary`].
 
 pub(crate) mod current;
 pub(crate) mod wait;
 pub(crate) mod register;
-pub(crate) mod send;
 pub(crate) mod receive;
+pub(crate) mod send;
 mod wait_for;
 pub(crate) mod monitor;
 mod receive_macro;
@@ -231,6 +307,7 @@ use std::time::Duration;
 use crate::id::Pid;
 use crate::runtime::children;
 
+pub use crate::runtime::bound::Overflow;
 pub use crate::runtime::limits::ThreadLimit;
 pub use crate::runtime::links::AliasMode;
 pub use crate::runtime::mailbox::Mark;
@@ -253,7 +330,9 @@ pub use receive::{
 #[doc(hidden)]
 pub use receive_macro::{choose_arm, select_arm};
 pub use register::{register, registered, unregister, whereis};
-pub use send::{Address, SendError, ToProcess, send, send_to};
+pub use send::{
+    Address, SendError, ToProcess, TrySendError, send, send_timeout, send_to, try_send, try_send_to,
+};
 pub use spawn::{Builder, SpawnError, spawn, spawn_link, spawn_monitor};
 pub use wait_for::wait_for;
 

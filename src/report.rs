@@ -19,6 +19,8 @@
 //! | [`ServerReport`]: a server ends abnormally | `error` | `procession::gen_server` |
 //! | [`CrashReport`]: a process ends abnormally | `error` | `procession::crash` |
 //! | [`SupervisorReport`]: a child has failed | `error` | `procession::supervisor` |
+//! | [`MailboxReport`]: a mailbox is long, or full | `warn` | `procession::mailbox` |
+//! | [`MailboxReport`]: it is not any more | `info` | `procession::mailbox` |
 //! | [`ProgressReport`]: a child was started | `info` | `procession::progress` |
 //! | [`ApplicationReport`]: an application starts or ends | `info` | `procession::application` |
 //!
@@ -103,6 +105,8 @@ pub enum Report {
     Progress(ProgressReport),
     /// An application has started, or has ended.
     Application(ApplicationReport),
+    /// A mailbox has grown long, is full, or is short again.
+    Mailbox(MailboxReport),
 }
 
 /// The kind of a report, to ask whether it is wanted before it is made.
@@ -113,13 +117,16 @@ pub(crate) enum Kind {
     Supervisor,
     Progress,
     Application,
+    LongMailbox,
+    ShortMailbox,
 }
 
 impl Kind {
     fn level(self) -> Level {
         match self {
             Kind::Server | Kind::Crash | Kind::Supervisor => Level::Error,
-            Kind::Progress | Kind::Application => Level::Info,
+            Kind::LongMailbox => Level::Warn,
+            Kind::Progress | Kind::Application | Kind::ShortMailbox => Level::Info,
         }
     }
 
@@ -130,6 +137,7 @@ impl Kind {
             Kind::Supervisor => "procession::supervisor",
             Kind::Progress => "procession::progress",
             Kind::Application => "procession::application",
+            Kind::LongMailbox | Kind::ShortMailbox => "procession::mailbox",
         }
     }
 }
@@ -142,6 +150,7 @@ impl Report {
             Report::Supervisor(_) => Kind::Supervisor,
             Report::Progress(_) => Kind::Progress,
             Report::Application(_) => Kind::Application,
+            Report::Mailbox(report) => report.state.kind(),
         }
     }
 
@@ -159,7 +168,10 @@ impl Report {
         match self {
             Report::Server(report) => report.tail(),
             Report::Crash(report) => report.tail(),
-            Report::Supervisor(_) | Report::Progress(_) | Report::Application(_) => Tail(None),
+            Report::Supervisor(_)
+            | Report::Progress(_)
+            | Report::Application(_)
+            | Report::Mailbox(_) => Tail(None),
         }
     }
 }
@@ -172,6 +184,7 @@ impl fmt::Display for Report {
             Report::Supervisor(report) => fmt::Display::fmt(report, f),
             Report::Progress(report) => fmt::Display::fmt(report, f),
             Report::Application(report) => fmt::Display::fmt(report, f),
+            Report::Mailbox(report) => fmt::Display::fmt(report, f),
         }
     }
 }
@@ -184,9 +197,10 @@ impl fmt::Display for Head<'_> {
         match self.0 {
             Report::Server(report) => report.head(f),
             Report::Crash(report) => report.head(f),
-            Report::Supervisor(_) | Report::Progress(_) | Report::Application(_) => {
-                fmt::Display::fmt(self.0, f)
-            }
+            Report::Supervisor(_)
+            | Report::Progress(_)
+            | Report::Application(_)
+            | Report::Mailbox(_) => fmt::Display::fmt(self.0, f),
         }
     }
 }
@@ -564,6 +578,82 @@ impl fmt::Display for ApplicationReport {
     }
 }
 
+/// A mailbox has grown long, is full, or is short again: OTP's message of a
+/// [system monitor](https://www.erlang.org/doc/apps/erts/erlang.html#system_monitor/2) for
+/// `long_message_queue`.
+///
+/// When it comes is said [there][set].
+///
+/// [set]: crate::process::tuning::set_long_message_queue
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MailboxReport {
+    /// The process whose mailbox it is.
+    pub pid: Pid,
+    /// Its name: the registered one, or the one that it was started under as a server and that a
+    /// [registrar](crate::Registrar) keeps.
+    pub name: Option<Name>,
+    /// What has become of the mailbox.
+    pub state: MailboxState,
+    /// The number of messages in it.
+    pub message_queue_len: usize,
+    /// For how many messages it has room, if it is
+    /// [bounded](crate::process#bounded-mailboxes).
+    pub capacity: Option<usize>,
+    /// How many messages were dropped so far, as there was no room.
+    pub messages_dropped: u64,
+    /// The types of the oldest messages, each with their number, if it has grown long.
+    pub oldest: Vec<(&'static str, usize)>,
+}
+
+/// What a [`MailboxReport`] says of a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MailboxState {
+    /// It has more messages than its high mark allows.
+    Long,
+    /// A message was sent for which there was no room.
+    Full,
+    /// It was reported before, and has no more messages now than its low mark.
+    Short,
+}
+
+impl MailboxState {
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            MailboxState::Long | MailboxState::Full => Kind::LongMailbox,
+            MailboxState::Short => Kind::ShortMailbox,
+        }
+    }
+}
+
+impl fmt::Display for MailboxReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => f.write_str(&displayed(name))?,
+            None => write!(f, "{}", self.pid)?,
+        }
+        let messages = self.message_queue_len;
+        match self.state {
+            MailboxState::Long => {
+                write!(f, " has {messages} messages in its mailbox that it has not received")?;
+                write!(f, "; the oldest are {}", Types(&self.oldest))
+            }
+            MailboxState::Full => {
+                f.write_str(" was sent more messages than its mailbox has room for")?;
+                line(f, "capacity", self.capacity)?;
+                line(f, "messages dropped", Some(self.messages_dropped))
+            }
+            MailboxState::Short => {
+                write!(f, " has only {messages} messages in its mailbox again")?;
+                line(f, "capacity", self.capacity)?;
+                let dropped = self.capacity.map(|_| self.messages_dropped);
+                line(f, "messages dropped", dropped)
+            }
+        }
+    }
+}
+
 /// Identifies a handler, as returned by [`add_handler`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HandlerId(std::num::NonZeroU64);
@@ -576,7 +666,7 @@ static HANDLERS: Mutex<Vec<(HandlerId, Handler)>> = Mutex::new(Vec::new());
 static IS_HANDLED: AtomicBool = AtomicBool::new(false);
 
 /// Adds a handler, which is called with every report from now on, in the process that the report is
-/// about.
+/// about. (That a mailbox is [full](MailboxState::Full) is reported in a process made for it.)
 ///
 /// The handler may use the runtime. If it panics, that goes no further. It must clone the parts of
 /// the report that it keeps.

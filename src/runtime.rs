@@ -7,6 +7,7 @@
 pub(crate) mod clock;
 pub(crate) mod tuning;
 pub(crate) mod backoff;
+pub(crate) mod bound;
 pub(crate) mod mailbox;
 pub(crate) mod links;
 pub(crate) mod reply_slot;
@@ -29,6 +30,7 @@ pub(crate) mod crash;
 pub(crate) mod children;
 pub(crate) mod timer_queue;
 pub(crate) mod timers;
+pub(crate) mod overload;
 pub(crate) mod exit;
 pub(crate) mod start;
 pub(crate) mod detached;

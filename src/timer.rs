@@ -86,6 +86,8 @@ pub use crate::process::sleep;
 
 /// Sends `message` to `to` after `duration`.
 ///
+/// If there is [no room](crate::process#bounded-mailboxes) for it by then, it does not wait.
+///
 /// ```
 /// use procession::prelude::*;
 /// use procession::timer;

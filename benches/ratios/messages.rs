@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use parking_lot::Mutex;
 use procession::prelude::*;
+use procession::process::Overflow;
 use procession::timer;
 
 use crate::harness::{Bar, in_thread, mean_of, pin_to};
@@ -28,11 +29,44 @@ pub(crate) fn cast_by_two(bar: &Bar) {
     bar.compare(32, || cast(2, None), || channel(2));
 }
 
+/// A bounded mailbox, whose senders wait for room, against a bounded channel.
+pub(crate) fn bounded_cast_by_one(bar: &Bar) {
+    bar.compare(32, || bounded_cast(1), || bounded_channel(1));
+}
+
+pub(crate) fn bounded_cast_by_eight(bar: &Bar) {
+    bar.compare(32, || bounded_cast(8), || bounded_channel(8));
+}
+
+/// A bounded mailbox against one that is not.
+pub(crate) fn bound_by_one(bar: &Bar) {
+    bar.compare(32, || bounded_cast(1), || cast(1, None));
+}
+
+pub(crate) fn bound_by_eight(bar: &Bar) {
+    bar.compare(32, || bounded_cast(8), || cast(8, None));
+}
+
+/// The room of a bounded mailbox or channel: less than senders fill in a time slice.
+const ROOM: usize = 1_024;
+
+fn bounded_cast(producers: u32) -> f64 {
+    let options = StartOptions::new().mailbox_capacity(ROOM, Overflow::Block(Duration::MAX));
+    cast_to(&Adder::start_with(None, options).unwrap().owned(), producers)
+}
+
+fn bounded_channel(producers: u32) -> f64 {
+    through_channel(bounded(ROOM), producers)
+}
+
 /// Time per cast, from when the first of a batch is sent until the last has been handled.
 ///
 /// Of two producers each sends half of the batch.
 pub(crate) fn cast(producers: u32, server_core: Option<usize>) -> f64 {
-    let adder = Adder::start(server_core).unwrap().owned();
+    cast_to(&Adder::start(server_core).unwrap().owned(), producers)
+}
+
+fn cast_to(adder: &ServerRef<Adder>, producers: u32) -> f64 {
     let each = CASTS / producers;
     let produce = || {
         (1..=u64::from(each)).for_each(|n| adder.cast(Add(n, n)));
@@ -49,8 +83,11 @@ pub(crate) fn cast(producers: u32, server_core: Option<usize>) -> f64 {
 
 /// The same with a thread that takes values of 64 bytes from a crossbeam channel.
 fn channel(producers: u32) -> f64 {
-    let (sender, receiver) = unbounded::<[u64; 8]>();
-    let (done, all_handled) = bounded(1);
+    through_channel(unbounded(), producers)
+}
+
+fn through_channel((sender, receiver): Ends, producers: u32) -> f64 {
+    let (done, all_handled) = unbounded();
     let each = u64::from(CASTS / producers);
     thread::scope(|scope| {
         scope.spawn(move || {
@@ -75,6 +112,9 @@ fn channel(producers: u32) -> f64 {
         mean
     })
 }
+
+/// The two ends of a channel of values as large as messages.
+type Ends = (Sender<[u64; 8]>, Receiver<[u64; 8]>);
 
 /// Runs `produce` in the calling thread, and in others at the same time.
 fn by_each(producers: u32, produce: impl Fn() + Sync) {

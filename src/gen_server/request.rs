@@ -50,6 +50,17 @@ where
     Message::request(Cast::<S, M> { message: Some(message), server: PhantomData })
 }
 
+/// Takes the message out of a [`cast_message`] that was not sent.
+pub(crate) fn open_cast<S, M>(mut message: Message) -> M
+where
+    S: HandleCast<M>,
+    M: fmt::Debug + Send + 'static,
+{
+    let cast = message.as_request().map(|request| request as &mut dyn Any);
+    let cast = cast.and_then(|cast| cast.downcast_mut::<Cast<S, M>>());
+    cast.and_then(|cast| cast.message.take()).expect("nobody has handled it")
+}
+
 /// A call on its way to the server, or its reply on the way back in the same message.
 struct Call<S: HandleCall<M>, M> {
     content: Content<M, S::Reply>,

@@ -13,13 +13,13 @@ use crate::exit::{ExitReason, Reason};
 use crate::id::Pid;
 use crate::message::{Destination, Message, Name};
 use crate::process::current::current;
-use crate::process::{Address, ToProcess};
+use crate::process::{Address, ToProcess, TrySendError};
 use crate::runtime::exit::signal_exit;
 use crate::stop::{StopError, order_to_stop, stop};
 use crate::sys::Sys;
 
 use super::reference::reference_traits;
-use super::request::{call_message, cast_message, open_reply};
+use super::request::{call_message, cast_message, open_cast, open_reply};
 use super::{GenServer, HandleCall, HandleCast, RequestId};
 
 /// A reference to a server of type `S`: to its process, or to whichever process has its name at
@@ -156,10 +156,11 @@ impl<S: GenServer, T: Address> ServerRef<S, T> {
             .map_err(|kind| CallError::new(kind, self.destination(), type_name::<M>()))
     }
 
-    /// Sends `message`, and does not wait.
+    /// Sends `message`, and does not wait, unless the server wants that.
     ///
     /// It is dropped if there is no such process. A server of another type drops it with a warning
-    /// in the log.
+    /// in the log. One whose mailbox is [full](crate::process#bounded-mailboxes) decides by its
+    /// policy whether it is dropped, or waits.
     ///
     /// OTP: [`gen_server:cast/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#cast/2).
     ///
@@ -172,6 +173,47 @@ impl<S: GenServer, T: Address> ServerRef<S, T> {
         M: fmt::Debug + Send + 'static,
     {
         self.to.post(cast_message::<S, M>(message));
+    }
+
+    /// Sends `message` if there is room for it, and does not wait: as [`cast`](Self::cast), but
+    /// with an error that hands the message back.
+    ///
+    /// Any other message is sent so by [`process::try_send`](crate::process::try_send).
+    ///
+    /// # Errors
+    ///
+    /// - [`TrySendError::Full`] if the mailbox of the server is
+    ///   [full](crate::process#bounded-mailboxes), unless its policy is to drop a message.
+    /// - [`TrySendError::NoName`] if no process has the name.
+    ///
+    /// # Panics
+    ///
+    /// As [`cast`](Self::cast).
+    pub fn try_cast<M>(&self, message: M) -> Result<(), TrySendError<M>>
+    where
+        S: HandleCast<M>,
+        M: fmt::Debug + Send + 'static,
+    {
+        self.cast_timeout(message, Duration::ZERO)
+    }
+
+    /// As [`try_cast`](Self::try_cast), but waits for room if there is none, for at most `timeout`,
+    /// as [`process::send_timeout`](crate::process::send_timeout) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_cast`](Self::try_cast).
+    ///
+    /// # Panics
+    ///
+    /// As [`cast`](Self::cast).
+    pub fn cast_timeout<M>(&self, message: M, timeout: Duration) -> Result<(), TrySendError<M>>
+    where
+        S: HandleCast<M>,
+        M: fmt::Debug + Send + 'static,
+    {
+        let sent = self.destination().send_within(cast_message::<S, M>(message), timeout);
+        sent.map_err(|unsent| unsent.open(open_cast::<S, M>))
     }
 
     /// Sends `message` for [`handle_info`](GenServer::handle_info), as

@@ -15,7 +15,7 @@ use crate::proc_lib::{Started, start_process};
 use crate::process;
 use crate::process::info::note_context;
 use crate::process::register::note_via;
-use crate::process::{Builder, Info, RegisterError, SpawnError};
+use crate::process::{Builder, Info, Overflow, RegisterError, SpawnError};
 use crate::sys::DebugOptions;
 use crate::user_code::{displayed, drop_caught, printed};
 
@@ -43,6 +43,7 @@ pub struct StartOptions {
     debug: DebugOptions,
     hibernate_after: Option<Duration>,
     trap_exit: bool,
+    mailbox_capacity: Option<(usize, Overflow)>,
     /// What its process is started as, if that is not the type of the server.
     initial_call: Option<&'static str>,
 }
@@ -96,6 +97,52 @@ impl StartOptions {
     /// Default: it does not, unless `init` calls [`set_trap_exit`](process::set_trap_exit).
     pub fn trap_exit(mut self, trap_exit: bool) -> StartOptions {
         self.trap_exit = trap_exit;
+        self
+    }
+
+    /// Bounds the mailbox of the server: there is room for `capacity` casts and other messages, and
+    /// `overflow` says what happens to more. Calls and system messages need no room. Default: it
+    /// has no bound, unless [`spawn_options`](Self::spawn_options) set one.
+    ///
+    /// ```
+    /// use procession::prelude::*;
+    /// use procession::process::Overflow;
+    ///
+    /// /// Writes what it is told, as fast as the disk allows.
+    /// #[derive(Debug)]
+    /// struct Log;
+    ///
+    /// impl GenServer for Log {
+    ///     type Args = ();
+    ///     fn init((): ()) -> InitResult<Self> {
+    ///         ready(Log)
+    ///     }
+    /// }
+    ///
+    /// impl HandleCast<String> for Log {
+    ///     fn handle_cast(&mut self, line: String) -> CastResult<Self> {
+    ///         assert!(line.ends_with("open the door"));
+    ///         noreply()
+    ///     }
+    /// }
+    ///
+    /// let options = StartOptions::new().mailbox_capacity(2, Overflow::Refuse);
+    /// let log = Log::start_with((), options)?;
+    /// log.sys().suspend()?; // The disk is busy.
+    /// log.cast("1: open the door".to_owned());
+    /// log.cast("2: open the door".to_owned());
+    /// let refused = log.try_cast("3: open the door".to_owned()).unwrap_err();
+    /// assert_eq!(refused.into_message(), "3: open the door");
+    /// log.sys().resume()?; // System messages need no room, and calls neither.
+    /// # log.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `capacity` is 0, when the server is started.
+    pub fn mailbox_capacity(mut self, capacity: usize, overflow: Overflow) -> StartOptions {
+        self.mailbox_capacity = Some((capacity, overflow));
         self
     }
 
@@ -250,6 +297,10 @@ fn start_server<S: GenServer>(
 ) -> Started<Result<(), Refusal>> {
     let StartOptions { name, init_timeout, builder, debug, hibernate_after, .. } = options;
     let builder = if options.trap_exit { builder.trap_exit(true) } else { builder };
+    let builder = match options.mailbox_capacity {
+        Some((capacity, overflow)) => builder.mailbox_capacity(capacity, overflow),
+        None => builder,
+    };
     let initial_call = options.initial_call.unwrap_or(type_name::<S>());
     let start_options = proc_lib::StartOptions { timeout: init_timeout, builder };
     start_process(start_options, initial_call, move |starter: Starter| {

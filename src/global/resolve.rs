@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::exit::ExitReason;
 use crate::id::Pid;
+use crate::message::{Destination, Message};
 use crate::process;
 use crate::user_code::drop_caught;
 
@@ -63,7 +64,7 @@ pub fn random_exit_name(name: &str, one: Pid, other: Pid) -> Option<Pid> {
 /// [`global:random_notify_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#random_notify_name/3).
 pub fn random_notify_name(name: &str, one: Pid, other: Pid) -> Option<Pid> {
     let (winner, loser) = decide(one, other);
-    process::send(loser, NameConflict { name: Arc::from(name), other: winner });
+    notify(loser, NameConflict { name: Arc::from(name), other: winner });
     Some(winner)
 }
 
@@ -82,9 +83,14 @@ pub fn random_notify_name(name: &str, one: Pid, other: Pid) -> Option<Pid> {
 /// [`global:notify_all_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#notify_all_name/3).
 pub fn notify_all_name(name: &str, one: Pid, other: Pid) -> Option<Pid> {
     let name: Arc<str> = Arc::from(name);
-    process::send(one, NameConflict { name: Arc::clone(&name), other });
-    process::send(other, NameConflict { name, other: one });
+    notify(one, NameConflict { name: Arc::clone(&name), other });
+    notify(other, NameConflict { name, other: one });
     None
+}
+
+/// Tells a process whose mailbox may be full: the server of names must not wait for that.
+fn notify(pid: Pid, conflict: NameConflict) {
+    Destination::Pid(pid).notify(Message::new(conflict));
 }
 
 /// Returns the process that keeps the name, and the one that loses it.

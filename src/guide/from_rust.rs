@@ -7,6 +7,7 @@
 //! | `JoinHandle`, `join` | [`process::join`], or a [`monitor`] and [`process::wait`] |
 //! | `JoinSet`, `thread::scope` | [`spawn_link`], or a [supervisor] |
 //! | a channel to a task | the mailbox that every process has: [`process::send`] |
+//! | a bounded channel, `try_send`, `send_timeout` | [bounded mailboxes] |
 //! | `mpsc` with a `oneshot` in each message, actix's `Addr::send` | [`ServerRef::call`] |
 //! | actix's `Addr::do_send` | [`ServerRef::cast`](crate::gen_server::ServerRef::cast) |
 //! | actix's `Actor`, `Handler<M>` | [`GenServer`], [`HandleCall<M>`] |
@@ -98,8 +99,7 @@
 //!   it may call servers, but a task that does so blocks its worker, and belongs into the runtime's
 //!   `spawn_blocking`.
 //! - To run a computation on all cores: that is what rayon does. A process may well call it.
-//! - For a pipeline through which data flows, with bounded queues: channels do that. A mailbox has
-//!   no bound; what holds a client back is a call.
+//! - For a pipeline through which data flows in bounded queues, and nothing else: channels do that.
 //! - To share a value, or to organize code: see [above](#a-server-or-a-lock), and [when not to use
 //!   a server](crate::gen_server#when-not-to-use-one).
 //! - Where a panic must abort (`panic = "abort"`), or a computation must be stopped whether it
@@ -114,6 +114,7 @@
 //! [`process::wait`]: crate::process::wait
 //! [`process::join`]: crate::process::join
 //! [once]: crate::supervisor::ChildSpec::once
+//! [bounded mailboxes]: crate::process#bounded-mailboxes
 //! [`ChildSpec::backoff`]: crate::supervisor::ChildSpec::backoff
 //! [`spawn_link`]: crate::process::spawn_link
 //! [supervisor]: crate::supervisor

@@ -152,7 +152,8 @@ impl<G: Group> Server<G> {
         for (monitor, pid) in of_group.into_iter().chain(of_scope).flatten() {
             let monitor = GroupMonitorRef(*monitor);
             let update = Update { monitor, group: G::clone(group), change, pids: pids.to_vec() };
-            process::send(*pid, update);
+            // A process whose mailbox is full must not hold the others up.
+            Destination::Pid(*pid).notify(Message::new(update));
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::id::{MonitorRef, Pid, unique};
 use crate::message::{Down, Exit, Message};
 use crate::process;
 use crate::process::current::{Ended, current};
+use crate::process::send::answer;
 use crate::process::{Builder, Ending, Mark, MonitorOptions, SpawnError, monitor};
 use crate::runtime::exit::signal_exit;
 use crate::runtime::links;
@@ -289,7 +290,8 @@ impl<T: Send + 'static> Starter<T> {
         if !ends {
             Process::of(self.pid).slot.wait.edge.clear(self.start);
         }
-        process::send(self.pid, Acknowledgement { start: self.start, value, ends });
+        let acknowledgement = Acknowledgement { start: self.start, value, ends };
+        answer(self.pid, Message::new(acknowledgement));
     }
 }
 

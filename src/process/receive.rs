@@ -129,6 +129,9 @@ impl Process {
         let found = if is_empty { None } else { mailbox.check_out().select(since, select) };
         Ok(found.map(|(choice, message)| {
             *place = Some(message);
+            if mailbox.is_bounded() {
+                overflow::look_at_room(self);
+            }
             choice
         }))
     }
@@ -174,6 +177,9 @@ impl Process {
             }
             if let Some(message) = &mut queued {
                 mailbox.count_received();
+                if mailbox.is_bounded() {
+                    overflow::look_at_room(self);
+                }
                 return Ok(Some(handle(message)));
             }
             if is_past(deadline) {

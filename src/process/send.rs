@@ -4,15 +4,20 @@ use std::any::{Any, TypeId};
 use std::error::Error;
 use std::fmt;
 use std::hash::Hash;
+use std::time::Duration;
 
-use crate::id::{Alias, Pid};
+use crate::id::{Alias, Pid, unique};
 use crate::message::{Destination, Message, Name};
-use crate::runtime::address::deliver;
+use crate::runtime::address::{Undone, deliver};
+use crate::runtime::backoff::{self, Parked, WaitFor};
+use crate::runtime::bound::{Bound, Decision, Overflow, Queued};
 use crate::runtime::mailbox::{Orphans, Signal};
+use crate::runtime::overload::{give_up, note_full};
 use crate::runtime::table::Process;
-use crate::user_code::drop_caught;
+use crate::user_code::{Guarded, drop_caught};
 
-use super::current::{ending, has_told_end};
+use super::current::{Ended, current, ending, has_told_end};
+use super::receive::{deadline_after, is_past};
 
 /// A destination that always leads to the same process: a [`Pid`], an [`Alias`], or the reference
 /// of a server that was started.
@@ -63,7 +68,7 @@ impl Address for Name {
 
     fn post(&self, message: Message) {
         match self.send_as_caller(message) {
-            Ok(sent) => sent.unwrap_or_else(Orphans::drop_caught),
+            Ok(sent) => sent.unwrap_or_else(follow_policy),
             Err(message) => drop_caught(message),
         }
     }
@@ -86,7 +91,10 @@ impl Address for Destination {
     }
 }
 
-/// Sends `message` to a process, and does not wait.
+/// Sends `message` to a process, and does not wait, unless the receiver wants that.
+///
+/// A receiver whose mailbox is [bounded](super#bounded-mailboxes) decides by its policy what
+/// happens when there is no room: the message is dropped, or this waits for room.
 ///
 /// Messages from one process to another arrive in the order in which they were sent, whether by
 /// pid, alias or name; between messages of different senders there is no order. A message to a
@@ -148,7 +156,7 @@ pub fn send_to<M: Any + Send + fmt::Debug>(
     };
     match name.send_as_caller(Message::new(message)) {
         Ok(sent) => {
-            sent.unwrap_or_else(Orphans::drop_caught);
+            sent.unwrap_or_else(follow_policy);
             Ok(())
         }
         Err(mut message) if message.is::<M>() || TypeId::of::<M>() == TypeId::of::<Message>() => {
@@ -160,6 +168,162 @@ pub fn send_to<M: Any + Send + fmt::Debug>(
         }
     }
 }
+
+/// Sends `message` to a process if there is room for it, and does not wait.
+///
+/// If the mailbox of the process is [bounded](super#bounded-mailboxes) and full, the error hands
+/// the message back, unless the policy of the mailbox is to drop a message. Otherwise this is as
+/// [`send`]: a message to a process that has ended is dropped, which is no error.
+///
+/// ```
+/// use procession::prelude::*;
+/// use procession::process::{Builder, Overflow, TrySendError};
+///
+/// let builder = Builder::new().mailbox_capacity(1, Overflow::Refuse);
+/// let printer = builder.spawn(|| receive! { () => {} })?; // It is out of paper.
+/// assert_eq!(process::try_send(printer, "page 1"), Ok(()));
+/// let refused = process::try_send(printer, "page 2");
+/// assert_eq!(refused, Err(TrySendError::Full { process: printer, message: "page 2" }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// Returns [`TrySendError::Full`] if there is no room.
+///
+/// # Panics
+///
+/// In a thread of the program's own that was killed.
+pub fn try_send<M: Any + Send + fmt::Debug>(
+    to: impl ToProcess,
+    message: M,
+) -> Result<(), TrySendError<M>> {
+    try_send_to(to, message)
+}
+
+/// As [`try_send`], to any destination.
+///
+/// A name of a [registrar](crate::Registrar) is looked up, and the message is sent to the process
+/// that has it, not through the registrar.
+///
+/// # Errors
+///
+/// As [`try_send`]; and [`TrySendError::NoName`] if `to` is a name and no process has it.
+///
+/// # Panics
+///
+/// As [`try_send`].
+pub fn try_send_to<M: Any + Send + fmt::Debug>(
+    to: impl Into<Destination>,
+    message: M,
+) -> Result<(), TrySendError<M>> {
+    send_timeout(to, message, Duration::ZERO)
+}
+
+/// As [`try_send_to`], but waits for room if there is none, for at most `timeout`; it does so
+/// whether the policy of the mailbox is to refuse messages or to block their senders.
+///
+/// The wait is as any of this module: exit signals and kill reach the caller, and those that wait
+/// are served in turn. [`Duration::MAX`] means for as long as the receiver lives. If it would wait
+/// for itself, for a process that waits for it, or is ending, it does not wait.
+///
+/// ```
+/// use procession::prelude::*;
+/// use procession::process::{Builder, Overflow};
+/// use std::time::Duration;
+///
+/// let builder = Builder::new().mailbox_capacity(1, Overflow::Refuse);
+/// let adder = builder.spawn(|| {
+///     let mut total = 0;
+///     loop {
+///         receive! {
+///             n: u32 => total += n,
+///             reply_to: Pid => process::send(reply_to, total),
+///         }
+///     }
+/// })?;
+/// for n in 1..=100_u32 {
+///     process::send_timeout(adder, n, Duration::from_secs(5))?;
+/// }
+/// process::send_timeout(adder, process::self_pid(), Duration::from_secs(5))?;
+/// receive! { total: u32 => assert_eq!(total, 5050) }
+/// # process::exit(adder, ExitReason::Shutdown);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`try_send_to`].
+///
+/// # Panics
+///
+/// As [`try_send`].
+pub fn send_timeout<M: Any + Send + fmt::Debug>(
+    to: impl Into<Destination>,
+    message: M,
+    timeout: Duration,
+) -> Result<(), TrySendError<M>> {
+    let sent = to.into().send_within(Message::new(message), timeout);
+    sent.map_err(|unsent| unsent.open(|mut message| message.open()))
+}
+
+/// Error returned from sending a message that must not be lost. It holds the message.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TrySendError<M> {
+    /// There is no room in the mailbox of this process.
+    Full {
+        /// The process.
+        process: Pid,
+        /// The message, which was not sent.
+        message: M,
+    },
+    /// No process has this name.
+    NoName {
+        /// The name.
+        name: Name,
+        /// The message, which was not sent.
+        message: M,
+    },
+}
+
+impl<M> TrySendError<M> {
+    /// Returns the message, which was not sent.
+    pub fn into_message(self) -> M {
+        match self {
+            Self::Full { message, .. } | Self::NoName { message, .. } => message,
+        }
+    }
+
+    /// Returns whether there was no room for the message.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full { .. })
+    }
+}
+
+impl<M> fmt::Debug for TrySendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full { process, .. } => {
+                f.debug_struct("Full").field("process", process).finish_non_exhaustive()
+            }
+            Self::NoName { name, .. } => {
+                f.debug_struct("NoName").field("name", name).finish_non_exhaustive()
+            }
+        }
+    }
+}
+
+impl<M> fmt::Display for TrySendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full { process, .. } => write!(f, "the mailbox of {process} is full"),
+            Self::NoName { name, .. } => fmt_no_name(name, f),
+        }
+    }
+}
+
+impl<M> Error for TrySendError<M> {}
 
 /// Error returned from sending to a name that no process has. It holds the message.
 #[derive(Clone, PartialEq, Eq)]
@@ -178,23 +342,26 @@ impl<M> fmt::Debug for SendError<M> {
 
 impl<M> fmt::Display for SendError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Name::Local(name) => write!(f, "no process is registered as {name:?}"),
-            Name::Via(name) => write!(f, "no process is registered as {name}"),
-        }
+        fmt_no_name(&self.name, f)
+    }
+}
+
+fn fmt_no_name(name: &Name, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match name {
+        Name::Local(name) => write!(f, "no process is registered as {name:?}"),
+        Name::Via(name) => write!(f, "no process is registered as {name}"),
     }
 }
 
 impl<M> Error for SendError<M> {}
 
 impl Name {
-    /// Sends a message from the caller. If the process that has the name is just ending, returns
-    /// what must be dropped.
+    /// Sends a message from the caller. Returns what is left to do.
     ///
     /// # Errors
     ///
     /// Returns the message if no process has the name, or if the end of the caller has been told.
-    fn send_as_caller(&self, message: Message) -> Result<Result<(), Orphans>, Message> {
+    fn send_as_caller(&self, message: Message) -> Result<Result<(), Undone>, Message> {
         match ending() {
             None => self.send(message),
             Some(process) => match process.may_act_holding_or_unwind(message) {
@@ -214,11 +381,189 @@ impl Destination {
             (_, None) => self.try_send(message),
             (_, Some(process)) => match process.may_act_holding_or_unwind(message) {
                 Ok(message) => self.try_send(message),
-                Err(message) => Err(Orphans::from(Signal::Message(message))),
+                Err(message) => Err(Undone::Orphans(Orphans::from(Signal::Message(message)))),
             },
         };
-        if let Err(orphans) = sent {
-            orphans.drop_caught();
+        if let Err(undone) = sent {
+            follow_policy(undone);
+        }
+    }
+
+    /// Sends a message from the caller, which waits for room at most for `timeout`. It is dropped
+    /// if the process has ended.
+    ///
+    /// # Errors
+    ///
+    /// The message, if no process has the name, or if there is no room.
+    pub(crate) fn send_within(&self, message: Message, timeout: Duration) -> Result<(), Unsent> {
+        let message = match ending() {
+            None => message,
+            Some(process) => match process.may_act_holding_or_unwind(message) {
+                Ok(message) => message,
+                Err(message) => {
+                    drop_caught(message);
+                    return Ok(());
+                }
+            },
+        };
+        let sent = match self {
+            Destination::Pid(_) | Destination::Alias(_) => self.try_send(message),
+            Destination::Name(name) => {
+                let message = Guarded::new(message); // A registrar is code of the program's.
+                let found = name.find();
+                let message = message.into_inner();
+                match found {
+                    Some(pid) => Destination::Pid(pid).try_send(message),
+                    None => return Err(Unsent::NoName(name.clone(), message)),
+                }
+            }
+        };
+        match sent.or_else(|undone| undone.wait(timeout)) {
+            Ok(()) => Ok(()),
+            Err(Undone::Full(pid, message)) => {
+                note_full(pid);
+                Err(Unsent::Full(pid, message))
+            }
+            Err(undone @ (Undone::Orphans(_) | Undone::Dropped(..))) => {
+                give_up(undone).drop_caught();
+                Ok(())
+            }
+        }
+    }
+
+    /// As [`send`](Self::send), for a process that others wait for: if there is no room, the
+    /// message is dropped at once.
+    pub(crate) fn notify(&self, message: Message) {
+        match self.send_within(message, Duration::ZERO) {
+            Ok(()) => {}
+            Err(Unsent::NoName(_, message)) => drop_caught(message),
+            Err(Unsent::Full(pid, message)) => {
+                give_up(Undone::Full(pid, message)).drop_caught();
+            }
+        }
+    }
+}
+
+/// A message that was not sent.
+pub(crate) enum Unsent {
+    NoName(Name, Message),
+    Full(Pid, Message),
+}
+
+impl Unsent {
+    /// Returns the error, with the message as `open` takes it out.
+    pub(crate) fn open<M>(self, open: impl FnOnce(Message) -> M) -> TrySendError<M> {
+        match self {
+            Unsent::NoName(name, message) => TrySendError::NoName { name, message: open(message) },
+            Unsent::Full(process, message) => {
+                TrySendError::Full { process, message: open(message) }
+            }
+        }
+    }
+}
+
+/// Sends a message from the caller that its receiver waits for: it needs no room.
+pub(crate) fn answer(to: Pid, message: Message) {
+    let message = match ending() {
+        None => message,
+        Some(process) => match process.may_act_holding_or_unwind(message) {
+            Ok(message) => message,
+            Err(message) => return drop_caught(message),
+        },
+    };
+    deliver(to, Signal::Message(message));
+}
+
+/// Does what is left to do for a message of the caller's, as the policy of the mailbox says.
+#[cold]
+fn follow_policy(undone: Undone) {
+    let timeout = match undone {
+        Undone::Full(pid, _) => match Process::of(pid).slot.mailbox.bound().map(Bound::overflow) {
+            Some(Overflow::Block(timeout)) => timeout,
+            Some(Overflow::Refuse | Overflow::DropOldest | Overflow::DropNewest) | None => {
+                Duration::ZERO
+            }
+        },
+        Undone::Orphans(_) | Undone::Dropped(..) => Duration::ZERO,
+    };
+    if let Err(undone) = undone.wait(timeout) {
+        give_up(undone).drop_caught();
+    }
+}
+
+impl Undone {
+    /// Waits until there is room for the message, for at most `timeout`, and sends it.
+    ///
+    /// # Errors
+    ///
+    /// What is left to do then.
+    #[cold]
+    fn wait(self, timeout: Duration) -> Result<(), Undone> {
+        match self {
+            Undone::Full(to, message) if !timeout.is_zero() => {
+                current().send_in_turn(Process::of(to), message, timeout)
+            }
+            Undone::Full(..) | Undone::Orphans(_) | Undone::Dropped(..) => Err(self),
+        }
+    }
+}
+
+impl Process {
+    /// Waits for room, for at most `timeout`, and sends a message: for the caller, which is this
+    /// process. It does not wait if it would do so in vain.
+    fn send_in_turn(self, to: Process, message: Message, timeout: Duration) -> Result<(), Undone> {
+        let message = Guarded::new(message); // A signal may end the caller meanwhile.
+        let full = |message: Guarded<_>| Err(Undone::Full(to.pid, message.into_inner()));
+        let generation = to.pid.generation();
+        // One that waits makes no room.
+        if self.pid == to.pid || self.may_block().is_err() {
+            return full(message);
+        }
+        let wait = unique();
+        let (Some(bound), Ok(_waiting)) = (to.slot.mailbox.bound(), self.wait_for(to.pid, wait))
+        else {
+            return full(message);
+        };
+        let queued = bound.queue_up(generation, self.slot, wait, || to.is_running());
+        _ = self.await_decision(&queued, timeout);
+        match queued.leave() {
+            Decision::Served => {
+                let sent = to.slot.deliver_admitted(generation, message.into_inner());
+                sent.map_err(Undone::Orphans)
+            }
+            Decision::SentAway => {
+                let orphan = Signal::Message(message.into_inner());
+                Err(Undone::Orphans(Orphans::from(orphan)))
+            }
+            Decision::None => full(message),
+            Decision::Over => unreachable!("it has not left before"),
+        }
+    }
+
+    /// Waits until it is decided whether the caller, which is this process, gets a place, for at
+    /// most `timeout`.
+    fn await_decision(self, queued: &Queued<'_>, timeout: Duration) -> Result<(), Ended> {
+        let slot = self.slot;
+        let is_decided = || queued.decision() != Decision::None;
+        let ready = || is_decided() || slot.is_called_off(self.pid.generation());
+        let deadline = deadline_after(timeout);
+        loop {
+            slot.is_urgent(); // Resets the flag: everything that has arrived is sorted next.
+            self.sort();
+            self.may_block()?;
+            if is_decided() || is_past(deadline) {
+                return Ok(());
+            }
+            backoff::wait(
+                WaitFor::Reply,
+                || deadline,
+                ready,
+                |deadline| {
+                    let has_arrivals = || slot.mailbox.has_arrivals();
+                    let parked = slot.park_unless(deadline, || ready() || has_arrivals());
+                    if is_decided() { parked } else { Parked::Otherwise }
+                },
+            );
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::error_text::errors;
 use crate::id::{MonitorRef, Pid};
 use crate::message::Destination;
+use crate::runtime::bound::{Overflow, Room};
 use crate::runtime::children;
 use crate::runtime::exit::{Body, normal};
 use crate::runtime::limits::ThreadLimit;
@@ -20,7 +21,7 @@ use crate::runtime::start::{self, Start};
 use crate::runtime::table::Process;
 use crate::runtime::threads::{ThreadError, ThreadKind};
 use crate::runtime::timer_thread::start_service;
-use crate::runtime::tuning::long_message_queue;
+use crate::runtime::tuning::{WaterMarks, long_message_queue};
 use crate::user_code::Guarded;
 
 use super::current::{current, watch_panics};
@@ -95,7 +96,8 @@ pub struct Builder {
     link: bool,
     trap_exit: bool,
     kill_grace: Duration,
-    long_message_queue: Option<usize>,
+    long_message_queue: Option<WaterMarks>,
+    room: Option<Room>,
     thread: ThreadKind,
     initial_call: Option<&'static str>,
     without_ancestors: bool,
@@ -109,6 +111,7 @@ impl Default for Builder {
             trap_exit: false,
             kill_grace: KILL_GRACE,
             long_message_queue: None,
+            room: None,
             thread: ThreadKind::Cached,
             initial_call: None,
             without_ancestors: false,
@@ -205,8 +208,8 @@ impl Builder {
         self
     }
 
-    /// Sets how many messages may wait in its mailbox before a [warning] is logged. Default: as
-    /// [set for all processes][warning].
+    /// Sets how many messages may wait in its mailbox before that is [reported], and with how few
+    /// it is not long any more. Default: as [set for all processes][reported].
     ///
     /// ```
     /// # use procession::prelude::*;
@@ -218,9 +221,35 @@ impl Builder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// [warning]: super::tuning::set_long_message_queue
-    pub fn long_message_queue(mut self, messages: usize) -> Builder {
-        self.long_message_queue = Some(messages);
+    /// [reported]: super::tuning::set_long_message_queue
+    pub fn long_message_queue(mut self, marks: impl Into<WaterMarks>) -> Builder {
+        self.long_message_queue = Some(marks.into());
+        self
+    }
+
+    /// Bounds its mailbox: there is room for `capacity` messages, and `overflow` says what happens
+    /// to more. Default: it has no bound.
+    ///
+    /// [Bounded mailboxes](super#bounded-mailboxes) says which messages count.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::process::{Builder, Overflow};
+    /// let builder = Builder::new().mailbox_capacity(2, Overflow::Refuse);
+    /// let slow = builder.spawn(|| receive! { () => {} })?; // It does not receive any numbers.
+    /// process::send(slow, 1);
+    /// process::send(slow, 2);
+    /// let refused = process::try_send(slow, 3).unwrap_err();
+    /// assert_eq!(refused.into_message(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `capacity` is 0: no message could ever be sent.
+    pub fn mailbox_capacity(mut self, capacity: usize, overflow: Overflow) -> Builder {
+        assert!(capacity > 0, "a mailbox without room could get no message: its capacity is 0");
+        self.room = Some(Room { capacity, overflow });
         self
     }
 
@@ -441,6 +470,7 @@ impl Builder {
             trap_exit: self.trap_exit,
             kill_grace: self.kill_grace,
             long_message_queue: self.long_message_queue.unwrap_or_else(long_message_queue),
+            room: self.room,
             ..Settings::default()
         };
         let is_below = !self.without_ancestors;

@@ -81,7 +81,7 @@
 //! | [`Builder::kill_grace`] | 1 s | how long a killed process may take to leave user code |
 //! | [`set_spin_budget`] | 2 | for how many wake-ups' time a process backs off before it parks |
 //! | [`set_max_cached_threads`] | 256 | how many threads wait for their next process |
-//! | [`set_long_message_queue`] | 100,000 | at how many messages in a mailbox there is a warning |
+//! | [`set_long_message_queue`] | 100,000 | at how many messages a mailbox is reported |
 //!
 //! [`Builder::stack_size`]: super::Builder::stack_size
 //! [`Builder::kill_grace`]: super::Builder::kill_grace
@@ -91,4 +91,6 @@
 //! The BEAM's schedulers, and their flags, have no counterpart: threads are scheduled by the
 //! system.
 
-pub use crate::runtime::tuning::{set_long_message_queue, set_max_cached_threads, set_spin_budget};
+pub use crate::runtime::tuning::{
+    WaterMarks, set_long_message_queue, set_max_cached_threads, set_spin_budget,
+};

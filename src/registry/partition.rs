@@ -20,7 +20,7 @@ use crate::gen_server::{
     noreply, ready,
 };
 use crate::id::Pid;
-use crate::message::{Down, Exit, Message};
+use crate::message::{Destination, Down, Exit, Message};
 use crate::process;
 use crate::user_code::{drop_caught, drop_each_caught};
 
@@ -274,7 +274,8 @@ impl<K: Key, V: Value> Shared<K, V> {
     fn tell<M: fmt::Debug + Send + 'static>(&self, message: impl Fn() -> M) {
         for listener in &self.listeners {
             // The listener may not run now.
-            _ = process::send_to(Arc::clone(listener), message());
+            // Nor must one whose mailbox is full hold the registry up.
+            Destination::from(Arc::clone(listener)).notify(Message::new(message()));
         }
     }
 

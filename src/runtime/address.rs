@@ -1,11 +1,13 @@
 //! Destinations, and the delivery of what is sent there.
 
 use crate::exit::ExitReason;
-use crate::id::{LinkId, Pid};
+use crate::id::{Alias, LinkId, Pid};
 use crate::message::{Destination, Message, Name};
 
+use super::bound::{Bound, Overflow};
 use super::mailbox::{ExitCause, ExitSignal, Orphans, Signal, Special};
 use super::names;
+use super::slot::Offered;
 use super::table::Process;
 
 impl Name {
@@ -28,42 +30,95 @@ impl Destination {
         }
     }
 
-    /// Sends a message.
+    /// Sends a message, for which there must be room.
     ///
     /// # Errors
     ///
-    /// The orphans, which the caller is to drop, if no process is there to get it.
+    /// What is left to do.
     #[inline]
-    pub(crate) fn try_send(&self, message: Message) -> Result<(), Orphans> {
+    pub(crate) fn try_send(&self, message: Message) -> Result<(), Undone> {
         match self {
-            Destination::Pid(pid) => try_deliver(*pid, Signal::Message(message)),
+            Destination::Pid(pid) => offer(*pid, message),
+            // An answer, mostly: its receiver has asked for it.
             Destination::Alias(alias) => {
-                try_deliver(alias.owner, Special::Aliased(alias.id, message).into())
+                try_deliver_to_alias(*alias, message).map_err(Undone::Orphans)
             }
             Destination::Name(name) => match name.send(message) {
                 Ok(sent) => sent,
-                Err(message) => Err(Orphans::from(Signal::Message(message))),
+                Err(message) => Err(Undone::Orphans(Orphans::from(Signal::Message(message)))),
             },
         }
     }
 }
 
 impl Name {
-    /// Sends a message to the process that has this name. If that has just ended, returns the
-    /// orphans, which the caller is to drop.
+    /// Sends a message to the process that has this name. Returns what is left to do.
     ///
     /// # Errors
     ///
     /// The message, if no process has the name.
-    pub(crate) fn send(&self, message: Message) -> Result<Result<(), Orphans>, Message> {
+    pub(crate) fn send(&self, message: Message) -> Result<Result<(), Undone>, Message> {
         match self {
             Name::Local(name) => match names::holder(name) {
-                Some(pid) => Ok(try_deliver(pid, Signal::Message(message))),
+                Some(pid) => Ok(offer(pid, message)),
                 None => Err(message),
             },
             Name::Via(via) => via.send(message).map(Ok),
         }
     }
+}
+
+/// What is left to do for a message that was sent.
+#[derive(Debug)]
+pub(crate) enum Undone {
+    /// No process is there to get it: the caller is to drop the orphans.
+    Orphans(Orphans),
+    /// This process had no room for it, or for an older one: the caller is to report that, and to
+    /// drop the orphans.
+    Dropped(Pid, Orphans),
+    /// This process, by its policy, lets the sender decide what to do next.
+    Full(Pid, Message),
+}
+
+/// Sends a message that needs a place if the mailbox is bounded.
+///
+/// # Errors
+///
+/// As [`Destination::try_send`].
+#[inline(always)]
+pub(crate) fn offer(pid: Pid, message: Message) -> Result<(), Undone> {
+    let Process { slot, .. } = Process::of(pid);
+    // An answer that is out of date does no harm: the process has ended then.
+    if slot.mailbox.is_bounded() {
+        return offer_bounded(pid, message);
+    }
+    slot.deliver(pid.generation(), Signal::Message(message)).map_err(Undone::Orphans)
+}
+
+#[cold]
+fn offer_bounded(pid: Pid, message: Message) -> Result<(), Undone> {
+    let slot = Process::of(pid).slot;
+    match slot.offer(pid.generation(), message) {
+        Offered::Done(sent) => sent.map_err(Undone::Orphans),
+        Offered::Dropped(orphans) => {
+            slot.mailbox.bound().into_iter().for_each(Bound::count_dropped);
+            Err(Undone::Dropped(pid, orphans))
+        }
+        Offered::Full(message) => match slot.mailbox.bound().map(Bound::overflow) {
+            Some(Overflow::DropNewest) => Err(drop_refused(pid, message)),
+            Some(Overflow::Refuse | Overflow::Block(_) | Overflow::DropOldest) | None => {
+                Err(Undone::Full(pid, message))
+            }
+        },
+    }
+}
+
+/// Counts a message that there is no room for as dropped.
+#[cold]
+pub(crate) fn drop_refused(pid: Pid, message: Message) -> Undone {
+    let Process { slot, .. } = Process::of(pid);
+    slot.mailbox.bound().into_iter().for_each(Bound::count_dropped);
+    Undone::Dropped(pid, Orphans::from(Signal::Message(message)))
 }
 
 /// Sends a signal, or drops it if the process has ended.
@@ -82,6 +137,16 @@ pub(crate) fn deliver(pid: Pid, signal: Signal) {
 #[inline]
 pub(crate) fn try_deliver(pid: Pid, signal: Signal) -> Result<(), Orphans> {
     Process::of(pid).slot.deliver(pid.generation(), signal)
+}
+
+/// Sends a message to an alias, for which no room is needed.
+///
+/// # Errors
+///
+/// As [`try_deliver`].
+#[inline]
+pub(crate) fn try_deliver_to_alias(alias: Alias, message: Message) -> Result<(), Orphans> {
+    try_deliver(alias.owner, Special::Aliased(alias.id, message).into())
 }
 
 /// Sends an exit signal, or drops it if the process has ended.

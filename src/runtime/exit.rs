@@ -243,6 +243,7 @@ fn kill(target: Process) {
         }
     } else if slot.mark_exiting(pid.generation()) {
         names::release_of_killed(pid);
+        slot.turn_away();
         slot.wake();
         timers::start_grace(pid, slot.kill_grace());
         slot.interrupt.call(pid);

@@ -13,37 +13,74 @@
 //! one that is looked for.
 //!
 //! The counts are written by the owner alone, so a load and a store do for a change, and its own
-//! reads are exact. Others read them only to show them. So all of them are `Relaxed`.
+//! reads are exact. Others read them only to show them. So all of them are `Relaxed`. (The length
+//! of the queue changes under the lock of the queue, as senders to a mailbox that drops its oldest
+//! message take that out of it.)
+//!
+//! A mailbox may have a [`bound`](super::bound). One that has none has to know that, and nothing
+//! else: who sends and who receives reads one byte that does not change while the owner lives,
+//! beside the channel.
+
+mod bounded;
 
 use std::collections::VecDeque;
 use std::mem;
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 use crossbeam_utils::CachePadded;
+use once_cell::sync::OnceCell;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::exit::ExitReason;
 use crate::id::{LinkId, Pid};
 use crate::message::{Down, Message};
-use crate::user_code::drop_each_caught;
+use crate::user_code::{drop_caught, drop_each_caught};
+
+use super::bound::Room;
+use super::tuning::WaterMarks;
+
+pub(crate) use bounded::Pushed;
+use bounded::{Bounded, Kind};
 
 /// What goes through a channel: a signal, and the generation that it is addressed to.
 #[derive(Debug)]
 #[repr(C)] // The signal lies at its start, so that it can be moved in large pieces.
 pub(crate) struct Envelope {
     pub(crate) signal: Signal,
-    pub(crate) generation: NonZeroU64,
+    /// With [`COUNTED`] set if its message has a place.
+    address: NonZeroU64,
 }
 
+/// No generation is that large.
+const COUNTED: u64 = 1 << 63;
+
 impl Envelope {
-    /// Returns the message in it, if it is a plain one for `generation`.
+    #[inline(always)]
+    pub(crate) fn new(generation: NonZeroU64, signal: Signal) -> Envelope {
+        Envelope { signal, address: generation }
+    }
+
+    fn counted(generation: NonZeroU64, message: Message) -> Envelope {
+        Envelope { signal: Signal::Message(message), address: generation | COUNTED }
+    }
+
+    pub(crate) fn is_counted(&self) -> bool {
+        self.address.get() & COUNTED != 0
+    }
+
+    /// Returns whether it is addressed to `generation`.
+    pub(crate) fn is_for(&self, generation: NonZeroU64) -> bool {
+        self.address.get() & !COUNTED == generation.get()
+    }
+
+    /// Returns the message in it, if it is a plain one for `generation` that has no place.
     #[inline(always)]
     pub(crate) fn message_for(&mut self, generation: NonZeroU64) -> Option<&mut Message> {
         match &mut self.signal {
-            Signal::Message(message) if self.generation == generation => Some(message),
+            Signal::Message(message) if self.address == generation => Some(message),
             Signal::Message(_) | Signal::Special(_) => None,
         }
     }
@@ -129,6 +166,12 @@ impl Mark {
 pub(crate) struct Mailbox {
     sender: Sender<Envelope>,
     receiver: Receiver<Envelope>,
+    /// A [`Kind`]. *Fixed*: see [`slot`](super::slot).
+    kind: AtomicU8,
+    /// Made for the first owner that has one.
+    bound: OnceCell<Box<Bounded>>,
+    /// At how many messages there is a warning; `usize::MAX` after it.
+    long: AtomicUsize,
     /// On a cache line of its own, as it changes with every message, and senders read the other
     /// fields.
     arrived: CachePadded<Arrived>,
@@ -144,8 +187,10 @@ struct Arrived {
     taken: AtomicU64,
     /// How many messages the owner has received.
     received: AtomicU64,
-    /// At how many messages the owner warns, which it does once.
-    long: AtomicUsize,
+    /// At how many messages there is a warning, as long as there was none.
+    high: AtomicUsize,
+    /// Below how many messages it may be warned again; 0 if never.
+    low: AtomicUsize,
 }
 
 /// A message that has arrived.
@@ -153,9 +198,24 @@ struct Arrived {
 pub(crate) struct Entry {
     /// Its place in the order of arrival.
     pub(crate) place: Mark,
-    /// The monitor whose DOWN it is.
-    pub(crate) monitor: Option<NonZeroU64>,
+    pub(crate) origin: Origin,
     pub(crate) message: Message,
+}
+
+/// What a message in the queue was, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Origin(u64);
+
+impl Origin {
+    pub(crate) const PLAIN: Origin = Origin(0);
+
+    /// A message that has a place of its own, to be given back.
+    pub(crate) const COUNTED: Origin = Origin(u64::MAX);
+
+    /// The DOWN of a monitor.
+    pub(crate) fn down(monitor: NonZeroU64) -> Origin {
+        Origin(monitor.get())
+    }
 }
 
 impl Mark {
@@ -170,16 +230,27 @@ impl Mark {
 impl Mailbox {
     pub(crate) fn new() -> Mailbox {
         let (sender, receiver) = unbounded();
-        Mailbox { sender, receiver, arrived: CachePadded::default() }
+        Mailbox {
+            sender,
+            receiver,
+            kind: AtomicU8::new(Kind::Unbounded as u8),
+            bound: OnceCell::new(),
+            long: AtomicUsize::new(usize::MAX),
+            arrived: CachePadded::default(),
+        }
     }
 
-    /// Resets the counts of the last owner. The next one warns at `long` messages.
-    pub(crate) fn reset(&self, long: usize) {
+    /// Resets the counts of the last owner, for the next one, which is `generation`.
+    pub(crate) fn reset(&self, generation: NonZeroU64, room: Option<Room>, marks: WaterMarks) {
+        self.reset_bound(generation, room);
+        let (low, high) = marks.below_and_above();
         // Relaxed: the slot is given to the next owner after this.
+        self.long.store(high, Ordering::Relaxed);
+        self.arrived.high.store(high, Ordering::Relaxed);
+        self.arrived.low.store(low, Ordering::Relaxed);
         self.arrived.queued.store(0, Ordering::Relaxed);
         self.arrived.taken.store(0, Ordering::Relaxed);
         self.arrived.received.store(0, Ordering::Relaxed);
-        self.arrived.long.store(long, Ordering::Relaxed);
     }
 
     #[inline(always)]
@@ -191,7 +262,7 @@ impl Mailbox {
     /// [count](Mailbox::count_taken) it.
     #[inline(always)]
     pub(crate) fn take(&self) -> Result<Envelope, TryRecvError> {
-        self.receiver.try_recv()
+        if self.is(Kind::DropsOldest) { self.take_rescued() } else { self.receiver.try_recv() }
     }
 
     /// Counts an envelope that was taken, and returns its place.
@@ -209,21 +280,25 @@ impl Mailbox {
         fence(Ordering::SeqCst);
         let queue = mem::take(&mut *self.arrived.queue.lock());
         let mut orphans = Orphans { queue, ..Orphans::default() };
-        for Envelope { generation, signal } in self.receiver.try_iter() {
-            let is_own = generation == current;
-            if is_own { &mut orphans.signals } else { &mut orphans.stale }.push(signal);
+        for envelope in self.drain_rescued().chain(self.receiver.try_iter()) {
+            let is_own = envelope.is_for(current);
+            let kept = if is_own { &mut orphans.signals } else { &mut orphans.stale };
+            kept.push(envelope.signal);
+        }
+        if let Some(bound) = self.bound() {
+            bound.close();
         }
         orphans
     }
 
-    /// Returns how many envelopes are in the channel.
+    /// Returns how many envelopes the owner has not taken.
     pub(crate) fn in_transit(&self) -> usize {
-        self.receiver.len()
+        self.receiver.len() + self.rescued_len()
     }
 
     #[inline]
     pub(crate) fn has_arrivals(&self) -> bool {
-        !self.receiver.is_empty()
+        !self.receiver.is_empty() || self.rescued_len() > 0
     }
 
     /// Returns how many messages have arrived or are in transit.
@@ -239,17 +314,32 @@ impl Mailbox {
     /// Returns whether that many messages are more than the owner is to have without a warning.
     #[inline]
     pub(crate) fn is_long(&self, messages: usize) -> bool {
-        messages > self.arrived.long.load(Ordering::Relaxed)
+        messages > self.long.load(Ordering::Relaxed)
     }
 
-    /// Says that the owner has warned, or is about to.
-    pub(crate) fn count_warning(&self) {
-        self.arrived.long.store(usize::MAX, Ordering::Relaxed);
+    /// Says that there was a warning, or is about to be. Returns whether the caller is the one to
+    /// warn: the owner, or a sender that finds no room.
+    pub(crate) fn begin_warning(&self) -> bool {
+        // Looked at first, so that senders that find no room leave the cache line in peace.
+        self.long.load(Ordering::Relaxed) != usize::MAX
+            && self.long.swap(usize::MAX, Ordering::Relaxed) != usize::MAX
+    }
+
+    /// Returns whether there was a warning, and that many messages are so few that there may be
+    /// another one from now on.
+    pub(crate) fn end_warning(&self, messages: usize) -> bool {
+        let is_over = messages < self.arrived.low.load(Ordering::Relaxed)
+            && self.long.load(Ordering::Relaxed) == usize::MAX;
+        if is_over {
+            self.long.store(self.arrived.high.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        is_over
     }
 
     /// Returns the place of the next envelope to be pushed.
     pub(crate) fn mark(&self) -> Mark {
-        Mark(self.arrived.taken.load(Ordering::Relaxed) + self.in_transit() as u64)
+        let taken = self.arrived.taken.load(Ordering::Relaxed);
+        Mark(taken + self.places_in_transit())
     }
 
     /// Returns the place of the first envelope that is not sorted yet.
@@ -282,7 +372,7 @@ impl Mailbox {
     /// Puts the DOWN of `monitor`, which the owner has taken out, back into the queue.
     pub(crate) fn requeue_down(&self, monitor: NonZeroU64, message: Message) {
         let place = Mark(self.sorted().0 - 1); // That of the last one sorted, perhaps its own.
-        self.open().push(Entry { place, monitor: Some(monitor), message });
+        self.open().push(Entry { place, origin: Origin::down(monitor), message });
     }
 
     /// Takes the oldest message out of the queue.
@@ -292,8 +382,11 @@ impl Mailbox {
     }
 
     fn pop_queued(&self) -> Option<Message> {
-        let entry = self.arrived.queue.lock().pop_front()?;
+        let mut queue = self.arrived.queue.lock();
+        let entry = queue.pop_front()?;
         self.count_queued(|queued| queued - 1);
+        drop(queue);
+        self.note_left(entry.origin);
         Some(entry.message)
     }
 
@@ -304,7 +397,8 @@ impl Mailbox {
 
     /// Lends the queue to its owner.
     pub(crate) fn check_out(&self) -> CheckedOut<'_> {
-        CheckedOut { entries: mem::take(&mut *self.arrived.queue.lock()), mailbox: self }
+        let entries = mem::take(&mut *self.arrived.queue.lock());
+        CheckedOut { entries, removed: 0, mailbox: self }
     }
 
     /// Queues a message that was not selected. If the selection has received itself, the message
@@ -316,12 +410,11 @@ impl Mailbox {
         let message = message.take();
         let mut queue = self.arrived.queue.lock();
         let index = queue.partition_point(|other| other.place < place);
-        queue.insert(index, Entry { place, monitor: None, message });
-        drop(queue);
+        queue.insert(index, Entry { place, origin: Origin::PLAIN, message });
         self.count_queued(|queued| queued + 1);
     }
 
-    /// Changes the count of messages in the queue.
+    /// Changes the count of messages in the queue, which is locked.
     fn count_queued(&self, change: impl FnOnce(usize) -> usize) {
         let queued = self.queued();
         self.arrived.queued.store(change(queued), Ordering::Relaxed);
@@ -416,6 +509,12 @@ impl Signal {
 }
 
 impl Orphans {
+    /// Adds `signal`.
+    pub(crate) fn and(mut self, signal: Signal) -> Orphans {
+        self.signals.push(signal);
+        self
+    }
+
     /// Bounces the requests among them that were addressed to the slot's last process.
     pub(crate) fn bounce(&mut self) {
         self.signals.iter_mut().for_each(Signal::bounce);
@@ -434,6 +533,8 @@ impl Orphans {
 #[derive(Debug)]
 pub(crate) struct CheckedOut<'a> {
     entries: VecDeque<Entry>,
+    /// How many were removed.
+    removed: usize,
     mailbox: &'a Mailbox,
 }
 
@@ -461,13 +562,15 @@ impl CheckedOut<'_> {
 
     /// Removes the DOWN of `monitor`.
     pub(crate) fn remove_down(&mut self, monitor: NonZeroU64) -> Option<Message> {
-        let index = self.entries.iter().position(|entry| entry.monitor == Some(monitor))?;
+        let origin = Origin::down(monitor);
+        let index = self.entries.iter().position(|entry| entry.origin == origin)?;
         Some(self.remove(index).message)
     }
 
     fn remove(&mut self, index: usize) -> Entry {
         let entry = self.entries.remove(index).expect("the index was found in this queue");
-        self.mailbox.count_queued(|queued| queued - 1);
+        self.removed += 1;
+        self.mailbox.note_left(entry.origin);
         entry
     }
 }
@@ -476,14 +579,18 @@ impl Drop for CheckedOut<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
             // A guard of `receive!` that panicked has taken the message that it was looking at.
-            let before = self.entries.len();
-            self.entries.retain(|entry| !entry.message.is_lent());
-            let lost = before - self.entries.len();
-            self.mailbox.count_queued(|queued| queued - lost);
+            let is_lost = |entry: &Entry| entry.message.is_lent();
+            while let Some(index) = self.entries.iter().position(is_lost) {
+                _ = self.remove(index); // What is left of it is empty.
+            }
         }
         let mut queue = self.mailbox.arrived.queue.lock();
         self.entries.append(&mut queue);
         mem::swap(&mut *queue, &mut self.entries);
+        self.mailbox.count_queued(|queued| queued - self.removed);
+        let useless = self.mailbox.trim(&mut queue);
+        drop(queue);
+        drop_caught(useless);
     }
 }
 

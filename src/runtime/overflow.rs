@@ -1,54 +1,65 @@
-//! The warning of a mailbox that has grown long: what is in it is not received.
+//! Reports of mailboxes that have grown long, or are full, and of those that are short again.
 
 use std::collections::BTreeMap;
 
-use log::Level;
+use crate::report::{Kind, MailboxReport, MailboxState, Report, is_wanted, submit};
 
-use crate::report::Types;
-use crate::user_code::{displayed, is_seen, log_caught};
-
-use super::snapshot::name_or_pid;
+use super::snapshot::name_of;
 use super::table::Process;
 
-const TARGET: &str = "procession::mailbox";
-
-/// How many of the oldest messages the warning names.
+/// How many of the oldest messages a report names.
 const OLDEST: usize = 10;
 
-/// Warns if the mailbox of the calling process is long. For a process that takes each message in
-/// turn, and leaves the others in the channel.
+/// Reports the mailbox of the calling process if that is long, or is not any more. For a process
+/// that takes each message in turn, and leaves the others in the channel.
 #[cold]
 pub(crate) fn look(process: Process) {
     let mailbox = &process.slot.mailbox;
-    if !mailbox.is_long(mailbox.len()) {
-        return;
+    let len = mailbox.len();
+    if mailbox.is_long(len) {
+        for _ in mailbox.queued()..OLDEST {
+            let Ok(envelope) = mailbox.take() else { break };
+            process.let_in(envelope);
+        }
     }
-    for _ in mailbox.queued()..OLDEST {
-        let Ok(envelope) = mailbox.take() else { break };
-        process.let_in(envelope);
-    }
-    warn(process);
+    look_at(process, len);
 }
 
-/// Warns of the mailbox of the calling process, once.
+/// As [`look`], for a process whose mailbox is bounded, when it has received a message.
 #[cold]
-pub(crate) fn warn(process: Process) {
+pub(crate) fn look_at_room(process: Process) {
     let mailbox = &process.slot.mailbox;
-    if !is_seen(Level::Warn, TARGET) {
-        return mailbox.count_warning();
+    let load = mailbox.load();
+    if mailbox.is_long(load + 1) {
+        report_long(process); // It was so before this message was received.
+    }
+    look_at(process, load);
+}
+
+/// As [`look`], for a process that has counted its messages.
+#[inline]
+pub(crate) fn look_at(process: Process, messages: usize) {
+    let mailbox = &process.slot.mailbox;
+    if mailbox.is_long(messages) {
+        report_long(process);
+    } else if mailbox.end_warning(messages) {
+        report(process, MailboxState::Short, Vec::new());
+    }
+}
+
+/// Reports the mailbox of the calling process to be long, if it was not reported before.
+#[cold]
+fn report_long(process: Process) {
+    let mailbox = &process.slot.mailbox;
+    if !is_wanted(Kind::LongMailbox) {
+        mailbox.begin_warning();
+        return;
     }
     let types = types_of_messages(process, OLDEST);
-    if types.is_empty() {
-        return; // A guard that receives itself has the queue.
+    // If there are none, a guard that receives itself has the queue.
+    if !types.is_empty() && mailbox.begin_warning() {
+        report(process, MailboxState::Long, types);
     }
-    mailbox.count_warning();
-    let text = format_args!(
-        "{} has {} messages in its mailbox that it has not received; the oldest are {}",
-        displayed(&name_or_pid(process.pid)),
-        mailbox.len(),
-        Types(&types),
-    );
-    log_caught(Level::Warn, TARGET, text);
 }
 
 /// Returns the types of the first messages in the queue of the calling process, at most `limit`,
@@ -59,4 +70,26 @@ pub(crate) fn types_of_messages(process: Process, limit: usize) -> Vec<(&'static
         *types.entry(message.type_name()).or_default() += 1;
     }
     types.into_iter().collect()
+}
+
+/// Reports the mailbox of a process to be full, by another process.
+pub(crate) fn report_full(process: Process) {
+    report(process, MailboxState::Full, Vec::new());
+}
+
+#[cold]
+fn report(process: Process, state: MailboxState, oldest: Vec<(&'static str, usize)>) {
+    let mailbox = &process.slot.mailbox;
+    if is_wanted(state.kind()) {
+        let bound = mailbox.bound();
+        submit(&Report::Mailbox(MailboxReport {
+            pid: process.pid,
+            name: name_of(process.pid),
+            state,
+            message_queue_len: mailbox.len(),
+            capacity: bound.map(|bound| bound.room().capacity),
+            messages_dropped: bound.map_or(0, |bound| bound.dropped()),
+            oldest,
+        }));
+    }
 }

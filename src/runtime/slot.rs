@@ -86,12 +86,13 @@ use crate::message::{Message, Via};
 use crate::user_code::drop_caught;
 
 use super::backoff::Parked;
+use super::bound::{Room, Sender};
 use super::clock;
 use super::interrupt::Interrupt;
 use super::links::{Links, PendingExit};
-use super::mailbox::{Envelope, Mailbox, Orphans, Signal};
+use super::mailbox::{Envelope, Mailbox, Orphans, Pushed, Signal};
 use super::reply_slot::{Clients, ReplySlot};
-use super::tuning::long_message_queue;
+use super::tuning::{WaterMarks, long_message_queue};
 use super::wait_graph::{Ends, WaitEdge};
 
 /// What the process of a slot is doing: see [the life of a slot](self#the-life-of-a-slot).
@@ -245,14 +246,34 @@ pub(crate) struct Wait {
     pub(crate) reply: ReplySlot,
 }
 
+/// What has become of a message that was offered to a bounded mailbox.
+#[derive(Debug)]
+pub(crate) enum Offered {
+    /// It was delivered, or dropped as one to any process that has ended.
+    Done(Result<(), Orphans>),
+    /// It was delivered, and an older one is among the orphans for it.
+    Dropped(Orphans),
+    /// There is no room for it.
+    Full(Message),
+}
+
+impl Sender for Slot {
+    fn let_go(&self, wait: NonZeroU64) {
+        self.wait.edge.clear(wait); // First: there must be no edge for a wait that is over.
+        self.wake();
+    }
+}
+
 /// The settings that a process starts with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) trap_exit: bool,
     pub(crate) foreign: bool,
     pub(crate) kill_grace: Duration,
-    /// At how many messages in the mailbox there is a warning.
-    pub(crate) long_message_queue: usize,
+    /// At how many messages in the mailbox there is a report.
+    pub(crate) long_message_queue: WaterMarks,
+    /// The room of its mailbox, if that is bounded.
+    pub(crate) room: Option<Room>,
 }
 
 /// How long a killed process may take to leave user code, unless its spawner says otherwise.
@@ -265,6 +286,7 @@ impl Default for Settings {
             foreign: false,
             kill_grace: KILL_GRACE,
             long_message_queue: long_message_queue(),
+            room: None,
         }
     }
 }
@@ -374,7 +396,7 @@ impl Slot {
         self.trap_exit.store(settings.trap_exit, Ordering::Relaxed);
         self.foreign.store(settings.foreign, Ordering::Relaxed);
         self.set_kill_grace(settings.kill_grace);
-        self.mailbox.reset(settings.long_message_queue);
+        self.mailbox.reset(pid.generation(), settings.room, settings.long_message_queue);
         *self.profile.lock() = profile;
         *self.links.lock() = Links::open(pid);
         *self.pending_exit.lock() = PendingExit::of(pid);
@@ -475,18 +497,66 @@ impl Slot {
             return Err(orphans);
         }
         let is_urgent = signal.is_urgent();
-        self.mailbox.push(Envelope { generation, signal });
+        self.mailbox.push(Envelope::new(generation, signal));
         if is_urgent {
             // Not a store: that of one sender must not hide the push of another. Release: the owner
             // that clears the flag finds the push; the swaps of other senders keep up the chain.
             self.urgent.swap(true, Ordering::Release);
         }
+        self.pushed(generation)
+    }
+
+    /// Wakes `generation` for what the caller has pushed.
+    ///
+    /// # Errors
+    ///
+    /// As [`deliver`](Self::deliver).
+    #[inline(always)]
+    fn pushed(&self, generation: NonZeroU64) -> Result<(), Orphans> {
         fence(Ordering::SeqCst);
         if self.is_running(generation) {
             self.unpark_if_parked();
             Ok(())
         } else {
             Err(self.sweep()) // (*)
+        }
+    }
+
+    /// Puts a message into the bounded mailbox of `generation`, if there is room for it.
+    #[cold]
+    pub(crate) fn offer(&self, generation: NonZeroU64, message: Message) -> Offered {
+        if !self.is_running(generation) {
+            return Offered::Done(Err(Orphans::from(Signal::Message(message))));
+        }
+        match self.mailbox.offer(generation, message) {
+            Pushed::In => Offered::Done(self.pushed(generation)),
+            Pushed::InFor(oldest) => {
+                let orphans = self.pushed(generation).err().unwrap_or_default();
+                Offered::Dropped(orphans.and(Signal::Message(oldest)))
+            }
+            Pushed::Full(message) => Offered::Full(message),
+            Pushed::Gone(message) => Offered::Done(Err(Orphans::from(Signal::Message(message)))),
+        }
+    }
+
+    /// Puts a message that has a place into the mailbox of `generation`.
+    ///
+    /// # Errors
+    ///
+    /// As [`deliver`](Self::deliver).
+    pub(crate) fn deliver_admitted(
+        &self,
+        generation: NonZeroU64,
+        message: Message,
+    ) -> Result<(), Orphans> {
+        self.mailbox.push_admitted(generation, message);
+        self.pushed(generation)
+    }
+
+    /// Sends those away who wait for room in the mailbox.
+    pub(crate) fn turn_away(&self) {
+        if let Some(bound) = self.mailbox.bound() {
+            bound.close();
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::id::Pid;
 use crate::message::{Destination, Name, Via};
 
+use super::bound::{Bound, Overflow};
 use super::names;
 use super::slot::Slot;
 use super::table::Process;
@@ -54,6 +55,11 @@ pub struct Info {
     pub monitored_by: Vec<Pid>,
     /// How many messages wait in its mailbox, sorted or in transit.
     pub message_queue_len: usize,
+    /// For how many messages its mailbox has room, and what happens to more; `None` if it is not
+    /// [bounded](crate::process#bounded-mailboxes).
+    pub mailbox_capacity: Option<(usize, Overflow)>,
+    /// How many messages were dropped as there was no room for them, or for newer ones.
+    pub messages_dropped: u64,
     /// How many messages it has received.
     pub messages_received: u64,
     /// The process that spawned it, the one that spawned that, and so on, up to sixteen.
@@ -95,6 +101,7 @@ pub(crate) fn of(process: Process) -> Info {
             links.watchers.values().map(|watcher| watcher.pid).collect(),
         )
     };
+    let bound = slot.mailbox.bound();
     Info {
         pid,
         name: names::name_of(pid),
@@ -107,6 +114,8 @@ pub(crate) fn of(process: Process) -> Info {
         monitors,
         monitored_by,
         message_queue_len: slot.mailbox.len(),
+        mailbox_capacity: bound.map(|bound| (bound.room().capacity, bound.overflow())),
+        messages_dropped: bound.map_or(0, Bound::dropped),
         messages_received: slot.mailbox.received(),
         ancestors: profile.ancestors,
         initial_call: profile.initial_call,
@@ -116,11 +125,16 @@ pub(crate) fn of(process: Process) -> Info {
 
 /// Returns a process as reports show it: by its name if it has one.
 pub(crate) fn name_or_pid(pid: Pid) -> Destination {
+    name_of(pid).map_or(Destination::Pid(pid), Destination::Name)
+}
+
+/// Returns the name of a process, or the one that a registrar keeps.
+pub(crate) fn name_of(pid: Pid) -> Option<Name> {
     let Process { slot, .. } = Process::of(pid);
     let via = slot.profile.lock().via.clone();
     // If it has ended, what was read may be that of the slot's next process.
     let via = via.filter(|_| slot.is_of(pid.generation()));
-    any_name(names::name_of(pid), via).map_or(Destination::Pid(pid), Destination::Name)
+    any_name(names::name_of(pid), via)
 }
 
 fn any_name(name: Option<Arc<str>>, via: Option<Via>) -> Option<Name> {

@@ -8,7 +8,7 @@ use crate::message::{Exit, Message};
 use crate::user_code::{drop_caught, drop_each_caught};
 
 use super::links::{Monitor, Verdict, judge};
-use super::mailbox::{Entry, Envelope, ExitCause, ExitSignal, Mark, Signal, Special};
+use super::mailbox::{Entry, Envelope, ExitCause, ExitSignal, Mark, Origin, Signal, Special};
 use super::monitors::forget;
 use super::overflow;
 use super::table::Process;
@@ -63,9 +63,7 @@ impl Process {
         drop_each_caught(stale);
         drop_each_caught(useless);
         drop_each_caught(monitors);
-        if mailbox.is_long(mailbox.queued()) {
-            overflow::warn(self);
-        }
+        overflow::look_at(self, mailbox.queued());
     }
 
     /// Sorts an envelope that was just taken out of the channel. For the process itself.
@@ -103,12 +101,18 @@ impl Process {
         !matches!(reason, ExitReason::Normal) || self.ends_with(from)
     }
 
-    fn admit(self, place: Mark, Envelope { generation, signal }: Envelope) -> Sorted {
-        if generation != self.pid.generation() {
+    fn admit(self, place: Mark, envelope: Envelope) -> Sorted {
+        let is_counted = envelope.is_counted();
+        let is_own = envelope.is_for(self.pid.generation());
+        let Envelope { signal, .. } = envelope;
+        if !is_own {
             return Sorted::Bounce(signal);
         }
         match signal {
-            Signal::Message(message) => Sorted::Queue(entry(place, message), None),
+            Signal::Message(message) => {
+                let origin = if is_counted { Origin::COUNTED } else { Origin::PLAIN };
+                Sorted::Queue(Entry { place, origin, message }, None)
+            }
             Signal::Special(special) => self.admit_special(place, *special),
         }
     }
@@ -133,7 +137,7 @@ impl Process {
                     Some(tag) => tag(down),
                     None => Message::new(down),
                 };
-                Sorted::Queue(Entry { place, monitor: Some(id), message }, None)
+                Sorted::Queue(Entry { place, origin: Origin::down(id), message }, None)
             }
         }
     }
@@ -165,7 +169,7 @@ impl Process {
 }
 
 fn entry(place: Mark, message: Message) -> Entry {
-    Entry { place, monitor: None, message }
+    Entry { place, origin: Origin::PLAIN, message }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use super::detached::{run_detached, spawn_detached};
 use super::exit::{abandon_killed, abandon_orphan, signal_exit_late};
 use super::limits;
 use super::mailbox::Orphans;
+use super::overload::give_up;
 use super::table::Process;
 use super::threads::ThreadError;
 use super::timers::{
@@ -118,7 +119,9 @@ fn arm_again(timer: TimerRef, due: Instant) {
 /// Sends a message, and returns the orphans, which the caller is to drop. A registrar, which is
 /// code of the program's, sends it in a process made for that.
 fn send(to: &Destination, message: Message) -> Option<Orphans> {
-    let Destination::Name(Name::Via(via)) = to else { return to.try_send(message).err() };
+    let Destination::Name(Name::Via(via)) = to else {
+        return to.try_send(message).err().map(give_up);
+    };
     let via = via.clone();
     apply(Box::new(move || drop(via.send(message))));
     None

@@ -8,6 +8,7 @@ use crate::exit::ExitReason;
 use crate::id::Pid;
 use crate::message::{Exit, Message};
 use crate::process;
+use crate::process::send::answer;
 use crate::timer;
 
 use super::failures::report_unexpected;
@@ -71,7 +72,7 @@ struct RetryRestart<C>(C);
 pub(crate) fn retry_restart<C: fmt::Debug + Send + 'static>(child: C, pause: Duration) {
     let (me, message) = (process::self_pid(), RetryRestart(child));
     if pause.is_zero() {
-        process::send(me, message);
+        answer(me, Message::new(message)); // It must not get lost, whatever is in the mailbox.
     } else {
         timer::send_after(pause, me, message);
     }

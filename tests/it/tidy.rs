@@ -378,7 +378,8 @@ fn errors_are_made_by_their_macro() {
         let made = file.code().filter(|(_, code)| is_error(code));
         violations.extend(made.map(|(place, line)| format!("{place}: {line}")));
     }
-    violations.retain(|place| !place.ends_with("impl<M> Error for SendError<M> {}"));
+    // It and `TrySendError` are generic.
+    violations.retain(|place| !place.ends_with("SendError<M> {}"));
     assert_none(violations);
 }
 
