@@ -318,7 +318,9 @@ pub use blocking::blocking;
 pub use ending::Ending;
 pub use exit::{catch, exit, exit_self};
 pub use info::{SystemInfo, info, is_alive, label, processes, set_label, system_info};
-pub(crate) use link::{give_child, is_linked};
+#[cfg(all(feature = "io", target_os = "linux"))]
+pub(crate) use link::give_child;
+pub(crate) use link::is_linked;
 pub use link::{link, unlink};
 pub use monitor::{
     alias, alias_with, demonitor, demonitor_flush, join, monitor, monitor_with, unalias, wait,

@@ -11,6 +11,7 @@ use super::current::current;
 
 /// Gives `child`, which is linked to the caller, to another parent, and removes that link. Returns
 /// whether both are alive; otherwise nothing changes. The caller does not end here.
+#[cfg(all(feature = "io", target_os = "linux"))]
 pub(crate) fn give_child(child: Pid, parent: Pid) -> bool {
     let child = Process::of(child);
     let is_given = children::adopt(child, Process::of(parent));

@@ -28,7 +28,7 @@ use crate::id::{LinkId, Pid};
 use crate::user_code::drop_caught;
 
 use super::address::{signal_of_link, try_deliver_exit};
-use super::links::{self, Closed, Linked};
+use super::links;
 use super::mailbox::Orphans;
 use super::table::Process;
 
@@ -155,6 +155,7 @@ fn goes_with(parent: Pid, reason: &ExitReason, child: Process) -> bool {
 ///
 /// The child stays linked to the parent that it had. If its new parent ends meanwhile, it gets the
 /// signal.
+#[cfg(all(feature = "io", target_os = "linux"))]
 pub(crate) fn adopt(child: Process, parent: Process) -> bool {
     let ancestors = ancestors_below(parent);
     let previous = {
@@ -167,8 +168,8 @@ pub(crate) fn adopt(child: Process, parent: Process) -> bool {
     };
     // First the ancestor, then the link: a parent looks at its links, and then at who is a child.
     match links::link(child.link_end(), parent.link_end()) {
-        Ok(Linked::New | Linked::Existing) => true,
-        Ok(Linked::NoProc(_)) => {
+        Ok(links::Linked::New | links::Linked::Existing) => true,
+        Ok(links::Linked::NoProc(_)) => {
             links::unlink(child.link_end(), parent.link_end());
             let mut profile = child.slot.profile.lock();
             if child.is_running() {
@@ -176,7 +177,7 @@ pub(crate) fn adopt(child: Process, parent: Process) -> bool {
             }
             false
         }
-        Err(Closed) => false,
+        Err(links::Closed) => false,
     }
 }
 

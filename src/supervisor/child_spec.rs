@@ -375,6 +375,7 @@ impl<C, A> ChildSpec<C, A> {
 
     /// Has the supervisor hold `value`, which is dropped when it forgets the child: a temporary
     /// one, when it has ended or has failed to start.
+    #[cfg(all(feature = "io", target_os = "linux"))]
     pub(crate) fn holding(mut self, value: impl Any + Send + Sync) -> ChildSpec<C, A> {
         self.held = Some(Arc::new(value));
         self
