@@ -283,8 +283,8 @@ mod an_interrupt_is_not_called {
     fn by_the_normal_end_of_a_linked_process() {
         in_process(|| {
             by(Builder::new(), |pid| {
-                let linked = process::spawn(move || process::link(pid)).unwrap();
-                assert_eq!(wait_for_exit(linked), ExitReason::Normal);
+                let (_, monitor) = process::spawn_monitor(move || process::link(pid)).unwrap();
+                assert_eq!(down_reason(monitor), ExitReason::Normal);
             });
         });
     }
@@ -293,12 +293,12 @@ mod an_interrupt_is_not_called {
     fn by_the_end_of_a_process_that_is_not_linked_any_more() {
         in_process(|| {
             by(Builder::new(), |pid| {
-                let unlinked = process::spawn(move || {
+                let unlinks = process::spawn_monitor(move || {
                     process::link(pid);
                     process::unlink(pid);
                     process::exit_self(reason());
                 });
-                assert_eq!(wait_for_exit(unlinked.unwrap()), reason());
+                assert_eq!(down_reason(unlinks.unwrap().1), reason());
             });
         });
     }

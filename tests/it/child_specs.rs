@@ -367,8 +367,8 @@ mod a_failed_start {
         let error = Supervisor::one_for_one().child(inner).start_link().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the server failed to initialize: shutdown: child \"inner\" failed to start: \
-             shutdown: child \"printer\" failed to start: out of paper"
+            "the server failed to initialize: child \"inner\" failed to start: \
+             child \"printer\" failed to start: out of paper"
         );
     }
 
