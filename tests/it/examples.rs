@@ -341,6 +341,8 @@ mod tcp_counter {
         \u{20}   links: [<#.#.#>]\n\
         \u{20}   trap_exit: false\n\
         [ERROR procession::supervisor] supervisor report of <#.#.#>\n\
+        \u{20}   type: procession::dynamic_supervisor::DynamicSupervisor\n\
+        \u{20}   started by: listener\n\
         \u{20}   context: child terminated\n\
         \u{20}   reason: panicked: the client has asked for it, \
         at examples/tcp_counter.rs:#:#\n\
@@ -484,8 +486,8 @@ mod tcp_counter {
 
         assert_eq!((ended.code, ended.output.as_str()), (Some(1), ""));
         let expected = format!(
-            "tcp_counter: the server failed to initialize: shutdown: child \"listener\" failed to \
-             start: cannot listen on {address}: "
+            "tcp_counter: the server failed to initialize: child \"listener\" failed to start: \
+             cannot listen on {address}: "
         );
         assert!(ended.errors.contains(&expected), "{}", ended.errors);
     }
