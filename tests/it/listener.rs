@@ -11,65 +11,65 @@ use parking_lot::Mutex;
 use procession::io;
 use procession::listener::{Accept, ListenError, Listener, ListenerRef, LocalAddr, Status};
 use procession::prelude::*;
-use procession::supervisor::{self, FailedToStart};
+use procession::supervisor::{self};
 
-use crate::support::processes::{FOREVER, idle_body, in_process};
+use crate::support::processes::{FOREVER, in_process};
 use crate::support::rounds::rounds;
-use crate::support::wait::{down_reason, expect, expect_exit, test_timeout, wait_until};
+use crate::support::wait::{down_reason, expect, expect_exit, test_timeout};
 
 /// Any free port.
-const ANY: &str = "127.0.0.1:0";
+pub(crate) const ANY: &str = "127.0.0.1:0";
 
 /// Sends back each line, and panics at `crash`.
-fn echo(stream: io::TcpStream) {
+pub(crate) fn echo(stream: io::TcpStream) {
     for line in BufReader::new(&stream).lines().map_while(Result::ok) {
         assert_ne!(line, "crash", "the client has asked for it");
         _ = writeln!(&stream, "{line}");
     }
 }
 
-fn start(listener: Listener) -> ListenerRef {
+pub(crate) fn start(listener: Listener) -> ListenerRef {
     listener.start_link().unwrap()
 }
 
 /// Stops a listener that the caller is linked to.
-fn stop(listener: &ListenerRef) {
+pub(crate) fn stop(listener: &ListenerRef) {
     listener.stop().unwrap();
     process::flush();
 }
 
 /// A client of `echo`.
-struct Client(BufReader<TcpStream>);
+pub(crate) struct Client(pub(crate) BufReader<TcpStream>);
 
 impl Client {
-    fn connect(listener: &ListenerRef) -> Client {
+    pub(crate) fn connect(listener: &ListenerRef) -> Client {
         Client::connect_to(&listener.get_addr().unwrap())
     }
 
-    fn connect_to(address: &LocalAddr) -> Client {
+    pub(crate) fn connect_to(address: &LocalAddr) -> Client {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(test_timeout())).unwrap();
         Client(BufReader::new(stream))
     }
 
-    fn send(&mut self, line: &str) {
+    pub(crate) fn send(&mut self, line: &str) {
         writeln!(self.0.get_mut(), "{line}").unwrap();
     }
 
     /// The next line without its end; empty at the end of the stream.
-    fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.0.read_line(&mut line).unwrap();
         line.trim_end().to_owned()
     }
 
-    fn ask(&mut self, line: &str) -> String {
+    pub(crate) fn ask(&mut self, line: &str) -> String {
         self.send(line);
         self.line()
     }
 
     /// Waits until the other side has closed.
-    fn expect_end(&mut self) {
+    pub(crate) fn expect_end(&mut self) {
         match self.0.read(&mut [0]) {
             Ok(0) => {}
             Err(error) if error.kind() == std_io::ErrorKind::ConnectionReset => {}
@@ -79,56 +79,56 @@ impl Client {
 }
 
 /// An address that was free just now.
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     net::TcpListener::bind(ANY).unwrap().local_addr().unwrap()
 }
 
-fn is_refused(address: &LocalAddr) -> bool {
+pub(crate) fn is_refused(address: &LocalAddr) -> bool {
     let connected = TcpStream::connect(address);
     connected.is_err_and(|error| error.kind() == std_io::ErrorKind::ConnectionRefused)
 }
 
 /// What the process of a connection tells the test.
 #[derive(Debug)]
-struct Connected(Pid);
+pub(crate) struct Connected(pub(crate) Pid);
 
 /// A protocol whose processes tell `observer` that they are there, and end when they are told to.
-fn notify_and_wait<S>(observer: Pid) -> impl Fn(S) + Clone + Send + Sync + 'static {
+pub(crate) fn notify_and_wait<S>(observer: Pid) -> impl Fn(S) + Clone + Send + Sync + 'static {
     move |_stream| {
         process::send(observer, Connected(process::self_pid()));
         receive! { "end" => {} }
     }
 }
 
-fn connected() -> Pid {
+pub(crate) fn connected() -> Pid {
     let Connected(pid) = expect();
     pid
 }
 
 /// Asserts that no connection has been started since, when all acceptors have had their say.
-fn assert_no_more(listener: &ListenerRef, active: usize) {
+pub(crate) fn assert_no_more(listener: &ListenerRef, active: usize) {
     assert_eq!(listener.info().unwrap().active_connections, active);
     assert!(process::receive_match_timeout(Duration::ZERO, Message::is::<Connected>).is_none());
 }
 
-fn end(connection: Pid) {
+pub(crate) fn end(connection: Pid) {
     let monitor = process::monitor(connection);
     process::send(connection, "end");
     assert_eq!(down_reason(monitor), ExitReason::Normal);
 }
 
-fn wait_for(listener: &ListenerRef, number: usize) {
+pub(crate) fn wait_for(listener: &ListenerRef, number: usize) {
     let waited = listener.wait_for_connections(|active| active == number, test_timeout());
     assert_eq!(waited.unwrap(), Some(number));
 }
 
 /// The process of a part of a listener.
-fn part(listener: &ListenerRef, id: &str) -> Option<Pid> {
+pub(crate) fn part(listener: &ListenerRef, id: &str) -> Option<Pid> {
     let children = listener.which_children().unwrap();
     children.iter().find(|child| child.id == id).expect("it has such a part").state.pid()
 }
 
-fn kill(pid: Pid) {
+pub(crate) fn kill(pid: Pid) {
     let monitor = process::monitor(pid);
     process::exit(pid, ExitReason::Kill);
     assert_eq!(down_reason(monitor), ExitReason::Killed);
@@ -384,504 +384,6 @@ mod protocol {
             let error: &std_io::Error = reason.downcast_ref().unwrap();
             assert_eq!(error.kind(), std_io::ErrorKind::UnexpectedEof);
             stop(&listener);
-        });
-    }
-}
-
-mod max_connections {
-    use super::*;
-
-    // ranch, acceptor_SUITE:tcp_max_connections.
-    #[test]
-    fn lets_the_next_wait_until_one_ends() {
-        in_process(|| {
-            let protocol = notify_and_wait::<io::TcpStream>(process::self_pid());
-            let listener = start(Listener::tcp(ANY, protocol).max_connections(10));
-            let _clients: Vec<_> = (0..11).map(|_| Client::connect(&listener)).collect();
-            let connections: Vec<_> = (0..10).map(|_| connected()).collect();
-            assert_no_more(&listener, 10);
-            end(connections[0]);
-            connected();
-            assert_no_more(&listener, 10);
-            stop(&listener);
-        });
-    }
-
-    #[test]
-    fn is_exact_under_a_storm() {
-        const MAX: usize = 7;
-        in_process(|| {
-            static NOW: AtomicUsize = AtomicUsize::new(0);
-            static MOST: AtomicUsize = AtomicUsize::new(0);
-
-            fn counted(stream: io::TcpStream) {
-                MOST.fetch_max(NOW.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                echo(stream);
-                NOW.fetch_sub(1, Ordering::SeqCst);
-            }
-
-            let listener = Listener::tcp(ANY, counted).acceptors(4).max_connections(MAX);
-            let listener = start(listener);
-            let address = listener.get_addr().unwrap();
-            let clients = (0..16).map(|_| {
-                let address = address.clone();
-                process::spawn_monitor(move || {
-                    for _ in 0..rounds(50) {
-                        assert_eq!(Client::connect_to(&address).ask("hello"), "hello");
-                    }
-                })
-            });
-            let monitors: Vec<_> = clients.map(|client| client.unwrap().1).collect();
-            for monitor in monitors {
-                assert_eq!(down_reason(monitor), ExitReason::Normal);
-            }
-            wait_for(&listener, 0);
-            assert!((1..=MAX).contains(&MOST.load(Ordering::SeqCst)));
-            stop(&listener);
-        });
-    }
-
-    // ranch, acceptor_SUITE:tcp_set_max_connections and tcp_max_connections_infinity.
-    #[test]
-    fn can_be_raised_and_lowered_again() {
-        in_process(|| {
-            let protocol = notify_and_wait::<io::TcpStream>(process::self_pid());
-            let listener = start(Listener::tcp(ANY, protocol).max_connections(10));
-            let _clients: Vec<_> = (0..30).map(|_| Client::connect(&listener)).collect();
-            let first: Vec<_> = (0..10).map(|_| connected()).collect();
-            assert_no_more(&listener, 10);
-
-            listener.set_max_connections(20).unwrap();
-            let more: Vec<_> = (0..10).map(|_| connected()).collect();
-            assert_no_more(&listener, 20);
-            assert_eq!(listener.info().unwrap().max_connections, 20);
-
-            listener.set_max_connections(5).unwrap();
-            first.into_iter().chain(more.into_iter().take(5)).for_each(end);
-            wait_for(&listener, 5);
-            assert_no_more(&listener, 5);
-
-            listener.set_max_connections(usize::MAX).unwrap();
-            (0..10).for_each(|_| _ = connected());
-            stop(&listener);
-        });
-    }
-
-    #[test]
-    fn that_is_lowered_below_what_is_there_takes_nobody_who_waits_in_accept() {
-        in_process(|| {
-            let protocol = notify_and_wait::<io::TcpStream>(process::self_pid());
-            let listener = start(Listener::tcp(ANY, protocol).max_connections(3));
-            let _first = Client::connect(&listener);
-            let first = connected();
-            // The acceptors are in `accept`, each with a permit.
-            listener.set_max_connections(1).unwrap();
-            let _second = Client::connect(&listener);
-            let _third = Client::connect(&listener);
-            assert_no_more(&listener, 1);
-            end(first);
-            let second = connected();
-            assert_no_more(&listener, 1);
-            end(second);
-            connected();
-            stop(&listener);
-        });
-    }
-
-    #[test]
-    fn of_zero_lets_all_wait() {
-        in_process(|| {
-            let listener = start(Listener::tcp(ANY, echo).max_connections(0));
-            let mut client = Client::connect(&listener);
-            client.send("hello");
-            assert_no_more(&listener, 0);
-            listener.set_max_connections(1).unwrap();
-            assert_eq!(client.line(), "hello");
-            stop(&listener);
-        });
-    }
-}
-
-mod refuse {
-    use super::*;
-
-    #[test]
-    fn tells_those_who_are_too_many() {
-        in_process(|| {
-            let protocol = notify_and_wait::<io::TcpStream>(process::self_pid());
-            let listener = Listener::tcp(ANY, protocol).max_connections(2).refuse("full\n");
-            let listener = start(listener);
-            let _first = Client::connect(&listener);
-            let _second = Client::connect(&listener);
-            let first = connected();
-            connected();
-            for _ in 0..10 {
-                let mut refused = Client::connect(&listener);
-                assert_eq!(refused.line(), "full");
-                refused.expect_end();
-            }
-            assert_no_more(&listener, 2);
-
-            end(first);
-            wait_for(&listener, 1);
-            let _third = Client::connect(&listener);
-            connected();
-            stop(&listener);
-        });
-    }
-}
-
-mod suspend {
-    use super::*;
-
-    // ranch, acceptor_SUITE:tcp_graceful.
-    #[test]
-    fn refuses_clients_until_it_is_resumed_and_leaves_connections_alone() {
-        in_process(|| {
-            let address = free_address();
-            let listener = start(Listener::tcp(address, echo));
-            let mut client = Client::connect(&listener);
-            assert_eq!(client.ask("fresh"), "fresh");
-
-            listener.suspend().unwrap();
-            assert_eq!(listener.info().unwrap().status, Status::Suspended);
-            assert_eq!(client.ask("suspended"), "suspended");
-            assert!(is_refused(&LocalAddr::Tcp(address)));
-            assert_eq!(listener.acceptors().unwrap(), []);
-
-            listener.resume().unwrap();
-            assert_eq!(listener.info().unwrap().status, Status::Running);
-            assert_eq!(Client::connect(&listener).ask("resumed"), "resumed");
-
-            stop(&listener);
-            client.expect_end();
-        });
-    }
-
-    #[test]
-    fn twice_is_as_once_and_so_is_resume() {
-        in_process(|| {
-            let listener = start(Listener::tcp(ANY, echo));
-            listener.resume().unwrap();
-            listener.suspend().unwrap();
-            listener.suspend().unwrap();
-            listener.resume().unwrap();
-            listener.resume().unwrap();
-            assert_eq!(Client::connect(&listener).ask("hello"), "hello");
-            stop(&listener);
-        });
-    }
-
-    #[test]
-    fn lasts_if_the_address_is_taken_meanwhile() {
-        in_process(|| {
-            let address = free_address();
-            let listener = start(Listener::tcp(address, echo));
-            listener.suspend().unwrap();
-            let taken = net::TcpListener::bind(address).unwrap();
-            let Err(SupervisorError::Failed(FailedToStart { reason, .. })) = listener.resume()
-            else {
-                panic!("the address is taken");
-            };
-            assert!(reason.downcast_ref::<ListenError>().is_some());
-            assert_eq!(listener.info().unwrap().status, Status::Suspended);
-            drop(taken);
-            listener.resume().unwrap();
-            assert_eq!(Client::connect(&listener).ask("hello"), "hello");
-            stop(&listener);
-        });
-    }
-
-    #[test]
-    fn lasts_when_the_supervisor_of_the_connections_is_restarted() {
-        in_process(|| {
-            let listener = start(Listener::tcp(ANY, echo));
-            let address = listener.get_addr().unwrap();
-            listener.suspend().unwrap();
-            kill(part(&listener, "connections").unwrap());
-            assert_eq!(listener.info().unwrap().status, Status::Suspended);
-            assert_eq!(part(&listener, "acceptors"), None);
-            assert!(is_refused(&address));
-            listener.resume().unwrap();
-            assert_eq!(Client::connect(&listener).ask("hello"), "hello");
-            stop(&listener);
-        });
-    }
-
-    #[test]
-    fn keeps_a_given_socket_open() {
-        in_process(|| {
-            let socket = io::TcpListener::bind(ANY).unwrap();
-            let listener = start(Listener::on(socket, echo));
-            listener.suspend().unwrap();
-            let mut client = Client::connect(&listener);
-            client.send("hello");
-            assert_eq!(listener.connections().unwrap(), []);
-            listener.resume().unwrap();
-            assert_eq!(client.line(), "hello");
-            stop(&listener);
-        });
-    }
-
-    #[test]
-    fn loses_no_connection_that_was_accepted() {
-        in_process(|| {
-            let listener = start(Listener::tcp(ANY, echo));
-            for _ in 0..rounds(100) {
-                let address = listener.get_addr().unwrap();
-                let client = process::spawn_monitor(move || {
-                    let Ok(stream) = TcpStream::connect(&address) else { return };
-                    let mut client = Client(BufReader::new(stream));
-                    client.0.get_mut().write_all(b"hello\n").unwrap();
-                    let mut line = String::new();
-                    // What was not accepted yet is reset when the socket is closed.
-                    let read = client.0.read_line(&mut line);
-                    assert!(read.is_err() || line == "hello\n", "{line:?}");
-                });
-                listener.suspend().unwrap();
-                assert_eq!(down_reason(client.unwrap().1), ExitReason::Normal);
-                listener.resume().unwrap();
-            }
-            stop(&listener);
-        });
-    }
-}
-
-mod stop {
-    use super::*;
-
-    /// Has the listener stopped by another process, which is monitored, and waits until nothing
-    /// more is accepted.
-    fn begin_to_stop(listener: ListenerRef) -> MonitorRef {
-        let acceptors = process::monitor(part(&listener, "acceptors").unwrap());
-        let stopper = process::spawn_monitor(move || listener.stop().unwrap()).unwrap();
-        down_reason(acceptors);
-        stopper.1
-    }
-
-    #[test]
-    fn frees_the_port_before_the_listener_is_seen_to_end() {
-        in_process(|| {
-            process::set_trap_exit(true);
-            let mut address = LocalAddr::Tcp("127.0.0.1:0".parse().unwrap());
-            for round in 0..rounds(100) {
-                let listener = start(Listener::tcp(address, echo));
-                address = listener.get_addr().unwrap();
-                let mut client = Client::connect(&listener);
-                assert_eq!(client.ask("hello"), "hello");
-                let monitor = process::monitor(listener.pid());
-                let reason = if round % 2 == 0 { ExitReason::Kill } else { ExitReason::Shutdown };
-                process::exit(listener.pid(), reason);
-                down_reason(monitor);
-            }
-        });
-    }
-
-    #[test]
-    fn tells_the_connections_to_shut_down() {
-        in_process(|| {
-            let protocol = notify_and_wait::<io::TcpStream>(process::self_pid());
-            let listener = start(Listener::tcp(ANY, protocol));
-            let mut client = Client::connect(&listener);
-            let monitor = process::monitor(connected());
-            listener.stop().unwrap();
-            assert_eq!(down_reason(monitor), ExitReason::Shutdown);
-            client.expect_end();
-        });
-    }
-
-    #[test]
-    fn ends_a_connection_that_waits_in_a_read() {
-        in_process(|| {
-            let me = process::self_pid();
-            let listener = start(Listener::tcp(ANY, move |mut stream: io::TcpStream| {
-                process::send(me, Connected(process::self_pid()));
-                _ = stream.read(&mut [0]);
-            }));
-            let _client = Client::connect(&listener);
-            let monitor = process::monitor(connected());
-            listener.stop().unwrap();
-            assert_eq!(down_reason(monitor), ExitReason::Shutdown);
-        });
-    }
-
-    #[test]
-    fn lets_a_connection_that_traps_exits_finish_its_request() {
-        in_process(|| {
-            let me = process::self_pid();
-            let listener = start(Listener::tcp(ANY, move |mut stream: io::TcpStream| {
-                process::set_trap_exit(true);
-                process::send(me, Connected(process::self_pid()));
-                receive! { "go on" => {} }
-                stream.write_all(b"answer\n").unwrap();
-                let error = stream.read(&mut [0]).unwrap_err();
-                assert!(io::is_interrupted(&error), "{error}");
-            }));
-            let mut client = Client::connect(&listener);
-            let connection = connected();
-            let monitor = process::monitor(connection);
-            let control = process::monitor(part(&listener, "control").unwrap());
-            let stopper = process::spawn_monitor(move || listener.stop().unwrap()).unwrap();
-            down_reason(control); // It is told next.
-            process::send(connection, "go on");
-            assert_eq!(client.line(), "answer");
-            assert_eq!(down_reason(monitor), ExitReason::Normal);
-            assert_eq!(down_reason(stopper.1), ExitReason::Normal);
-        });
-    }
-
-    #[test]
-    fn kills_a_connection_whose_shutdown_time_is_over() {
-        in_process(|| {
-            let me = process::self_pid();
-            let protocol = move |_: io::TcpStream| {
-                process::set_trap_exit(true);
-                process::send(me, Connected(process::self_pid()));
-                idle_body();
-            };
-            let listener = Listener::tcp(ANY, protocol);
-            let listener = start(listener.shutdown(Shutdown::Timeout(Duration::from_millis(1))));
-            let _client = Client::connect(&listener);
-            let monitor = process::monitor(connected());
-            listener.stop().unwrap();
-            assert_eq!(down_reason(monitor), ExitReason::Killed);
-        });
-    }
-
-    #[test]
-    fn kills_the_connections_at_once_if_it_is_told_so() {
-        in_process(|| {
-            let protocol = notify_and_wait::<io::TcpStream>(process::self_pid());
-            let listener = start(Listener::tcp(ANY, protocol).shutdown(Shutdown::BrutalKill));
-            let _client = Client::connect(&listener);
-            let monitor = process::monitor(connected());
-            listener.stop().unwrap();
-            assert_eq!(down_reason(monitor), ExitReason::Killed);
-        });
-    }
-
-    #[test]
-    fn refuses_clients_while_the_connections_drain() {
-        in_process(|| {
-            let listener = start(Listener::tcp(ANY, echo).drain(FOREVER));
-            let address = listener.get_addr().unwrap();
-            let mut clients: Vec<_> = (0..5).map(|_| Client::connect(&listener)).collect();
-            for client in &mut clients {
-                assert_eq!(client.ask("hello"), "hello");
-            }
-            let connections = listener.connections().unwrap();
-            let monitors: Vec<_> = connections.into_iter().map(process::monitor).collect();
-            let stopper = begin_to_stop(listener);
-            wait_until(|| is_refused(&address));
-            for mut client in clients {
-                assert_eq!(client.ask("still here"), "still here");
-            }
-            for monitor in monitors {
-                assert_eq!(down_reason(monitor), ExitReason::Normal);
-            }
-            assert_eq!(down_reason(stopper), ExitReason::Normal);
-        });
-    }
-
-    #[test]
-    fn tells_connections_to_shut_down_that_do_not_drain_in_time() {
-        in_process(|| {
-            let protocol = notify_and_wait::<io::TcpStream>(process::self_pid());
-            let listener = start(Listener::tcp(ANY, protocol).drain(Duration::from_millis(1)));
-            let _client = Client::connect(&listener);
-            let monitor = process::monitor(connected());
-            listener.stop().unwrap();
-            assert_eq!(down_reason(monitor), ExitReason::Shutdown);
-        });
-    }
-
-    #[test]
-    fn closes_a_given_socket_before_the_connections_drain() {
-        in_process(|| {
-            let socket = io::TcpListener::bind(ANY).unwrap();
-            let protocol = notify_and_wait::<io::TcpStream>(process::self_pid());
-            let listener = start(Listener::on(socket, protocol).drain(FOREVER));
-            let address = listener.get_addr().unwrap();
-            let _client = Client::connect(&listener);
-            let connection = connected();
-            let stopper = begin_to_stop(listener);
-            wait_until(|| is_refused(&address));
-            end(connection);
-            assert_eq!(down_reason(stopper), ExitReason::Normal);
-        });
-    }
-}
-
-mod wait_for_connections {
-    use super::*;
-
-    // ranch, acceptor_SUITE:misc_wait_for_connections.
-    #[test]
-    fn returns_when_there_are_as_many_as_it_takes() {
-        in_process(|| {
-            let protocol = notify_and_wait::<io::TcpStream>(process::self_pid());
-            let listener = start(Listener::tcp(ANY, protocol));
-            let waiter = |wanted: usize| {
-                let wait = move || {
-                    let waited =
-                        listener.wait_for_connections(|number| number == wanted, test_timeout());
-                    assert_eq!(waited.unwrap(), Some(wanted));
-                };
-                process::spawn_monitor(wait).unwrap().1
-            };
-            let (one, two) = (waiter(1), waiter(2));
-            let _first = Client::connect(&listener);
-            assert_eq!(down_reason(one), ExitReason::Normal);
-            let _second = Client::connect(&listener);
-            assert_eq!(down_reason(two), ExitReason::Normal);
-            let (one, none) = (waiter(1), waiter(0));
-            end(connected());
-            assert_eq!(down_reason(one), ExitReason::Normal);
-            end(connected());
-            assert_eq!(down_reason(none), ExitReason::Normal);
-            stop(&listener);
-        });
-    }
-
-    #[test]
-    fn returns_none_when_its_time_is_over_and_leaves_nothing_in_the_mailbox() {
-        in_process(|| {
-            let protocol = notify_and_wait::<io::TcpStream>(process::self_pid());
-            let listener = start(Listener::tcp(ANY, protocol));
-            let waited = listener.wait_for_connections(|number| number > 1, Duration::ZERO);
-            assert_eq!(waited.unwrap(), None);
-            let _client = Client::connect(&listener);
-            let connection = connected();
-            wait_for(&listener, 1);
-            end(connection);
-            wait_for(&listener, 0);
-            // It is told twice before it looks again.
-            let mut asked = 0;
-            let is_enough = |_| {
-                asked += 1;
-                (0..2).for_each(|_| listener.set_max_connections(10).unwrap());
-                asked == 2
-            };
-            let waited = listener.wait_for_connections(is_enough, test_timeout());
-            assert_eq!(waited.unwrap(), Some(0));
-            assert!(process::flush().is_empty());
-            stop(&listener);
-        });
-    }
-
-    #[test]
-    fn fails_when_the_listener_ends() {
-        in_process(|| {
-            let listener = start(Listener::tcp(ANY, echo));
-            let pid = listener.pid();
-            let waiter = process::spawn_monitor(move || {
-                let waited = listener.wait_for_connections(|number| number > 0, FOREVER);
-                assert!(matches!(waited, Err(SupervisorError::Call(_))), "{waited:?}");
-            });
-            let (waiter, monitor) = waiter.unwrap();
-            wait_until(|| process::info(waiter).is_some_and(|info| !info.monitors.is_empty()));
-            ListenerRef::from_pid(pid).stop().unwrap();
-            assert_eq!(down_reason(monitor), ExitReason::Normal);
         });
     }
 }

@@ -82,6 +82,7 @@ mod table_owners;
 mod table_races;
 #[cfg(all(feature = "io", target_os = "linux"))]
 mod listener;
+mod listener_limits;
 mod requests;
 mod groups;
 mod hibernate;
