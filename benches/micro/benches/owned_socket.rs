@@ -42,10 +42,12 @@ fn stream(c: &mut Criterion) {
     group.bench_function("active_100", |b| {
         let socket = own(flooded(), Active::N(100));
         b.iter_custom(|rounds| {
-            time(rounds, || loop {
-                receive! {
-                    _: Data => break,
-                    _: Passive => socket.set_active(Active::N(100)).unwrap(),
+            time(rounds, || {
+                loop {
+                    receive! {
+                        _: Data => break,
+                        _: Passive => socket.set_active(Active::N(100)).unwrap(),
+                    }
                 }
             })
         });
