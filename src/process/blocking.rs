@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::runtime::detached::run_detached;
-use crate::runtime::interrupt::{Armed, Wake};
+use crate::runtime::interrupt::{Armed, WaitId, Wake};
 use crate::runtime::table::Process;
 use crate::user_code::{Guarded, drop_caught};
 
@@ -61,7 +61,7 @@ use super::current::{CallerState, current};
 ///
 /// # Panics
 ///
-/// In a thread of the program's own that was killed, when `body` has returned.
+/// In a thread of the program's own that was killed: before `body` runs, or when it has returned.
 pub fn blocking<R>(interrupt: impl FnOnce() + Send + 'static, body: impl FnOnce() -> R) -> R {
     let wake = in_process_of_its_own(Guarded::new(interrupt));
     let body = Guarded::new(body);
@@ -94,24 +94,28 @@ fn in_process_of_its_own(interrupt: Guarded<impl FnOnce() + Send + 'static>) -> 
 /// A process that may wait outside of the runtime, as long as this exists.
 pub(super) struct Interruptible {
     process: Process,
+    wait: WaitId,
     /// What the process was armed with before.
     outer: Option<Armed>,
 }
 
 impl Interruptible {
     /// Arms the calling process, when all exit signals that have arrived are judged. Unwinds it if
-    /// it is to end and can unwind.
-    pub(super) fn begin(process: Process, wake: &Wake) -> (Interruptible, CallerState) {
+    /// it is to end and can unwind; nothing interrupts one that is gone.
+    pub(super) fn begin(process: Process, wake: &Wake) -> (Option<Interruptible>, CallerState) {
         let Process { slot, pid } = process;
         loop {
             slot.is_urgent(); // Resets the flag: everything that has arrived is sorted next.
             process.sort();
             let caller = process.state_or_unwind();
-            let outer = slot.interrupt.arm(pid, Arc::clone(wake));
-            let interruptible = Interruptible { process, outer };
+            if let CallerState::Gone = caller {
+                return (None, caller);
+            }
+            let (wait, outer) = slot.interrupt.arm(pid, Arc::clone(wake));
+            let interruptible = Interruptible { process, wait, outer };
             let is_live = matches!(caller, CallerState::Live);
             if !is_live || !slot.is_called_off(pid.generation()) {
-                return (interruptible, caller);
+                return (Some(interruptible), caller);
             }
         }
     }
@@ -120,7 +124,7 @@ impl Interruptible {
 impl Drop for Interruptible {
     fn drop(&mut self) {
         let Process { slot, pid } = self.process;
-        match slot.interrupt.disarm(self.outer.take()) {
+        match slot.interrupt.disarm(self.wait, self.outer.take()) {
             Some(armed) => drop_caught(armed),
             // What has called it back concerns the outer wait, too.
             None => slot.interrupt.call(pid),

@@ -164,18 +164,17 @@ pub(crate) fn deliver_exit(pid: Pid, signal: ExitSignal) {
 ///
 /// As [`try_deliver`].
 pub(crate) fn try_deliver_exit(pid: Pid, signal: ExitSignal) -> Result<(), Orphans> {
+    let process @ Process { slot, .. } = Process::of(pid);
     let ExitSignal { from, cause, .. } = signal;
     let is_normal = matches!(signal.reason, ExitReason::Normal);
-    try_deliver(pid, Special::Exit(signal).into())?;
-    let process @ Process { slot, .. } = Process::of(pid);
-    if !slot.interrupt.is_armed() || is_normal && !process.ends_with(from) {
-        return Ok(());
-    }
+    // Before it is pushed: who judges it takes the link away.
     let is_active = match cause {
         ExitCause::Link(id) => slot.links.lock().has_link(from, id),
         ExitCause::Request | ExitCause::Timer => true,
     };
-    if is_active {
+    try_deliver(pid, Special::Exit(signal).into())?;
+    let is_armed = is_active && slot.interrupt.is_armed();
+    if is_armed && (!is_normal || process.ends_with(from)) {
         slot.interrupt.call(pid);
     }
     Ok(())

@@ -25,12 +25,16 @@ pub(crate) type Wake = Arc<dyn Fn(InProgress) + Send + Sync>;
 
 /// An interrupt that was called and has not ended. It ends when this is dropped.
 #[derive(Debug)]
-pub(crate) struct InProgress(&'static Interrupt);
+pub(crate) struct InProgress {
+    interrupt: &'static Interrupt,
+    wait: WaitId,
+}
 
 impl Drop for InProgress {
     fn drop(&mut self) {
-        self.0.state.lock().in_progress -= 1;
-        self.0.ended.notify_all();
+        let InProgress { interrupt, wait } = self;
+        interrupt.state.lock().in_progress.retain(|other| other != wait);
+        interrupt.ended.notify_all();
     }
 }
 
@@ -47,12 +51,19 @@ pub(crate) struct Interrupt {
 #[derive(Debug, Default)]
 struct State {
     armed: Option<Armed>,
-    in_progress: usize,
+    last: WaitId,
+    /// The waits whose interrupts were called and have not ended.
+    in_progress: Vec<WaitId>,
 }
+
+/// The number of a wait: one may be inside of another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WaitId(u64);
 
 /// What a slot is armed with.
 pub(crate) struct Armed {
     pid: Pid,
+    wait: WaitId,
     wake: Wake,
 }
 
@@ -63,24 +74,26 @@ impl fmt::Debug for Armed {
 }
 
 impl Interrupt {
-    /// Arms the slot, whose process `pid` is the caller. Returns what it was armed with: the code
-    /// that is about to wait may itself run in a wait outside of the runtime.
-    pub(crate) fn arm(&self, pid: Pid, wake: Wake) -> Option<Armed> {
+    /// Arms the slot, whose process `pid` is the caller, for a wait. Returns the wait, and what the
+    /// slot was armed with: the code that is about to wait may itself run in such a wait.
+    pub(crate) fn arm(&self, pid: Pid, wake: Wake) -> (WaitId, Option<Armed>) {
         let mut state = self.state.lock();
-        let outer = state.armed.replace(Armed { pid, wake });
+        let wait = WaitId(state.last.0 + 1);
+        state.last = wait;
+        let outer = state.armed.replace(Armed { pid, wait, wake });
         self.armed.store(true, Ordering::SeqCst);
         drop(state);
         fence(Ordering::SeqCst);
-        outer
+        (wait, outer)
     }
 
-    /// Arms the slot with what it was armed with before, and waits until no call is in progress.
-    /// Returns what it was armed with, if that was not called.
-    pub(crate) fn disarm(&self, outer: Option<Armed>) -> Option<Armed> {
+    /// Arms the slot with what it was armed with before `wait`, and waits until no call of that is
+    /// in progress. Returns what it was armed with, if that was not called.
+    pub(crate) fn disarm(&self, wait: WaitId, outer: Option<Armed>) -> Option<Armed> {
         let mut state = self.state.lock();
         self.armed.store(outer.is_some(), Ordering::SeqCst);
         let armed = mem::replace(&mut state.armed, outer);
-        while state.in_progress > 0 {
+        while state.in_progress.contains(&wait) {
             self.ended.wait(&mut state);
         }
         drop(state);
@@ -100,9 +113,9 @@ impl Interrupt {
         let mut state = self.state.lock();
         let Some(armed) = state.armed.take_if(|armed| armed.pid == pid) else { return };
         self.armed.store(false, Ordering::SeqCst);
-        state.in_progress += 1;
+        state.in_progress.push(armed.wait);
         drop(state);
-        (armed.wake)(InProgress(self));
+        (armed.wake)(InProgress { interrupt: self, wait: armed.wait });
     }
 }
 
@@ -126,14 +139,15 @@ mod tests {
         let counted = Arc::clone(&calls);
         let wake: Wake = Arc::new(move |_| _ = counted.fetch_add(1, Ordering::SeqCst));
 
-        assert!(INTERRUPT.arm(pid(2), Arc::clone(&wake)).is_none());
+        let (wait, outer) = INTERRUPT.arm(pid(2), Arc::clone(&wake));
+        assert!(outer.is_none());
         INTERRUPT.call(pid(1));
-        assert!(INTERRUPT.disarm(None).is_some());
+        assert!(INTERRUPT.disarm(wait, None).is_some());
         assert_eq!(calls.load(Ordering::SeqCst), 0);
 
-        assert!(INTERRUPT.arm(pid(2), wake).is_none());
+        let (wait, _) = INTERRUPT.arm(pid(2), wake);
         INTERRUPT.call(pid(2));
-        assert!(INTERRUPT.disarm(None).is_none() && !INTERRUPT.is_armed());
+        assert!(INTERRUPT.disarm(wait, None).is_none() && !INTERRUPT.is_armed());
         assert_eq!(calls.load(Ordering::SeqCst), 1);
     }
 }

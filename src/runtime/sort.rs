@@ -92,7 +92,9 @@ impl Process {
         }
         let is_fatal = |exit: &Exit| self.is_fatal(exit.from, &exit.reason);
         let queue = self.slot.mailbox.check_out();
-        let has = queue.messages().any(|it| it.downcast_ref().is_some_and(is_fatal));
+        // A guard that waits itself has the queue, and it may be there.
+        let is_whole = queue.messages().count() == self.slot.mailbox.queued();
+        let has = !is_whole || queue.messages().any(|it| it.downcast_ref().is_some_and(is_fatal));
         self.slot.trapped.store(has, Ordering::Relaxed);
         has
     }

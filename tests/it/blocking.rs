@@ -210,6 +210,24 @@ mod an_interrupt_is_called {
     }
 
     #[test]
+    fn though_a_guard_that_waits_itself_has_the_exit_message() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            let me = process::self_pid();
+            process::exit(me, reason());
+            // While it looks at the exit message, that is not in the mailbox.
+            process::receive_match_timeout(Duration::ZERO, |message| {
+                if message.is::<Exit>() {
+                    block_until_interrupted(me);
+                }
+                false
+            });
+            block_until_interrupted(me);
+            assert_eq!(expect_exit(me), reason());
+        });
+    }
+
+    #[test]
     fn once_however_many_signals_come() {
         in_process(|| {
             let Stuck { pid, monitor, let_go } = stuck(Builder::new().kill_grace(FOREVER), || {});
@@ -401,6 +419,33 @@ mod while_an_interrupt_runs {
     }
 
     #[test]
+    fn a_wait_inside_of_the_one_that_it_interrupts_does_not_wait_for_it() {
+        in_process(|| {
+            let me = process::self_pid();
+            let (called, calls) = mpsc::channel();
+            let (meet, met) = mpsc::sync_channel(0);
+            let (pid, monitor) = Builder::new()
+                .trap_exit(true)
+                .spawn_monitor(move || {
+                    let interrupt = move || {
+                        called.send(()).unwrap();
+                        meet.send(()).unwrap(); // Until the body is there.
+                    };
+                    process::blocking(interrupt, || {
+                        process::send(me, Begun);
+                        calls.recv().unwrap();
+                        process::blocking(|| {}, || {});
+                        met.recv().unwrap();
+                    });
+                })
+                .unwrap();
+            expect::<Begun>();
+            process::exit(pid, reason());
+            assert_eq!(down_reason(monitor), ExitReason::Normal);
+        });
+    }
+
+    #[test]
     fn it_may_use_the_runtime_even_signal_the_process_again() {
         in_process(|| {
             let (cancel, cancelled) = outside();
@@ -576,6 +621,39 @@ fn no_signal_is_missed_by_a_process_that_is_about_to_wait() {
             process::exit(pid, if kill { ExitReason::Kill } else { reason() });
             let expected = if kill { ExitReason::Killed } else { reason() };
             assert_eq!(down_reason(monitor), expected);
+        }
+    });
+}
+
+/// The end of a linked process, and a receive in the wait that judges its signal.
+#[test]
+fn a_signal_that_is_judged_within_the_wait_interrupts_it() {
+    in_process(|| {
+        for round in 0..rounds(10_000) {
+            let me = process::self_pid();
+            let (pid, monitor) = Builder::new()
+                .trap_exit(true)
+                .spawn_monitor(move || {
+                    let (cancel, cancelled) = outside();
+                    process::blocking(
+                        move || drop(cancel),
+                        || {
+                            process::send(me, Begun);
+                            delay_by(round / 64);
+                            process::receive_match_timeout(Duration::ZERO, |_| false);
+                            _ = cancelled.recv();
+                        },
+                    );
+                })
+                .unwrap();
+            expect::<Begun>();
+            process::spawn(move || {
+                process::link(pid);
+                delay_by(round);
+                process::exit_self(reason());
+            })
+            .unwrap();
+            assert_eq!(down_reason(monitor), ExitReason::Normal);
         }
     });
 }
