@@ -292,13 +292,18 @@ impl Mailbox {
     }
 
     /// Returns how many envelopes the owner has not taken.
+    #[inline]
     pub(crate) fn in_transit(&self) -> usize {
-        self.receiver.len() + self.rescued_len()
+        if self.is(Kind::DropsOldest) { self.in_transit_or_rescued() } else { self.receiver.len() }
     }
 
     #[inline]
     pub(crate) fn has_arrivals(&self) -> bool {
-        !self.receiver.is_empty() || self.rescued_len() > 0
+        if self.is(Kind::DropsOldest) {
+            self.in_transit_or_rescued() > 0
+        } else {
+            !self.receiver.is_empty()
+        }
     }
 
     /// Returns how many messages have arrived or are in transit.

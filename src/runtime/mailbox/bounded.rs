@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use crossbeam_channel::TryRecvError;
 use parking_lot::Mutex;
@@ -29,8 +29,6 @@ pub(super) enum Kind {
 pub(super) struct Bounded {
     bound: Bound,
     rescued: Mutex<Rescued>,
-    /// How many envelopes are rescued. Who adds one pushes another later, and then wakes the owner.
-    rescued_len: AtomicUsize,
 }
 
 /// What was taken out of the channel by others than the owner.
@@ -75,8 +73,12 @@ impl Mailbox {
             self.bound.get_or_init(Box::default);
         }
         if let Some(bounded) = self.bound.get() {
-            let _rescued = bounded.rescued.lock();
+            let mut rescued = bounded.rescued.lock();
             bounded.bound.reset(generation, room);
+            // A sender to the last owner may have rescued something since its slot was swept. The
+            // next owner, which may have no bound, finds it in the channel, and bounces it.
+            let stale = mem::take(&mut *rescued).envelopes;
+            stale.into_iter().for_each(|(_, envelope)| self.push(envelope));
         }
         self.kind.store(kind as u8, Ordering::Relaxed);
     }
@@ -141,11 +143,9 @@ impl Mailbox {
         let oldest = match bound.enter(generation) {
             Admission::Place => None,
             Admission::Full => {
-                let oldest = self.take_oldest(&mut queue).or_else(|| {
-                    let oldest = self.rescue_up_to_oldest(&mut rescued, generation);
-                    bounded.rescued_len.store(rescued.envelopes.len(), Ordering::Relaxed);
-                    oldest
-                });
+                let oldest = self
+                    .take_oldest(&mut queue)
+                    .or_else(|| self.rescue_up_to_oldest(&mut rescued, generation));
                 if oldest.is_none() {
                     bound.squeeze_in(); // The owner looks at all others.
                 }
@@ -207,18 +207,21 @@ impl Mailbox {
             Some((dropped, envelope)) => (dropped, Ok(envelope)),
             None => (mem::take(&mut rescued.dropped), self.receiver.try_recv()),
         };
-        bounded.rescued_len.store(rescued.envelopes.len(), Ordering::Relaxed);
         let counted = self.arrived.taken.load(Ordering::Relaxed);
         self.arrived.taken.store(counted + dropped, Ordering::Relaxed);
         taken
     }
 
-    /// Returns how many envelopes were rescued.
-    #[inline]
-    pub(super) fn rescued_len(&self) -> usize {
-        // Relaxed: who makes it grow wakes the owner later, for its own message.
-        let len = |bounded: &Bounded| bounded.rescued_len.load(Ordering::Relaxed);
-        if self.is(Kind::DropsOldest) { self.dropping_oldest().map_or(0, len) } else { 0 }
+    /// Returns how many envelopes the owner has not taken, where senders take envelopes, too.
+    ///
+    /// Under their lock: what a sender has in its hands just now, on the way from the channel to
+    /// what is rescued, is counted. It may be an exit signal, of which its own sender knows no more
+    /// than that it was pushed.
+    #[cold]
+    pub(super) fn in_transit_or_rescued(&self) -> usize {
+        let Some(bounded) = self.dropping_oldest() else { return self.receiver.len() };
+        let rescued = bounded.rescued.lock();
+        rescued.envelopes.len() + self.receiver.len()
     }
 
     /// Returns how many places in the order of arrival are between what the owner has taken and the
@@ -229,13 +232,9 @@ impl Mailbox {
         rescued.places() + self.receiver.len() as u64
     }
 
-    /// Takes what is rescued; also if the owner has no bound, as a sender to an earlier one may
-    /// have rescued it.
+    /// Takes what is rescued.
     pub(super) fn drain_rescued(&self) -> impl Iterator<Item = Envelope> + use<> {
-        let rescued = self.bound.get().map(|bounded| {
-            bounded.rescued_len.store(0, Ordering::Relaxed);
-            mem::take(&mut *bounded.rescued.lock())
-        });
+        let rescued = self.dropping_oldest().map(|bounded| mem::take(&mut *bounded.rescued.lock()));
         rescued.into_iter().flat_map(|it| it.envelopes.into_iter().map(|(_, envelope)| envelope))
     }
 
@@ -252,6 +251,74 @@ impl Mailbox {
             && let Some(bound) = self.bound()
         {
             bound.leave();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use crate::exit::ExitReason;
+    use crate::id::Pid;
+
+    use super::super::super::tuning::WaterMarks;
+    use super::super::{ExitCause, ExitSignal, Special};
+    use super::*;
+
+    const FIRST: NonZeroU64 = NonZeroU64::MIN;
+    const SECOND: NonZeroU64 = NonZeroU64::new(2).unwrap();
+
+    fn dropping_oldest() -> Mailbox {
+        let mailbox = Mailbox::new();
+        let room = Room { capacity: 1, overflow: Overflow::DropOldest };
+        mailbox.reset(FIRST, Some(room), WaterMarks::from(usize::MAX));
+        mailbox
+    }
+
+    fn push_exit(mailbox: &Mailbox) {
+        let (from, reason, cause) =
+            (Pid::local(1, FIRST), ExitReason::Shutdown, ExitCause::Request);
+        let signal = Special::Exit(ExitSignal { from, reason, cause });
+        mailbox.push(Envelope::new(FIRST, signal.into()));
+    }
+
+    #[test]
+    fn what_a_sender_has_in_its_hands_is_in_transit() {
+        for look in [|it: &Mailbox| it.in_transit() > 0, Mailbox::has_arrivals] {
+            let mailbox = dropping_oldest();
+            push_exit(&mailbox);
+            let bounded = mailbox.dropping_oldest().unwrap();
+            let (about_to_look, begun) = mpsc::channel();
+            thread::scope(|scope| {
+                let mut rescued = bounded.rescued.lock();
+                let exit = mailbox.receiver.try_recv().unwrap();
+                let owner = scope.spawn(|| {
+                    about_to_look.send(()).unwrap();
+                    look(&mailbox)
+                });
+                begun.recv().unwrap();
+                (0..100).for_each(|_| thread::yield_now());
+                rescued.envelopes.push_back((0, exit));
+                drop(rescued);
+                assert!(owner.join().unwrap());
+            });
+        }
+    }
+
+    #[test]
+    fn what_was_rescued_for_an_owner_is_in_the_channel_of_the_next_one() {
+        for room in [None, Some(Room { capacity: 1, overflow: Overflow::DropOldest })] {
+            let mailbox = dropping_oldest();
+            push_exit(&mailbox);
+            assert!(matches!(mailbox.offer(FIRST, Message::new(1)), Pushed::In));
+            assert!(matches!(mailbox.offer(FIRST, Message::new(2)), Pushed::InFor(_)));
+            mailbox.reset(SECOND, room, WaterMarks::from(usize::MAX));
+            let stale = [mailbox.take().unwrap(), mailbox.take().unwrap()];
+            assert!(stale.iter().all(|envelope| envelope.is_for(FIRST)));
+            assert!(stale.iter().any(|envelope| envelope.signal.is_urgent()));
+            assert_eq!((mailbox.in_transit(), mailbox.sorted().0), (0, 0));
         }
     }
 }
