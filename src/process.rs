@@ -79,8 +79,8 @@
 //! when it is received.
 //!
 //! When there is no room, the [`Overflow`] policy of the receiver decides. What is dropped is
-//! counted in [`Info::messages_dropped`]; what was accepted is received, unless the policy is to
-//! drop the oldest:
+//! counted in [`Info::messages_dropped`], and what is returned in [`Info::messages_refused`]; what
+//! was accepted is received, unless the policy is to drop the oldest:
 //!
 //! | policy | `send`, `cast` | `try_send`, `try_cast` | `send_timeout`, `cast_timeout` |
 //! |---|---|---|---|
@@ -92,8 +92,8 @@
 //! (They are [`send()`], [`send_to()`], [`try_send`], [`try_send_to`], [`send_timeout`], and
 //! [`cast`], [`try_cast`], [`cast_timeout`] of servers.)
 //!
-//! Nothing is dropped in silence: the first message for which there is no room is
-//! [reported](crate::report::MailboxReport), as a warning. With a
+//! Nothing is dropped in silence: the first message that is dropped or returned is
+//! [reported](crate::report::MailboxReport), as a warning; senders that wait are not. With a
 //! [low mark](Builder::long_message_queue) another report says when there are only so many messages
 //! again, and from then on there may be another warning. A sender that must not lose a message, and
 //! must not wait, uses the functions that return it.

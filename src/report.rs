@@ -602,6 +602,8 @@ pub struct MailboxReport {
     pub capacity: Option<usize>,
     /// How many messages were dropped so far, as there was no room.
     pub messages_dropped: u64,
+    /// How many messages were handed back to their senders so far, as there was no room.
+    pub messages_refused: u64,
     /// The types of the oldest messages, each with their number, if it has grown long.
     pub oldest: Vec<(&'static str, usize)>,
 }
@@ -612,7 +614,7 @@ pub struct MailboxReport {
 pub enum MailboxState {
     /// It has more messages than its high mark allows.
     Long,
-    /// A message was sent for which there was no room.
+    /// A message was dropped or handed back, as there was no room.
     Full,
     /// It was reported before, and has no more messages now than its low mark.
     Short,
@@ -641,16 +643,23 @@ impl fmt::Display for MailboxReport {
             }
             MailboxState::Full => {
                 f.write_str(" was sent more messages than its mailbox has room for")?;
-                line(f, "capacity", self.capacity)?;
-                line(f, "messages dropped", Some(self.messages_dropped))
+                self.fmt_room(f)
             }
             MailboxState::Short => {
                 write!(f, " has only {messages} messages in its mailbox again")?;
-                line(f, "capacity", self.capacity)?;
-                let dropped = self.capacity.map(|_| self.messages_dropped);
-                line(f, "messages dropped", dropped)
+                self.fmt_room(f)
             }
         }
+    }
+}
+
+impl MailboxReport {
+    /// Writes what there is to say of a mailbox that is bounded.
+    fn fmt_room(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let some = |count: u64| (count > 0).then_some(count);
+        line(f, "capacity", self.capacity)?;
+        line(f, "messages dropped", some(self.messages_dropped))?;
+        line(f, "messages refused", some(self.messages_refused))
     }
 }
 

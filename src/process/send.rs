@@ -12,7 +12,7 @@ use crate::runtime::address::{Undone, deliver};
 use crate::runtime::backoff::{self, Parked, WaitFor};
 use crate::runtime::bound::{Bound, Decision, Overflow, Queued};
 use crate::runtime::mailbox::{Orphans, Signal};
-use crate::runtime::overload::{give_up, note_full};
+use crate::runtime::overload::{give_up, note_refused};
 use crate::runtime::table::Process;
 use crate::user_code::{Guarded, drop_caught};
 
@@ -397,6 +397,15 @@ impl Destination {
     ///
     /// The message, if no process has the name, or if there is no room.
     pub(crate) fn send_within(&self, message: Message, timeout: Duration) -> Result<(), Unsent> {
+        let sent = self.attempt(message, timeout);
+        if let Err(Unsent::Full(pid, _)) = &sent {
+            note_refused(*pid);
+        }
+        sent
+    }
+
+    /// As [`send_within`](Self::send_within), but nobody is told that there is no room.
+    fn attempt(&self, message: Message, timeout: Duration) -> Result<(), Unsent> {
         let message = match ending() {
             None => message,
             Some(process) => match process.may_act_holding_or_unwind(message) {
@@ -421,10 +430,7 @@ impl Destination {
         };
         match sent.or_else(|undone| undone.wait(timeout)) {
             Ok(()) => Ok(()),
-            Err(Undone::Full(pid, message)) => {
-                note_full(pid);
-                Err(Unsent::Full(pid, message))
-            }
+            Err(Undone::Full(pid, message)) => Err(Unsent::Full(pid, message)),
             Err(undone @ (Undone::Orphans(_) | Undone::Dropped(..))) => {
                 give_up(undone).drop_caught();
                 Ok(())
@@ -435,7 +441,7 @@ impl Destination {
     /// As [`send`](Self::send), for a process that others wait for: if there is no room, the
     /// message is dropped at once.
     pub(crate) fn notify(&self, message: Message) {
-        match self.send_within(message, Duration::ZERO) {
+        match self.attempt(message, Duration::ZERO) {
             Ok(()) => {}
             Err(Unsent::NoName(_, message)) => drop_caught(message),
             Err(Unsent::Full(pid, message)) => {

@@ -29,8 +29,8 @@
 //! left there, and the owner takes it first. The places in the order of arrival stay what they
 //! were: what was dropped is counted as if the owner had taken it, when the owner comes to it.
 //!
-//! The owner takes from such a channel under the lock of what is rescued. It locks that alone or
-//! after the queue, as senders do.
+//! The owner takes from such a channel, and looks whether anything is there, under the lock of what
+//! is rescued. It locks that alone or after the queue, as senders do.
 //!
 //! While the owner looks at messages by a selective receive, nobody else has them. If they are all
 //! that count, a new message takes one place too many, and the owner drops its oldest message as
@@ -48,7 +48,7 @@ use parking_lot::Mutex;
 
 /// What becomes of a message that is sent to a mailbox which is full: see
 /// [Bounded mailboxes](crate::process#bounded-mailboxes).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Overflow {
     /// It is refused: a `try_` function hands it back, any other drops it.
@@ -60,6 +60,18 @@ pub enum Overflow {
     DropOldest,
     /// It is dropped, and its sender is not told.
     DropNewest,
+}
+
+impl fmt::Debug for Overflow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Overflow::Refuse => f.write_str("Refuse"),
+            Overflow::Block(Duration::MAX) => f.write_str("Block(forever)"),
+            Overflow::Block(timeout) => f.debug_tuple("Block").field(timeout).finish(),
+            Overflow::DropOldest => f.write_str("DropOldest"),
+            Overflow::DropNewest => f.write_str("DropNewest"),
+        }
+    }
 }
 
 /// The room that the mailbox of a process has.
@@ -94,6 +106,8 @@ pub(crate) struct Bound {
     overflow: AtomicU64,
     /// How many messages were dropped, as there was no room.
     dropped: AtomicU64,
+    /// How many messages were handed back, as there was no room.
+    refused: AtomicU64,
     waiters: Mutex<VecDeque<Arc<Waiter>>>,
 }
 
@@ -117,6 +131,7 @@ impl Bound {
         self.capacity.store(capacity, Ordering::Relaxed);
         self.overflow.store(encode(room.overflow), Ordering::Relaxed);
         self.dropped.store(0, Ordering::Relaxed);
+        self.refused.store(0, Ordering::Relaxed);
         // Release: who finds this tag finds that capacity, or one of a later process, of which it
         // then takes no place.
         self.places.store(tag(generation), Ordering::Release);
@@ -141,6 +156,14 @@ impl Bound {
 
     pub(crate) fn count_dropped(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed); // Only shown.
+    }
+
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed); // Only shown.
     }
 
     /// Returns how many places are taken.
@@ -389,6 +412,12 @@ mod tests {
         ] {
             assert_eq!(decode(encode(overflow)), overflow);
         }
+    }
+
+    #[test]
+    fn a_time_without_end_is_shown_as_such() {
+        assert_eq!(format!("{:?}", Overflow::Block(Duration::MAX)), "Block(forever)");
+        assert_eq!(format!("{:?}", Overflow::Block(Duration::from_secs(2))), "Block(2s)");
     }
 
     #[test]

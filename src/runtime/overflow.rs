@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::report::{Kind, MailboxReport, MailboxState, Report, is_wanted, submit};
 
+use super::bound::Bound;
 use super::snapshot::name_of;
 use super::table::Process;
 
@@ -88,7 +89,8 @@ fn report(process: Process, state: MailboxState, oldest: Vec<(&'static str, usiz
             state,
             message_queue_len: mailbox.len(),
             capacity: bound.map(|bound| bound.room().capacity),
-            messages_dropped: bound.map_or(0, |bound| bound.dropped()),
+            messages_dropped: bound.map_or(0, Bound::dropped),
+            messages_refused: bound.map_or(0, Bound::refused),
             oldest,
         }));
     }

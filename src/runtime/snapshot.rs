@@ -60,6 +60,8 @@ pub struct Info {
     pub mailbox_capacity: Option<(usize, Overflow)>,
     /// How many messages were dropped as there was no room for them, or for newer ones.
     pub messages_dropped: u64,
+    /// How many messages were handed back to their senders, as there was no room for them.
+    pub messages_refused: u64,
     /// How many messages it has received.
     pub messages_received: u64,
     /// The process that spawned it, the one that spawned that, and so on, up to sixteen.
@@ -116,6 +118,7 @@ pub(crate) fn of(process: Process) -> Info {
         message_queue_len: slot.mailbox.len(),
         mailbox_capacity: bound.map(|bound| (bound.room().capacity, bound.overflow())),
         messages_dropped: bound.map_or(0, Bound::dropped),
+        messages_refused: bound.map_or(0, Bound::refused),
         messages_received: slot.mailbox.received(),
         ancestors: profile.ancestors,
         initial_call: profile.initial_call,

@@ -47,6 +47,7 @@ fn a_full_mailbox_hands_a_message_back_that_is_tried() {
     let full = |message| Err(TrySendError::Full { process: held.pid, message });
     assert_eq!(tried, [Ok(()), Ok(()), full(2), full(3)]);
     assert_eq!((len(held.pid), dropped(held.pid)), (2, 0));
+    assert_eq!(process::info(held.pid).unwrap().messages_refused, 2);
     assert_eq!(numbers(&mut held), [0, 1]);
 }
 
@@ -430,11 +431,15 @@ fn a_full_mailbox_is_reported_once_until_it_is_down_to_its_low_mark() {
         process::send(alias, "receive");
         assert_eq!(expect::<&str>(), "received");
     };
-    for _ in 0..3 {
+    for round in 0..3 {
         while process::try_send(pid, 0_u32).is_ok() {}
-        (0..3).for_each(|_| process::send(pid, 1_u32));
         let full = assert_reported(MailboxState::Full);
+        (0..3).for_each(|_| process::send(pid, 1_u32));
         assert_eq!(full.capacity, Some(4));
+        assert_eq!(full.messages_refused, round + 1);
+        let text = full.to_string();
+        assert!(text.contains(&format!("messages refused: {}", round + 1)), "{text}");
+        assert_eq!(text.contains("messages dropped"), round > 0, "{text}");
         receive();
         assert!(process::try_send(pid, 0_u32).is_ok());
         receive();
