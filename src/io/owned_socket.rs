@@ -293,9 +293,7 @@ impl OwnedSocket {
     /// OTP: [`inet:setopts/2`](https://www.erlang.org/doc/apps/kernel/inet.html#setopts/2) with
     /// `active`.
     pub fn set_active(&self, active: Active) -> io::Result<()> {
-        if let Some(owner) = self.connection.set_active(active)? {
-            send_regardless(owner, Passive { socket: self.clone() });
-        }
+        self.connection.set_active(active)?;
         go_on(self);
         Ok(())
     }
@@ -372,8 +370,18 @@ impl OwnedSocket {
                 }
             }
             when_readable(&descriptor, deadline, || held.fill())
-                .map_err(|error| self.connection.shown(error).unwrap_or_else(ended))?;
+                .map_err(|error| self.connection.shown(error).unwrap_or_else(|| self.ended()))?;
         }
+    }
+
+    /// Returns the error of a `recv` that has met the end of the stream.
+    fn ended(&self) -> io::Error {
+        let ended = || {
+            let text = "the other side has closed the socket";
+            io::Error::new(io::ErrorKind::UnexpectedEof, text)
+        };
+        // If the socket was closed here, that is what has ended it.
+        self.connection.descriptor().err().unwrap_or_else(ended)
     }
 
     /// Sends all of `bytes`, as a packet if the socket has a framing. Any process can do so; what
@@ -428,22 +436,18 @@ impl OwnedSocket {
         if !process::is_alive(new_owner) {
             return Err(has_ended(new_owner));
         }
-        let active = self.connection.pause();
+        let _moving = Moving::begin(self);
         let has_moved = self.forward_to(new_owner);
         self.connection.set_owner(new_owner);
-        if !process::give_child(self.connection.reader(), new_owner) {
-            self.connection.set_owner(caller);
-            self.connection.resume(active);
-            go_on(self);
-            return match (has_moved, self.connection.descriptor()) {
-                (Moved::Closed, _) => Ok(()),
-                (Moved::Open, Ok(_)) => Err(has_ended(new_owner)),
-                (Moved::Open, Err(closed)) => Err(closed),
-            };
+        if process::give_child(self.connection.reader(), new_owner) {
+            return Ok(());
         }
-        self.connection.resume(active);
-        go_on(self);
-        Ok(())
+        self.connection.set_owner(caller);
+        match (has_moved, self.connection.descriptor()) {
+            (Moved::Closed, _) => Ok(()),
+            (Moved::Open, Ok(_)) => Err(has_ended(new_owner)),
+            (Moved::Open, Err(closed)) => Err(closed),
+        }
     }
 
     /// Sends the messages of the socket in the caller's mailbox on.
@@ -537,6 +541,23 @@ impl Drop for GoingOn<'_> {
     }
 }
 
+/// A socket that is being given to another owner, until this is dropped.
+struct Moving<'a>(&'a OwnedSocket);
+
+impl Moving<'_> {
+    fn begin(socket: &OwnedSocket) -> Moving<'_> {
+        socket.connection.begin_move();
+        Moving(socket)
+    }
+}
+
+impl Drop for Moving<'_> {
+    fn drop(&mut self) {
+        self.0.connection.end_move();
+        go_on(self.0);
+    }
+}
+
 /// Whether the end of the socket was among the messages that have moved.
 enum Moved {
     Open,
@@ -550,10 +571,6 @@ fn internet(address: impl Into<Option<SocketAddrAny>>) -> io::Result<SocketAddr>
         let text = "the address of a Unix socket is no internet address";
         io::Error::new(io::ErrorKind::Unsupported, text)
     })
-}
-
-fn ended() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "the other side has closed the socket")
 }
 
 fn has_ended(new_owner: Pid) -> io::Error {
@@ -593,5 +610,85 @@ impl Hash for OwnedSocket {
 impl fmt::Debug for OwnedSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("OwnedSocket").field(&self.connection.reader()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+
+    /// A socket that has a line in its decoder, the only message of which the caller has taken.
+    fn with_a_line(active: Active) -> (OwnedSocket, UnixStream) {
+        let (here, mut there) = UnixStream::pair().unwrap();
+        there.write_all(b"a\nb\n").unwrap();
+        let options = SocketOptions::new().packet(Packet::Line).active(active);
+        let socket = OwnedSocket::with_options(here, options).unwrap();
+        assert_eq!(process::receive().downcast::<Data>().unwrap().bytes, b"a\n");
+        (socket, there)
+    }
+
+    /// A process that sends the caller what it receives.
+    fn relay() -> Pid {
+        let caller = process::self_pid();
+        let relay = move || loop {
+            process::send(caller, process::receive());
+        };
+        process::spawn_link(relay).unwrap()
+    }
+
+    #[track_caller]
+    fn assert_no_message() {
+        let message = process::receive_match_timeout(Duration::ZERO, |_| true);
+        assert!(message.is_none(), "{message:?}");
+    }
+
+    #[test]
+    fn what_is_asked_for_while_the_socket_moves_comes_to_the_new_owner() {
+        let (socket, _there) = with_a_line(Active::Once);
+        let moving = Moving::begin(&socket);
+        socket.set_active(Active::Once).unwrap();
+        assert_eq!(socket.active(), Active::Once);
+        assert_no_message();
+        socket.connection.set_owner(relay());
+        drop(moving);
+        assert_eq!(process::receive().downcast::<Data>().unwrap().bytes, b"b\n");
+        assert_eq!(socket.active(), Active::False);
+    }
+
+    #[test]
+    fn the_new_owner_is_told_that_the_socket_was_made_passive_while_it_moved() {
+        let (socket, _there) = with_a_line(Active::Once);
+        socket.set_active(Active::False).unwrap();
+        let moving = Moving::begin(&socket);
+        socket.set_active(Active::N(-1)).unwrap();
+        assert_no_message();
+        socket.connection.set_owner(relay());
+        drop(moving);
+        assert!(process::receive().is::<Passive>());
+        assert_no_message();
+    }
+
+    #[test]
+    fn the_socket_moves_when_its_owner_has_been_told_that_it_is_passive() {
+        let (socket, _there) = with_a_line(Active::Once);
+        socket.connection.set_active(Active::N(0)).unwrap();
+        let telling = socket.connection.claim_passive().unwrap();
+        let (about_to_move, begun) = mpsc::channel();
+        thread::scope(|scope| {
+            let mover = scope.spawn(|| {
+                about_to_move.send(()).unwrap();
+                socket.connection.begin_move();
+            });
+            begun.recv().unwrap();
+            (0..100).for_each(|_| thread::yield_now());
+            assert!(!mover.is_finished());
+            drop(telling);
+        });
+        socket.connection.end_move();
     }
 }

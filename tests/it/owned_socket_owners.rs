@@ -82,6 +82,24 @@ fn its_reader_is_gone_when_the_end_of_the_owner_is_seen() {
 }
 
 #[test]
+fn its_reader_is_gone_when_the_kill_of_an_owner_is_seen_to_which_it_sends() {
+    in_process(|| {
+        for round in 0..rounds(1_000) {
+            let (owner, _, socket, mut there) = owned(Active::True);
+            let [reader] = process::info(owner).unwrap().links[..] else {
+                panic!("its socket is its only link")
+            };
+            let writer = process::spawn(move || while there.write_all(b"a\n").is_ok() {}).unwrap();
+            delay_by(round);
+            assert_eq!(exit_and_wait(owner, ExitReason::Kill), ExitReason::Killed);
+            assert!(!process::is_alive(reader), "round {round}");
+            drop(socket);
+            process::join(writer, test_timeout()).unwrap();
+        }
+    });
+}
+
+#[test]
 fn the_port_of_a_server_is_free_when_the_end_of_its_owner_is_seen() {
     in_process(|| {
         let (owner, monitor, socket, there) = owned(Active::True);

@@ -11,6 +11,9 @@
 //! A packet is sent to the owner in three steps: the deliverer *claims* the packet, which counts
 //! it; sends it, without a lock; and says that it has. Whoever makes the socket passive waits for
 //! the last step. So when it is passive, all that it has sent is in the mailbox of its owner.
+//!
+//! While the socket is *moving* to another owner nothing is sent: that it is passive now is sent in
+//! the same three steps. What is asked for meanwhile is done when it has moved.
 
 use std::fmt;
 use std::io;
@@ -39,7 +42,7 @@ pub(super) struct Connection {
     /// The process that reads it while it is active. Set as soon as that is started.
     reader: OnceLock<Pid>,
     state: Mutex<State>,
-    /// Told when a packet has been sent to the owner, or the decoder is back.
+    /// Told when something has been sent to the owner, or the decoder is back.
     changed: Condvar,
     writers: Turns,
     pub(super) options: SocketOptions,
@@ -47,7 +50,13 @@ pub(super) struct Connection {
 
 struct State {
     owner: Pid,
+    /// The socket is being given to another owner.
+    is_moving: bool,
     active: Active,
+    /// How many times the owner is still to be told that the socket is passive.
+    untold: usize,
+    /// How many processes are telling it so.
+    telling: usize,
     /// `None` while somebody reads.
     decoder: Option<Decoder>,
     packet: Packet,
@@ -93,6 +102,12 @@ pub(super) struct Held<'a> {
     pub(super) decoder: Decoder,
 }
 
+/// The right to tell the owner that the socket is passive. It is told when this is dropped.
+pub(super) struct Telling<'a> {
+    connection: &'a Connection,
+    pub(super) owner: Pid,
+}
+
 /// What the owner is told next, and that it may be told.
 pub(super) struct Delivery {
     pub(super) owner: Pid,
@@ -104,7 +119,10 @@ impl Connection {
     pub(super) fn new(descriptor: OwnedFd, owner: Pid, options: SocketOptions) -> Connection {
         let state = State {
             owner,
+            is_moving: false,
             active: Active::False,
+            untold: 0,
+            telling: 0,
             packet: options.decoder.packet(),
             decoder: Some(options.decoder.clone()),
             reading: Reading::Nobody,
@@ -143,47 +161,55 @@ impl Connection {
     }
 
     /// Sets how the owner gets data. When this returns, a socket that is passive has sent all that
-    /// it will. Returns whom to tell that it is passive now, if anybody is told. The caller sees to
-    /// it that one that is active goes on.
-    pub(super) fn set_active(&self, wanted: Active) -> io::Result<Option<Pid>> {
+    /// it will, but that it is passive. The caller sees to it that the socket goes on.
+    pub(super) fn set_active(&self, wanted: Active) -> io::Result<()> {
         let mut state = self.state.lock();
         if state.descriptor.is_none() {
             return Err(closed());
         }
         let Next { active, tells } = state.active.set(wanted).ok_or_else(count_too_large)?;
-        self.make(&mut state, active);
-        Ok(tells.then_some(state.owner))
+        state.active = active;
+        while state.active == Active::False && state.reading == Reading::Delivery {
+            self.changed.wait(&mut state);
+        }
+        state.untold += usize::from(tells);
+        Ok(())
     }
 
-    /// Makes the socket passive, and returns what it was.
-    pub(super) fn pause(&self) -> Active {
+    /// Begins to give the socket to another owner. When this returns, all that it has sent is in
+    /// the mailbox of the one that it has.
+    pub(super) fn begin_move(&self) {
         let mut state = self.state.lock();
-        let active = state.active;
-        self.make(&mut state, Active::False);
-        active
+        state.is_moving = true;
+        while state.reading == Reading::Delivery || state.telling > 0 {
+            self.changed.wait(&mut state);
+        }
+    }
+
+    /// Ends what `begin_move` has begun. The caller sees to it that the socket goes on.
+    pub(super) fn end_move(&self) {
+        self.state.lock().is_moving = false;
     }
 
     pub(super) fn set_owner(&self, owner: Pid) {
         self.state.lock().owner = owner;
     }
 
-    /// Makes a socket that was paused what it was before. The caller sees to it that it goes on.
-    pub(super) fn resume(&self, active: Active) {
+    /// Claims the right to tell the owner that the socket is passive, if it is still to be told.
+    pub(super) fn claim_passive(&self) -> Option<Telling<'_>> {
         let mut state = self.state.lock();
-        self.make(&mut state, active);
-    }
-
-    fn make(&self, state: &mut MutexGuard<'_, State>, active: Active) {
-        state.active = active;
-        while active == Active::False && state.reading == Reading::Delivery {
-            self.changed.wait(state);
+        if state.is_moving || state.untold == 0 {
+            return None;
         }
+        state.untold -= 1;
+        state.telling += 1;
+        Some(Telling { connection: self, owner: state.owner })
     }
 
     /// Tells the reader to look again, if it waits for that and has something to do.
     fn unlock_and_nudge(&self, mut state: MutexGuard<'_, State>) {
         let has_work = state.descriptor.is_none()
-            || state.active != Active::False && state.decoder.is_some() && !state.has_ended;
+            || state.sends() && state.decoder.is_some() && !state.has_ended;
         let nudges = has_work && mem::take(&mut state.reader_waits);
         drop(state);
         if nudges {
@@ -237,16 +263,15 @@ impl Connection {
     }
 
     fn hold_if_active(&self, state: &mut State) -> Option<Held<'_>> {
-        let is_active = state.active != Active::False && !state.has_ended;
-        if is_active { self.hold(state, Reading::Reader) } else { None }
+        let is_wanted = state.sends() && !state.has_ended;
+        if is_wanted { self.hold(state, Reading::Reader) } else { None }
     }
 
     /// Returns what the reader does next.
     pub(super) fn next_step(&self) -> Step<'_> {
         let mut state = self.state.lock();
-        // While the socket is passive, which it is also while it is given to another owner, the
-        // exit signal comes as a message.
-        let has_owner = state.active == Active::False || process::is_alive(state.owner);
+        // Otherwise the exit signal comes as a message.
+        let has_owner = !state.sends() || process::is_alive(state.owner);
         if state.descriptor.is_none() || !has_owner {
             return Step::End;
         }
@@ -306,6 +331,20 @@ impl Connection {
     }
 }
 
+impl State {
+    /// Returns whether the owner is sent what comes.
+    fn sends(&self) -> bool {
+        self.active != Active::False && !self.is_moving
+    }
+}
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        self.connection.state.lock().telling -= 1;
+        self.connection.changed.notify_all();
+    }
+}
+
 /// What is left of a packet that is being sent.
 struct Rest<'a> {
     connection: &'a Connection,
@@ -347,6 +386,9 @@ impl Held<'_> {
     pub(super) fn claim(&self) -> Option<Delivery> {
         let mut state = self.connection.state.lock();
         state.descriptor.as_ref()?;
+        if state.is_moving {
+            return None;
+        }
         let Next { active, tells } = state.active.count()?;
         state.active = active;
         state.reading = Reading::Delivery;
@@ -357,7 +399,7 @@ impl Held<'_> {
     /// and open. (The end that the reader finds when the socket is closed here is none to tell.)
     pub(super) fn claim_end(&self) -> Option<Delivery> {
         let mut state = self.connection.state.lock();
-        if state.descriptor.is_none() || state.active == Active::False {
+        if state.descriptor.is_none() || !state.sends() {
             return None;
         }
         state.has_ended = true;

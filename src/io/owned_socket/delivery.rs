@@ -7,9 +7,12 @@ use crate::process::send::send_regardless;
 use super::connection::Held;
 use super::{Closed, Data, Errored, OwnedSocket, Passive};
 
-/// Sends the owner what has been read already, as far as the socket is active, and has the reader
-/// read more.
+/// Sends the owner what it is still to be told, and what has been read already, as far as the
+/// socket is active, and has the reader read more.
 pub(super) fn go_on(socket: &OwnedSocket) {
+    while let Some(telling) = socket.connection.claim_passive() {
+        send_regardless(telling.owner, Passive { socket: socket.clone() });
+    }
     while let Some(mut held) = socket.connection.hold_active() {
         match deliver(socket, &mut held) {
             Ok(true) => {}

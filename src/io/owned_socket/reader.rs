@@ -39,9 +39,9 @@ pub(super) fn run(connection: Arc<Connection>) {
     drop(closing);
     match exit {
         Some(exit) if process::is_alive(owner) => process::exit_self(exit.reason),
-        Some(_) => {} // It stays linked, so that the end of the owner waits for it.
         // An owner that traps exits gets no message of this end: it has been told what it needs.
-        None => process::unlink(owner),
+        None if process::is_alive(owner) => process::unlink(owner),
+        Some(_) | None => {} // It stays linked, so that the end of the owner waits for it.
     }
 }
 
