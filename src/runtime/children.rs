@@ -9,7 +9,9 @@
 //! itself if it is a process of `proc_lib`: it is waited for as long, and goes on if that is not
 //! enough.
 //!
-//! The reader of a socket is given to another parent when the socket is given to another owner.
+//! The reader of a socket is given to another parent when the socket is given to another owner. So
+//! a process that is ending, and waits for its children, may get another one. It ends when it has
+//! waited for that, too.
 //!
 //! Only a parent waits for a child, and a child that is to end waits for nobody; but a child that
 //! traps exits may wait for a process that waits for its parent, until its grace is over.
@@ -59,17 +61,19 @@ pub(crate) struct Children {
 }
 
 impl Children {
-    /// Sends exit signals to the children among the processes that `parent` is linked to.
+    /// Sends exit signals to the children among the processes that `parent` is linked to, but not
+    /// by the links in `seen`, to which it adds the others.
     ///
     /// The orphans of signals to children that have ended meanwhile go to `leftovers`.
     pub(crate) fn signal(
         parent: Process,
         reason: &ExitReason,
+        seen: &mut BTreeSet<LinkId>,
         leftovers: &mut Vec<Orphans>,
     ) -> Children {
         let links = parent.slot.links.lock().peers.clone();
         let mut children = Vec::new();
-        for (pid, link) in links {
+        for (pid, link) in links.into_iter().filter(|(_, link)| seen.insert(*link)) {
             let process = Process::of(pid);
             if !goes_with(parent.pid, reason, process) {
                 continue;
@@ -238,15 +242,22 @@ pub(crate) fn exit_told(process: Process) {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
+    use std::thread;
     use std::time::Duration;
 
-    use crate::process::Builder;
+    use crate::message::{Down, Message};
     use crate::process::current::current;
+    use crate::process::{self, Builder};
 
     use super::*;
 
     /// Only a failing test waits so long.
     const GRACE: Duration = Duration::from_secs(20);
+
+    fn signal(parent: Process) -> Children {
+        let (mut seen, mut leftovers) = (BTreeSet::new(), Vec::new());
+        Children::signal(parent, &ExitReason::Shutdown, &mut seen, &mut leftovers)
+    }
 
     /// The signal of its parent comes when the child has just looked at what has arrived, and the
     /// child goes on all the same, as `part` has parted it from its parent.
@@ -262,7 +273,7 @@ mod tests {
             _ = held.recv();
         });
         let child = Process::of(child.unwrap());
-        let children = Children::signal(parent, &ExitReason::Shutdown, &mut Vec::new());
+        let children = signal(parent);
         assert_eq!(children.children.len(), 1);
         go_on.send(()).unwrap();
         let start = Instant::now();
@@ -270,6 +281,46 @@ mod tests {
         assert!(start.elapsed() < GRACE, "it was waited for");
         has_parted.recv().unwrap();
         links::unlink(parent.link_end(), child.link_end());
+    }
+
+    /// A process that is held until a message is sent to it from outside of the runtime.
+    fn held(builder: Builder) -> (Process, mpsc::Sender<()>) {
+        let (let_go, held) = mpsc::channel();
+        let pid = builder.kill_grace(GRACE).spawn(move || _ = held.recv()).unwrap();
+        (Process::of(pid), let_go)
+    }
+
+    fn await_signal(process: Process) {
+        let deadline = Instant::now() + GRACE;
+        while process.slot.mailbox.in_transit() == 0 {
+            assert!(Instant::now() < deadline, "it has got no signal");
+            thread::yield_now();
+        }
+    }
+
+    #[cfg(all(feature = "io", target_os = "linux"))]
+    #[test]
+    fn a_child_that_is_given_to_a_parent_that_is_ending_is_waited_for() {
+        let (tell, told) = mpsc::channel();
+        let (parent, monitor) = Builder::new()
+            .spawn_monitor(move || {
+                tell.send(held(Builder::new().link())).unwrap();
+                process::exit_self(ExitReason::Shutdown);
+            })
+            .unwrap();
+        let (first, let_first_go) = told.recv().unwrap();
+        await_signal(first);
+        let (second, let_second_go) = held(Builder::new());
+        assert!(adopt(second, Process::of(parent)));
+        drop(let_first_go);
+        await_signal(second);
+        (0..1_000).for_each(|_| thread::yield_now());
+        let is_down = |message: &Message| message.is::<Down>();
+        assert!(process::receive_match_timeout(Duration::ZERO, is_down).is_none());
+        drop(let_second_go);
+        let down: Down = process::receive_match(is_down).downcast().unwrap();
+        assert_eq!((down.monitor, down.reason), (monitor, ExitReason::Shutdown));
+        assert!(!second.is_running());
     }
 
     #[test]

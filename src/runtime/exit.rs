@@ -23,6 +23,7 @@
 //! follow when it has left user code. If that takes longer than its kill grace, it is abandoned:
 //! another thread does steps 4 to 6, and its own thread is left behind.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 use std::sync::atomic::Ordering;
 
@@ -162,10 +163,17 @@ fn announce(process: Process, before: impl FnOnce(Process)) {
     // Orphans of the signals sent here, where the receivers have just ended.
     let mut leftovers = Vec::new();
     // The table is open meanwhile: a process that links or monitors now is told with the others.
-    let children = Children::signal(process, &reason, &mut leftovers);
-    let signalled = children.links();
-    await_gone(process, children);
-    let links = process.slot.links.lock().close();
+    let (mut seen, mut signalled) = (BTreeSet::new(), BTreeSet::new());
+    let links = loop {
+        let children = Children::signal(process, &reason, &mut seen, &mut leftovers);
+        signalled.append(&mut children.links());
+        await_gone(process, children);
+        // Closed only if no child was given to it meanwhile.
+        let mut links = process.slot.links.lock();
+        if links.peers.values().all(|link| seen.contains(link)) {
+            break links.close();
+        }
+    };
     let monitors: Vec<_> =
         links.monitors.into_iter().map(|(id, entry)| monitors::forget(id, entry)).collect();
     before(process);
