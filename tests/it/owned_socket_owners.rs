@@ -84,7 +84,7 @@ fn its_reader_is_gone_when_the_end_of_the_owner_is_seen() {
 #[test]
 fn its_reader_is_gone_when_the_kill_of_an_owner_is_seen_to_which_it_sends() {
     in_process(|| {
-        for round in 0..rounds(1_000) {
+        for round in 0..rounds(200) {
             let (owner, _, socket, mut there) = owned(Active::True);
             let [reader] = process::info(owner).unwrap().links[..] else {
                 panic!("its socket is its only link")
