@@ -7,8 +7,7 @@ use std::time::Duration;
 use crate::exit::ExitReason;
 use crate::id::Pid;
 use crate::message::{Exit, Message};
-use crate::process;
-use crate::process::send::answer;
+use crate::process::{self, AliasMode};
 use crate::timer;
 
 use super::failures::report_unexpected;
@@ -70,9 +69,10 @@ struct RetryRestart<C>(C);
 /// Sends the calling supervisor the message to restart a child after a pause, so that it answers
 /// requests in between; also if there is no pause.
 pub(crate) fn retry_restart<C: fmt::Debug + Send + 'static>(child: C, pause: Duration) {
-    let (me, message) = (process::self_pid(), RetryRestart(child));
+    // By an alias, for which no room is needed: it must not get lost, whatever is in the mailbox.
+    let (me, message) = (process::alias_with(AliasMode::Reply), RetryRestart(child));
     if pause.is_zero() {
-        answer(me, Message::new(message)); // It must not get lost, whatever is in the mailbox.
+        process::send(me, message);
     } else {
         timer::send_after(pause, me, message);
     }

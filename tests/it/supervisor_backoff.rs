@@ -1,11 +1,15 @@
 //! Children that are restarted after a pause.
 
 use std::sync::atomic::Ordering;
+use std::sync::mpsc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use procession::dynamic_supervisor::DynamicSupervisor;
 use procession::prelude::*;
+use procession::process::Overflow;
 use procession::supervisor::{Counts, SpecError};
+use procession::{sys, timer};
 
 use crate::support::child::{
     ObservedChild, child, child_events, child_state, end_child_and_wait, expect_ended,
@@ -15,7 +19,7 @@ use crate::support::supervision::{
     HOUR, child_pid, child_states, flaky, start_dynamic, stop_dynamic, stop_supervisor,
     unlimited_restarts,
 };
-use crate::support::wait::{down_reason, exit_and_wait, expect_exit, wait_for_exit};
+use crate::support::wait::{down_reason, exit_and_wait, expect, expect_exit, wait_for_exit};
 
 const MOMENT: Duration = Duration::from_millis(1);
 
@@ -135,6 +139,41 @@ mod a_supervisor {
         // It still does for other children.
         end_child_and_wait(expect_started("b"), failure());
         assert_eq!(expect_exit(supervisor.pid()), ExitReason::Shutdown);
+    }
+
+    /// To the test: b is being started.
+    #[derive(Debug)]
+    struct StartsB;
+
+    #[test]
+    fn restarts_a_child_whose_pause_ends_while_its_mailbox_is_full() {
+        let me = process::self_pid();
+        let (go_on, gate) = mpsc::channel();
+        let gate = Mutex::new(gate);
+        let b = ChildSpec::new("b", move || {
+            process::send(me, StartsB);
+            gate.lock().recv().unwrap();
+            ObservedChild::start_link(("b", me))
+        });
+        go_on.send(()).unwrap();
+        let options = StartOptions::new().mailbox_capacity(1, Overflow::Refuse);
+        let supervisor = one_for_one().child(impatient("a")).child(b);
+        let supervisor = supervisor.start_link_with(options).unwrap();
+        expect::<StartsB>();
+
+        // The pause of a begins, then the supervisor is busy with b.
+        let supervisor_sys = sys::of(supervisor.pid());
+        supervisor_sys.suspend().unwrap();
+        end_child_and_wait(expect_started("a"), failure());
+        end_child_and_wait(expect_started("b"), failure());
+        while process::try_send(supervisor.pid(), "what takes the room").is_ok() {}
+        supervisor_sys.resume().unwrap();
+        expect::<StartsB>();
+        timer::send_after(MOMENT, me, "the pause of a is over");
+        expect::<&str>();
+        go_on.send(()).unwrap();
+        expect_started("a");
+        stop_supervisor(&supervisor);
     }
 
     #[test]
