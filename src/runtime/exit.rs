@@ -307,7 +307,7 @@ fn abandon(target: Process, cause: String, claim: impl FnOnce(&Slot, NonZeroU64)
     }
     let grace = slot.kill_grace();
     let exit = ClaimedExit(target);
-    timers::run_detached(move || {
+    timers::run_detached_soon(move || {
         drop(exit);
         let text = format_args!(
             "process {pid} {cause} and has not left its code after {grace:?}: its thread is left \

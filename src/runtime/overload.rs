@@ -5,7 +5,7 @@ use super::bound::Bound;
 use super::mailbox::Orphans;
 use super::overflow::report_full;
 use super::table::Process;
-use super::timers::run_detached;
+use super::timers::run_detached_soon;
 use crate::id::Pid;
 
 /// Has it reported that the mailbox of a process is full, once until it is not any more.
@@ -16,7 +16,7 @@ use crate::id::Pid;
 fn note_full(process: Process) {
     // If it has ended meanwhile, the warning is the next process's of its slot.
     if process.is_running() && process.slot.mailbox.begin_warning() {
-        run_detached(move || report_full(process));
+        run_detached_soon(move || report_full(process));
     }
 }
 

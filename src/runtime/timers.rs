@@ -143,7 +143,7 @@ pub(crate) fn start_orphan_grace(orphan: Orphan) {
 
 /// Has the timer thread run `job` in a process made for it. It may run code of the program's, such
 /// as destructors and loggers.
-pub(crate) fn run_detached(job: impl FnOnce() + Send + 'static) {
+pub(crate) fn run_detached_soon(job: impl FnOnce() + Send + 'static) {
     insert(Instant::now(), None, |_| Action::Detached(Box::new(job)));
 }
 
