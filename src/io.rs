@@ -177,6 +177,12 @@
 //! - **Listeners reuse addresses**, as std's do; in OTP that is the option `reuseaddr`.
 //! - **Names of hosts** are looked up by the system's resolver in the calling thread, which cannot
 //!   be interrupted there; OTP asks a program of its own.
+//! - **Packets never come as messages**: [`UdpSocket`] and [`UnixDatagram`] have no active mode.
+//!   That of a stream slows the peer down when its owner does not keep up; who sends datagrams is
+//!   not slowed down, so a mailbox would only be a second buffer behind that of the system, which
+//!   drops what it has no room for. A server that is to get them as messages starts a linked
+//!   process that has a clone of the socket, and sends or casts what its `recv_from` returns: its
+//!   end interrupts that, too.
 //! - **Standard input** belongs to the program: there is no group leader.
 
 mod interrupted;

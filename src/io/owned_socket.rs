@@ -113,6 +113,8 @@ pub use active::Active;
 /// - **It is made of a socket that is connected**, of any stream sockets: TCP or Unix, the standard
 ///   library's or this module's. Options of the socket itself are set before that. It is passive
 ///   and raw unless it is told otherwise; OTP's is active.
+/// - **There is none for datagrams**, `gen_udp`'s active mode: see the
+///   [differences](super#differences-from-otp) of the module.
 /// - **[`send`](Self::send) waits** until the system has taken all bytes, and other senders wait
 ///   for their turn. OTP's driver queues some.
 /// - **A packet that is too long for its header** is refused, not sent with a wrong header.
