@@ -1,10 +1,12 @@
 //! Attempts that do not block, made again when a descriptor is ready.
 //!
-//! Every call that reads, writes, accepts or connects waits here.
+//! Every call of a descriptor that tells when it is ready waits here.
 
 use std::io;
 use std::os::fd::AsFd;
 use std::time::Instant;
+
+use rustix::event::PollFlags;
 
 use crate::process::current::current;
 
@@ -20,9 +22,8 @@ pub(crate) fn when_readable<R>(
     deadline: Option<Instant>,
     attempt: impl FnMut() -> io::Result<R>,
 ) -> io::Result<R> {
-    let wait = || wait::readable(&fd, deadline);
-    wait()?;
-    repeat(wait, attempt)
+    wait::readable(&fd, deadline)?;
+    repeat(|| wait::again(&fd, PollFlags::IN, deadline), attempt)
 }
 
 /// Makes an attempt, and another one when `fd` can be written: for what mostly need not wait.
@@ -33,7 +34,7 @@ pub(crate) fn when_writable<R>(
     attempt: impl FnMut() -> io::Result<R>,
 ) -> io::Result<R> {
     come_by();
-    repeat(|| wait::writable(&fd, deadline), attempt)
+    repeat(|| wait::again(&fd, PollFlags::OUT, deadline), attempt)
 }
 
 /// Makes attempts, with a wait between two of them, until there is one that need not wait.
@@ -55,4 +56,23 @@ pub(crate) fn come_by() {
     let process = current();
     process.sort();
     _ = process.may_block();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_failed_and_yet_would_block_is_not_tried_all_the_time() {
+        let (read, write) = io::pipe().unwrap();
+        drop(read); // Now the other end has failed, and cannot be read.
+        let mut attempts = 0;
+        let deadline = Instant::now() + 3 * wait::LOOK;
+        let outcome: io::Result<()> = when_readable(&write, Some(deadline), || {
+            attempts += 1;
+            Err(io::ErrorKind::WouldBlock.into())
+        });
+        assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(attempts <= 5, "{attempts} attempts");
+    }
 }

@@ -6,14 +6,18 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Output};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
+use rustix::event::PollFlags;
+use rustix::io::{Errno, retry_on_intr};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, kill_process_group, pidfd_open,
+    pidfd_send_signal, waitid,
+};
 
 use crate::process::receive::deadline_after;
 
+use super::attempt::come_by;
 use super::pipe::{ChildStderr, ChildStdin, ChildStdout};
-use super::wait::{readable, ready};
+use super::wait::{pause, readable, ready};
 
 /// A child process of the operating system: a program that this one has started.
 ///
@@ -55,17 +59,23 @@ use super::wait::{readable, ready};
 ///
 /// # How it is done, and what it takes
 ///
-/// The end of the child is waited for by its *pidfd*, a descriptor that Linux has since 5.3,
+/// The end of the child is waited for by its *pidfd*, a descriptor that Linux has since 5.4,
 /// together with the descriptor by which the process is woken. There is no handler of `SIGCHLD`, no
 /// helper thread, and nothing polls. On a kernel without it, spawning fails with
 /// [`ErrorKind::Unsupported`](io::ErrorKind::Unsupported), and starts nothing. A `SIGCHLD` that is
 /// ignored by the program lets the kernel forget how children have ended, so waiting fails, as with
-/// the standard library.
+/// the standard library. Signals go by that descriptor, too: never to another program that has got
+/// the number of the child. (Those for a group go by the number of its leader, as long as that is
+/// its own.)
 ///
-/// Two things are out of reach. A child that the kernel does not let go, as it waits for a disk
-/// that does not answer, holds up the drop, and so its process, which is left behind when it was
-/// killed and its [grace](crate::process::Builder::kill_grace) is over; and a program that is
-/// itself ended by `SIGKILL` leaves its children behind.
+/// Some things are out of reach:
+///
+/// - A child that the kernel does not let go, as it waits for a disk that does not answer, or as a
+///   debugger has it, holds up the drop, and so its process, which is left behind when it was
+///   killed and its [grace](crate::process::Builder::kill_grace) is over.
+/// - A child that must not be killed, as it runs as another user (`sudo`, say), goes on when its
+///   `Child` is dropped; so does what it has started. It can still be waited for.
+/// - A program that is itself ended by `SIGKILL` leaves its children behind.
 ///
 /// OTP: [`open_port/2`](https://www.erlang.org/doc/apps/erts/erlang.html#open_port/2). A port that
 /// is closed closes the pipes of its program, and leaves it to the program to notice.
@@ -93,11 +103,17 @@ struct Collected {
 struct Owned {
     /// `None` when it was released.
     std: Option<std::process::Child>,
-    pidfd: OwnedFd,
     /// Whether it leads a process group, to which signals go.
     leads_group: bool,
-    /// How it has ended. It has been waited for then: its number may be another's.
-    status: Option<ExitStatus>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// It has not been waited for; this is its pidfd.
+    Started(OwnedFd),
+    /// It has been waited for, and ended like this: its number may be another's.
+    Ended(ExitStatus),
 }
 
 impl Child {
@@ -147,14 +163,15 @@ impl Child {
     }
 
     fn start(command: &mut Command, leads_group: bool) -> io::Result<Child> {
-        // Before there is a child: one that could not be waited for is not to begin.
-        pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
-        Child::own(command.spawn()?, leads_group)
+        check_support()?;
+        let mut std = command.spawn()?;
+        let state = State::of_started(&mut std)?;
+        Child::own(std, leads_group, state)
     }
 
-    fn own(mut std: std::process::Child, leads_group: bool) -> io::Result<Child> {
+    fn own(mut std: std::process::Child, leads_group: bool, state: State) -> io::Result<Child> {
         let (stdin, stdout, stderr) = (std.stdin.take(), std.stdout.take(), std.stderr.take());
-        let owned = Owned::new(std, leads_group)?;
+        let owned = Owned { std: Some(std), leads_group, state };
         Ok(Child {
             stdin: stdin.map(TryInto::try_into).transpose()?,
             stdout: stdout.map(TryInto::try_into).transpose()?,
@@ -225,11 +242,7 @@ impl Child {
     /// [`Interrupted`](super::Interrupted): the child goes on; and those of
     /// [`try_wait`](Self::try_wait).
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
-        loop {
-            if let Some(status) = self.wait_until(None)? {
-                return Ok(status);
-            }
-        }
+        self.wait_until(None)
     }
 
     /// As [`wait`](Self::wait), for at most `timeout`: then it returns `None`, and the child goes
@@ -249,7 +262,10 @@ impl Child {
     ///
     /// As [`wait`](Self::wait).
     pub fn wait_timeout(&mut self, timeout: Duration) -> io::Result<Option<ExitStatus>> {
-        self.wait_until(deadline_after(timeout))
+        match self.wait_until(deadline_after(timeout)) {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(None),
+            outcome => outcome.map(Some),
+        }
     }
 
     /// Closes its standard input, if that is still here, reads what it writes to the pipes that
@@ -297,17 +313,21 @@ impl Child {
         Ok(std)
     }
 
-    /// Waits until it ends. Returns `None` if that is not before the `deadline`.
-    fn wait_until(&mut self, deadline: Option<Instant>) -> io::Result<Option<ExitStatus>> {
+    /// Waits until it ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait), and `TimedOut` after the deadline.
+    fn wait_until(&mut self, deadline: Option<Instant>) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
         loop {
-            let readiness = readable(&self.owned.pidfd, deadline);
-            match (self.owned.try_wait()?, readiness) {
-                (Some(status), _) => return Ok(Some(status)),
-                (None, Ok(())) => {}
-                (None, Err(error)) if error.kind() == io::ErrorKind::TimedOut => return Ok(None),
-                (None, Err(error)) => return Err(error),
+            let waited = self.owned.wait_for_end(deadline);
+            if let Some(status) = self.owned.try_wait()? {
+                return Ok(status);
             }
+            waited?;
+            // It has ended, but is kept: a debugger has not seen that yet.
+            pause(deadline)?;
         }
     }
 
@@ -337,28 +357,60 @@ impl Child {
     }
 }
 
-/// Takes over a child that the standard library has started. Its group, if it leads one, is not
-/// known to be its own, and is left alone.
+/// Takes over a child that the standard library has started, and may have waited for. Its group, if
+/// it leads one, is not known to be its own, and is left alone.
 impl TryFrom<std::process::Child> for Child {
     type Error = io::Error;
 
-    fn try_from(child: std::process::Child) -> io::Result<Child> {
-        Child::own(child, false)
+    fn try_from(mut child: std::process::Child) -> io::Result<Child> {
+        let state = match child.try_wait()? {
+            Some(status) => State::Ended(status),
+            None => State::of_started(&mut child)?,
+        };
+        Child::own(child, false, state)
     }
 }
 
-impl Owned {
-    fn new(mut std: std::process::Child, leads_group: bool) -> io::Result<Owned> {
-        match pidfd_open(Pid::from_child(&std), PidfdFlags::empty()) {
-            Ok(pidfd) => Ok(Owned { std: Some(std), pidfd, leads_group, status: None }),
+/// Looks whether the system has what children are waited for by, before there is a child: one that
+/// could not be waited for is not to begin.
+fn check_support() -> io::Result<()> {
+    let own = pidfd_open(getpid(), PidfdFlags::empty())?;
+    match has_ended(&own) {
+        Err(Errno::INVAL) => Err(io::ErrorKind::Unsupported.into()),
+        _ => Ok(()), // It is no child of its own.
+    }
+}
+
+/// Returns whether a child has ended, so that it can be waited for. This does not wait.
+///
+/// # Errors
+///
+/// [`Errno::CHILD`] if it is no child of this program, or not any more.
+fn has_ended(pidfd: &OwnedFd) -> rustix::io::Result<bool> {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    Ok(waitid(WaitId::PidFd(pidfd.as_fd()), look)?.is_some())
+}
+
+impl State {
+    /// The state of a child that was not waited for.
+    fn of_started(std: &mut std::process::Child) -> io::Result<State> {
+        let opened = pidfd_open(Pid::from_child(std), PidfdFlags::empty());
+        match opened.and_then(|pidfd| has_ended(&pidfd).map(|_| pidfd)) {
+            Ok(pidfd) => Ok(State::Started(pidfd)),
+            // It is gone, and the number may be another's.
+            Err(error @ (Errno::SRCH | Errno::CHILD)) => Err(error.into()),
             Err(error) => {
-                _ = std.kill();
-                _ = std.wait();
+                // Only one that may be killed is sure to end.
+                if std.kill().is_ok() {
+                    _ = std.wait();
+                }
                 Err(error.into())
             }
         }
     }
+}
 
+impl Owned {
     fn std(&self) -> &std::process::Child {
         self.std.as_ref().expect("who releases it, drops this")
     }
@@ -368,43 +420,62 @@ impl Owned {
     }
 
     fn signal(&self, signal: Signal) -> io::Result<()> {
-        if self.status.is_some() {
-            return Ok(());
-        }
-        // The number is its own until it was waited for, and so is that of its group.
-        let pid = Pid::from_child(self.std());
-        let send = if self.leads_group { kill_process_group } else { kill_process };
-        match send(pid, signal) {
-            Ok(()) | Err(Errno::SRCH) => Ok(()),
+        let State::Started(pidfd) = &self.state else { return Ok(()) };
+        let sent = if self.leads_group {
+            // The number is that of its group as long as it is a child that nobody has waited for.
+            let pid = Pid::from_child(self.std());
+            has_ended(pidfd).and_then(|_| kill_process_group(pid, signal))
+        } else {
+            pidfd_send_signal(pidfd, signal)
+        };
+        match sent {
+            Ok(()) | Err(Errno::SRCH | Errno::CHILD) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
     fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
-        if self.status.is_none() && self.has_ended()? {
+        if let State::Started(pidfd) = &self.state
+            && has_ended(pidfd)?
+        {
             // As long as nobody has waited for the leader, nobody else can have the group's number.
             if self.leads_group {
-                self.signal(Signal::KILL)?;
+                _ = self.signal(Signal::KILL); // What must not be killed goes on.
             }
-            self.status = self.std_mut().try_wait()?;
+            if let Some(status) = self.std_mut().try_wait()? {
+                self.state = State::Ended(status);
+            }
         }
-        Ok(self.status)
+        match self.state {
+            State::Started(_) => Ok(None),
+            State::Ended(status) => Ok(Some(status)),
+        }
     }
 
-    fn has_ended(&self) -> io::Result<bool> {
-        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        Ok(poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&now))? > 0)
+    /// Waits until it has ended. Errors as [`readable`].
+    fn wait_for_end(&self, deadline: Option<Instant>) -> io::Result<()> {
+        match &self.state {
+            State::Started(pidfd) => readable(pidfd, deadline),
+            State::Ended(_) => {
+                come_by();
+                Ok(())
+            }
+        }
     }
 }
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        if self.std.is_some() && self.status.is_none() {
-            _ = self.signal(Signal::KILL);
-            // Only one that may be killed is sure to end.
-            if self.std_mut().kill().is_ok() {
-                _ = self.std_mut().wait();
-            }
+        if self.std.is_none() {
+            return;
+        }
+        // One that has ended is waited for also if it must not be killed.
+        _ = self.try_wait();
+        let State::Started(pidfd) = &self.state else { return };
+        _ = self.signal(Signal::KILL);
+        // Only one that may be killed is sure to end.
+        if pidfd_send_signal(pidfd, Signal::KILL).is_ok() {
+            _ = retry_on_intr(|| waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What all sockets are made of: a descriptor that never blocks, and how long its calls wait.
 //!
-//! Here is the only place where a socket waits. The macros make of it what several types have.
+//! Its calls wait in [`attempt`](super::attempt). The macros make of it what several types have.
 
 use std::fmt;
 use std::io;

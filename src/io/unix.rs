@@ -96,17 +96,13 @@ impl UnixStream {
     }
 }
 
-/// How long a wait for room among a listener's connections takes, until the process looks whether
-/// it must end.
-const LOOK: Duration = Duration::from_millis(20);
-
 /// Connects a new socket.
 ///
 /// No descriptor tells when a listener has room again; only a connect that blocks is woken then.
 /// So it blocks, but not for long at a time.
 fn connect_unix(address: &SocketAddrUnix) -> io::Result<OwnedFd> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    set_socket_timeout(&socket, Timeout::Send, Some(LOOK))?;
+    set_socket_timeout(&socket, Timeout::Send, Some(wait::LOOK))?;
     loop {
         match wait::briefly(|| connect(&socket, address))? {
             Ok(()) => break,

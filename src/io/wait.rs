@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::{Errno, read, write};
@@ -22,6 +22,9 @@ use super::interrupted::Interrupted;
 thread_local! {
     static WAKER: RefCell<Option<Rc<Waker>>> = const { RefCell::new(None) };
 }
+
+/// How long a process waits until it looks again, for what no descriptor tells of.
+pub(crate) const LOOK: Duration = Duration::from_millis(20);
 
 /// What an interrupt wakes a thread by.
 struct Waker {
@@ -72,6 +75,29 @@ pub(crate) fn readable(fd: impl AsFd, deadline: Option<Instant>) -> io::Result<(
 /// Waits until `fd` can be written or has failed. Errors as [`readable`].
 pub(crate) fn writable(fd: impl AsFd, deadline: Option<Instant>) -> io::Result<()> {
     ready([(fd.as_fd(), PollFlags::OUT)], deadline).map(|_| ())
+}
+
+/// Waits until `fd` is ready, after an attempt that would have had to wait. Errors as [`readable`].
+///
+/// One that has failed and yet lets calls wait is always ready, as a socket whose queue of errors
+/// nobody reads: then this waits for a moment.
+pub(crate) fn again(fd: impl AsFd, wanted: PollFlags, deadline: Option<Instant>) -> io::Result<()> {
+    let [flags] = ready([(fd.as_fd(), wanted)], deadline)?;
+    if flags.intersects(wanted) { Ok(()) } else { pause(deadline) }
+}
+
+/// Waits for a moment: for what is ready, as the system says, and is not.
+///
+/// # Errors
+///
+/// `TimedOut` if the deadline is sooner; [`Interrupted`].
+pub(crate) fn pause(deadline: Option<Instant>) -> io::Result<()> {
+    let look = Instant::now() + LOOK;
+    let end = deadline.map_or(look, |deadline| deadline.min(look));
+    match ready([], Some(end)) {
+        Err(error) if error.kind() == io::ErrorKind::TimedOut && deadline != Some(end) => Ok(()),
+        outcome => outcome.map(|[]| ()),
+    }
 }
 
 /// Does `wait`, which returns soon by itself, and no exit signal makes it return earlier: for what

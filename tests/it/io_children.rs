@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -323,6 +323,97 @@ mod a_drop {
         assert!(child.stdin.is_some() && child.stdout.is_some() && child.stderr.is_some());
         drop(child);
         assert!(is_reaped(id));
+    }
+}
+
+mod a_child_that_is_taken_over {
+    use super::*;
+
+    #[test]
+    fn may_have_been_waited_for() {
+        let mut std = piped("true", &[]).spawn().unwrap();
+        let status = std.wait().unwrap();
+        // Its number may be another program's now, which these are not to meet.
+        let mut child = Child::try_from(std).unwrap();
+        child.terminate().unwrap();
+        child.kill().unwrap();
+        assert_eq!(child.wait().unwrap(), status);
+    }
+
+    #[test]
+    fn may_have_ended() {
+        let std = shell("exit 7").spawn().unwrap();
+        wait_until(|| has_ended(std.id()));
+        assert_eq!(Child::try_from(std).unwrap().wait().unwrap().code(), Some(7));
+    }
+}
+
+mod a_child_that_must_not_be_killed {
+    use super::*;
+
+    const NOBODY: u32 = 65_534;
+    const WITHOUT_RIGHTS: &str = "PROCESSION_TEST_WITHOUT_RIGHTS";
+
+    /// Runs `this` test of this module again in another program, which must not kill what belongs
+    /// to others. Only the superuser can start that: for another user there is no test.
+    #[track_caller]
+    fn without_rights(this: &str, test: fn()) {
+        if std::env::var_os(WITHOUT_RIGHTS).is_some() {
+            return test();
+        }
+        let drop_right = || {
+            let mut command = Command::new("setpriv");
+            command.args(["--inh-caps=-kill", "--bounding-set=-kill"]);
+            command
+        };
+        let allowed = drop_right().args(["--reuid=0", "true"]).output();
+        if !allowed.is_ok_and(|output| output.status.success()) {
+            return;
+        }
+        let (_, module) = module_path!().split_once("::").unwrap();
+        let output = drop_right()
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", &format!("{module}::{this}")])
+            .env(WITHOUT_RIGHTS, "1")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+
+    /// A command that ends with its standard input, as another user.
+    fn of_another_user() -> Command {
+        let mut command = shell("read line; exit 7");
+        command.uid(NOBODY).gid(NOBODY);
+        command
+    }
+
+    fn ended(start: fn(&mut Command) -> std::io::Result<Child>) -> Child {
+        let mut child = start(&mut of_another_user()).unwrap();
+        assert_eq!(child.kill().unwrap_err().kind(), std::io::ErrorKind::PermissionDenied);
+        drop(child.stdin.take());
+        wait_until(|| has_ended(child.id()));
+        child
+    }
+
+    #[test]
+    fn is_waited_for_all_the_same() {
+        without_rights("is_waited_for_all_the_same", || {
+            for start in [Child::spawn, Child::spawn_group] {
+                assert_eq!(ended(start).wait().unwrap().code(), Some(7));
+            }
+        });
+    }
+
+    #[test]
+    fn leaves_no_zombie_when_it_has_ended_before_the_drop() {
+        without_rights("leaves_no_zombie_when_it_has_ended_before_the_drop", || {
+            for start in [Child::spawn, Child::spawn_group] {
+                let child = ended(start);
+                let id = child.id();
+                drop(child);
+                assert!(is_reaped(id));
+            }
+        });
     }
 }
 

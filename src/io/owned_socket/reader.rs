@@ -4,6 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::event::PollFlags;
+
 use crate::message::{Exit, Message};
 use crate::process;
 
@@ -80,7 +82,7 @@ fn read(socket: &OwnedSocket, mut held: Held<'_>) -> Option<Exit> {
     }
     let descriptor = held.descriptor.take().expect("it is open");
     drop(held); // Somebody else may read meanwhile.
-    let error = wait::readable(&descriptor, None).err()?;
+    let error = wait::again(&descriptor, PollFlags::IN, None).err()?;
     drop(descriptor);
     let exit = process::receive_match_timeout(Duration::ZERO, |message| message.is::<Exit>());
     if let Some(Ok(exit)) = exit.map(Message::downcast) {
