@@ -3,26 +3,24 @@
 use std::error::Error;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 
-use super::core::options::Fsync;
 use super::core::record::{self, Extent, Record};
 use super::core::store::Change;
 
-/// A file that is written at its end only. What is appended is in the file when it is saved.
+/// A file that is written at its end only. What is appended is in the file when it is written.
 #[derive(Debug)]
 pub(crate) struct AppendOnlyFile {
+    path: PathBuf,
     file: Arc<File>,
     unsaved: Vec<u8>,
-    fsync: Fsync,
 }
 
 impl AppendOnlyFile {
     /// Opens the file, or creates it, and has `restore` see all that is in it. A torn tail is cut.
     pub(crate) fn open(
         path: &Path,
-        fsync: Fsync,
         restore: impl FnMut(Record),
     ) -> Result<AppendOnlyFile, Box<dyn Error + Send + Sync>> {
         let about = |error: &dyn Error| format!("{}: {error}", path.display());
@@ -39,7 +37,7 @@ impl AppendOnlyFile {
         if let Some(dir) = path.parent() {
             File::open(dir)?.sync_all()?; // The name of the file, too, is to outlive a power cut.
         }
-        Ok(AppendOnlyFile { file: Arc::new(file), unsaved: Vec::new(), fsync })
+        Ok(AppendOnlyFile { path: path.into(), file: Arc::new(file), unsaved: Vec::new() })
     }
 
     pub(crate) fn append(&mut self, key: &[u8], change: &Change) {
@@ -50,28 +48,31 @@ impl AppendOnlyFile {
         record.encode(&mut self.unsaved);
     }
 
+    pub(crate) fn path(&self) -> path::Display<'_> {
+        self.path.display()
+    }
+
     /// How many bytes are not in the file.
     pub(crate) fn unsaved(&self) -> usize {
         self.unsaved.len()
     }
 
-    /// Writes what was appended; under `always` it is on the disk when this returns.
-    pub(crate) fn save(&mut self) -> io::Result<()> {
-        if self.unsaved.is_empty() {
-            return Ok(());
+    /// Writes what was appended. What cannot be written is kept, and can be tried again.
+    pub(crate) fn write(&mut self) -> io::Result<()> {
+        while !self.unsaved.is_empty() {
+            match (&*self.file).write(&self.unsaved) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(length) => drop(self.unsaved.drain(..length)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
-        (&*self.file).write_all(&self.unsaved)?;
-        self.unsaved.clear();
         self.unsaved.shrink_to(1 << 20);
-        match self.fsync {
-            Fsync::Always => self.file.sync_data(),
-            Fsync::EverySecond | Fsync::No => Ok(()),
-        }
+        Ok(())
     }
 
-    /// Saves all, on the disk.
-    pub(crate) fn close(&mut self) -> io::Result<()> {
-        self.save()?;
+    /// Has what was written on the disk when this returns.
+    pub(crate) fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }
 

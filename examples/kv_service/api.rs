@@ -93,8 +93,9 @@ impl Keyspace {
     /// Deletes all keys.
     pub(crate) fn clear(&self) -> Reply {
         for (server, _) in &self.partitions {
-            if let Err(error) = server.call_timeout(Clear, Duration::MAX) {
-                return unavailable(error);
+            let reply = server.call_timeout(Clear, Duration::MAX).unwrap_or_else(unavailable);
+            if reply != Reply::OK {
+                return reply;
             }
         }
         Reply::OK

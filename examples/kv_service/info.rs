@@ -9,6 +9,7 @@ use super::core::glob;
 use super::core::input::MAX_BULK;
 use super::core::options::Options;
 use super::core::reply::Reply;
+use super::losses::Losses;
 use super::tree::{MAX_CONNECTIONS, listener};
 
 /// How the service runs, and since when.
@@ -17,6 +18,7 @@ pub(crate) struct Service {
     pub(crate) options: Options,
     pub(crate) port: u16,
     pub(crate) since: Instant,
+    pub(crate) losses: Losses,
 }
 
 impl Service {

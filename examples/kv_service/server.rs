@@ -3,6 +3,9 @@
 //! It alone writes its table; connections read that by themselves. Changes are appended to the
 //! partition's file when the mailbox is empty, all of them together. Under `always` their clients
 //! wait until they are on the disk: the more clients there are, the less does that cost each.
+//!
+//! While the file cannot be written, as the disk is full, what has changed is kept and tried again,
+//! and more changes are refused.
 
 use std::fmt;
 use std::fs::File;
@@ -23,10 +26,17 @@ use super::core::record::Record;
 use super::core::reply::Reply;
 use super::core::store::{Action, Change, Entry, apply};
 use super::core::{Bytes, Millis};
+use super::losses::Losses;
 
 /// How many clients wait at most before their changes are written, and for how many bytes.
 const MAX_GROUP: usize = 1_000;
 const MAX_UNSAVED: usize = 1 << 20;
+
+/// How long until a file that could not be written is tried again.
+const RETRY_TIME: Duration = Duration::from_secs(1);
+
+/// How many records are read at a time: a process that is killed as it reads ends between them.
+const RECORDS_AT_A_TIME: usize = 1_000;
 
 pub(crate) type Rows = Table<Bytes, Entry>;
 
@@ -37,6 +47,7 @@ pub(crate) struct Settings {
     pub(crate) name: Arc<str>,
     pub(crate) path: PathBuf,
     pub(crate) fsync: Fsync,
+    pub(crate) losses: Losses,
 }
 
 pub(crate) struct Partition {
@@ -49,6 +60,9 @@ pub(crate) struct Partition {
     /// When it will look for keys that have expired.
     alarm: Option<(Millis, TimerRef)>,
     disk: Disk,
+    /// What is replied to changes while the file cannot be written.
+    refusal: Option<Reply>,
+    losses: Losses,
 }
 
 impl fmt::Debug for Partition {
@@ -85,6 +99,10 @@ struct Alarm;
 #[derive(Debug)]
 struct WriteToDisk;
 
+/// The file, which could not be written, is to be tried again.
+#[derive(Debug)]
+struct TryAgain;
+
 /// The time, in milliseconds since 1970.
 pub(crate) fn now() -> Millis {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -94,21 +112,35 @@ pub(crate) fn now() -> Millis {
 impl GenServer for Partition {
     type Args = Settings;
 
-    fn init(Settings { name, path, fsync }: Settings) -> InitResult<Self> {
+    fn init(Settings { name, path, fsync, losses }: Settings) -> InitResult<Self> {
         process::set_trap_exit(true); // To save what is not saved.
         let rows = Table::new_with(TableOptions::new().name(name))?;
         let mut deadlines = Deadlines::default();
         let mut restored = Ok(());
+        let mut count = 0;
         let restore = |record| {
+            count += 1;
+            if count % RECORDS_AT_A_TIME == 0 {
+                process::checkpoint();
+            }
             if restored.is_ok() {
                 restored = restore(&rows, &mut deadlines, record);
             }
         };
-        let aof = AppendOnlyFile::open(&path, fsync, restore).or_exit()?;
+        let aof = AppendOnlyFile::open(&path, restore).or_exit()?;
         restored?;
-        let disk = Disk::new(fsync, aof.file())?;
-        let mut partition =
-            Partition { rows, deadlines, aof, fsync, waiting: Vec::new(), alarm: None, disk };
+        let disk = Disk::new(fsync, aof.file(), losses.clone())?;
+        let mut partition = Partition {
+            rows,
+            deadlines,
+            aof,
+            fsync,
+            waiting: Vec::new(),
+            alarm: None,
+            disk,
+            refusal: None,
+            losses,
+        };
         partition.set_alarm();
         ready(partition)
     }
@@ -127,13 +159,18 @@ impl GenServer for Partition {
                 self.disk.sync();
                 self.then_save(noreply())
             }
+            TryAgain => {
+                self.save()?;
+                noreply()
+            }
             Exit { reason, .. } => stop(reason), // Of the process that writes to the disk.
         }
     }
 
     fn terminate(&mut self, _: &ExitReason) {
-        if let Err(error) = self.save().and_then(|()| self.aof.close()) {
-            log::error!("what was not saved is lost: {error}");
+        let saved = self.save().and_then(|()| self.aof.write()).and_then(|()| self.aof.sync());
+        if let Err(error) = saved {
+            self.losses.note(&error);
         }
     }
 }
@@ -151,13 +188,14 @@ impl HandleCall<Apply> for Partition {
         let replies = replies.collect::<Result<Vec<Reply>, TableError>>()?;
         self.set_alarm();
         let next = match self.fsync {
-            Fsync::Always => {
+            Fsync::Always if self.refusal.is_none() => {
                 self.waiting.push((caller.defer(), replies));
                 noreply()
             }
-            Fsync::EverySecond | Fsync::No => reply(replies),
+            Fsync::Always | Fsync::EverySecond | Fsync::No => reply(replies),
         };
-        if self.waiting.len() >= MAX_GROUP || self.aof.unsaved() >= MAX_UNSAVED {
+        let is_much = self.waiting.len() >= MAX_GROUP || self.aof.unsaved() >= MAX_UNSAVED;
+        if is_much && self.refusal.is_none() {
             self.save()?;
         }
         self.then_save(next)
@@ -165,19 +203,24 @@ impl HandleCall<Apply> for Partition {
 }
 
 impl HandleCall<Clear> for Partition {
-    type Reply = ();
+    type Reply = Reply;
 
-    fn handle_call(&mut self, _: Clear, _: &Caller<()>) -> CallResult<Self, Clear> {
-        self.rows.delete_all()?;
-        self.deadlines.clear();
-        self.aof.append_record(&Record::Clear);
-        self.save()?;
-        reply(())
+    fn handle_call(&mut self, _: Clear, _: &Caller<Reply>) -> CallResult<Self, Clear> {
+        if self.refusal.is_none() {
+            self.rows.delete_all()?;
+            self.deadlines.clear();
+            self.aof.append_record(&Record::Clear);
+            self.save()?;
+        }
+        reply(self.refusal.clone().unwrap_or(Reply::OK))
     }
 }
 
 impl Partition {
     fn step(&mut self, Step { key, action }: Step, now: Millis) -> Result<Reply, TableError> {
+        if let Some(refusal) = self.refusal.as_ref().filter(|_| !action.reads()) {
+            return Ok(refusal.clone());
+        }
         let row = self.rows.row(&*key)?;
         let (reply, change) = apply(action, row.as_deref(), now);
         self.aof.append(&key, &change);
@@ -190,21 +233,42 @@ impl Partition {
         &self,
         next: Result<Next<Self, R>, ExitReason>,
     ) -> Result<Next<Self, R>, ExitReason> {
-        if self.waiting.is_empty() && self.aof.unsaved() == 0 {
-            next
-        } else {
-            next.timeout(Duration::ZERO)
-        }
+        let is_saved = self.waiting.is_empty() && self.aof.unsaved() == 0;
+        if is_saved || self.refusal.is_some() { next } else { next.timeout(Duration::ZERO) }
     }
 
-    /// Saves what has changed, and tells those who wait for that.
+    /// Saves what has changed, and tells those who wait for that. If the file cannot be written,
+    /// changes are refused until it can. If it is written and then does not get to the disk, this
+    /// is an error: nobody knows what is there.
     fn save(&mut self) -> io::Result<()> {
         if self.aof.unsaved() > 0 {
-            self.aof.save()?;
+            if let Err(error) = self.aof.write() {
+                self.refuse(&error);
+                return Ok(());
+            }
+            if self.fsync == Fsync::Always {
+                self.aof.sync()?;
+            }
             self.disk.has_changed();
+        }
+        if self.refusal.take().is_some() {
+            log::warn!("{}: it can be written again, and all is saved", self.aof.path());
         }
         self.waiting.drain(..).for_each(|(client, replies)| client.reply(replies));
         Ok(())
+    }
+
+    /// Refuses changes, those that wait for the disk, too, until the file can be written.
+    fn refuse(&mut self, error: &io::Error) {
+        if self.refusal.is_none() {
+            let path = self.aof.path();
+            log::error!("{path}: changes are refused, as they cannot be saved: {error}");
+        }
+        let refusal = Reply::misconf(error);
+        let refuse = |count| vec![refusal.clone(); count];
+        self.waiting.drain(..).for_each(|(client, replies)| client.reply(refuse(replies.len())));
+        self.refusal = Some(refusal);
+        timer::send_after(RETRY_TIME, process::self_pid(), TryAgain);
     }
 
     fn expire(&mut self) -> Result<(), TableError> {
@@ -275,10 +339,10 @@ struct Disk {
 }
 
 impl Disk {
-    fn new(fsync: Fsync, file: Arc<File>) -> Result<Disk, ExitReason> {
+    fn new(fsync: Fsync, file: Arc<File>, losses: Losses) -> Result<Disk, ExitReason> {
         let writer = match fsync {
             Fsync::Always | Fsync::No => None,
-            Fsync::EverySecond => Some(process::spawn_link(move || write_to_disk(&file))?),
+            Fsync::EverySecond => Some(process::spawn_link(move || write_to_disk(&file, &losses))?),
         };
         Ok(Disk { writer, is_asked: false })
     }
@@ -296,8 +360,10 @@ impl Disk {
     }
 }
 
-fn write_to_disk(file: &File) -> Result<(), ExitReason> {
+fn write_to_disk(file: &File, losses: &Losses) -> Result<(), ExitReason> {
     loop {
-        receive! { WriteToDisk => file.sync_data()? }
+        receive! {
+            WriteToDisk => file.sync_data().inspect_err(|error| losses.note(error))?,
+        }
     }
 }

@@ -51,13 +51,14 @@ pub(crate) fn application(
 }
 
 fn partitions(service: &Service) -> PartitionSupervisor<ServerRef<Partition>> {
-    let options = service.options.clone();
+    let (options, losses) = (service.options.clone(), service.losses.clone());
     let template = ChildSpec::template("partition", move |number: usize| {
         let name = name_of(number);
         let settings = Settings {
             name: name.as_str().into(),
             path: options.dir.join(format!("partition-{number}.aof")),
             fsync: options.fsync,
+            losses: losses.clone(),
         };
         Partition::start_link_with(settings, StartOptions::new().name(name))
     });

@@ -667,14 +667,17 @@ impl Controller {
             process::exit(pid, ExitReason::Kill);
         }
         for (name, known) in &self.applications {
-            match (ending.step, &known.phase) {
-                (Step::Starts, Phase::Starting { master, .. })
-                | (Step::Stops, Phase::Stopping { master, .. }) => {
-                    ending.killed.push(Killed::Application(name.clone()));
-                    master::kill(*master);
+            let (killed, master) = match (ending.step, &known.phase) {
+                (Step::Starts, Phase::Starting { master, .. }) => {
+                    (Killed::Start(name.clone()), *master)
                 }
-                _ => {}
-            }
+                (Step::Stops, Phase::Stopping { master, .. }) => {
+                    (Killed::Application(name.clone()), *master)
+                }
+                _ => continue,
+            };
+            ending.killed.push(killed);
+            master::kill(master);
         }
     }
 }

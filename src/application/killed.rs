@@ -18,6 +18,8 @@ pub enum Killed {
     },
     /// A whole application, by its name.
     Application(String),
+    /// An application that was still being started, by its name.
+    Start(String),
     /// The work [before the stop](super::Runner::before_stop).
     BeforeStop,
 }
@@ -27,6 +29,7 @@ impl fmt::Display for Killed {
         match self {
             Killed::Child { supervisor, id } => write!(f, "child {id:?} of {supervisor}"),
             Killed::Application(name) => write!(f, "application {name}"),
+            Killed::Start(name) => write!(f, "application {name}, which was being started"),
             Killed::BeforeStop => f.write_str("the work before the stop"),
         }
     }

@@ -22,7 +22,9 @@ use super::{Application, ApplicationError, Mode, RestartType, ensure_all_started
 /// application that is still being started then has two seconds to get ready, and is killed after
 /// that. A second signal, while they are being stopped, ends the program at once with the exit code
 /// 1, as any signal does that comes after `run` has returned. Signals are handled on Unix, if the
-/// crate's feature `signals` is on, as it is by default.
+/// crate's feature `signals` is on, as it is by default. Others do what they do to any program:
+/// `SIGHUP`, which comes when a terminal is closed, ends it at once, unless it was started with
+/// `nohup`.
 ///
 /// If the calling process ends before that, all are stopped, too.
 ///
@@ -41,7 +43,8 @@ use super::{Application, ApplicationError, Mode, RestartType, ensure_all_started
 ///
 /// - [`RunError::Start`] if one could not be loaded or started: then those before it were stopped.
 /// - [`RunError::Ended`] if one has ended by itself.
-/// - [`RunError::Killed`] if a child or an application did not stop in its time.
+/// - [`RunError::Killed`] if a child or an application did not stop in its time, or was still being
+///   started when that was over.
 /// - [`RunError::Controller`] if the application controller could not be started, or has ended.
 pub fn run(applications: impl IntoIterator<Item = Application>) -> Result<(), RunError> {
     Runner::new(applications).run()
@@ -222,6 +225,12 @@ impl Runner {
 /// Returns the result of a run from those of its start and its end.
 fn verdict(started: Result<(), ApplicationError>, end: End) -> Result<(), RunError> {
     match (started, end.cause) {
+        // It did not fail, but took too long when all were told to stop.
+        (Err(ApplicationError::Start { application, .. }), Cause::Told)
+            if end.killed.contains(&Killed::Start(application.clone())) =>
+        {
+            Err(RunError::Killed(end.killed))
+        }
         (Err(error @ ApplicationError::Start { .. }), _) => Err(RunError::Start(error)),
         (_, Cause::Ended { application, reason }) => Err(RunError::Ended { application, reason }),
         // It may have been told to stop before it had begun.
@@ -264,7 +273,8 @@ pub enum RunError {
         /// The reason.
         reason: ExitReason,
     },
-    /// All were stopped, but these did not end in their time, and were killed.
+    /// All were stopped, but these did not end in their time, or did not get ready in it, and were
+    /// killed.
     Killed(Vec<Killed>),
     /// The application controller could not be started, or has ended.
     Controller(ApplicationError),

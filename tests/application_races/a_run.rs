@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use procession::application::{self, Application, ApplicationError, RunError, Runner};
+use procession::application::{self, Application, ApplicationError, Killed, RunError, Runner};
 use procession::prelude::*;
 use procession::proc_lib;
 use procession::report::ApplicationEvent;
@@ -102,9 +102,8 @@ fn kills_a_start_that_hangs_when_the_time_is_over() {
     let run = begin(runner.shutdown_timeout(Duration::from_millis(20)));
     assert_eq!(expect::<&str>(), "hanging");
     application::terminate().unwrap();
-    let (application, reason) = ("hanging".to_owned(), ExitReason::Killed);
-    let error = ApplicationError::Start { application, reason };
-    assert_eq!(outcome(run), Err(RunError::Start(error)));
+    let killed = Killed::Start("hanging".to_owned());
+    assert_eq!(outcome(run), Err(RunError::Killed(vec![killed])));
     assert_eq!((running(), loaded()), (vec![], vec![]));
 }
 

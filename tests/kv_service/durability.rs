@@ -8,7 +8,7 @@ use procession::prelude::*;
 use crate::support::wait::expect;
 
 use super::client::{Client, request};
-use super::service::Dir;
+use super::service::{Dir, Service};
 
 #[test]
 fn what_was_written_is_there_at_the_next_start() {
@@ -156,4 +156,62 @@ fn a_file_that_is_broken_in_the_middle_is_not_touched() {
     let expected = format!("{}: no record at byte 17: unknown command no", path.display());
     assert!(ended.errors.contains(&expected), "{}", ended.errors);
     assert_eq!(fs::metadata(&path).unwrap().len(), 28);
+}
+
+const REFUSED: &str = "-MISCONF Errors writing to the AOF file: File too large (os error 27)";
+
+/// Writes until the disk is full, in the middle of a record; returns how many were acknowledged.
+fn fill(service: &Service) -> usize {
+    service.limit_files(Some(1_000));
+    let mut client = service.connect();
+    for number in 0.. {
+        match client.ask(&format!("SET {} {number:0300}", key(0, number))).as_str() {
+            "OK" => {}
+            refused => {
+                assert_eq!(refused, REFUSED);
+                return number;
+            }
+        }
+    }
+    unreachable!("there are numbers enough")
+}
+
+/// Those that were acknowledged before it is full are kept and saved then.
+#[test]
+fn changes_are_refused_while_the_disk_is_full() {
+    for fsync in ["always", "everysec"] {
+        let dir = Dir::new(&format!("full-{fsync}"));
+        let service = dir.start_limited(&["--appendfsync", fsync]);
+        let count = fill(&service);
+        assert!(count > 0);
+        let mut client = service.connect();
+        assert_eq!(client.ask(&format!("INCR {}", key(0, 0))), REFUSED);
+        assert_eq!(client.ask(&format!("GET {}", key(0, 0))), format!("{:0300}", 0));
+
+        service.limit_files(None);
+        while client.ask(&format!("SET {} again", key(1, 0))) != "OK" {}
+        let log = service.stop();
+        assert!(log.contains("changes are refused, as they cannot be saved: File too"), "{log}");
+        assert_eq!(log.lines().count(), 2, "{log}");
+
+        let service = dir.start(&[]);
+        let mut client = service.connect();
+        assert_eq!(client.ask(&format!("GET {}", key(1, 0))), "again");
+        for number in 0..count {
+            assert_eq!(client.ask(&format!("GET {}", key(0, number))), format!("{number:0300}"));
+        }
+        assert_eq!(service.stop(), "");
+    }
+}
+
+#[test]
+fn what_is_lost_at_the_end_is_said() {
+    let dir = Dir::new("full-at-the-end");
+    let service = dir.start_limited(&[]);
+    fill(&service);
+    let ended = service.end_by("TERM");
+    assert_eq!((ended.code, ended.output.as_str()), (Some(1), ""));
+    let expected = "kv_service: stopped; some of what was written could not be saved: \
+                    File too large (os error 27)";
+    assert_eq!(ended.errors.lines().last(), Some(expected), "{}", ended.errors);
 }

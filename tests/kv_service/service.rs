@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+
 use crate::support::example;
 use crate::support::program::{Ended, Program, fits};
 
@@ -26,9 +28,21 @@ impl Dir {
 
     /// Starts the service on what is here, on a free port.
     pub(crate) fn start(&self, options: &[&str]) -> Service {
+        self.started(example::start("kv_service", &self.arguments(options)))
+    }
+
+    /// As `start`, but a write that would make a file too long fails, and does not end the service.
+    pub(crate) fn start_limited(&self, options: &[&str]) -> Service {
+        self.started(start_after("trap '' XFSZ", &self.arguments(options)))
+    }
+
+    /// The arguments that start the service on what is here.
+    pub(crate) fn arguments<'a>(&'a self, options: &[&'a str]) -> Vec<&'a str> {
+        [&["--port", "0", "--dir", self.0.to_str().unwrap()], options].concat()
+    }
+
+    fn started(&self, program: Program) -> Service {
         let dir = self.0.to_str().unwrap();
-        let program =
-            example::start("kv_service", &[&["--port", "0", "--dir", dir], options].concat());
         let line = program.line();
         assert!(fits(&line, "listening on 127.0.0.1:#\n"), "{line}");
         let port = line.trim_end().rsplit(':').next().unwrap().parse().unwrap();
@@ -37,9 +51,17 @@ impl Dir {
         );
         assert!(program.line().starts_with(&format!("data in {dir}, appendfsync ")));
         assert_eq!(program.line(), hint);
-        assert_eq!(program.line(), "press Ctrl-C to stop it\n");
+        assert_eq!(program.line(), "press Ctrl-C to stop it, or send it SIGTERM\n");
         Service { program, port }
     }
+}
+
+/// Starts the service in a shell that has done this before.
+pub(crate) fn start_after(before: &str, arguments: &[&str]) -> Program {
+    let path = example::path_of("kv_service");
+    let script = format!("{before}; exec \"$0\" \"$@\"");
+    let words = [&["-c", &script, path.to_str().unwrap()], arguments].concat();
+    Program::start(Path::new("/bin/sh"), &words)
 }
 
 impl Drop for Dir {
@@ -73,6 +95,14 @@ impl Service {
     pub(crate) fn end_by(self, signal: &str) -> Ended {
         self.program.signal(signal);
         self.program.finish()
+    }
+
+    /// Lets its files have this many bytes, as if the disk were full then; or as many as before.
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) {
+        let pid = Pid::from_raw(self.program.id().cast_signed());
+        let limit = getrlimit(Resource::Fsize);
+        let limit = Rlimit { current: bytes.or(limit.current), ..limit };
+        prlimit(pid, Resource::Fsize, limit).unwrap();
     }
 
     /// How many bytes of memory it takes at most, up to now.

@@ -15,7 +15,7 @@ pub(crate) fn start(name: &str, arguments: &[&str]) -> Program {
 }
 
 /// Cargo puts the examples beside the directory of the test executables.
-fn path_of(name: &str) -> PathBuf {
+pub(crate) fn path_of(name: &str) -> PathBuf {
     let test = env::current_exe().unwrap();
     let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
     let path = profile.join("examples").join(format!("{name}{EXE_SUFFIX}"));

@@ -37,6 +37,17 @@ pub(crate) struct Options {
 pub(crate) const USAGE: &str =
     "usage: kv_service [--port PORT] [--dir DIR] [--appendfsync always|everysec|no] [--debug]";
 
+/// What follows the usage if somebody asks for help.
+pub(crate) const HELP: &str = "
+  --port PORT    the port, on this machine only; 0 is any free one (default: 6380)
+  --dir DIR      where the files are (default: kv_service.data)
+  --appendfsync always|everysec|no
+                 when what was written is on the disk: before the client is told,
+                 a second later, or when the system likes to (default: everysec)
+  --debug        clients may crash their connections with DEBUG PANIC
+  --help         prints this
+";
+
 impl Options {
     /// Reads the arguments of the program, without its name.
     pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Options, String> {

@@ -26,6 +26,11 @@ impl Reply {
         Reply::Error(format!("ERR {what}").into())
     }
 
+    /// Nothing can be changed, as it cannot be saved.
+    pub(crate) fn misconf(why: impl std::fmt::Display) -> Reply {
+        Reply::Error(format!("MISCONF Errors writing to the AOF file: {why}").into())
+    }
+
     pub(crate) fn bulk(bytes: impl Into<Bytes>) -> Reply {
         Reply::Bulk(bytes.into())
     }
