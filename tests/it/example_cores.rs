@@ -7,6 +7,7 @@ mod clock;
 mod egg_timer;
 #[path = "../../examples/handmade_calculator/core.rs"]
 mod handmade_calculator;
+#[expect(dead_code, reason = "some of it is for the program alone")]
 #[path = "../../examples/kv_service/core.rs"]
 mod kv_service;
 #[path = "../../examples/shell_runner/core.rs"]
