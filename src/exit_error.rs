@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 use crate::call_error::{CallError, CallErrorKind};
 use crate::error_text::errors;
@@ -133,7 +134,8 @@ impl ExitReason {
     /// [`Display`](fmt::Display) says why.
     ///
     /// A value that is or holds a reason already becomes that reason: an `ExitReason`, an
-    /// [`ExitError`], or a boxed one. A boxed [`CallError`] is treated as one that is not boxed.
+    /// [`ExitError`], or a boxed one; also an [`io::Error`] of a call that a trapped exit has
+    /// interrupted. A boxed [`CallError`] is treated as one that is not boxed.
     /// Errors that print their causes only in the alternate form, as those of `anyhow` do, are
     /// printed in it.
     ///
@@ -159,7 +161,8 @@ fn reason_of<T: fmt::Display + Send + Sync + 'static>(value: T) -> ExitReason {
     }
     let reason = match place.downcast_ref::<Option<Boxed>>() {
         Some(boxed) => {
-            boxed.as_ref().and_then(|it| stands_for(it.downcast_ref(), it.downcast_ref()))
+            let boxed = boxed.as_ref();
+            boxed.and_then(|it| stands_for(it.downcast_ref(), it.downcast_ref(), it.downcast_ref()))
         }
         None => value.as_ref().and_then(|value| reason_in(value)),
     };
@@ -170,13 +173,19 @@ fn reason_of<T: fmt::Display + Send + Sync + 'static>(value: T) -> ExitReason {
 
 /// Returns the reason that `error` stands for, if it stands for one.
 fn reason_in(error: &dyn Any) -> Option<ExitReason> {
-    stands_for(error.downcast_ref(), error.downcast_ref())
+    stands_for(error.downcast_ref(), error.downcast_ref(), error.downcast_ref())
 }
 
 /// Returns the reason that an error stands for, which may be of one of these types.
-fn stands_for(call: Option<&CallError>, exit: Option<&ExitError>) -> Option<ExitReason> {
+fn stands_for(
+    call: Option<&CallError>,
+    exit: Option<&ExitError>,
+    io: Option<&io::Error>,
+) -> Option<ExitReason> {
     use ExitReason::{Shutdown, ShutdownWith};
-    match (call.map(CallError::kind), exit) {
+    // A call of `io` that was interrupted: the source of what the error holds is the trapped exit.
+    let trapped = io.and_then(Error::source).and_then(<dyn Error>::downcast_ref);
+    match (call.map(CallError::kind), exit.or(trapped)) {
         (Some(CallErrorKind::Down(reason @ (Shutdown | ShutdownWith(_)))), _)
         | (_, Some(ExitError(reason))) => Some(reason.clone()),
         (Some(_) | None, None) => None,

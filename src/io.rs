@@ -76,6 +76,15 @@
 //!
 //! [`Child`] is a program that a process runs, with its pipes. It ends with the process.
 //!
+//! # Descriptors
+//!
+//! A thread that waits needs a descriptor, an eventfd, beside the one that it waits for; it makes
+//! it at its first wait and keeps it. So a server with 1,000 connections, each with a process, has
+//! 2,000 descriptors open, and a program that is to have many needs a higher limit (`ulimit -n`).
+//! When there is no descriptor left, the threads that have none of their own share one, and their
+//! waits can be interrupted as any other. That costs time only: an interrupt of one of them wakes
+//! all of them.
+//!
 //! # What can be interrupted
 //!
 //! | what | interrupted |
@@ -113,7 +122,9 @@
 //!
 //! A process that traps exits, a server with a `terminate` for instance, gets an error from a call
 //! that an exit signal has interrupted, and from the calls that follow, until it has received the
-//! [`Exit`](crate::Exit) message. So the usual `?` brings it back to where it receives. A loop that
+//! [`Exit`](crate::Exit) message. So the usual `?` brings it back to where it receives, or ends it:
+//! as an exit reason, the error is the reason of the exit signal. A process that `?` ends because
+//! its supervisor shuts it down ends with `Shutdown`, without a crash report. A loop that
 //! goes on after errors, as acceptors do, must leave for this one, or it would turn on the spot:
 //!
 //! ```

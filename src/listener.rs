@@ -93,6 +93,10 @@
 //! [backlog](Listener::backlog), and are served when another connection ends. With
 //! [`refuse`](Listener::refuse) they are sent a message instead, and the connection is closed.
 //!
+//! A connection takes a thread and two descriptors, its socket and one that its thread
+//! [waits by](crate::io#descriptors): 1,024 connections take 2,048 of them, where many systems
+//! allow a program 1,024 (`ulimit -n`). With fewer, connections share the second one.
+//!
 //! The numbers can be [seen](ListenerRef::info), [changed](ListenerRef::set_max_connections) and
 //! [waited for](ListenerRef::wait_for_connections).
 //!
@@ -112,12 +116,53 @@
 //! that is to finish its request traps exits: then its next read fails, as
 //! [`io::is_interrupted`](crate::io::is_interrupted) tells, and it has its shutdown time left.
 //!
+//! ```
+//! use procession::io;
+//! use procession::listener::Listener;
+//! use procession::prelude::*;
+//! use std::io::{BufRead, BufReader, Write};
+//! use std::net::TcpStream;
+//!
+//! /// Answers each line, and says good-bye when the listener is stopped.
+//! fn answer(stream: io::TcpStream) -> Result<(), ExitReason> {
+//!     process::set_trap_exit(true);
+//!     for line in BufReader::new(&stream).lines() {
+//!         match line {
+//!             Ok(line) => writeln!(&stream, "{line}, too")?,
+//!             Err(error) if io::is_interrupted(&error) => {
+//!                 writeln!(&stream, "good-bye")?;
+//!                 return Err(error.into()); // It ends as it was told to, with `Shutdown`.
+//!             }
+//!             Err(error) => return Err(error.into()),
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//!
+//! let listener = Listener::tcp("127.0.0.1:0", answer).start_link()?;
+//! let mut client = BufReader::new(TcpStream::connect(listener.get_addr()?)?);
+//! client.get_mut().write_all(b"hello\n")?;
+//! let mut lines = String::new();
+//! client.read_line(&mut lines)?;
+//! listener.stop()?;
+//! client.read_line(&mut lines)?;
+//! assert_eq!(lines, "hello, too\ngood-bye\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Where there is nothing to say at the end, `line?` alone does it: the connection ends between two
+//! requests, with the reason `Shutdown`. A write that would have to wait fails, too, as long as the
+//! [`Exit`](crate::Exit) message is not received.
+//!
 //! # Errors
 //!
 //! - A connection that is broken off before it is accepted is passed over.
-//! - When the program or the system has no descriptor, no memory or no thread left for a connection
-//!   (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`), an acceptor pauses for 100 ms and tries again.
-//!   That is one warning, with the target `procession::listener`, however long it lasts.
+//! - When the program or the system has no descriptor or no memory left for a connection
+//!   (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`), an acceptor pauses for 100 ms and tries again; the
+//!   client waits in the backlog. That is one warning, with the target `procession::listener`,
+//!   however long it lasts.
+//! - When there is no thread left, the connection that was accepted for it is closed, and the
+//!   acceptor pauses before it accepts the next, with the same warning.
 //! - If the process of a connection does not start, as the `init` of its server fails, that is
 //!   logged as an error, with the same target, and the connection is closed.
 //! - Any other error is one of the listening socket. It ends the acceptor, which its supervisor
@@ -180,6 +225,7 @@ use std::fs;
 use std::io;
 use std::net::ToSocketAddrs;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -309,7 +355,11 @@ impl Listener {
     }
 
     /// Creates a listener on a Unix socket, a file that is made when it is started, and removed
-    /// when it does not listen any more.
+    /// when it does not listen any more, unless another file has its path by then.
+    ///
+    /// A program that was killed leaves its file behind, and the next start fails, as the address
+    /// is in use. Only the program can know that nobody listens there any more: let it remove the
+    /// file before it starts the listener, where no other instance of it may run.
     ///
     /// ```
     /// use procession::io;
@@ -327,7 +377,7 @@ impl Listener {
         let path = path.as_ref().to_owned();
         Listener::bound(path.display().to_string(), protocol, move |backlog| {
             let socket = UnixListener::bind(&path)?;
-            let file = SocketFile { socket, path: path.clone() };
+            let file = SocketFile { socket, id: file_id(&path)?, path: path.clone() };
             set_backlog(&file.socket, backlog)?;
             Ok(file)
         })
@@ -395,6 +445,14 @@ fn set_backlog(socket: &impl AsFd, backlog: Option<u32>) -> io::Result<()> {
 struct SocketFile {
     socket: UnixListener,
     path: PathBuf,
+    /// Which file it is: another one may have come to have the path.
+    id: (u64, u64),
+}
+
+/// Returns the device of a file, and its number there.
+fn file_id(path: &Path) -> io::Result<(u64, u64)> {
+    let metadata = fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 impl Accept for SocketFile {
@@ -411,8 +469,10 @@ impl Accept for SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // If it is gone already, or cannot be removed, there is nothing that could be done.
-        _ = fs::remove_file(&self.path);
+        if file_id(&self.path).is_ok_and(|id| id == self.id) {
+            // If it cannot be removed, there is nothing that could be done.
+            _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -442,6 +502,10 @@ impl Listener {
     ///
     /// A client that sends before it has read the message may lose it: the system then tells it
     /// that the connection was reset.
+    ///
+    /// The acceptor writes the message itself, and accepts nobody else meanwhile. A fresh socket
+    /// has room for a short one at once; a [stream](Accept::Stream) of the program's own must not
+    /// wait long for its client there.
     ///
     /// ```
     /// use procession::listener::Listener;

@@ -12,6 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 use procession::io;
 use procession::listener::{Accept, Listener, ListenerRef, LocalAddr};
 use procession::prelude::*;
+use procession::process::Status;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, connect, socket};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -114,6 +115,78 @@ fn a_listener_outlives_that_the_program_has_no_descriptor_left() {
     );
     assert_eq!(warnings[0], expected);
     listener.stop().unwrap();
+}
+
+/// Lets the next process have a thread that has never waited for a descriptor.
+fn take_idle_threads() -> Vec<Pid> {
+    let idle = || process::spawn(|| receive! { "end" => {} }).unwrap();
+    (0..100).map(|_| idle()).collect()
+}
+
+fn end(processes: Vec<Pid>) {
+    processes.into_iter().for_each(|process| process::send(process, "end"));
+}
+
+#[test]
+fn a_connection_that_gets_the_last_descriptor_is_served() {
+    let _alone = alone();
+    let listener = Listener::tcp("127.0.0.1:0", echo).start_link().unwrap();
+    let address = tcp_address(&listener);
+    let unconnected: Vec<OwnedFd> = (0..3).map(|_| another().unwrap()).collect();
+    let idle = take_idle_threads();
+    let last = another().unwrap();
+    let warnings = || logged(&format!("the listener on {address} cannot take connections"));
+    let none_left = NoneLeft::begin();
+    drop(last);
+    let mut clients: Vec<TcpStream> = Vec::new();
+    for socket in unconnected {
+        connect(&socket, &address).unwrap();
+        clients.push(socket.into());
+    }
+    ask(&mut clients[0]);
+    wait_until(|| !warnings().is_empty());
+    ask(&mut clients[0]);
+    drop(none_left);
+    clients.iter_mut().for_each(ask);
+    assert_eq!(warnings().len(), 1);
+    end(idle);
+    listener.stop().unwrap();
+}
+
+#[test]
+fn waits_without_a_descriptor_of_their_own_are_interrupted_one_by_one() {
+    let _alone = alone();
+    let reader = |traps_exits: bool| {
+        let (reader, writer) = io::UnixStream::pair().unwrap();
+        let body = move || {
+            process::set_trap_exit(traps_exits);
+            receive! { "begin" => {} }
+            (&reader).read_exact(&mut [0])?;
+            Ok::<(), ExitReason>(())
+        };
+        let (pid, monitor) = process::spawn_monitor(body).unwrap();
+        (pid, monitor, writer)
+    };
+    let idle = take_idle_threads();
+    let readers: Vec<_> = (0..rounds(40)).map(|round| reader(round % 2 == 0)).collect();
+    let none_left = NoneLeft::begin();
+    let status = |pid| process::info(pid).map(|info| info.status);
+    for (pid, ..) in &readers {
+        process::send(*pid, "begin");
+        wait_until(|| status(*pid) == Some(Status::Blocking));
+    }
+    for (place, (pid, monitor, mut writer)) in readers.into_iter().enumerate() {
+        let expected = if place % 3 == 0 {
+            writer.write_all(b"x").unwrap();
+            ExitReason::Normal
+        } else {
+            process::exit(pid, ExitReason::Shutdown);
+            ExitReason::Shutdown
+        };
+        receive! { down: Down if down.monitor == monitor => assert_eq!(down.reason, expected) }
+    }
+    drop(none_left);
+    end(idle);
 }
 
 /// A socket with results that are written in advance, the last one first.

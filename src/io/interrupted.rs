@@ -1,9 +1,12 @@
 //! The error of a wait that was interrupted.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 
 use crate::error_text::errors;
+use crate::exit::ExitReason;
+use crate::exit_error::ExitError;
 
 /// Error in the [`io::Error`](std::io::Error) of a call that an exit signal has interrupted.
 ///
@@ -15,10 +18,38 @@ use crate::error_text::errors;
 /// (The kind of the error is `Other`, as functions such as
 /// [`read_exact`](std::io::Read::read_exact) try again after `Interrupted`.)
 ///
-/// A call in a destructor of a process that is ending gets it, too, if it would have to wait.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Interrupted;
+/// As an exit reason, by `?` or [`or_exit`](crate::OrExit::or_exit), the `io::Error` becomes the
+/// [reason](Self::reason) of the exit signal: so a process that ends by it ends as one that does
+/// not trap exits, and an ordinary shutdown writes no crash report.
+///
+/// A call in a destructor of a process that is ending gets this error, too, if it would have to
+/// wait.
+#[derive(Clone, PartialEq)]
+pub struct Interrupted {
+    /// The exit that waits in the mailbox; `None` if the process is ending.
+    exit: Option<ExitError>,
+}
+
+impl Interrupted {
+    pub(crate) fn by(reason: ExitReason) -> Interrupted {
+        Interrupted { exit: Some(ExitError(reason)) }
+    }
+
+    pub(crate) fn at_end() -> Interrupted {
+        Interrupted { exit: None }
+    }
+
+    /// Its source is an [`ExitError`] with the reason.
+    fn trapped(&self) -> Option<&(dyn Error + 'static)> {
+        self.exit.as_ref().map(|exit| exit as _)
+    }
+
+    /// Returns the reason of the exit signal, whose message is in the mailbox. `None` if the
+    /// process is ending already.
+    pub fn reason(&self) -> Option<&ExitReason> {
+        self.exit.as_ref().map(|exit| &exit.0)
+    }
+}
 
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,7 +57,7 @@ impl fmt::Display for Interrupted {
     }
 }
 
-errors!(Interrupted);
+errors!(Interrupted => Interrupted::trapped);
 
 impl From<Interrupted> for io::Error {
     fn from(interrupted: Interrupted) -> io::Error {

@@ -1,7 +1,8 @@
 //! Waiting until descriptors are ready.
 //!
 //! Each thread that waits has an event counter of its own, which it polls beside the descriptors
-//! that it waits for; an interrupt counts it up.
+//! that it waits for; an interrupt counts it up. A thread that cannot have one, as the program has
+//! no descriptor left, shares one with all others in that situation.
 
 use std::array;
 use std::cell::RefCell;
@@ -9,8 +10,10 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use once_cell::sync::OnceCell;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::{Errno, read, write};
 use smallvec::SmallVec;
@@ -26,41 +29,87 @@ thread_local! {
 /// How long a process waits until it looks again, for what no descriptor tells of.
 pub(crate) const LOOK: Duration = Duration::from_millis(20);
 
+/// The event counter of the threads that cannot have one of their own. It is made before the first
+/// one of a thread. Each interrupt adds one to it, which only the thread takes away that was meant;
+/// the others look, and wait again.
+static SHARED: OnceCell<Arc<OwnedFd>> = OnceCell::new();
+
+fn new_event(flags: EventfdFlags) -> io::Result<Arc<OwnedFd>> {
+    let event = eventfd(0, flags | EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+    Ok(Arc::new(event))
+}
+
 /// What an interrupt wakes a thread by.
 struct Waker {
     event: Arc<OwnedFd>,
     wake: Wake,
+    /// Whether an interrupt has counted the event up, which is not undone yet.
+    is_set: Arc<AtomicBool>,
 }
 
 impl Waker {
+    /// Returns a waker with an event counter of its own, or one with the shared one if there is no
+    /// descriptor left.
     fn new() -> io::Result<Waker> {
-        let event = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        let shared = Arc::clone(&event);
+        let shared = SHARED.get_or_try_init(|| new_event(EventfdFlags::SEMAPHORE))?;
+        let event = match new_event(EventfdFlags::empty()) {
+            Err(error) if is_shortage(&error) => Arc::clone(shared),
+            event => event?,
+        };
+        let is_set = Arc::new(AtomicBool::new(false));
+        let (its_event, its_flag) = (Arc::clone(&event), Arc::clone(&is_set));
         let wake = prompt(move || {
-            // It fails only if it is set already.
-            _ = write(&*shared, &1_u64.to_ne_bytes());
+            its_flag.store(true, Ordering::SeqCst);
+            // It fails only if others have counted it up to the utmost.
+            _ = write(&*its_event, &1_u64.to_ne_bytes());
         });
-        Ok(Waker { event, wake })
+        Ok(Waker { event, wake, is_set })
     }
 
-    /// Makes it ready for the next interrupt.
+    fn is_shared(&self) -> bool {
+        SHARED.get().is_some_and(|shared| Arc::ptr_eq(shared, &self.event))
+    }
+
+    /// Makes it ready for the next interrupt. None is in progress.
     fn reset(&self) {
-        // It fails only if it is reset already.
-        _ = read(&*self.event, &mut [0; 8]);
+        if self.is_set.swap(false, Ordering::SeqCst) {
+            // It is counted up, so this does not fail.
+            _ = read(&*self.event, &mut [0; 8]);
+        }
     }
 
-    /// Returns the waker of the calling thread.
+    /// Returns the waker of the calling thread. It keeps only one with an event counter of its own.
     fn of_thread() -> io::Result<Rc<Waker>> {
         let new = || Waker::new().map(Rc::new);
         let kept = WAKER.try_with(|waker| {
             let mut waker = waker.borrow_mut();
             match &*waker {
                 Some(waker) => Ok(Rc::clone(waker)),
-                None => new().inspect(|new| *waker = Some(Rc::clone(new))),
+                None => {
+                    let new = new()?;
+                    if !new.is_shared() {
+                        *waker = Some(Rc::clone(&new));
+                    }
+                    Ok(new)
+                }
             }
         });
         kept.unwrap_or_else(|_| new()) // In a destructor of another thread-local.
     }
+}
+
+/// A wait, after which the waker is ready for the next one: also after one that has unwound.
+struct Waiting(Rc<Waker>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.reset();
+    }
+}
+
+/// Returns whether the program, or the system, has no descriptor left.
+fn is_shortage(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
 /// Waits until `fd` can be read, has ended or has failed.
@@ -107,9 +156,10 @@ pub(crate) fn pause(deadline: Option<Instant>) -> io::Result<()> {
 ///
 /// [`Interrupted`].
 pub(crate) fn briefly<T>(wait: impl FnOnce() -> T) -> io::Result<T> {
-    match wait_outside(&Waker::of_thread()?.wake, wait) {
+    match wait_outside(&prompt(|| {}), wait) {
         Outside::Waited(outcome) => Ok(outcome),
-        Outside::Interrupted | Outside::Ending => Err(Interrupted.into()),
+        Outside::Interrupted(reason) => Err(Interrupted::by(reason).into()),
+        Outside::Ending => Err(Interrupted::at_end().into()),
     }
 }
 
@@ -119,14 +169,17 @@ pub(crate) fn ready<const N: usize>(
     wanted: [Wanted<'_>; N],
     deadline: Option<Instant>,
 ) -> io::Result<[PollFlags; N]> {
-    let waker = Waker::of_thread()?;
+    let waiting = Waiting(Waker::of_thread()?);
+    let waker = &*waiting.0;
     loop {
-        let ready = match wait_outside(&waker.wake, || poll_once(&wanted, Some(&waker), deadline)) {
+        let waited = wait_outside(&waker.wake, || poll_once(&wanted, Some(waker), deadline));
+        waker.reset();
+        let ready = match waited {
             Outside::Waited(ready) => ready?,
-            Outside::Interrupted => return Err(Interrupted.into()),
+            Outside::Interrupted(reason) => return Err(Interrupted::by(reason).into()),
             Outside::Ending => {
                 let ready = poll_once(&wanted, None, Some(Instant::now()))?;
-                return if is_any(&ready) { Ok(ready) } else { Err(Interrupted.into()) };
+                return if is_any(&ready) { Ok(ready) } else { Err(Interrupted::at_end().into()) };
             }
         };
         if is_any(&ready) {
@@ -160,11 +213,6 @@ fn poll_once<const N: usize>(
     match poll(&mut polled, left.as_ref()) {
         Ok(_) | Err(Errno::INTR) => {}
         Err(error) => return Err(error.into()),
-    }
-    if let Some(waker) = waker
-        && !polled[N].revents().is_empty()
-    {
-        waker.reset();
     }
     Ok(array::from_fn(|place| polled[place].revents()))
 }

@@ -16,7 +16,9 @@ use crate::io::{TcpListener, TcpStream, UnixListener, UnixStream};
 ///
 /// OTP: `ranch_transport`.
 pub trait Accept: Send + Sync + 'static {
-    /// A connection. A message that refuses it is written to it.
+    /// A connection. A message that [refuses](super::Listener::refuse) it is written to it by the
+    /// acceptor: a stream that must first come to terms with its client, by a handshake, needs a
+    /// timeout for that.
     type Stream: io::Write + Send + 'static;
 
     /// Waits for the next connection. Several processes call it at the same time.

@@ -30,10 +30,15 @@ pub(super) fn accept_all(shared: &Arc<Shared>) -> Result<(), ExitReason> {
 }
 
 /// Starts the process of a connection that another one has accepted, but not started.
-pub(super) fn start_returned(shared: &Arc<Shared>, connections: Pid, connection: Pending) {
+pub(super) fn start_returned(
+    shared: &Arc<Shared>,
+    connections: Pid,
+    connection: Pending,
+    permit: Permit,
+) {
     let permit = match shared.settings.refusal {
-        None => Some(shared.gate.admit()),
-        Some(_) => shared.gate.try_admit(),
+        None => Some(permit.activate()),
+        Some(_) => permit.activate_if_room(),
     };
     match permit {
         Some(permit) => start(shared, connections, connection, permit),
@@ -52,7 +57,7 @@ fn accept(
         return Ok(connection.map(|connection| (connection, permit.activate())));
     }
     let Some(connection) = accept_any(shared, socket)? else { return Ok(None) };
-    match shared.gate.try_admit() {
+    match shared.gate.permit_anyway().activate_if_room() {
         Some(permit) => Ok(Some((connection, permit))),
         None => {
             connection.refuse();

@@ -2,7 +2,7 @@
 //! listening; the connections are told to end only after that.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::exit::ExitReason;
@@ -16,7 +16,6 @@ use crate::supervisor::{ChildSpec, Shutdown};
 use super::acceptor::start_returned;
 use super::gate::Gate;
 use super::shared::{Returned, Shared};
-use super::socket::ListenError;
 use super::{CONTROL, Info, LocalAddr};
 
 pub(super) struct Control {
@@ -33,6 +32,9 @@ impl GenServer for Control {
     type Args = Arc<Shared>;
 
     fn init(shared: Arc<Shared>) -> InitResult<Control> {
+        // Whoever has stopped this process has stopped the listener from listening: then that ends,
+        // and its supervisor starts it again.
+        shared.opener()?;
         shared.set_control();
         let mut control = Control { shared };
         control.start_returned();
@@ -47,10 +49,10 @@ impl GenServer for Control {
         noreply()
     }
 
-    fn terminate(&mut self, _: &ExitReason) {
-        // If the supervisor of the connections has ended, this is only restarted with it, and
-        // clients wait in the backlog until then.
-        if self.shared.connections().is_some() {
+    fn terminate(&mut self, reason: &ExitReason) {
+        // If this has failed, or the supervisor of the connections has ended, this is only
+        // restarted, and clients wait in the backlog until then.
+        if *reason == ExitReason::Shutdown && self.shared.connections().is_some() {
             self.shared.close(true);
             self.drain(self.shared.settings.drain);
         }
@@ -66,10 +68,12 @@ impl Control {
         ChildSpec::new(CONTROL, start).shutdown(Shutdown::Infinity)
     }
 
-    /// Waits until all connections have ended, for at most `time`.
-    fn drain(&self, time: Duration) {
+    /// Waits until all connections have ended, and those that were accepted and have not begun, for
+    /// at most `time`.
+    fn drain(&mut self, time: Duration) {
+        self.start_returned();
         let gate = &self.shared.gate;
-        let is_empty = || (gate.counts().active == 0).then_some(());
+        let is_empty = || (gate.counts().permits == 0).then_some(());
         _ = gate.wait_until(time, None, is_empty);
     }
 
@@ -95,7 +99,9 @@ impl Control {
         let Some(connections) = self.shared.connections() else { return };
         while let Some(connection) = self.shared.take_returned() {
             let shared = Arc::clone(&self.shared);
-            let start = move || start_returned(&shared, connections, connection);
+            // Here already, so that it counts as long as it waits.
+            let permit = shared.gate.permit_anyway();
+            let start = move || start_returned(&shared, connections, connection, permit);
             if let Err(error) = proc_lib::spawn_link(start) {
                 // It is returned with the function, and so this is done again.
                 return self.shared.pause(&error);
@@ -112,19 +118,15 @@ pub(super) struct GetAddr;
 pub(super) struct GetGate;
 #[derive(Debug)]
 pub(super) struct SetMaxConnections(pub(super) usize);
-/// Closes the socket, when the acceptors are stopped.
+/// Asks for what the processes share; weakly, as whoever has it keeps the socket open.
 #[derive(Debug)]
-pub(super) struct Suspend;
-/// Opens the socket, before the acceptors are started.
-#[derive(Debug)]
-pub(super) struct Resume;
+pub(super) struct GetShared;
 
 answers! {
     Control:
     GetInfo => GetInfo: Info, |this| this.info();
     GetAddr => GetAddr: LocalAddr, |this| this.address();
     GetGate => GetGate: Arc<Gate>, |this| Arc::clone(&this.shared.gate);
+    GetShared => GetShared: Weak<Shared>, |this| Arc::downgrade(&this.shared);
     SetMaxConnections(max) => SetMaxConnections: (), |this| this.shared.gate.set_max(max);
-    Suspend => Suspend: (), |this| this.shared.close(false);
-    Resume => Resume: Result<(), ListenError>, |this| this.shared.open();
 }

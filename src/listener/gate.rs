@@ -31,7 +31,7 @@ pub(super) struct Counts {
     /// The connections that have a process.
     pub(super) active: usize,
     /// The permits that somebody has: for each connection, and for each that is to be accepted.
-    permits: usize,
+    pub(super) permits: usize,
 }
 
 /// Tells a waiter that the numbers have changed.
@@ -74,19 +74,8 @@ impl Gate {
         self.wait(|| self.try_acquire())
     }
 
-    /// Returns a permit for a connection that was accepted without one, which waits if there is no
-    /// room for it.
-    pub(super) fn admit(self: &Arc<Gate>) -> Permit {
-        self.permit_anyway().activate()
-    }
-
-    /// As [`admit`](Self::admit), if there is room.
-    pub(super) fn try_admit(self: &Arc<Gate>) -> Option<Permit> {
-        let mut permit = self.permit_anyway();
-        permit.try_activate().then_some(permit)
-    }
-
-    fn permit_anyway(self: &Arc<Gate>) -> Permit {
+    /// Returns a permit for a connection that was accepted without one.
+    pub(super) fn permit_anyway(self: &Arc<Gate>) -> Permit {
         self.counts.lock().permits += 1;
         Permit { gate: Arc::clone(self), is_active: false }
     }
@@ -204,7 +193,12 @@ impl Permit {
         true
     }
 
-    /// As [`try_activate`](Self::try_activate), as soon as there is room.
+    /// Returns the permit, used, if there is room.
+    pub(super) fn activate_if_room(mut self) -> Option<Permit> {
+        self.try_activate().then_some(self)
+    }
+
+    /// As [`activate_if_room`](Self::activate_if_room), as soon as there is room.
     pub(super) fn activate(mut self) -> Permit {
         let gate = Arc::clone(&self.gate);
         gate.wait(|| self.try_activate().then_some(()));

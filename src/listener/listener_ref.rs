@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use crate::call_error::{CallError, CallErrorKind};
 use crate::dynamic_supervisor::DynamicSupervisorRef;
-use crate::exit::ExitReason;
 use crate::gen_server::ServerRef;
 use crate::id::Pid;
 use crate::process;
 use crate::process::Address;
-use crate::supervisor::serve::{RestartChild, TerminateChild, WhichChildren};
+use crate::supervisor::serve::{ChangeChildren, WhichChildren};
 use crate::supervisor::{AnySupervisorRef, FailedToStart, SupervisorError, SupervisorRef};
 
-use super::control::{Control, GetAddr, GetGate, GetInfo, Resume, SetMaxConnections, Suspend};
+use super::control::{Control, GetAddr, GetGate, GetInfo, GetShared, SetMaxConnections};
 use super::{ACCEPTORS, CONNECTIONS, CONTROL, Info, Listener, LocalAddr};
 
 /// A reference to a listener.
@@ -129,7 +128,8 @@ impl<T: Address> ListenerRef<T> {
     }
 
     /// Suspends the listener: when this returns, it does not listen any more, and clients are
-    /// refused. Its connections go on. Nothing happens if it is suspended already.
+    /// refused. Its connections go on. Nothing happens if it is suspended already. Of several
+    /// processes that suspend and resume it, one comes after the other.
     ///
     /// A socket that was [given](Listener::on) to the listener stays open: clients wait in its
     /// backlog.
@@ -155,8 +155,15 @@ impl<T: Address> ListenerRef<T> {
     ///
     /// As [`get_addr`](Self::get_addr).
     pub fn suspend(&self) -> Result<(), SupervisorError> {
-        self.ask(TerminateChild(ACCEPTORS.to_owned()))??;
-        Ok(self.control()?.call_timeout(Suspend, Duration::MAX)?)
+        let shared = self.control()?.call(GetShared)?;
+        self.ask(ChangeChildren(Box::new(move |children| {
+            let Some(shared) = shared.upgrade() else { return Ok(()) };
+            // First of all: what is restarted from now on does not accept.
+            shared.set_suspended();
+            children.terminate(ACCEPTORS)?;
+            shared.close(false);
+            Ok(())
+        })))?
     }
 
     /// Listens again after [`suspend`](Self::suspend). Nothing happens if the listener is not
@@ -170,15 +177,20 @@ impl<T: Address> ListenerRef<T> {
     ///   [`ListenError`](super::ListenError). The listener stays suspended.
     /// - [`SupervisorError::Call`] if there is no such listener.
     pub fn resume(&self) -> Result<(), SupervisorError> {
-        let opened = self.control()?.call_timeout(Resume, Duration::MAX)?;
-        opened.map_err(|error| {
-            let id = ACCEPTORS.to_owned();
-            SupervisorError::Failed(FailedToStart { id, reason: ExitReason::from(error) })
-        })?;
-        match self.ask(RestartChild(ACCEPTORS.to_owned()))? {
-            Ok(_) | Err(SupervisorError::Running | SupervisorError::Restarting) => Ok(()),
-            Err(error) => Err(error),
-        }
+        let shared = self.control()?.call(GetShared)?;
+        self.ask(ChangeChildren(Box::new(move |children| {
+            let Some(shared) = shared.upgrade() else { return Ok(()) };
+            // It may run code of the program, whose panic is not the supervisor's.
+            let opened = process::catch(|| shared.open());
+            opened.and_then(|opened| Ok(opened?)).map_err(|reason| {
+                let id = ACCEPTORS.to_owned();
+                SupervisorError::Failed(FailedToStart { id, reason })
+            })?;
+            match children.restart_stopped(ACCEPTORS) {
+                Ok(_) | Err(SupervisorError::Running | SupervisorError::Restarting) => Ok(()),
+                Err(error) => Err(error),
+            }
+        })))?
     }
 
     /// Waits until `is_enough` returns `true` of the number of connections, for at most `timeout`,

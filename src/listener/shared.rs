@@ -109,27 +109,36 @@ impl Shared {
         *self.control.lock() = Some(process::self_pid());
     }
 
-    /// Opens the socket, if it is not open.
+    /// Opens the socket, if it is not open. Only the supervisor of the listener does it.
     pub(super) fn open(&self) -> Result<(), ListenError> {
-        let open = {
+        if self.socket().is_none() {
+            let open = self.opener()?;
+            // A name may have to be looked up, so not under the lock.
+            let (socket, address) = open(self.settings.backlog)?;
             let mut port = self.port.lock();
-            port.status = Status::Running;
-            if port.socket.is_some() { None } else { port.open.clone() }
-        };
-        let Some(open) = open else { return Ok(()) };
-        // A name may have to be looked up, so not under the lock.
-        let opened = open(self.settings.backlog);
-        let mut port = self.port.lock();
-        match opened {
-            Ok((socket, address)) => {
-                (port.socket, port.address) = (Some(socket), Some(address));
-                Ok(())
-            }
-            Err(error) => {
-                port.status = Status::Suspended;
-                Err(error)
-            }
+            (port.socket, port.address) = (Some(socket), Some(address));
         }
+        self.port.lock().status = Status::Running;
+        Ok(())
+    }
+
+    /// Returns how the socket is opened.
+    ///
+    /// # Errors
+    ///
+    /// It was closed for good.
+    pub(super) fn opener(&self) -> Result<Open, ListenError> {
+        let open = self.port.lock().open.clone();
+        open.ok_or_else(|| {
+            let error = io::Error::other("the listener has been stopped");
+            let address = self.address().map(|address| address.to_string());
+            ListenError::new(address.unwrap_or_default(), error)
+        })
+    }
+
+    /// Makes the listener suspended. Its socket is still open.
+    pub(super) fn set_suspended(&self) {
+        self.port.lock().status = Status::Suspended;
     }
 
     /// Returns the socket, unless the listener is suspended.

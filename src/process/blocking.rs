@@ -69,7 +69,7 @@ pub fn blocking<R>(interrupt: impl FnOnce() + Send + 'static, body: impl FnOnce(
     let (interruptible, caller) = Interruptible::begin(process, &wake);
     drop(wake);
     match caller {
-        CallerState::Live if !process.has_trapped_exit() => {}
+        CallerState::Live if process.trapped_exit().is_none() => {}
         CallerState::Live | CallerState::Unwinding => process.slot.interrupt.call(process.pid),
         CallerState::Gone => process.panic_if_gone(),
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::exit::ExitReason;
 pub(crate) use crate::runtime::interrupt::Wake;
 
 use super::blocking::Interruptible;
@@ -17,8 +18,9 @@ pub(crate) fn prompt(wake: impl Fn() + Send + Sync + 'static) -> Wake {
 pub(crate) enum Outside<T> {
     /// It is over. Perhaps it was called back for no reason, so the caller looks again.
     Waited(T),
-    /// The process traps exits, and an exit signal that would else have ended it is in its mailbox.
-    Interrupted,
+    /// The process traps exits, and an exit signal that would else have ended it is in its mailbox:
+    /// its reason.
+    Interrupted(ExitReason),
     /// The process must not wait: it unwinds already, or is gone.
     Ending,
 }
@@ -29,16 +31,21 @@ pub(crate) fn wait_outside<T>(wake: &Wake, wait: impl FnOnce() -> T) -> Outside<
     let process = current();
     let (interruptible, caller) = Interruptible::begin(process, wake);
     match caller {
-        CallerState::Live if !process.has_trapped_exit() => {}
-        CallerState::Live => return Outside::Interrupted,
+        CallerState::Live => {
+            if let Some(reason) = process.trapped_exit() {
+                return Outside::Interrupted(reason);
+            }
+        }
         CallerState::Unwinding | CallerState::Gone => return Outside::Ending,
     }
     let waited = wait();
     drop(interruptible);
     process.sort();
     match process.state_or_unwind() {
-        CallerState::Live if !process.has_trapped_exit() => Outside::Waited(waited),
-        CallerState::Live => Outside::Interrupted,
+        CallerState::Live => match process.trapped_exit() {
+            None => Outside::Waited(waited),
+            Some(reason) => Outside::Interrupted(reason),
+        },
         CallerState::Unwinding | CallerState::Gone => Outside::Ending,
     }
 }

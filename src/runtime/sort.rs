@@ -83,20 +83,24 @@ impl Process {
         }
     }
 
-    /// Returns whether an exit signal that would have ended it, if it did not trap exits, or by
-    /// which it ends with its parent, is in its queue as a message. For the process itself.
-    pub(crate) fn has_trapped_exit(self) -> bool {
+    /// Returns the reason of the first exit signal in its queue, a message there, that would have
+    /// ended it if it did not trap exits, or by which it ends with its parent. For the process
+    /// itself.
+    pub(crate) fn trapped_exit(self) -> Option<ExitReason> {
         // Relaxed: its own thread's.
         if !self.slot.trapped.load(Ordering::Relaxed) {
-            return false;
+            return None;
         }
-        let is_fatal = |exit: &Exit| self.is_fatal(exit.from, &exit.reason);
         let queue = self.slot.mailbox.check_out();
-        // A guard that waits itself has the queue, and it may be there.
+        let mut exits = queue.messages().filter_map(|message| message.downcast_ref::<Exit>());
+        let fatal = exits.find(|exit| self.is_fatal(exit.from, &exit.reason));
+        let reason = fatal.map(|exit| exit.reason.clone());
+        // If a guard that waits itself has the queue, it may be there.
         let is_whole = queue.messages().count() == self.slot.mailbox.queued();
-        let has = !is_whole || queue.messages().any(|it| it.downcast_ref().is_some_and(is_fatal));
-        self.slot.trapped.store(has, Ordering::Relaxed);
-        has
+        if reason.is_none() && is_whole {
+            self.slot.trapped.store(false, Ordering::Relaxed);
+        }
+        reason
     }
 
     fn is_fatal(self, from: Pid, reason: &ExitReason) -> bool {

@@ -191,6 +191,19 @@ impl fmt::Debug for StartChildWith {
     }
 }
 
+/// Changes several things about the children at once, in the process of the supervisor: no request,
+/// and no restart, comes between.
+#[expect(clippy::type_complexity, reason = "it is named nowhere else")]
+pub(crate) struct ChangeChildren(
+    pub(crate) Box<dyn FnOnce(&mut OrderedChildren) -> SupervisorResult<()> + Send>,
+);
+
+impl fmt::Debug for ChangeChildren {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ChangeChildren")
+    }
+}
+
 type SupervisorResult<T> = Result<T, SupervisorError>;
 
 answers! {
@@ -207,6 +220,9 @@ answers! {
     TerminatePid(pid) => TerminatePid: SupervisorResult<()>, |this| this.terminate_pid(pid);
     RestartChild(id) => RestartChild: SupervisorResult<Pid>, |this| {
         this.ordered::<RestartChild>().and_then(|children| children.restart_stopped(&id))
+    };
+    ChangeChildren(change) => ChangeChildren: SupervisorResult<()>, |this| {
+        this.ordered::<ChangeChildren>().and_then(change)
     };
     DeleteChild(id) => DeleteChild: SupervisorResult<()>, |this| {
         this.ordered::<DeleteChild>().and_then(|children| children.delete(&id))

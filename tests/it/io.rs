@@ -304,6 +304,34 @@ mod trapping {
     }
 
     #[test]
+    fn the_error_becomes_the_reason_of_the_exit() {
+        for exit_reason in [ExitReason::Shutdown, reason()] {
+            let sent = exit_reason.clone();
+            let (_, monitor) = process::spawn_monitor(move || {
+                process::set_trap_exit(true);
+                let (_one, other) = UnixStream::pair().unwrap();
+                process::exit(process::self_pid(), sent);
+                read_some(&other)?;
+                Ok::<(), ExitReason>(())
+            })
+            .unwrap();
+            assert_eq!(down_reason(monitor), exit_reason);
+        }
+    }
+
+    #[test]
+    fn the_error_becomes_the_reason_of_the_exit_when_it_is_boxed_too() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            let (_one, other) = UnixStream::pair().unwrap();
+            process::exit(process::self_pid(), ExitReason::Shutdown);
+            let error: Box<dyn std::error::Error + Send + Sync> =
+                read_some(&other).unwrap_err().into();
+            assert_eq!(Err::<(), _>(error).or_exit(), Err(ExitReason::Shutdown));
+        });
+    }
+
+    #[test]
     fn a_normal_exit_signal_interrupts_nothing() {
         let (mut one, other) = UnixStream::pair().unwrap();
         let (pid, monitor) = reader(other, true);

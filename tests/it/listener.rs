@@ -11,7 +11,8 @@ use parking_lot::Mutex;
 use procession::io;
 use procession::listener::{Accept, ListenError, Listener, ListenerRef, LocalAddr, Status};
 use procession::prelude::*;
-use procession::supervisor::{self};
+use procession::proc_lib;
+use procession::supervisor;
 
 use crate::support::processes::{FOREVER, in_process};
 use crate::support::rounds::rounds;
@@ -180,6 +181,20 @@ mod start_link {
             assert_eq!(text, "hello");
             stop(&listener);
             assert!(!path.exists());
+        });
+    }
+
+    #[test]
+    fn leaves_a_file_alone_that_has_come_to_have_the_path_of_its_socket() {
+        in_process(|| {
+            let name = format!("procession-listener-{}.other", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            let listener = start(Listener::unix(&path, |_: io::UnixStream| {}));
+            std::fs::remove_file(&path).unwrap();
+            let _other = unix::UnixListener::bind(&path).unwrap();
+            stop(&listener);
+            unix::UnixStream::connect(&path).unwrap();
+            std::fs::remove_file(&path).unwrap();
         });
     }
 
@@ -484,6 +499,32 @@ mod crash {
             assert_eq!(client.ask("still here"), "still here");
             assert_eq!(Client::connect(&listener).ask("hello"), "hello");
             stop(&listener);
+        });
+    }
+
+    #[test]
+    fn of_the_control_process_that_unwinds_it_leaves_the_listener_listening() {
+        in_process(|| {
+            let listener = start(unlimited());
+            let address = listener.get_addr().unwrap();
+            let control = part(&listener, "control").unwrap();
+            let monitor = process::monitor(control);
+            proc_lib::stop_with(control, ExitReason::new("failed"), FOREVER).unwrap();
+            down_reason(monitor);
+            assert_eq!(listener.info().unwrap().status, Status::Running);
+            assert_eq!(Client::connect_to(&address).ask("hello"), "hello");
+            stop(&listener);
+        });
+    }
+
+    #[test]
+    fn of_a_control_process_that_was_told_to_shut_down_ends_the_listener() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            let listener = start(Listener::tcp(ANY, echo));
+            let control = part(&listener, "control").unwrap();
+            _ = proc_lib::stop_with(control, ExitReason::Shutdown, FOREVER);
+            assert_eq!(expect_exit(listener.pid()), ExitReason::Shutdown);
         });
     }
 

@@ -16,7 +16,7 @@ use crate::listener::{
 };
 use crate::support::processes::{FOREVER, idle_body, in_process};
 use crate::support::rounds::rounds;
-use crate::support::wait::{down_reason, test_timeout, wait_until};
+use crate::support::wait::{down_reason, expect, test_timeout, wait_until};
 
 mod max_connections {
     use super::*;
@@ -254,6 +254,26 @@ mod suspend {
     }
 
     #[test]
+    fn and_resume_come_one_after_the_other() {
+        in_process(|| {
+            let address = free_address();
+            let listener = start(Listener::tcp(address, echo));
+            for round in 0..rounds(200) {
+                let changes = [ListenerRef::suspend, ListenerRef::resume];
+                let monitors = changes.map(|change| {
+                    process::spawn_monitor(move || change(&listener).unwrap()).unwrap().1
+                });
+                let reasons = monitors.map(down_reason);
+                assert_eq!(reasons, [ExitReason::Normal, ExitReason::Normal], "round {round}");
+                let is_running = listener.info().unwrap().status == Status::Running;
+                assert_eq!(is_running, !listener.acceptors().unwrap().is_empty());
+                assert_eq!(is_running, !is_refused(&LocalAddr::Tcp(address)));
+            }
+            stop(&listener);
+        });
+    }
+
+    #[test]
     fn loses_no_connection_that_was_accepted() {
         in_process(|| {
             let listener = start(Listener::tcp(ANY, echo));
@@ -279,6 +299,15 @@ mod suspend {
 
 mod stop {
     use super::*;
+
+    /// From the start function of a connection, which waits for `GoOn`.
+    #[derive(Debug)]
+    struct Starting {
+        go_on: Alias,
+    }
+
+    #[derive(Debug)]
+    struct GoOn;
 
     /// Has the listener stopped by another process, which is monitored, and waits until nothing
     /// more is accepted.
@@ -410,6 +439,40 @@ mod stop {
                 assert_eq!(down_reason(monitor), ExitReason::Normal);
             }
             assert_eq!(down_reason(stopper), ExitReason::Normal);
+        });
+    }
+
+    #[test]
+    fn drains_a_connection_that_was_accepted_and_has_not_begun() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            let me = process::self_pid();
+            for _ in 0..rounds(30) {
+                // The supervisor of the connections starts the first, and is kept there.
+                let template = ChildSpec::template("connection", move |stream: io::TcpStream| {
+                    process::send(me, Starting { go_on: process::alias() });
+                    receive! { GoOn => {} }
+                    Ok(process::spawn_link(move || echo(stream))?)
+                });
+                let listener = Listener::tcp(ANY, template).acceptors(2).drain(FOREVER);
+                let listener = start(listener.max_connections(2));
+                let first = Client::connect(&listener);
+                let Starting { go_on } = expect();
+                let mut second = Client::connect(&listener);
+                second.send("hello");
+                // Accepted, and in the mailbox of the supervisor.
+                wait_until(|| listener.info().unwrap().active_connections == 2);
+                listener.set_max_connections(1).unwrap();
+                let stopper = begin_to_stop(listener);
+                process::send(go_on, GoOn);
+                drop(first);
+                let Starting { go_on } = expect();
+                process::send(go_on, GoOn);
+                assert_eq!(second.line(), "hello");
+                drop(second);
+                assert_eq!(down_reason(stopper), ExitReason::Normal);
+                process::flush();
+            }
         });
     }
 
