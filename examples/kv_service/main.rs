@@ -20,8 +20,8 @@
 //!
 //! `cargo run --example kv_service` keeps its files in `kv_service.data` and listens on port 6380,
 //! on this machine only; `--dir DIR` and `--port PORT` say otherwise, port 0 is any free one.
-//! `--appendfsync` is `always`, `everysec` or `no`; `--help` prints all. It runs until Ctrl-C, `SIGTERM`, or the end of
-//! its standard input, if anything came from there.
+//! `--appendfsync` is `always`, `everysec` or `no`; `--help` prints all. It runs until Ctrl-C,
+//! `SIGTERM`, or the end of its standard input, if anything came from there.
 
 #![allow(clippy::disallowed_macros, reason = "an example prints")]
 
