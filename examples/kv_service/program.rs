@@ -13,6 +13,7 @@ use std::time::Instant;
 use procession::application::{self, Killed, RunError, Runner};
 use procession::io::{TcpListener, stdin};
 use procession::prelude::*;
+use procession::process::SpawnError;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::core::options::{HELP, Options, USAGE};
@@ -46,8 +47,7 @@ fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     let _lock = occupy(&options.dir)?;
     let losses = Losses::default();
     let service = Service { options, port, since: Instant::now(), losses: losses.clone() };
-    let application = tree::application(listener, Arc::new(service), say_how_to_talk);
-    watch_standard_input()?;
+    let application = tree::application(listener, Arc::new(service), when_started);
     let end = Runner::new([application]).shutdown_timeout(tree::SHUTDOWN_TIME).run();
     let how = match end {
         Ok(()) => "stopped".to_owned(),
@@ -91,6 +91,13 @@ fn allow_all_descriptors() -> Result<(), Box<dyn Error>> {
         .map_err(|error| format!("cannot raise the limit of open files: {error}").into())
 }
 
+/// Says how to talk to the service, and has the end of the standard input stop it. That may have
+/// come already, and would stop nothing before the service runs.
+fn when_started(service: &Service) -> Result<(), SpawnError> {
+    say_how_to_talk(service);
+    watch_standard_input()
+}
+
 fn say_how_to_talk(service: &Service) {
     let Service { options, port, .. } = service;
     let (dir, fsync) = (options.dir.display(), options.fsync.name());
@@ -104,7 +111,7 @@ fn say_how_to_talk(service: &Service) {
 
 /// Stops the service at the end of its standard input, if that is none that ends at once, as the
 /// one of a service in the background does, and no terminal.
-fn watch_standard_input() -> Result<(), Box<dyn Error>> {
+fn watch_standard_input() -> Result<(), SpawnError> {
     if !io::stdin().is_terminal() {
         process::spawn(|| {
             if io::copy(&mut stdin(), &mut io::sink()).is_ok_and(|length| length > 0) {

@@ -8,6 +8,7 @@ use procession::io::{TcpListener, TcpStream};
 use procession::listener::{Listener, ListenerRef};
 use procession::partition_supervisor::PartitionSupervisor;
 use procession::prelude::*;
+use procession::process::SpawnError;
 
 use super::api::{PARTITIONS, name_of};
 use super::connection;
@@ -32,7 +33,7 @@ pub(crate) fn listener() -> ListenerRef<Name> {
 pub(crate) fn application(
     socket: TcpListener,
     service: Arc<Service>,
-    say_how_to_talk: fn(&Service),
+    when_started: fn(&Service) -> Result<(), SpawnError>,
 ) -> Application {
     let of_connections = Arc::clone(&service);
     let serve = move |stream: TcpStream| connection::serve(stream, Arc::clone(&of_connections));
@@ -45,7 +46,7 @@ pub(crate) fn application(
             .child(partitions(&service).child_spec())
             .child(listener.clone().named_child_spec(LISTENER))
             .start_link()?;
-        say_how_to_talk(&service);
+        when_started(&service)?;
         Ok(started)
     })
 }
