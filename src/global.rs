@@ -126,6 +126,7 @@ use crate::id::Pid;
 use crate::message::{Message, Name, NameRefusal, Registrar, Via};
 use crate::process;
 use crate::process::SendError;
+use crate::user_code::Guarded;
 
 pub use resolve::{NameConflict, notify_all_name, random_exit_name, random_notify_name};
 
@@ -594,8 +595,11 @@ pub fn trans_timeout<R>(
     body: impl FnOnce() -> R,
 ) -> Result<R, GlobalError> {
     set_lock_timeout(id, timeout)?;
-    let _held = Held(id);
-    Ok(body())
+    let held = Held(id);
+    // To give up the lock unwinds a process that was killed meanwhile.
+    let value = Guarded::new(body());
+    drop(held);
+    Ok(value.into_inner())
 }
 
 /// A lock that is given up when it is dropped.

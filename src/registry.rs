@@ -109,6 +109,7 @@ use crate::exit::{Detail, ExitReason};
 use crate::id::Pid;
 use crate::message::{Name, Via};
 use crate::process;
+use crate::user_code::Guarded;
 
 pub use partition::{Registered, Unregistered};
 pub use start::Registry;
@@ -638,8 +639,11 @@ impl<K: Key, V: Value> RegistryRef<K, V> {
     /// [`RegistryError::NoRegistry`]; [`RegistryError::CallerEnded`] if the caller cannot wait any
     /// more.
     pub fn lock<T>(&self, key: &K, work: impl FnOnce() -> T) -> Result<T, RegistryError> {
-        let _locked = self.shared()?.lock(key)?;
-        Ok(work())
+        let locked = self.shared()?.lock(key)?;
+        // To release the lock unwinds a process that was killed meanwhile.
+        let value = Guarded::new(work());
+        drop(locked);
+        Ok(value.into_inner())
     }
 
     /// Returns the metadata with the name `name`; `None` if there is none, or it is not of this

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use procession::global::{self, GlobalError, LockId};
 use procession::prelude::*;
 use procession::process::Builder;
 
-use crate::support::processes::{FOREVER, idle, idle_body, in_process};
+use crate::support::drops::OnDrop;
+use crate::support::processes::{Begun, FOREVER, idle, idle_body, in_process};
 use crate::support::rounds::{delay_by, killed_meanwhile, rounds};
 use crate::support::wait::{
     assert_no_message, down_reason, exit_and_wait, expect, test_timeout, wait_for_exit, wait_until,
@@ -458,6 +460,30 @@ fn a_transaction_that_panics_or_exits_releases_the_lock() {
             _ = global::trans(&one, || process::exit_self(ExitReason::new("enough")));
         });
         wait_for_exit(doomed.unwrap());
+        assert_eq!(global::set_lock(&other), Ok(()));
+    });
+}
+
+#[test]
+fn a_transaction_whose_process_is_killed_drops_its_value() {
+    in_process(|| {
+        let (one, other) = rivals("killed");
+        let (me, (let_go, held)) = (process::self_pid(), mpsc::channel::<()>());
+        let (dropped, drops) = mpsc::channel();
+        let body = move || {
+            process::send(me, Begun);
+            _ = held.recv();
+            OnDrop(move || dropped.send(()).unwrap())
+        };
+        let (pid, monitor) = process::spawn_monitor(move || {
+            drop(global::trans(&one, body));
+        })
+        .unwrap();
+        expect::<Begun>();
+        process::exit(pid, ExitReason::Kill);
+        drop(let_go);
+        assert_eq!(down_reason(monitor), ExitReason::Killed);
+        assert_eq!(drops.try_recv(), Ok(()));
         assert_eq!(global::set_lock(&other), Ok(()));
     });
 }

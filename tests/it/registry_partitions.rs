@@ -14,7 +14,7 @@ use procession::supervisor::SupervisorError;
 use procession::sys;
 
 use crate::registry::Member;
-
+use crate::support::drops::OnDrop;
 use crate::support::processes::{Begun, FOREVER, in_process};
 use crate::support::wait::{assert_no_message, down_reason, exit_and_wait, expect, wait_until};
 
@@ -444,6 +444,27 @@ fn give_a_lock_to_the_process_that_waits_when_its_holder_ends() {
         assert_eq!(down_reason(gone_on), ExitReason::Normal);
         drop(let_go);
         assert_eq!(registry.lock(&1, || 1), Ok(1));
+    });
+}
+
+#[test]
+fn drop_the_value_of_what_ran_under_a_lock_if_its_holder_was_killed() {
+    in_process(|| {
+        let registry = Registry::<u8>::unique("partitions::killed").start_link().unwrap();
+        let (me, there) = (process::self_pid(), registry.clone());
+        let (let_go, held) = mpsc::channel::<()>();
+        let (dropped, drops) = mpsc::channel();
+        let work = move || {
+            process::send(me, Begun);
+            _ = held.recv();
+            OnDrop(move || dropped.send(()).unwrap())
+        };
+        let (holder, ended) = process::spawn_monitor(move || drop(there.lock(&1, work))).unwrap();
+        expect::<Begun>();
+        process::exit(holder, ExitReason::Kill);
+        drop(let_go);
+        assert_eq!(down_reason(ended), ExitReason::Killed);
+        assert_eq!(drops.try_recv(), Ok(()));
     });
 }
 
