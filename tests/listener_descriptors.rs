@@ -28,7 +28,7 @@ mod support {
 use crate::support::logger::{keep_what_is_logged, logged};
 use crate::support::processes::FOREVER;
 use crate::support::rounds::rounds;
-use crate::support::wait::{expect, test_timeout, wait_until};
+use crate::support::wait::{down_reason, expect, test_timeout, wait_until};
 
 /// The tests count descriptors, so one runs at a time.
 fn alone() -> MutexGuard<'static, ()> {
@@ -153,9 +153,16 @@ fn a_connection_that_gets_the_last_descriptor_is_served() {
     listener.stop().unwrap();
 }
 
-#[test]
-fn waits_without_a_descriptor_of_their_own_are_interrupted_one_by_one() {
-    let _alone = alone();
+/// A process that reads, and the other end of what it reads from.
+struct Reader {
+    pid: Pid,
+    monitor: MonitorRef,
+    writer: io::UnixStream,
+}
+
+/// Starts readers, of which every other traps exits, when there is no descriptor left for them to
+/// wait by, and has `end` end them. It gets them when they wait.
+fn end_readers(end: impl FnOnce(Vec<Reader>)) {
     let reader = |traps_exits: bool| {
         let (reader, writer) = io::UnixStream::pair().unwrap();
         let body = move || {
@@ -165,27 +172,50 @@ fn waits_without_a_descriptor_of_their_own_are_interrupted_one_by_one() {
             Ok::<(), ExitReason>(())
         };
         let (pid, monitor) = process::spawn_monitor(body).unwrap();
-        (pid, monitor, writer)
+        Reader { pid, monitor, writer }
     };
-    let idle = take_idle_threads();
-    let readers: Vec<_> = (0..rounds(40)).map(|round| reader(round % 2 == 0)).collect();
+    let readers: Vec<_> = (0..40).map(|place| reader(place % 2 == 0)).collect();
     let none_left = NoneLeft::begin();
     let status = |pid| process::info(pid).map(|info| info.status);
-    for (pid, ..) in &readers {
+    for Reader { pid, .. } in &readers {
         process::send(*pid, "begin");
         wait_until(|| status(*pid) == Some(Status::Blocking));
     }
-    for (place, (pid, monitor, mut writer)) in readers.into_iter().enumerate() {
-        let expected = if place % 3 == 0 {
-            writer.write_all(b"x").unwrap();
-            ExitReason::Normal
-        } else {
-            process::exit(pid, ExitReason::Shutdown);
-            ExitReason::Shutdown
-        };
-        receive! { down: Down if down.monitor == monitor => assert_eq!(down.reason, expected) }
-    }
+    end(readers);
     drop(none_left);
+}
+
+#[test]
+fn waits_without_a_descriptor_of_their_own_are_interrupted_one_by_one() {
+    let _alone = alone();
+    let idle = take_idle_threads();
+    end_readers(|readers| {
+        for (place, Reader { pid, monitor, mut writer }) in readers.into_iter().enumerate() {
+            let expected = if place % 3 == 0 {
+                writer.write_all(b"x").unwrap();
+                ExitReason::Normal
+            } else {
+                process::exit(pid, ExitReason::Shutdown);
+                ExitReason::Shutdown
+            };
+            assert_eq!(down_reason(monitor), expected);
+        }
+    });
+    end(idle);
+}
+
+#[test]
+fn waits_without_a_descriptor_of_their_own_are_interrupted_all_at_once() {
+    let _alone = alone();
+    let idle = take_idle_threads();
+    for _ in 0..rounds(20) {
+        end_readers(|readers| {
+            readers.iter().for_each(|reader| process::exit(reader.pid, ExitReason::Shutdown));
+            for reader in readers {
+                assert_eq!(down_reason(reader.monitor), ExitReason::Shutdown);
+            }
+        });
+    }
     end(idle);
 }
 
