@@ -489,6 +489,10 @@ impl Builder {
         // A kill of the parent before this check may have looked for its children too early to find
         // this one; any later kill finds it.
         if !self.without_ancestors && !parent.is_running() {
+            if self.link {
+                // The end of the parent waits for the child, which ends as soon as it runs.
+                _ = links::link(parent.link_end(), child.link_end());
+            }
             return Err(SpawnError::CallerEnded);
         }
         if let Some(name) = &self.name {

@@ -401,13 +401,15 @@ mod tcp_counter {
 
     #[test]
     fn goes_on_when_a_connection_crashes() {
-        let (example, port) = start();
+        let (mut example, port) = start();
         let mut one = Client::connect(port);
         let mut other = Client::connect(port);
 
         assert_eq!(one.ask("40"), "40");
         assert_eq!(other.ask("crash"), "", "its connection has ended");
         assert_eq!(one.ask("2"), "42");
+        // The supervisor hears of it later than the client: not while it shuts down, though.
+        example.wait_until_logged("child: connection");
 
         let expected = "numbers added: 2, total: 42\n";
         example.finish().assert_printed_and_logged(expected, CRASH_REPORT);

@@ -282,10 +282,10 @@ mod suspend {
                 let client = process::spawn_monitor(move || {
                     let Ok(stream) = TcpStream::connect(&address) else { return };
                     let mut client = Client(BufReader::new(stream));
-                    client.0.get_mut().write_all(b"hello\n").unwrap();
                     let mut line = String::new();
                     // What was not accepted yet is reset when the socket is closed.
-                    let read = client.0.read_line(&mut line);
+                    let written = client.0.get_mut().write_all(b"hello\n");
+                    let read = written.and_then(|()| client.0.read_line(&mut line));
                     assert!(read.is_err() || line == "hello\n", "{line:?}");
                 });
                 listener.suspend().unwrap();

@@ -178,6 +178,24 @@ mod the_end_of_a_parent {
     }
 
     #[test]
+    fn waits_for_a_child_that_was_being_spawned_when_the_parent_was_killed() {
+        in_process(|| {
+            for round in 0..rounds(10_000) {
+                let (parent, ended) = begun(Builder::new(), || {
+                    (0..16).for_each(|_| _ = process::spawn_link(idle_body).unwrap());
+                    idle_body();
+                });
+                delay_by(round);
+                exit_and_wait(parent, ExitReason::Kill);
+                assert_eq!(down_reason(ended), ExitReason::Killed);
+                let infos = process::processes().into_iter().filter_map(process::info);
+                let left: Vec<_> = infos.filter(|info| info.parent() == Some(parent)).collect();
+                assert!(left.is_empty(), "round {round}: {left:?}");
+            }
+        });
+    }
+
+    #[test]
     fn does_not_wait_longer_than_the_grace_of_a_child_that_is_busy() {
         const NAME: &str = "orphans::busy";
         let (let_go, busy) = held();

@@ -15,6 +15,8 @@ pub(crate) struct Program {
     child: Child,
     output: MonitorRef,
     errors: MonitorRef,
+    /// What has been read of its standard error.
+    logged: String,
     deadline: Instant,
 }
 
@@ -47,7 +49,8 @@ impl Program {
             .unwrap();
         let output = forward_lines(child.stdout.take().unwrap(), Output);
         let errors = forward_lines(child.stderr.take().unwrap(), Errors);
-        Program { child, output, errors, deadline: Instant::now() + test_timeout() }
+        let deadline = Instant::now() + test_timeout();
+        Program { child, output, errors, logged: String::new(), deadline }
     }
 
     /// Returns the next line of its standard output.
@@ -64,7 +67,7 @@ impl Program {
     pub(crate) fn finish(mut self) -> Ended {
         drop(self.child.stdin.take());
         let mut output = String::new();
-        let mut errors = String::new();
+        let mut errors = std::mem::take(&mut self.logged);
         let mut open = 2;
         while open > 0 {
             receive! {
@@ -103,6 +106,17 @@ impl Program {
 
     pub(crate) fn close_input(&mut self) {
         drop(self.child.stdin.take());
+    }
+
+    /// Waits for a line of its standard error that contains `text`.
+    #[track_caller]
+    pub(crate) fn wait_until_logged(&mut self, text: &str) {
+        while !self.logged.contains(text) {
+            self.logged += &receive! {
+                Errors(line) => line,
+                after self.time_left() => panic!("no {text:?} in its log:\n{}", self.logged),
+            };
+        }
     }
 
     /// The number of the operating system's process.
