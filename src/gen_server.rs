@@ -659,7 +659,7 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
     ///
     /// As [`start`](Self::start).
     fn start_with(args: Self::Args, options: StartOptions) -> Result<ServerRef<Self>, StartError> {
-        start::start::<Self>(args, options, false).map(ServerRef::from_pid)
+        start::start::<start::ServerOf<Self>>(args, options, false).map(ServerRef::from_pid)
     }
 
     /// Starts a server that is linked to the caller, its parent, and waits until its `init` has
@@ -686,7 +686,7 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
         args: Self::Args,
         options: StartOptions,
     ) -> Result<ServerRef<Self>, StartError> {
-        start::start::<Self>(args, options, true).map(ServerRef::from_pid)
+        start::start::<start::ServerOf<Self>>(args, options, true).map(ServerRef::from_pid)
     }
 
     /// As [`start`](Self::start), and monitors the server, whose parent is the caller.
@@ -710,7 +710,7 @@ pub trait GenServer: fmt::Debug + Sized + 'static {
         args: Self::Args,
         options: StartOptions,
     ) -> Result<(ServerRef<Self>, MonitorRef), StartError> {
-        let (pid, monitor) = start::start_monitored::<Self>(args, options)?;
+        let (pid, monitor) = start::start_monitored::<start::ServerOf<Self>>(args, options)?;
         Ok((ServerRef::from_pid(pid), monitor))
     }
 }

@@ -3,6 +3,7 @@
 use std::any::type_name;
 use std::fmt;
 use std::io;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -268,30 +269,76 @@ enum Refusal {
     Failed(ExitReason),
 }
 
+/// What runs in a process that is started as a server: a behaviour, with the callbacks of a type.
+pub(crate) trait Behaviour: 'static {
+    /// The arguments of its `init`.
+    type Args: Send + 'static;
+    /// What its `init` makes, with which it runs.
+    type Ready;
+
+    /// The type that its callbacks belong to, as which the process is started.
+    fn callbacks() -> &'static str;
+
+    /// Runs the `init` of the program.
+    fn init(args: Self::Args) -> Result<InitOutcome<Self::Ready>, ExitReason>;
+
+    /// Serves until the end, and returns why it ends.
+    fn serve(ready: Self::Ready, settings: Settings) -> ExitReason;
+}
+
+/// The behaviour of a [`GenServer`].
+pub(crate) struct ServerOf<S>(PhantomData<S>);
+
+impl<S: GenServer> Behaviour for ServerOf<S> {
+    type Args = S::Args;
+    type Ready = (S, Wait);
+
+    fn callbacks() -> &'static str {
+        type_name::<S>()
+    }
+
+    fn init(args: S::Args) -> Result<InitOutcome<(S, Wait)>, ExitReason> {
+        S::init(args).map(outcome_of)
+    }
+
+    fn serve((state, wait): (S, Wait), settings: Settings) -> ExitReason {
+        Server::new(state, wait, settings).run()
+    }
+}
+
+/// Returns the outcome of an `init`, where a server that is ready has what it waits for with it.
+fn outcome_of<S>(Init { outcome, wait }: Init<S>) -> InitOutcome<(S, Wait)> {
+    match outcome {
+        InitOutcome::Ready(state) => InitOutcome::Ready((state, wait)),
+        InitOutcome::Ignore => InitOutcome::Ignore,
+        InitOutcome::Error(reason) => InitOutcome::Error(reason),
+    }
+}
+
 /// Starts a server, and waits until its `init` has returned.
-pub(crate) fn start<S: GenServer>(
-    args: S::Args,
+pub(crate) fn start<B: Behaviour>(
+    args: B::Args,
     options: StartOptions,
     link: bool,
 ) -> Result<Pid, StartError> {
     let builder = if link { options.builder.link() } else { options.builder };
     let has_parent = builder.is_linked();
-    let started = start_server::<S>(args, StartOptions { builder, ..options }, has_parent);
+    let started = start_server::<B>(args, StartOptions { builder, ..options }, has_parent);
     started.forget();
     let (pid, _) = outcome(started)?;
     Ok(pid)
 }
 
 /// Starts and monitors a server, and waits until its `init` has returned.
-pub(crate) fn start_monitored<S: GenServer>(
-    args: S::Args,
+pub(crate) fn start_monitored<B: Behaviour>(
+    args: B::Args,
     options: StartOptions,
 ) -> Result<(Pid, MonitorRef), StartError> {
-    outcome(start_server::<S>(args, options, true))
+    outcome(start_server::<B>(args, options, true))
 }
 
-fn start_server<S: GenServer>(
-    args: S::Args,
+fn start_server<B: Behaviour>(
+    args: B::Args,
     options: StartOptions,
     has_parent: bool,
 ) -> Started<Result<(), Refusal>> {
@@ -301,12 +348,12 @@ fn start_server<S: GenServer>(
         Some((capacity, overflow)) => builder.mailbox_capacity(capacity, overflow),
         None => builder,
     };
-    let initial_call = options.initial_call.unwrap_or(type_name::<S>());
+    let initial_call = options.initial_call.unwrap_or_else(B::callbacks);
     let start_options = proc_lib::StartOptions { timeout: init_timeout, builder };
     start_process(start_options, initial_call, move |starter: Starter| {
         let parent = has_parent.then_some(starter.pid());
         let settings = Settings { parent, debug, hibernate_after };
-        run::<S>(args, name, settings, starter)
+        run::<B>(args, name, settings, starter)
     })
 }
 
@@ -364,8 +411,8 @@ impl From<Refusal> for StartError {
 }
 
 /// Runs a server's process, from its start to its end, and returns why it ends.
-fn run<S: GenServer>(
-    args: S::Args,
+fn run<B: Behaviour>(
+    args: B::Args,
     name: Option<Name>,
     settings: Settings,
     starter: Starter,
@@ -375,11 +422,11 @@ fn run<S: GenServer>(
         starter.give_up(Err(refusal));
         return ExitReason::Normal;
     }
-    let outcome = process::catch(|| S::init(args));
+    let outcome = process::catch(|| B::init(args));
     match beginning(outcome) {
-        Ok((state, wait)) => {
+        Ok(ready) => {
             starter.ack(Ok(()));
-            Server::new(state, wait, settings).run()
+            B::serve(ready, settings)
         }
         Err((refusal, reason)) => {
             if !reason.is_orderly() {
@@ -403,21 +450,16 @@ fn note_init(name: Option<&Name>) {
     }
 }
 
-/// Returns the outcome of `init`: a state and what to wait for; or why there is no server, and the
-/// exit reason of its process.
-fn beginning<S>(
-    outcome: Result<InitResult<S>, ExitReason>,
-) -> Result<(S, Wait), (Refusal, ExitReason)> {
-    let Init { outcome, wait } = match outcome {
-        Ok(Ok(init)) => init,
+/// Returns what `init` has made; or why there is no server, and the exit reason of its process.
+fn beginning<R>(
+    outcome: Result<Result<InitOutcome<R>, ExitReason>, ExitReason>,
+) -> Result<R, (Refusal, ExitReason)> {
+    let refusal = match outcome {
+        Ok(Ok(InitOutcome::Ready(ready))) => return Ok(ready),
+        Ok(Ok(InitOutcome::Ignore)) => Refusal::Ignored,
+        Ok(Ok(InitOutcome::Error(reason))) => Refusal::Failed(reason),
         Ok(Err(reason)) | Err(reason) => return Err((Refusal::Failed(reason.clone()), reason)),
     };
-    let refusal = match outcome {
-        InitOutcome::Ready(state) => return Ok((state, wait)),
-        InitOutcome::Ignore => Refusal::Ignored,
-        InitOutcome::Error(reason) => Refusal::Failed(reason),
-    };
-    drop_caught(wait);
     Err((refusal, ExitReason::Normal))
 }
 
@@ -471,6 +513,14 @@ fn beginning<S>(
 ///
 /// In a thread of the program's own, which cannot be ended.
 pub fn enter_loop<S: GenServer>(start: InitResult<S>, options: StartOptions) -> ! {
+    enter::<ServerOf<S>>(start.map(outcome_of), options)
+}
+
+/// Makes the calling process run a behaviour to its end.
+pub(crate) fn enter<B: Behaviour>(
+    start: Result<InitOutcome<B::Ready>, ExitReason>,
+    options: StartOptions,
+) -> ! {
     let StartOptions { name, debug, hibernate_after, trap_exit, .. } = options;
     if trap_exit {
         process::set_trap_exit(true);
@@ -478,9 +528,8 @@ pub fn enter_loop<S: GenServer>(start: InitResult<S>, options: StartOptions) -> 
     let me = process::self_pid();
     let reason = match enterer(me, name) {
         Ok(info) => match beginning(Ok(start)) {
-            Ok((state, wait)) => {
-                let settings = Settings { parent: info.parent(), debug, hibernate_after };
-                Server::new(state, wait, settings).run()
+            Ok(ready) => {
+                B::serve(ready, Settings { parent: info.parent(), debug, hibernate_after })
             }
             Err((_, reason)) => reason,
         },
