@@ -478,13 +478,17 @@ pub use crate::stop::StopError;
 pub(crate) use answers::answers;
 pub use handle_info::unhandled;
 pub(crate) use handle_info::warn_of_unhandled;
+pub(crate) use next::InitOutcome;
 pub use next::{
     CallResult, CastResult, Init, InitResult, Next, NoReply, Then, ignore, init_error, noreply,
     ready, reply, stop, stop_with_reply,
 };
 pub(crate) use reference::reference_traits;
 pub use request_id::{RequestId, RequestIds, WaitError};
+pub(crate) use serve::{Settings, describe_client};
+pub(crate) use server_ref::stop_owned;
 pub use server_ref::{OwnedServer, ServerRef};
+pub(crate) use start::{Behaviour, enter, start, start_monitored};
 pub use start::{EnterLoopError, NameRefused, StartError, StartOptions, enter_loop};
 pub use status::StatusPart;
 

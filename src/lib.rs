@@ -35,6 +35,7 @@
 //! - [`process`]: spawning, sending, receiving, links, monitors, names, exits.
 //! - [`receive!`]: selective receive with typed patterns.
 //! - [`gen_server`]: servers with typed requests, and their clients.
+//! - [`gen_statem`]: state machines, whose reactions depend on a state.
 //! - [`sys`]: system messages, to look into a running server, pause, trace and change it.
 //! - [`proc_lib`]: starting processes that say when they are ready; crash reports.
 //! - [`supervisor`]: processes that start others, and restart them when they fail;
@@ -91,6 +92,7 @@ pub mod gen_server;
 pub mod supervisor;
 pub mod supervisor_bridge;
 pub mod dynamic_supervisor;
+pub mod gen_statem;
 #[cfg(all(feature = "io", target_os = "linux"))]
 pub mod io;
 #[cfg(all(feature = "io", target_os = "linux"))]

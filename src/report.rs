@@ -17,6 +17,7 @@
 //! | report | level | target |
 //! |---|---|---|
 //! | [`ServerReport`]: a server ends abnormally | `error` | `procession::gen_server` |
+//! | [`ServerReport`]: a state machine does | `error` | `procession::gen_statem` |
 //! | [`CrashReport`]: a process ends abnormally | `error` | `procession::crash` |
 //! | [`SupervisorReport`]: a child has failed | `error` | `procession::supervisor` |
 //! | [`MailboxReport`]: a mailbox is long, or full | `warn` | `procession::mailbox` |
@@ -77,6 +78,8 @@
 //! Handlers get reports only, not the program's own records; `log` has one logger for those, which
 //! the program chooses. A handler cannot keep a report from the log; the logger's filters can.
 
+mod server;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -89,13 +92,15 @@ use crate::id::{Pid, unique};
 use crate::message::{Destination, Name};
 use crate::user_code::{Backtrace, displayed, is_logged, is_seen, log_caught_with, run_caught};
 
+pub use server::{Client, MachineStatus, ServerReport};
+
 /// A report about a process, or an application.
 ///
 /// Its `Display` is the text that is logged.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Report {
-    /// A server ends abnormally.
+    /// A server or a state machine ends abnormally.
     Server(ServerReport),
     /// A process ends abnormally.
     Crash(CrashReport),
@@ -113,6 +118,7 @@ pub enum Report {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Server,
+    Statem,
     Crash,
     Supervisor,
     Progress,
@@ -124,7 +130,7 @@ pub(crate) enum Kind {
 impl Kind {
     fn level(self) -> Level {
         match self {
-            Kind::Server | Kind::Crash | Kind::Supervisor => Level::Error,
+            Kind::Server | Kind::Statem | Kind::Crash | Kind::Supervisor => Level::Error,
             Kind::LongMailbox => Level::Warn,
             Kind::Progress | Kind::Application | Kind::ShortMailbox => Level::Info,
         }
@@ -133,6 +139,7 @@ impl Kind {
     pub(crate) fn target(self) -> &'static str {
         match self {
             Kind::Server => "procession::gen_server",
+            Kind::Statem => "procession::gen_statem",
             Kind::Crash => "procession::crash",
             Kind::Supervisor => "procession::supervisor",
             Kind::Progress => "procession::progress",
@@ -145,7 +152,7 @@ impl Kind {
 impl Report {
     fn kind(&self) -> Kind {
         match self {
-            Report::Server(_) => Kind::Server,
+            Report::Server(report) => report.kind(),
             Report::Crash(_) => Kind::Crash,
             Report::Supervisor(_) => Kind::Supervisor,
             Report::Progress(_) => Kind::Progress,
@@ -259,80 +266,6 @@ fn lines(f: &mut fmt::Formatter<'_>, name: &str, values: &[impl fmt::Display]) -
     }
     write!(f, "\n    {name}:")?;
     values.iter().try_for_each(|value| write!(f, "\n        {value}"))
-}
-
-/// A server ends abnormally: OTP's error report of a `gen_server`.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ServerReport {
-    /// The server.
-    pub pid: Pid,
-    /// Its name: the registered one, or the one that it was started under as a server and that a
-    /// [registrar](crate::Registrar) keeps.
-    pub name: Option<Name>,
-    /// The label that it has set.
-    pub label: Option<Arc<str>>,
-    /// The message that it handled when it ended, printed.
-    pub last_message: Option<String>,
-    /// The state, as `format_status` shows it.
-    pub state: String,
-    /// The reason for which it ends.
-    pub reason: ExitReason,
-    /// The reason as text, printed in advance, as its `Display` may panic.
-    pub(crate) shown_reason: String,
-    /// The client that waits for the reply to the last message.
-    pub client: Option<Client>,
-    /// The last events, if [`sys`](crate::sys) keeps a log of them.
-    pub log: Vec<String>,
-}
-
-/// The client of the message at which a server has failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Client {
-    /// The process.
-    pub pid: Pid,
-    /// Its name: the registered one, or the one that it was started under as a server and that a
-    /// [registrar](crate::Registrar) keeps.
-    pub name: Option<Name>,
-    /// Whether it was still alive.
-    pub is_alive: bool,
-}
-
-impl fmt::Display for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "{} ({})", displayed(name), self.pid)?,
-            None => write!(f, "{}", self.pid)?,
-        }
-        if self.is_alive { Ok(()) } else { f.write_str(" (dead)") }
-    }
-}
-
-impl ServerReport {
-    fn head(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "server {} ({}) is terminating", displayed(name), self.pid)?,
-            None => write!(f, "server {} is terminating", self.pid)?,
-        }
-        line(f, "label", self.label.as_ref())?;
-        line(f, "last message", self.last_message.as_ref())?;
-        line(f, "state", Some(&self.state))?;
-        line(f, "reason", Some(&self.shown_reason))?;
-        line(f, "client", self.client.as_ref())?;
-        lines(f, "log", &self.log)
-    }
-
-    fn tail(&self) -> Tail<'_> {
-        Tail::of(self.pid, &self.reason)
-    }
-}
-
-impl fmt::Display for ServerReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.head(f)?;
-        fmt::Display::fmt(&self.tail(), f)
-    }
 }
 
 /// A process ends abnormally: OTP's crash report.
@@ -721,7 +654,7 @@ pub(crate) fn is_expected(kind: Kind) -> bool {
 
 /// Returns whether the backtrace of a process that panics would be read.
 pub(crate) fn reads_backtraces() -> bool {
-    is_wanted(Kind::Crash) || is_wanted(Kind::Server)
+    [Kind::Crash, Kind::Server, Kind::Statem].into_iter().any(is_wanted)
 }
 
 /// Writes a report to the log, and passes it to the handlers.

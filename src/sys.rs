@@ -128,7 +128,6 @@ mod debug;
 mod handle;
 
 use std::any::Any;
-use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
@@ -143,6 +142,7 @@ use crate::id::Pid;
 use crate::message::{Destination, Message};
 use crate::process;
 use crate::process::current::current;
+use crate::report::MachineStatus;
 use crate::runtime::dictionary::print_all;
 use crate::user_code::displayed;
 
@@ -227,7 +227,8 @@ pub struct Status {
     /// Its name: the registered one, or the one that it was started under as a server and that a
     /// [registrar](crate::Registrar) keeps.
     pub name: Option<String>,
-    /// The type of its state: for a server, the type that implements `GenServer`.
+    /// The type of its state: for a server, the type that implements `GenServer`, and for a state
+    /// machine the one that implements `GenStatem`.
     pub module: &'static str,
     /// Whether it is suspended.
     pub mode: Mode,
@@ -239,6 +240,8 @@ pub struct Status {
     pub debug: Vec<String>,
     /// Its state, printed; for a server by its `format_status`.
     pub state: String,
+    /// What a [state machine](crate::gen_statem) has beside its state.
+    pub machine: Option<MachineStatus>,
 }
 
 impl<S: ?Sized> Clone for Sys<S> {
@@ -580,12 +583,13 @@ fn status_of<S: System>(mode: Mode, system: &mut S) -> Status {
     Status {
         pid,
         name: process::info(pid).and_then(|info| info.any_name()).map(|name| displayed(&name)),
-        module: type_name::<S::State>(),
+        module: system.module(),
         mode,
         parent: system.parent(),
         dictionary: print_all(current(), SHOWN),
         debug: system.debug().describe(),
         state: system.print(),
+        machine: system.machine(),
     }
 }
 

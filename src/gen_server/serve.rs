@@ -251,6 +251,7 @@ impl<S: GenServer> Server<S> {
             label: info.and_then(|info| info.label),
             last_message: self.last_message(),
             state: self.print_part(StatusPart::FinalState),
+            machine: None,
             shown_reason: match &self.state {
                 Some(state) => printed(&Part(state, StatusPart::Reason(reason))),
                 None => displayed(reason),
@@ -296,7 +297,7 @@ impl<S: GenServer> Server<S> {
     }
 }
 
-fn describe_client(pid: Pid) -> Client {
+pub(crate) fn describe_client(pid: Pid) -> Client {
     let name = process::info(pid).and_then(|info| info.any_name());
     Client { pid, name, is_alive: process::is_alive(pid) }
 }

@@ -323,12 +323,17 @@ impl<S: GenServer, T: Address> Deref for OwnedServer<S, T> {
 
 impl<S: GenServer, T: Address> Drop for OwnedServer<S, T> {
     fn drop(&mut self) {
-        let Some(pid) = self.server.whereis() else { return };
-        // Before `stop`, which sends nothing if the owner has ended itself.
-        order_to_stop(pid, ExitReason::Normal);
-        let outcome = stop(&pid, ExitReason::Normal, DEFAULT_TIMEOUT);
-        if outcome == Err(StopError::Timeout) {
-            signal_exit(current().pid, pid, ExitReason::Kill);
-        }
+        stop_owned(&self.server.to);
+    }
+}
+
+/// Stops what its owner has dropped, and kills it if that takes more than five seconds.
+pub(crate) fn stop_owned(to: &impl Address) {
+    let Some(pid) = to.find() else { return };
+    // Before `stop`, which sends nothing if the owner has ended itself.
+    order_to_stop(pid, ExitReason::Normal);
+    let outcome = stop(&pid, ExitReason::Normal, DEFAULT_TIMEOUT);
+    if outcome == Err(StopError::Timeout) {
+        signal_exit(current().pid, pid, ExitReason::Kill);
     }
 }

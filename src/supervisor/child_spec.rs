@@ -481,9 +481,16 @@ impl Drop for Spec {
 
 impl<S: GenServer, A> ChildSpec<ServerRef<S>, A> {
     /// Sets what the type of the server says of its children.
-    fn of_server(mut self) -> ChildSpec<ServerRef<S>, A> {
-        self.worker_shutdown = S::SHUTDOWN;
-        self.restart(S::RESTART)
+    fn of_server(self) -> ChildSpec<ServerRef<S>, A> {
+        self.of_type(S::RESTART, S::SHUTDOWN)
+    }
+}
+
+impl<C, A> ChildSpec<C, A> {
+    /// Sets what the type of a server or a state machine says of its children.
+    pub(crate) fn of_type(mut self, restart: Restart, shutdown: Shutdown) -> ChildSpec<C, A> {
+        self.worker_shutdown = shutdown;
+        self.restart(restart)
     }
 }
 

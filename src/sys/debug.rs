@@ -45,6 +45,37 @@ pub enum Event<'a> {
     },
     /// A message was handled without a reply; this is the state afterwards.
     State(&'a dyn fmt::Debug),
+    /// A state machine enters this state: its [`state_enter`] is called next.
+    ///
+    /// [`state_enter`]: crate::gen_statem::GenStatem::state_enter
+    Entered(&'a dyn fmt::Debug),
+    /// A state machine has handled an event.
+    Consumed {
+        /// The event, printed with its type.
+        event: &'a str,
+        /// The state in which it was handled, printed.
+        state: &'a str,
+        /// The state from then on, printed.
+        next_state: &'a str,
+    },
+    /// A state machine has postponed an event.
+    Postponed {
+        /// The event, printed with its type.
+        event: &'a str,
+        /// The state in which it was postponed, printed.
+        state: &'a str,
+        /// The state from then on, printed. If it is another one, the event is handled again.
+        next_state: &'a str,
+    },
+    /// A state machine has started a timeout.
+    TimerStarted {
+        /// The type of the timeout, in words.
+        timeout: &'a str,
+        /// When it is over: in some time, or at an instant.
+        time: &'a dyn fmt::Debug,
+        /// Its event, printed.
+        event: &'a str,
+    },
     /// Another event: a server's continuation, or an event of a handmade process.
     Other(&'a dyn fmt::Debug),
 }
@@ -59,6 +90,14 @@ pub enum Kind {
     Cast,
     /// Any other message: one that was just sent, or that of a timer, a link or a monitor.
     Info,
+    /// An event that a state machine has inserted.
+    Internal,
+    /// The event of a state machine's event timeout.
+    Timeout,
+    /// The event of a state machine's state timeout.
+    StateTimeout,
+    /// The event of one of a state machine's named timeouts.
+    NamedTimeout,
 }
 
 /// A message, as an [`Event`] shows it.
@@ -111,6 +150,10 @@ impl fmt::Display for Event<'_> {
                     Kind::Call => "call ",
                     Kind::Cast => "cast ",
                     Kind::Info => "",
+                    Kind::Internal => "internal ",
+                    Kind::Timeout => "timeout ",
+                    Kind::StateTimeout => "state timeout ",
+                    Kind::NamedTimeout => "named timeout ",
                 };
                 write!(f, "got {kind}{}", printed_up_to(SHOWN, message))?;
                 match from {
@@ -120,8 +163,28 @@ impl fmt::Display for Event<'_> {
             }
             Event::Out { reply, to } => write!(f, "sent a {reply} to {to}"),
             Event::State(state) => write!(f, "new state {}", printed_up_to(SHOWN, state)),
+            Event::Entered(state) => write!(f, "entering state {}", printed_up_to(SHOWN, state)),
+            Event::Consumed { event, state, next_state } => {
+                write!(f, "consumed {event} in state {}", Change(state, next_state))
+            }
+            Event::Postponed { event, state, next_state } => {
+                write!(f, "postponed {event} in state {}", Change(state, next_state))
+            }
+            Event::TimerStarted { timeout, time, event } => {
+                write!(f, "started {timeout} {time:?}: {event}")
+            }
             Event::Other(event) => f.write_str(&printed_up_to(SHOWN, event)),
         }
+    }
+}
+
+/// Prints the state before an event, and the one after it if that is another.
+struct Change<'a>(&'a str, &'a str);
+
+impl fmt::Display for Change<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Change(state, next_state) = self;
+        if state == next_state { f.write_str(state) } else { write!(f, "{state} => {next_state}") }
     }
 }
 
@@ -425,7 +488,12 @@ impl Statistics {
         match event {
             Event::In { .. } => self.messages_in += 1,
             Event::Out { .. } => self.messages_out += 1,
-            Event::State(_) | Event::Other(_) => {}
+            Event::State(_)
+            | Event::Entered(_)
+            | Event::Consumed { .. }
+            | Event::Postponed { .. }
+            | Event::TimerStarted { .. }
+            | Event::Other(_) => {}
         }
     }
 }

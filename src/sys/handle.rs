@@ -13,6 +13,7 @@ use crate::message::Awaited;
 use crate::message::Exit;
 use crate::message::Message;
 use crate::process;
+use crate::report::MachineStatus;
 use crate::user_code::drop_caught;
 use crate::user_code::printed;
 
@@ -118,6 +119,18 @@ pub trait System {
     /// Returns the parent. If this process traps exits, [`handle`] also ends it when the parent
     /// exits while it is suspended. By default there is none.
     fn parent(&self) -> Option<Pid> {
+        None
+    }
+
+    /// Returns the name of the type that the process runs the callbacks of: by default the type of
+    /// the state.
+    fn module(&self) -> &'static str {
+        type_name::<Self::State>()
+    }
+
+    /// Returns what a [state machine](crate::gen_statem) has beside its state; by default there is
+    /// nothing.
+    fn machine(&mut self) -> Option<MachineStatus> {
         None
     }
 

@@ -1,0 +1,269 @@
+//! Actions, which are added to the results of callbacks.
+
+use std::any::type_name;
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+use crate::call::ReplyTo;
+use crate::exit::ExitReason;
+
+use super::GenStatem;
+use super::callbacks::Callbacks;
+use super::event_type::{EventType, TimeoutType};
+use super::timeouts::{Order, Time, What};
+use super::transition::{Entered, Init, ModuleChange, Next, Outcome, Todo, Transition};
+
+/// Methods that add actions to the result of any callback: `keep_state().reply(client, value)`.
+///
+/// The actions are carried out in their order, with the exception that of several for one timeout
+/// only the last counts. They do not change a result that ends the machine, or that starts none;
+/// but [`stop_and_reply`](super::stop_and_reply) takes replies.
+///
+/// OTP: [`action()`](https://www.erlang.org/doc/apps/stdlib/gen_statem.html#t:action/0).
+pub trait Actions<S: GenStatem>: Sized + sealed::Sealed<S> {
+    /// Gives `client` its reply. It is sent at once; [`ReplyTo::reply`] does the same.
+    ///
+    /// OTP: `{reply, From, Reply}`.
+    #[inline]
+    fn reply<R: Send + 'static>(mut self, client: ReplyTo<R>, reply: R) -> Self {
+        if let Some(todo) = self.replies() {
+            client.reply(reply);
+            todo.replied.push((client.alias(), type_name::<R>()));
+        }
+        self
+    }
+
+    /// Lets the machine [hibernate](crate::process::hibernate) until the next message, if there is
+    /// no other event to handle first.
+    ///
+    /// OTP: `hibernate`.
+    #[must_use = "the machine hibernates only if the callback returns this"]
+    fn hibernate(mut self) -> Self {
+        if let Some(todo) = self.todo() {
+            todo.more().plan.hibernate = true;
+        }
+        self
+    }
+
+    /// Starts the event timeout: if no event is handled for `duration`, `event` is. Any event ends
+    /// it, be it one that waits already.
+    ///
+    /// With a `duration` of zero, `event` is handled when no inserted or retried one is left, and
+    /// before any message; [`Duration::MAX`] ends the timeout.
+    ///
+    /// OTP: `{timeout, Time, Content}`.
+    #[must_use = "the timeout is started only if the callback returns this"]
+    fn timeout(self, duration: Duration, event: S::Event) -> Self {
+        order(self, TimeoutType::Event, What::Start(Time::In(duration), event))
+    }
+
+    /// As [`timeout`](Self::timeout), at `deadline`; if that is past, as soon as what has been
+    /// received before is handled.
+    ///
+    /// OTP: `{timeout, Time, Content, {abs, true}}`.
+    #[must_use = "the timeout is started only if the callback returns this"]
+    fn timeout_at(self, deadline: Instant, event: S::Event) -> Self {
+        order(self, TimeoutType::Event, What::Start(Time::At(deadline), event))
+    }
+
+    /// Starts the state timeout: if the state does not change for `duration`, `event` is handled.
+    /// With a next state, it is the timeout of that state.
+    ///
+    /// The `duration` is as for [`timeout`](Self::timeout).
+    ///
+    /// OTP: `{state_timeout, Time, Content}`.
+    #[must_use = "the timeout is started only if the callback returns this"]
+    fn state_timeout(self, duration: Duration, event: S::Event) -> Self {
+        order(self, TimeoutType::State, What::Start(Time::In(duration), event))
+    }
+
+    /// As [`state_timeout`](Self::state_timeout), at `deadline`.
+    ///
+    /// OTP: `{state_timeout, Time, Content, {abs, true}}`.
+    #[must_use = "the timeout is started only if the callback returns this"]
+    fn state_timeout_at(self, deadline: Instant, event: S::Event) -> Self {
+        order(self, TimeoutType::State, What::Start(Time::At(deadline), event))
+    }
+
+    /// Starts the timeout `name`: after `duration`, whatever else happens, `event` is handled. If
+    /// it is active already, it starts anew.
+    ///
+    /// The `duration` is as for [`timeout`](Self::timeout).
+    ///
+    /// OTP: `{{timeout, Name}, Time, Content}`.
+    #[must_use = "the timeout is started only if the callback returns this"]
+    fn named_timeout(
+        self,
+        name: impl Into<Cow<'static, str>>,
+        duration: Duration,
+        event: S::Event,
+    ) -> Self {
+        order(self, TimeoutType::Named(name.into()), What::Start(Time::In(duration), event))
+    }
+
+    /// As [`named_timeout`](Self::named_timeout), at `deadline`.
+    ///
+    /// OTP: `{{timeout, Name}, Time, Content, {abs, true}}`.
+    #[must_use = "the timeout is started only if the callback returns this"]
+    fn named_timeout_at(
+        self,
+        name: impl Into<Cow<'static, str>>,
+        deadline: Instant,
+        event: S::Event,
+    ) -> Self {
+        order(self, TimeoutType::Named(name.into()), What::Start(Time::At(deadline), event))
+    }
+
+    /// Ends a timeout without its event, even if its time is over and the event has not been
+    /// handled. Nothing happens if it is not active.
+    ///
+    /// OTP: `{TimeoutType, cancel}`.
+    #[must_use = "the timeout is cancelled only if the callback returns this"]
+    fn cancel(self, timeout: TimeoutType) -> Self {
+        order(self, timeout, What::Cancel)
+    }
+
+    /// Changes the event of a timeout, and not its time. If it is not active, it starts with a
+    /// time of zero.
+    ///
+    /// OTP: `{TimeoutType, update, Content}`.
+    #[must_use = "the timeout is updated only if the callback returns this"]
+    fn update(self, timeout: TimeoutType, event: S::Event) -> Self {
+        order(self, timeout, What::Update(event))
+    }
+}
+
+/// Methods that add actions to the result of [`handle_event`](GenStatem::handle_event) or
+/// [`init`](GenStatem::init).
+///
+/// OTP: [`action()`](https://www.erlang.org/doc/apps/stdlib/gen_statem.html#t:action/0).
+pub trait EventActions<S: GenStatem>: Actions<S> {
+    /// Inserts `event`: it is handled before all events that wait, and after those that were
+    /// inserted by the same result before it.
+    ///
+    /// It is handled as one of the given `kind`; most often that is [`EventType::Internal`].
+    ///
+    /// OTP: `{next_event, EventType, Content}`.
+    #[must_use = "the event is inserted only if the callback returns this"]
+    fn next_event(mut self, kind: EventType, event: S::Event) -> Self {
+        if let Some(todo) = self.todo() {
+            todo.more().plan.next_events.push((kind, event));
+        }
+        self
+    }
+
+    /// Lets `callbacks` handle events from now on, in the place of those that do so now.
+    ///
+    /// OTP: `{change_callback_module, NewModule}`.
+    #[must_use = "the callbacks are changed only if the callback returns this"]
+    fn change_callback_module(self, callbacks: &'static dyn Callbacks<S>) -> Self {
+        change(self, ModuleChange::Change(callbacks))
+    }
+
+    /// Lets `callbacks` handle events until they are [popped](Self::pop_callback_module).
+    ///
+    /// OTP: `{push_callback_module, NewModule}`.
+    #[must_use = "the callbacks are pushed only if the callback returns this"]
+    fn push_callback_module(self, callbacks: &'static dyn Callbacks<S>) -> Self {
+        change(self, ModuleChange::Push(callbacks))
+    }
+
+    /// Lets those callbacks handle events that did so before the last
+    /// [`push_callback_module`](Self::push_callback_module). If there was none, the machine ends
+    /// with a [`BadAction`](super::BadAction).
+    ///
+    /// OTP: `pop_callback_module`.
+    #[must_use = "the callbacks are popped only if the callback returns this"]
+    fn pop_callback_module(self) -> Self {
+        change(self, ModuleChange::Pop)
+    }
+}
+
+/// The method that postpones the event which [`handle_event`](GenStatem::handle_event) got.
+pub trait Postpone<S: GenStatem>: Actions<S> {
+    /// Postpones `event` until the state changes: the event that was to be handled, which is handed
+    /// back. Then it is handled again, before all events that have not been handled yet.
+    ///
+    /// If this is called twice, the last one counts.
+    ///
+    /// OTP: `postpone`.
+    #[must_use = "the event is postponed only if the callback returns this"]
+    fn postpone(self, event: S::Event) -> Self;
+}
+
+impl<S: GenStatem> Postpone<S> for Result<Transition<S>, ExitReason> {
+    #[inline]
+    fn postpone(self, event: S::Event) -> Self {
+        self.map(|transition| Transition { postponed: Some(event), ..transition })
+    }
+}
+
+fn order<S: GenStatem, A: Actions<S>>(
+    mut result: A,
+    timeout: TimeoutType,
+    what: What<S::Event>,
+) -> A {
+    if let Some(todo) = result.todo() {
+        todo.more().plan.orders.push(Order { timeout, what });
+    }
+    result
+}
+
+fn change<S: GenStatem, A: Actions<S>>(mut result: A, change: ModuleChange<S>) -> A {
+    if let Some(todo) = result.todo() {
+        todo.more().modules.push(change);
+    }
+    result
+}
+
+mod sealed {
+    use super::{GenStatem, Todo};
+
+    #[expect(unnameable_types, reason = "nobody else is to implement it")]
+    pub trait Sealed<S: GenStatem> {
+        /// The actions, if the machine goes on.
+        #[doc(hidden)]
+        fn todo(&mut self) -> Option<&mut Todo<S>>;
+
+        /// The actions, if they may be replies.
+        #[doc(hidden)]
+        fn replies(&mut self) -> Option<&mut Todo<S>> {
+            self.todo()
+        }
+    }
+}
+
+impl<S: GenStatem> sealed::Sealed<S> for Result<Transition<S>, ExitReason> {
+    fn todo(&mut self) -> Option<&mut Todo<S>> {
+        match self {
+            Ok(Transition { to: Next::To(_), todo, .. }) => Some(todo),
+            Ok(Transition { to: Next::Stop(_), .. }) | Err(_) => None,
+        }
+    }
+
+    #[inline]
+    fn replies(&mut self) -> Option<&mut Todo<S>> {
+        self.as_mut().ok().map(|transition| &mut transition.todo)
+    }
+}
+
+impl<S: GenStatem> sealed::Sealed<S> for Result<Entered<S>, ExitReason> {
+    fn todo(&mut self) -> Option<&mut Todo<S>> {
+        self.as_mut().ok().map(|entered| &mut entered.todo)
+    }
+}
+
+impl<S: GenStatem> sealed::Sealed<S> for Result<Init<S>, ExitReason> {
+    fn todo(&mut self) -> Option<&mut Todo<S>> {
+        match self {
+            Ok(Init { outcome: Outcome::Started(_), todo }) => Some(todo),
+            Ok(Init { outcome: Outcome::Ignore | Outcome::Error(_), .. }) | Err(_) => None,
+        }
+    }
+}
+
+impl<S: GenStatem> Actions<S> for Result<Transition<S>, ExitReason> {}
+impl<S: GenStatem> Actions<S> for Result<Entered<S>, ExitReason> {}
+impl<S: GenStatem> Actions<S> for Result<Init<S>, ExitReason> {}
+impl<S: GenStatem> EventActions<S> for Result<Transition<S>, ExitReason> {}
+impl<S: GenStatem> EventActions<S> for Result<Init<S>, ExitReason> {}

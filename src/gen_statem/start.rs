@@ -1,0 +1,59 @@
+//! Starting a state machine, as servers are started.
+
+use std::any::type_name;
+use std::marker::PhantomData;
+
+use crate::exit::ExitReason;
+use crate::gen_server::{Behaviour, InitOutcome, Settings, StartOptions, enter};
+
+use super::GenStatem;
+use super::serve::Machine;
+use super::state_and_data::StateAndData;
+use super::transition::{Init, InitResult, Outcome, Todo};
+
+/// The behaviour of a [`GenStatem`].
+pub(super) struct MachineOf<S>(PhantomData<S>);
+
+/// What a machine starts with.
+type Ready<S> = (Box<StateAndData<<S as GenStatem>::State, S>>, Todo<S>);
+
+impl<S: GenStatem> Behaviour for MachineOf<S> {
+    type Args = S::Args;
+    type Ready = Ready<S>;
+
+    fn callbacks() -> &'static str {
+        type_name::<S>()
+    }
+
+    fn init(args: S::Args) -> Result<InitOutcome<Ready<S>>, ExitReason> {
+        S::init(args).map(outcome_of)
+    }
+
+    fn serve((current, todo): Ready<S>, settings: Settings) -> ExitReason {
+        Machine::new(*current, settings).run(todo)
+    }
+}
+
+fn outcome_of<S: GenStatem>(Init { outcome, todo }: Init<S>) -> InitOutcome<Ready<S>> {
+    match outcome {
+        Outcome::Started(current) => InitOutcome::Ready((current, todo)),
+        Outcome::Ignore => InitOutcome::Ignore,
+        Outcome::Error(reason) => InitOutcome::Error(reason),
+    }
+}
+
+/// Makes the calling process, which has done its own start-up, a state machine. The process ends
+/// when the machine does.
+///
+/// `start` is what an `init` would have returned: a state, data, and actions. Otherwise this is as
+/// [`gen_server::enter_loop`](crate::gen_server::enter_loop).
+///
+/// OTP:
+/// [`gen_statem:enter_loop/6`](https://www.erlang.org/doc/apps/stdlib/gen_statem.html#enter_loop/6).
+///
+/// # Panics
+///
+/// In a thread of the program's own, which cannot be ended.
+pub fn enter_loop<S: GenStatem>(start: InitResult<S>, options: StartOptions) -> ! {
+    enter::<MachineOf<S>>(start.map(outcome_of), options)
+}

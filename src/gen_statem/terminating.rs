@@ -1,0 +1,55 @@
+//! The report of a state machine that ends abnormally.
+
+use std::any::type_name;
+
+use crate::exit::ExitReason;
+use crate::gen_server::describe_client;
+use crate::process;
+use crate::process::Info;
+use crate::process::current::current;
+use crate::report;
+use crate::report::{Kind, Report, ServerReport};
+use crate::runtime::crash::reporting;
+use crate::user_code::printed;
+
+use super::serve::Machine;
+use super::{GenStatem, StatusPart};
+
+impl<S: GenStatem> Machine<S> {
+    /// Reports the end of the machine, if its reason is not orderly.
+    pub(super) fn report(&mut self, reason: &ExitReason) {
+        if !reason.is_orderly() && report::is_wanted(Kind::Statem) {
+            let report = || report::submit(&Report::Server(self.describe(reason)));
+            reporting(current(), report);
+        }
+    }
+
+    fn describe(&mut self, reason: &ExitReason) -> ServerReport {
+        let me = process::self_pid();
+        let info = process::info(me);
+        let print = |part| printed(&self.part(part));
+        let (state, data) = (print(StatusPart::FinalState), print(StatusPart::FinalData));
+        let client = self.handled.kind.as_ref().and_then(|kind| kind.client());
+        ServerReport {
+            pid: me,
+            name: info.as_ref().and_then(Info::any_name),
+            label: info.and_then(|info| info.label),
+            last_message: self.last_event(),
+            state: format!("({state}, {data})"),
+            machine: Some(self.status()),
+            shown_reason: print(StatusPart::Reason(reason)),
+            reason: reason.clone(),
+            client: client.map(describe_client),
+            log: self.settings.debug.log(),
+        }
+    }
+
+    /// Returns what is known of the event that the machine was handling.
+    fn last_event(&self) -> Option<String> {
+        let handled = &self.handled;
+        let of_event = handled.kind.as_ref().map(|_| type_name::<S::Event>());
+        let name = handled.ended_by.or(of_event);
+        let untold = |name| format!("a {name} (to see its value, give the program a logger)");
+        handled.text.clone().or_else(|| name.map(untold))
+    }
+}
