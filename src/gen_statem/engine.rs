@@ -171,3 +171,6 @@ impl<S: PartialEq, D, E> Engine<S, D, E> {
         self.timeouts.iter()
     }
 }
+
+#[cfg(test)]
+mod tests;
