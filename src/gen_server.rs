@@ -485,7 +485,7 @@ pub use next::{
 };
 pub(crate) use reference::reference_traits;
 pub use request_id::{RequestId, RequestIds, WaitError};
-pub(crate) use serve::{Settings, describe_client};
+pub(crate) use serve::{Settings, describe_client, submit};
 pub(crate) use server_ref::stop_owned;
 pub use server_ref::{OwnedServer, ServerRef};
 pub(crate) use start::{Behaviour, enter, start, start_monitored};

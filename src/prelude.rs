@@ -9,6 +9,9 @@ pub use crate::gen_server::{
     InitResult, ReplyTo, RequestId, ServerRef, StartError, StartOptions, StopError, Then, ignore,
     init_error, noreply, ready, reply, stop, stop_with_reply, unhandled,
 };
+pub use crate::gen_statem::{
+    EnterResult, EventType, GenStatem, StateResult, StatemRef, TimeoutType,
+};
 pub use crate::handle_info;
 pub use crate::id::{Alias, MonitorRef, Pid, TimerRef};
 pub use crate::message::{Destination, Down, Exit, Message, Name, Opaque, Timeout};

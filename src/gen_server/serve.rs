@@ -229,8 +229,7 @@ impl<S: GenServer> Server<S> {
             Err(worse) => worse,
         };
         if !reason.is_orderly() && report::is_wanted(Kind::Server) {
-            let report = || report::submit(&Report::Server(self.describe(&reason)));
-            reporting(current(), report);
+            submit(|| self.describe(&reason));
         }
         let process = current();
         // A server that an exit signal ends first gives no reply any more, as anywhere else.
@@ -295,6 +294,11 @@ impl<S: GenServer> Server<S> {
         let text = self.state.as_ref().map(|it| printed_up_to(SHOWN, &Part(it, part)));
         self.handled.text = text;
     }
+}
+
+/// Submits the report of a server, which goes out whatever signals come meanwhile.
+pub(crate) fn submit(describe: impl FnOnce() -> ServerReport) {
+    reporting(current(), || report::submit(&Report::Server(describe())));
 }
 
 pub(crate) fn describe_client(pid: Pid) -> Client {

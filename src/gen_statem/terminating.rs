@@ -3,13 +3,11 @@
 use std::any::type_name;
 
 use crate::exit::ExitReason;
-use crate::gen_server::describe_client;
+use crate::gen_server::{describe_client, submit};
 use crate::process;
 use crate::process::Info;
-use crate::process::current::current;
 use crate::report;
-use crate::report::{Kind, Report, ServerReport};
-use crate::runtime::crash::reporting;
+use crate::report::{Kind, ServerReport};
 use crate::user_code::printed;
 
 use super::serve::Machine;
@@ -17,14 +15,13 @@ use super::{GenStatem, StatusPart};
 
 impl<S: GenStatem> Machine<S> {
     /// Reports the end of the machine, if its reason is not orderly.
-    pub(super) fn report(&mut self, reason: &ExitReason) {
+    pub(super) fn report(&self, reason: &ExitReason) {
         if !reason.is_orderly() && report::is_wanted(Kind::Statem) {
-            let report = || report::submit(&Report::Server(self.describe(reason)));
-            reporting(current(), report);
+            submit(|| self.describe(reason));
         }
     }
 
-    fn describe(&mut self, reason: &ExitReason) -> ServerReport {
+    fn describe(&self, reason: &ExitReason) -> ServerReport {
         let me = process::self_pid();
         let info = process::info(me);
         let print = |part| printed(&self.part(part));

@@ -27,6 +27,7 @@
 //! | `gen_server`, `GenServer` | [`gen_server`](crate::gen_server) |
 //! | what callbacks return | [a table](crate::gen_server#what-callbacks-return) |
 //! | the clauses of `handle_info/2` | [`handle_info!`](crate::handle_info) |
+//! | `gen_statem`, `gen_fsm` | [`gen_statem`](crate::gen_statem), with a table for each |
 //! | `supervisor`, `Supervisor` | [`supervisor`](crate::supervisor) |
 //! | `DynamicSupervisor` | [`dynamic_supervisor`] |
 //! | `PartitionSupervisor` | [`partition_supervisor`] |
@@ -42,7 +43,7 @@
 //! | `init:stop` | [`application::terminate`], [`shutdown`] |
 //! | ExUnit's `start_supervised`, `assert_receive` | [`testing`](crate::testing) |
 //! | `Task`, `Agent` | a process and a message or [`join`]; a server |
-//! | `gen_statem`, `gen_event`, nodes | not here yet |
+//! | `gen_event`, nodes | not here yet |
 //!
 //! # Requests are typed
 //!
