@@ -137,7 +137,7 @@
 //! | `{state_timeout, Time, Content}` | [`.state_timeout(…)`](Actions::state_timeout) |
 //! | `{{timeout, Name}, Time, Content}` | [`.named_timeout(name, …)`](Actions::named_timeout) |
 //! | the same with `{abs, true}` | [`.timeout_at(instant, event)`](Actions::timeout_at), … |
-//! | `{Type, cancel}`, a time of `infinity` | [`.cancel(kind)`](Actions::cancel), [`Duration::MAX`] |
+//! | `{Type, cancel}`, time `infinity` | [`.cancel(kind)`](Actions::cancel), [`Duration::MAX`] |
 //! | `{Type, update, Content}` | [`.update(kind, event)`](Actions::update) |
 //! | `{change_callback_module, M}`, … | [`.change_callback_module(…)`][change], … |
 //!
@@ -160,7 +160,7 @@
 //!
 //! - the *state timeout* ends without its event when the state changes;
 //! - the *event timeout* ends without its event when any event is handled;
-//! - a *named timeout* ends by its own event only, or when it is cancelled. There may be any number.
+//! - a *named timeout* ends by its own event only, or when it is cancelled; there may be several.
 //!
 //! A timeout that is set again starts anew, with its new event. One that was cancelled, ended or
 //! set again does not come any more, even if its time was over before and its message waits in the
@@ -228,7 +228,12 @@
 //!         started(CodeLock::LOCKED, CodeLock { code, pressed: Vec::new() })
 //!     }
 //!
-//!     fn handle_event(&mut self, kind: EventType, event: Event, state: &State) -> StateResult<Self> {
+//!     fn handle_event(
+//!         &mut self,
+//!         kind: EventType,
+//!         event: Event,
+//!         state: &State,
+//!     ) -> StateResult<Self> {
 //!         state.call(self, kind, event)
 //!     }
 //! }
@@ -264,7 +269,8 @@
 //!         started(false, Switch)
 //!     }
 //!
-//!     fn handle_event(&mut self, _: EventType, Push(client): Push, on: &bool) -> StateResult<Self> {
+//!     fn handle_event(&mut self, _: EventType, push: Push, on: &bool) -> StateResult<Self> {
+//!         let Push(client) = push;
 //!         next_state(!on).reply(client, !on)
 //!     }
 //! }
@@ -324,30 +330,30 @@
 //! | `StateName/2`, `StateName/3` | an arm of `handle_event`, or a [`StateFunction`] |
 //! | `handle_info` | [`GenStatem::info`], and an arm for [`EventType::Info`] |
 //! | `{next_state, StateName, Data}` | [`next_state`]`(state)`, or [`keep_state`]`()` |
-//! | `{next_state, StateName, Data, Timeout}` | with [`.timeout(duration, event)`](Actions::timeout) |
+//! | `{next_state, StateName, Data, Timeout}` | with [`.timeout(…)`](Actions::timeout) |
 //! | `start_timer`, `send_event_after`, `cancel_timer` | a [named timeout](#timeouts) |
 //! | `{reply, Reply, StateName, Data}` | with [`.reply(client, reply)`](Actions::reply) |
 //!
 //! # Differences from OTP
 //!
-//! - Events, replies, states and actions are typed: there is no bad return value, and of bad actions
-//!   only a [`BadAction`]. An event of another type does not compile; a machine of another type
-//!   refuses it: [`CallErrorKind::WrongServer`]. State enter calls cannot postpone or insert events,
-//!   nor change the state or the callbacks, by their type.
+//! - Events, replies, states and actions are typed: there is no bad return value, and of bad
+//!   actions only a [`BadAction`]. An event of another type does not compile; a machine of another
+//!   type refuses it: [`CallErrorKind::WrongServer`]. State enter calls cannot postpone or insert
+//!   events, nor change the state or the callbacks, by their type.
 //! - The content of an event and its type are not a pair: what is called, cast or sent is one type
 //!   of events, and calls have the place where the reply goes in them.
-//! - [`StatemRef::call`] returns an error where OTP exits the caller. A call that would wait forever
-//!   returns [`CallErrorKind::Deadlock`], as
-//!   [with servers](crate::gen_server#differences-from-otp). While a call is postponed, its client
-//!   counts as waiting for the machine; once it was handled without an answer, it does not. There is
-//!   one kind of timeout of a call, which is OTP's `clean_timeout`.
-//! - [`Actions::reply`] sends the reply at once, before the callback has returned. All other actions
-//!   wait for that, as in OTP.
+//! - [`StatemRef::call`] returns an error where OTP exits the caller. A call that would wait
+//!   forever returns [`CallErrorKind::Deadlock`], as [with
+//!   servers](crate::gen_server#differences-from-otp). While a call is postponed, its client
+//!   counts as waiting for the machine; once it was handled without an answer, it does not. There
+//!   is one kind of timeout of a call, which is OTP's `clean_timeout`.
+//! - [`Actions::reply`] sends the reply at once, before the callback has returned. All other
+//!   actions wait for that, as in OTP.
 //! - A callback returns a `Result`; an `Err` is `{stop, Reason, Data}`. After one that failed,
 //!   `terminate` and reports see the data as the callback has left them; if a state enter call has
 //!   failed, the state is the one that was entered.
-//! - A message that [`info`](GenStatem::info) does not make an event is logged and dropped, and is no
-//!   event: it does not end the event timeout.
+//! - A message that [`info`](GenStatem::info) does not make an event is logged and dropped, and is
+//!   no event: it does not end the event timeout.
 //! - All machines have state enter calls; by default they do nothing. A machine cannot choose its
 //!   callback mode anew; `change_callback_module` and its like take [`Callbacks`], which are
 //!   objects, not modules, and have no `format_status` of their own.
@@ -369,7 +375,8 @@ mod state_and_data;
 mod timeouts;
 mod engine;
 mod transition;
-mod callbacks;
+mod modules;
+mod state_function;
 mod actions;
 mod status;
 mod serve;
@@ -401,10 +408,11 @@ pub use crate::gen_server::{
 };
 pub use crate::report::MachineStatus;
 pub use actions::{Actions, EventActions, Postpone};
-pub use callbacks::{BadAction, Callbacks, StateFunction};
 pub use event_type::{EventType, TimeoutType};
+pub use modules::BadAction;
 pub use start::enter_loop;
 pub use state_and_data::StateAndData;
+pub use state_function::StateFunction;
 pub use statem_ref::{OwnedStatem, StatemRef};
 pub use status::StatusPart;
 pub use transition::{
@@ -450,9 +458,10 @@ pub trait GenStatem: fmt::Debug + Sized + 'static {
 
     /// Handles an event.
     ///
-    /// Return [`next_state`], [`keep_state`], [`repeat_state`], [`stop`] or [`stop_and_reply`], with
-    /// [actions](Actions). The result of an event that the machine does not expect in this state is
-    /// [`keep_state`], or [`postpone`](Postpone::postpone) if a later state will handle it.
+    /// Return [`next_state`], [`keep_state`], [`repeat_state`], [`stop`] or [`stop_and_reply`],
+    /// with [actions](Actions). The result of an event that the machine does not expect in this
+    /// state is [`keep_state`], or that with [`postpone`](Postpone::postpone) if a later state will
+    /// handle it.
     ///
     /// # Errors
     ///
@@ -485,6 +494,31 @@ pub trait GenStatem: fmt::Debug + Sized + 'static {
     ///
     /// By default only a message that is an event already becomes one. Any other is logged, as a
     /// warning, and dropped.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// # use procession::gen_statem;
+    /// # #[derive(Debug)] struct Watch;
+    /// #[derive(Debug)]
+    /// enum Event { Ended(Down), Key(char) }
+    ///
+    /// # impl GenStatem for Watch {
+    /// # type Args = ();
+    /// # type State = ();
+    /// # type Event = Event;
+    /// # fn init((): ()) -> gen_statem::InitResult<Self> { gen_statem::started((), Watch) }
+    /// # fn handle_event(&mut self, _: EventType, _: Event, (): &()) -> StateResult<Self> {
+    /// #     gen_statem::stop(ExitReason::Normal)
+    /// # }
+    /// fn info(message: Message) -> Result<Event, Message> {
+    ///     message.downcast().map(Event::Ended).or_else(|other| other.downcast().map(Event::Key))
+    /// }
+    /// # }
+    /// # let (watch, monitor) = Watch::start_monitor(())?;
+    /// # watch.send('q');
+    /// # receive! { down: Down if down.monitor == monitor => {} }
+    /// # Ok::<(), StartError>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -649,6 +683,94 @@ pub trait GenStatem: fmt::Debug + Sized + 'static {
     /// [`Supervisor::simple_one_for_one`](crate::supervisor::Supervisor::simple_one_for_one).
     fn child_template() -> ChildSpec<StatemRef<Self>, Self::Args> {
         of_machine(ChildSpec::template(type_name::<Self>(), Self::start_link))
+    }
+}
+
+/// Callbacks that stand in for those of the machine `S`, until they are changed again.
+///
+/// ```
+/// use procession::gen_statem::{
+///     self, Actions, Callbacks, EventActions, keep_state, started,
+/// };
+/// use procession::prelude::*;
+///
+/// #[derive(Debug)] struct Door;
+/// #[derive(Debug)] enum Event { Knock(ReplyTo<&'static str>), Holidays, Back }
+///
+/// impl GenStatem for Door {
+///     type Args = ();
+///     type State = ();
+///     type Event = Event;
+///
+///     fn init((): ()) -> gen_statem::InitResult<Self> {
+///         started((), Door)
+///     }
+///
+///     fn handle_event(&mut self, _: EventType, event: Event, (): &()) -> StateResult<Self> {
+///         match event {
+///             Event::Knock(client) => keep_state().reply(client, "come in"),
+///             Event::Holidays => keep_state().push_callback_module(&Closed),
+///             Event::Back => keep_state(),
+///         }
+///     }
+/// }
+///
+/// struct Closed;
+///
+/// impl Callbacks<Door> for Closed {
+///     fn handle_event(
+///         &self,
+///         _: &mut Door,
+///         _: EventType,
+///         event: Event,
+///         (): &(),
+///     ) -> StateResult<Door> {
+///         match event {
+///             Event::Knock(client) => keep_state().reply(client, "nobody is here"),
+///             Event::Holidays => keep_state(),
+///             Event::Back => keep_state().pop_callback_module(),
+///         }
+///     }
+/// }
+///
+/// let door = Door::start(())?;
+/// door.cast(Event::Holidays);
+/// assert_eq!(door.call(Event::Knock)?, "nobody is here");
+/// door.cast(Event::Back);
+/// assert_eq!(door.call(Event::Knock)?, "come in");
+/// # door.stop()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// OTP: the module of
+/// [`change_callback_module`](https://www.erlang.org/doc/apps/stdlib/gen_statem.html#t:action/0).
+pub trait Callbacks<S: GenStatem>: Sync {
+    /// As [`GenStatem::handle_event`], with the data of the machine.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason with which the machine is to end.
+    fn handle_event(
+        &self,
+        data: &mut S,
+        kind: EventType,
+        event: S::Event,
+        state: &S::State,
+    ) -> StateResult<S>;
+
+    /// As [`GenStatem::state_enter`], with the data of the machine. By default nothing is done.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason with which the machine is to end.
+    fn state_enter(&self, data: &mut S, old_state: &S::State, state: &S::State) -> EnterResult<S> {
+        _ = (data, old_state, state);
+        entered()
+    }
+
+    /// As [`GenStatem::terminate`], with the data of the machine, which by default does it.
+    fn terminate(&self, data: &mut S, reason: &ExitReason, state: &S::State) {
+        data.terminate(reason, state);
     }
 }
 

@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 use crate::call::ReplyTo;
 use crate::exit::ExitReason;
 
-use super::GenStatem;
-use super::callbacks::Callbacks;
 use super::event_type::{EventType, TimeoutType};
 use super::timeouts::{Order, Time, What};
 use super::transition::{Entered, Init, ModuleChange, Next, Outcome, Todo, Transition};
+use super::{Callbacks, GenStatem};
 
 /// Methods that add actions to the result of any callback: `keep_state().reply(client, value)`.
 ///
@@ -20,6 +19,48 @@ use super::transition::{Entered, Init, ModuleChange, Next, Outcome, Todo, Transi
 /// but [`stop_and_reply`](super::stop_and_reply) takes replies.
 ///
 /// OTP: [`action()`](https://www.erlang.org/doc/apps/stdlib/gen_statem.html#t:action/0).
+///
+/// ```
+/// use procession::gen_statem::{self, Actions, keep_state, started};
+/// use procession::prelude::*;
+/// use std::time::Duration;
+///
+/// /// Says when eggs are done. They are told apart by their names.
+/// #[derive(Debug)] struct EggTimer { cook: Pid }
+/// #[derive(Debug)] enum Egg { In(&'static str, u64), Out(&'static str), Done(&'static str) }
+///
+/// impl GenStatem for EggTimer {
+///     type Args = Pid;
+///     type State = ();
+///     type Event = Egg;
+///
+///     fn init(cook: Pid) -> gen_statem::InitResult<Self> {
+///         started((), EggTimer { cook })
+///     }
+///
+///     fn handle_event(&mut self, _: EventType, egg: Egg, (): &()) -> StateResult<Self> {
+///         match egg {
+///             Egg::In(name, ms) => {
+///                 let time = Duration::from_millis(ms);
+///                 keep_state().named_timeout(name, time, Egg::Done(name))
+///             }
+///             Egg::Out(name) => keep_state().cancel(TimeoutType::Named(name.into())),
+///             Egg::Done(name) => {
+///                 process::send(self.cook, name);
+///                 keep_state()
+///             }
+///         }
+///     }
+/// }
+///
+/// let timer = EggTimer::start(process::self_pid())?;
+/// timer.cast(Egg::In("hard", 3_600_000));
+/// timer.cast(Egg::In("soft", 1));
+/// timer.cast(Egg::Out("hard"));
+/// receive! { name: &str => assert_eq!(name, "soft") }
+/// # timer.stop()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Actions<S: GenStatem>: Sized + sealed::Sealed<S> {
     /// Gives `client` its reply. It is sent at once; [`ReplyTo::reply`] does the same.
     ///
@@ -144,6 +185,49 @@ pub trait EventActions<S: GenStatem>: Actions<S> {
     /// It is handled as one of the given `kind`; most often that is [`EventType::Internal`].
     ///
     /// OTP: `{next_event, EventType, Content}`.
+    ///
+    /// ```
+    /// use procession::gen_statem::{self, Actions, EventActions, keep_state, started};
+    /// use procession::prelude::*;
+    ///
+    /// /// Makes words of characters.
+    /// #[derive(Debug)] struct Reader { word: String, words: Vec<String> }
+    /// #[derive(Debug)] enum Event { Char(char), Word(String), Words(ReplyTo<Vec<String>>) }
+    ///
+    /// impl GenStatem for Reader {
+    ///     type Args = ();
+    ///     type State = ();
+    ///     type Event = Event;
+    ///
+    ///     fn init((): ()) -> gen_statem::InitResult<Self> {
+    ///         started((), Reader { word: String::new(), words: Vec::new() })
+    ///     }
+    ///
+    ///     fn handle_event(&mut self, _: EventType, event: Event, (): &()) -> StateResult<Self> {
+    ///         match event {
+    ///             Event::Char(' ') => {
+    ///                 let word = std::mem::take(&mut self.word);
+    ///                 keep_state().next_event(EventType::Internal, Event::Word(word))
+    ///             }
+    ///             Event::Char(char) => {
+    ///                 self.word.push(char);
+    ///                 keep_state()
+    ///             }
+    ///             Event::Word(word) => {
+    ///                 self.words.push(word);
+    ///                 keep_state()
+    ///             }
+    ///             Event::Words(client) => keep_state().reply(client, self.words.clone()),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let reader = Reader::start(())?;
+    /// "to be ".chars().for_each(|char| reader.cast(Event::Char(char)));
+    /// assert_eq!(reader.call(Event::Words)?, ["to", "be"]);
+    /// # reader.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use = "the event is inserted only if the callback returns this"]
     fn next_event(mut self, kind: EventType, event: S::Event) -> Self {
         if let Some(todo) = self.todo() {
@@ -179,7 +263,8 @@ pub trait EventActions<S: GenStatem>: Actions<S> {
     }
 }
 
-/// The method that postpones the event which [`handle_event`](GenStatem::handle_event) got.
+/// The method that postpones the event which [`handle_event`](GenStatem::handle_event) got: see
+/// [the chapter](super#postponing).
 pub trait Postpone<S: GenStatem>: Actions<S> {
     /// Postpones `event` until the state changes: the event that was to be handled, which is handed
     /// back. Then it is handled again, before all events that have not been handled yet.

@@ -19,9 +19,9 @@ use crate::sys::{DebugOptions, Event, Incoming, OldVersion, System, exit_of};
 use crate::timer;
 use crate::user_code::{printed, printed_up_to};
 
-use super::callbacks::Modules;
 use super::engine::{Change, Engine, Item, To};
 use super::event_type::EventType;
+use super::modules::Modules;
 use super::state_and_data::StateAndData;
 use super::timeouts::{Time, Timers};
 use super::transition::{Entered, Next, Todo, Transition};

@@ -51,6 +51,43 @@ fn outcome_of<S: GenStatem>(Init { outcome, todo }: Init<S>) -> InitOutcome<Read
 /// OTP:
 /// [`gen_statem:enter_loop/6`](https://www.erlang.org/doc/apps/stdlib/gen_statem.html#enter_loop/6).
 ///
+/// ```
+/// use procession::gen_statem::{self, Actions, enter_loop, keep_state, started};
+/// use procession::prelude::*;
+/// use procession::proc_lib;
+///
+/// #[derive(Debug)] struct Ticket;
+///
+/// impl GenStatem for Ticket {
+///     type Args = ();
+///     type State = u32;
+///     type Event = ReplyTo<u32>;
+///
+///     fn init((): ()) -> gen_statem::InitResult<Self> {
+///         started(1, Ticket)
+///     }
+///
+///     fn handle_event(
+///         &mut self,
+///         _: EventType,
+///         client: ReplyTo<u32>,
+///         number: &u32,
+///     ) -> StateResult<Self> {
+///         keep_state().reply(client, *number)
+///     }
+/// }
+///
+/// let pid = proc_lib::start_link(|starter| {
+///     starter.ack(process::self_pid());
+///     // The starter goes on, and this takes its time.
+///     enter_loop(started(40 + 2, Ticket), StartOptions::new())
+/// })?;
+/// let ticket = StatemRef::<Ticket>::from_pid(pid);
+/// assert_eq!(ticket.call(|client| client)?, 42);
+/// # ticket.stop()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Panics
 ///
 /// In a thread of the program's own, which cannot be ended.

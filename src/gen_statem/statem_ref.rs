@@ -99,6 +99,39 @@ impl<S: GenStatem, T: Address> StatemRef<S, T> {
     ///
     /// OTP: [`gen_statem:call/2`](https://www.erlang.org/doc/apps/stdlib/gen_statem.html#call/2).
     ///
+    /// ```
+    /// use procession::gen_statem::{self, Actions, keep_state, started};
+    /// use procession::prelude::*;
+    ///
+    /// #[derive(Debug)] struct Oven;
+    /// #[derive(Debug)] enum Event { Degrees(ReplyTo<u32>), Heat(u32, ReplyTo<String>) }
+    ///
+    /// impl GenStatem for Oven {
+    ///     type Args = ();
+    ///     type State = u32;
+    ///     type Event = Event;
+    ///
+    ///     fn init((): ()) -> gen_statem::InitResult<Self> {
+    ///         started(20, Oven)
+    ///     }
+    ///
+    ///     fn handle_event(&mut self, _: EventType, event: Event, at: &u32) -> StateResult<Self> {
+    ///         match event {
+    ///             Event::Degrees(client) => keep_state().reply(client, *at),
+    ///             Event::Heat(to, client) => {
+    ///                 gen_statem::next_state(to).reply(client, format!("{at} to {to}"))
+    ///             }
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let oven = Oven::start(())?;
+    /// assert_eq!(oven.call(|client| Event::Heat(180, client))?, "20 to 180");
+    /// assert_eq!(oven.call(Event::Degrees)?, 180);
+    /// # oven.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`ServerRef::call`](crate::gen_server::ServerRef::call), but there is no

@@ -7,10 +7,9 @@ use smallvec::SmallVec;
 use crate::exit::{ExitReason, Reason};
 use crate::id::Alias;
 
-use super::GenStatem;
-use super::callbacks::Callbacks;
 use super::engine::{Plan, To};
 use super::state_and_data::StateAndData;
+use super::{Callbacks, GenStatem};
 
 /// The result of [`init`](GenStatem::init): see [`started`], [`ignore`], [`init_error`] and
 /// [`stop`](super::stop).

@@ -161,7 +161,7 @@ mod a_call {
 
     #[derive(Debug)]
     enum Turn {
-        Postponed(StatemRef<Circle>, ReplyTo<()>),
+        Postponed(Opaque<ReplyTo<()>>),
         Back(StatemRef<Circle>, Pid),
     }
 
@@ -176,9 +176,9 @@ mod a_call {
 
         fn handle_event(&mut self, _: EventType, event: Turn, (): &()) -> StateResult<Circle> {
             match event {
-                Turn::Postponed(..) => keep_state().postpone(event),
+                Turn::Postponed(client) => keep_state().postpone(Turn::Postponed(client)),
                 Turn::Back(other, test) => {
-                    let called = other.call(|client| Turn::Postponed(other, client));
+                    let called = other.call(|client| Turn::Postponed(Opaque::new(client)));
                     process::send(test, called.map_err(CallError::into_kind));
                     keep_state()
                 }
@@ -256,9 +256,9 @@ mod a_cast {
     // OTP: gen_statem_SUITE:event_order
     #[test]
     fn comes_in_order_with_messages_and_calls_of_its_sender() {
-        let machine = machine(|_, kind, event, _| match kind {
-            EventType::Call(_) => keep_state().reply(event.client(), 0),
-            _ => keep_state(),
+        let machine = machine(|_, _, event, _| match event {
+            Event::Ask(_, client) => keep_state().reply(client, 0),
+            Event::Say(_) => keep_state(),
         });
         machine.cast(Event::Say("1"));
         process::send(machine.pid(), "2");

@@ -10,6 +10,7 @@ use procession::prelude::*;
 
 use crate::support::processes::in_process;
 use crate::support::rounds::{delay_by, rounds};
+use crate::support::wait::expect;
 
 /// Starts and cancels a timeout in each round, and counts what comes.
 #[derive(Debug, Default)]
@@ -129,13 +130,9 @@ fn a_machine_that_ends_while_calls_come_tells_each_client() {
                 machine.stop_with(ExitReason::Shutdown, Duration::MAX).unwrap();
             }
             for _ in clients {
-                let kind = crate::support::wait::expect::<CallErrorKind>();
-                let told = match kind {
-                    CallErrorKind::NoProc => true,
-                    CallErrorKind::Down(reason) => reason == ExitReason::Shutdown,
-                    _ => false,
-                };
-                assert!(told, "in round {round}");
+                let kind = expect::<CallErrorKind>();
+                let is_down = kind == CallErrorKind::Down(ExitReason::Shutdown);
+                assert!(is_down || kind == CallErrorKind::NoProc, "in round {round}: {kind:?}");
             }
         }
     });

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use procession::gen_statem::{
-    self, Actions, BadAction, EventActions, EventType, GenStatem, InitResult, Postpone,
-    StateResult, StatemRef, enter_loop, keep_state, next_state, started, stop_and_reply,
+    self, Actions, BadAction, EnterLoopError, EventActions, EventType, GenStatem, InitResult,
+    Postpone, StateResult, StatemRef, enter_loop, keep_state, next_state, started, stop_and_reply,
 };
 use procession::prelude::*;
 use procession::proc_lib;
@@ -315,12 +315,12 @@ mod a_stop {
     }
 }
 
-mod enter_loop_ {
+mod a_process_that_becomes_a_machine {
     use super::*;
 
     // OTP: gen_statem_SUITE:enter_loop
     #[test]
-    fn makes_a_process_a_machine_with_its_state_and_actions() {
+    fn has_the_state_and_the_actions_of_its_start() {
         let me = process::self_pid();
         let pid = proc_lib::start(move |starter| {
             starter.ack(process::self_pid());
@@ -339,17 +339,32 @@ mod enter_loop_ {
     // OTP: gen_statem_SUITE:enter_loop
     #[test]
     fn needs_the_name_that_is_set() {
-        let (started, monitor) = process::spawn_monitor(|| {
-            let me = process::self_pid();
+        let me = process::self_pid();
+        let pid = proc_lib::start(move |starter| {
+            starter.ack(process::self_pid());
+            receive! { () => {} }
             let script = Script::new(|_, _, _, _| keep_state());
             let options = StartOptions::new().name("gen_statem_start::no_name");
             enter_loop(Machine::init((me, script)), options)
         })
         .unwrap();
-        _ = started;
-        let reason = down_reason(monitor);
-        let error = gen_statem::EnterLoopError::NotStartedByProcLib;
-        assert_eq!(reason, ExitReason::from(error));
+        let monitor = process::monitor(pid);
+        process::send(pid, ());
+        let error = EnterLoopError::NotRegistered("gen_statem_start::no_name".into());
+        assert_eq!(down_reason(monitor), ExitReason::from(error));
+    }
+
+    // OTP: gen_statem_SUITE:enter_loop
+    #[test]
+    fn needs_a_process_of_proc_lib() {
+        let me = process::self_pid();
+        let (_, monitor) = process::spawn_monitor(move || {
+            let script = Script::new(|_, _, _, _| keep_state());
+            enter_loop(Machine::init((me, script)), StartOptions::new())
+        })
+        .unwrap();
+        let error = ExitReason::from(EnterLoopError::NotStartedByProcLib);
+        assert_eq!(down_reason(monitor), error);
     }
 }
 

@@ -82,7 +82,9 @@ impl GenStatem for Vault {
             StatusPart::Data | StatusPart::FinalData => f.write_str("(hidden)"),
             StatusPart::Event(13) => panic!("unlucky"),
             StatusPart::Event(_) => f.write_str("(a code)"),
-            other => other.print(state, self, f),
+            StatusPart::State | StatusPart::FinalState | StatusPart::Reason(_) | _ => {
+                part.print(state, self, f)
+            }
         }
     }
 
