@@ -163,6 +163,8 @@ impl<S: GenStatem> Machine<S> {
     }
 
     fn handle_info(&mut self, message: Message) {
+        let text = report::is_expected(Kind::Statem).then(|| printed_up_to(SHOWN, &message));
+        self.handled = Handled { text, kind: None, ended_by: Some(message.type_name()) };
         match S::info(message) {
             Ok(event) => self.receive(EventType::Info, None, event),
             Err(message) => warn_of_unhandled::<S>(message),
@@ -310,6 +312,7 @@ impl<S: GenStatem> Machine<S> {
     #[inline]
     fn note(&mut self, kind: &EventType, event: &S::Event) {
         self.handled.kind = Some(kind.clone());
+        self.handled.ended_by = None;
         if report::is_expected(Kind::Statem) {
             self.handled.text = Some(self.print_event(kind, event));
         } else {

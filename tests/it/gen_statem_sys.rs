@@ -291,6 +291,36 @@ mod a_report {
         assert_eq!(report.client, None);
     }
 
+    /// Cannot make an event of a message.
+    #[derive(Debug)]
+    struct Picky;
+
+    impl GenStatem for Picky {
+        type Args = ();
+        type State = ();
+        type Event = ();
+
+        fn init((): ()) -> InitResult<Picky> {
+            started((), Picky)
+        }
+
+        fn handle_event(&mut self, _: EventType, (): (), (): &()) -> StateResult<Picky> {
+            keep_state()
+        }
+
+        fn info(message: Message) -> Result<(), Message> {
+            panic!("what is {message:?}?")
+        }
+    }
+
+    #[test]
+    fn has_the_message_that_could_not_be_made_an_event() {
+        let picky = Picky::start(()).unwrap();
+        picky.cast(());
+        let report = report_of(picky.pid(), || picky.send("this")).unwrap();
+        assert_eq!(report.last_message.as_deref(), Some("\"this\""));
+    }
+
     // OTP: gen_statem_SUITE:shutdown
     #[test]
     fn does_not_come_of_an_orderly_end() {

@@ -325,6 +325,16 @@ mod a_timeout {
         assert_eq!((machine.clock.started.len(), machine.fire(0)), (1, Some("last")));
     }
 
+    // OTP: the last action for a timeout is the only one, and an update is no start.
+    #[test]
+    fn that_is_started_and_then_updated_is_only_updated() {
+        let update = Order { timeout: named("x"), what: What::Update("new") };
+        let mut machine = Machine::new();
+        machine.keep("1", orders([start(named("x"), LATER, "old"), update]));
+        assert!(machine.clock.started.is_empty());
+        assert_eq!(machine.drain(), ["new"]);
+    }
+
     // OTP: gen_statem_SUITE:timeout_cancel_and_update
     #[test]
     fn that_is_cancelled_does_not_come() {
