@@ -41,6 +41,7 @@
 //! - [`supervisor`]: processes that start others, and restart them when they fail;
 //!   [`dynamic_supervisor`]: for children that come and go; [`supervisor_bridge`]: for subsystems
 //!   that are not made of processes.
+//! - [`gen_event`]: managers that pass each event to handlers, which come and go.
 //! - [`io`]: sockets, pipes, child processes and standard input, whose waits end when their process
 //!   is told to end.
 //! - [`listener`]: a process for each connection, started by a pool of acceptors.
@@ -93,6 +94,7 @@ pub mod supervisor;
 pub mod supervisor_bridge;
 pub mod dynamic_supervisor;
 pub mod gen_statem;
+pub mod gen_event;
 #[cfg(all(feature = "io", target_os = "linux"))]
 pub mod io;
 #[cfg(all(feature = "io", target_os = "linux"))]

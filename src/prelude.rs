@@ -4,6 +4,11 @@ pub use crate::call_error::{CallError, CallErrorKind};
 pub use crate::dynamic_supervisor::{DynamicSupervisor, DynamicSupervisorRef};
 pub use crate::exit::ExitReason;
 pub use crate::exit_error::OrExit;
+pub use crate::gen_event;
+pub use crate::gen_event::{
+    EventHandler, EventManager, EventManagerRef, HandlerCall, HandlerExit, HandlerInit,
+    HandlerReply, HandlerResult, Hibernate, WithReply,
+};
 pub use crate::gen_server::{
     CallResult, Caller, CastResult, GenServer, HandleCall, HandleCast, HandleContinue, IdleTimeout,
     InitResult, ReplyTo, RequestId, ServerRef, StartError, StartOptions, StopError, Then, ignore,

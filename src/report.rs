@@ -18,6 +18,7 @@
 //! |---|---|---|
 //! | [`ServerReport`]: a server ends abnormally | `error` | `procession::gen_server` |
 //! | [`ServerReport`]: a state machine does | `error` | `procession::gen_statem` |
+//! | [`HandlerReport`]: a handler of events has failed | `error` | `procession::gen_event` |
 //! | [`CrashReport`]: a process ends abnormally | `error` | `procession::crash` |
 //! | [`SupervisorReport`]: a child has failed | `error` | `procession::supervisor` |
 //! | [`MailboxReport`]: a mailbox is long, or full | `warn` | `procession::mailbox` |
@@ -78,6 +79,7 @@
 //! Handlers get reports only, not the program's own records; `log` has one logger for those, which
 //! the program chooses. A handler cannot keep a report from the log; the logger's filters can.
 
+mod handler;
 mod server;
 
 use std::fmt;
@@ -92,6 +94,7 @@ use crate::id::{Pid, unique};
 use crate::message::{Destination, Name};
 use crate::user_code::{Backtrace, displayed, is_logged, is_seen, log_caught_with, run_caught};
 
+pub use handler::HandlerReport;
 pub use server::{Client, MachineStatus, ServerReport};
 
 /// A report about a process, or an application.
@@ -102,6 +105,8 @@ pub use server::{Client, MachineStatus, ServerReport};
 pub enum Report {
     /// A server or a state machine ends abnormally.
     Server(ServerReport),
+    /// A handler of an event manager has failed.
+    Handler(HandlerReport),
     /// A process ends abnormally.
     Crash(CrashReport),
     /// A supervisor's child has failed.
@@ -119,6 +124,7 @@ pub enum Report {
 pub(crate) enum Kind {
     Server,
     Statem,
+    Handler,
     Crash,
     Supervisor,
     Progress,
@@ -130,7 +136,9 @@ pub(crate) enum Kind {
 impl Kind {
     fn level(self) -> Level {
         match self {
-            Kind::Server | Kind::Statem | Kind::Crash | Kind::Supervisor => Level::Error,
+            Kind::Server | Kind::Statem | Kind::Handler | Kind::Crash | Kind::Supervisor => {
+                Level::Error
+            }
             Kind::LongMailbox => Level::Warn,
             Kind::Progress | Kind::Application | Kind::ShortMailbox => Level::Info,
         }
@@ -140,6 +148,7 @@ impl Kind {
         match self {
             Kind::Server => "procession::gen_server",
             Kind::Statem => "procession::gen_statem",
+            Kind::Handler => "procession::gen_event",
             Kind::Crash => "procession::crash",
             Kind::Supervisor => "procession::supervisor",
             Kind::Progress => "procession::progress",
@@ -153,6 +162,7 @@ impl Report {
     fn kind(&self) -> Kind {
         match self {
             Report::Server(report) => report.kind(),
+            Report::Handler(_) => Kind::Handler,
             Report::Crash(_) => Kind::Crash,
             Report::Supervisor(_) => Kind::Supervisor,
             Report::Progress(_) => Kind::Progress,
@@ -174,6 +184,7 @@ impl Report {
     fn tail(&self) -> Tail<'_> {
         match self {
             Report::Server(report) => report.tail(),
+            Report::Handler(report) => report.tail(),
             Report::Crash(report) => report.tail(),
             Report::Supervisor(_)
             | Report::Progress(_)
@@ -187,6 +198,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Report::Server(report) => fmt::Display::fmt(report, f),
+            Report::Handler(report) => fmt::Display::fmt(report, f),
             Report::Crash(report) => fmt::Display::fmt(report, f),
             Report::Supervisor(report) => fmt::Display::fmt(report, f),
             Report::Progress(report) => fmt::Display::fmt(report, f),
@@ -203,6 +215,7 @@ impl fmt::Display for Head<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Report::Server(report) => report.head(f),
+            Report::Handler(report) => report.head(f),
             Report::Crash(report) => report.head(f),
             Report::Supervisor(_)
             | Report::Progress(_)
@@ -654,7 +667,7 @@ pub(crate) fn is_expected(kind: Kind) -> bool {
 
 /// Returns whether the backtrace of a process that panics would be read.
 pub(crate) fn reads_backtraces() -> bool {
-    [Kind::Crash, Kind::Server, Kind::Statem].into_iter().any(is_wanted)
+    [Kind::Crash, Kind::Server, Kind::Statem, Kind::Handler].into_iter().any(is_wanted)
 }
 
 /// Writes a report to the log, and passes it to the handlers.
@@ -675,51 +688,4 @@ pub(crate) fn submit(report: &Report) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(report: Report, level: Level, target: &str, text: &str) {
-        assert_eq!((report.level(), report.target()), (level, target));
-        assert_eq!(report.to_string(), text);
-    }
-
-    #[test]
-    fn a_supervisor_report_says_what_has_happened_to_whom() {
-        let report = |supervisor| {
-            Report::Supervisor(SupervisorReport {
-                supervisor,
-                supervisor_type: Some("shop::Tree"),
-                parent: Some(Destination::from("top")),
-                context: Context::ChildTerminated,
-                reason: ExitReason::Killed,
-                shown_reason: "killed".to_owned(),
-                child: Child { pid: None, id: "printer".to_owned() },
-            })
-        };
-        let (level, target) = (Level::Error, "procession::supervisor");
-        let event = "context: child terminated\n    reason: killed\n    child: printer";
-        let named = format!("supervisor report of super\n    {event}");
-        check(report(Destination::from("super")), level, target, &named);
-        let unnamed = format!(
-            "supervisor report of <0.3.1>\n    type: shop::Tree\n    started by: top\n    {event}"
-        );
-        let pid = Pid::local(3, std::num::NonZeroU64::MIN);
-        check(report(Destination::from(pid)), level, target, &unnamed);
-    }
-
-    #[test]
-    fn a_progress_report_says_who_was_started() {
-        let pid = Pid::local(3, std::num::NonZeroU64::MIN);
-        let report = ProgressReport {
-            supervisor: Destination::from(pid),
-            child: Child { pid: Some(pid), id: "printer".to_owned() },
-        };
-        check(
-            Report::Progress(report),
-            Level::Info,
-            "procession::progress",
-            "progress report of <0.3.1>\n    started: printer (<0.3.1>)",
-        );
-    }
-}
+mod tests;

@@ -43,7 +43,8 @@
 //! | `init:stop` | [`application::terminate`], [`shutdown`] |
 //! | ExUnit's `start_supervised`, `assert_receive` | [`testing`](crate::testing) |
 //! | `Task`, `Agent` | a process and a message or [`join`]; a server |
-//! | `gen_event`, nodes | not here yet |
+//! | `gen_event` | [`gen_event`](crate::gen_event) |
+//! | nodes | not here yet |
 //!
 //! # Requests are typed
 //!

@@ -73,6 +73,37 @@ impl HandleCall<Pop> for Empty {
         reply(())
     }
 }
+
+use procession::gen_event::handler;
+
+/// Handles events of one type, and requests of two.
+#[derive(Debug)]
+struct Gauge;
+
+impl EventHandler<Push> for Gauge {
+    type Args = ();
+    type Leaves = ();
+    fn init((): ()) -> HandlerInit<Gauge> {
+        gen_event::installed(Gauge)
+    }
+    fn handle_event(&mut self, _: &Push) -> HandlerResult<Gauge, Push> {
+        gen_event::ok()
+    }
+}
+
+impl HandlerCall<Push, Pop> for Gauge {
+    type Reply = ();
+    fn handle_call(&mut self, _: Pop) -> HandlerReply<Gauge, Push, Pop> {
+        gen_event::ok().reply(())
+    }
+}
+
+impl HandlerCall<Push, Clear> for Gauge {
+    type Reply = ();
+    fn handle_call(&mut self, _: Clear) -> HandlerReply<Gauge, Push, Clear> {
+        gen_event::remove_handler().reply(())
+    }
+}
 "#;
 
 /// A program: its `main`, and what the compiler says of it if it refuses it.
@@ -82,7 +113,7 @@ struct Program {
     refusal: Option<&'static str>,
 }
 
-const PROGRAMS: [Program; 12] = [
+const PROGRAMS: [Program; 16] = [
     Program {
         name: "correct",
         main: "fn main() {
@@ -155,6 +186,39 @@ const PROGRAMS: [Program; 12] = [
         }
         fn main() {}",
         refusal: Some("`Stack` does not handle continuations of `Sort`"),
+    },
+    Program {
+        name: "events",
+        main: "fn main() {
+            let manager = EventManager::start().unwrap();
+            manager.add_handler(handler::<Gauge>(), ()).unwrap();
+            manager.notify(Push(1));
+            assert_eq!(manager.call(handler::<Gauge>(), Clear), Ok(()));
+        }",
+        refusal: None,
+    },
+    Program {
+        name: "handler_of_other_events",
+        main: "fn main() {
+            _ = EventManager::<u32>::start().unwrap().add_handler(handler::<Gauge>(), ());
+        }",
+        refusal: Some("`Gauge` does not handle events of type `u32`"),
+    },
+    Program {
+        name: "request_to_a_handler",
+        main: "fn main() {
+            _ = EventManager::<Push>::start().unwrap().call(handler::<Gauge>(), Peek);
+        }",
+        refusal: Some("`Gauge` does not handle requests of `Peek`"),
+    },
+    Program {
+        name: "swap",
+        main: "fn main() {
+            let manager = EventManager::<Push>::start().unwrap();
+            let new = handler::<Gauge>().id(2);
+            _ = manager.swap_handler((handler::<Gauge>(), ()), (new, ()));
+        }",
+        refusal: Some("`Gauge` cannot take the place of `Gauge`"),
     },
 ];
 

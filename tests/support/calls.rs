@@ -1,6 +1,7 @@
 //! Why calls fail, without the destination and the request.
 
 use procession::application::ApplicationError;
+use procession::gen_event::HandlerError;
 use procession::global::GlobalError;
 use procession::pg::LeaveError;
 use procession::supervisor::SupervisorError;
@@ -56,4 +57,4 @@ macro_rules! failures {
     };
 }
 
-failures!(SupervisorError, SysError, GlobalError, ApplicationError, LeaveError);
+failures!(SupervisorError, SysError, GlobalError, ApplicationError, LeaveError, HandlerError);
