@@ -297,6 +297,36 @@ mod ring {
     }
 }
 
+#[test]
+fn logger_events_goes_on_when_a_handler_crashes_and_swaps_one_that_keeps_what_it_has() {
+    run("logger_events", &[]).assert_printed_and_logged(
+        "handlers: [logger_events::Last, logger_events::Counts, logger_events::Console, \
+         logger_events::Pager]\n\
+         \u{20}   [Info] the door is open\n\
+         \u{20}   [Error] no paper\n\
+         \u{20}   the pager shows: no paper\n\
+         errors: 1\n\
+         \u{20}   [Error] the printer is on fire\n\
+         logger_events::Pager panicked: a pager has 16 characters, \
+         at examples/logger_events.rs:#:#\n\
+         \u{20}   [Info] the fire is out\n\
+         handlers: [logger_events::Last, logger_events::Counts, logger_events::Console]\n\
+         the handler logger_events::Pager is not installed\n\
+         the last three: [\"no paper\", \"the printer is on fire\", \"the fire is out\"]\n\
+         \u{20}   [Info] the door is shut\n\
+         \u{20}   [Info] good night\n\
+         the last five: [\"no paper\", \"the printer is on fire\", \"the fire is out\", \
+         \"the door is shut\", \"good night\"]\n\
+         records: 6\n",
+        "[#-#-#T#:#:#Z ERROR procession::gen_event] handler logger_events::Pager has failed\n\
+         \u{20}       manager: log (<#.#.#>)\n\
+         \u{20}       last event: Record { level: Error, text: \"the printer is on fire\" }\n\
+         \u{20}       state: Pager { shown: 1 }\n\
+         \u{20}       reason: panicked: a pager has 16 characters, \
+         at examples/logger_events.rs:#:#\n",
+    );
+}
+
 #[cfg(all(feature = "io", target_os = "linux"))]
 #[test]
 fn shared_connection_serves_many_and_is_made_again_when_it_has_ended() {
