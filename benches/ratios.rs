@@ -117,6 +117,8 @@ const MEASUREMENTS: &[Measurement] = &[
     bar("call_queued", 1.2, Cores::Two, calls::queued),
     bar("cast_1", 2.0, Cores::Any, messages::cast_by_one),
     bar("cast_2", 2.0, Cores::Any, messages::cast_by_two),
+    bar("notify_1", 1.5, Cores::Any, messages::notify_one),
+    bar("notify_10", 4.0, Cores::Any, messages::notify_ten),
     bar("bounded_cast_1", 3.0, Cores::Any, messages::bounded_cast_by_one),
     bar("bounded_cast_8", 5.0, Cores::Any, messages::bounded_cast_by_eight),
     bar("bound_1", 3.0, Cores::Any, messages::bound_by_one),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use parking_lot::Mutex;
+use procession::gen_event::handler;
 use procession::prelude::*;
 use procession::process::Overflow;
 use procession::timer;
@@ -45,6 +46,31 @@ pub(crate) fn bound_by_one(bar: &Bar) {
 
 pub(crate) fn bound_by_eight(bar: &Bar) {
     bar.compare(32, || bounded_cast(8), || cast(8, None));
+}
+
+/// An event for one handler, against a cast.
+pub(crate) fn notify_one(bar: &Bar) {
+    bar.compare(32, || notify(1), || cast(1, None));
+}
+
+/// An event for ten handlers, against a cast.
+pub(crate) fn notify_ten(bar: &Bar) {
+    bar.compare(32, || notify(10), || cast(1, None));
+}
+
+fn notify(handlers: usize) -> f64 {
+    let manager = EventManager::<Add>::start().unwrap().owned();
+    for id in 0..handlers {
+        manager.add_handler(handler::<Adder>().id(id), None).unwrap();
+    }
+    let all = || {
+        (1..=u64::from(CASTS)).for_each(|n| manager.notify(Add(n, n)));
+        black_box(manager.call(handler::<Adder>().id(0_usize), Total).unwrap());
+    };
+    in_thread(|| {
+        all();
+        mean_of(CASTS, all)
+    })
 }
 
 /// The room of a bounded mailbox or channel: less than senders fill in a time slice.
@@ -135,6 +161,28 @@ impl GenServer for Adder {
     fn init(core: Self::Args) -> InitResult<Self> {
         pin_to(core);
         ready(Adder { total: 0 })
+    }
+}
+
+impl EventHandler<Add> for Adder {
+    type Args = Option<usize>;
+    type Leaves = ();
+
+    fn init(_: Self::Args) -> HandlerInit<Self> {
+        gen_event::installed(Adder { total: 0 })
+    }
+
+    fn handle_event(&mut self, Add(n, more): &Add) -> HandlerResult<Self, Add> {
+        self.total += black_box(n) + black_box(more);
+        gen_event::ok()
+    }
+}
+
+impl HandlerCall<Add, Total> for Adder {
+    type Reply = u64;
+
+    fn handle_call(&mut self, _: Total) -> HandlerReply<Self, Add, Total> {
+        gen_event::ok().reply(self.total)
     }
 }
 
