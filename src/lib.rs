@@ -75,6 +75,7 @@ mod readme {}
 
 mod id;
 mod error_text;
+mod graph_text;
 mod user_code;
 mod exit;
 mod message;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::call_error::{CallError, CallErrorKind};
+use crate::graph_text::dot_string;
 use crate::id::Pid;
 use crate::message::{Destination, Name};
 use crate::process;
@@ -192,18 +193,13 @@ fn node(f: &mut fmt::Formatter<'_>, tree: &Tree, count: &mut usize) -> Result<us
         ChildType::Supervisor => "box",
         ChildType::Worker => "ellipse",
     };
-    let lines: Vec<_> = [tree.title()].into_iter().chain(tree.notes()).map(quoted).collect();
-    writeln!(f, "    n{this} [shape={shape}, label=\"{}\"];", lines.join("\\n"))?;
+    let lines: Vec<_> = [tree.title()].into_iter().chain(tree.notes()).collect();
+    writeln!(f, "    n{this} [shape={shape}, label={}];", dot_string(&lines.join("\n")))?;
     for child in &tree.children {
         let child = node(f, child, count)?;
         writeln!(f, "    n{this} -> n{child};")?;
     }
     Ok(this)
-}
-
-/// Returns the text as the contents of a string of that language.
-fn quoted(text: String) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 #[cfg(test)]
