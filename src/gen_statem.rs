@@ -301,6 +301,13 @@
 //! comes, what is consumed or postponed in which state, which states are entered, and which
 //! timeouts are started.
 //!
+//! # Drawing a machine
+//!
+//! A machine can [declare](GenStatem::diagram) its states and what leads from one to another: a
+//! [`Diagram`], which prints for Graphviz and for Mermaid. In builds with debug assertions a change
+//! of the state that is not declared is warned of. A [`Recording`] prints what a machine has done,
+//! as a sequence diagram.
+//!
 //! # OTP's functions
 //!
 //! | OTP | here |
@@ -370,6 +377,7 @@
 //! OTP: [`gen_statem`](https://www.erlang.org/doc/apps/stdlib/gen_statem.html),
 //! [gen_statem behaviour](https://www.erlang.org/doc/system/statem.html).
 
+mod diagram;
 mod event_type;
 mod state_and_data;
 mod timeouts;
@@ -384,6 +392,7 @@ mod terminating;
 mod request;
 mod start;
 mod statem_ref;
+mod recording;
 
 use std::any::type_name;
 use std::fmt;
@@ -408,8 +417,10 @@ pub use crate::gen_server::{
 };
 pub use crate::report::MachineStatus;
 pub use actions::{Actions, EventActions, Postpone};
+pub use diagram::Diagram;
 pub use event_type::{EventType, TimeoutType};
 pub use modules::BadAction;
+pub use recording::Recording;
 pub use start::enter_loop;
 pub use state_and_data::StateAndData;
 pub use state_function::StateFunction;
@@ -571,6 +582,13 @@ pub trait GenStatem: fmt::Debug + Sized + 'static {
         _ = (state, extra);
         let reason = format!("{} has no code_change from {old_version}", type_name::<Self>());
         Err(ExitReason::new(reason))
+    }
+
+    /// Returns the states that the machine is declared to have, and what leads from one to another:
+    /// to [draw](Diagram::mermaid) it, and for builds with debug assertions, which report what is
+    /// not declared. By default there is no declaration.
+    fn diagram() -> Option<Diagram> {
+        None
     }
 
     /// Starts a machine that is not linked to the caller, and waits until its `init` has returned.

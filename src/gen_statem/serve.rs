@@ -19,6 +19,7 @@ use crate::sys::{DebugOptions, Event, Incoming, OldVersion, System, exit_of};
 use crate::timer;
 use crate::user_code::{printed, printed_up_to};
 
+use super::diagram::Check;
 use super::engine::{Change, Engine, Item, To};
 use super::event_type::EventType;
 use super::modules::Modules;
@@ -38,6 +39,8 @@ pub(crate) struct Machine<S: GenStatem> {
     stop: Option<ExitReason>,
     pub(super) settings: Settings,
     pub(super) handled: Handled,
+    /// Compares what happens with what is declared, in builds that do.
+    check: Option<Box<Check>>,
     clock: Clock,
 }
 
@@ -83,6 +86,7 @@ impl<S: GenStatem> Machine<S> {
             stop: None,
             settings,
             handled: Handled::default(),
+            check: Check::new(S::diagram),
             clock: Clock::default(),
         }
     }
@@ -97,6 +101,9 @@ impl<S: GenStatem> Machine<S> {
         // One `catch` for all events. An exit signal's unwinding passes through it.
         let stop = process::catch(|| {
             if let Some(first) = first {
+                if let Some(check) = &self.check {
+                    check.begins(&self.engine.current.state);
+                }
                 self.go_to(To::Repeat, None, first);
             }
             loop {
@@ -188,6 +195,9 @@ impl<S: GenStatem> Machine<S> {
     #[inline]
     fn handle(&mut self, kind: EventType, client: Option<Alias>, event: S::Event) {
         self.note(&kind, &event);
+        if let Some(check) = &mut self.check {
+            check.note(&event);
+        }
         let shown = if self.is_debugged() { Some(self.print_event(&kind, &event)) } else { None };
         let current = &mut self.engine.current;
         let result = match self.modules.current() {
@@ -229,6 +239,11 @@ impl<S: GenStatem> Machine<S> {
         }
         let change = self.engine.change_state(to);
         let has_changed = matches!(change, Change::From(_));
+        if let Change::From(old_state) = &change
+            && let Some(check) = &mut self.check
+        {
+            check.changed(old_state, &self.engine.current.state);
+        }
         if change != Change::No
             && let Err(reason) = self.enter(&change, &mut todo)
         {

@@ -77,6 +77,7 @@ mod dynamic_supervisor_rules;
 mod simple_one_for_one;
 mod supervisor_tree;
 mod supervisor_bridge;
+mod gen_statem_diagram;
 mod gen_event;
 mod gen_event_calls;
 mod gen_event_sys;
