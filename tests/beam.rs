@@ -16,6 +16,9 @@ use parking_lot::{Mutex, MutexGuard};
 #[allow(dead_code, reason = "this binary needs few of them")]
 #[path = "support"]
 mod support {
+    pub(crate) mod dice;
+    pub(crate) mod machine_table;
+    pub(crate) mod table_machine;
     pub(crate) mod wait;
 }
 
@@ -175,6 +178,11 @@ fn processes_do_what_they_do_on_the_beam() {
 #[test]
 fn servers_do_what_they_do_on_the_beam() {
     compare("gen_server", generate::servers, count(2_500, 5_000));
+}
+
+#[test]
+fn state_machines_do_what_they_do_on_the_beam() {
+    compare("gen_statem", generate::machines, count(1_000, 10_000));
 }
 
 #[test]

@@ -106,6 +106,13 @@ const DIFFERENCES: &[Difference] = &[
             follows(step, |it| it == "at_end", |it| matches!(it, "crash" | "exit_self"))
         }),
     },
+    Difference {
+        documented: (
+            "src/gen_statem.rs",
+            "if a state enter call has failed, the state is the one that was entered",
+        ),
+        is: Is::LeftOut(|step, _| any_within(step, &fails_to_enter)),
+    },
     // In OTP it is on its way, as any signal, and nothing says whether the same step sees it.
     Difference {
         documented: ("src/process/monitor.rs", "If nobody is there, the message comes at once"),
@@ -176,6 +183,11 @@ fn is_never_answered(operation: &Term) -> bool {
     let name = operation.list().first().map_or("", Term::word);
     matches!(name, "call" | "call_or_exit" | "request")
         && !operation.list()[1..].iter().any(|it| words.iter().any(|word| is_called(it, word)))
+}
+
+/// Whether it is the rule of a machine that fails as it enters a state.
+fn fails_to_enter(rule: &Term) -> bool {
+    is_called(rule, "enter") && rule.list()[1..].iter().any(|it| it.word() == "crash")
 }
 
 /// Whether it starts a linked process that ends normally before it acknowledges.

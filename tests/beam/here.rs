@@ -4,6 +4,8 @@
 //! other, and writes down what it sees. Between two steps it waits until everything rests, which
 //! is when every thread of the runtime waits for something and nothing has come meanwhile.
 
+#[path = "here/machines.rs"]
+mod machines;
 #[path = "here/perform.rs"]
 mod perform;
 #[path = "here/servers.rs"]

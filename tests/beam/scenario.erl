@@ -8,8 +8,11 @@
 
 -export([main/0, start_child/3, start_tree/3]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, handle_continue/2, terminate/2]).
+-export([callback_mode/0, handle_event/4, terminate/3]).
 
 -define(HOUR, 3600000).
+%% How many callbacks of a machine do something.
+-define(FUEL, 40).
 
 main() ->
     logger:set_primary_config(level, none),
@@ -416,21 +419,7 @@ do([pl_stop, To, Reason]) ->
 
 %% gen_server. A late reply to a call without a time-out would arrive; this one takes no less long.
 do([start, Index, How, Name | Ops]) ->
-    Init = {server, get(world), Index, Ops},
-    case How of
-        nolink -> start_outcome(start_server(start, Name, Init));
-        link ->
-            Start = fun() -> start_server(start_link, Name, Init) end,
-            start_outcome(start_linked(Index, Start));
-        [monitor, Monitor] ->
-            case start_server(start_monitor, Name, Init) of
-                {ok, {Pid, Ref}} ->
-                    new_monitor(Monitor, Ref),
-                    start_outcome({ok, Pid});
-                Other ->
-                    start_outcome(Other)
-            end
-    end;
+    start(gen_server, Index, How, Name, {server, get(world), Index, Ops});
 do([call, To | Act]) ->
     try gen_server:call(destination(To), {act, Act}, ?HOUR) of
         Reply -> ["replied ", show(Reply)]
@@ -462,6 +451,29 @@ do([resume, To]) ->
     asked(fun() -> sys:resume(destination(To), infinity) end);
 do([terminate, To, Reason]) ->
     asked(fun() -> sys:terminate(destination(To), term(Reason), infinity) end);
+
+%% gen_statem.
+do([start_machine, Index, How, Name | Rules]) ->
+    start(gen_statem, Index, How, Name, {machine, get(world), Index, Rules});
+do([machine_call, To, Event]) ->
+    try gen_statem:call(destination(To), Event) of
+        Reply -> ["replied ", show(Reply)]
+    catch
+        exit:{Reason, {gen_statem, call, _}} -> ["failed ", reason(Reason)]
+    end;
+do([machine_cast, To, Event]) ->
+    gen_statem:cast(destination(To), Event),
+    "ok";
+do([machine_tell, Index, Event]) ->
+    the({pid, Index}) ! {machine_event, Event},
+    "ok";
+do([machine_state, To]) ->
+    asked(fun() ->
+        {State, #{fuel := Fuel}} = sys:get_state(destination(To), infinity),
+        ["state ", show(State), " ", show(Fuel)]
+    end);
+do([wait, _]) ->
+    "ok";
 
 %% supervisor.
 do([start_sup, Index, Name | Spec]) ->
@@ -554,8 +566,24 @@ acknowledge([], _) ->
 acknowledged({said, Value}) -> ["said ", show(Value)];
 acknowledged({error, Reason}) -> ["failed ", reason(Reason)].
 
-start_server(Function, '-', Init) -> gen_server:Function(?MODULE, Init, []);
-start_server(Function, Name, Init) -> gen_server:Function({local, Name}, ?MODULE, Init, []).
+start(Behaviour, Index, How, Name, Init) ->
+    Start = fun(Function) -> start_server(Behaviour, Function, Name, Init) end,
+    case How of
+        nolink -> start_outcome(Start(start));
+        link -> start_outcome(start_linked(Index, fun() -> Start(start_link) end));
+        [monitor, Monitor] ->
+            case Start(start_monitor) of
+                {ok, {Pid, Ref}} ->
+                    new_monitor(Monitor, Ref),
+                    start_outcome({ok, Pid});
+                Other ->
+                    start_outcome(Other)
+            end
+    end.
+
+start_server(Behaviour, Function, '-', Init) -> Behaviour:Function(?MODULE, Init, []);
+start_server(Behaviour, Function, Name, Init) ->
+    Behaviour:Function({local, Name}, ?MODULE, Init, []).
 
 start_outcome({ok, Pid}) -> ["ok ", label(Pid)];
 start_outcome(ignore) -> "ignored";
@@ -638,7 +666,7 @@ spec_outcome({error, Reason}) -> show(Reason).
 shutdown(?HOUR) -> hour;
 shutdown(Shutdown) -> Shutdown.
 
-%%% Servers and supervisors.
+%%% Servers, machines and supervisors.
 
 init({server, World, Index, Ops}) ->
     enter(World, Index),
@@ -649,6 +677,12 @@ init({server, World, Index, Ops}) ->
         {_, go_on, [], State} -> {ok, State};
         {_, go_on, [Wait], State} -> {ok, State, Wait}
     end;
+init({machine, World, Index, Rules}) ->
+    enter(World, Index),
+    event("init"),
+    Init = lists:append([Actions || [init | Actions] <- Rules]),
+    {Actions, Data} = actions(Init, none, #{rules => Rules, fuel => ?FUEL, kept => []}),
+    {ok, a, Data, Actions};
 init({supervisor, World, Index, [Strategy, Intensity, AutoShutdown | Children]}) ->
     enter(World, Index),
     Flags = #{strategy => Strategy, intensity => Intensity, period => ?HOUR div 1000,
@@ -739,6 +773,92 @@ outcome([Op | Ops], From, Reply, Next, Wait, State) ->
             outcome(Ops, From, Reply, Next, Wait, State)
     end.
 
+%%% Machines, which do what their rules say: see `machine_table.rs`.
+
+callback_mode() -> [handle_event_function, state_enter].
+
+handle_event(enter, Old, State, Data) ->
+    event(["enter ", show(Old), " ", show(State)]),
+    react([enter, State], none, Data);
+handle_event(info, {machine_event, Event}, State, Data) ->
+    event([show(State), " info ", show(Event)]),
+    react([on, State, Event], none, Data);
+handle_event(Type, Event, State, Data) when is_atom(Event) ->
+    event([show(State), " ", kind(Type), " ", show(Event)]),
+    From = case Type of
+        {call, Client} -> Client;
+        _ -> none
+    end,
+    react([on, State, Event], From, Data);
+handle_event(info, Message, _, _) ->
+    event(["info ", message(Message)]),
+    keep_state_and_data.
+
+terminate(boom, State, _) ->
+    event(["terminate crash ", show(State)]);
+terminate(Reason, State, _) ->
+    event(["terminate ", reason(Reason), " ", show(State)]).
+
+react(_, _, #{fuel := 0}) ->
+    keep_state_and_data;
+react(Place, From, #{rules := Rules, fuel := Fuel} = Data) ->
+    Less = Data#{fuel := Fuel - 1},
+    case [lists:nthtail(length(Place), Rule) || Rule <- Rules, lists:prefix(Place, Rule)] of
+        [[Outcome | Ops]] ->
+            {Actions, New} = actions(Ops, From, Less),
+            result(Outcome, From, Actions, New);
+        [] ->
+            {keep_state, Less}
+    end.
+
+result(keep, _, Actions, Data) -> {keep_state, Data, Actions};
+result(repeat, _, Actions, Data) -> {repeat_state, Data, Actions};
+result([next, State], _, Actions, Data) -> {next_state, State, Data, Actions};
+result([stop, Reason], _, _, Data) -> {stop, Reason, Data};
+result([stop_and_reply, Reason, Value], From, _, Data) ->
+    {stop_and_reply, Reason, replies(From, Value), Data};
+result(crash, _, _, _) -> error(boom).
+
+%% The actions in the words of OTP, and the data with the clients that are kept.
+actions(Ops, From, Data) ->
+    lists:foldl(fun(Op, {Actions, Before}) ->
+        {More, After} = action(Op, From, Before),
+        {Actions ++ More, After}
+    end, {[], Data}, Ops).
+
+action([postpone], _, Data) -> {[postpone], Data};
+action([hibernate], _, Data) -> {[hibernate], Data};
+action([next_event, Kind, Event], _, Data) -> {[{next_event, type(Kind), Event}], Data};
+action([pass_on, _], none, Data) -> {[], Data};
+action([pass_on, Event], From, Data) -> {[{next_event, {call, From}, Event}], Data};
+action([reply, Value], From, Data) -> {replies(From, Value), Data};
+action([keep], none, Data) -> {[], Data};
+action([keep], From, #{kept := Kept} = Data) -> {[], Data#{kept := Kept ++ [From]}};
+action([reply_kept, _], _, #{kept := []} = Data) -> {[], Data};
+action([reply_kept, Value], _, #{kept := [From | Kept]} = Data) ->
+    {replies(From, Value), Data#{kept := Kept}};
+action([timeout, Which, Time, Event], _, Data) -> {[{type(Which), span(Time), Event}], Data};
+action([cancel, Which], _, Data) -> {[{type(Which), cancel}], Data};
+action([update, Which, Event], _, Data) -> {[{type(Which), update, Event}], Data}.
+
+replies(none, _) -> [];
+replies(From, Value) -> [{reply, From, Value}].
+
+span(infinity) -> infinity;
+span(late) -> ?HOUR;
+span(Time) -> time(Time).
+
+type(event) -> timeout;
+type(state) -> state_timeout;
+type(Name) when Name =:= n1; Name =:= n2 -> {timeout, Name};
+type(Kind) -> Kind.
+
+kind({call, _}) -> "call";
+kind(timeout) -> "event";
+kind(state_timeout) -> "state";
+kind({timeout, Name}) -> show(Name);
+kind(Type) -> show(Type).
+
 %%% Words.
 
 %% A line as nested lists of atoms and integers.
@@ -774,7 +894,8 @@ reason({shutdown, {failed_to_start_child, Id, Reason}}) ->
     ["child(", show(Id), ",", reason(Reason), ")"];
 reason({shutdown, x}) -> "shutdown:x";
 reason({Spec, _}) when Spec =:= start_spec; Spec =:= supervisor_data -> "spec";
-reason({Reason, {Module, _, _}}) when Module =:= gen_server; Module =:= sys ->
+reason({Reason, {Module, _, _}}) when Module =:= gen_server; Module =:= sys;
+                                        Module =:= gen_statem ->
     ["call:", reason(Reason)];
 reason({boom, Stack}) when is_list(Stack) -> "crash";
 reason({Error, Stack}) when is_list(Stack) -> ["crash:", show(Error)];

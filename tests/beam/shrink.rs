@@ -83,7 +83,9 @@ fn is_needed(terms: &[Term], index: usize) -> bool {
     match terms.first().map_or("", Term::word) {
         "catch" => true,
         "child" | "start_one" => lists == 1,
-        "start" | "pl_start" => index == 2,
+        "start" | "pl_start" | "start_machine" => index == 2,
+        "on" => index == 3,
+        "enter" => index == 2,
         "start_child" => true,
         _ => false,
     }

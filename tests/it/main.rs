@@ -4,15 +4,18 @@
 mod support {
     pub(crate) mod calls;
     pub(crate) mod child;
+    pub(crate) mod dice;
     pub(crate) mod drops;
     pub(crate) mod example;
     pub(crate) mod handlers;
     pub(crate) mod machine;
+    pub(crate) mod machine_table;
     pub(crate) mod processes;
     pub(crate) mod program;
     pub(crate) mod rounds;
     pub(crate) mod scripted;
     pub(crate) mod supervision;
+    pub(crate) mod table_machine;
     pub(crate) mod wait;
 }
 
@@ -78,6 +81,7 @@ mod simple_one_for_one;
 mod supervisor_tree;
 mod supervisor_bridge;
 mod gen_statem_diagram;
+mod gen_statem_model;
 mod gen_event;
 mod gen_event_calls;
 mod gen_event_sys;

@@ -7,6 +7,7 @@ use procession::prelude::*;
 use procession::process::{AliasMode, Builder, MonitorOptions};
 use procession::{Destination, TaggedDown, proc_lib, sys, timer};
 
+use super::machines;
 use super::servers;
 use super::trees;
 use super::words::{self, Tag, Tagged, reason_of};
@@ -149,6 +150,9 @@ impl Performance<'_> {
             "start" | "call" | "call_or_exit" | "request" | "cast" | "tell" | "answer" | "stop" => {
                 servers::perform(self, name)
             }
+            "wait" => ok(),
+            "start_machine" | "machine_call" | "machine_cast" | "machine_tell"
+            | "machine_state" => machines::perform(self, name),
             _ => trees::perform(self, name),
         }
     }

@@ -232,7 +232,7 @@ pub(crate) fn start_outcome(world: &World, outcome: Result<Pid, StartError>) -> 
     }
 }
 
-fn call_outcome(outcome: Result<String, CallError>) -> String {
+pub(crate) fn call_outcome(outcome: Result<String, CallError>) -> String {
     match outcome {
         Ok(reply) => format!("replied {reply}"),
         Err(error) => format!("failed {}", words::call_error(&error)),

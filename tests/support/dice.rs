@@ -4,6 +4,7 @@
 #[derive(Clone, Debug)]
 pub(crate) struct Dice(u64);
 
+#[allow(dead_code, reason = "not each binary needs all of it")]
 impl Dice {
     pub(crate) fn new(seed: u64) -> Dice {
         // Seeds that follow each other are to lead to scenarios that have nothing in common.
