@@ -3,6 +3,9 @@
 
 #[path = "../../examples/clock/core.rs"]
 mod clock;
+#[expect(dead_code, reason = "some of it is for the program alone")]
+#[path = "../../examples/code_lock/core.rs"]
+mod code_lock;
 #[path = "../../examples/egg_timer/core.rs"]
 mod egg_timer;
 #[path = "../../examples/handmade_calculator/core.rs"]

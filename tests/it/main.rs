@@ -130,3 +130,4 @@ mod tidy;
 mod examples;
 mod example_cores;
 mod examples_servers;
+mod examples_machines;
