@@ -46,6 +46,8 @@ mod crowds;
 mod echo;
 #[path = "ratios/harness.rs"]
 mod harness;
+#[path = "ratios/machines.rs"]
+mod machines;
 #[path = "ratios/messages.rs"]
 mod messages;
 #[path = "ratios/rates.rs"]
@@ -115,8 +117,10 @@ const MEASUREMENTS: &[Measurement] = &[
     bar("cpu_every_1ms", 2.0, Cores::Any, rates::every_1_ms),
     bar("cpu_every_5ms", 3.0, Cores::Any, rates::every_5_ms),
     bar("call_queued", 1.2, Cores::Two, calls::queued),
+    bar("statem_call", 1.2, Cores::Two, machines::call),
     bar("cast_1", 2.0, Cores::Any, messages::cast_by_one),
     bar("cast_2", 2.0, Cores::Any, messages::cast_by_two),
+    bar("statem_cast", 1.3, Cores::Any, machines::cast),
     bar("notify_1", 1.5, Cores::Any, messages::notify_one),
     bar("notify_10", 4.0, Cores::Any, messages::notify_ten),
     bar("bounded_cast_1", 3.0, Cores::Any, messages::bounded_cast_by_one),

@@ -15,7 +15,7 @@ use procession::process::tuning;
 use crate::harness::{Bar, Slice, beside_busy_loops, cores, in_thread, in_turns, median, pin_to};
 use crate::waiting::{Waiting, queue};
 
-const SLICE: Slice = Slice::of_millis(10, 20);
+pub(crate) const SLICE: Slice = Slice::of_millis(10, 20);
 
 /// Beside busy threads, which get time slices of milliseconds.
 const BUSY_SLICE: Slice = Slice::of_millis(40, 60);

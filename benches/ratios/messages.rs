@@ -20,7 +20,7 @@ use crate::harness::{Bar, in_thread, mean_of, pin_to};
 const BATCH: u32 = 20_000;
 
 /// How many casts do: enough for the two sides to find into their step.
-const CASTS: u32 = 200_000;
+pub(crate) const CASTS: u32 = 200_000;
 
 pub(crate) fn cast_by_one(bar: &Bar) {
     bar.compare(32, || cast(1, None), || channel(1));
