@@ -58,6 +58,8 @@ mod recovery;
 mod shared;
 #[path = "ratios/starts.rs"]
 mod starts;
+#[path = "ratios/tasks.rs"]
+mod tasks;
 #[path = "ratios/waiting.rs"]
 mod waiting;
 
@@ -130,6 +132,9 @@ const MEASUREMENTS: &[Measurement] = &[
     bar("send_receive", 2.0, Cores::Any, messages::send_receive),
     bar("spawn_caller", 0.15, Cores::Any, starts::callers_side),
     bar("spawn_exit", 0.3, Cores::Any, starts::to_the_end),
+    bar("task_spawn_await", 1.2, Cores::Any, tasks::spawn_await),
+    bar("parallel_map", 0.556, Cores::Two, tasks::parallel_map), // 1.8 times as fast.
+    bar("parallel_map_by_hand", 1.2, Cores::Two, tasks::parallel_map_by_hand),
     bar("vs_beam_call", 0.6, Cores::Any, beam::against_call),
     bar("vs_beam_8", 1.3, Cores::Any, beam::against_8_callers),
     bar("vs_beam_64", 1.3, Cores::Any, beam::against_64_callers),

@@ -29,8 +29,9 @@ use crate::message::{Destination, Down, Message};
 use crate::process;
 use crate::process::current::{Ended, current, ending};
 use crate::process::monitor::forget_request;
-use crate::process::{Address, AliasMode, Mark, MonitorOptions};
+use crate::process::{Address, AliasMode, Builder, Mark, MonitorOptions, SpawnError};
 use crate::runtime::address::{deliver, try_deliver, try_deliver_to_alias};
+use crate::runtime::exit::Body;
 use crate::runtime::mailbox::{Orphans, Signal};
 use crate::runtime::monitors;
 use crate::runtime::reply_slot::{Deadlocked, ServerDown};
@@ -176,6 +177,11 @@ impl<R: Send + 'static> ReplyTo<R> {
         self.answer(Ok(reply));
     }
 
+    /// The reply comes to the mailbox of the process that has set `monitor`.
+    fn by_mailbox(monitor: MonitorRef) -> ReplyTo<R> {
+        ReplyTo { client: Alias::from(monitor), route: Route::Mailbox, reply: PhantomData }
+    }
+
     /// Gives the client its reply at the end of the server, whichever process tells that end.
     ///
     /// # Errors
@@ -311,20 +317,54 @@ impl<R: Send + 'static> Pending<R> {
         target: Option<Pid>,
         make: impl FnOnce(ReplyTo<R>) -> Message,
     ) -> Pending<R> {
-        let pending = Pending::prepare(client, to, target.filter(|pid| process::is_alive(*pid)));
+        let alive = target.filter(|pid| process::is_alive(*pid));
+        let pending = Pending::prepare(client, to, alive, AliasMode::Reply);
         pending.post(target, make);
+        pending
+    }
+
+    /// Spawns a process that answers the request that it is. The alias that the answer comes
+    /// through is of this mode.
+    pub(crate) fn spawn(
+        builder: Builder,
+        mode: AliasMode,
+        make_body: impl FnOnce(ReplyTo<R>) -> Body,
+    ) -> Result<(Pid, Pending<R>), SpawnError> {
+        let since = current().slot.mailbox.mark();
+        let options = MonitorOptions::new().alias(mode);
+        let (pid, monitor) = builder.spawn_with(Some(options), |_, monitor| {
+            make_body(ReplyTo::by_mailbox(monitor.expect("options were given")))
+        })?;
+        let monitor = monitor.expect("options were given");
+        Ok((pid, Pending { monitor, found: true, since, reply: PhantomData }))
+    }
+
+    /// Sends the process `pid` the request that `make` makes, and does not wait. The alias that the
+    /// answer comes through is of this mode.
+    pub(crate) fn ask(
+        pid: Pid,
+        mode: AliasMode,
+        make: impl FnOnce(ReplyTo<R>) -> Message,
+    ) -> Pending<R> {
+        let pending = Pending::prepare(current(), Destination::Pid(pid), Some(pid), mode);
+        pending.post(Some(pid), make);
         pending
     }
 
     /// Sets what must be set before the request is sent. This is not a receive point, and works for
     /// a caller that has ended.
-    fn prepare(client: Process, to: Destination, target: Option<Pid>) -> Pending<R> {
+    fn prepare(
+        client: Process,
+        to: Destination,
+        target: Option<Pid>,
+        mode: AliasMode,
+    ) -> Pending<R> {
         let since = client.slot.mailbox.mark();
-        let options = MonitorOptions::new().alias(AliasMode::Reply);
+        let options = MonitorOptions::new().alias(mode);
         let (monitor, found) = monitors::find_and_set(client, target, to, options);
         if target == Some(client.pid) {
             // A monitor of oneself makes no alias, but a process can answer its own request.
-            client.slot.links.lock().add_alias(client.pid, monitor.id, AliasMode::Reply);
+            client.slot.links.lock().add_alias(client.pid, monitor.id, mode);
         }
         Pending { monitor, found, since, reply: PhantomData }
     }
@@ -346,7 +386,7 @@ impl<R: Send + 'static> Pending<R> {
     }
 
     fn reply_to(&self) -> ReplyTo<R> {
-        ReplyTo { client: Alias::from(self.monitor), route: Route::Mailbox, reply: PhantomData }
+        ReplyTo::by_mailbox(self.monitor)
     }
 
     fn is_ended_by(&self, message: &Message) -> bool {
@@ -358,6 +398,19 @@ impl<R: Send + 'static> Pending<R> {
         match current().receive_since(self.since, timeout, |it| self.is_ended_by(it)) {
             Ok(message) => message.map(|message| self.outcome(message)),
             Err(Ended) => Some(Err(CallErrorKind::CallerEnded)),
+        }
+    }
+
+    /// As [`wait`](Self::wait), where only the process `server` can answer: refused if that waits
+    /// for the caller in turn.
+    pub(crate) fn wait_for(
+        &self,
+        server: Pid,
+        timeout: Duration,
+    ) -> Option<Result<R, CallErrorKind>> {
+        match current().wait_for(server, self.id()) {
+            Ok(_waiting) => self.wait(timeout),
+            Err(Cycle(cycle)) => Some(Err(CallErrorKind::Deadlock(cycle))),
         }
     }
 
@@ -475,7 +528,8 @@ fn call_by_mailbox<R: Send + 'static>(
     make: impl FnOnce(ReplyTo<R>) -> Message,
 ) -> Result<R, CallErrorKind> {
     let make = Guarded::new(make);
-    let pending = Pending::prepare(client, Destination::Pid(target), Some(target));
+    let to = Destination::Pid(target);
+    let pending = Pending::prepare(client, to, Some(target), AliasMode::Reply);
     let waiting = client.wait_for(target, pending.id());
     let outcome = match &waiting {
         Ok(_) => {

@@ -228,11 +228,19 @@ impl DynamicSupervisor {
         self,
         options: StartOptions,
     ) -> Result<DynamicSupervisorRef, StartError> {
+        self.start_link_as(options)
+    }
+
+    /// Starts it as a supervisor of the kind `K`.
+    pub(crate) fn start_link_as<K>(
+        self,
+        options: StartOptions,
+    ) -> Result<AnySupervisorRef<K>, StartError> {
         let DynamicSupervisor { intensity, max_children } = self;
         let auto_shutdown = AutoShutdown::Never;
         let children = DynamicOptions { intensity, max_children, auto_shutdown, template: None };
         AnySupervisorRef::start(
-            type_name::<Self>(),
+            type_name::<K>(),
             || Ok(Some(SupervisorPlan::Dynamic(children))),
             options,
         )

@@ -42,6 +42,7 @@
 //!   [`dynamic_supervisor`]: for children that come and go; [`supervisor_bridge`]: for subsystems
 //!   that are not made of processes.
 //! - [`gen_event`]: managers that pass each event to handlers, which come and go.
+//! - [`task`]: values that other processes compute, one or a stream of them; [`task_supervisor`].
 //! - [`io`]: sockets, pipes, child processes and standard input, whose waits end when their process
 //!   is told to end.
 //! - [`listener`]: a process for each connection, started by a pool of acceptors.
@@ -96,6 +97,8 @@ pub mod supervisor_bridge;
 pub mod dynamic_supervisor;
 pub mod gen_statem;
 pub mod gen_event;
+pub mod task;
+pub mod task_supervisor;
 #[cfg(all(feature = "io", target_os = "linux"))]
 pub mod io;
 #[cfg(all(feature = "io", target_os = "linux"))]

@@ -26,3 +26,5 @@ pub use crate::supervisor::{
     AutoShutdown, Child, ChildSpec, ChildState, ChildType, Restart, Shutdown, Strategy, Supervise,
     Supervised, Supervisor, SupervisorError, SupervisorInit, SupervisorRef,
 };
+pub use crate::task::Task;
+pub use crate::task_supervisor::{TaskSupervisor, TaskSupervisorRef};

@@ -42,8 +42,10 @@
 //! | `observer` | [`supervisor::tree`], [`process::info`] |
 //! | `init:stop` | [`application::terminate`], [`shutdown`] |
 //! | ExUnit's `start_supervised`, `assert_receive` | [`testing`](crate::testing) |
-//! | `Task`, `Agent` | a process and a message or [`join`]; a server |
 //! | `gen_event` | [`gen_event`](crate::gen_event) |
+//! | `Task` | [`task`](crate::task) |
+//! | `Task.Supervisor` | [`task_supervisor`](crate::task_supervisor) |
+//! | `Agent` | a server |
 //! | nodes | not here yet |
 //!
 //! # Requests are typed

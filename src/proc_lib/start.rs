@@ -213,7 +213,7 @@ pub(crate) fn start_process<T: Send + 'static>(
     let (pid, start) = (caller.pid, unique());
     let mut waiting = None;
     let spawned =
-        builder.initial_call(initial_call).spawn_with(Some(MonitorOptions::new()), |child| {
+        builder.initial_call(initial_call).spawn_with(Some(MonitorOptions::new()), |child, _| {
             // Before the process runs: if it calls the starter, that call finds the cycle. There
             // is no cycle yet, as a process that does not run waits for no other.
             waiting = caller.wait_for(child, start).ok();

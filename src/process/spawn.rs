@@ -371,7 +371,7 @@ impl Builder {
         self,
         body: impl FnOnce() -> R + Send + 'static,
     ) -> Result<Pid, SpawnError> {
-        self.spawn_with(None, |_| ending(body)).map(|(pid, _)| pid)
+        self.spawn_with(None, |_, _| ending(body)).map(|(pid, _)| pid)
     }
 
     /// Spawns the process and monitors it, before its body runs.
@@ -417,15 +417,16 @@ impl Builder {
         options: MonitorOptions,
         body: impl FnOnce() -> R + Send + 'static,
     ) -> Result<(Pid, MonitorRef), SpawnError> {
-        let (pid, monitor) = self.spawn_with(Some(options), |_| ending(body))?;
+        let (pid, monitor) = self.spawn_with(Some(options), |_, _| ending(body))?;
         Ok((pid, monitor.expect("options were given")))
     }
 
-    /// Spawns a child of the caller, whose body is made last, when the process exists.
+    /// Spawns a child of the caller, whose body is made last, when the process exists and is
+    /// monitored.
     pub(crate) fn spawn_with(
         self,
         monitor: Option<MonitorOptions>,
-        make_body: impl FnOnce(Pid) -> Body,
+        make_body: impl FnOnce(Pid, Option<MonitorRef>) -> Body,
     ) -> Result<(Pid, Option<MonitorRef>), SpawnError> {
         let make_body = Guarded::new(make_body);
         let parent = current();
@@ -445,7 +446,7 @@ impl Builder {
         self,
         parent: Process,
         monitor: Option<MonitorOptions>,
-        make_body: impl FnOnce(Pid) -> Body,
+        make_body: impl FnOnce(Pid, Option<MonitorRef>) -> Body,
     ) -> Result<(Pid, Option<MonitorRef>), SpawnError> {
         let make_body = Guarded::new(make_body); // It holds the body, which may never run.
         watch_panics(); // The parent has not, if it was panicking when it became a process.
@@ -454,7 +455,7 @@ impl Builder {
         let child = self.to_start(parent).begin(Some(parent))?;
         match self.connect(parent, child, monitor) {
             Ok(monitor) => {
-                start::run(child, make_body.into_inner()(child.pid));
+                start::run(child, make_body.into_inner()(child.pid, monitor));
                 Ok((child.pid, monitor))
             }
             Err(error) => {

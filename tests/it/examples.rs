@@ -190,6 +190,33 @@ mod egg_timer {
     }
 }
 
+mod parallel_map {
+    use super::*;
+
+    #[test]
+    fn counts_files_in_order_beside_one_that_fails_and_one_that_takes_too_long() {
+        run("parallel_map", &[]).assert_printed_and_logged(
+            "Cargo.toml: # lines, # words\n\
+             LICENSE-MIT: # lines, # words\n\
+             no/such/file: No such file or directory (os error #)\n\
+             README.md: # lines, # words\n\
+             /dev/zero: timed out waiting for the answer of <#.#.#> (call of Task<Counts>)\n\
+             src/lib.rs: # lines, # words\n\
+             primes below 60000: 6057, by one thread in # ms\n\
+             primes below 60000: 6057, by tasks in # ms\n",
+            "[#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
+             \u{20}       initial call: parallel_map::count_files::{{closure}}\n\
+             \u{20}       reason: No such file or directory (os error #)\n\
+             \u{20}       ancestors: [<#.#.#>]\n\
+             \u{20}       message queue length: 0\n\
+             \u{20}       links: [<#.#.#>]\n\
+             \u{20}       dictionary:\n\
+             \u{20}           $callers: Callers([<#.#.#>])\n\
+             \u{20}       trap_exit: false\n",
+        );
+    }
+}
+
 mod stack {
     use super::*;
 

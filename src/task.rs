@@ -1,0 +1,154 @@
+//! Tasks: processes that compute one value for the process that has started them, and end.
+//!
+//! ```
+//! use procession::prelude::*;
+//!
+//! let squares = Task::spawn(|| (1..=100_u64).map(|n| n * n).sum::<u64>())?;
+//! let cubes = Task::spawn(|| (1..=100_u64).map(|n| n * n * n).sum::<u64>())?;
+//! assert_eq!(squares.await_reply()? + cubes.await_reply()?, 338_350 + 25_502_500);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Each task is a thread of its own, mostly one from the cache: starting it costs some
+//! microseconds, and it may wait for what it likes. Of [many items](async_stream), some are worked
+//! on at once:
+//!
+//! ```
+//! use procession::task;
+//! use std::fs;
+//!
+//! let files = ["Cargo.toml", "README.md", "src/lib.rs"];
+//! let lines = task::async_stream(files, |path| {
+//!     fs::read_to_string(path).map(|text| text.lines().count())
+//! });
+//! for (path, lines) in files.iter().zip(lines) {
+//!     println!("{path}: {} lines", lines??);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | Elixir | here |
+//! |---|---|
+//! | `Task.async` | [`Task::spawn`], [`Task::spawn_with`] |
+//! | `Task.await` | [`Task::await_reply`], [`Task::await_timeout`] |
+//! | `Task.yield` | [`Task::yield_reply`] |
+//! | `Task.shutdown`, `Task.ignore` | [`Task::shutdown`], [`Task::ignore`] |
+//! | `Task.completed` | [`Task::completed`] |
+//! | `Task.await_many` | [`await_many`], [`await_many_timeout`] |
+//! | `Task.yield_many` | [`yield_many`], [`yield_many_with`] |
+//! | `Task.async_stream` | [`async_stream`] |
+//! | `Task.start`, `Task.start_link` | [`start`], [`start_link`] |
+//! | `Task.child_spec` | [`child_spec`] |
+//! | `$callers` | [`callers`] |
+//! | `Task.Supervisor` | [`task_supervisor`](crate::task_supervisor) |
+//!
+//! # How a task ends
+//!
+//! A task is linked to its owner and monitored by it. When the value is there, the task removes the
+//! link, sends the value, and ends. If it fails before, the owner ends with the same reason, unless
+//! it traps exits; then, and in a thread of the program's own, which always does, it finds an
+//! [`Exit`](crate::Exit) in its mailbox, and the reason in [`CallErrorKind::Down`]. If the owner
+//! ends abnormally, its tasks end with it. A task that fails is reported as any process of
+//! [`proc_lib`](crate::proc_lib) is.
+//!
+//! So tasks of a process live and fail with it. An owner that is to survive starts its tasks under
+//! a [task supervisor](crate::task_supervisor), by
+//! [`spawn_nolink`](crate::task_supervisor::TaskSupervisorRef::spawn_nolink).
+//!
+//! # How to supervise
+//!
+//! A task that is work of its own, such as to fill a cache, is a child of a supervisor, by
+//! [`child_spec`]: it is [temporary](crate::supervisor::Restart::Temporary), unless another restart
+//! is set. Tasks that come and go are under a [task supervisor](crate::task_supervisor).
+//!
+//! # In servers
+//!
+//! A server that awaits a task does nothing else meanwhile. Instead, a task can send its value as a
+//! message, which `handle_info` gets, by [`start_link`]; or a request can be
+//! [deferred](crate::gen_server::Caller::defer) and answered by the task. A task that calls the
+//! server which awaits it would wait forever: one of the two is refused at once, with
+//! [`CallErrorKind::Deadlock`].
+//!
+//! # Tasks that borrow
+//!
+//! A task owns what it uses. A process can be killed, abandoned where it hangs, and left behind by
+//! its owner: nothing could promise that it ends before what it has borrowed. A scope that gives
+//! that promise has to wait for its tasks, whatever happens; the standard library has one, and
+//! [`std::thread::scope`]'s threads are processes, as all threads are: they have mailboxes, call
+//! servers, and own tasks.
+//!
+//! ```
+//! use procession::prelude::*;
+//! use std::thread;
+//!
+//! let words = vec!["one".to_owned(), "two".to_owned(), "three".to_owned()];
+//! let me = process::self_pid();
+//! let lengths: Vec<usize> = thread::scope(|scope| {
+//!     let threads: Vec<_> = words
+//!         .iter()
+//!         .map(|word| {
+//!             scope.spawn(move || {
+//!                 process::send(me, process::self_pid()); // It is a process.
+//!                 word.len() // It has borrowed the word.
+//!             })
+//!         })
+//!         .collect();
+//!     threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+//! });
+//! assert_eq!(lengths, [3, 3, 5]);
+//! assert_eq!(process::flush().len(), 3);
+//! ```
+//!
+//! Such a thread is no task: it traps exits, is linked to nobody, and when it is killed, the scope
+//! still waits for it. Values that many tasks read are shared by an [`Arc`](std::sync::Arc).
+//!
+//! # Differences from OTP
+//!
+//! - [`await_reply`](Task::await_reply) and [`await_many`] return an error, where Elixir exits the
+//!   caller; `?` does that here. As an exit reason, the error keeps its class, as that of a call
+//!   does.
+//! - That the caller is not the owner is found by the compiler: a [`Task`] is not `Send`. So is
+//!   that a task is awaited twice, as the first wait consumes it. After its outcome was taken by
+//!   [`yield_reply`](Task::yield_reply), nothing comes any more: waits end at once, where Elixir's
+//!   last until their timeout.
+//! - An owner that traps exits gets no exit message of a task that has sent its value: all threads
+//!   of the program's own trap exits, and their mailboxes would fill.
+//! - A task that is awaited and waits for its owner fails at once, where Elixir's times out.
+//! - [`yield_many`] returns the outcomes without their tasks, in the same order.
+//! - A stream starts its tasks itself: there is no process in between, which in Elixir traps exits
+//!   if the owner does. The time of a task is looked at while the stream waits for a result: a task
+//!   that was late, but has sent its value before that, is not. [`OnStreamTimeout::Exit`] ends the
+//!   stream by an error, as its last result, where Elixir exits the caller. So do tasks that cannot
+//!   be started.
+//! - A function is a closure, with its arguments in it: there are no variants with a module, a
+//!   function and arguments. The options that `use Task` sets are set on the child spec.
+//! - [`callers`] are sixteen at most, as are ancestors.
+//! - If a body panics, the reason is [`ExitReason::Panic`](crate::ExitReason::Panic), where Elixir
+//!   has the error and the stack; there is no throw.
+//!
+//! Elixir: [`Task`](https://hexdocs.pm/elixir/Task.html).
+//!
+//! [`CallErrorKind::Down`]: crate::CallErrorKind::Down
+//! [`CallErrorKind::Deadlock`]: crate::CallErrorKind::Deadlock
+
+mod callers;
+mod running;
+mod handle;
+mod many;
+mod start;
+mod stream_options;
+mod results;
+mod async_stream;
+
+pub use async_stream::{AsyncStream, ZipInputOnExit, async_stream};
+pub(crate) use callers::Callers;
+pub use callers::callers;
+pub use handle::Task;
+pub use many::{
+    OnYieldTimeout, YieldOptions, await_many, await_many_timeout, yield_many, yield_many_with,
+};
+pub use results::{Results, ZippedResults};
+pub(crate) use running::{Running, wait_for_owner};
+pub use start::{child_spec, start, start_link};
+pub(crate) use start::{spec_of, spec_once};
+pub use stream_options::OnStreamTimeout;

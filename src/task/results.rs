@@ -1,0 +1,316 @@
+//! A stream of tasks that runs: which tasks there are, and whose result is next.
+
+use std::any::type_name;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::iter::FusedIterator;
+use std::marker::PhantomData;
+use std::num::NonZeroU64;
+use std::time::{Duration, Instant};
+
+use crate::call::ended_request;
+use crate::call_error::{CallError, CallErrorKind};
+use crate::exit::ExitReason;
+use crate::message::{Exit, Message};
+use crate::process::current::{Ended, current};
+use crate::process::receive::{deadline_after, is_past, time_left};
+use crate::user_code::drop_caught;
+
+use super::handle::{Task, to_exit};
+use super::running::{Running, unlink_and_exit};
+use super::stream_options::{OnStreamTimeout, StartTask, StreamOptions};
+
+/// The results of an [`AsyncStream`](super::AsyncStream) that runs.
+///
+/// The tasks belong to the process that has begun to iterate, so this cannot be sent to another.
+pub struct Results<I: Iterator, T: Send + 'static>(Stream<I, T, ()>);
+
+impl<I: Iterator, T: Send + 'static> Results<I, T> {
+    pub(super) fn new(
+        items: I,
+        start: StartTask<I::Item, T>,
+        options: StreamOptions,
+    ) -> Results<I, T> {
+        Results(Stream::new(items, start, options, |_| ()))
+    }
+}
+
+impl<I: Iterator, T: Send + 'static> Iterator for Results<I, T> {
+    type Item = Result<T, ExitReason>;
+
+    fn next(&mut self) -> Option<Result<T, ExitReason>> {
+        self.0.next().map(|((), result)| result)
+    }
+}
+
+impl<I: Iterator, T: Send + 'static> FusedIterator for Results<I, T> {}
+
+impl<I: Iterator, T: Send + 'static> fmt::Debug for Results<I, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Results").field(&self.0).finish()
+    }
+}
+
+/// The results of a [`ZipInputOnExit`](super::ZipInputOnExit) that runs.
+///
+/// As [`Results`], it cannot be sent to another process.
+pub struct ZippedResults<I: Iterator, T: Send + 'static>(Stream<I, T, I::Item>);
+
+impl<I: Iterator<Item: Clone>, T: Send + 'static> ZippedResults<I, T> {
+    pub(super) fn new(
+        items: I,
+        start: StartTask<I::Item, T>,
+        options: StreamOptions,
+    ) -> ZippedResults<I, T> {
+        ZippedResults(Stream::new(items, start, options, Clone::clone))
+    }
+}
+
+impl<I: Iterator, T: Send + 'static> Iterator for ZippedResults<I, T> {
+    type Item = Result<T, (I::Item, ExitReason)>;
+
+    fn next(&mut self) -> Option<Result<T, (I::Item, ExitReason)>> {
+        self.0.next().map(|(item, result)| result.map_err(|reason| (item, reason)))
+    }
+}
+
+impl<I: Iterator, T: Send + 'static> FusedIterator for ZippedResults<I, T> {}
+
+impl<I: Iterator, T: Send + 'static> fmt::Debug for ZippedResults<I, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ZippedResults").field(&self.0).finish()
+    }
+}
+
+/// The result of a task, and what was kept of its item.
+type Kept<T, K> = (K, Result<T, ExitReason>);
+
+/// A stream that runs, and keeps a `K` of each item until the result of that is returned.
+struct Stream<I: Iterator, T: Send + 'static, K> {
+    /// `None` when it has ended.
+    items: Option<I>,
+    start: StartTask<I::Item, T>,
+    keep: fn(&I::Item) -> K,
+    options: StreamOptions,
+    /// By their requests.
+    running: BTreeMap<NonZeroU64, Item<T, K>>,
+    /// How many tasks were started.
+    started: usize,
+    /// The results that were not returned, by their turns.
+    results: BTreeMap<usize, Kept<T, K>>,
+    /// How many results there were.
+    ended: usize,
+    /// How many results were returned.
+    returned: usize,
+    /// The messages of its tasks come to the mailbox of one process, so it is not `Send`.
+    not_send: PhantomData<*const ()>,
+}
+
+/// An item whose task has not ended.
+struct Item<T, K> {
+    task: Running<T>,
+    /// How many tasks were started before.
+    position: usize,
+    kept: K,
+    /// The value, if it has come.
+    value: Option<T>,
+    deadline: Option<Instant>,
+    /// Whether it was killed as its time was over.
+    timed_out: bool,
+}
+
+impl<I: Iterator, T: Send + 'static, K> Stream<I, T, K> {
+    fn new(
+        items: I,
+        start: StartTask<I::Item, T>,
+        options: StreamOptions,
+        keep: fn(&I::Item) -> K,
+    ) -> Stream<I, T, K> {
+        Stream {
+            items: Some(items),
+            start,
+            keep,
+            options,
+            running: BTreeMap::new(),
+            started: 0,
+            results: BTreeMap::new(),
+            ended: 0,
+            returned: 0,
+            not_send: PhantomData,
+        }
+    }
+
+    /// Returns the next result: results that are there come before tasks are started.
+    fn next(&mut self) -> Option<Kept<T, K>> {
+        loop {
+            if let Some(result) = self.results.remove(&self.returned) {
+                self.returned += 1;
+                return Some(result);
+            }
+            let outcome = self.fill().and_then(|()| self.wait());
+            if let Err((kept, reason)) = outcome {
+                self.close();
+                return Some((kept, Err(reason)));
+            }
+            if self.running.is_empty() && self.results.is_empty() && self.items.is_none() {
+                return None;
+            }
+        }
+    }
+
+    /// Starts tasks, as many as may run at once. An error ends the stream.
+    fn fill(&mut self) -> Result<(), (K, ExitReason)> {
+        while self.running.len() < self.options.max_concurrency {
+            let Some(item) = self.items.as_mut().and_then(Iterator::next) else {
+                self.items = None;
+                return Ok(());
+            };
+            let kept = (self.keep)(&item);
+            let task = match (self.start)(item) {
+                Ok(task) => task,
+                Err(reason) => return Err((kept, reason)),
+            };
+            let (position, deadline) = (self.started, deadline_after(self.options.timeout));
+            self.started += 1;
+            let item = Item { task, position, kept, value: None, deadline, timed_out: false };
+            self.running.insert(item.task.pending.id(), item);
+        }
+        Ok(())
+    }
+
+    /// Waits for something of a task. An error ends the stream.
+    fn wait(&mut self) -> Result<(), (K, ExitReason)> {
+        let Some(since) = self.running.values().map(|item| item.task.pending.since()).min() else {
+            return Ok(());
+        };
+        let deadline = self.running.values().filter_map(|item| item.deadline).min();
+        let running = &self.running;
+        let message = current().receive_since(since, time_left(deadline), |message| {
+            ended_request::<T>(message).is_some_and(|id| running.contains_key(&id))
+        });
+        match message {
+            Ok(Some(message)) => {
+                self.take_in(message);
+                Ok(())
+            }
+            Ok(None) => self.end_late(),
+            Err(Ended) => match self.running.pop_first() {
+                Some((_, item)) => {
+                    let reason = failed(&item.task, CallErrorKind::CallerEnded);
+                    item.task.pending.abandon();
+                    Err((item.kept, reason))
+                }
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Takes in the value of a task, or its end: only when it has ended may the next one start.
+    fn take_in(&mut self, message: Message) {
+        let Some(id) = ended_request::<T>(&message) else { return };
+        let Some(item) = self.running.get_mut(&id) else { return };
+        let outcome = item.task.pending.outcome(message);
+        match to_exit(outcome) {
+            Some(Ok(value)) => {
+                item.value = Some(value);
+                item.deadline = None;
+            }
+            Some(Err(reason)) => self.finish(id, reason),
+            None => {}
+        }
+    }
+
+    /// Gives the result of a task that has ended its turn.
+    fn finish(&mut self, id: NonZeroU64, reason: ExitReason) {
+        let Some(item) = self.running.remove(&id) else { return };
+        let result = match item.value {
+            Some(value) => Ok(value),
+            None if item.timed_out => Err(failed(&item.task, CallErrorKind::Timeout)),
+            None => {
+                flush_exit(&item.task);
+                Err(reason)
+            }
+        };
+        let turn = if self.options.ordered { item.position } else { self.ended };
+        self.ended += 1;
+        self.results.insert(turn, (item.kept, result));
+    }
+
+    /// Kills the tasks whose time is over. An error ends the stream.
+    fn end_late(&mut self) -> Result<(), (K, ExitReason)> {
+        let is_late = |item: &Item<T, K>| item.deadline.is_some() && is_past(item.deadline);
+        let late = self.running.iter().find(|(_, item)| is_late(item)).map(|(id, _)| *id);
+        if let (Some(id), OnStreamTimeout::Exit) = (late, self.options.on_timeout) {
+            let reason = failed(&self.running[&id].task, CallErrorKind::Timeout);
+            self.kill_all();
+            return match self.running.remove(&id) {
+                Some(item) => {
+                    await_end(&item.task);
+                    Err((item.kept, reason))
+                }
+                None => Ok(()),
+            };
+        }
+        let mut late = Vec::new();
+        for item in self.running.values_mut().filter(|item| is_late(item)) {
+            (item.timed_out, item.deadline) = (true, None);
+            late.push(item.task.pid);
+        }
+        unlink_and_exit(late, ExitReason::Kill);
+        Ok(())
+    }
+
+    fn kill_all(&self) {
+        unlink_and_exit(self.running.values().map(|item| item.task.pid), ExitReason::Kill);
+    }
+
+    /// Ends the stream: kills all tasks, and waits until they have ended.
+    fn close(&mut self) {
+        self.kill_all();
+        self.items = None;
+        self.results.clear();
+        while let Some((_, item)) = self.running.pop_first() {
+            await_end(&item.task);
+        }
+    }
+}
+
+impl<I: Iterator, T: Send + 'static, K> Drop for Stream<I, T, K> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl<I: Iterator, T: Send + 'static, K> fmt::Debug for Stream<I, T, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("options", &self.options)
+            .field("running", &self.running.len())
+            .field("started", &self.started)
+            .field("returned", &self.returned)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Waits until a task has ended that was killed. Nothing of it is left then.
+fn await_end<T: Send + 'static>(task: &Running<T>) {
+    while let Some(Ok(value)) = task.pending.wait(Duration::MAX) {
+        drop_caught(value);
+    }
+    task.pending.abandon();
+}
+
+/// Removes the exit message of a task that has ended: its result tells why.
+fn flush_exit<T: Send + 'static>(task: &Running<T>) {
+    if task.is_linked {
+        let is_exit = |message: &Message| {
+            message.downcast_ref::<Exit>().is_some_and(|exit| exit.from == task.pid)
+        };
+        _ = current().receive_since(task.pending.since(), Duration::ZERO, is_exit);
+    }
+}
+
+/// Returns the reason for which there is no value, if it is not the end of the task.
+fn failed<T: Send + 'static>(task: &Running<T>, kind: CallErrorKind) -> ExitReason {
+    CallError::new(kind, task.pid, type_name::<Task<T>>()).into()
+}
