@@ -36,6 +36,7 @@
 //! - [`receive!`]: selective receive with typed patterns.
 //! - [`gen_server`]: servers with typed requests, and their clients.
 //! - [`gen_statem`]: state machines, whose reactions depend on a state.
+//! - [`agent`]: a value that processes share, by closures that run in a server.
 //! - [`sys`]: system messages, to look into a running server, pause, trace and change it.
 //! - [`proc_lib`]: starting processes that say when they are ready; crash reports.
 //! - [`supervisor`]: processes that start others, and restart them when they fail;
@@ -97,6 +98,7 @@ pub mod supervisor_bridge;
 pub mod dynamic_supervisor;
 pub mod gen_statem;
 pub mod gen_event;
+pub mod agent;
 pub mod task;
 pub mod task_supervisor;
 #[cfg(all(feature = "io", target_os = "linux"))]

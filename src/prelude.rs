@@ -1,5 +1,6 @@
 //! The names that most programs need: `use procession::prelude::*`.
 
+pub use crate::agent::{Agent, AgentRef};
 pub use crate::call_error::{CallError, CallErrorKind};
 pub use crate::dynamic_supervisor::{DynamicSupervisor, DynamicSupervisorRef};
 pub use crate::exit::ExitReason;

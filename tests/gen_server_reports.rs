@@ -252,6 +252,9 @@ mod a_report;
 #[path = "gen_server_reports/a_status.rs"]
 mod a_status;
 
+#[path = "gen_server_reports/an_agent.rs"]
+mod an_agent;
+
 mod handle_info {
     use super::*;
 

@@ -106,6 +106,7 @@ mod table_races;
 #[cfg(all(feature = "io", target_os = "linux"))]
 mod listener;
 mod listener_limits;
+mod agent;
 mod requests;
 mod groups;
 mod hibernate;
