@@ -113,6 +113,92 @@ mod channels {
     }
 }
 
+mod word_count_agent {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    const COUNTED: [&str; 4] = ["LICENSE-APACHE", "LICENSE-MIT", "README.md", "ARCHITECTURE.md"];
+
+    /// How often each word is in the files that the example counts.
+    fn count() -> BTreeMap<String, u32> {
+        let mut counts = BTreeMap::new();
+        let mut word = String::new();
+        for file in COUNTED {
+            let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file));
+            for c in text.unwrap().to_lowercase().chars().chain(Some(' ')) {
+                if c.is_alphabetic() {
+                    word.push(c);
+                } else if !word.is_empty() {
+                    *counts.entry(std::mem::take(&mut word)).or_default() += 1;
+                }
+            }
+        }
+        counts
+    }
+
+    #[test]
+    fn counts_what_is_there_goes_on_without_a_file_and_starts_anew_after_a_crash() {
+        let counts = count();
+        let mut most: Vec<(&String, &u32)> = counts.iter().collect();
+        most.sort_by_key(|(_, count)| std::cmp::Reverse(**count)); // It keeps their other order.
+        let most: String =
+            most.iter().take(5).map(|(word, count)| format!("{count:>6} {word}\n")).collect();
+        let all: u32 = counts.values().sum();
+
+        run("word_count_agent", &[]).assert_printed_and_logged(
+            &format!(
+                "LICENSE-APACHE is counted\n\
+                 LICENSE-MIT is counted\n\
+                 README.md is counted\n\
+                 NOTICE is not counted: No such file or directory (os error 2)\n\
+                 ARCHITECTURE.md is counted\n\
+                 {all} words, {} different ones\n\
+                 {most}\
+                 taking \"the\" out: Some({})\n\
+                 taking \"the\" out: None\n\
+                 adding what is no word\n\
+                 nothing added: \"totals\" ended before it answered (call of update): panicked: \
+                 a word has letters, at examples/word_count_agent.rs:#:#\n\
+                 a new agent, with 0 words\n",
+                counts.len(),
+                counts["the"],
+            ),
+            "[#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
+             \u{20}       reason: No such file or directory (os error 2)\n\
+             \u{20}       ancestors: [<#.#.#>]\n\
+             \u{20}       message queue length: 0\n\
+             \u{20}       links: []\n\
+             \u{20}       trap_exit: false\n\
+             [#-#-#T#:#:#Z ERROR procession::gen_server] server totals (<#.#.#>) is terminating\n\
+             \u{20}       last message: update(word_count_agent::totals::add::{{closure}})\n\
+             \u{20}       state: Opaque<std::collections::hash::map::HashMap<\
+             alloc::string::String, usize>>\n\
+             \u{20}       reason: panicked: a word has letters, at \
+             examples/word_count_agent.rs:#:#\n\
+             \u{20}       client: <#.#.#>\n\
+             [#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
+             \u{20}       initial call: word_count_agent::totals::child_spec::{{closure}}\n\
+             \u{20}       registered name: totals\n\
+             \u{20}       reason: panicked: a word has letters, at \
+             examples/word_count_agent.rs:#:#\n\
+             \u{20}       ancestors: [<#.#.#>, <#.#.#>]\n\
+             \u{20}       message queue length: 0\n\
+             \u{20}       links: [<#.#.#>]\n\
+             \u{20}       trap_exit: false\n\
+             [#-#-#T#:#:#Z ERROR procession::supervisor] supervisor report of <#.#.#>\n\
+             \u{20}       type: procession::supervisor::Supervisor\n\
+             \u{20}       started by: <#.#.#>\n\
+             \u{20}       context: child terminated\n\
+             \u{20}       reason: panicked: a word has letters, at \
+             examples/word_count_agent.rs:#:#\n\
+             \u{20}       child: totals (<#.#.#>)\n",
+        );
+    }
+}
+
 mod account {
     use super::*;
 
