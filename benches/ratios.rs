@@ -120,6 +120,7 @@ const MEASUREMENTS: &[Measurement] = &[
     bar("cpu_every_5ms", 3.0, Cores::Any, rates::every_5_ms),
     bar("call_queued", 1.2, Cores::Two, calls::queued),
     bar("statem_call", 1.2, Cores::Two, machines::call),
+    bar("agent_get", 1.2, Cores::Two, calls::agent_get),
     bar("cast_1", 2.0, Cores::Any, messages::cast_by_one),
     bar("cast_2", 2.0, Cores::Any, messages::cast_by_two),
     bar("statem_cast", 1.3, Cores::Any, machines::cast),

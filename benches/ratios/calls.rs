@@ -157,6 +157,27 @@ pub(crate) fn call(places: Places, slice: Slice) -> f64 {
     })
 }
 
+/// A closure for an agent, against a call of a server that does the same.
+pub(crate) fn agent_get(bar: &Bar) {
+    let places = Places::apart();
+    bar.compare(40, || get(places, SLICE), || call(places, SLICE));
+}
+
+fn get(places: Places, slice: Slice) -> f64 {
+    let start = move || {
+        pin_to(places.server);
+        0
+    };
+    let agent = Agent::start(start).unwrap().owned();
+    in_thread(|| {
+        pin_to(places.client);
+        slice.mean(|| {
+            let n: u64 = black_box(1);
+            _ = black_box(agent.get(move |zero| zero + n).unwrap());
+        })
+    })
+}
+
 fn call_with_queued(queued: usize, places: Places) -> f64 {
     #[derive(Debug)]
     struct Unrelated(#[expect(dead_code, reason = "room for something")] usize);
