@@ -577,3 +577,34 @@ job 1 has ended: exit code 0
         run("shell_runner", &["--at-once", "0", "true"]).assert_failed(2, none);
     }
 }
+
+#[cfg(all(feature = "io", target_os = "linux"))]
+mod tcp_fsm {
+    use super::*;
+
+    #[test]
+    fn connects_backs_off_finds_the_service_again_and_gives_up() {
+        run("tcp_fsm", &[]).assert_printed_and_logged(
+            "asking before there is a connection\n\
+             requests that are postponed: 1\n\
+             connected at attempt 1\n\
+             the answer: Ok(\"HELLO\")\n\
+             the service crashes: Err(Lost)\n\
+             attempts in vain: 1\n\
+             the service is back, and found at attempt #\n\
+             the answer: Ok(\"ARE YOU BACK?\")\n\
+             the service ends: shutdown\n\
+             gave up after 8 attempts\n\
+             the answer: Err(GaveUp)\n\
+             asked again: Err(GaveUp)\n\
+             the service is back, and the machine told to connect: Ok(\"AT LAST\")\n\
+             disconnected\n",
+            "[#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
+             \u{20}       reason: panicked: a client has asked for it, at examples/tcp_fsm.rs:#:#\n\
+             \u{20}       ancestors: [<#.#.#>]\n\
+             \u{20}       message queue length: 0\n\
+             \u{20}       links: []\n\
+             \u{20}       trap_exit: false\n",
+        );
+    }
+}
