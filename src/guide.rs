@@ -188,8 +188,13 @@
 //! [`Error`](std::error::Error). For what is none, a text or a `Box<dyn Error + Send + Sync>`,
 //! there is [`or_exit`](crate::OrExit): `check(item).or_exit()?`.
 //!
-//! Read on: [`gen_server`](crate::gen_server), and the example `stack`, which keeps core, server
-//! and client functions apart.
+//! There are other kinds of servers. What reacts to one and the same event differently, as it is in
+//! this state or that, such as a door or a connection, is a state machine:
+//! [`gen_statem`](crate::gen_statem). A value that processes share, and that needs no requests of
+//! its own, is an [`agent`](crate::agent): clients send it closures.
+//!
+//! Read on: [`gen_server`](crate::gen_server), and the examples `stack`, which keeps core, server
+//! and client functions apart, and `tcp_fsm`, a connection as a state machine.
 //!
 //! # Supervise it
 //!

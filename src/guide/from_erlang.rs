@@ -28,6 +28,7 @@
 //! | what callbacks return | [a table](crate::gen_server#what-callbacks-return) |
 //! | the clauses of `handle_info/2` | [`handle_info!`](crate::handle_info) |
 //! | `gen_statem`, `gen_fsm` | [`gen_statem`](crate::gen_statem), with a table for each |
+//! | `Agent` | [`agent`](crate::agent) |
 //! | `supervisor`, `Supervisor` | [`supervisor`](crate::supervisor) |
 //! | `DynamicSupervisor` | [`dynamic_supervisor`] |
 //! | `PartitionSupervisor` | [`partition_supervisor`] |

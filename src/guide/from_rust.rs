@@ -17,7 +17,8 @@
 //! | `CancellationToken`, `abort` | an [exit signal](fn@crate::process::exit); links pass it on |
 //! | `timeout`, `interval`, `sleep` | the timeout of a call, [`timer`], [`sleep`] |
 //! | `broadcast`, `watch` | [`registry`], [`pg`]; a [`table`] |
-//! | `Arc<Mutex<_>>` | a [server](crate::gen_server) or a lock: [see below](#a-server-or-a-lock) |
+//! | `Arc<Mutex<_>>` | a [server], an [agent] or a lock: [see below](#a-server-or-a-lock) |
+//! | an enum of states, and a `match` in a loop | [`gen_statem`](crate::gen_statem) |
 //! | `DashMap` | a [`table`], if rows must outlive their owner's crash; else `DashMap` |
 //! | a task that owns a `TcpStream` | a child that is started [once] |
 //! | `tokio::net`, `tokio::io::stdin` | [`io`](crate::io): std's types, but a wait can be ended |
@@ -88,6 +89,10 @@
 //! - the order of requests matters, or the reply comes later than the next request;
 //! - the state is not `Send`: it is made on the server's thread and never leaves it.
 //!
+//! If what is done to the value differs at each place of the program, as it does with a lock, an
+//! [agent] saves writing the server: `agent.update(|value| ...)` is what `value.lock()` was, and
+//! runs in the agent's process.
+//!
 //! # When not to use this crate
 //!
 //! - For tens of thousands of mostly idle tasks, connections above all: a process is a thread.
@@ -118,6 +123,8 @@
 //! [`ChildSpec::backoff`]: crate::supervisor::ChildSpec::backoff
 //! [`spawn_link`]: crate::process::spawn_link
 //! [supervisor]: crate::supervisor
+//! [server]: crate::gen_server
+//! [agent]: crate::agent
 //! [`process::send`]: fn@crate::process::send
 //! [`ServerRef::call`]: crate::gen_server::ServerRef::call
 //! [`GenServer`]: crate::gen_server::GenServer
