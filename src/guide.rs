@@ -191,7 +191,9 @@
 //! There are other kinds of servers. What reacts to one and the same event differently, as it is in
 //! this state or that, such as a door or a connection, is a state machine:
 //! [`gen_statem`](crate::gen_statem). A value that processes share, and that needs no requests of
-//! its own, is an [`agent`](crate::agent): clients send it closures.
+//! its own, is an [`agent`](crate::agent): clients send it closures. Events that any number of
+//! handlers are to hear go to the manager of a [`gen_event`](crate::gen_event). And a process that
+//! computes one value for the one that has started it is a [`task`](crate::task).
 //!
 //! Read on: [`gen_server`](crate::gen_server), and the examples `stack`, which keeps core, server
 //! and client functions apart, and `tcp_fsm`, a connection as a state machine.

@@ -240,7 +240,7 @@
 //! | `hibernate`, `timer:sleep` | `Process.hibernate/3`, `sleep/1` | [`hibernate`], [`sleep`] |
 //! | `send_after`, `cancel_timer`, … | `Process.send_after/3`, … | [`timer`](crate::timer) |
 //! | `make_ref` | `make_ref` | [`alias`](alias()), which the answer comes by, or a number |
-//! | none | `Task.async/1`, `await/2` | [`spawn_monitor`], whose body [sends](send()) its result |
+//! | none | `Task.async/1`, `await/2` | [`Task`](crate::task) |
 //!
 //! # Differences from OTP
 //!

@@ -28,7 +28,10 @@
 //! | what callbacks return | [a table](crate::gen_server#what-callbacks-return) |
 //! | the clauses of `handle_info/2` | [`handle_info!`](crate::handle_info) |
 //! | `gen_statem`, `gen_fsm` | [`gen_statem`](crate::gen_statem), with a table for each |
+//! | `gen_event` | [`gen_event`](crate::gen_event) |
 //! | `Agent` | [`agent`](crate::agent) |
+//! | `Task` | [`task`](crate::task): `Task::spawn`, as `async` is a word of Rust's |
+//! | `Task.Supervisor` | [`task_supervisor`](crate::task_supervisor) |
 //! | `supervisor`, `Supervisor` | [`supervisor`](crate::supervisor) |
 //! | `DynamicSupervisor` | [`dynamic_supervisor`] |
 //! | `PartitionSupervisor` | [`partition_supervisor`] |
@@ -43,10 +46,6 @@
 //! | `observer` | [`supervisor::tree`], [`process::info`] |
 //! | `init:stop` | [`application::terminate`], [`shutdown`] |
 //! | ExUnit's `start_supervised`, `assert_receive` | [`testing`](crate::testing) |
-//! | `gen_event` | [`gen_event`](crate::gen_event) |
-//! | `Task` | [`task`](crate::task) |
-//! | `Task.Supervisor` | [`task_supervisor`](crate::task_supervisor) |
-//! | `Agent` | a server |
 //! | nodes | not here yet |
 //!
 //! # Requests are typed

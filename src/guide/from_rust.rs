@@ -5,6 +5,8 @@
 //! |---|---|
 //! | `tokio::spawn`, `thread::spawn` | [`process::spawn`]: a thread of its own, from a cache |
 //! | `JoinHandle`, `join` | [`process::join`], or a [`monitor`] and [`process::wait`] |
+//! | a `JoinHandle` that returns a value | a [`Task`](crate::task) |
+//! | `buffered` and its like over many items | [`async_stream`](fn@crate::task::async_stream) |
 //! | `JoinSet`, `thread::scope` | [`spawn_link`], or a [supervisor] |
 //! | a channel to a task | the mailbox that every process has: [`process::send`] |
 //! | a bounded channel, `try_send`, `send_timeout` | [bounded mailboxes] |
@@ -45,8 +47,9 @@
 //! ```
 //!
 //! A body returns nothing, or a `Result` whose error is the [exit reason](crate::ExitReason): other
-//! results are messages. The one above is in the mailbox before its process has ended. Who does not
-//! need the reason calls [`process::join`] when it is time to wait.
+//! results are messages. The one above is in the mailbox before its process has ended. What is
+//! started for its value only is a [`Task`](crate::task), which is awaited. Who does not need the
+//! reason calls [`process::join`] when it is time to wait.
 //!
 //! # Request and reply
 //!
