@@ -284,6 +284,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     process::exit(pid, ExitReason::Shutdown);
     receive! { down: Down if down.monitor == end => println!("the service ends: {}", down.reason) }
+    wait_for(is_backing_off); // The machine knows it, too.
     let hopeless = ask_soon("is anybody there?");
     println!("gave up after {} attempts", wait_for(|state| *state == State::GaveUp));
     println!("the answer: {:?}", hopeless.receive_response(Duration::MAX)?);
