@@ -36,10 +36,9 @@ fn panicked(reason: &ExitReason) -> String {
 /// The text that the agent has panicked with while the caller waited for it.
 #[track_caller]
 fn panicked_meanwhile<R>(outcome: Result<R, CallError>) -> String {
-    match kind_of(outcome.err().expect("the agent has panicked")) {
-        CallErrorKind::Down(reason) => panicked(&reason),
-        other => panic!("{other:?}"),
-    }
+    let kind = kind_of(outcome.err().expect("the agent has panicked"));
+    let CallErrorKind::Down(reason) = kind else { panic!("{kind:?}") };
+    panicked(&reason)
 }
 
 /// The reason with which a start has failed.
@@ -275,7 +274,8 @@ mod a_closure {
     // Elixir, probed: the agent dies of the exception, and so does the caller, of the call.
     #[test]
     fn that_panics_ends_the_agent_and_its_caller_is_told() {
-        let panicking: [fn(AgentRef<u64>) -> Result<(), CallError>; 3] = [
+        type Call = fn(AgentRef<u64>) -> Result<(), CallError>;
+        let panicking: [Call; 3] = [
             |agent| agent.get(|_| panic!("in the closure")),
             |agent| agent.update(|_| panic!("in the closure")),
             |agent| agent.get_and_update(|_| panic!("in the closure")),
@@ -545,7 +545,8 @@ mod a_child {
             let agent = AgentRef::<Vec<u32>>::named(name);
             agent.update(|numbers| numbers.push(2)).unwrap();
 
-            agent.get(|_| panic!("a crash")).unwrap_err() as CallError;
+            let crash = agent.update(|_| panic!("a crash"));
+            assert_eq!(panicked_meanwhile(crash), "a crash");
             supervisor.which_children().unwrap(); // It answers when the child is restarted.
             assert_eq!(agent.get(Clone::clone), Ok(vec![1]));
             supervisor.stop().unwrap();
