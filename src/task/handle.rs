@@ -104,9 +104,9 @@ impl<T: Send + 'static> Task<T> {
     /// use procession::process::Builder;
     ///
     /// let task = Task::spawn_with(Builder::new().stack_size(8 * 1024 * 1024), || {
-    ///     std::hint::black_box([1_u8; 4 * 1024 * 1024]).iter().map(|n| u64::from(*n)).sum::<u64>()
+    ///     std::hint::black_box([1_u8; 1024 * 1024]).iter().map(|n| u64::from(*n)).sum::<u64>()
     /// })?;
-    /// assert_eq!(task.await_reply()?, 4 * 1024 * 1024);
+    /// assert_eq!(task.await_reply()?, 1024 * 1024);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
