@@ -22,6 +22,7 @@ pub(crate) fn call_message<S: GenStatem, R: Send + 'static>(
     Message::request(Call::<S, R> { event: Some(event), reply_to })
 }
 
+#[inline]
 pub(crate) fn cast_message<S: GenStatem>(event: S::Event) -> Message {
     Message::request(Cast::<S> { event: Some(event) })
 }
@@ -73,7 +74,7 @@ impl<S: GenStatem, R: Send + 'static> Request for Call<S, R> {
             Some(machine) => {
                 let event = event.expect("a request is dispatched once");
                 let client = self.reply_to.alias();
-                machine.receive(EventType::Call(client.owner), Some(client), event);
+                machine.receive(&EventType::Call(client.owner), Some(client), event);
             }
             None => {
                 // A panic of its destructor is no concern of the server that refuses it.
@@ -118,7 +119,7 @@ impl<S: GenStatem> Request for Cast<S> {
         match server.downcast_mut::<Machine<S>>() {
             Some(machine) => {
                 let event = self.event.take().expect("a request is dispatched once");
-                machine.receive(EventType::Cast, None, event);
+                machine.receive(&EventType::Cast, None, event);
             }
             None => {
                 let expected = type_name::<S>();

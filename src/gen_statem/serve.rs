@@ -48,9 +48,17 @@ pub(crate) struct Machine<S: GenStatem> {
 #[derive(Default)]
 pub(super) struct Handled {
     pub(super) text: Option<String>,
-    pub(super) kind: Option<EventType>,
-    /// The type of what has ended the machine, if that is not an event.
-    pub(super) ended_by: Option<&'static str>,
+    /// The type of the event, or of what has ended the machine in the place of one.
+    pub(super) type_name: Option<&'static str>,
+    pub(super) client: Option<Pid>,
+    is_cast: bool,
+}
+
+impl Handled {
+    /// What is no event, or not yet.
+    fn other(text: Option<String>, type_name: &'static str) -> Handled {
+        Handled { text, type_name: Some(type_name), ..Handled::default() }
+    }
 }
 
 /// The timers of a machine, whose messages need no room in its mailbox.
@@ -100,11 +108,11 @@ impl<S: GenStatem> Machine<S> {
     fn serve(&mut self, first: Option<Todo<S>>) -> ExitReason {
         // One `catch` for all events. An exit signal's unwinding passes through it.
         let stop = process::catch(|| {
-            if let Some(first) = first {
+            if let Some(mut first) = first {
                 if let Some(check) = &self.check {
                     check.begins(&self.engine.current.state);
                 }
-                self.go_to(To::Repeat, None, first);
+                self.go_to(To::Repeat, None, &mut first);
             }
             loop {
                 match self.stop.take() {
@@ -125,7 +133,7 @@ impl<S: GenStatem> Machine<S> {
         // Between events that need no message, too, the machine can be ended.
         process::checkpoint();
         if let Some(Item { kind, client, event }) = self.engine.next_queued() {
-            self.handle(kind, client, event.into_inner());
+            self.handle(&kind, client, event.into_inner());
         } else if let Some(item) = self.engine.next_zero() {
             self.handle_timeout(item);
         }
@@ -142,10 +150,7 @@ impl<S: GenStatem> Machine<S> {
             }
             process::hibernate();
         }
-        let senders = match self.handled.kind {
-            Some(EventType::Cast) => Senders::GoOn,
-            Some(_) | None => Senders::Unknown,
-        };
+        let senders = if self.handled.is_cast { Senders::GoOn } else { Senders::Unknown };
         receive::next(senders, |message| self.take(message));
     }
 
@@ -162,7 +167,7 @@ impl<S: GenStatem> Machine<S> {
             }
         } else if let Some(exit) = exit_of(self.settings.parent, message) {
             let text = report::is_expected(Kind::Statem).then(|| printed_up_to(SHOWN, exit));
-            self.handled = Handled { text, kind: None, ended_by: Some(type_name::<Exit>()) };
+            self.handled = Handled::other(text, type_name::<Exit>());
             self.stop = Some(exit.reason.clone());
         } else {
             self.handle_info(message.take());
@@ -171,43 +176,46 @@ impl<S: GenStatem> Machine<S> {
 
     fn handle_info(&mut self, message: Message) {
         let text = report::is_expected(Kind::Statem).then(|| printed_up_to(SHOWN, &message));
-        self.handled = Handled { text, kind: None, ended_by: Some(message.type_name()) };
+        self.handled = Handled::other(text, message.type_name());
         match S::info(message) {
-            Ok(event) => self.receive(EventType::Info, None, event),
+            Ok(event) => self.receive(&EventType::Info, None, event),
             Err(message) => warn_of_unhandled::<S>(message),
         }
     }
 
     fn handle_timeout(&mut self, Item { kind, client, event }: Item<S::Event>) {
-        self.receive(kind, client, event.into_inner());
+        self.receive(&kind, client, event.into_inner());
     }
 
     /// Handles an event that has just come.
+    ///
+    /// Its kind is lent: to move what was written just before takes longer than to write it anew.
     #[inline]
-    pub(super) fn receive(&mut self, kind: EventType, client: Option<Alias>, event: S::Event) {
+    pub(super) fn receive(&mut self, kind: &EventType, client: Option<Alias>, event: S::Event) {
         if self.is_debugged() {
-            self.show_in(&kind, &event);
+            self.show_in(kind, &event);
         }
         self.handle(kind, client, event);
     }
 
     /// Handles an event: a new one, or one that was inserted or postponed.
     #[inline]
-    fn handle(&mut self, kind: EventType, client: Option<Alias>, event: S::Event) {
-        self.note(&kind, &event);
+    fn handle(&mut self, kind: &EventType, client: Option<Alias>, event: S::Event) {
+        self.note(kind, &event);
         if let Some(check) = &mut self.check {
             check.note(&event);
         }
-        let shown = if self.is_debugged() { Some(self.print_event(&kind, &event)) } else { None };
+        let shown = if self.is_debugged() { Some(self.print_event(kind, &event)) } else { None };
         let current = &mut self.engine.current;
-        let result = match self.modules.current() {
+        let mut result = match self.modules.current() {
             None => current.data.handle_event(kind.clone(), event, &current.state),
             Some(callbacks) => {
                 callbacks.handle_event(&mut current.data, kind.clone(), event, &current.state)
             }
         };
         match result {
-            Ok(Transition { to: Next::To(to), postponed, todo }) => {
+            // The actions stay where the callback has put them: that they are moved costs more.
+            Ok(Transition { to: Next::To(to), postponed, ref mut todo }) => {
                 if let Some(client) = client
                     && postponed.is_none()
                     && !todo.has_answered(client)
@@ -215,9 +223,9 @@ impl<S: GenStatem> Machine<S> {
                     // Whoever has the place where the reply goes may answer now.
                     clear_edge(client);
                 }
-                let postponed = postponed.map(|event| Item::new(kind, client, event));
+                let postponed = postponed.map(|event| Item::new(kind.clone(), client, event));
                 if let Some(shown) = shown {
-                    self.show_transition(&shown, &to, postponed.is_some(), &todo);
+                    self.show_transition(&shown, &to, postponed.is_some(), todo);
                 }
                 self.go_to(to, postponed, todo);
             }
@@ -233,8 +241,8 @@ impl<S: GenStatem> Machine<S> {
 
     /// Carries out a transition.
     #[inline]
-    fn go_to(&mut self, to: To<S::State>, postponed: Option<Item<S::Event>>, mut todo: Todo<S>) {
-        if todo.more.is_some() && !self.change_modules(&mut todo) {
+    fn go_to(&mut self, to: To<S::State>, postponed: Option<Item<S::Event>>, todo: &mut Todo<S>) {
+        if todo.more.is_some() && !self.change_modules(todo) {
             return;
         }
         let change = self.engine.change_state(to);
@@ -245,12 +253,12 @@ impl<S: GenStatem> Machine<S> {
             check.changed(old_state, &self.engine.current.state);
         }
         if change != Change::No
-            && let Err(reason) = self.enter(&change, &mut todo)
+            && let Err(reason) = self.enter(&change, todo)
         {
             self.stop = Some(reason);
             return;
         }
-        let plan = todo.more.map(|more| more.plan);
+        let plan = todo.more.take().map(|more| more.plan);
         self.engine.settle(has_changed, postponed, plan, &mut self.clock);
     }
 
@@ -326,8 +334,9 @@ impl<S: GenStatem> Machine<S> {
     /// unexpected, each event would pay for it.
     #[inline]
     fn note(&mut self, kind: &EventType, event: &S::Event) {
-        self.handled.kind = Some(kind.clone());
-        self.handled.ended_by = None;
+        self.handled.type_name = Some(type_name::<S::Event>());
+        self.handled.client = kind.client();
+        self.handled.is_cast = matches!(kind, EventType::Cast);
         if report::is_expected(Kind::Statem) {
             self.handled.text = Some(self.print_event(kind, event));
         } else {

@@ -174,6 +174,7 @@ impl<S: GenStatem, T: Address> StatemRef<S, T> {
     /// # Panics
     ///
     /// In a thread of the program's own that was killed.
+    #[inline] // The event need not be moved on the way.
     pub fn cast(&self, event: S::Event) {
         self.to.post(cast_message::<S>(event));
     }

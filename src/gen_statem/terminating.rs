@@ -1,7 +1,5 @@
 //! The report of a state machine that ends abnormally.
 
-use std::any::type_name;
-
 use crate::exit::ExitReason;
 use crate::gen_server::{describe_client, submit};
 use crate::process;
@@ -26,7 +24,6 @@ impl<S: GenStatem> Machine<S> {
         let info = process::info(me);
         let print = |part| printed(&self.part(part));
         let (state, data) = (print(StatusPart::FinalState), print(StatusPart::FinalData));
-        let client = self.handled.kind.as_ref().and_then(|kind| kind.client());
         ServerReport {
             pid: me,
             name: info.as_ref().and_then(Info::any_name),
@@ -36,17 +33,14 @@ impl<S: GenStatem> Machine<S> {
             machine: Some(self.status()),
             shown_reason: print(StatusPart::Reason(reason)),
             reason: reason.clone(),
-            client: client.map(describe_client),
+            client: self.handled.client.map(describe_client),
             log: self.settings.debug.log(),
         }
     }
 
     /// Returns what is known of the event that the machine was handling.
     fn last_event(&self) -> Option<String> {
-        let handled = &self.handled;
-        let of_event = handled.kind.as_ref().map(|_| type_name::<S::Event>());
-        let name = handled.ended_by.or(of_event);
         let untold = |name| format!("a {name} (to see its value, give the program a logger)");
-        handled.text.clone().or_else(|| name.map(untold))
+        self.handled.text.clone().or_else(|| self.handled.type_name.map(untold))
     }
 }
