@@ -75,8 +75,8 @@
 //! however many processes send at once. Only messages that are sent to its pid or name count: plain
 //! ones, casts, and those of timers, of registrars, of [groups](crate::pg) and registries. Calls,
 //! stops and system messages, exit signals and DOWNs, replies and whatever else is sent to an
-//! [alias](alias()) are never held up by a full mailbox, nor dropped. A message leaves the mailbox
-//! when it is received.
+//! [alias](alias()), and the [`HandlerExit`](crate::gen_event::HandlerExit)s of event managers are
+//! never held up by a full mailbox, nor dropped. A message leaves the mailbox when it is received.
 //!
 //! When there is no room, the [`Overflow`] policy of the receiver decides. What is dropped is
 //! counted in [`Info::messages_dropped`], and what is returned in [`Info::messages_refused`]; what

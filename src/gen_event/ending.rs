@@ -54,7 +54,8 @@ impl fmt::Display for NothingLeft {
 errors!(NothingLeft);
 
 /// The message that the owner of a [supervised](super::EventManagerRef::add_sup_handler) handler
-/// gets when that has ended.
+/// gets when that has ended; even if there is no room in its [bounded
+/// mailbox](crate::process#bounded-mailboxes), as the manager does not wait for it.
 ///
 /// OTP: `{gen_event_EXIT, Handler, Reason}`.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,6 +9,7 @@ use crate::id::Pid;
 use crate::message::{Exit, Message};
 use crate::process;
 use crate::process::Info;
+use crate::process::send::send_regardless;
 use crate::report;
 use crate::report::{HandlerReport, Kind, Report};
 use crate::sys::{Incoming, OldVersion};
@@ -344,19 +345,21 @@ impl<'a> Last<'a> {
     }
 }
 
-/// Sends the owner of a handler, if it has one, that it has ended.
+/// Sends the owner of a handler, if it has one, that it has ended. A full mailbox of one owner is
+/// not to stop all handlers, nor to hide the end.
 fn tell(owner: Option<Pid>, handler: HandlerId, reason: HandlerExitReason) {
     if let Some(owner) = owner {
-        process::send(owner, HandlerExit { manager: process::self_pid(), handler, reason });
+        send_regardless(owner, HandlerExit { manager: process::self_pid(), handler, reason });
     }
 }
 
 /// Returns the report of a handler that has failed, if anybody wants it. One that has failed to
-/// start has no state, and was not handling anything.
+/// start has no `handler`, which is its state; one that was not handling anything no `last`.
 fn describe<E>(
     id: &HandlerId,
     reason: &ExitReason,
-    handler: Option<(&dyn AnyHandler<E>, &Last<'_>)>,
+    handler: Option<&dyn AnyHandler<E>>,
+    last: Option<&Last<'_>>,
 ) -> Option<HandlerReport> {
     if !report::is_wanted(Kind::Handler) {
         return None;

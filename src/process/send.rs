@@ -118,7 +118,6 @@ pub fn send<M: Any + Send + fmt::Debug>(to: impl ToProcess, message: M) {
 
 /// Sends `message` to a process, whatever room there is in its mailbox. The caller does not wait,
 /// and does not end here even if it was killed, as others rely on this message.
-#[cfg(all(feature = "io", target_os = "linux"))]
 pub(crate) fn send_regardless<M: Any + Send + fmt::Debug>(to: Pid, message: M) {
     deliver(to, Signal::Message(Message::new(message)));
 }

@@ -1,9 +1,11 @@
 //! Handlers of events that are supervised: what their owners hear, and owners that end.
 
+use std::sync::mpsc;
 use std::time::Duration;
 
-use procession::gen_event::HandlerExitReason;
+use procession::gen_event::{HandlerExitReason, HandlerId};
 use procession::prelude::*;
+use procession::process::{Builder, Overflow};
 
 use crate::support::handlers::{
     Action, Do, Event, Manager, Plan, Start, expect_told, failure, heard, manager, plan, plan_to,
@@ -154,6 +156,32 @@ mod an_owner {
         process::exit(manager.pid(), ExitReason::Kill);
         let reason = down_reason(monitor);
         assert_eq!(reason, ExitReason::Killed);
+    }
+
+    /// Neither is the message lost, nor does the manager wait until there is room for it.
+    #[test]
+    fn with_a_full_mailbox_hears_of_a_handler_too() {
+        use Overflow::{Block, DropNewest, DropOldest, Refuse};
+        let me = process::self_pid();
+        for overflow in [Refuse, DropNewest, DropOldest, Block(test_timeout())] {
+            let (manager, add) = (manager(), plan("a"));
+            let (let_go, held) = mpsc::channel::<()>();
+            let owner = Builder::new().mailbox_capacity(1, overflow).spawn(move || {
+                manager.add_sup_handler(probe1(), add).unwrap();
+                process::send(me, "added");
+                _ = held.recv();
+                process::send(me, heard());
+            });
+            assert_eq!(expect::<&str>(), "added");
+            process::send(owner.unwrap(), "there is no room for more");
+            manager.notify(Event::To("a", Action::Fail));
+            let handlers = manager.which_handlers();
+            drop(let_go);
+            let failed = (probe1().into(), HandlerExitReason::Failed(failure()));
+            assert_eq!(expect::<Vec<(HandlerId, HandlerExitReason)>>(), [failed], "{overflow:?}");
+            assert_eq!(handlers, Ok(vec![]), "{overflow:?}");
+            manager.stop().unwrap();
+        }
     }
 
     // OTP: gen_event_SUITE:add_handler, delete_handler
