@@ -399,8 +399,9 @@ pub trait EventHandler<E>: fmt::Debug + Sized + 'static {
     /// Cleans up when the handler ends, for the reason `why`, and returns what it leaves: the
     /// default value, by default.
     ///
-    /// If this panics or exits, the handler is gone all the same. Whoever has asked for its end
-    /// gets the reason; if nobody has, it is reported.
+    /// If this panics or exits, the handler is gone all the same. Whoever has deleted it gets the
+    /// reason, and so does a handler that takes its place, as [`NothingLeft::Failed`]; if it has
+    /// ended in another way, the failure is reported.
     ///
     /// OTP: [`terminate/2`](https://www.erlang.org/doc/apps/stdlib/gen_event.html#c:terminate/2).
     fn terminate(&mut self, why: Terminate) -> Self::Leaves {

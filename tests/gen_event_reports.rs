@@ -88,6 +88,32 @@ impl SwapInit<Event, Fragile> for Unready {
     }
 }
 
+/// Takes the place of another, and keeps what that has left.
+#[derive(Debug)]
+struct Next {
+    #[allow(dead_code, reason = "it is printed")]
+    left: Left<()>,
+}
+
+impl EventHandler<Event> for Next {
+    type Args = ();
+    type Leaves = ();
+
+    fn init((): ()) -> HandlerInit<Self> {
+        gen_event::installed(Next { left: Ok(()) })
+    }
+
+    fn handle_event(&mut self, _: &Event) -> HandlerResult<Self, Event> {
+        gen_event::ok()
+    }
+}
+
+impl SwapInit<Event, Fragile> for Next {
+    fn swap_init((): (), left: Left<()>) -> HandlerInit<Self> {
+        gen_event::installed(Next { left })
+    }
+}
+
 /// Hides all it can.
 #[derive(Debug)]
 struct Discreet;
@@ -234,6 +260,20 @@ fn a_panic_at_the_end_that_nobody_hears_of_is_reported() {
     manager.stop().unwrap();
     let reports = reports("ERROR", pid);
     assert!(reports.len() == 1 && reports[0].contains("a panic at the end"), "{reports:?}");
+    // It was not handling anything.
+    let shown = format!("manager: {pid}\n    state: Fragile {{ handled: 100 }}\n    reason: ");
+    assert!(reports[0].contains(&shown), "{reports:?}");
+}
+
+#[test]
+fn what_the_next_handler_is_told_is_not_reported() {
+    let manager = manager();
+    manager.add_handler(handler::<Fragile>(), ()).unwrap();
+    manager.swap_handler((handler::<Fragile>(), "panic"), (handler::<Next>(), ())).unwrap();
+    let next = manager.sys().get_state(|it| format!("{:?}", it.state_of(&handler::<Next>())));
+    assert!(next.unwrap().contains("panicked: deleted"));
+    assert_eq!(reports("ERROR", manager.pid()), Vec::<String>::new());
+    manager.stop().unwrap();
 }
 
 // OTP: gen_event_SUITE:undef_handle_info

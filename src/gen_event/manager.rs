@@ -157,7 +157,7 @@ impl<E: fmt::Debug + Send + 'static> EventManager<E> {
                 hibernate
             }
             Err(reason) => {
-                submit(describe::<E>(&new, &reason, None));
+                submit(describe::<E>(&new, &reason, None, None));
                 tell(owner, new, HandlerExitReason::Failed(reason));
                 false
             }
@@ -302,8 +302,7 @@ impl<E> Entry<E> {
     /// Ends a handler for which nobody waits.
     fn end(mut self, why: Terminate, reason: HandlerExitReason) {
         if let Err(failure) = self.state.terminate(why) {
-            let last = Last::Noted { text: Some("(none: it was to end)".into()), what: "" };
-            submit(describe(&self.id, &failure, Some((&*self.state, &last))));
+            submit(describe(&self.id, &failure, Some(&*self.state), None));
         }
         let Entry { id, owner, state } = self;
         drop(state); // Whoever hears of the end may rely on that.
@@ -313,11 +312,11 @@ impl<E> Entry<E> {
     /// Ends a handler that has failed.
     fn fail(mut self, reason: ExitReason, last: &Last<'_>) {
         // As the callback has left the state; written when `terminate` has run.
-        let report = describe(&self.id, &reason, Some((&*self.state, last)));
+        let report = describe(&self.id, &reason, Some(&*self.state), Some(last));
         let outcome = self.state.terminate(Terminate::Failed(reason.clone()));
         submit(report);
         if let Err(failure) = outcome {
-            submit(describe(&self.id, &failure, Some((&*self.state, last))));
+            submit(describe(&self.id, &failure, Some(&*self.state), Some(last)));
         }
         let Entry { id, owner, state } = self;
         drop(state);
@@ -371,10 +370,10 @@ fn describe<E>(
         manager: me,
         name: info.as_ref().and_then(Info::any_name),
         label: info.and_then(|info| info.label),
-        last_event: handler.map(|(state, last)| last.print(state)),
-        state: handler.map(|(state, _)| state.print(&StatusPart::FinalState)),
+        last_event: handler.zip(last).map(|(handler, last)| last.print(handler)),
+        state: handler.map(|handler| handler.print(&StatusPart::FinalState)),
         shown_reason: match handler {
-            Some((state, _)) => state.print(&StatusPart::Reason(reason)),
+            Some(handler) => handler.print(&StatusPart::Reason(reason)),
             None => displayed(reason),
         },
         reason: reason.clone(),

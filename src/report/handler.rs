@@ -24,10 +24,10 @@ pub struct HandlerReport {
     pub name: Option<Name>,
     /// The label that the manager has set.
     pub label: Option<Arc<str>>,
-    /// The event, request or message that it was handling, printed. `None` if it was to take the
-    /// place of another handler and has not started.
+    /// The event, request or message that it was handling, printed. `None` if there was none: it
+    /// has failed as it was to end, or as it was to take the place of another handler.
     pub last_event: Option<String>,
-    /// The state, as `format_status` shows it, if the handler had one.
+    /// The state, as `format_status` shows it. `None` if the handler has not started.
     pub state: Option<String>,
     /// The reason for which it has failed.
     pub reason: ExitReason,
