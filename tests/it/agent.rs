@@ -167,15 +167,11 @@ mod a_start {
     #[test]
     fn that_takes_too_long_is_given_up_and_its_agent_gone() {
         in_process(|| {
-            let (told, telling) = mpsc::channel();
-            let start = move || {
-                told.send(process::self_pid()).unwrap();
-                process::sleep(FOREVER);
-            };
-            let options = StartOptions::new().init_timeout(Duration::from_millis(20));
-            let outcome = Agent::start_with(start, options);
+            let name = "agent::too_late";
+            let options = StartOptions::new().name(name).init_timeout(Duration::from_millis(1));
+            let outcome = Agent::start_with(|| process::sleep(FOREVER), options);
             assert!(matches!(outcome, Err(StartError::Timeout)), "{outcome:?}");
-            assert!(!process::is_alive(telling.recv().unwrap()));
+            assert_eq!(process::whereis(name), None);
             assert_no_message();
         });
     }
@@ -311,9 +307,11 @@ mod a_closure {
         let (agent, me) = (counter(), process::self_pid());
         let (let_go, held) = mpsc::channel::<()>();
         agent.cast(move |_| {
+            process::send(me, "held");
             _ = held.recv();
             process::exit_self(reason());
         });
+        assert_eq!(expect::<&str>(), "held"); // What is in the mailbox from now on comes after.
         let waiting = process::spawn(move || {
             let dropped = OnDrop(move || process::send(me, "dropped"));
             let outcome: Result<(), CallError> = agent.get_timeout(

@@ -19,6 +19,14 @@ mod hibernation {
         process::info(manager.pid()).is_some_and(|info| info.status == Status::Hibernating)
     }
 
+    /// Wakes the manager by a request that no handler sees, and waits until it waits for more.
+    fn awaken(manager: &Manager) {
+        which(manager);
+        wait_until(|| {
+            process::info(manager.pid()).is_some_and(|info| info.status == Status::Waiting)
+        });
+    }
+
     // OTP: gen_event_SUITE:hibernate
     #[test]
     fn begins_when_a_handler_wants_it_and_ends_with_the_next_message() {
@@ -26,8 +34,9 @@ mod hibernation {
         manager.add_handler(probe1(), plan_to(Start::Hibernate, "a")).unwrap();
         wait_until(|| is_hibernating(&manager));
         manager.add_handler(probe2(), plan("b")).unwrap();
-        for action in [Action::Hibernate, Action::Hibernate] {
-            manager.notify(Event::To("b", action));
+        for name in ["a", "b"] {
+            awaken(&manager);
+            manager.notify(Event::To(name, Action::Hibernate));
             wait_until(|| is_hibernating(&manager));
         }
         manager.notify(Event::Note(1));
@@ -37,8 +46,9 @@ mod hibernation {
         });
         assert_eq!(manager.call(probe1(), Do(Action::Hibernate)), Ok("a"));
         wait_until(|| is_hibernating(&manager));
+        awaken(&manager);
         manager.send(Event::To("a", Action::Hibernate));
-        which(&manager);
+        wait_until(|| is_hibernating(&manager));
         manager.stop().unwrap();
     }
 
