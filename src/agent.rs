@@ -9,14 +9,14 @@
 //!
 //! let stock = Agent::start_link(HashMap::<&str, u32>::new)?;
 //!
-//! stock.update(|stock| _ = stock.insert("milk", 3))?;
+//! stock.update(|stock| stock.insert("milk", 3))?;
 //! assert_eq!(stock.get(|stock| stock.get("milk").copied())?, Some(3));
 //!
 //! // In one step: nobody else gets between the look and the change.
 //! let taken = stock.get_and_update(|stock| stock.remove("milk"))?;
 //! assert_eq!(taken, Some(3));
 //!
-//! stock.cast(|stock| _ = stock.insert("soup", 1)); // Does not wait.
+//! stock.cast(|stock| stock.insert("soup", 1)); // Does not wait.
 //! assert_eq!(stock.get(HashMap::len)?, 1);
 //! stock.stop()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -138,10 +138,10 @@
 //!
 //! # Differences from Elixir
 //!
-//! - Closures change the state in place. So that of `update` returns nothing, and that of
-//!   `get_and_update` the value for the caller, not a pair: there is no `bad_return_value`. A
-//!   closure that fails half-way leaves the state half changed, which nobody sees but the report,
-//!   as the agent ends.
+//! - Closures change the state in place. So what that of `update` or `cast` returns does not
+//!   matter, and that of `get_and_update` returns the value for the caller, not a pair: there is no
+//!   `bad_return_value`. A closure that fails half-way leaves the state half changed, which nobody
+//!   sees but the report, as the agent ends.
 //! - `get` and its like return an error where Elixir exits the caller. `?` and `unwrap` do that
 //!   here.
 //! - Agents that call each other, so that all would wait, get

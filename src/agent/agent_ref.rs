@@ -18,7 +18,7 @@ use crate::supervisor::Child;
 use crate::sys::Sys;
 
 use super::Agent;
-use super::request::{Get, Update};
+use super::request::{Get, GetAndUpdate, Update};
 
 /// A reference to an agent whose state is an `S`: to its process, or to whichever process has its
 /// name at each use, as a [`ServerRef`] is.
@@ -124,26 +124,29 @@ impl<S: fmt::Debug + 'static, T: Address> AgentRef<S, T> {
         self.call("get", Get::new(look), timeout)
     }
 
-    /// Runs `change` on the state, and waits until it has, for at most five seconds.
+    /// Runs `change` on the state, and waits until it has, for at most five seconds. What `change`
+    /// returns is dropped, in the agent.
     ///
     /// Elixir: [`Agent.update/3`](https://hexdocs.pm/elixir/Agent.html#update/3).
     ///
     /// ```
     /// use procession::prelude::*;
+    /// use std::collections::BTreeSet;
     ///
-    /// let count = Agent::start(|| 41)?;
-    /// count.update(|count| *count += 1)?;
-    /// assert_eq!(count.get(|count| *count)?, 42);
-    /// # count.stop()?;
+    /// let primes = Agent::start(|| BTreeSet::from([2, 3, 5]))?;
+    /// primes.update(|primes| primes.insert(7))?;
+    /// assert_eq!(primes.get(BTreeSet::len)?, 4);
+    /// # primes.stop()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
     /// As [`get`](Self::get).
-    pub fn update<F>(&self, change: F) -> Result<(), CallError>
+    pub fn update<R, F>(&self, change: F) -> Result<(), CallError>
     where
-        F: FnOnce(&mut S) + Send + 'static,
+        R: 'static,
+        F: FnOnce(&mut S) -> R + Send + 'static,
     {
         self.update_timeout(change, DEFAULT_TIMEOUT)
     }
@@ -153,9 +156,10 @@ impl<S: fmt::Debug + 'static, T: Address> AgentRef<S, T> {
     /// # Errors
     ///
     /// As [`get`](Self::get).
-    pub fn update_timeout<F>(&self, change: F, timeout: Duration) -> Result<(), CallError>
+    pub fn update_timeout<R, F>(&self, change: F, timeout: Duration) -> Result<(), CallError>
     where
-        F: FnOnce(&mut S) + Send + 'static,
+        R: 'static,
+        F: FnOnce(&mut S) -> R + Send + 'static,
     {
         self.call("update", Update::new(change), timeout)
     }
@@ -197,12 +201,12 @@ impl<S: fmt::Debug + 'static, T: Address> AgentRef<S, T> {
         R: Send + 'static,
         F: FnOnce(&mut S) -> R + Send + 'static,
     {
-        self.call("get_and_update", Update::new(change), timeout)
+        self.call("get_and_update", GetAndUpdate::new(change), timeout)
     }
 
     /// Runs `change` on the state, and does not wait: [`ServerRef::cast`].
     ///
-    /// If there is no such agent, nothing happens.
+    /// What `change` returns is dropped, in the agent. If there is no such agent, nothing happens.
     ///
     /// Elixir: [`Agent.cast/2`](https://hexdocs.pm/elixir/Agent.html#cast/2).
     ///
@@ -219,9 +223,10 @@ impl<S: fmt::Debug + 'static, T: Address> AgentRef<S, T> {
     /// # Panics
     ///
     /// In a thread of the program's own that was killed.
-    pub fn cast<F>(&self, change: F)
+    pub fn cast<R, F>(&self, change: F)
     where
-        F: FnOnce(&mut S) + Send + 'static,
+        R: 'static,
+        F: FnOnce(&mut S) -> R + Send + 'static,
     {
         self.server.cast(Update::new(change));
     }

@@ -8,42 +8,43 @@ use crate::gen_server::{CallResult, Caller, CastResult, HandleCall, HandleCast, 
 
 use super::Agent;
 
-/// A closure that reads the state.
-pub(super) struct Get<F, R> {
-    act: F,
-    result: PhantomData<fn() -> R>,
+/// Defines a type of requests, each of which is a closure, and prints it as the function that sends
+/// it, with the name of the function that has the closure: for traces and reports.
+macro_rules! closure {
+    ($(#[$doc:meta])* $name:ident, $function:literal) => {
+        $(#[$doc])*
+        pub(super) struct $name<F, R> {
+            act: F,
+            result: PhantomData<fn() -> R>,
+        }
+
+        impl<F, R> $name<F, R> {
+            pub(super) fn new(act: F) -> $name<F, R> {
+                $name { act, result: PhantomData }
+            }
+        }
+
+        impl<F, R> fmt::Debug for $name<F, R> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", $function, type_name::<F>())
+            }
+        }
+    };
 }
 
-/// A closure that changes the state.
-pub(super) struct Update<F, R> {
-    act: F,
-    result: PhantomData<fn() -> R>,
+closure! {
+    /// A closure that reads the state.
+    Get, "get"
 }
 
-impl<F, R> Get<F, R> {
-    pub(super) fn new(act: F) -> Get<F, R> {
-        Get { act, result: PhantomData }
-    }
+closure! {
+    /// A closure that changes the state, and whose result nobody wants.
+    Update, "update"
 }
 
-impl<F, R> Update<F, R> {
-    pub(super) fn new(act: F) -> Update<F, R> {
-        Update { act, result: PhantomData }
-    }
-}
-
-/// Prints the name of the function that has the closure, for traces and reports.
-impl<F, R> fmt::Debug for Get<F, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "get({})", type_name::<F>())
-    }
-}
-
-/// Prints the name of the function that has the closure, for traces and reports.
-impl<F, R> fmt::Debug for Update<F, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "update({})", type_name::<F>())
-    }
+closure! {
+    /// A closure that changes the state, and whose result is for the caller.
+    GetAndUpdate, "get_and_update"
 }
 
 impl<S, F, R> HandleCall<Get<F, R>> for Agent<S>
@@ -63,26 +64,45 @@ impl<S, F, R> HandleCall<Update<F, R>> for Agent<S>
 where
     S: fmt::Debug + 'static,
     F: FnOnce(&mut S) -> R + Send + 'static,
+    R: 'static,
+{
+    type Reply = ();
+
+    fn handle_call(
+        &mut self,
+        update: Update<F, R>,
+        _: &Caller<()>,
+    ) -> CallResult<Self, Update<F, R>> {
+        _ = (update.act)(&mut self.state);
+        reply(())
+    }
+}
+
+impl<S, F, R> HandleCast<Update<F, R>> for Agent<S>
+where
+    S: fmt::Debug + 'static,
+    F: FnOnce(&mut S) -> R + Send + 'static,
+    R: 'static,
+{
+    fn handle_cast(&mut self, update: Update<F, R>) -> CastResult<Self> {
+        _ = (update.act)(&mut self.state);
+        noreply()
+    }
+}
+
+impl<S, F, R> HandleCall<GetAndUpdate<F, R>> for Agent<S>
+where
+    S: fmt::Debug + 'static,
+    F: FnOnce(&mut S) -> R + Send + 'static,
     R: Send + 'static,
 {
     type Reply = R;
 
     fn handle_call(
         &mut self,
-        update: Update<F, R>,
+        update: GetAndUpdate<F, R>,
         _: &Caller<R>,
-    ) -> CallResult<Self, Update<F, R>> {
+    ) -> CallResult<Self, GetAndUpdate<F, R>> {
         reply((update.act)(&mut self.state))
-    }
-}
-
-impl<S, F> HandleCast<Update<F, ()>> for Agent<S>
-where
-    S: fmt::Debug + 'static,
-    F: FnOnce(&mut S) + Send + 'static,
-{
-    fn handle_cast(&mut self, update: Update<F, ()>) -> CastResult<Self> {
-        (update.act)(&mut self.state);
-        noreply()
     }
 }

@@ -61,7 +61,7 @@ mod a_workflow {
             let links = process::info(process::self_pid()).unwrap().links;
             assert!(links.contains(&agent.pid()), "{links:?}");
 
-            assert_eq!(agent.update(|words| _ = words.insert("hello", "world")), Ok(()));
+            assert_eq!(agent.update(|words| words.insert("hello", "world")), Ok(()));
             let hello = |words: &Words| words.get("hello").copied();
             assert_eq!(agent.get_timeout(hello, test_timeout()), Ok(Some("world")));
             let pop = |words: &mut Words| words.remove("hello");
@@ -81,7 +81,7 @@ mod a_workflow {
         assert_eq!(process::info(pid).unwrap().name.as_deref(), Some(name));
 
         let agent = AgentRef::<Words>::named(name);
-        agent.cast(|words| _ = words.insert("hello", "world"));
+        agent.cast(|words| words.insert("hello", "world"));
         assert_eq!(agent.get(|words| words.get("hello").copied()), Ok(Some("world")));
         assert_eq!(agent.get_and_update(|words| words.remove("hello")), Ok(Some("world")));
         assert_eq!(agent.get(Clone::clone), Ok(Words::new()));
@@ -223,6 +223,29 @@ mod a_closure {
         assert_eq!(expect::<Pid>(), agent.pid());
         agent.cast(move |_| process::send(me, process::self_pid()));
         assert_eq!(expect::<Pid>(), agent.pid());
+    }
+
+    #[test]
+    fn that_changes_the_state_may_have_a_result_which_is_dropped_in_the_agent() {
+        let (agent, me) = (Agent::start(Words::new).unwrap(), process::self_pid());
+        agent.update(|words| words.insert("hello", "world")).unwrap();
+        agent.cast(|words| words.insert("good", "bye"));
+        assert_eq!(agent.get(HashMap::len), Ok(2));
+
+        let result = move || Rc::new(OnDrop(move || process::send(me, process::self_pid())));
+        agent.update(move |_| result()).unwrap();
+        assert_eq!(expect::<Pid>(), agent.pid());
+        agent.cast(move |_| result());
+        assert_eq!(expect::<Pid>(), agent.pid());
+    }
+
+    #[test]
+    fn whose_result_panics_as_it_is_dropped_ends_the_agent() {
+        let agent = counter();
+        let monitor = process::monitor(agent);
+        let text = panicked_meanwhile(agent.update(|_| OnDrop(|| panic!("in the result"))));
+        assert_eq!(text, "in the result");
+        assert_eq!(panicked(&down_reason(monitor)), "in the result");
     }
 
     #[test]
