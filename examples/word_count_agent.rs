@@ -1,11 +1,11 @@
-//! The words of files, counted by a process for each file into one agent.
+//! The words of files, counted by a task for each file into one agent.
 //!
 //! What to look for: the agent is a map, without a line of a server. Who counts sends it a closure
-//! with the counts of a whole file: reading and cutting happen in many processes at the same time,
+//! with the counts of a whole file: reading and cutting happen in several tasks at the same time,
 //! and only the adding happens in the agent, one closure after the other, so nothing gets lost. A
-//! file that cannot be read ends its own process only. A closure that panics ends the agent, and
-//! its supervisor starts it again, empty. The map is in an `Opaque`, as the report of that prints
-//! the state of the agent, and this one is long.
+//! file that cannot be read does not keep the others from being counted. A closure that panics ends
+//! the agent, and its supervisor starts it again, empty. The map is in an `Opaque`, as the report
+//! of that prints the state of the agent, and this one is long.
 //!
 //! `cargo run --example word_count_agent` counts the words of texts of this repository, and
 //! `cargo run --example word_count_agent -- FILE…` those of yours.
@@ -20,11 +20,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use procession::prelude::*;
+use procession::task;
 
 /// How often each word was seen.
 type Counts = HashMap<String, usize>;
 
-/// The counts of all files, which the processes share.
+/// The counts of all files, which the tasks share.
 mod totals {
     use procession::prelude::*;
 
@@ -83,28 +84,23 @@ fn count(text: &str) -> Counts {
     counts
 }
 
-/// What the process of a file does. Either error is the reason of its end.
+/// What the task of a file does. Either error is its result.
 fn count_file(path: &Path) -> Result<(), ExitReason> {
     let text = fs::read_to_string(path)?;
     totals::add(count(&text))?;
     Ok(())
 }
 
-/// Counts all files, and waits until the last one is done.
-fn count_files(files: Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
-    let start = |path: PathBuf| {
-        let shown = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let (_, monitor) = process::spawn_monitor(move || count_file(&path))?;
-        Ok((shown, monitor))
-    };
-    let started: Result<Vec<_>, process::SpawnError> = files.into_iter().map(start).collect();
-    for (file, monitor) in started? {
-        match process::wait(monitor, Duration::MAX) {
-            None | Some(ExitReason::Normal) => println!("{file} is counted"),
-            Some(reason) => println!("{file} is not counted: {reason}"),
+/// Counts all files, and tells of each, in their order.
+fn count_files(files: &[PathBuf]) {
+    let counted = task::async_stream(files.to_vec(), |path| count_file(&path));
+    for (path, outcome) in files.iter().zip(counted.timeout(Duration::MAX)) {
+        let file = path.file_name().unwrap_or_default().display();
+        match outcome.and_then(|result| result) {
+            Ok(()) => println!("{file} is counted"),
+            Err(reason) => println!("{file} is not counted: {reason}"),
         }
     }
-    Ok(())
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -116,7 +112,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         files = names.map(|name| repository.join(name)).to_vec();
     }
     let supervisor = Supervisor::one_for_one().child(totals::child_spec()).start_link()?;
-    count_files(files)?;
+    count_files(&files);
 
     let (all, different) = totals::size()?;
     println!("{all} words, {different} different ones");

@@ -166,13 +166,7 @@ mod word_count_agent {
                 counts.len(),
                 counts["the"],
             ),
-            "[#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\
-             \u{20}       reason: No such file or directory (os error 2)\n\
-             \u{20}       ancestors: [<#.#.#>]\n\
-             \u{20}       message queue length: 0\n\
-             \u{20}       links: []\n\
-             \u{20}       trap_exit: false\n\
-             [#-#-#T#:#:#Z ERROR procession::gen_server] server totals (<#.#.#>) is terminating\n\
+            "[#-#-#T#:#:#Z ERROR procession::gen_server] server totals (<#.#.#>) is terminating\n\
              \u{20}       last message: update(word_count_agent::totals::add::{{closure}})\n\
              \u{20}       state: Opaque<std::collections::hash::map::HashMap<\
              alloc::string::String, usize>>\n\
