@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use procession::prelude::*;
 use procession::process::Builder;
+use procession::task;
 
 /// The tests of this file look at the whole program, so they take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -145,6 +146,34 @@ fn memory_and_threads_return_to_their_level_after_many_processes() {
     wait_for_threads_to_be_cached_or_gone();
     // The test harness has three threads of its own at most, the timer service one.
     assert!(os_threads() <= process::system_info().max_cached_threads + 8);
+}
+
+#[test]
+fn memory_stays_flat_while_a_stream_runs_many_tasks() {
+    let _turn = TURN.lock();
+    let (warm_up, total) = if is_slow_run() { (10_000, 1_000_000) } else { (2_000, 20_000) };
+    // So large that a stream that kept its items, or what has come of them, would be seen.
+    let items = (0..total).map(|n: u32| vec![n; 1_024]);
+    let results = task::async_stream(items, |numbers| numbers).max_concurrency(8);
+    let mut results = results.timeout(TIMEOUT).into_iter();
+    let mut take = |range: std::ops::Range<u32>| {
+        range.for_each(|n| assert_eq!(results.next().unwrap().unwrap()[0], n));
+    };
+
+    take(0..warm_up);
+    let first = resident_kib();
+    let start = Instant::now();
+    take(warm_up..total);
+    let last = resident_kib();
+
+    println!(
+        "a stream of {total} tasks: {:?} each; resident {first} KiB after {warm_up}, {last} KiB at \
+         the end",
+        start.elapsed() / (total - warm_up)
+    );
+    assert!(last <= first + first / 10, "{first} KiB has grown to {last} KiB");
+    assert!(results.next().is_none());
+    wait_for_threads_to_be_cached_or_gone();
 }
 
 #[test]
