@@ -12,11 +12,8 @@
 
 use std::error::Error;
 
-use procession::gen_statem::{
-    Actions, EventType, GenStatem, InitResult, Recording, StateResult, StatemRef, keep_state,
-    next_state, started,
-};
-use procession::prelude::{Name, ReplyTo, StartOptions, process};
+use procession::gen_statem::{InitResult, Recording};
+use procession::prelude::*;
 
 #[derive(Debug)]
 struct PushButton {

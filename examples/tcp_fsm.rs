@@ -28,13 +28,10 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use procession::gen_statem::{
-    Actions, EnterResult, EventType, GenStatem, InitResult, Postpone, StateResult, StatemRef,
-    entered, keep_state, next_state, started,
-};
+use procession::gen_statem::InitResult;
 use procession::io::{Active, Closed, Data, Errored, OwnedSocket, Packet, Packets};
 use procession::io::{SocketOptions, TcpListener, TcpStream};
-use procession::prelude::{Down, ExitReason, Message, MonitorRef, Pid, ReplyTo, process, receive};
+use procession::prelude::*;
 
 /// How often the machine tries before it gives up.
 const TRIES: u32 = 8;

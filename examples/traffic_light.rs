@@ -16,11 +16,8 @@ use std::env;
 use std::error::Error;
 use std::time::Duration;
 
-use procession::gen_statem::{
-    Actions, Diagram, EnterResult, EventType, GenStatem, InitResult, Postpone, StateResult,
-    entered, keep_state, next_state, started,
-};
-use procession::prelude::{Pid, process, receive};
+use procession::gen_statem::{Diagram, InitResult};
+use procession::prelude::*;
 
 /// What the light shows.
 #[derive(Clone, Copy, Debug, PartialEq)]

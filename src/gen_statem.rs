@@ -25,7 +25,6 @@
 //! A door with a code lock, which is open for a while after the right buttons were pressed.
 //!
 //! ```
-//! use procession::gen_statem::{self, Actions, Postpone, keep_state, next_state, started};
 //! use procession::prelude::*;
 //! use std::time::Duration;
 //!
@@ -52,7 +51,7 @@
 //!
 //!     fn state_enter(&mut self, _: &State, _: &State) -> EnterResult<Self> {
 //!         self.pressed.clear();
-//!         gen_statem::entered()
+//!         entered()
 //!     }
 //!
 //!     fn handle_event(&mut self, _: EventType, event: Event, state: &State) -> StateResult<Self> {
@@ -100,8 +99,8 @@
 //!
 //! Of the events that the machine has, these come first:
 //!
-//! 1. those that were [inserted](EventActions::next_event), the last result's before older ones;
-//! 2. those that were [postponed](Postpone::postpone) before the state changed, the oldest first;
+//! 1. those that were [inserted](Actions::next_event), the last result's before older ones;
+//! 2. those that were [postponed](Actions::postpone) before the state changed, the oldest first;
 //! 3. those of [timeouts](#timeouts) of zero, in the order in which they were set;
 //! 4. what comes from outside: calls, casts, messages, and timeouts whose time is over, in the
 //!    order in which they arrive. [System messages](crate::sys), a stop and the end of the parent
@@ -109,7 +108,9 @@
 //!
 //! # What callbacks return
 //!
-//! The data are changed in place, so no tuple returns them.
+//! The data are changed in place, so no tuple returns them. All of these functions, and the trait
+//! of the actions, are in the [prelude](crate::prelude), but for what servers have by the same
+//! name: `gen_statem::InitResult`, `gen_statem::ignore` and `gen_statem::init_error`.
 //!
 //! | OTP | from | here |
 //! |---|---|---|
@@ -128,9 +129,9 @@
 //!
 //! | OTP | here |
 //! |---|---|
-//! | `postpone` | [`.postpone(event)`](Postpone::postpone): the event is handed back |
+//! | `postpone` | [`.postpone(event)`](Actions::postpone): the event is handed back |
 //! | `{postpone, false}`, `{hibernate, false}` | the action is left out |
-//! | `{next_event, Type, Content}` | [`.next_event(kind, event)`](EventActions::next_event) |
+//! | `{next_event, Type, Content}` | [`.next_event(kind, event)`](Actions::next_event) |
 //! | `{reply, From, Reply}` | [`.reply(client, reply)`](Actions::reply) |
 //! | `hibernate` | [`.hibernate()`](Actions::hibernate) |
 //! | `{timeout, Time, Content}`, `Time` | [`.timeout(duration, event)`](Actions::timeout) |
@@ -141,7 +142,7 @@
 //! | `{Type, update, Content}` | [`.update(kind, event)`](Actions::update) |
 //! | `{change_callback_module, M}`, … | [`.change_callback_module(…)`][change], … |
 //!
-//! [change]: EventActions::change_callback_module
+//! [change]: Actions::change_callback_module
 //! [`Duration::MAX`]: std::time::Duration::MAX
 //!
 //! # Postponing
@@ -178,8 +179,7 @@
 //! [`StateFunction`], and its `handle_event` one line. This is the same lock:
 //!
 //! ```
-//! use procession::gen_statem::{self, Actions, Postpone, StateFunction};
-//! use procession::gen_statem::{keep_state, next_state, started};
+//! use procession::gen_statem::StateFunction;
 //! use procession::prelude::*;
 //! use std::time::Duration;
 //!
@@ -253,7 +253,6 @@
 //! [`child_spec`](GenStatem::child_spec) and its like, and clients find it by its name.
 //!
 //! ```
-//! use procession::gen_statem::{self, Actions, next_state, started};
 //! use procession::prelude::*;
 //!
 //! /// A switch that is pushed to and fro.
@@ -416,7 +415,7 @@ pub use crate::gen_server::{
     WaitError, stop,
 };
 pub use crate::report::MachineStatus;
-pub use actions::{Actions, EventActions, Postpone};
+pub use actions::{Actions, EventActions};
 pub use diagram::Diagram;
 pub use event_type::{EventType, TimeoutType};
 pub use modules::BadAction;
@@ -471,7 +470,7 @@ pub trait GenStatem: fmt::Debug + Sized + 'static {
     ///
     /// Return [`next_state`], [`keep_state`], [`repeat_state`], [`stop`] or [`stop_and_reply`],
     /// with [actions](Actions). The result of an event that the machine does not expect in this
-    /// state is [`keep_state`], or that with [`postpone`](Postpone::postpone) if a later state will
+    /// state is [`keep_state`], or that with [`postpone`](Actions::postpone) if a later state will
     /// handle it.
     ///
     /// # Errors
@@ -508,7 +507,6 @@ pub trait GenStatem: fmt::Debug + Sized + 'static {
     ///
     /// ```
     /// # use procession::prelude::*;
-    /// # use procession::gen_statem;
     /// # #[derive(Debug)] struct Watch;
     /// #[derive(Debug)]
     /// enum Event { Ended(Down), Key(char) }
@@ -517,9 +515,9 @@ pub trait GenStatem: fmt::Debug + Sized + 'static {
     /// # type Args = ();
     /// # type State = ();
     /// # type Event = Event;
-    /// # fn init((): ()) -> gen_statem::InitResult<Self> { gen_statem::started((), Watch) }
+    /// # fn init((): ()) -> gen_statem::InitResult<Self> { started((), Watch) }
     /// # fn handle_event(&mut self, _: EventType, _: Event, (): &()) -> StateResult<Self> {
-    /// #     gen_statem::stop(ExitReason::Normal)
+    /// #     stop(ExitReason::Normal)
     /// # }
     /// fn info(message: Message) -> Result<Event, Message> {
     ///     message.downcast().map(Event::Ended).or_else(|other| other.downcast().map(Event::Key))
@@ -707,9 +705,7 @@ pub trait GenStatem: fmt::Debug + Sized + 'static {
 /// Callbacks that stand in for those of the machine `S`, until they are changed again.
 ///
 /// ```
-/// use procession::gen_statem::{
-///     self, Actions, Callbacks, EventActions, keep_state, started,
-/// };
+/// use procession::gen_statem::Callbacks;
 /// use procession::prelude::*;
 ///
 /// #[derive(Debug)] struct Door;

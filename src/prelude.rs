@@ -15,8 +15,10 @@ pub use crate::gen_server::{
     InitResult, ReplyTo, RequestId, ServerRef, StartError, StartOptions, StopError, Then, ignore,
     init_error, noreply, ready, reply, stop, stop_with_reply, unhandled,
 };
+pub use crate::gen_statem;
 pub use crate::gen_statem::{
-    EnterResult, EventType, GenStatem, StateResult, StatemRef, TimeoutType,
+    Actions, EnterResult, EventType, GenStatem, StateResult, StatemRef, TimeoutType, enter_again,
+    entered, keep_state, next_state, repeat_state, started, stop_and_reply,
 };
 pub use crate::handle_info;
 pub use crate::id::{Alias, MonitorRef, Pid, TimerRef};

@@ -1,9 +1,7 @@
 //! What is logged of state machines that do what they do not declare: a binary of its own, as it
 //! sets the program's logger.
 
-use procession::gen_statem::{
-    Diagram, EventType, GenStatem, InitResult, StateResult, keep_state, next_state, started,
-};
+use procession::gen_statem::{Diagram, InitResult};
 use procession::prelude::*;
 
 #[allow(dead_code, reason = "this binary needs few of them")]

@@ -36,7 +36,6 @@ fn wait_for(expected: Door) {
 
 fn one_handler() -> Result<(), Box<dyn Error>> {
     use one_handler::{Arguments, CodeLock, Event};
-    use procession::gen_statem::GenStatem;
 
     println!("one handler for all states:");
     let listener = process::self_pid();

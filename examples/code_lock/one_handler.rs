@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use procession::gen_statem::{
-    Actions, EnterResult, EventType, GenStatem, InitResult, Postpone, StateResult, entered,
-    keep_state, next_state, started,
-};
-use procession::prelude::{ExitReason, Pid, ReplyTo, process};
+use procession::gen_statem::InitResult;
+use procession::prelude::*;
 
 use crate::Door;
 use crate::core::Buttons;

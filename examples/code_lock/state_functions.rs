@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use procession::gen_statem::{
-    Actions, EventType, GenStatem, InitResult, StateFunction, StateResult, keep_state, next_state,
-    started,
-};
-use procession::prelude::{ExitReason, Pid, ReplyTo, process};
+use procession::gen_statem::{InitResult, StateFunction};
+use procession::prelude::*;
 
 use crate::Door;
 use crate::core::Buttons;

@@ -18,10 +18,12 @@ use super::{Callbacks, GenStatem};
 /// only the last counts. They do not change a result that ends the machine, or that starts none;
 /// but [`stop_and_reply`](super::stop_and_reply) takes replies.
 ///
+/// Some are for the results of some callbacks only, by their type: see
+/// [`next_event`](Self::next_event) and [`postpone`](Self::postpone).
+///
 /// OTP: [`action()`](https://www.erlang.org/doc/apps/stdlib/gen_statem.html#t:action/0).
 ///
 /// ```
-/// use procession::gen_statem::{self, Actions, keep_state, started};
 /// use procession::prelude::*;
 /// use std::time::Duration;
 ///
@@ -44,7 +46,7 @@ use super::{Callbacks, GenStatem};
 ///                 let time = Duration::from_millis(ms);
 ///                 keep_state().named_timeout(name, time, Egg::Done(name))
 ///             }
-///             Egg::Out(name) => keep_state().cancel(TimeoutType::Named(name.into())),
+///             Egg::Out(name) => keep_state().cancel(name),
 ///             Egg::Done(name) => {
 ///                 process::send(self.cook, name);
 ///                 keep_state()
@@ -156,12 +158,13 @@ pub trait Actions<S: GenStatem>: Sized + sealed::Sealed<S> {
     }
 
     /// Ends a timeout without its event, even if its time is over and the event has not been
-    /// handled. Nothing happens if it is not active.
+    /// handled: `.cancel(TimeoutType::State)`, or `.cancel(name)`. Nothing happens if it is not
+    /// active.
     ///
     /// OTP: `{TimeoutType, cancel}`.
     #[must_use = "the timeout is cancelled only if the callback returns this"]
-    fn cancel(self, timeout: TimeoutType) -> Self {
-        order(self, timeout, What::Cancel)
+    fn cancel(self, timeout: impl Into<TimeoutType>) -> Self {
+        order(self, timeout.into(), What::Cancel)
     }
 
     /// Changes the event of a timeout, and not its time. If it is not active, it starts with a
@@ -169,25 +172,21 @@ pub trait Actions<S: GenStatem>: Sized + sealed::Sealed<S> {
     ///
     /// OTP: `{TimeoutType, update, Content}`.
     #[must_use = "the timeout is updated only if the callback returns this"]
-    fn update(self, timeout: TimeoutType, event: S::Event) -> Self {
-        order(self, timeout, What::Update(event))
+    fn update(self, timeout: impl Into<TimeoutType>, event: S::Event) -> Self {
+        order(self, timeout.into(), What::Update(event))
     }
-}
 
-/// Methods that add actions to the result of [`handle_event`](GenStatem::handle_event) or
-/// [`init`](GenStatem::init).
-///
-/// OTP: [`action()`](https://www.erlang.org/doc/apps/stdlib/gen_statem.html#t:action/0).
-pub trait EventActions<S: GenStatem>: Actions<S> {
     /// Inserts `event`: it is handled before all events that wait, and after those that were
     /// inserted by the same result before it.
     ///
     /// It is handled as one of the given `kind`; most often that is [`EventType::Internal`].
     ///
+    /// This is for the results of [`handle_event`](GenStatem::handle_event) and
+    /// [`init`](GenStatem::init).
+    ///
     /// OTP: `{next_event, EventType, Content}`.
     ///
     /// ```
-    /// use procession::gen_statem::{self, Actions, EventActions, keep_state, started};
     /// use procession::prelude::*;
     ///
     /// /// Makes words of characters.
@@ -229,7 +228,10 @@ pub trait EventActions<S: GenStatem>: Actions<S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use = "the event is inserted only if the callback returns this"]
-    fn next_event(mut self, kind: EventType, event: S::Event) -> Self {
+    fn next_event(mut self, kind: EventType, event: S::Event) -> Self
+    where
+        Self: EventActions<S>,
+    {
         if let Some(todo) = self.todo() {
             todo.more().plan.next_events.push((kind, event));
         }
@@ -238,9 +240,15 @@ pub trait EventActions<S: GenStatem>: Actions<S> {
 
     /// Lets `callbacks` handle events from now on, in the place of those that do so now.
     ///
+    /// As the other changes of callbacks, this is for results that take
+    /// [events](Self::next_event).
+    ///
     /// OTP: `{change_callback_module, NewModule}`.
     #[must_use = "the callbacks are changed only if the callback returns this"]
-    fn change_callback_module(self, callbacks: &'static dyn Callbacks<S>) -> Self {
+    fn change_callback_module(self, callbacks: &'static dyn Callbacks<S>) -> Self
+    where
+        Self: EventActions<S>,
+    {
         change(self, ModuleChange::Change(callbacks))
     }
 
@@ -248,7 +256,10 @@ pub trait EventActions<S: GenStatem>: Actions<S> {
     ///
     /// OTP: `{push_callback_module, NewModule}`.
     #[must_use = "the callbacks are pushed only if the callback returns this"]
-    fn push_callback_module(self, callbacks: &'static dyn Callbacks<S>) -> Self {
+    fn push_callback_module(self, callbacks: &'static dyn Callbacks<S>) -> Self
+    where
+        Self: EventActions<S>,
+    {
         change(self, ModuleChange::Push(callbacks))
     }
 
@@ -258,30 +269,37 @@ pub trait EventActions<S: GenStatem>: Actions<S> {
     ///
     /// OTP: `pop_callback_module`.
     #[must_use = "the callbacks are popped only if the callback returns this"]
-    fn pop_callback_module(self) -> Self {
+    fn pop_callback_module(self) -> Self
+    where
+        Self: EventActions<S>,
+    {
         change(self, ModuleChange::Pop)
     }
-}
 
-/// The method that postpones the event which [`handle_event`](GenStatem::handle_event) got: see
-/// [the chapter](super#postponing).
-pub trait Postpone<S: GenStatem>: Actions<S> {
     /// Postpones `event` until the state changes: the event that was to be handled, which is handed
     /// back. Then it is handled again, before all events that have not been handled yet.
     ///
-    /// If this is called twice, the last one counts.
+    /// If this is called twice, the last one counts. This is for the results of
+    /// [`handle_event`](GenStatem::handle_event) only; see [the chapter](super#postponing).
     ///
     /// OTP: `postpone`.
-    #[must_use = "the event is postponed only if the callback returns this"]
-    fn postpone(self, event: S::Event) -> Self;
-}
-
-impl<S: GenStatem> Postpone<S> for Result<Transition<S>, ExitReason> {
     #[inline]
-    fn postpone(self, event: S::Event) -> Self {
-        self.map(|transition| Transition { postponed: Some(event), ..transition })
+    #[must_use = "the event is postponed only if the callback returns this"]
+    fn postpone(mut self, event: S::Event) -> Self
+    where
+        Self: sealed::Postpones<S>,
+    {
+        self.set_postponed(event);
+        self
     }
 }
+
+/// The results that take all [`Actions`], as bounds of functions that are generic: those of
+/// [`handle_event`](GenStatem::handle_event) and [`init`](GenStatem::init).
+#[diagnostic::on_unimplemented(
+    message = "the result of `state_enter` cannot insert events or change the callbacks"
+)]
+pub trait EventActions<S: GenStatem>: Actions<S> {}
 
 fn order<S: GenStatem, A: Actions<S>>(
     mut result: A,
@@ -314,6 +332,23 @@ mod sealed {
         #[doc(hidden)]
         fn replies(&mut self) -> Option<&mut Todo<S>> {
             self.todo()
+        }
+    }
+
+    /// The result of a callback that got an event, which it may postpone.
+    #[expect(unnameable_types, reason = "nobody else is to implement it")]
+    #[diagnostic::on_unimplemented(message = "only `handle_event` has got an event to postpone")]
+    pub trait Postpones<S: GenStatem> {
+        #[doc(hidden)]
+        fn set_postponed(&mut self, event: S::Event);
+    }
+}
+
+impl<S: GenStatem> sealed::Postpones<S> for Result<Transition<S>, ExitReason> {
+    #[inline]
+    fn set_postponed(&mut self, event: S::Event) {
+        if let Ok(transition) = self {
+            transition.postponed = Some(event);
         }
     }
 }

@@ -18,7 +18,7 @@ pub enum EventType {
     Cast,
     /// It was an ordinary message, which [`info`](super::GenStatem::info) has made an event.
     Info,
-    /// The machine has [inserted](super::EventActions::next_event) it.
+    /// The machine has [inserted](super::Actions::next_event) it.
     Internal,
     /// It is that of the event timeout.
     Timeout,
@@ -63,6 +63,20 @@ impl From<TimeoutType> for EventType {
             TimeoutType::State => EventType::StateTimeout,
             TimeoutType::Named(name) => EventType::Named(name),
         }
+    }
+}
+
+/// The timeout with this name.
+impl From<&'static str> for TimeoutType {
+    fn from(name: &'static str) -> TimeoutType {
+        TimeoutType::Named(name.into())
+    }
+}
+
+/// The timeout with this name.
+impl From<String> for TimeoutType {
+    fn from(name: String) -> TimeoutType {
+        TimeoutType::Named(name.into())
     }
 }
 

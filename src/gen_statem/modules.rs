@@ -44,7 +44,7 @@ impl<S: GenStatem> Modules<S> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BadAction {
-    /// The callbacks were to be [popped](super::EventActions::pop_callback_module), but none were
+    /// The callbacks were to be [popped](super::Actions::pop_callback_module), but none were
     /// pushed.
     PopCallbackModule,
 }

@@ -52,7 +52,7 @@ fn outcome_of<S: GenStatem>(Init { outcome, todo }: Init<S>) -> InitOutcome<Read
 /// [`gen_statem:enter_loop/6`](https://www.erlang.org/doc/apps/stdlib/gen_statem.html#enter_loop/6).
 ///
 /// ```
-/// use procession::gen_statem::{self, Actions, enter_loop, keep_state, started};
+/// use procession::gen_statem::enter_loop;
 /// use procession::prelude::*;
 /// use procession::proc_lib;
 ///

@@ -100,7 +100,6 @@ impl<S: GenStatem, T: Address> StatemRef<S, T> {
     /// OTP: [`gen_statem:call/2`](https://www.erlang.org/doc/apps/stdlib/gen_statem.html#call/2).
     ///
     /// ```
-    /// use procession::gen_statem::{self, Actions, keep_state, started};
     /// use procession::prelude::*;
     ///
     /// #[derive(Debug)] struct Oven;

@@ -104,6 +104,34 @@ impl HandlerCall<Push, Clear> for Gauge {
         gen_event::remove_handler().reply(())
     }
 }
+
+/// A machine with nothing imported for it.
+#[derive(Debug)]
+struct Lock;
+
+impl GenStatem for Lock {
+    type Args = ();
+    type State = bool;
+    type Event = Push;
+
+    fn init((): ()) -> gen_statem::InitResult<Lock> {
+        started(false, Lock).hibernate().next_event(EventType::Internal, Push(0))
+    }
+
+    fn handle_event(&mut self, _: EventType, push: Push, is_open: &bool) -> StateResult<Lock> {
+        match push {
+            Push(0) => keep_state().cancel("x").cancel(TimeoutType::State),
+            Push(1) => repeat_state().timeout(std::time::Duration::ZERO, Push(0)),
+            Push(2) => stop_and_reply(ExitReason::Normal),
+            Push(3) => stop(ExitReason::Normal),
+            push => next_state(!is_open).postpone(push),
+        }
+    }
+
+    fn state_enter(&mut self, _: &bool, _: &bool) -> EnterResult<Lock> {
+        entered().hibernate()
+    }
+}
 "#;
 
 /// A program: its `main`, and what the compiler says of it if it refuses it.
@@ -113,7 +141,7 @@ struct Program {
     refusal: Option<&'static str>,
 }
 
-const PROGRAMS: [Program; 16] = [
+const PROGRAMS: [Program; 19] = [
     Program {
         name: "correct",
         main: "fn main() {
@@ -219,6 +247,25 @@ const PROGRAMS: [Program; 16] = [
             _ = manager.swap_handler((handler::<Gauge>(), ()), (new, ()));
         }",
         refusal: Some("`Gauge` cannot take the place of `Gauge`"),
+    },
+    Program {
+        name: "machine",
+        main: "fn main() { Lock::start(()).unwrap().cast(Push(1)); }",
+        refusal: None,
+    },
+    Program {
+        name: "state_enter_that_postpones",
+        main: "fn enter() -> EnterResult<Lock> { entered().postpone(Push(1)) }
+        fn main() {}",
+        refusal: Some("only `handle_event` has got an event to postpone"),
+    },
+    Program {
+        name: "state_enter_that_inserts",
+        main: "fn enter() -> EnterResult<Lock> {
+            entered().next_event(EventType::Internal, Push(1))
+        }
+        fn main() {}",
+        refusal: Some("the result of `state_enter` cannot insert events or change the callbacks"),
     },
 ];
 

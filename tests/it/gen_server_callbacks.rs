@@ -143,7 +143,10 @@ mod a_callback {
     #[test]
     fn ignores_actions_after_a_stop() {
         each(
-            |_| stop(reason()).timeout(Duration::ZERO).then(continue_with(|_| unreachable!())),
+            |_| {
+                let end: CastResult<Scripted> = stop(reason());
+                end.timeout(Duration::ZERO).then(continue_with(|_| unreachable!()))
+            },
             |_, monitor| assert_eq!(down_reason(monitor), reason()),
         );
     }

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use procession::gen_statem::{
-    Actions, EventType, GenStatem, InitResult, Postpone, RequestIds, StateResult, StatemRef,
-    WaitError, keep_state, next_state, started,
-};
+use procession::gen_statem::{InitResult, RequestIds, WaitError};
 use procession::prelude::*;
 
 use crate::support::machine::{Event, Machine, ask, expect_seen, machine};

@@ -4,10 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use procession::gen_statem::{
-    Actions, Diagram, EventActions, EventType, GenStatem, InitResult, Postpone, Recording,
-    StateResult, StatemRef, keep_state, next_state, started, stop_and_reply,
-};
+use procession::gen_statem::{Diagram, InitResult, Recording};
 use procession::prelude::*;
 use procession::sys::SysError;
 

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use procession::gen_statem::{
-    self, Actions, Callbacks, EnterResult, EventActions, EventType, GenStatem, InitResult,
-    Postpone, StateFunction, StateResult, enter_again, entered, keep_state, next_state,
-    repeat_state, started,
-};
+use procession::gen_statem::{Callbacks, InitResult, StateFunction};
 use procession::prelude::*;
 use procession::process::Status;
 

@@ -7,7 +7,6 @@ use std::env;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use procession::gen_statem::{GenStatem, StatemRef};
 use procession::prelude::*;
 
 use crate::support::dice::Dice;

@@ -2,10 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use procession::gen_statem::{
-    Actions, EventType, GenStatem, InitResult, Postpone, StateResult, StatemRef, TimeoutType,
-    keep_state, next_state, started,
-};
+use procession::gen_statem::InitResult;
 use procession::prelude::*;
 
 use crate::support::processes::in_process;
@@ -57,9 +54,7 @@ impl GenStatem for Racer {
             }
             Event::Cancel(client) => {
                 self.round = 0;
-                next_state(State::Idle)
-                    .cancel(TimeoutType::Named("x".into()))
-                    .reply(client, self.late)
+                next_state(State::Idle).cancel("x").reply(client, self.late)
             }
             Event::Over(round) => {
                 self.late += u32::from(round != self.round || *state == State::Idle);

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use procession::gen_statem::{
-    self, Actions, BadAction, EnterLoopError, EventActions, EventType, GenStatem, InitResult,
-    Postpone, StateResult, StatemRef, enter_loop, keep_state, next_state, started, stop_and_reply,
-};
+use procession::gen_statem::{BadAction, EnterLoopError, InitResult, enter_loop};
 use procession::prelude::*;
 use procession::proc_lib;
 

@@ -4,10 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use procession::gen_statem::{
-    self, Actions, EventActions, EventType, GenStatem, InitResult, Postpone, StateResult,
-    StatusPart, entered, keep_state, next_state, started,
-};
+use procession::gen_statem::{InitResult, StatusPart};
 use procession::prelude::*;
 use procession::report::{self, Report, ServerReport};
 use procession::sys::{OldVersion, SysError};

@@ -2,9 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use procession::gen_statem::{
-    Actions, EventActions, EventType, GenStatem, Postpone, TimeoutType, keep_state, next_state,
-};
 use procession::prelude::*;
 use procession::process::Overflow;
 use procession::timer;

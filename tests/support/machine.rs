@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use procession::gen_statem::{
-    self, EnterResult, EventType, GenStatem, InitResult, ReplyTo, StateResult, StatemRef, entered,
-    started,
-};
+use procession::gen_statem::InitResult;
 use procession::prelude::*;
 
 use crate::support::wait::expect;

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use procession::gen_statem::{
-    Actions, EnterResult, EventActions, EventType, GenStatem, InitResult, Postpone, StateResult,
-    TimeoutType, enter_again, entered, keep_state, next_state, repeat_state, started, stop,
-    stop_and_reply,
+    Actions, EnterResult, EventActions, EventType, GenStatem, InitResult, StateResult, TimeoutType,
+    enter_again, entered, keep_state, next_state, repeat_state, started, stop, stop_and_reply,
 };
 use procession::prelude::{ExitReason, Message, ReplyTo};
 

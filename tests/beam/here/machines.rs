@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use procession::gen_statem::{GenStatem, StatemRef};
 use procession::prelude::*;
 use procession::sys::SysError;
 
