@@ -20,6 +20,7 @@ use std::any::type_name;
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
@@ -177,6 +178,48 @@ impl<R: Send + 'static> ReplyTo<R> {
         self.answer(Ok(reply));
     }
 
+    /// Says that the reply comes later, perhaps from another process: as [`Caller::defer`], for a
+    /// handler that has got the place where the reply goes in the request itself.
+    ///
+    /// Until this is called, the request was handled, or a reply was given, the client counts as
+    /// waiting for the process that has got the request. If that hands the reply to another process
+    /// and then waits for others itself, one that calls the client in turn would be refused
+    /// ([`CallErrorKind::Deadlock`]), though the client is about to get its reply.
+    ///
+    /// ```
+    /// use procession::prelude::*;
+    ///
+    /// #[derive(Debug)] struct Oracle;
+    /// #[derive(Debug)] struct Ask(u64, ReplyTo<u64>);
+    ///
+    /// impl GenStatem for Oracle {
+    ///     type Args = ();
+    ///     type State = ();
+    ///     type Event = Ask;
+    ///
+    ///     fn init((): ()) -> gen_statem::InitResult<Self> {
+    ///         started((), Oracle)
+    ///     }
+    ///
+    ///     fn handle_event(&mut self, _: EventType, ask: Ask, (): &()) -> StateResult<Self> {
+    ///         let Ask(question, client) = ask;
+    ///         let client = client.defer();
+    ///         process::spawn_link(move || client.reply(question * 6))?;
+    ///         keep_state() // From here on it may call others, too.
+    ///     }
+    /// }
+    ///
+    /// let oracle = Oracle::start(())?;
+    /// assert_eq!(oracle.call(|client| Ask(7, client))?, 42);
+    /// # oracle.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "the client gets no reply if this is dropped"]
+    pub fn defer(self) -> ReplyTo<R> {
+        self.clear_edge();
+        self
+    }
+
     /// The reply comes to the mailbox of the process that has set `monitor`.
     fn by_mailbox(monitor: MonitorRef) -> ReplyTo<R> {
         ReplyTo { client: Alias::from(monitor), route: Route::Mailbox, reply: PhantomData }
@@ -319,7 +362,7 @@ impl<R: Send + 'static> Pending<R> {
     ) -> Pending<R> {
         let alive = target.filter(|pid| process::is_alive(*pid));
         let pending = Pending::prepare(client, to, alive, AliasMode::Reply);
-        pending.post(target, make);
+        pending.post(target, pending.request(make));
         pending
     }
 
@@ -347,7 +390,7 @@ impl<R: Send + 'static> Pending<R> {
         make: impl FnOnce(ReplyTo<R>) -> Message,
     ) -> Pending<R> {
         let pending = Pending::prepare(current(), Destination::Pid(pid), Some(pid), mode);
-        pending.post(Some(pid), make);
+        pending.post(Some(pid), pending.request(make));
         pending
     }
 
@@ -369,8 +412,15 @@ impl<R: Send + 'static> Pending<R> {
         Pending { monitor, found, since, reply: PhantomData }
     }
 
-    fn post(&self, target: Option<Pid>, make: impl FnOnce(ReplyTo<R>) -> Message) {
+    /// Makes the request, which may be the program's code: if that unwinds, nothing is under way.
+    fn request(&self, make: impl FnOnce(ReplyTo<R>) -> Message) -> Message {
+        let unmade = Unmade(self);
         let request = make(self.reply_to());
+        mem::forget(unmade);
+        request
+    }
+
+    fn post(&self, target: Option<Pid>, request: Message) {
         match target {
             Some(target) => deliver(target, Signal::Message(request)),
             None => drop_caught(request),
@@ -435,6 +485,16 @@ impl<R: Send + 'static> Pending<R> {
     }
 }
 
+/// Abandons a request if what makes it unwinds: otherwise this is forgotten.
+struct Unmade<'a, R: Send + 'static>(&'a Pending<R>);
+
+impl<R: Send + 'static> Drop for Unmade<'_, R> {
+    #[cold]
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
 /// Returns the request, with replies of type `R`, that `message` ends: by its answer, by a DOWN, or
 /// by the news that it would never be answered.
 pub(crate) fn ended_request<R: Send + 'static>(message: &Message) -> Option<NonZeroU64> {
@@ -449,6 +509,9 @@ pub(crate) fn ended_request<R: Send + 'static>(message: &Message) -> Option<NonZ
 
 /// Sends the request that `make` makes, and waits for the reply. If it comes back in the message of
 /// the request, `open` takes it out.
+///
+/// What makes the request may be the program's code, which makes calls itself: so the caller does
+/// not count as waiting for the receiver before the request is made.
 pub(crate) fn call<R: Send + 'static>(
     to: &impl Address,
     timeout: Duration,
@@ -463,14 +526,14 @@ pub(crate) fn call<R: Send + 'static>(
     let Some(awaiting) = slot.expect(target, &server.clients, request) else {
         return call_by_mailbox(client, target, timeout, make.into_inner());
     };
-    let _waiting =
-        client.wait_for(target, request).map_err(|Cycle(cycle)| CallErrorKind::Deadlock(cycle))?;
-    let reply_to = ReplyTo {
+    let message = Guarded::new(make.into_inner()(ReplyTo {
         client: Alias { id: request, owner: client.pid },
         route: Route::ReplySlot,
         reply: PhantomData,
-    };
-    if let Err(orphans) = try_deliver(target, Signal::Message(make.into_inner()(reply_to))) {
+    }));
+    let _waiting =
+        client.wait_for(target, request).map_err(|Cycle(cycle)| CallErrorKind::Deadlock(cycle))?;
+    if let Err(orphans) = try_deliver(target, Signal::Message(message.into_inner())) {
         // If its own request is among them, it has bounced, or a server that was killed and has not
         // left its code yet will tell; if it is not, the server has received it.
         orphans.drop_caught();
@@ -530,13 +593,13 @@ fn call_by_mailbox<R: Send + 'static>(
     let make = Guarded::new(make);
     let to = Destination::Pid(target);
     let pending = Pending::prepare(client, to, Some(target), AliasMode::Reply);
-    let waiting = client.wait_for(target, pending.id());
-    let outcome = match &waiting {
-        Ok(_) => {
-            pending.post(Some(target), make.into_inner());
+    let request = Guarded::new(pending.request(make.into_inner()));
+    let outcome = match client.wait_for(target, pending.id()) {
+        Ok(_waiting) => {
+            pending.post(Some(target), request.into_inner());
             pending.wait(timeout).unwrap_or(Err(CallErrorKind::Timeout))
         }
-        Err(Cycle(cycle)) => Err(CallErrorKind::Deadlock(cycle.clone())),
+        Err(Cycle(cycle)) => Err(CallErrorKind::Deadlock(cycle)),
     };
     pending.abandon();
     outcome

@@ -351,8 +351,10 @@
 //! - [`StatemRef::call`] returns an error where OTP exits the caller. A call that would wait
 //!   forever returns [`CallErrorKind::Deadlock`], as [with
 //!   servers](crate::gen_server#differences-from-otp). While a call is postponed, its client
-//!   counts as waiting for the machine; once it was handled without an answer, it does not. There
-//!   is one kind of timeout of a call, which is OTP's `clean_timeout`.
+//!   counts as waiting for the machine; once it was handled without an answer, it does not. A
+//!   callback that leaves the reply to another process, and then waits for others itself, says so
+//!   before by [`ReplyTo::defer`]. There is one kind of timeout of a call, which is OTP's
+//!   `clean_timeout`.
 //! - [`Actions::reply`] sends the reply at once, before the callback has returned. All other
 //!   actions wait for that, as in OTP.
 //! - A callback returns a `Result`; an `Err` is `{stop, Reason, Data}`. After one that failed,

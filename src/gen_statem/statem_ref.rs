@@ -93,6 +93,10 @@ impl<S: GenStatem, T: Address> StatemRef<S, T> {
     /// A tuple variant of the type of events is such a function: `lock.call(Event::CodeLength)`. If
     /// the event holds more, a closure makes it: `lock.call(|client| Event::Set(5, client))`.
     ///
+    /// The function runs in the caller, and not at all if there is no machine to call. It may make
+    /// calls itself: the caller does not count as waiting for this machine yet. If the call is
+    /// refused as a [deadlock](crate::CallErrorKind::Deadlock), the event is made, and dropped.
+    ///
     /// The machine may postpone the event, or answer in any later state. If it ends, the call
     /// returns at once. The wait does not look at the messages that were in the caller's mailbox
     /// before, and leaves none in it.
@@ -223,7 +227,7 @@ impl<S: GenStatem, T: Address> StatemRef<S, T> {
     /// Sends the event that `event` makes, as [`call`](Self::call) does, and does not wait: the
     /// returned id is used to ask for the reply.
     ///
-    /// If there is no such process, the response is an error.
+    /// If there is no such process, the event is made, and dropped, and the response is an error.
     ///
     /// OTP: [`gen_statem:send_request/2`](https://www.erlang.org/doc/apps/stdlib/gen_statem.html#send_request/2).
     ///

@@ -56,6 +56,7 @@ mod gen_statem_start;
 mod gen_statem_calls;
 mod gen_statem_events;
 mod gen_statem_timeouts;
+mod gen_statem_waits;
 mod gen_statem_sys;
 mod gen_statem_races;
 mod sys;
