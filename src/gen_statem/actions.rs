@@ -15,8 +15,8 @@ use super::{Callbacks, GenStatem};
 /// Methods that add actions to the result of any callback: `keep_state().reply(client, value)`.
 ///
 /// The actions are carried out in their order, with the exception that of several for one timeout
-/// only the last counts. They do not change a result that ends the machine, or that starts none;
-/// but [`stop_and_reply`](super::stop_and_reply) takes replies.
+/// only the last counts. Those of a result that ends the machine, or that starts none, have no
+/// effect, except that replies are sent.
 ///
 /// Some are for the results of some callbacks only, by their type: see
 /// [`next_event`](Self::next_event) and [`postpone`](Self::postpone).
@@ -64,13 +64,14 @@ use super::{Callbacks, GenStatem};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Actions<S: GenStatem>: Sized + sealed::Sealed<S> {
-    /// Gives `client` its reply. It is sent at once; [`ReplyTo::reply`] does the same.
+    /// Gives `client` its reply. It is sent at once, whatever the result is; [`ReplyTo::reply`]
+    /// does the same.
     ///
     /// OTP: `{reply, From, Reply}`.
     #[inline]
     fn reply<R: Send + 'static>(mut self, client: ReplyTo<R>, reply: R) -> Self {
+        client.reply(reply);
         if let Some(todo) = self.replies() {
-            client.reply(reply);
             todo.replied.push((client.alias(), type_name::<R>()));
         }
         self

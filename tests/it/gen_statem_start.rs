@@ -224,6 +224,18 @@ mod a_stop {
 
     // OTP: gen_statem_SUITE:stop_and_reply
     #[test]
+    fn by_an_error_sends_the_replies_that_are_added_to_it() {
+        let machine = machine(|_, _, event, _| {
+            let end: StateResult<Machine> = stop(reason());
+            end.reply(event.client(), 5)
+        });
+        let monitor = process::monitor(machine);
+        assert_eq!(machine.call(|client| Event::Ask("ask", client)).unwrap(), 5);
+        assert_eq!(down_reason(monitor), reason());
+    }
+
+    // OTP: gen_statem_SUITE:stop_and_reply
+    #[test]
     fn with_replies_gives_them_all() {
         let machine = machine(|data, _, event, _| {
             data.clients.push(event.client());
