@@ -11,10 +11,12 @@
 //! ```
 //!
 //! What to look for: a state holds what there is in it only, so there is a socket when the machine
-//! is connected, and at no other time. What is to be done in a state is done when it is entered: an
-//! attempt is made, a pause begins, which is twice as long each time. Nothing waits inside of the
-//! machine: the attempt is made by a process of its own, and what the service sends comes as
-//! messages. So the machine can be asked at any time. A request that comes while it is not
+//! is connected, and at no other time. What is to be done in a state is done when it is entered:
+//! the failures are forgotten, a pause begins, which is twice as long each time. Nothing waits
+//! inside of the machine: an attempt is made by a process of its own, and what the service sends
+//! comes as messages. The state says whose messages these are: the outcome of an attempt that was
+//! left behind, or the last words of an old socket, are dropped. So the machine can be asked at any
+//! time. A request that comes while it is not
 //! connected is postponed: it is handled again in the next state, and in the end either sent, or
 //! refused when the machine has given up.
 //!
@@ -57,7 +59,8 @@ struct Connection {
 #[derive(Clone, Debug, PartialEq)]
 enum State {
     Disconnected,
-    Connecting,
+    /// This process makes the attempt.
+    Connecting(Pid),
     Connected(OwnedSocket),
     BackingOff,
     GaveUp,
@@ -70,8 +73,8 @@ enum Event {
     Connect,
     Disconnect,
     Ask(String, Client),
-    /// Of the process that has made the attempt.
-    Attempted(io::Result<TcpStream>),
+    /// Of this process, which has made an attempt.
+    Attempted(Pid, io::Result<TcpStream>),
     /// Of the timeout.
     TryAgain,
     /// Of the socket.
@@ -109,10 +112,6 @@ impl GenStatem for Connection {
     fn state_enter(&mut self, _: &State, state: &State) -> EnterResult<Self> {
         process::send(self.observer, Now(state.clone()));
         match state {
-            State::Connecting => {
-                self.attempt()?;
-                entered()
-            }
             State::Connected(_) => {
                 self.failures = 0;
                 entered()
@@ -121,7 +120,7 @@ impl GenStatem for Connection {
                 let pause = FIRST_PAUSE * 2_u32.pow(self.failures.saturating_sub(1));
                 entered().state_timeout(pause, Event::TryAgain)
             }
-            State::Disconnected | State::GaveUp => entered(),
+            State::Disconnected | State::Connecting(_) | State::GaveUp => entered(),
         }
     }
 
@@ -129,19 +128,19 @@ impl GenStatem for Connection {
         match (state, event) {
             (State::Disconnected | State::GaveUp, Event::Connect) => {
                 self.failures = 0;
-                next_state(State::Connecting)
+                next_state(State::Connecting(self.attempt()?))
             }
-            (State::Connecting, Event::Attempted(Ok(stream))) => {
+            (State::Connecting(own), Event::Attempted(pid, Ok(stream))) if pid == *own => {
                 let options = SocketOptions::new().packet(Packet::Line).active(Active::Once);
                 let options = options.send_timeout(TIMEOUT);
                 next_state(State::Connected(OwnedSocket::with_options(stream, options)?))
             }
-            (State::Connecting, Event::Attempted(Err(_))) => {
+            (State::Connecting(own), Event::Attempted(pid, Err(_))) if pid == *own => {
                 self.failures += 1;
                 let is_last = self.failures == TRIES;
                 next_state(if is_last { State::GaveUp } else { State::BackingOff })
             }
-            (State::BackingOff, Event::TryAgain) => next_state(State::Connecting),
+            (State::BackingOff, Event::TryAgain) => next_state(State::Connecting(self.attempt()?)),
 
             (State::Connected(socket), Event::Ask(request, client)) => {
                 match socket.send(format!("{request}\n").as_bytes()) {
@@ -180,7 +179,7 @@ impl GenStatem for Connection {
             (
                 _,
                 Event::Connect
-                | Event::Attempted(_)
+                | Event::Attempted(..)
                 | Event::TryAgain
                 | Event::Answer(..)
                 | Event::Lost(_),
@@ -201,13 +200,13 @@ impl GenStatem for Connection {
 
 impl Connection {
     /// Has a process connect, and tell this one. It ends with the machine, as it is linked.
-    fn attempt(&self) -> Result<(), ExitReason> {
+    fn attempt(&self) -> Result<Pid, ExitReason> {
         let (machine, service) = (process::self_pid(), self.service);
-        process::spawn_link(move || {
+        let attempt = process::spawn_link(move || {
             let outcome = TcpStream::connect_timeout(&service, TIMEOUT);
-            process::send(machine, Event::Attempted(outcome));
+            process::send(machine, Event::Attempted(process::self_pid(), outcome));
         })?;
-        Ok(())
+        Ok(attempt)
     }
 
     /// Tells all who wait that they will not be answered.
@@ -221,7 +220,7 @@ fn wait_for(is_awaited: fn(&State) -> bool) -> usize {
     let mut attempts = 0;
     loop {
         let state = receive! { Now(state) => state };
-        attempts += usize::from(state == State::Connecting);
+        attempts += usize::from(matches!(state, State::Connecting(_)));
         if is_awaited(&state) {
             return attempts;
         }
