@@ -7,10 +7,10 @@ use procession::prelude::*;
 use procession::process::Status;
 
 use crate::support::machine::{
-    Event, Machine, Script, Seen, State, Terminated, ask, expect_seen, machine,
+    Event, Machine, Script, Seen, State, Terminated, ask, cast_together, expect_seen, machine,
 };
-use crate::support::processes::reason;
-use crate::support::wait::{down_reason, expect, wait_until};
+use crate::support::processes::{in_process, reason};
+use crate::support::wait::{assert_no_message, down_reason, expect, wait_until};
 
 const ZERO: Duration = Duration::ZERO;
 
@@ -272,6 +272,20 @@ mod a_state_enter_call {
         assert_eq!(expect::<Terminated>(), Terminated(reason(), "b"));
     }
 
+    #[test]
+    fn that_panics_ends_the_machine_in_the_new_state() {
+        let enter = |_: &mut Machine, _: State, state: State| match state {
+            "b" => panic!("no entry"),
+            _ => entered(),
+        };
+        let machine = Script::new(go).enter(enter).start();
+        let monitor = process::monitor(machine);
+        machine.cast(Event::Say("b"));
+        let reason = down_reason(monitor);
+        assert_eq!(reason.as_panic().unwrap().message, "no entry");
+        assert_eq!(expect::<Terminated>(), Terminated(reason, "b"));
+    }
+
     // OTP 25, run: repeat_state retries nothing, and leaves the state timeout alone
     #[test]
     fn of_a_repeated_state_changes_nothing_else() {
@@ -284,15 +298,10 @@ mod a_state_enter_call {
             _ => keep_state(),
         });
         let machine = script.enter(|_, _, _| entered()).start();
-        machine.cast(Event::Say("postpone"));
-        machine.cast(Event::Say("repeat"));
+        cast_together(machine, ["postpone", "repeat"]);
         expect_seen(["a -> a", "a: cast postpone"]);
-        // The timeout may come first, as the clock does not wait; then it is repeated in `b`.
-        let mut seen: Vec<String> = Vec::new();
-        while !seen.iter().any(|it| it == "b: cast postpone") {
-            seen.push(expect::<Seen>().0);
-        }
-        assert!(seen.contains(&"a: state timeout late".to_owned()), "{seen:?}");
+        expect_seen(["a: cast repeat", "a -> a", "a: state timeout late", "a -> b"]);
+        expect_seen(["b: cast postpone"]);
     }
 }
 
@@ -357,6 +366,39 @@ mod callbacks {
             machine.cast(Event::Say(event));
         }
         expect_seen(["a: cast push", "first: change", "second: x", "second: pop", "a: cast x"]);
+    }
+
+    /// Terminates in the place of the machine.
+    struct Last;
+
+    impl Callbacks<Machine> for Last {
+        fn handle_event(
+            &self,
+            _: &mut Machine,
+            _: EventType,
+            _: Event,
+            _: &State,
+        ) -> StateResult<Machine> {
+            next_state("b")
+        }
+
+        fn terminate(&self, data: &mut Machine, reason: &ExitReason, state: &State) {
+            let seen = format!("the last terminates in {state}: {reason}");
+            process::send(data.test, Seen(seen));
+        }
+    }
+
+    #[test]
+    fn terminate_too() {
+        in_process(|| {
+            let machine = machine(|_, _, _, _| keep_state().change_callback_module(&Last));
+            for event in ["change", "go"] {
+                machine.cast(Event::Say(event));
+            }
+            machine.stop().unwrap();
+            expect_seen(["a: cast change", "the last terminates in b: normal"]);
+            assert_no_message(); // The machine itself does not.
+        });
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use procession::gen_statem::{BadAction, EnterLoopError, InitResult, enter_loop};
 use procession::prelude::*;
-use procession::proc_lib;
+use procession::{global, proc_lib};
 
 use crate::support::machine::{Event, Machine, Script, Terminated, expect_seen, ignored, machine};
 use crate::support::processes::{FOREVER, in_process, reason};
@@ -19,8 +19,9 @@ struct Starts;
 enum How {
     Well,
     Ignore,
-    Error,
-    Stop,
+    /// Those that fail are linked to this process before they do.
+    Error(Pid),
+    Stop(Pid),
     Panic,
     Hang,
 }
@@ -34,8 +35,14 @@ impl GenStatem for Starts {
         match how {
             How::Well => started((), Starts),
             How::Ignore => gen_statem::ignore(),
-            How::Error => gen_statem::init_error(reason()),
-            How::Stop => gen_statem::stop(reason()),
+            How::Error(witness) => {
+                process::link(witness);
+                gen_statem::init_error(reason())
+            }
+            How::Stop(witness) => {
+                process::link(witness);
+                stop(reason())
+            }
             How::Panic => panic!("no"),
             How::Hang => process::receive_match(|_| false)
                 .downcast()
@@ -79,6 +86,20 @@ mod a_start {
         named.stop().unwrap();
     }
 
+    // OTP: gen_statem_SUITE:start1 to start12 (global, via)
+    #[test]
+    fn under_a_global_name_is_found_by_it() {
+        let name = || global::name("gen_statem_start::global");
+        let options = || StartOptions::new().name(name());
+        let machine = Starts::start_with(How::Well, options()).unwrap();
+        let again = Starts::start_with(How::Well, options()).unwrap_err();
+        assert!(matches!(again, StartError::AlreadyStarted(pid) if pid == machine.pid()));
+        let found = StatemRef::<Starts>::at(name());
+        assert_eq!(found.whereis(), Some(machine.pid()));
+        found.stop().unwrap();
+        assert_eq!(found.whereis(), None);
+    }
+
     // OTP: gen_statem_SUITE:start5b
     #[test]
     fn may_be_ignored() {
@@ -87,10 +108,10 @@ mod a_start {
 
     // OTP: gen_statem_SUITE:start5a, loop_start_fail
     #[test]
-    fn that_init_stops_fails_with_its_reason_which_ends_the_process() {
+    fn that_init_stops_fails_with_its_reason() {
         in_process(|| {
             process::set_trap_exit(true);
-            let failed = Starts::start_link(How::Stop);
+            let failed = Starts::start_link(How::Stop(process::self_pid()));
             assert!(matches!(failed, Err(StartError::Failed(it)) if it == reason()));
             assert_no_message();
         });
@@ -98,11 +119,24 @@ mod a_start {
 
     // OTP: gen_statem_SUITE:loop_start_fail
     #[test]
-    fn that_init_refuses_fails_with_its_reason_and_the_process_ends_normally() {
+    fn that_init_refuses_fails_with_its_reason() {
         in_process(|| {
-            let failed = Starts::start_link(How::Error);
+            let failed = Starts::start_link(How::Error(process::self_pid()));
             assert!(matches!(failed, Err(StartError::Failed(it)) if it == reason()));
             process::checkpoint(); // The caller does not trap exits, and goes on.
+        });
+    }
+
+    // OTP: gen_statem_SUITE:loop_start_fail
+    #[test]
+    fn that_fails_ends_the_process_as_init_says() {
+        in_process(|| {
+            process::set_trap_exit(true);
+            let me = process::self_pid();
+            for (how, end) in [(How::Stop(me), reason()), (How::Error(me), ExitReason::Normal)] {
+                Starts::start(how).unwrap_err();
+                assert_eq!(expect::<Exit>().reason, end);
+            }
         });
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use procession::gen_statem::{InitResult, StatusPart};
 use procession::prelude::*;
@@ -91,7 +92,11 @@ impl GenStatem for Vault {
         _: &OldVersion,
         extra: Message,
     ) -> Result<(), ExitReason> {
-        *state = extra.downcast().map_err(|_| reason())?;
+        let extra = match extra.downcast::<&'static str>() {
+            Ok("panic") => panic!("the new code"),
+            extra => extra,
+        };
+        *state = extra.map_err(|_| reason())?;
         Ok(())
     }
 }
@@ -157,6 +162,15 @@ mod the_code {
         assert_eq!(sys.get_state(|it| it.state), Ok("new"));
     }
 
+    #[test]
+    fn that_panics_ends_the_machine() {
+        let vault = Vault::start(1234).unwrap();
+        let monitor = process::monitor(vault);
+        vault.sys().suspend().unwrap();
+        vault.sys().change_code("1", "panic").unwrap_err();
+        assert_eq!(down_reason(monitor).as_panic().unwrap().message, "the new code");
+    }
+
     // OTP: gen_statem_SUITE:undef_code_change
     #[test]
     fn is_not_changed_without_a_callback() {
@@ -177,8 +191,10 @@ mod a_suspended_machine {
         let machine = machine(|_, _, event, _| keep_state().reply(event.client(), 1));
         let sys = machine.sys();
         sys.suspend().unwrap();
-        let request = machine.send_request(|client| Event::Ask("ask", client));
+        let mut request = machine.send_request(|client| Event::Ask("ask", client));
         assert_eq!(sys.get_status().unwrap().mode, procession::sys::Mode::Suspended);
+        let early = request.wait_response(Duration::ZERO).unwrap_err();
+        assert_eq!(*early.kind(), CallErrorKind::Timeout);
         sys.resume().unwrap();
         assert_eq!(request.receive_response(FOREVER).unwrap(), 1);
     }
@@ -247,7 +263,7 @@ mod a_report {
         report::remove_handler(handler);
         receive! {
             report: ServerReport => Some(report),
-            after std::time::Duration::ZERO => None,
+            after Duration::ZERO => None,
         }
     }
 
@@ -280,12 +296,11 @@ mod a_report {
 
     // OTP: gen_statem_SUITE:error_format_status
     #[test]
-    fn hides_what_the_machine_hides_and_names_the_client() {
+    fn hides_what_the_machine_hides() {
         let vault = Vault::start(1234).unwrap();
         let report = report_of(vault.pid(), || vault.cast(0)).unwrap();
         assert_eq!(report.last_message.as_deref(), Some("cast (a code)"));
         assert_eq!(report.state, "(\"closed\", (hidden))");
-        assert_eq!(report.client, None);
     }
 
     /// Cannot make an event of a message.
@@ -326,6 +341,12 @@ mod a_report {
             let report = report_of(machine.pid(), || machine.stop_with(reason, FOREVER).unwrap());
             assert!(report.is_none(), "{report:?}");
         }
+    }
+
+    #[test]
+    fn has_no_client_of_a_cast() {
+        let vault = Vault::start(1234).unwrap();
+        assert_eq!(report_of(vault.pid(), || vault.cast(0)).unwrap().client, None);
     }
 
     // The client of a call that ends the machine is in its report.

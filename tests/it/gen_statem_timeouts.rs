@@ -6,7 +6,7 @@ use procession::prelude::*;
 use procession::process::Overflow;
 use procession::timer;
 
-use crate::support::machine::{Event, Machine, Script, Seen, expect_seen, machine};
+use crate::support::machine::{Event, Machine, Script, Seen, cast_together, expect_seen, machine};
 use crate::support::processes::FOREVER;
 use crate::support::wait::expect;
 
@@ -15,10 +15,6 @@ const SOON: Duration = Duration::from_millis(1);
 
 fn late() -> Event {
     Event::Say("late")
-}
-
-fn named(name: &'static str) -> TimeoutType {
-    TimeoutType::Named(name.into())
 }
 
 mod a_state_timeout {
@@ -31,8 +27,7 @@ mod a_state_timeout {
             "start" => keep_state().state_timeout(SOON, late()),
             _ => keep_state(),
         });
-        machine.cast(Event::Say("start"));
-        machine.cast(Event::Say("other"));
+        cast_together(machine, ["start", "other"]);
         expect_seen(["a: cast start", "a: cast other", "a: state timeout late"]);
     }
 
@@ -44,9 +39,7 @@ mod a_state_timeout {
             "go" => next_state("b").named_timeout("x", SOON * 2, Event::Say("end")),
             _ => keep_state(),
         });
-        machine.cast(Event::Say("start"));
-        // It is over before the state changes, but is not handled by then.
-        machine.cast(Event::Say("go"));
+        cast_together(machine, ["start", "go"]);
         expect_seen(["a: cast start", "a: cast go", "b: timeout \"x\" end"]);
     }
 
@@ -131,12 +124,7 @@ mod an_event_timeout {
             "other" => keep_state().named_timeout("x", SOON * 2, Event::Say("end")),
             _ => keep_state(),
         });
-        // Both are there before the machine begins: so the timeout cannot be over in between.
-        let sys = machine.sys();
-        sys.suspend().unwrap();
-        machine.cast(Event::Say("go"));
-        machine.cast(Event::Say("other"));
-        sys.resume().unwrap();
+        cast_together(machine, ["go", "other"]);
         expect_seen(["a: cast go", "a: cast other", "a: timeout \"x\" end"]);
     }
 }
@@ -154,8 +142,7 @@ mod a_named_timeout {
             "go" => next_state("b"),
             _ => keep_state(),
         });
-        machine.cast(Event::Say("start"));
-        machine.cast(Event::Say("go"));
+        cast_together(machine, ["start", "go"]);
         expect_seen(["a: cast start", "a: cast go"]);
         let mut seen = [(); 2].map(|()| expect::<Seen>().0);
         seen.sort();
@@ -212,7 +199,7 @@ mod a_timeout {
             "go" => keep_state()
                 .named_timeout("x", ZERO, Event::Say("never"))
                 .next_event(EventType::Internal, Event::Say("cancel")),
-            "cancel" => keep_state().cancel(named("x")).cancel(named("y")),
+            "cancel" => keep_state().cancel("x").cancel("y".to_owned()),
             _ => keep_state(),
         });
         machine.cast(Event::Say("go"));
@@ -227,15 +214,11 @@ mod a_timeout {
             "go" => keep_state().named_timeout("x", SOON, Event::Say("never")),
             "cancel" => {
                 wait_for_the_timers();
-                keep_state().cancel(named("x"))
+                keep_state().cancel("x")
             }
             _ => keep_state(),
         });
-        let sys = machine.sys();
-        sys.suspend().unwrap();
-        machine.cast(Event::Say("go"));
-        machine.cast(Event::Say("cancel"));
-        sys.resume().unwrap();
+        cast_together(machine, ["go", "cancel"]);
         expect_seen(["a: cast go", "a: cast cancel"]);
         machine.cast(Event::Say("end"));
         expect_seen(["a: cast end"]);
@@ -246,15 +229,11 @@ mod a_timeout {
     fn that_is_updated_comes_with_the_new_event() {
         let machine = machine(|_, _, event, _| match event.name() {
             "go" => keep_state().named_timeout("x", SOON, Event::Say("old")),
-            "update" => keep_state().update(named("x"), Event::Say("new")),
-            "new" => keep_state().update(named("x"), Event::Say("at once")),
+            "update" => keep_state().update("x", Event::Say("new")),
+            "new" => keep_state().update("x", Event::Say("at once")),
             _ => keep_state(),
         });
-        let sys = machine.sys();
-        sys.suspend().unwrap();
-        machine.cast(Event::Say("go"));
-        machine.cast(Event::Say("update"));
-        sys.resume().unwrap();
+        cast_together(machine, ["go", "update"]);
         expect_seen(["a: cast go", "a: cast update", "a: timeout \"x\" new"]);
         expect_seen(["a: timeout \"x\" at once"]);
     }
@@ -271,11 +250,7 @@ mod a_timeout {
             }
             _ => keep_state(),
         });
-        let sys = machine.sys();
-        sys.suspend().unwrap();
-        machine.cast(Event::Say("start"));
-        machine.cast(Event::Say("work"));
-        sys.resume().unwrap();
+        cast_together(machine, ["start", "work"]);
         expect_seen(["a: cast start", "a: cast work"]);
         expect_seen(["a: timeout \"x\" late", "a: info after"]);
     }
@@ -284,7 +259,9 @@ mod a_timeout {
     fn needs_no_room_in_the_mailbox() {
         let options = StartOptions::new().mailbox_capacity(2, Overflow::Refuse);
         let script = Script::new(|data, _, event, _| match event.name() {
-            "go" => keep_state().state_timeout(SOON * 20, late()),
+            "go" => keep_state()
+                .state_timeout(SOON, late())
+                .next_event(EventType::Internal, Event::Say("hold")),
             "hold" => {
                 process::send(data.test, process::alias());
                 receive! { Full => keep_state() }
@@ -293,18 +270,17 @@ mod a_timeout {
         });
         let machine = Machine::start_with((process::self_pid(), script), options).unwrap();
         machine.cast(Event::Say("go"));
-        expect_seen(["a: cast go"]);
-        machine.cast(Event::Say("hold"));
         let alias = expect::<Alias>();
         for event in ["1", "2"] {
             machine.try_cast(Event::Say(event)).unwrap();
         }
         assert!(machine.try_cast(Event::Say("refused")).is_err());
         // The timer of this one is over after that of the machine.
-        timer::send_after(SOON * 20, process::self_pid(), ());
+        timer::send_after(SOON * 2, process::self_pid(), ());
         receive! { () => {} }
         process::send(alias, Full);
-        expect_seen(["a: cast hold", "a: cast 1", "a: cast 2", "a: state timeout late"]);
+        expect_seen(["a: cast go", "a: internal hold"]);
+        expect_seen(["a: cast 1", "a: cast 2", "a: state timeout late"]);
     }
 
     /// To the machine: its mailbox is full.

@@ -158,6 +158,16 @@ pub(crate) fn expect_seen<const N: usize>(expected: [&str; N]) {
     assert_eq!(seen, expected);
 }
 
+/// Casts all of these before the machine handles the first: so nothing else, such as a timeout,
+/// comes in between.
+#[track_caller]
+pub(crate) fn cast_together<const N: usize>(machine: StatemRef<Machine>, names: [&'static str; N]) {
+    let sys = machine.sys();
+    sys.suspend().unwrap();
+    names.into_iter().for_each(|name| machine.cast(Event::Say(name)));
+    sys.resume().unwrap();
+}
+
 /// Calls the machine by the event `name`.
 #[track_caller]
 pub(crate) fn ask(machine: StatemRef<Machine>, name: &'static str) -> u32 {
