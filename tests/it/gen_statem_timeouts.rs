@@ -259,12 +259,14 @@ mod a_timeout {
     fn needs_no_room_in_the_mailbox() {
         let options = StartOptions::new().mailbox_capacity(2, Overflow::Refuse);
         let script = Script::new(|data, _, event, _| match event.name() {
-            "go" => keep_state()
-                .state_timeout(SOON, late())
-                .next_event(EventType::Internal, Event::Say("hold")),
+            "go" => {
+                hold(data.test);
+                let hold = Event::Say("hold");
+                keep_state().state_timeout(SOON, late()).next_event(EventType::Internal, hold)
+            }
             "hold" => {
-                process::send(data.test, process::alias());
-                receive! { Full => keep_state() }
+                hold(data.test);
+                keep_state()
             }
             _ => keep_state(),
         });
@@ -275,17 +277,25 @@ mod a_timeout {
             machine.try_cast(Event::Say(event)).unwrap();
         }
         assert!(machine.try_cast(Event::Say("refused")).is_err());
-        // The timer of this one is over after that of the machine.
+        process::send(alias, GoOn);
+        let alias = expect::<Alias>();
+        // The machine has started its timer; that of this one is over later.
         timer::send_after(SOON * 2, process::self_pid(), ());
         receive! { () => {} }
-        process::send(alias, Full);
+        process::send(alias, GoOn);
         expect_seen(["a: cast go", "a: internal hold"]);
         expect_seen(["a: cast 1", "a: cast 2", "a: state timeout late"]);
     }
 
-    /// To the machine: its mailbox is full.
+    /// To the machine, whose mailbox is full.
     #[derive(Debug)]
-    struct Full;
+    struct GoOn;
+
+    /// Waits, in a machine, until the test lets it go on.
+    fn hold(test: Pid) {
+        process::send(test, process::alias());
+        receive! { GoOn => {} }
+    }
 
     /// Waits, in a machine, until its timers that are soon over have fired.
     fn wait_for_the_timers() {
