@@ -99,10 +99,12 @@
 //!
 //! Of the events that the machine has, these come first:
 //!
-//! 1. those that were [inserted](Actions::next_event), the last result's before older ones;
-//! 2. those that were [postponed](Actions::postpone) before the state changed, the oldest first;
-//! 3. those of [timeouts](#timeouts) of zero, in the order in which they were set;
-//! 4. what comes from outside: calls, casts, messages, and timeouts whose time is over, in the
+//! 1. those that the last result has [inserted](Actions::next_event), in their order;
+//! 2. if it has changed the state, those that were [postponed](Actions::postpone), the oldest
+//!    first;
+//! 3. what is left of the two from earlier results;
+//! 4. those of [timeouts](#timeouts) of zero, in the order in which they were set;
+//! 5. what comes from outside: calls, casts, messages, and timeouts whose time is over, in the
 //!    order in which they arrive. [System messages](crate::sys), a stop and the end of the parent
 //!    take their places among these.
 //!
@@ -297,8 +299,11 @@
 //!
 //! [`StatemRef::sys`] is what it is for servers. Its closures get a [`StateAndData`]; the
 //! [status](crate::sys::Status::machine) has the events that wait; and a log or trace shows what
-//! comes, what is consumed or postponed in which state, which states are entered, and which
-//! timeouts are started.
+//! comes, what is consumed or postponed in which state, which states are entered, which timeouts
+//! are started, and in which state the machine ends.
+//!
+//! A state that [`replace_state`](crate::sys::Sys::replace_state) sets is not entered, no postponed
+//! event is handled again for it, and the state timeout goes on, as in OTP.
 //!
 //! # Drawing a machine
 //!
@@ -364,7 +369,12 @@
 //!   no event: it does not end the event timeout.
 //! - All machines have state enter calls; by default they do nothing. A machine cannot choose its
 //!   callback mode anew; `change_callback_module` and its like take [`Callbacks`], which are
-//!   objects, not modules, and have no `format_status` of their own.
+//!   objects, not modules, and have no `info`, `code_change` or `format_status` of their own: those
+//!   of the machine remain.
+//! - [`stop_and_reply`] is a result of `handle_event` only. What enters a state calls
+//!   [`ReplyTo::reply`], and then returns [`stop`].
+//! - A next state that is equal to the present one by its `PartialEq`, which may ignore a field, is
+//!   the same state, and takes its place. In OTP the two cannot be told apart.
 //! - Times are [`Duration`](std::time::Duration)s or [`Instant`](std::time::Instant)s, which cannot
 //!   be malformed. The name of a timeout is a text. A timeout of zero that is set again, with a
 //!   longer time, before its event is handled, waits for that time; OTP 25 loses it.
@@ -381,6 +391,7 @@
 mod diagram;
 mod event_type;
 mod state_and_data;
+mod per_timeout;
 mod timeouts;
 mod engine;
 mod transition;
@@ -420,7 +431,7 @@ pub use crate::report::MachineStatus;
 pub use actions::{Actions, EventActions};
 pub use diagram::Diagram;
 pub use event_type::{EventType, TimeoutType};
-pub use modules::BadAction;
+pub use modules::{BadAction, OwnCallbacks};
 pub use recording::Recording;
 pub use start::enter_loop;
 pub use state_and_data::StateAndData;
@@ -757,6 +768,8 @@ pub trait GenStatem: fmt::Debug + Sized + 'static {
 /// # door.stop()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// [`OwnCallbacks`] are those of the machine itself.
 ///
 /// OTP: the module of
 /// [`change_callback_module`](https://www.erlang.org/doc/apps/stdlib/gen_statem.html#t:action/0).

@@ -20,7 +20,7 @@ use crate::report::{Client, Kind, Report, ServerReport};
 use crate::runtime::crash::reporting;
 use crate::sys;
 use crate::sys::{DebugOptions, Event, Incoming, OldVersion, System, exit_of};
-use crate::user_code::{displayed, printed, printed_up_to};
+use crate::user_code::{displayed, drop_caught, printed, printed_up_to};
 
 use super::next::{Step, Stop, Wait};
 use super::{GenServer, IdleTimeout, StatusPart};
@@ -61,7 +61,7 @@ impl<S: GenServer> Server<S> {
     }
 
     pub(crate) fn run(self) -> ExitReason {
-        exit::end_with(self, Server::serve)
+        exit::end_with(self, Server::serve, drop_caught)
     }
 
     /// Serves until a callback ends the server, by its result or by a panic.

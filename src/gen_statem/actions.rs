@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use crate::call::ReplyTo;
 use crate::exit::ExitReason;
+use crate::user_code::Guarded;
 
+use super::engine::Item;
 use super::event_type::{EventType, TimeoutType};
-use super::timeouts::{Order, Time, What};
+use super::timeouts::{Time, What};
 use super::transition::{Entered, Init, ModuleChange, Next, Outcome, Todo, Transition};
 use super::{Callbacks, GenStatem};
 
@@ -92,13 +94,13 @@ pub trait Actions<S: GenStatem>: Sized + sealed::Sealed<S> {
     /// Starts the event timeout: if no event is handled for `duration`, `event` is. Any event ends
     /// it, be it one that waits already.
     ///
-    /// With a `duration` of zero, `event` is handled when no inserted or retried one is left, and
-    /// before any message; [`Duration::MAX`] ends the timeout.
+    /// With a `duration` of zero, `event` is handled next, before any message, unless an inserted
+    /// or retried event is left, which ends the timeout; [`Duration::MAX`] ends it, too.
     ///
     /// OTP: `{timeout, Time, Content}`.
     #[must_use = "the timeout is started only if the callback returns this"]
     fn timeout(self, duration: Duration, event: S::Event) -> Self {
-        order(self, TimeoutType::Event, What::Start(Time::In(duration), event))
+        order(self, TimeoutType::Event, What::start(Time::In(duration), event))
     }
 
     /// As [`timeout`](Self::timeout), at `deadline`; if that is past, as soon as what has been
@@ -107,18 +109,19 @@ pub trait Actions<S: GenStatem>: Sized + sealed::Sealed<S> {
     /// OTP: `{timeout, Time, Content, {abs, true}}`.
     #[must_use = "the timeout is started only if the callback returns this"]
     fn timeout_at(self, deadline: Instant, event: S::Event) -> Self {
-        order(self, TimeoutType::Event, What::Start(Time::At(deadline), event))
+        order(self, TimeoutType::Event, What::start(Time::At(deadline), event))
     }
 
     /// Starts the state timeout: if the state does not change for `duration`, `event` is handled.
     /// With a next state, it is the timeout of that state.
     ///
-    /// The `duration` is as for [`timeout`](Self::timeout).
+    /// With a `duration` of zero, `event` is handled when no inserted or retried one is left, and
+    /// before any message; [`Duration::MAX`] ends the timeout.
     ///
     /// OTP: `{state_timeout, Time, Content}`.
     #[must_use = "the timeout is started only if the callback returns this"]
     fn state_timeout(self, duration: Duration, event: S::Event) -> Self {
-        order(self, TimeoutType::State, What::Start(Time::In(duration), event))
+        order(self, TimeoutType::State, What::start(Time::In(duration), event))
     }
 
     /// As [`state_timeout`](Self::state_timeout), at `deadline`.
@@ -126,13 +129,13 @@ pub trait Actions<S: GenStatem>: Sized + sealed::Sealed<S> {
     /// OTP: `{state_timeout, Time, Content, {abs, true}}`.
     #[must_use = "the timeout is started only if the callback returns this"]
     fn state_timeout_at(self, deadline: Instant, event: S::Event) -> Self {
-        order(self, TimeoutType::State, What::Start(Time::At(deadline), event))
+        order(self, TimeoutType::State, What::start(Time::At(deadline), event))
     }
 
     /// Starts the timeout `name`: after `duration`, whatever else happens, `event` is handled. If
     /// it is active already, it starts anew.
     ///
-    /// The `duration` is as for [`timeout`](Self::timeout).
+    /// The `duration` is as for [`state_timeout`](Self::state_timeout).
     ///
     /// OTP: `{{timeout, Name}, Time, Content}`.
     #[must_use = "the timeout is started only if the callback returns this"]
@@ -142,7 +145,7 @@ pub trait Actions<S: GenStatem>: Sized + sealed::Sealed<S> {
         duration: Duration,
         event: S::Event,
     ) -> Self {
-        order(self, TimeoutType::Named(name.into()), What::Start(Time::In(duration), event))
+        order(self, TimeoutType::Named(name.into()), What::start(Time::In(duration), event))
     }
 
     /// As [`named_timeout`](Self::named_timeout), at `deadline`.
@@ -155,7 +158,7 @@ pub trait Actions<S: GenStatem>: Sized + sealed::Sealed<S> {
         deadline: Instant,
         event: S::Event,
     ) -> Self {
-        order(self, TimeoutType::Named(name.into()), What::Start(Time::At(deadline), event))
+        order(self, TimeoutType::Named(name.into()), What::start(Time::At(deadline), event))
     }
 
     /// Ends a timeout without its event, even if its time is over and the event has not been
@@ -174,7 +177,7 @@ pub trait Actions<S: GenStatem>: Sized + sealed::Sealed<S> {
     /// OTP: `{TimeoutType, update, Content}`.
     #[must_use = "the timeout is updated only if the callback returns this"]
     fn update(self, timeout: impl Into<TimeoutType>, event: S::Event) -> Self {
-        order(self, timeout.into(), What::Update(event))
+        order(self, timeout.into(), What::Update(Guarded::new(event)))
     }
 
     /// Inserts `event`: it is handled before all events that wait, and after those that were
@@ -234,12 +237,13 @@ pub trait Actions<S: GenStatem>: Sized + sealed::Sealed<S> {
         Self: EventActions<S>,
     {
         if let Some(todo) = self.todo() {
-            todo.more().plan.next_events.push((kind, event));
+            todo.more().plan.next_events.push(Item::new(kind, None, event));
         }
         self
     }
 
-    /// Lets `callbacks` handle events from now on, in the place of those that do so now.
+    /// Lets `callbacks` handle events from now on, in the place of those that do so now. With
+    /// [`OwnCallbacks`](super::OwnCallbacks), the machine's own do so again.
     ///
     /// As the other changes of callbacks, this is for results that take
     /// [events](Self::next_event).
@@ -278,7 +282,8 @@ pub trait Actions<S: GenStatem>: Sized + sealed::Sealed<S> {
     }
 
     /// Postpones `event` until the state changes: the event that was to be handled, which is handed
-    /// back. Then it is handled again, before all events that have not been handled yet.
+    /// back. Then it is handled again, before all events that have not been handled yet, except
+    /// those that the result which changes the state [inserts](Self::next_event).
     ///
     /// If this is called twice, the last one counts. This is for the results of
     /// [`handle_event`](GenStatem::handle_event) only; see [the chapter](super#postponing).
@@ -308,7 +313,7 @@ fn order<S: GenStatem, A: Actions<S>>(
     what: What<S::Event>,
 ) -> A {
     if let Some(todo) = result.todo() {
-        todo.more().plan.orders.push(Order { timeout, what });
+        todo.more().plan.orders.give(timeout, what);
     }
     result
 }
@@ -349,7 +354,7 @@ impl<S: GenStatem> sealed::Postpones<S> for Result<Transition<S>, ExitReason> {
     #[inline]
     fn set_postponed(&mut self, event: S::Event) {
         if let Ok(transition) = self {
-            transition.postponed = Some(event);
+            transition.postponed = Some(Guarded::new(event));
         }
     }
 }

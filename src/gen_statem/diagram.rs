@@ -19,8 +19,10 @@ const COMPARED: usize = 200;
 ///
 /// A machine returns its own from [`GenStatem::diagram`](super::GenStatem::diagram). Then in builds
 /// with debug assertions, each transition that happens and is not declared is reported once, by a
-/// warning with the target `procession::gen_statem`. Only changes of state are transitions: what a
-/// machine handles without changing its state need not be declared, nor does its end.
+/// warning with the target `procession::gen_statem`, up to a hundred of one machine. It shows
+/// states and events as [`format_status`](super::GenStatem::format_status) does. Only changes of
+/// state are transitions: what a machine handles without changing its state need not be declared,
+/// nor does its end.
 ///
 /// States and events are named as their `Debug` begins: a state `Open { since: .. }` is the state
 /// `"Open"`, an event `Button(3)` the event `"Button"`. What follows the name of an event says more
@@ -259,14 +261,37 @@ fn ends_name(c: char) -> bool {
     c.is_whitespace() || "([{".contains(c)
 }
 
+/// The maximum number of transitions that are reported of a machine.
+const REPORTED: usize = 100;
+
 /// Compares what a machine does with its diagram.
 #[derive(Debug)]
 pub(super) struct Check {
     diagram: Diagram,
     /// The event that is being handled, which the callback consumes.
-    event: String,
+    event: Name,
     /// Each transition that was reported.
     reported: BTreeSet<[String; 3]>,
+}
+
+/// What a state or an event is called.
+#[derive(Debug, Default)]
+struct Name {
+    /// As it prints itself, which is compared.
+    own: String,
+    /// As the machine wants it to be shown.
+    shown: String,
+}
+
+impl Name {
+    fn of([own, shown]: [&dyn fmt::Debug; 2]) -> Name {
+        Name { own: print(own), shown: print(shown) }
+    }
+
+    /// Returns what is shown of it: the name alone.
+    fn shown(&self) -> &str {
+        head(&self.shown)
+    }
 }
 
 impl Check {
@@ -280,39 +305,48 @@ impl Check {
     }
 
     fn with(diagram: Diagram) -> Check {
-        Check { diagram, event: String::new(), reported: BTreeSet::new() }
+        Check { diagram, event: Name::default(), reported: BTreeSet::new() }
     }
 
     /// Reports a first state that is not an initial one.
-    pub(super) fn begins(&self, state: &dyn fmt::Debug) {
-        let state = print(state);
-        if !self.diagram.is_initial(&state) {
-            warn(&format_args!("begins in the state {}", head(&state)));
+    pub(super) fn begins(&self, state: &dyn fmt::Debug, shown: &dyn fmt::Debug) {
+        let state = Name::of([state, shown]);
+        if !self.diagram.is_initial(&state.own) {
+            warn(&format_args!("begins in the state {}", state.shown()));
         }
     }
 
     /// Notes the event that is handled next.
-    pub(super) fn note(&mut self, event: &dyn fmt::Debug) {
-        self.event = print(event);
+    pub(super) fn note(&mut self, event: &dyn fmt::Debug, shown: &dyn fmt::Debug) {
+        self.event = Name::of([event, shown]);
     }
 
-    /// Reports a change of state that is not declared, unless it was reported before.
-    pub(super) fn changed(&mut self, from: &dyn fmt::Debug, to: &dyn fmt::Debug) {
-        if let Some(text) = self.undeclared(&print(from), &print(to)) {
+    /// Reports a change of state that is not declared, unless it was reported before. Each state
+    /// comes with what is shown of it.
+    pub(super) fn changed(&mut self, from: [&dyn fmt::Debug; 2], to: [&dyn fmt::Debug; 2]) {
+        if let Some(text) = self.undeclared(&Name::of(from), &Name::of(to)) {
             warn(&text);
         }
     }
 
-    fn undeclared(&mut self, from: &str, to: &str) -> Option<String> {
+    fn undeclared(&mut self, from: &Name, to: &Name) -> Option<String> {
         let event = &self.event;
-        if self.diagram.declares_printed(from, event, to) {
+        if self.diagram.declares_printed(&from.own, &event.own, &to.own) {
             return None;
         }
-        let transition = [from, event, to].map(|it| head(it).to_owned());
-        let [from, event, to] = &transition;
+        // Events that are numbers, for instance, are of one kind.
+        let kind = if is_word(head(&event.own)) { head(&event.own) } else { "" };
+        let transition = [head(&from.own), kind, head(&to.own)].map(str::to_owned);
+        let [from, event, to] = [from, event, to].map(Name::shown);
         let text = format!("goes from the state {from} to {to} by {event}");
-        self.reported.insert(transition).then_some(text)
+        let is_new = self.reported.len() < REPORTED && self.reported.insert(transition);
+        is_new.then_some(text)
     }
+}
+
+/// Whether this is a name that types and variants have.
+fn is_word(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
 /// Warns that the machine of the calling process does what is not declared.
@@ -403,14 +437,47 @@ mod tests {
     fn what_is_not_declared_is_reported_once() {
         let mut check = Check::with(lock());
         let mut changed = |from: &str, event: &str, to: &str| {
-            check.note(&format_args!("{event}"));
-            check.undeclared(from, to)
+            check.note(&format_args!("{event}"), &format_args!("{event}"));
+            check.undeclared(&named(from), &named(to))
         };
         assert_eq!(changed("Locked", "Button", "Open"), None);
         let expected = "goes from the state Open to Broken by Kick";
         assert_eq!(changed("Open(1)", "Kick(1)", "Broken").as_deref(), Some(expected));
         assert_eq!(changed("Open(2)", "Kick(2)", "Broken"), None);
         assert!(changed("Open", "Kick", "Locked").is_some());
+    }
+
+    fn named(name: &str) -> Name {
+        Name::of([&format_args!("{name}"), &format_args!("{name}")])
+    }
+
+    #[test]
+    fn what_is_hidden_is_compared_and_not_reported() {
+        let mut check = Check::with(Diagram::new().transition("0", "1234", "1"));
+        let hidden: &dyn fmt::Debug = &format_args!("(hidden)");
+        let [zero, one]: [Name; 2] = [0, 1].map(|state| Name::of([&state, hidden]));
+        check.note(&1234, hidden);
+        assert_eq!(check.undeclared(&zero, &one), None);
+        let text = check.undeclared(&one, &zero);
+        assert_eq!(text.as_deref(), Some("goes from the state (hidden) to (hidden) by (hidden)"));
+    }
+
+    #[test]
+    fn events_that_are_no_words_are_reported_as_one() {
+        let mut check = Check::with(lock());
+        let mut count = |event: u32| {
+            check.note(&event, &event);
+            check.undeclared(&named("Open"), &named("Locked")).is_some()
+        };
+        assert_eq!([1, 2, 3].map(&mut count), [true, false, false]);
+    }
+
+    #[test]
+    fn a_machine_with_many_states_is_not_reported_for_ever() {
+        let mut check = Check::with(lock());
+        check.note(&"Kick", &"Kick");
+        let mut count = |state: u32| check.undeclared(&named("Open"), &Name::of([&state, &state]));
+        assert_eq!((0..1000).filter_map(&mut count).count(), REPORTED);
     }
 
     #[test]

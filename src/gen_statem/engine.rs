@@ -8,16 +8,18 @@
 //!
 //! An event is taken out of these, handled by the program, and then [settled](Engine::settle): it
 //! may be postponed; a change of the state puts all postponed events back into the queue, before
-//! the others; events that were inserted come before these.
+//! the others. Then the program's [plan](Engine::follow) is carried out: the events that it inserts
+//! come before these.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use crate::id::{Alias, TimerRef};
 use crate::user_code::Guarded;
 
 use super::event_type::{EventType, TimeoutType};
 use super::state_and_data::StateAndData;
-use super::timeouts::{Order, Timeouts, Timers};
+use super::timeouts::{Orders, Timeouts, Timers};
 
 /// A state machine: its state and data, and the events that are known and not handled yet.
 pub(crate) struct Engine<S, D, E> {
@@ -46,7 +48,7 @@ impl<E> Item<E> {
         Item { kind, client, event: Guarded::new(event) }
     }
 
-    fn of_timeout((timeout, event): (TimeoutType, E)) -> Item<E> {
+    fn of_timeout(timeout: TimeoutType, event: E) -> Item<E> {
         Item::new(timeout.into(), None, event)
     }
 }
@@ -67,7 +69,7 @@ pub(crate) enum Change<S> {
     /// The state is the same, and is entered again.
     Repeated,
     /// The state is another one than this, which it was.
-    From(S),
+    From(Guarded<S>),
 }
 
 /// What callbacks have asked for in one transition.
@@ -75,14 +77,13 @@ pub(crate) enum Change<S> {
 pub(crate) struct Plan<E> {
     pub(crate) hibernate: bool,
     /// The events to insert, first to last.
-    pub(crate) next_events: Vec<(EventType, E)>,
-    /// In the order in which they were given.
-    pub(crate) orders: Vec<Order<E>>,
+    pub(crate) next_events: Vec<Item<E>>,
+    pub(crate) orders: Orders<E>,
 }
 
 impl<E> Default for Plan<E> {
     fn default() -> Plan<E> {
-        Plan { hibernate: false, next_events: Vec::new(), orders: Vec::new() }
+        Plan { hibernate: false, next_events: Vec::new(), orders: Orders::new() }
     }
 }
 
@@ -95,7 +96,7 @@ impl<S: PartialEq, D, E> Engine<S, D, E> {
     /// Whether no event is known, so that the machine waits for a message.
     #[inline]
     pub(crate) fn waits_for_message(&self) -> bool {
-        self.queue.is_empty() && (self.timeouts.is_empty() || !self.timeouts.has_zero())
+        self.queue.is_empty() && !self.timeouts.has_zero()
     }
 
     /// Takes the next event of the queue.
@@ -105,22 +106,28 @@ impl<S: PartialEq, D, E> Engine<S, D, E> {
 
     /// Takes the event of the next timeout of zero, which is due when the queue is empty.
     pub(crate) fn next_zero(&mut self) -> Option<Item<E>> {
-        self.timeouts.take_zero().map(Item::of_timeout)
+        self.timeouts.take_zero().map(|(timeout, event)| Item::of_timeout(timeout, event))
     }
 
-    /// Takes the event of the timeout that this timer ends, if that is active.
-    pub(crate) fn fire(&mut self, timer: TimerRef) -> Option<Item<E>> {
-        self.timeouts.take_fired(timer).map(Item::of_timeout)
+    /// Takes the event of the timeout, if it is active, and this timer ends it.
+    pub(crate) fn fire(&mut self, timeout: &TimeoutType, timer: TimerRef) -> Option<Item<E>> {
+        let event = self.timeouts.take_fired(timeout, timer)?;
+        Some(Item::of_timeout(timeout.clone(), event))
     }
 
-    /// Changes the state. A next state that is equal to the present one is no change.
+    /// Changes the state. A next state that is equal to the present one takes its place, but is no
+    /// change.
     #[inline]
     pub(crate) fn change_state(&mut self, to: To<S>) -> Change<S> {
         match to {
             To::Keep => Change::No,
             To::Repeat => Change::Repeated,
-            To::Next(state) if state == self.current.state => Change::No,
-            To::Next(state) => Change::From(std::mem::replace(&mut self.current.state, state)),
+            To::Next(state) => {
+                let mut other = Guarded::new(state);
+                let is_equal = *other.get() == self.current.state;
+                mem::swap(other.get_mut(), &mut self.current.state);
+                if is_equal { Change::No } else { Change::From(other) }
+            }
         }
     }
 
@@ -130,7 +137,6 @@ impl<S: PartialEq, D, E> Engine<S, D, E> {
         &mut self,
         has_changed: bool,
         postponed: Option<Item<E>>,
-        plan: Option<Plan<E>>,
         timers: &mut impl Timers,
     ) {
         self.hibernates = false;
@@ -145,12 +151,14 @@ impl<S: PartialEq, D, E> Engine<S, D, E> {
                 self.timeouts.cancel(&TimeoutType::State, timers);
             }
         }
-        if let Some(Plan { hibernate, next_events, orders }) = plan {
-            self.hibernates = hibernate;
-            self.timeouts.obey(orders, timers);
-            let next = next_events.into_iter().rev();
-            next.for_each(|(kind, it)| self.queue.push_front(Item::new(kind, None, it)));
-        }
+    }
+
+    /// Does what the program has asked for in a transition that is settled.
+    pub(crate) fn follow(&mut self, plan: Plan<E>, timers: &mut impl Timers) {
+        let Plan { hibernate, next_events, orders } = plan;
+        self.hibernates = hibernate;
+        self.timeouts.obey(orders, timers);
+        next_events.into_iter().rev().for_each(|item| self.queue.push_front(item));
     }
 
     /// Whether the machine hibernates until the next message.
@@ -167,8 +175,8 @@ impl<S: PartialEq, D, E> Engine<S, D, E> {
         self.postponed.iter().map(|item| (&item.kind, item.event.get()))
     }
 
-    pub(crate) fn timeouts(&self) -> impl Iterator<Item = (&TimeoutType, &E)> {
-        self.timeouts.iter()
+    pub(crate) fn timeouts(&self) -> impl Iterator<Item = (TimeoutType, &E)> {
+        self.timeouts.each()
     }
 }
 

@@ -175,7 +175,9 @@ impl Step {
             Event::TimerStarted { timeout, time, event } => {
                 Step::Timer(format!("{timeout} {time:?}: {event}"))
             }
-            Event::Entered(_) | Event::State(_) | Event::Other(_) => return None,
+            Event::Entered(_) | Event::State(_) | Event::Terminated { .. } | Event::Other(_) => {
+                return None;
+            }
         })
     }
 

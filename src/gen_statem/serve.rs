@@ -17,14 +17,14 @@ use crate::report::{Kind, MachineStatus};
 use crate::sys;
 use crate::sys::{DebugOptions, Event, Incoming, OldVersion, System, exit_of};
 use crate::timer;
-use crate::user_code::{printed, printed_up_to};
+use crate::user_code::{drop_caught, printed, printed_up_to};
 
 use super::diagram::Check;
 use super::engine::{Change, Engine, Item, To};
-use super::event_type::EventType;
+use super::event_type::{EventType, TimeoutType};
 use super::modules::Modules;
 use super::state_and_data::StateAndData;
-use super::timeouts::{Time, Timers};
+use super::timeouts::{Orders, Time, Timers};
 use super::transition::{Entered, Next, Todo, Transition};
 use super::{GenStatem, StatusPart, warn_of_unhandled};
 
@@ -68,16 +68,17 @@ struct Clock {
     alias: Option<Alias>,
 }
 
-/// The message of a machine's timers.
+/// The message of a machine's timers: this timeout may be over.
 #[derive(Debug)]
-struct Fired;
+struct Fired(TimeoutType);
 
 impl Timers for Clock {
-    fn start(&mut self, time: Time) -> TimerRef {
+    fn start(&mut self, timeout: &TimeoutType, time: Time) -> TimerRef {
         let alias = *self.alias.get_or_insert_with(process::alias);
+        let fired = Fired(timeout.clone());
         match time {
-            Time::In(duration) => timer::start_timer(duration, alias, Fired),
-            Time::At(deadline) => timer::start_timer_at(deadline, alias, Fired),
+            Time::In(duration) => timer::start_timer(duration, alias, fired),
+            Time::At(deadline) => timer::start_timer_at(deadline, alias, fired),
         }
     }
 
@@ -101,7 +102,21 @@ impl<S: GenStatem> Machine<S> {
 
     /// Runs the machine, which starts with the actions of `init`, to its end.
     pub(super) fn run(self, first: Todo<S>) -> ExitReason {
-        exit::end_with((self, Some(first)), |(machine, first)| machine.serve(first.take()))
+        exit::end_with(
+            (self, Some(first)),
+            |(machine, first)| machine.serve(first.take()),
+            |(machine, _)| machine.drop_each(),
+        )
+    }
+
+    /// Drops all that the machine has, each by itself: one panic must not meet another.
+    fn drop_each(self) {
+        let Machine { engine, settings, stop, .. } = self;
+        let Engine { current: StateAndData { state, data }, .. } = engine;
+        drop_caught(state);
+        drop_caught(data);
+        drop_caught(settings);
+        drop_caught(stop);
     }
 
     /// Serves until a callback ends the machine, by its result or by a panic.
@@ -110,9 +125,10 @@ impl<S: GenStatem> Machine<S> {
         let stop = process::catch(|| {
             if let Some(mut first) = first {
                 if let Some(check) = &self.check {
-                    check.begins(&self.engine.current.state);
+                    let StateAndData { state, data } = &self.engine.current;
+                    check.begins(state, &StatePart { state, data });
                 }
-                self.go_to(To::Repeat, None, &mut first);
+                self.go_to(To::Repeat, None, &mut first, None);
             }
             loop {
                 match self.stop.take() {
@@ -162,7 +178,7 @@ impl<S: GenStatem> Machine<S> {
             self.handle_system_message(message.take());
         } else if let Some(fired) = message.downcast_ref::<Timeout<Fired>>() {
             // It may have come before the timeout was cancelled or started anew.
-            if let Some(item) = self.engine.fire(fired.timer) {
+            if let Some(item) = self.engine.fire(&fired.value.0, fired.timer) {
                 self.handle_timeout(item);
             }
         } else if let Some(exit) = exit_of(self.settings.parent, message) {
@@ -203,7 +219,8 @@ impl<S: GenStatem> Machine<S> {
     fn handle(&mut self, kind: &EventType, client: Option<Alias>, event: S::Event) {
         self.note(kind, &event);
         if let Some(check) = &mut self.check {
-            check.note(&event);
+            let shown = Part(&self.engine.current, StatusPart::Event(&event));
+            check.note(&event, &shown);
         }
         let shown = if self.is_debugged() { Some(self.print_event(kind, &event)) } else { None };
         let current = &mut self.engine.current;
@@ -223,11 +240,8 @@ impl<S: GenStatem> Machine<S> {
                     // Whoever has the place where the reply goes may answer now.
                     clear_edge(client);
                 }
-                let postponed = postponed.map(|event| Item::new(kind.clone(), client, event));
-                if let Some(shown) = shown {
-                    self.show_transition(&shown, &to, postponed.is_some(), todo);
-                }
-                self.go_to(to, postponed, todo);
+                let item = |event| Item { kind: kind.clone(), client, event };
+                self.go_to(to, postponed.map(item), todo, shown.as_deref());
             }
             Ok(Transition { to: Next::Stop(reason), todo, .. }) => {
                 if shown.is_some() {
@@ -239,18 +253,28 @@ impl<S: GenStatem> Machine<S> {
         }
     }
 
-    /// Carries out a transition.
+    /// Carries out a transition, of the event that is `shown` if the machine is debugged.
     #[inline]
-    fn go_to(&mut self, to: To<S::State>, postponed: Option<Item<S::Event>>, todo: &mut Todo<S>) {
+    fn go_to(
+        &mut self,
+        to: To<S::State>,
+        postponed: Option<Item<S::Event>>,
+        todo: &mut Todo<S>,
+        shown: Option<&str>,
+    ) {
+        if self.is_debugged() {
+            self.show_actions(todo);
+        }
+        let change = self.engine.change_state(to);
         if todo.more.is_some() && !self.change_modules(todo) {
             return;
         }
-        let change = self.engine.change_state(to);
-        let has_changed = matches!(change, Change::From(_));
         if let Change::From(old_state) = &change
             && let Some(check) = &mut self.check
         {
-            check.changed(old_state, &self.engine.current.state);
+            let StateAndData { state, data } = &self.engine.current;
+            let [from, to] = [old_state.get(), state].map(|state| StatePart { state, data });
+            check.changed([old_state.get(), &from], [state, &to]);
         }
         if change != Change::No
             && let Err(reason) = self.enter(&change, todo)
@@ -258,8 +282,17 @@ impl<S: GenStatem> Machine<S> {
             self.stop = Some(reason);
             return;
         }
-        let plan = todo.more.take().map(|more| more.plan);
-        self.engine.settle(has_changed, postponed, plan, &mut self.clock);
+        if let Some(shown) = shown {
+            self.show_transition(shown, &change, postponed.is_some());
+        }
+        let has_changed = matches!(change, Change::From(_));
+        self.engine.settle(has_changed, postponed, &mut self.clock);
+        if let Some(more) = todo.more.take() {
+            if self.is_debugged() {
+                self.show_starts(&more.plan.orders);
+            }
+            self.engine.follow(more.plan, &mut self.clock);
+        }
     }
 
     /// Changes the callbacks; returns `false` if that cannot be done, and the machine ends.
@@ -281,7 +314,7 @@ impl<S: GenStatem> Machine<S> {
             }
             let StateAndData { state, data } = &mut self.engine.current;
             let old_state = match change {
-                Change::From(old_state) => old_state,
+                Change::From(old_state) => old_state.get(),
                 Change::No | Change::Repeated => state,
             };
             let entered = match self.modules.current() {
@@ -291,12 +324,13 @@ impl<S: GenStatem> Machine<S> {
             let Entered { again, todo: more } = entered?;
             if self.is_debugged() {
                 self.show_replies(&more);
-                self.show_starts(&more);
             }
             todo.add(more);
             if !again {
                 return Ok(());
             }
+            // A machine that repeats this for ever can be ended.
+            process::checkpoint();
         }
     }
 
@@ -325,6 +359,9 @@ impl<S: GenStatem> Machine<S> {
             Ok(()) => reason,
             Err(worse) => worse,
         };
+        if self.is_debugged() && reason.is_orderly() {
+            self.show_end(&reason);
+        }
         self.report(&reason);
         reason
     }
@@ -364,7 +401,7 @@ impl<S: GenStatem> Machine<S> {
             timeouts: self
                 .engine
                 .timeouts()
-                .map(|(timeout, event)| self.print_event(&timeout.clone().into(), event))
+                .map(|(timeout, event)| self.print_event(&timeout.into(), event))
                 .collect(),
         }
     }
@@ -392,26 +429,26 @@ impl<S: GenStatem> Machine<S> {
         Self::show(&mut self.settings.debug, current, &Event::In { kind, message, from });
     }
 
+    /// Shows the replies that a callback has sent, and the events that it inserts.
     #[cold]
     #[inline(never)]
-    fn show_transition(
-        &mut self,
-        event: &str,
-        to: &To<S::State>,
-        is_postponed: bool,
-        todo: &Todo<S>,
-    ) {
+    fn show_actions(&mut self, todo: &Todo<S>) {
         self.show_replies(todo);
-        for (kind, event) in todo.more.iter().flat_map(|more| &more.plan.next_events) {
-            self.show_in(kind, event);
+        for Item { kind, event, .. } in todo.more.iter().flat_map(|more| &more.plan.next_events) {
+            self.show_in(kind, event.get());
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn show_transition(&mut self, event: &str, change: &Change<S::State>, is_postponed: bool) {
         let current = &self.engine.current;
         let data = &current.data;
         let print = |state| printed_up_to(SHOWN, &StatePart { state, data });
-        let state = print(&current.state);
-        let next_state = match to {
-            To::Next(next) => print(next),
-            To::Keep | To::Repeat => state.clone(),
+        let next_state = print(&current.state);
+        let state = match change {
+            Change::From(old_state) => print(old_state.get()),
+            Change::No | Change::Repeated => next_state.clone(),
         };
         let shown = if is_postponed {
             Event::Postponed { event, state: &state, next_state: &next_state }
@@ -419,7 +456,6 @@ impl<S: GenStatem> Machine<S> {
             Event::Consumed { event, state: &state, next_state: &next_state }
         };
         Self::show(&mut self.settings.debug, current, &shown);
-        self.show_starts(todo);
     }
 
     #[cold]
@@ -433,15 +469,20 @@ impl<S: GenStatem> Machine<S> {
 
     #[cold]
     #[inline(never)]
-    fn show_starts(&mut self, todo: &Todo<S>) {
-        let orders = todo.more.iter().flat_map(|more| &more.plan.orders);
-        let starts = orders.filter_map(|order| Some((&order.timeout, order.start()?)));
-        for (timeout, (time, event)) in starts {
+    fn show_starts(&mut self, orders: &Orders<S::Event>) {
+        for (timeout, time, event) in orders.starts() {
             let event = printed_up_to(SHOWN, &self.part(StatusPart::Event(event)));
             let timeout = timeout.to_string();
             let event = Event::TimerStarted { timeout: &timeout, time: &time, event: &event };
             Self::show(&mut self.settings.debug, &self.engine.current, &event);
         }
+    }
+
+    /// Shows an end that is not reported.
+    fn show_end(&mut self, reason: &ExitReason) {
+        let current = &self.engine.current;
+        let state = &Part(current, StatusPart::State);
+        Self::show(&mut self.settings.debug, current, &Event::Terminated { reason, state });
     }
 
     #[cold]

@@ -1,12 +1,16 @@
 //! The timeouts of a state machine, as a value.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
 
 use crate::id::TimerRef;
 use crate::user_code::Guarded;
 
 use super::event_type::TimeoutType;
+use super::per_timeout::PerTimeout;
 
 /// When a timeout is over.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,33 +31,66 @@ impl fmt::Debug for Time {
 
 /// What a callback has said of a timeout.
 #[derive(Debug)]
-pub(crate) struct Order<E> {
-    pub(crate) timeout: TimeoutType,
-    pub(crate) what: What<E>,
+pub(crate) enum What<E> {
+    Start(Time, Guarded<E>),
+    /// The event becomes this one; if the timeout is not active, it is over at once.
+    Update(Guarded<E>),
+    Cancel,
 }
 
-impl<E> Order<E> {
-    /// Returns the time and the event of a timeout that is to be started.
-    pub(crate) fn start(&self) -> Option<(Time, &E)> {
-        match &self.what {
-            What::Start(time, event) => Some((*time, event)),
-            What::Update(_) | What::Cancel => None,
-        }
+impl<E> What<E> {
+    pub(crate) fn start(time: Time, event: E) -> What<E> {
+        What::Start(time, Guarded::new(event))
     }
 }
 
+/// An order, with its place among all that were given.
+type Given<E> = (u64, What<E>);
+
+/// What callbacks have said of timeouts in one transition: of each, only the last counts.
 #[derive(Debug)]
-pub(crate) enum What<E> {
-    Start(Time, E),
-    /// The event becomes this one; if the timeout is not active, it is over at once.
-    Update(E),
-    Cancel,
+pub(crate) struct Orders<E> {
+    last: PerTimeout<Given<E>>,
+    given: u64,
+}
+
+impl<E> Orders<E> {
+    pub(crate) fn new() -> Orders<E> {
+        Orders { last: PerTimeout::new(), given: 0 }
+    }
+
+    pub(crate) fn give(&mut self, timeout: TimeoutType, what: What<E>) {
+        self.given += 1;
+        self.last.insert(timeout, (self.given, what));
+    }
+
+    /// Adds those that were given later.
+    pub(crate) fn extend(&mut self, later: Orders<E>) {
+        later.in_order().into_iter().for_each(|(timeout, what)| self.give(timeout, what));
+    }
+
+    fn in_order(self) -> impl IntoIterator<Item = (TimeoutType, What<E>)> {
+        let mut orders: SmallVec<[(TimeoutType, Given<E>); 2]> = self.last.into_each().collect();
+        orders.sort_unstable_by_key(|(_, (place, _))| *place);
+        orders.into_iter().map(|(timeout, (_, what))| (timeout, what))
+    }
+
+    /// Returns the timeouts that they start, in their order.
+    pub(crate) fn starts(&self) -> impl Iterator<Item = (TimeoutType, Time, &E)> {
+        let mut orders: Vec<_> = self.last.each().collect();
+        orders.sort_unstable_by_key(|(_, (place, _))| *place);
+        orders.into_iter().filter_map(|(timeout, (_, what))| match what {
+            What::Start(Time::In(Duration::MAX), _) | What::Update(_) | What::Cancel => None,
+            What::Start(time, event) => Some((timeout, *time, event.get())),
+        })
+    }
 }
 
 /// The timers that a machine starts and cancels.
 pub(crate) trait Timers {
-    /// Starts a timer, whose end the machine is told of by its reference.
-    fn start(&mut self, time: Time) -> TimerRef;
+    /// Starts the timer of this timeout. The machine is told of its end by the reference, and of
+    /// which timeout it is.
+    fn start(&mut self, timeout: &TimeoutType, time: Time) -> TimerRef;
 
     fn cancel(&mut self, timer: TimerRef);
 }
@@ -61,14 +98,15 @@ pub(crate) trait Timers {
 /// The timeouts that are active.
 #[derive(Debug)]
 pub(crate) struct Timeouts<E> {
-    active: Vec<Active<E>>,
-    /// How many timeouts of zero there were.
-    zeros: u64,
+    active: PerTimeout<Active<E>>,
+    /// Those that are over when no event waits to be handled, in the order in which they come.
+    zeros: BTreeMap<u64, TimeoutType>,
+    /// How many of those there were.
+    zeros_so_far: u64,
 }
 
 #[derive(Debug)]
 struct Active<E> {
-    timeout: TimeoutType,
     due: Due,
     event: Guarded<E>,
 }
@@ -76,15 +114,14 @@ struct Active<E> {
 /// What ends a timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Due {
-    /// Nothing: it is over when no event waits to be handled. They come in the order of these
-    /// numbers.
+    /// Nothing: it is the one of this number among those of zero.
     Zero(u64),
     Timer(TimerRef),
 }
 
 impl<E> Timeouts<E> {
     pub(crate) fn new() -> Timeouts<E> {
-        Timeouts { active: Vec::new(), zeros: 0 }
+        Timeouts { active: PerTimeout::new(), zeros: BTreeMap::new(), zeros_so_far: 0 }
     }
 
     #[inline]
@@ -92,20 +129,14 @@ impl<E> Timeouts<E> {
         self.active.is_empty()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&TimeoutType, &E)> {
-        self.active.iter().map(|active| (&active.timeout, active.event.get()))
+    pub(crate) fn each(&self) -> impl Iterator<Item = (TimeoutType, &E)> {
+        self.active.each().map(|(timeout, active)| (timeout, active.event.get()))
     }
 
-    /// Carries out the orders of one transition: of those for one timeout only the last counts.
-    pub(crate) fn obey(&mut self, orders: Vec<Order<E>>, timers: &mut impl Timers) {
-        let is_last = |index: usize| {
-            let timeout = &orders[index].timeout;
-            orders[index + 1..].iter().all(|later| later.timeout != *timeout)
-        };
-        let are_last: Vec<bool> = (0..orders.len()).map(is_last).collect();
-        for (Order { timeout, what }, is_last) in orders.into_iter().zip(are_last) {
+    /// Carries out the orders of one transition.
+    pub(crate) fn obey(&mut self, orders: Orders<E>, timers: &mut impl Timers) {
+        for (timeout, what) in orders.in_order() {
             match what {
-                _ if !is_last => {}
                 What::Cancel | What::Start(Time::In(Duration::MAX), _) => {
                     self.cancel(&timeout, timers);
                 }
@@ -115,63 +146,65 @@ impl<E> Timeouts<E> {
         }
     }
 
-    fn start(&mut self, timeout: TimeoutType, time: Time, event: E, timers: &mut impl Timers) {
+    fn start(
+        &mut self,
+        timeout: TimeoutType,
+        time: Time,
+        event: Guarded<E>,
+        timers: &mut impl Timers,
+    ) {
         self.cancel(&timeout, timers);
-        let due = match time {
-            Time::In(Duration::ZERO) => self.next_zero(),
-            Time::In(_) | Time::At(_) => Due::Timer(timers.start(time)),
-        };
-        self.active.push(Active { timeout, due, event: Guarded::new(event) });
-    }
-
-    fn update(&mut self, timeout: TimeoutType, event: E) {
-        match self.active.iter_mut().find(|active| active.timeout == timeout) {
-            Some(active) => *active.event.get_mut() = event,
-            None => {
-                let due = self.next_zero();
-                self.active.push(Active { timeout, due, event: Guarded::new(event) });
+        match time {
+            Time::In(Duration::ZERO) => self.start_zero(timeout, event),
+            Time::In(_) | Time::At(_) => {
+                let due = Due::Timer(timers.start(&timeout, time));
+                self.active.insert(timeout, Active { due, event });
             }
         }
     }
 
-    fn next_zero(&mut self) -> Due {
-        self.zeros += 1;
-        Due::Zero(self.zeros)
+    fn start_zero(&mut self, timeout: TimeoutType, event: Guarded<E>) {
+        self.zeros_so_far += 1;
+        self.zeros.insert(self.zeros_so_far, timeout.clone());
+        self.active.insert(timeout, Active { due: Due::Zero(self.zeros_so_far), event });
     }
 
-    /// Ends a timeout without its event, if it is active.
-    pub(crate) fn cancel(&mut self, timeout: &TimeoutType, timers: &mut impl Timers) {
-        if let Some(index) = self.active.iter().position(|active| active.timeout == *timeout)
-            && let Due::Timer(timer) = self.active.remove(index).due
-        {
-            timers.cancel(timer);
+    fn update(&mut self, timeout: TimeoutType, event: Guarded<E>) {
+        match self.active.get_mut(&timeout) {
+            Some(active) => active.event = event,
+            None => self.start_zero(timeout, event),
         }
     }
 
-    /// Takes the timeout that this timer ends, unless it was cancelled, or started again, since.
-    pub(crate) fn take_fired(&mut self, timer: TimerRef) -> Option<(TimeoutType, E)> {
-        let index = self.active.iter().position(|active| active.due == Due::Timer(timer))?;
-        Some(self.take(index))
+    /// Ends a timeout without its event, if it is active.
+    #[inline]
+    pub(crate) fn cancel(&mut self, timeout: &TimeoutType, timers: &mut impl Timers) {
+        match self.active.remove(timeout).map(|active| active.due) {
+            Some(Due::Timer(timer)) => timers.cancel(timer),
+            Some(Due::Zero(number)) => _ = self.zeros.remove(&number),
+            None => {}
+        }
+    }
+
+    /// Takes the event of the timeout, if it is this timer that ends it: the timeout may have been
+    /// cancelled, or started again, since.
+    pub(crate) fn take_fired(&mut self, timeout: &TimeoutType, timer: TimerRef) -> Option<E> {
+        if self.active.get(timeout)?.due != Due::Timer(timer) {
+            return None;
+        }
+        self.active.remove(timeout).map(|active| active.event.into_inner())
     }
 
     /// Whether a timeout is over as soon as no event waits.
+    #[inline]
     pub(crate) fn has_zero(&self) -> bool {
-        self.active.iter().any(|active| matches!(active.due, Due::Zero(_)))
+        !self.zeros.is_empty()
     }
 
     /// Takes the oldest timeout of zero.
     pub(crate) fn take_zero(&mut self) -> Option<(TimeoutType, E)> {
-        let number = |active: &Active<E>| match active.due {
-            Due::Zero(number) => Some(number),
-            Due::Timer(_) => None,
-        };
-        let numbers = self.active.iter().enumerate();
-        let (_, index) = numbers.filter_map(|(index, it)| Some((number(it)?, index))).min()?;
-        Some(self.take(index))
-    }
-
-    fn take(&mut self, index: usize) -> (TimeoutType, E) {
-        let Active { timeout, event, .. } = self.active.remove(index);
-        (timeout, event.into_inner())
+        let (_, timeout) = self.zeros.pop_first()?;
+        let active = self.active.remove(&timeout)?;
+        Some((timeout, active.event.into_inner()))
     }
 }

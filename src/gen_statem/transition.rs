@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use crate::exit::{ExitReason, Reason};
 use crate::id::Alias;
+use crate::user_code::Guarded;
 
 use super::engine::{Plan, To};
 use super::state_and_data::StateAndData;
@@ -42,7 +43,7 @@ pub(super) enum Outcome<S: GenStatem> {
 pub struct Transition<S: GenStatem> {
     pub(super) to: Next<S::State>,
     /// The event, if it is postponed.
-    pub(super) postponed: Option<S::Event>,
+    pub(super) postponed: Option<Guarded<S::Event>>,
     pub(super) todo: Todo<S>,
 }
 
@@ -111,9 +112,8 @@ impl<S: GenStatem> Todo<S> {
             .get_or_insert_with(|| Box::new(More { plan: Plan::default(), modules: Vec::new() }))
     }
 
-    /// Adds the actions of an enter call.
+    /// Adds the actions of an enter call. Its replies were sent, and it has nothing to answer.
     pub(super) fn add(&mut self, entered: Todo<S>) {
-        self.replied.extend(entered.replied);
         let Some(entered) = entered.more else { return };
         let plan = &mut self.more().plan;
         plan.hibernate |= entered.plan.hibernate;

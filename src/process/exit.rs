@@ -7,7 +7,7 @@ use crate::id::Pid;
 use crate::runtime::exit::signal_exit;
 use crate::runtime::table::Process;
 use crate::runtime::unwind;
-use crate::user_code::{self, Guarded, drop_caught};
+use crate::user_code::{self, Guarded};
 
 use super::current::current;
 
@@ -112,14 +112,18 @@ pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ExitReason> {
     })
 }
 
-/// Runs `body` with `value` to the end of the process, and then drops the value: not while the
-/// thread unwinds, as a panic of its destructor would then abort the program.
-pub(crate) fn end_with<T>(mut value: T, body: impl FnOnce(&mut T) -> ExitReason) -> ExitReason {
+/// Runs `body` with `value` to the end of the process, and then `drop_value`: not while the thread
+/// unwinds, as a panic of a destructor would then abort the program.
+pub(crate) fn end_with<T>(
+    mut value: T,
+    body: impl FnOnce(&mut T) -> ExitReason,
+    drop_value: impl FnOnce(T),
+) -> ExitReason {
     let outcome = user_code::catch(|| body(&mut value));
     let Process { slot, pid } = current();
     if slot.doomed.load(Ordering::Relaxed) || !slot.is_running(pid.generation()) {
         slot.in_teardown.store(true, Ordering::Relaxed);
     }
-    drop_caught(value);
+    drop_value(value);
     outcome.unwrap_or_else(|payload| user_code::keep_unwinding(payload))
 }

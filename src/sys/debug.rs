@@ -76,6 +76,13 @@ pub enum Event<'a> {
         /// Its event, printed.
         event: &'a str,
     },
+    /// A state machine ends orderly; its `terminate` has returned.
+    Terminated {
+        /// Why it ends.
+        reason: &'a ExitReason,
+        /// The state in which it ends.
+        state: &'a dyn fmt::Debug,
+    },
     /// Another event: a server's continuation, or an event of a handmade process.
     Other(&'a dyn fmt::Debug),
 }
@@ -172,6 +179,9 @@ impl fmt::Display for Event<'_> {
             }
             Event::TimerStarted { timeout, time, event } => {
                 write!(f, "started {timeout} {time:?}: {event}")
+            }
+            Event::Terminated { reason, state } => {
+                write!(f, "terminated in state {}: {reason}", printed_up_to(SHOWN, state))
             }
             Event::Other(event) => f.write_str(&printed_up_to(SHOWN, event)),
         }
@@ -493,6 +503,7 @@ impl Statistics {
             | Event::Consumed { .. }
             | Event::Postponed { .. }
             | Event::TimerStarted { .. }
+            | Event::Terminated { .. }
             | Event::Other(_) => {}
         }
     }

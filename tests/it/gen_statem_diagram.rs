@@ -122,6 +122,9 @@ mod diagram {
 mod recording {
     use super::*;
 
+    use crate::support::machine::{Event as ScriptEvent, Script};
+    use crate::support::processes::FOREVER;
+
     /// The lines below the participants.
     fn lines(recording: &Recording) -> Vec<String> {
         let mermaid = recording.mermaid().to_string();
@@ -185,6 +188,38 @@ mod recording {
                 "machine->>machine: cast Push",
             ]
         );
+    }
+
+    #[test]
+    fn shows_a_reply_of_entering_a_state_before_the_next_event() {
+        let script = Script::new(|data, _, event, state| match (state, event) {
+            ("a", ScriptEvent::Say("go")) => next_state("b"),
+            ("a", ScriptEvent::Ask(_, client)) => {
+                data.clients.push(client);
+                keep_state()
+            }
+            ("a", other) => keep_state().postpone(other),
+            _ => keep_state(),
+        });
+        let script = script.enter(|data, _, _| match data.clients.pop() {
+            Some(client) => entered().reply(client, 1),
+            None => entered(),
+        });
+        let machine = script.start();
+        let recording = Recording::of(&machine).unwrap();
+        let request = machine.send_request(|client| ScriptEvent::Ask("ask", client));
+        machine.cast(ScriptEvent::Say("later"));
+        machine.cast(ScriptEvent::Say("go"));
+        assert_eq!(request.receive_response(FOREVER), Ok(1));
+        machine.stop().unwrap();
+        let lines = lines(&recording);
+        let expected = [
+            "others-)machine: Say(#34;go#34;)",
+            "machine-->>c0: u32",
+            "Note over machine: #34;a#34; → #34;b#34;",
+            "machine->>machine: cast Say(#34;later#34;)",
+        ];
+        assert_eq!(lines[lines.len() - 4..], expected, "{lines:#?}");
     }
 
     #[test]

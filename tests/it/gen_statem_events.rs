@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use procession::gen_statem::{Callbacks, InitResult, StateFunction};
+use procession::gen_statem::{BadAction, Callbacks, InitResult, OwnCallbacks, StateFunction};
 use procession::prelude::*;
 use procession::process::Status;
 
 use crate::support::machine::{
     Event, Machine, Script, Seen, State, Terminated, ask, cast_together, expect_seen, machine,
 };
-use crate::support::processes::{in_process, reason};
+use crate::support::processes::{FOREVER, in_process, reason};
 use crate::support::wait::{assert_no_message, down_reason, expect, wait_until};
 
 const ZERO: Duration = Duration::ZERO;
@@ -178,6 +178,49 @@ mod hibernation {
     }
 }
 
+mod a_next_state {
+    use super::*;
+
+    /// Is equal to another of the same name.
+    #[derive(Debug)]
+    struct Versioned(&'static str, u32);
+
+    impl PartialEq for Versioned {
+        fn eq(&self, other: &Versioned) -> bool {
+            self.0 == other.0
+        }
+    }
+
+    #[derive(Debug)]
+    struct Keeper;
+
+    impl GenStatem for Keeper {
+        type Args = ();
+        type State = Versioned;
+        type Event = u32;
+
+        fn init((): ()) -> InitResult<Self> {
+            started(Versioned("a", 0), Keeper)
+        }
+
+        fn handle_event(&mut self, _: EventType, version: u32, _: &Versioned) -> StateResult<Self> {
+            next_state(Versioned("a", version))
+        }
+
+        fn state_enter(&mut self, _: &Versioned, state: &Versioned) -> EnterResult<Self> {
+            assert_eq!(state.1, 0, "an equal state is entered");
+            entered()
+        }
+    }
+
+    #[test]
+    fn that_is_equal_takes_the_place_of_the_present_one() {
+        let keeper = Keeper::start(()).unwrap();
+        keeper.cast(7);
+        assert_eq!(keeper.sys().get_state(|it| it.state.1), Ok(7));
+    }
+}
+
 mod a_state_enter_call {
     use super::*;
 
@@ -219,6 +262,35 @@ mod a_state_enter_call {
         let machine = Script::new(go).enter(enter).start();
         machine.cast(Event::Say("b"));
         expect_seen(["a -> a", "a: cast b", "a -> b", "a -> b", "a -> b"]);
+    }
+
+    #[test]
+    fn that_is_made_again_for_ever_does_not_keep_the_machine_from_being_ended() {
+        /// Enters its state again and again, and starts a timeout each time.
+        #[derive(Debug)]
+        struct Restless;
+
+        impl GenStatem for Restless {
+            type Args = ();
+            type State = ();
+            type Event = ();
+
+            fn init((): ()) -> InitResult<Self> {
+                started((), Restless)
+            }
+
+            fn handle_event(&mut self, _: EventType, (): (), (): &()) -> StateResult<Self> {
+                keep_state()
+            }
+
+            fn state_enter(&mut self, (): &(), (): &()) -> EnterResult<Self> {
+                enter_again().state_timeout(FOREVER, ())
+            }
+        }
+
+        let (machine, monitor) = Restless::start_monitor(()).unwrap();
+        process::exit(machine.pid(), ExitReason::Shutdown);
+        assert_eq!(down_reason(monitor), ExitReason::Shutdown);
     }
 
     // OTP: gen_statem_SUITE:state_enter
@@ -326,6 +398,7 @@ mod callbacks {
                 "pop" => keep_state().pop_callback_module(),
                 "change" => keep_state().change_callback_module(&SECOND),
                 "next" => next_state("b"),
+                "own" => next_state("b").change_callback_module(&OwnCallbacks),
                 _ => keep_state(),
             }
         }
@@ -399,6 +472,26 @@ mod callbacks {
             expect_seen(["a: cast change", "the last terminates in b: normal"]);
             assert_no_message(); // The machine itself does not.
         });
+    }
+
+    #[test]
+    fn of_the_machine_itself_come_back_when_they_are_asked_for() {
+        let machine = Script::new(own).enter(|_, _, _| entered()).start();
+        for event in ["push", "own", "x"] {
+            machine.cast(Event::Say(event));
+        }
+        expect_seen(["a -> a", "a: cast push", "first: own", "a -> b", "b: cast x"]);
+        machine.stop().unwrap();
+        assert_eq!(expect::<Terminated>(), Terminated(ExitReason::Normal, "b"));
+    }
+
+    // OTP 25, run: the machine is in the next state.
+    #[test]
+    fn that_are_popped_in_vain_end_the_machine_in_the_next_state() {
+        let machine = machine(|_, _, _, _| next_state("b").pop_callback_module());
+        machine.cast(Event::Say("pop"));
+        let reason = ExitReason::from(BadAction::PopCallbackModule);
+        assert_eq!(expect::<Terminated>(), Terminated(reason, "b"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! State machines and system messages, and the reports of machines that fail.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -228,9 +229,9 @@ mod the_log {
             "postponed call Ask(\"ask\"",
             "got cast Say(\"go\")",
             "got internal Say(\"x\")",
+            "entering state \"b\"",
             "consumed cast Say(\"go\") in state \"a\" => \"b\"",
             "started state timeout in 3600s: Say(\"late\")",
-            "entering state \"b\"",
             "consumed internal Say(\"x\") in state \"b\"",
             &format!("sent a u32 to {me}"),
             "consumed call Ask(\"ask\"",
@@ -241,6 +242,84 @@ mod the_log {
         }
         let counted = sys.statistics().unwrap().unwrap();
         assert_eq!((counted.messages_in, counted.messages_out), (3, 1));
+    }
+}
+
+mod the_steps {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn late() -> Event {
+        Event::Say("late")
+    }
+
+    #[derive(Debug)]
+    struct Step(String);
+
+    /// What a machine does that gets the event `go`, and then a stop.
+    fn steps_of(script: Script) -> Vec<String> {
+        let machine = script.start();
+        let (me, monitor) = (process::self_pid(), process::monitor(machine.pid()));
+        let install = machine.sys().install("steps", move |step, _| {
+            process::send(me, Step(step.to_string()));
+            ControlFlow::Continue(())
+        });
+        install.unwrap();
+        machine.cast(Event::Say("go"));
+        _ = machine.stop_with(ExitReason::Normal, FOREVER);
+        down_reason(monitor);
+        let step = || receive! { Step(step) => Some(step), after Duration::ZERO => None };
+        std::iter::from_fn(step).collect()
+    }
+
+    // OTP 25, run: `consume`, then one `start_timer`, for the last of each, then `terminate`.
+    #[test]
+    fn have_no_timeout_that_is_not_started() {
+        let script = Script::new(|_, _, _, _| {
+            let twice = keep_state().state_timeout(FOREVER, late()).state_timeout(LONG, late());
+            let never = twice.cancel(TimeoutType::State).timeout(Duration::MAX, late());
+            never.named_timeout("x", LONG, late()).named_timeout("x", FOREVER, late())
+        });
+        let expected = [
+            "got cast Say(\"go\")",
+            "consumed cast Say(\"go\") in state \"a\"",
+            "started timeout \"x\" in 3600s: Say(\"late\")",
+            "terminated in state \"a\": normal",
+        ];
+        assert_eq!(steps_of(script), expected);
+    }
+
+    // OTP 25, run: the event is not consumed.
+    #[test]
+    fn of_a_machine_that_stops_as_it_enters_a_state_end_there() {
+        let script = Script::new(|_, _, _, _| next_state("b").state_timeout(FOREVER, late()));
+        let script = script.enter(|_, _, state| match state {
+            "b" => stop(ExitReason::Shutdown),
+            _ => entered(),
+        });
+        let expected =
+            ["got cast Say(\"go\")", "entering state \"b\"", "terminated in state \"b\": shutdown"];
+        assert_eq!(steps_of(script), expected);
+    }
+
+    // OTP 25, run: `consume` comes after the enter call, then `start_timer` of all, the last first.
+    #[test]
+    fn have_what_is_started_after_the_state_was_entered() {
+        let script = Script::new(|_, _, _, _| next_state("b").state_timeout(FOREVER, late()));
+        let script = script.enter(|_, _, state| match state {
+            "b" => entered().named_timeout("x", FOREVER, late()),
+            _ => entered(),
+        });
+        let expected = [
+            "got cast Say(\"go\")",
+            "entering state \"b\"",
+            "consumed cast Say(\"go\") in state \"a\" => \"b\"",
+            "started state timeout in 3600s: Say(\"late\")",
+            "started timeout \"x\" in 3600s: Say(\"late\")",
+            "terminated in state \"b\": normal",
+        ];
+        assert_eq!(steps_of(script), expected);
     }
 }
 
@@ -271,7 +350,7 @@ mod a_report {
     #[test]
     fn has_the_event_the_state_and_what_waits() {
         let machine = machine(|_, _, event, _| match event.name() {
-            "fail" => gen_statem::stop(reason()),
+            "fail" => stop(reason()),
             "insert" => keep_state()
                 .state_timeout(FOREVER, Event::Say("late"))
                 .next_event(EventType::Internal, Event::Say("fail"))
@@ -352,7 +431,7 @@ mod a_report {
     // The client of a call that ends the machine is in its report.
     #[test]
     fn has_the_client_of_a_call() {
-        let machine = machine(|_, _, _, _| gen_statem::stop(reason()));
+        let machine = machine(|_, _, _, _| stop(reason()));
         let report = report_of(machine.pid(), || {
             machine.call(|client| Event::Ask("ask", client)).unwrap_err();
         });
@@ -369,7 +448,7 @@ fn an_installed_function_gets_state_and_data() {
     let sys = machine.sys();
     sys.install("look", move |_, it| {
         flag.fetch_or(it.state == "b", Ordering::SeqCst);
-        std::ops::ControlFlow::Continue(())
+        ControlFlow::Continue(())
     })
     .unwrap();
     ask(machine, "1");

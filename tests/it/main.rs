@@ -58,6 +58,7 @@ mod gen_statem_events;
 mod gen_statem_timeouts;
 mod gen_statem_waits;
 mod gen_statem_sys;
+mod gen_statem_drops;
 mod gen_statem_races;
 mod sys;
 mod sys_suspend;

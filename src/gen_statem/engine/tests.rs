@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::gen_statem::event_type::{EventType, TimeoutType};
 use crate::gen_statem::state_and_data::StateAndData;
-use crate::gen_statem::timeouts::{Order, Time, Timers, What};
+use crate::gen_statem::timeouts::{Orders, Time, Timers, What};
 use crate::id::{TimerRef, unique};
+use crate::user_code::Guarded;
 
 use super::{Change, Engine, Item, Plan, To};
 
@@ -17,14 +18,14 @@ const NEVER: Time = Time::In(Duration::MAX);
 /// What has become of the timers.
 #[derive(Debug, Default)]
 struct Clock {
-    started: Vec<(TimerRef, Time)>,
+    started: Vec<(TimeoutType, TimerRef, Time)>,
     cancelled: Vec<TimerRef>,
 }
 
 impl Timers for Clock {
-    fn start(&mut self, time: Time) -> TimerRef {
+    fn start(&mut self, timeout: &TimeoutType, time: Time) -> TimerRef {
         let timer = TimerRef { serial: unique(), index: 0 };
-        self.started.push((timer, time));
+        self.started.push((timeout.clone(), timer, time));
         timer
     }
 
@@ -67,7 +68,8 @@ impl Machine {
             Postponed => Some(Item::new(EventType::Cast, None, event)),
         };
         let has_changed = matches!(self.engine.change_state(to), Change::From(_));
-        self.engine.settle(has_changed, postponed, Some(plan), &mut self.clock);
+        self.engine.settle(has_changed, postponed, &mut self.clock);
+        self.engine.follow(plan, &mut self.clock);
         has_changed
     }
 
@@ -90,8 +92,8 @@ impl Machine {
 
     /// Has the timer fire that was started as the `index`th.
     fn fire(&mut self, index: usize) -> Option<&'static str> {
-        let (timer, _) = self.clock.started[index];
-        let item = self.engine.fire(timer)?;
+        let (timeout, timer, _) = &self.clock.started[index];
+        let item = self.engine.fire(timeout, *timer)?;
         Some(item.event.into_inner())
     }
 
@@ -105,16 +107,25 @@ fn none() -> Plan<&'static str> {
 }
 
 fn insert<const N: usize>(events: [&'static str; N]) -> Plan<&'static str> {
-    let next_events = events.map(|event| (EventType::Internal, event)).into();
+    let next_events = events.map(|event| Item::new(EventType::Internal, None, event)).into();
     Plan { next_events, ..Plan::default() }
 }
 
-fn start(timeout: TimeoutType, time: Time, event: &'static str) -> Order<&'static str> {
-    Order { timeout, what: What::Start(time, event) }
+/// What a callback says of a timeout.
+type Order = (TimeoutType, What<&'static str>);
+
+fn start(timeout: TimeoutType, time: Time, event: &'static str) -> Order {
+    (timeout, What::Start(time, Guarded::new(event)))
 }
 
-fn orders<const N: usize>(orders: [Order<&'static str>; N]) -> Plan<&'static str> {
-    Plan { orders: orders.into(), ..Plan::default() }
+fn update(timeout: TimeoutType, event: &'static str) -> Order {
+    (timeout, What::Update(Guarded::new(event)))
+}
+
+fn orders<const N: usize>(list: [Order; N]) -> Plan<&'static str> {
+    let mut orders = Orders::new();
+    list.into_iter().for_each(|(timeout, what)| orders.give(timeout, what));
+    Plan { orders, ..Plan::default() }
 }
 
 fn named(name: &'static str) -> TimeoutType {
@@ -190,7 +201,8 @@ mod an_inserted_event {
     #[test]
     fn has_the_type_that_it_was_given() {
         let mut machine = Machine::new();
-        let next_events = vec![(EventType::StateTimeout, "x"), (EventType::Cast, "y")];
+        let next_events = [(EventType::StateTimeout, "x"), (EventType::Cast, "y")];
+        let next_events = next_events.map(|(kind, it)| Item::new(kind, None, it)).into();
         machine.keep("1", Plan { next_events, ..Plan::default() });
         assert_eq!(machine.next(), Some((EventType::StateTimeout, "x")));
         assert_eq!(machine.next(), Some((EventType::Cast, "y")));
@@ -205,7 +217,7 @@ mod the_event_timeout {
         let mut machine = Machine::new();
         machine.keep("1", orders([start(TimeoutType::Event, LATER, "late")]));
         machine.keep("2", none());
-        assert_eq!(machine.clock.cancelled, [machine.clock.started[0].0]);
+        assert_eq!(machine.clock.cancelled, [machine.clock.started[0].1]);
         assert_eq!(machine.fire(0), None);
     }
 
@@ -296,6 +308,25 @@ mod a_named_timeout {
     }
 }
 
+mod many_timeouts {
+    use super::*;
+
+    // Events that had to look at each of them would take minutes.
+    #[test]
+    fn do_not_slow_events_down() {
+        let mut machine = Machine::new();
+        let names: Vec<_> = (0..10_000).map(|n| TimeoutType::Named(n.to_string().into())).collect();
+        let mut all = Orders::new();
+        for name in &names {
+            all.give(name.clone(), What::Start(LATER, Guarded::new("late")));
+        }
+        machine.keep("1", Plan { orders: all, ..Plan::default() });
+        (0..names.len()).for_each(|_| machine.keep("2", none()));
+        assert_eq!(machine.engine.timeouts().count(), names.len());
+        assert!((0..names.len()).rev().all(|index| machine.fire(index) == Some("late")));
+    }
+}
+
 mod a_timeout {
     use super::*;
 
@@ -314,7 +345,7 @@ mod a_timeout {
         let mut machine = Machine::new();
         machine.keep("1", orders([start(named("x"), past, "past")]));
         assert!(machine.engine.waits_for_message());
-        assert_eq!(machine.clock.started[0].1, past);
+        assert_eq!(machine.clock.started[0].2, past);
     }
 
     #[test]
@@ -328,8 +359,8 @@ mod a_timeout {
     // OTP: the last action for a timeout is the only one, and an update is no start.
     #[test]
     fn that_is_started_and_then_updated_is_only_updated() {
-        let update = Order { timeout: named("x"), what: What::Update("new") };
         let mut machine = Machine::new();
+        let update = update(named("x"), "new");
         machine.keep("1", orders([start(named("x"), LATER, "old"), update]));
         assert!(machine.clock.started.is_empty());
         assert_eq!(machine.drain(), ["new"]);
@@ -338,7 +369,7 @@ mod a_timeout {
     // OTP: gen_statem_SUITE:timeout_cancel_and_update
     #[test]
     fn that_is_cancelled_does_not_come() {
-        let cancel = || Order { timeout: named("x"), what: What::Cancel };
+        let cancel = || (named("x"), What::Cancel);
         let mut machine = Machine::new();
         machine.keep("1", orders([cancel()]));
         for end in [cancel(), start(named("x"), NEVER, "never")] {
@@ -355,7 +386,7 @@ mod a_timeout {
         let plan = orders([start(named("x"), ZERO, "zero")]);
         machine.keep("1", Plan { next_events: insert(["y"]).next_events, ..plan });
         assert_eq!(machine.engine.next_queued().unwrap().event.into_inner(), "y");
-        machine.keep("y", orders([Order { timeout: named("x"), what: What::Cancel }]));
+        machine.keep("y", orders([(named("x"), What::Cancel)]));
         assert!(machine.engine.waits_for_message());
     }
 
@@ -364,7 +395,7 @@ mod a_timeout {
     fn that_is_updated_keeps_its_time() {
         let mut machine = Machine::new();
         machine.keep("1", orders([start(named("x"), LATER, "old")]));
-        machine.keep("2", orders([Order { timeout: named("x"), what: What::Update("new") }]));
+        machine.keep("2", orders([update(named("x"), "new")]));
         assert_eq!((machine.clock.started.len(), machine.clock.cancelled.len()), (1, 0));
         assert_eq!(machine.fire(0), Some("new"));
     }
@@ -372,8 +403,47 @@ mod a_timeout {
     #[test]
     fn that_is_not_active_is_over_at_once_when_it_is_updated() {
         let mut machine = Machine::new();
-        machine.keep("1", orders([Order { timeout: named("x"), what: What::Update("new") }]));
+        machine.keep("1", orders([update(named("x"), "new")]));
         assert_eq!(machine.drain(), ["new"]);
+    }
+}
+
+mod orders {
+    use super::*;
+
+    /// The timeouts that they start.
+    fn starts<const N: usize>(list: [Order; N]) -> Vec<TimeoutType> {
+        let plan = orders(list);
+        plan.orders.starts().map(|(timeout, _, _)| timeout).collect()
+    }
+
+    #[test]
+    fn that_start_something_are_known_in_their_order() {
+        let list = [start(named("x"), LATER, "1"), start(named("a"), LATER, "2")];
+        assert_eq!(starts(list), [named("x"), named("a")]);
+    }
+
+    #[test]
+    fn that_later_ones_override_start_nothing() {
+        let first = start(TimeoutType::State, LATER, "1");
+        assert_eq!(starts([first, (TimeoutType::State, What::Cancel)]), []);
+    }
+
+    #[test]
+    fn without_an_end_start_nothing() {
+        assert_eq!(starts([start(named("x"), NEVER, "1")]), []);
+    }
+
+    #[test]
+    fn of_enter_calls_come_after_those_that_were_given() {
+        let [mut all, entered] = [
+            orders([start(named("x"), LATER, "1"), start(named("y"), LATER, "2")]),
+            orders([start(named("z"), LATER, "3"), start(named("x"), LATER, "4")]),
+        ]
+        .map(|plan| plan.orders);
+        all.extend(entered);
+        let events: Vec<&str> = all.starts().map(|(_, _, event)| *event).collect();
+        assert_eq!(events, ["2", "3", "4"]);
     }
 }
 
@@ -409,7 +479,7 @@ mod the_state {
         assert_eq!(machine.engine.change_state(To::Next("a")), Change::No);
         assert_eq!(machine.engine.change_state(To::Keep), Change::No);
         assert_eq!(machine.engine.change_state(To::Repeat), Change::Repeated);
-        assert_eq!(machine.engine.change_state(To::Next("b")), Change::From("a"));
+        assert_eq!(machine.engine.change_state(To::Next("b")), Change::From(Guarded::new("a")));
         assert_eq!(machine.engine.current.state, "b");
     }
 }
