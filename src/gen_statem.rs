@@ -138,7 +138,7 @@
 //! | `hibernate` | [`.hibernate()`](Actions::hibernate) |
 //! | `{timeout, Time, Content}`, `Time` | [`.timeout(duration, event)`](Actions::timeout) |
 //! | `{state_timeout, Time, Content}` | [`.state_timeout(…)`](Actions::state_timeout) |
-//! | `{{timeout, Name}, Time, Content}` | [`.named_timeout(name, …)`](Actions::named_timeout) |
+//! | `{{timeout, Name}, Time, Content}` | [`.generic_timeout(name, …)`](Actions::generic_timeout) |
 //! | the same with `{abs, true}` | [`.timeout_at(instant, event)`](Actions::timeout_at), … |
 //! | `{Type, cancel}`, time `infinity` | [`.cancel(kind)`](Actions::cancel), [`Duration::MAX`] |
 //! | `{Type, update, Content}` | [`.update(kind, event)`](Actions::update) |
@@ -163,7 +163,7 @@
 //!
 //! - the *state timeout* ends without its event when the state changes;
 //! - the *event timeout* ends without its event when any event is handled;
-//! - a *named timeout* ends by its own event only, or when it is cancelled; there may be several.
+//! - a *generic timeout* ends by its own event only, or when it is cancelled; there may be several.
 //!
 //! A timeout that is set again starts anew, with its new event. One that was cancelled, ended or
 //! set again does not come any more, even if its time was over before and its message waits in the
@@ -342,7 +342,7 @@
 //! | `handle_info` | [`GenStatem::info`], and an arm for [`EventType::Info`] |
 //! | `{next_state, StateName, Data}` | [`next_state`]`(state)`, or [`keep_state`]`()` |
 //! | `{next_state, StateName, Data, Timeout}` | with [`.timeout(…)`](Actions::timeout) |
-//! | `start_timer`, `send_event_after`, `cancel_timer` | a [named timeout](#timeouts) |
+//! | `start_timer`, `send_event_after`, `cancel_timer` | a [generic timeout](#timeouts) |
 //! | `{reply, Reply, StateName, Data}` | with [`.reply(client, reply)`](Actions::reply) |
 //!
 //! # Differences from OTP

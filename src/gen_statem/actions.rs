@@ -46,7 +46,7 @@ use super::{Callbacks, GenStatem};
 ///         match egg {
 ///             Egg::In(name, ms) => {
 ///                 let time = Duration::from_millis(ms);
-///                 keep_state().named_timeout(name, time, Egg::Done(name))
+///                 keep_state().generic_timeout(name, time, Egg::Done(name))
 ///             }
 ///             Egg::Out(name) => keep_state().cancel(name),
 ///             Egg::Done(name) => {
@@ -139,26 +139,26 @@ pub trait Actions<S: GenStatem>: Sized + sealed::Sealed<S> {
     ///
     /// OTP: `{{timeout, Name}, Time, Content}`.
     #[must_use = "the timeout is started only if the callback returns this"]
-    fn named_timeout(
+    fn generic_timeout(
         self,
         name: impl Into<Cow<'static, str>>,
         duration: Duration,
         event: S::Event,
     ) -> Self {
-        order(self, TimeoutType::Named(name.into()), What::start(Time::In(duration), event))
+        order(self, TimeoutType::Generic(name.into()), What::start(Time::In(duration), event))
     }
 
-    /// As [`named_timeout`](Self::named_timeout), at `deadline`.
+    /// As [`generic_timeout`](Self::generic_timeout), at `deadline`.
     ///
     /// OTP: `{{timeout, Name}, Time, Content, {abs, true}}`.
     #[must_use = "the timeout is started only if the callback returns this"]
-    fn named_timeout_at(
+    fn generic_timeout_at(
         self,
         name: impl Into<Cow<'static, str>>,
         deadline: Instant,
         event: S::Event,
     ) -> Self {
-        order(self, TimeoutType::Named(name.into()), What::start(Time::At(deadline), event))
+        order(self, TimeoutType::Generic(name.into()), What::start(Time::At(deadline), event))
     }
 
     /// Ends a timeout without its event, even if its time is over and the event has not been

@@ -21,11 +21,11 @@ pub enum EventType {
     /// The machine has [inserted](super::Actions::next_event) it.
     Internal,
     /// It is that of the event timeout.
-    Timeout,
+    EventTimeout,
     /// It is that of the state timeout.
     StateTimeout,
-    /// It is that of the timeout with this name. OTP: `{timeout, Name}`.
-    Named(Cow<'static, str>),
+    /// It is that of the generic timeout with this name. OTP: `{timeout, Name}`.
+    GenericTimeout(Cow<'static, str>),
 }
 
 /// A timeout of a state machine: there is one of each type at most.
@@ -37,8 +37,8 @@ pub enum TimeoutType {
     Event,
     /// The state timeout, which a change of the state ends. OTP: `state_timeout`.
     State,
-    /// The timeout with this name, which only its own event ends. OTP: `{timeout, Name}`.
-    Named(Cow<'static, str>),
+    /// The generic timeout with this name, which only its own event ends. OTP: `{timeout, Name}`.
+    Generic(Cow<'static, str>),
 }
 
 impl EventType {
@@ -49,9 +49,9 @@ impl EventType {
             EventType::Cast
             | EventType::Info
             | EventType::Internal
-            | EventType::Timeout
+            | EventType::EventTimeout
             | EventType::StateTimeout
-            | EventType::Named(_) => None,
+            | EventType::GenericTimeout(_) => None,
         }
     }
 }
@@ -59,9 +59,9 @@ impl EventType {
 impl From<TimeoutType> for EventType {
     fn from(timeout: TimeoutType) -> EventType {
         match timeout {
-            TimeoutType::Event => EventType::Timeout,
+            TimeoutType::Event => EventType::EventTimeout,
             TimeoutType::State => EventType::StateTimeout,
-            TimeoutType::Named(name) => EventType::Named(name),
+            TimeoutType::Generic(name) => EventType::GenericTimeout(name),
         }
     }
 }
@@ -69,14 +69,14 @@ impl From<TimeoutType> for EventType {
 /// The timeout with this name.
 impl From<&'static str> for TimeoutType {
     fn from(name: &'static str) -> TimeoutType {
-        TimeoutType::Named(name.into())
+        TimeoutType::Generic(name.into())
     }
 }
 
 /// The timeout with this name.
 impl From<String> for TimeoutType {
     fn from(name: String) -> TimeoutType {
-        TimeoutType::Named(name.into())
+        TimeoutType::Generic(name.into())
     }
 }
 
@@ -87,9 +87,9 @@ impl fmt::Display for EventType {
             EventType::Cast => f.write_str("cast"),
             EventType::Info => f.write_str("info"),
             EventType::Internal => f.write_str("internal"),
-            EventType::Timeout => f.write_str("timeout"),
+            EventType::EventTimeout => f.write_str("timeout"),
             EventType::StateTimeout => f.write_str("state timeout"),
-            EventType::Named(name) => write!(f, "timeout {name:?}"),
+            EventType::GenericTimeout(name) => write!(f, "timeout {name:?}"),
         }
     }
 }
@@ -99,7 +99,7 @@ impl fmt::Display for TimeoutType {
         match self {
             TimeoutType::Event => f.write_str("timeout"),
             TimeoutType::State => f.write_str("state timeout"),
-            TimeoutType::Named(name) => write!(f, "timeout {name:?}"),
+            TimeoutType::Generic(name) => write!(f, "timeout {name:?}"),
         }
     }
 }
@@ -111,9 +111,9 @@ impl From<&EventType> for Kind {
             EventType::Cast => Kind::Cast,
             EventType::Info => Kind::Info,
             EventType::Internal => Kind::Internal,
-            EventType::Timeout => Kind::Timeout,
+            EventType::EventTimeout => Kind::EventTimeout,
             EventType::StateTimeout => Kind::StateTimeout,
-            EventType::Named(_) => Kind::NamedTimeout,
+            EventType::GenericTimeout(_) => Kind::GenericTimeout,
         }
     }
 }

@@ -27,7 +27,7 @@ impl<T> PerTimeout<T> {
         match timeout {
             TimeoutType::Event => self.event.as_ref(),
             TimeoutType::State => self.state.as_ref(),
-            TimeoutType::Named(name) => self.named.get(name),
+            TimeoutType::Generic(name) => self.named.get(name),
         }
     }
 
@@ -35,7 +35,7 @@ impl<T> PerTimeout<T> {
         match timeout {
             TimeoutType::Event => self.event.as_mut(),
             TimeoutType::State => self.state.as_mut(),
-            TimeoutType::Named(name) => self.named.get_mut(name),
+            TimeoutType::Generic(name) => self.named.get_mut(name),
         }
     }
 
@@ -44,7 +44,7 @@ impl<T> PerTimeout<T> {
         match timeout {
             TimeoutType::Event => self.event = Some(value),
             TimeoutType::State => self.state = Some(value),
-            TimeoutType::Named(name) => _ = self.named.insert(name, value),
+            TimeoutType::Generic(name) => _ = self.named.insert(name, value),
         }
     }
 
@@ -53,7 +53,7 @@ impl<T> PerTimeout<T> {
         match timeout {
             TimeoutType::Event => self.event.take(),
             TimeoutType::State => self.state.take(),
-            TimeoutType::Named(name) => self.named.remove(name),
+            TimeoutType::Generic(name) => self.named.remove(name),
         }
     }
 
@@ -61,13 +61,13 @@ impl<T> PerTimeout<T> {
         let event = self.event.iter().map(|value| (TimeoutType::Event, value));
         let state = self.state.iter().map(|value| (TimeoutType::State, value));
         let named = self.named.iter();
-        event.chain(state).chain(named.map(|(name, it)| (TimeoutType::Named(name.clone()), it)))
+        event.chain(state).chain(named.map(|(name, it)| (TimeoutType::Generic(name.clone()), it)))
     }
 
     pub(crate) fn into_each(self) -> impl Iterator<Item = (TimeoutType, T)> {
         let event = self.event.into_iter().map(|value| (TimeoutType::Event, value));
         let state = self.state.into_iter().map(|value| (TimeoutType::State, value));
         let named = self.named.into_iter();
-        event.chain(state).chain(named.map(|(name, it)| (TimeoutType::Named(name), it)))
+        event.chain(state).chain(named.map(|(name, it)| (TimeoutType::Generic(name), it)))
     }
 }

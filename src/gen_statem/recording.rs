@@ -274,9 +274,9 @@ fn arrival(kind: Kind, event: String, from: Option<Client>) -> Line {
         (Kind::Call, Some(client)) => Line::Call(client, event),
         (Kind::Call, None) | (Kind::Cast | Kind::Info, _) => Line::FromOthers(event),
         (Kind::Internal, _) => Line::ToItself(event),
-        (Kind::Timeout, _) => Line::ToItself(format!("timeout {event}")),
+        (Kind::EventTimeout, _) => Line::ToItself(format!("timeout {event}")),
         (Kind::StateTimeout, _) => Line::ToItself(format!("state timeout {event}")),
-        (Kind::NamedTimeout, _) => Line::ToItself(format!("named timeout {event}")),
+        (Kind::GenericTimeout, _) => Line::ToItself(format!("generic timeout {event}")),
     }
 }
 

@@ -100,11 +100,11 @@ pub enum Kind {
     /// An event that a state machine has inserted.
     Internal,
     /// The event of a state machine's event timeout.
-    Timeout,
+    EventTimeout,
     /// The event of a state machine's state timeout.
     StateTimeout,
-    /// The event of one of a state machine's named timeouts.
-    NamedTimeout,
+    /// The event of one of a state machine's generic timeouts.
+    GenericTimeout,
 }
 
 /// A message, as an [`Event`] shows it.
@@ -158,9 +158,9 @@ impl fmt::Display for Event<'_> {
                     Kind::Cast => "cast ",
                     Kind::Info => "",
                     Kind::Internal => "internal ",
-                    Kind::Timeout => "timeout ",
+                    Kind::EventTimeout => "timeout ",
                     Kind::StateTimeout => "state timeout ",
-                    Kind::NamedTimeout => "named timeout ",
+                    Kind::GenericTimeout => "generic timeout ",
                 };
                 write!(f, "got {kind}{}", printed_up_to(SHOWN, message))?;
                 match from {

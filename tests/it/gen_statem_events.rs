@@ -92,9 +92,9 @@ mod an_inserted_event {
                 EventType::Cast,
                 EventType::Info,
                 EventType::Call(process::self_pid()),
-                EventType::Timeout,
+                EventType::EventTimeout,
                 EventType::StateTimeout,
-                EventType::Named("x".into()),
+                EventType::GenericTimeout("x".into()),
             ];
             let insert =
                 |result: StateResult<Machine>, kind| result.next_event(kind, Event::Say("it"));

@@ -46,11 +46,9 @@ impl GenStatem for Racer {
             Event::Start(round) => {
                 self.round = round;
                 let at = Instant::now() + Duration::from_nanos(u64::from(round % 64) * 500);
-                next_state(State::Timed).state_timeout_at(at, Event::Over(round)).named_timeout_at(
-                    "x",
-                    at,
-                    Event::Over(round),
-                )
+                next_state(State::Timed)
+                    .state_timeout_at(at, Event::Over(round))
+                    .generic_timeout_at("x", at, Event::Over(round))
             }
             Event::Cancel(client) => {
                 self.round = 0;

@@ -109,7 +109,7 @@ mod the_status {
     #[test]
     fn has_what_is_postponed_and_the_timeouts() {
         let machine = machine(|_, _, event, _| match event.name() {
-            "start" => keep_state().state_timeout(FOREVER, Event::Say("late")).named_timeout(
+            "start" => keep_state().state_timeout(FOREVER, Event::Say("late")).generic_timeout(
                 "x",
                 FOREVER,
                 Event::Say("later"),
@@ -279,7 +279,7 @@ mod the_steps {
         let script = Script::new(|_, _, _, _| {
             let twice = keep_state().state_timeout(FOREVER, late()).state_timeout(LONG, late());
             let never = twice.cancel(TimeoutType::State).timeout(Duration::MAX, late());
-            never.named_timeout("x", LONG, late()).named_timeout("x", FOREVER, late())
+            never.generic_timeout("x", LONG, late()).generic_timeout("x", FOREVER, late())
         });
         let expected = [
             "got cast Say(\"go\")",
@@ -308,7 +308,7 @@ mod the_steps {
     fn have_what_is_started_after_the_state_was_entered() {
         let script = Script::new(|_, _, _, _| next_state("b").state_timeout(FOREVER, late()));
         let script = script.enter(|_, _, state| match state {
-            "b" => entered().named_timeout("x", FOREVER, late()),
+            "b" => entered().generic_timeout("x", FOREVER, late()),
             _ => entered(),
         });
         let expected = [

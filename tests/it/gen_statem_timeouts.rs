@@ -36,7 +36,7 @@ mod a_state_timeout {
     fn is_cancelled_by_a_change_of_the_state() {
         let machine = machine(|_, _, event, _| match event.name() {
             "start" => keep_state().state_timeout(SOON, late()),
-            "go" => next_state("b").named_timeout("x", SOON * 2, Event::Say("end")),
+            "go" => next_state("b").generic_timeout("x", SOON * 2, Event::Say("end")),
             _ => keep_state(),
         });
         cast_together(machine, ["start", "go"]);
@@ -121,7 +121,7 @@ mod an_event_timeout {
     fn is_ended_by_an_event() {
         let machine = machine(|_, _, event, _| match event.name() {
             "go" => keep_state().timeout(SOON, late()),
-            "other" => keep_state().named_timeout("x", SOON * 2, Event::Say("end")),
+            "other" => keep_state().generic_timeout("x", SOON * 2, Event::Say("end")),
             _ => keep_state(),
         });
         cast_together(machine, ["go", "other"]);
@@ -129,7 +129,7 @@ mod an_event_timeout {
     }
 }
 
-mod a_named_timeout {
+mod a_generic_timeout {
     use super::*;
 
     // OTP: gen_statem_SUITE:generic_timers
@@ -137,8 +137,8 @@ mod a_named_timeout {
     fn runs_beside_others_through_events_and_states() {
         let machine = machine(|_, _, event, _| match event.name() {
             "start" => keep_state()
-                .named_timeout("x", SOON * 2, Event::Say("second"))
-                .named_timeout("y", SOON, Event::Say("first")),
+                .generic_timeout("x", SOON * 2, Event::Say("second"))
+                .generic_timeout("y", SOON, Event::Say("first")),
             "go" => next_state("b"),
             _ => keep_state(),
         });
@@ -153,8 +153,8 @@ mod a_named_timeout {
     #[test]
     fn that_is_started_again_comes_once() {
         let machine = machine(|_, _, event, _| match event.name() {
-            "first" => keep_state().named_timeout("x", FOREVER, Event::Say("never")),
-            "second" => keep_state().named_timeout("x", SOON, late()),
+            "first" => keep_state().generic_timeout("x", FOREVER, Event::Say("never")),
+            "second" => keep_state().generic_timeout("x", SOON, late()),
             _ => keep_state(),
         });
         machine.cast(Event::Say("first"));
@@ -166,7 +166,7 @@ mod a_named_timeout {
     #[test]
     fn at_an_instant_that_is_past_comes_at_once() {
         let machine = machine(|_, _, event, _| match event.name() {
-            "go" => keep_state().named_timeout_at("x", Instant::now(), late()),
+            "go" => keep_state().generic_timeout_at("x", Instant::now(), late()),
             _ => keep_state(),
         });
         machine.cast(Event::Say("go"));
@@ -176,14 +176,13 @@ mod a_named_timeout {
     // OTP 25, run: the last of a list wins
     #[test]
     fn that_is_set_twice_is_set_by_the_last() {
-        let machine = machine(|_, _, event, _| match event.name() {
-            "go" => keep_state().named_timeout("x", ZERO, Event::Say("never")).named_timeout(
-                "x",
-                SOON,
-                late(),
-            ),
-            _ => keep_state(),
-        });
+        let machine =
+            machine(|_, _, event, _| match event.name() {
+                "go" => keep_state()
+                    .generic_timeout("x", ZERO, Event::Say("never"))
+                    .generic_timeout("x", SOON, late()),
+                _ => keep_state(),
+            });
         machine.cast(Event::Say("go"));
         expect_seen(["a: cast go", "a: timeout \"x\" late"]);
     }
@@ -197,7 +196,7 @@ mod a_timeout {
     fn that_is_cancelled_does_not_come() {
         let machine = machine(|_, _, event, _| match event.name() {
             "go" => keep_state()
-                .named_timeout("x", ZERO, Event::Say("never"))
+                .generic_timeout("x", ZERO, Event::Say("never"))
                 .next_event(EventType::Internal, Event::Say("cancel")),
             "cancel" => keep_state().cancel("x").cancel("y".to_owned()),
             _ => keep_state(),
@@ -211,7 +210,7 @@ mod a_timeout {
     #[test]
     fn that_has_fired_and_is_cancelled_then_does_not_come() {
         let machine = machine(|_, _, event, _| match event.name() {
-            "go" => keep_state().named_timeout("x", SOON, Event::Say("never")),
+            "go" => keep_state().generic_timeout("x", SOON, Event::Say("never")),
             "cancel" => {
                 wait_for_the_timers();
                 keep_state().cancel("x")
@@ -228,7 +227,7 @@ mod a_timeout {
     #[test]
     fn that_is_updated_comes_with_the_new_event() {
         let machine = machine(|_, _, event, _| match event.name() {
-            "go" => keep_state().named_timeout("x", SOON, Event::Say("old")),
+            "go" => keep_state().generic_timeout("x", SOON, Event::Say("old")),
             "update" => keep_state().update("x", Event::Say("new")),
             "new" => keep_state().update("x", Event::Say("at once")),
             _ => keep_state(),
@@ -242,7 +241,7 @@ mod a_timeout {
     #[test]
     fn that_fires_during_a_callback_comes_once_after_it() {
         let machine = machine(|_, _, event, _| match event.name() {
-            "start" => keep_state().named_timeout("x", SOON, late()),
+            "start" => keep_state().generic_timeout("x", SOON, late()),
             "work" => {
                 wait_for_the_timers();
                 process::send(process::self_pid(), "after");

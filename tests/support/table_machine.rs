@@ -158,7 +158,7 @@ fn with_action<R: Actions<Machine>>(result: R, action: &Action) -> R {
             match which {
                 Which::Event => result.timeout(time, event),
                 Which::State => result.state_timeout(time, event),
-                Which::Named(name) => result.named_timeout(format!("n{name}"), time, event),
+                Which::Named(name) => result.generic_timeout(format!("n{name}"), time, event),
             }
         }
         Action::Timeout(which, Order::Cancel) => result.cancel(timeout_type(which)),
@@ -204,7 +204,7 @@ fn timeout_type(which: Which) -> TimeoutType {
     match which {
         Which::Event => TimeoutType::Event,
         Which::State => TimeoutType::State,
-        Which::Named(name) => TimeoutType::Named(format!("n{name}").into()),
+        Which::Named(name) => TimeoutType::Generic(format!("n{name}").into()),
     }
 }
 
@@ -224,8 +224,8 @@ fn word_of(kind: &EventType) -> String {
         EventType::Cast => "cast".to_owned(),
         EventType::Info => "info".to_owned(),
         EventType::Internal => "internal".to_owned(),
-        EventType::Timeout => "event".to_owned(),
+        EventType::EventTimeout => "event".to_owned(),
         EventType::StateTimeout => "state".to_owned(),
-        EventType::Named(name) => name.to_string(),
+        EventType::GenericTimeout(name) => name.to_string(),
     }
 }

@@ -129,7 +129,7 @@ fn orders<const N: usize>(list: [Order; N]) -> Plan<&'static str> {
 }
 
 fn named(name: &'static str) -> TimeoutType {
-    TimeoutType::Named(name.into())
+    TimeoutType::Generic(name.into())
 }
 
 mod a_postponed_event {
@@ -275,7 +275,7 @@ mod the_state_timeout {
     }
 }
 
-mod a_named_timeout {
+mod a_generic_timeout {
     use super::*;
 
     // OTP: gen_statem_SUITE:generic_timers
@@ -315,7 +315,8 @@ mod many_timeouts {
     #[test]
     fn do_not_slow_events_down() {
         let mut machine = Machine::new();
-        let names: Vec<_> = (0..10_000).map(|n| TimeoutType::Named(n.to_string().into())).collect();
+        let names: Vec<_> =
+            (0..10_000).map(|n| TimeoutType::Generic(n.to_string().into())).collect();
         let mut all = Orders::new();
         for name in &names {
             all.give(name.clone(), What::Start(LATER, Guarded::new("late")));
