@@ -1,5 +1,6 @@
 //! Who has started a task: OTP's ancestors are those of its process, its callers those of its work.
 
+use std::fmt;
 use std::iter;
 use std::sync::Arc;
 
@@ -14,8 +15,15 @@ const LIMIT: usize = 16;
 
 /// The process that has started a task, the process that has started that if it is a task, too, and
 /// so on.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Callers(Arc<[Pid]>);
+
+impl fmt::Debug for Callers {
+    /// Crash reports print it, beside its key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl Callers {
     /// Returns those of a task that the calling process starts.

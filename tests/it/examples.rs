@@ -291,7 +291,7 @@ mod parallel_map {
              \u{20}       message queue length: 0\n\
              \u{20}       links: [<#.#.#>]\n\
              \u{20}       dictionary:\n\
-             \u{20}           $callers: Callers([<#.#.#>])\n\
+             \u{20}           $callers: [<#.#.#>]\n\
              \u{20}       trap_exit: false\n",
         );
     }
