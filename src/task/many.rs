@@ -12,6 +12,7 @@ use crate::process::current::{Ended, current};
 use crate::process::receive::{deadline_after, time_left};
 
 use super::handle::{Task, to_exit};
+use super::running::unlink_and_exit;
 
 /// Waits for the values of all `tasks`, for at most five seconds, and returns them in the order of
 /// the tasks.
@@ -153,6 +154,8 @@ impl YieldOptions {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// A task that waits for the caller is not told so: see [there](super#in-servers).
+///
 /// Elixir: `Task.yield_many/2`.
 pub fn yield_many<T: Send + 'static>(
     tasks: &mut [Task<T>],
@@ -196,10 +199,19 @@ pub fn yield_many_with<T: Send + 'static>(
         left -= 1;
     }
     if left > 0 {
+        if on_timeout == OnYieldTimeout::KillTask {
+            kill_all(tasks); // All at once: each may take the time of its last destructors.
+        }
         let late = tasks.iter_mut().zip(&mut outcomes).filter(|(_, outcome)| outcome.is_none());
         late.for_each(|(task, outcome)| *outcome = give_up(task, on_timeout));
     }
     outcomes
+}
+
+/// Kills those whose outcome was not taken, and waits for none.
+fn kill_all<T: Send + 'static>(tasks: &[Task<T>]) {
+    let pids = tasks.iter().filter(|task| !task.is_over()).filter_map(Task::pid);
+    unlink_and_exit(pids, ExitReason::Kill);
 }
 
 fn give_up<T: Send + 'static>(

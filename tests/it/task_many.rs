@@ -1,11 +1,14 @@
 //! Several tasks that are waited for at once.
 
+use std::sync::mpsc;
 use std::time::Duration;
 
 use procession::prelude::*;
+use procession::process::Builder;
 use procession::task::{self, OnYieldTimeout, YieldOptions};
 
-use crate::support::processes::{FOREVER, in_process, reason};
+use crate::support::drops::OnDrop;
+use crate::support::processes::{FOREVER, idle_body, in_process, reason};
 use crate::support::wait::{expect, test_timeout, wait_for_exit};
 use crate::task::{assert_nothing_left, end_of, failure, held, in_trapping_process, release};
 
@@ -172,6 +175,32 @@ mod yield_many {
             let options = YieldOptions::new().timeout(SHORT).on_timeout(OnYieldTimeout::KillTask);
             assert_eq!(task::yield_many_with(&mut tasks, options), [Some(Ok(1)), None]);
             assert!(!process::is_alive(second));
+            assert_nothing_left();
+        });
+    }
+
+    /// One is stuck in code until the other has ended.
+    #[test]
+    fn kills_all_tasks_before_it_waits_for_one() {
+        in_process(|| {
+            let me = process::self_pid();
+            let (tell, ended) = mpsc::channel();
+            let (let_know, known) = mpsc::channel();
+            let stuck = Task::spawn_with(Builder::new().kill_grace(FOREVER), move || {
+                process::send(me, ());
+                let other = ended.recv_timeout(test_timeout());
+                _ = let_know.send(other);
+            });
+            let other = Task::spawn(move || {
+                let _tell = OnDrop(move || _ = tell.send(()));
+                process::send(me, ());
+                idle_body();
+            });
+            let mut tasks = [stuck.unwrap(), other.unwrap()];
+            assert_eq!([expect::<()>(), expect()], [(), ()]);
+            let options = YieldOptions::new().timeout(SHORT).on_timeout(OnYieldTimeout::KillTask);
+            assert_eq!(task::yield_many_with(&mut tasks, options)[1], None);
+            assert_eq!(known.recv(), Ok(Ok(())));
             assert_nothing_left();
         });
     }
