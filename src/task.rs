@@ -32,6 +32,7 @@
 //! | `Task.async` | [`Task::spawn`], [`Task::spawn_with`] |
 //! | `Task.await` | [`Task::await_reply`], [`Task::await_timeout`] |
 //! | `Task.yield` | [`Task::yield_reply`] |
+//! | `handle_info({ref, result}, ...)` | [`Task::check_reply`] |
 //! | `Task.shutdown`, `Task.ignore` | [`Task::shutdown`], [`Task::ignore`] |
 //! | `Task.completed` | [`Task::completed`] |
 //! | `Task.await_many` | [`await_many`], [`await_many_timeout`] |
@@ -63,11 +64,70 @@
 //!
 //! # In servers
 //!
-//! A server that awaits a task does nothing else meanwhile. Instead, a task can send its value as a
-//! message, which `handle_info` gets, by [`start_link`]; or a request can be
-//! [deferred](crate::gen_server::Caller::defer) and answered by the task. A task that calls the
-//! server which awaits it would wait forever: one of the two is refused at once, with
-//! [`CallErrorKind::Deadlock`].
+//! A server that awaits a task does nothing else meanwhile. Instead, it can keep the task, and look
+//! for the value in each message that `handle_info` gets, by [`Task::check_reply`]. (The value of a
+//! task that is kept comes as a message, and only once: a server that lets it go by has lost it.)
+//!
+//! ```
+//! use procession::prelude::*;
+//!
+//! /// Measures texts, each in a task: one that fails does not end it.
+//! #[derive(Debug)]
+//! struct Lengths { tasks: TaskSupervisorRef, running: Vec<(Task<usize>, ReplyTo<Option<usize>>)> }
+//! #[derive(Debug)]
+//! struct Length(&'static str);
+//!
+//! impl GenServer for Lengths {
+//!     type Args = TaskSupervisorRef;
+//!     fn init(tasks: TaskSupervisorRef) -> InitResult<Self> {
+//!         ready(Lengths { tasks, running: Vec::new() })
+//!     }
+//!
+//!     fn handle_info(&mut self, mut message: Message) -> CastResult<Self> {
+//!         for index in 0..self.running.len() {
+//!             match self.running[index].0.check_reply(message) {
+//!                 Ok(outcome) => {
+//!                     let (_, client) = self.running.swap_remove(index);
+//!                     client.reply(outcome.ok());
+//!                     break;
+//!                 }
+//!                 Err(other) => message = other,
+//!             }
+//!         }
+//!         noreply()
+//!     }
+//! }
+//!
+//! impl HandleCall<Length> for Lengths {
+//!     type Reply = Option<usize>;
+//!     fn handle_call(
+//!         &mut self,
+//!         Length(text): Length,
+//!         caller: &Caller<Option<usize>>,
+//!     ) -> CallResult<Self, Length> {
+//!         let measure = move || if text.is_empty() { panic!("no text") } else { text.len() };
+//!         self.running.push((self.tasks.spawn_nolink(measure)?, caller.defer()));
+//!         noreply()
+//!     }
+//! }
+//!
+//! let tasks = TaskSupervisor::new().start_link()?;
+//! let lengths = Lengths::start(tasks)?;
+//! assert_eq!(lengths.call(Length("four"))?, Some(4));
+//! assert_eq!(lengths.call(Length(""))?, None);
+//! # lengths.stop()?;
+//! # tasks.stop()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A task can also send its value as a message of the server's own, by [`start_link`]; or a request
+//! is [deferred](crate::gen_server::Caller::defer), and answered by the task.
+//!
+//! A task that calls the server which awaits it would wait forever: one of the two is refused at
+//! once, with [`CallErrorKind::Deadlock`]. That holds for [`await_reply`](Task::await_reply) and
+//! [`await_timeout`](Task::await_timeout), which wait for one task. Whoever waits for several, by
+//! [`await_many`], [`yield_many`] or a [stream](async_stream), may get on by another task: such a
+//! call is heard of only as a timeout.
 //!
 //! # Tasks that borrow
 //!
@@ -113,13 +173,14 @@
 //!   last until their timeout.
 //! - An owner that traps exits gets no exit message of a task that has sent its value: all threads
 //!   of the program's own trap exits, and their mailboxes would fill.
-//! - A task that is awaited and waits for its owner fails at once, where Elixir's times out.
+//! - A task that is awaited and waits for its owner fails at once, where Elixir's times out; but
+//!   not if it is one of several.
 //! - [`yield_many`] returns the outcomes without their tasks, in the same order.
 //! - A stream starts its tasks itself: there is no process in between, which in Elixir traps exits
 //!   if the owner does. The time of a task is looked at while the stream waits for a result: a task
 //!   that was late, but has sent its value before that, is not. [`OnStreamTimeout::Exit`] ends the
-//!   stream by an error, as its last result, where Elixir exits the caller. So do tasks that cannot
-//!   be started.
+//!   stream by an error, as its last result, where Elixir exits the caller. So does a task that
+//!   cannot be started, after the results of those that run.
 //! - A function is a closure, with its arguments in it: there are no variants with a module, a
 //!   function and arguments. The options that `use Task` sets are set on the child spec.
 //! - [`callers`] are sixteen at most, as are ancestors.

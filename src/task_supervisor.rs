@@ -378,7 +378,8 @@ impl<A: Address> TaskSupervisorRef<A> {
     /// Runs `f` on each of `items`, in a task each under the supervisor, linked to the process that
     /// iterates: as [`task::async_stream`](crate::task::async_stream).
     ///
-    /// If the supervisor has as many children as it may have, the stream ends with that error.
+    /// If the supervisor has as many children as it may have, the stream takes no more items, and
+    /// ends with that error, after the results of the tasks that run.
     ///
     /// ```
     /// # use procession::prelude::*;

@@ -28,6 +28,9 @@ use super::stream_options::{OnStreamTimeout, StartTask, StreamOptions};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// A task that calls the process which iterates waits until a time is over: see
+/// [there](super#in-servers).
+///
 /// Elixir: `Task.async_stream/3`.
 pub fn async_stream<I, T, F>(items: I, f: F) -> AsyncStream<I::IntoIter, T>
 where
@@ -87,6 +90,10 @@ impl<I: Iterator, T: Send + 'static> AsyncStream<I, T> {
     }
 
     /// Sets how many tasks may run at once. Default: as many as there are cores.
+    ///
+    /// If there is room for a task, the stream asks the input for an item before it looks for a
+    /// result, or for tasks that are late: an input that takes its time, as one that reads from the
+    /// network, delays both.
     ///
     /// ```
     /// use procession::prelude::*;

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::mem;
 use std::time::Duration;
 
-use crate::call::{DEFAULT_TIMEOUT, Pending};
+use crate::call::{DEFAULT_TIMEOUT, Pending, ended_request};
 use crate::call_error::{CallError, CallErrorKind};
 use crate::child_policy::Shutdown;
 use crate::exit::ExitReason;
@@ -253,6 +253,36 @@ impl<T: Send + 'static> Task<T> {
         self.take(timeout).and_then(to_exit)
     }
 
+    /// Takes the outcome out of `message`, if that is the value of this task, or says why it has
+    /// ended without one.
+    ///
+    /// It is for an owner that is given its messages, as a server is by `handle_info`: see
+    /// [there](super#in-servers). When the outcome was returned, there is nothing more to wait for.
+    ///
+    /// ```
+    /// use procession::prelude::*;
+    ///
+    /// let mut task = Task::spawn(|| 42)?;
+    /// let message = process::receive();
+    /// assert_eq!(task.check_reply(message).unwrap(), Ok(42));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// Elixir: the messages `{ref, result}` and `{:DOWN, ref, ...}`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the message if it is another one.
+    pub fn check_reply(&mut self, message: Message) -> Result<Result<T, ExitReason>, Message> {
+        let Some(request) = self.request() else { return Err(message) };
+        if ended_request::<T>(&message) != Some(request.id()) {
+            return Err(message);
+        }
+        let outcome = to_exit(request.outcome(message));
+        self.outcome = Outcome::Taken;
+        Ok(outcome.expect("only who waits hears of a deadlock"))
+    }
+
     /// Ends the process, waits until it has ended, and returns the value if it was sent before, or
     /// why the process ended. `None` if it was ended by this.
     ///
@@ -350,7 +380,7 @@ impl<T: Send + 'static> Task<T> {
     /// The body of [`ignore`](Self::ignore), for one of several tasks.
     pub(super) fn detach(&mut self) -> Option<Result<T, ExitReason>> {
         if let Outcome::Awaited(running) = &self.outcome
-            && running.is_linked
+            && running.is_linked()
         {
             process::unlink(running.pid);
         }

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use crate::call::ended_request;
 use crate::call_error::{CallError, CallErrorKind};
 use crate::exit::ExitReason;
-use crate::message::{Exit, Message};
+use crate::message::Message;
 use crate::process::current::{Ended, current};
 use crate::process::receive::{deadline_after, is_past, time_left};
-use crate::user_code::drop_caught;
+use crate::user_code::{Guarded, drop_caught};
 
 use super::handle::{Task, to_exit};
 use super::running::{Running, unlink_and_exit};
@@ -88,8 +88,8 @@ type Kept<T, K> = (K, Result<T, ExitReason>);
 /// A stream that runs, and keeps a `K` of each item until the result of that is returned.
 struct Stream<I: Iterator, T: Send + 'static, K> {
     /// `None` when it has ended.
-    items: Option<I>,
-    start: StartTask<I::Item, T>,
+    items: Option<Guarded<I>>,
+    start: Guarded<StartTask<I::Item, T>>,
     keep: fn(&I::Item) -> K,
     options: StreamOptions,
     /// By their requests.
@@ -97,7 +97,9 @@ struct Stream<I: Iterator, T: Send + 'static, K> {
     /// How many tasks were started.
     started: usize,
     /// The results that were not returned, by their turns.
-    results: BTreeMap<usize, Kept<T, K>>,
+    results: BTreeMap<usize, Guarded<Kept<T, K>>>,
+    /// The error that ends the stream, when the tasks that run have ended.
+    last: Option<Guarded<Kept<T, K>>>,
     /// How many results there were.
     ended: usize,
     /// How many results were returned.
@@ -111,9 +113,9 @@ struct Item<T, K> {
     task: Running<T>,
     /// How many tasks were started before.
     position: usize,
-    kept: K,
+    kept: Guarded<K>,
     /// The value, if it has come.
-    value: Option<T>,
+    value: Option<Guarded<T>>,
     deadline: Option<Instant>,
     /// Whether it was killed as its time was over.
     timed_out: bool,
@@ -127,13 +129,14 @@ impl<I: Iterator, T: Send + 'static, K> Stream<I, T, K> {
         keep: fn(&I::Item) -> K,
     ) -> Stream<I, T, K> {
         Stream {
-            items: Some(items),
-            start,
+            items: Some(Guarded::new(items)),
+            start: Guarded::new(start),
             keep,
             options,
             running: BTreeMap::new(),
             started: 0,
             results: BTreeMap::new(),
+            last: None,
             ended: 0,
             returned: 0,
             not_send: PhantomData,
@@ -145,41 +148,45 @@ impl<I: Iterator, T: Send + 'static, K> Stream<I, T, K> {
         loop {
             if let Some(result) = self.results.remove(&self.returned) {
                 self.returned += 1;
-                return Some(result);
+                return Some(result.into_inner());
             }
-            let outcome = self.fill().and_then(|()| self.wait());
-            if let Err((kept, reason)) = outcome {
+            self.fill();
+            if let Err((kept, reason)) = self.wait() {
                 self.close();
-                return Some((kept, Err(reason)));
+                return Some((kept.into_inner(), Err(reason)));
             }
             if self.running.is_empty() && self.results.is_empty() && self.items.is_none() {
-                return None;
+                return self.last.take().map(Guarded::into_inner);
             }
         }
     }
 
-    /// Starts tasks, as many as may run at once. An error ends the stream.
-    fn fill(&mut self) -> Result<(), (K, ExitReason)> {
+    /// Starts tasks, as many as may run at once. If one cannot be started, it is the last.
+    fn fill(&mut self) {
         while self.running.len() < self.options.max_concurrency {
-            let Some(item) = self.items.as_mut().and_then(Iterator::next) else {
+            let Some(item) = self.items.as_mut().and_then(|items| items.get_mut().next()) else {
                 self.items = None;
-                return Ok(());
+                return;
             };
-            let kept = (self.keep)(&item);
-            let task = match (self.start)(item) {
+            let item = Guarded::new(item);
+            let kept = Guarded::new((self.keep)(item.get()));
+            let task = match (self.start.get())(item.into_inner()) {
                 Ok(task) => task,
-                Err(reason) => return Err((kept, reason)),
+                Err(reason) => {
+                    self.items = None;
+                    self.last = Some(Guarded::new((kept.into_inner(), Err(reason))));
+                    return;
+                }
             };
             let (position, deadline) = (self.started, deadline_after(self.options.timeout));
             self.started += 1;
             let item = Item { task, position, kept, value: None, deadline, timed_out: false };
             self.running.insert(item.task.pending.id(), item);
         }
-        Ok(())
     }
 
     /// Waits for something of a task. An error ends the stream.
-    fn wait(&mut self) -> Result<(), (K, ExitReason)> {
+    fn wait(&mut self) -> Result<(), (Guarded<K>, ExitReason)> {
         let Some(since) = self.running.values().map(|item| item.task.pending.since()).min() else {
             return Ok(());
         };
@@ -212,8 +219,7 @@ impl<I: Iterator, T: Send + 'static, K> Stream<I, T, K> {
         let outcome = item.task.pending.outcome(message);
         match to_exit(outcome) {
             Some(Ok(value)) => {
-                item.value = Some(value);
-                item.deadline = None;
+                item.value = Some(Guarded::new(value));
             }
             Some(Err(reason)) => self.finish(id, reason),
             None => {}
@@ -224,23 +230,24 @@ impl<I: Iterator, T: Send + 'static, K> Stream<I, T, K> {
     fn finish(&mut self, id: NonZeroU64, reason: ExitReason) {
         let Some(item) = self.running.remove(&id) else { return };
         let result = match item.value {
-            Some(value) => Ok(value),
-            None if item.timed_out => Err(failed(&item.task, CallErrorKind::Timeout)),
+            Some(value) => Ok(value.into_inner()), // It has removed the link before it sent that.
             None => {
-                flush_exit(&item.task);
-                Err(reason)
+                item.task.flush_exit();
+                let late = item.timed_out.then(|| failed(&item.task, CallErrorKind::Timeout));
+                Err(late.unwrap_or(reason))
             }
         };
         let turn = if self.options.ordered { item.position } else { self.ended };
         self.ended += 1;
-        self.results.insert(turn, (item.kept, result));
+        self.results.insert(turn, Guarded::new((item.kept.into_inner(), result)));
     }
 
-    /// Kills the tasks whose time is over. An error ends the stream.
-    fn end_late(&mut self) -> Result<(), (K, ExitReason)> {
+    /// Kills the tasks whose time is over. An error ends the stream: that one has no value.
+    fn end_late(&mut self) -> Result<(), (Guarded<K>, ExitReason)> {
         let is_late = |item: &Item<T, K>| item.deadline.is_some() && is_past(item.deadline);
-        let late = self.running.iter().find(|(_, item)| is_late(item)).map(|(id, _)| *id);
-        if let (Some(id), OnStreamTimeout::Exit) = (late, self.options.on_timeout) {
+        let fails = |item: &Item<T, K>| is_late(item) && item.value.is_none();
+        let failed_id = self.running.iter().find(|(_, item)| fails(item)).map(|(id, _)| *id);
+        if let (Some(id), OnStreamTimeout::Exit) = (failed_id, self.options.on_timeout) {
             let reason = failed(&self.running[&id].task, CallErrorKind::Timeout);
             self.kill_all();
             return match self.running.remove(&id) {
@@ -264,14 +271,15 @@ impl<I: Iterator, T: Send + 'static, K> Stream<I, T, K> {
         unlink_and_exit(self.running.values().map(|item| item.task.pid), ExitReason::Kill);
     }
 
-    /// Ends the stream: kills all tasks, and waits until they have ended.
+    /// Ends the stream: kills all tasks, waits until they have ended, and drops what is left.
     fn close(&mut self) {
         self.kill_all();
-        self.items = None;
-        self.results.clear();
         while let Some((_, item)) = self.running.pop_first() {
             await_end(&item.task);
         }
+        self.items = None;
+        self.last = None;
+        self.results.clear();
     }
 }
 
@@ -298,16 +306,7 @@ fn await_end<T: Send + 'static>(task: &Running<T>) {
         drop_caught(value);
     }
     task.pending.abandon();
-}
-
-/// Removes the exit message of a task that has ended: its result tells why.
-fn flush_exit<T: Send + 'static>(task: &Running<T>) {
-    if task.is_linked {
-        let is_exit = |message: &Message| {
-            message.downcast_ref::<Exit>().is_some_and(|exit| exit.from == task.pid)
-        };
-        _ = current().receive_since(task.pending.since(), Duration::ZERO, is_exit);
-    }
+    task.flush_exit();
 }
 
 /// Returns the reason for which there is no value, if it is not the end of the task.

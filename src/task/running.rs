@@ -1,13 +1,15 @@
 //! A process that computes a value, as the process that waits for the value sees it.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::call::{Pending, ReplyTo};
 use crate::exit::ExitReason;
 use crate::id::{MonitorRef, Pid};
-use crate::message::{Down, Message};
+use crate::message::{Down, Exit, Message};
 use crate::process;
-use crate::process::{AliasMode, Builder, SpawnError};
+use crate::process::current::current;
+use crate::process::{AliasMode, Builder, Mark, SpawnError};
 use crate::user_code::Guarded;
 
 use super::callers::Callers;
@@ -17,10 +19,25 @@ pub(crate) struct Running<T> {
     pub(crate) pid: Pid,
     /// The request that the value answers.
     pub(crate) pending: Pending<T>,
-    pub(crate) is_linked: bool,
+    /// What is before any exit message of it, if it is linked.
+    linked_since: Option<Mark>,
 }
 
 impl<T: Send + 'static> Running<T> {
+    pub(crate) fn is_linked(&self) -> bool {
+        self.linked_since.is_some()
+    }
+
+    /// Removes the exit message of a process that has ended.
+    pub(crate) fn flush_exit(&self) {
+        if let Some(since) = self.linked_since {
+            let is_exit = |message: &Message| {
+                message.downcast_ref::<Exit>().is_some_and(|exit| exit.from == self.pid)
+            };
+            _ = current().receive_since(since, Duration::ZERO, is_exit);
+        }
+    }
+
     /// Starts a process that is linked to the caller.
     pub(crate) fn spawn_link<F>(
         builder: Builder,
@@ -39,16 +56,19 @@ impl<T: Send + 'static> Running<T> {
                 ExitReason::Normal
             })
         })?;
-        Ok(Running { pid, pending, is_linked: true })
+        let linked_since = Some(pending.since());
+        Ok(Running { pid, pending, linked_since })
     }
 
     /// Takes over a process that [`wait_for_owner`] runs in.
     pub(crate) fn begin(pid: Pid, mode: AliasMode, is_linked: bool) -> Running<T> {
+        // The process may have ended: its exit message comes by the link, before the request.
+        let linked_since = is_linked.then(|| current().slot.mailbox.mark());
         if is_linked {
             process::link(pid);
         }
         let pending = Pending::ask(pid, mode, |reply_to| Message::new(Begin(reply_to)));
-        Running { pid, pending, is_linked }
+        Running { pid, pending, linked_since }
     }
 }
 

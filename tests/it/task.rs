@@ -1,7 +1,7 @@
 //! One task and its owner.
 
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use procession::prelude::*;
 use procession::process::{Builder, MonitorOptions};
@@ -130,14 +130,14 @@ mod spawn {
     #[test]
     fn ends_the_task_with_an_owner_that_fails() {
         let me = process::self_pid();
-        let end = end_of(move || {
+        let owner = process::spawn(move || {
             let task = held();
-            process::send(me, (task.pid().unwrap(), process::monitor(task.pid().unwrap())));
-            process::exit_self(reason());
+            process::send(me, task.pid().unwrap());
+            Err(receive! { reason: ExitReason => reason })
         });
-        let (task, _) = expect::<(Pid, MonitorRef)>();
-        assert_eq!(end, reason());
-        assert_eq!(wait_for_exit(task), ExitReason::NoProc);
+        let task = process::monitor(expect::<Pid>());
+        process::send(owner.unwrap(), reason());
+        assert_eq!(down_reason(task), reason());
     }
 
     #[test]
@@ -192,15 +192,6 @@ mod await_reply {
             assert_eq!(down_reason(monitor), ExitReason::Normal);
             assert_nothing_left();
         });
-    }
-
-    // Elixir: task_test "exits on timeout"; the default.
-    #[test]
-    fn waits_for_five_seconds_by_default() {
-        let since = Instant::now();
-        let task = held();
-        assert!(task.await_reply().is_err());
-        assert!(since.elapsed() >= Duration::from_secs(5));
     }
 
     #[test]
@@ -358,6 +349,53 @@ mod yield_reply {
                 let mut task: Task<()> = Task::spawn(|| process::exit_self(why)).unwrap();
                 assert_eq!(task.yield_reply(test_timeout()), Some(Err(end)));
             }
+        });
+    }
+}
+
+mod check_reply {
+    use super::*;
+
+    fn next_message() -> Message {
+        process::receive_timeout(test_timeout()).unwrap()
+    }
+
+    // Elixir, documented: a server gets {ref, result} in handle_info.
+    #[test]
+    fn takes_the_value_out_of_its_message() {
+        in_process(|| {
+            let mut task = ended(|| 1);
+            assert_eq!(task.check_reply(next_message()).unwrap(), Ok(1));
+            assert_nothing_left();
+            assert_eq!(task.await_timeout(FOREVER).unwrap_err().kind(), &CallErrorKind::Timeout);
+        });
+    }
+
+    // Elixir, documented: {:DOWN, ref, ...}
+    #[test]
+    fn takes_the_reason_of_a_task_that_has_ended_without_a_value() {
+        in_trapping_process(|| {
+            let mut task: Task<()> = ended(|| process::exit_self(reason()));
+            expect_exit(task.pid().unwrap());
+            assert_eq!(task.check_reply(next_message()).unwrap(), Err(reason()));
+            assert_nothing_left();
+        });
+    }
+
+    #[test]
+    fn gives_back_what_is_not_of_this_task() {
+        in_process(|| {
+            let (mut task, mut other) = (held(), ended(|| 2_u32));
+            let message = task.check_reply(next_message()).unwrap_err();
+            assert_eq!(other.check_reply(message).unwrap(), Ok(2));
+            process::send(process::self_pid(), 'a');
+            for of in [&mut task, &mut other] {
+                let message = of.check_reply(next_message()).unwrap_err();
+                assert_eq!(message.downcast_ref(), Some(&'a'));
+                process::send(process::self_pid(), 'a');
+            }
+            release(&task, 1);
+            assert_eq!(task.await_reply(), Ok(1));
         });
     }
 }

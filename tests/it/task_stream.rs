@@ -1,20 +1,23 @@
 //! Streams of tasks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use procession::prelude::*;
 use procession::task::{self, AsyncStream, OnStreamTimeout};
 
-use crate::support::drops::OnDrop;
-use crate::support::processes::{FOREVER, in_process, reason};
-use crate::support::wait::{expect, test_timeout, wait_for_exit, wait_until};
+use crate::support::drops::{OnDrop, PanicsOnDrop};
+use crate::support::processes::{FOREVER, idle_body, in_process, reason};
+use crate::support::wait::{
+    down_reason, expect, scan_mailbox, test_timeout, wait_for_exit, wait_until,
+};
 use crate::task::{assert_nothing_left, end_of, in_trapping_process};
 
-/// Long enough for a task that does nothing, on a busy machine.
+/// The limit of tasks that hang.
 const SHORT: Duration = Duration::from_millis(300);
 
 /// Each group of tests is of fewer tasks at once than items, as many, and more.
@@ -48,6 +51,24 @@ fn exit(code: u32) -> ExitReason {
 
 fn is_timeout(reason: &ExitReason) -> bool {
     reason.downcast_ref::<CallError>().is_some_and(|it| it.kind() == &CallErrorKind::Timeout)
+}
+
+/// A stream that takes an item when the task of the one before has ended, unless that hangs: only
+/// what hangs can be late. The last one must hang.
+fn one_by_one<const N: usize>(items: [Do; N]) -> AsyncStream<impl Iterator<Item = Do>, u32> {
+    let me = process::self_pid();
+    let mut before = None;
+    let items = items.into_iter().inspect(move |what| {
+        if before.replace(*what).is_some_and(|before| before != Do::Hang) {
+            wait_for_exit(expect());
+        }
+    });
+    task::async_stream(items, move |what| {
+        if what != Do::Hang {
+            process::send(me, process::self_pid());
+        }
+        work(what)
+    })
 }
 
 /// Results in short: a timeout is 0.
@@ -177,10 +198,10 @@ mod results {
     #[test]
     fn hold_the_item_of_a_task_that_has_failed_if_they_are_to() {
         in_trapping_process(|| {
-            let items = [Do::Return(1), Do::Hang, Do::Exit(3)];
-            let stream = stream(items).timeout(SHORT).on_timeout(OnStreamTimeout::KillTask);
+            let stream = one_by_one([Do::Return(1), Do::Exit(3), Do::Hang]);
+            let stream = stream.timeout(SHORT).on_timeout(OnStreamTimeout::KillTask);
             let results: Vec<_> = stream.zip_input_on_exit().into_iter().collect();
-            let [Ok(1), Err((Do::Hang, late)), Err((Do::Exit(3), failed))] = &results[..] else {
+            let [Ok(1), Err((Do::Exit(3), failed)), Err((Do::Hang, late))] = &results[..] else {
                 panic!("{results:?}");
             };
             assert!(is_timeout(late), "{late}");
@@ -364,16 +385,13 @@ mod timeout {
     #[test]
     fn ends_the_stream_with_an_error_and_all_tasks_by_default() {
         in_process(|| {
-            let me = process::self_pid();
-            let stream = task::async_stream([Do::Return(1), Do::Hang, Do::Hang], move |what| {
-                process::send(me, process::self_pid());
-                work(what)
-            });
+            let stream = one_by_one([Do::Return(1), Do::Hang, Do::Hang]);
             let mut results = stream.max_concurrency(3).timeout(SHORT).into_iter();
             assert_eq!(results.next(), Some(Ok(1)));
+            let tasks = process::info(process::self_pid()).unwrap().links;
+            assert_eq!(tasks.len(), 2);
             let late = results.next().unwrap().unwrap_err();
             assert!(is_timeout(&late), "{late}");
-            let tasks = [expect::<Pid>(), expect(), expect()];
             assert!(tasks.iter().all(|pid| !process::is_alive(*pid)));
             assert_eq!(results.next(), None);
             assert_nothing_left();
@@ -387,19 +405,54 @@ mod timeout {
         for concurrency in CONCURRENCY {
             for ordered in [true, false] {
                 in_process(move || {
-                    let items = [Do::Hang, Do::Return(1), Do::Hang, Do::Return(2)];
-                    let stream = stream(items).max_concurrency(concurrency).ordered(ordered);
+                    let stream = one_by_one([Do::Return(1), Do::Return(2), Do::Hang, Do::Hang]);
+                    let stream = stream.max_concurrency(concurrency).ordered(ordered);
                     let stream = stream.timeout(SHORT).on_timeout(OnStreamTimeout::KillTask);
-                    let mut results = brief(stream);
-                    if !ordered {
-                        results.sort();
-                        assert_eq!(results, [Ok(1), Ok(2), Err(0), Err(0)]);
-                    } else {
-                        assert_eq!(results, [Err(0), Ok(1), Err(0), Ok(2)]);
-                    }
+                    assert_eq!(brief(stream), [Ok(1), Ok(2), Err(0), Err(0)]);
                     assert_nothing_left();
                 });
             }
+        }
+    }
+
+    /// The limit is that of the others, too: one of a hundred has its value in time.
+    #[test]
+    fn of_one_task_lets_the_stream_go_on() {
+        in_process(|| {
+            let others = std::iter::repeat_n(Do::Return(1), 100);
+            let stream = task::async_stream(std::iter::once(Do::Hang).chain(others), work);
+            let stream = stream.max_concurrency(1).timeout(SHORT);
+            let mut results = stream.on_timeout(OnStreamTimeout::KillTask).into_iter();
+            assert_eq!(brief(results.next()), [Err(0)]);
+            assert!(results.any(|result| result == Ok(1)));
+        });
+    }
+
+    /// It hangs in the last destructor: the value is there, and the task is late.
+    #[test]
+    fn is_that_of_a_task_that_has_sent_its_value_and_does_not_end() {
+        for on_timeout in [OnStreamTimeout::Exit, OnStreamTimeout::KillTask] {
+            in_process(move || {
+                let (let_go, held) = mpsc::channel::<()>();
+                let held = Arc::new(Mutex::new(held));
+                let was_ended = Arc::new(AtomicBool::new(true));
+                let ended = Arc::clone(&was_ended);
+                let stream = task::async_stream([1_u32], move |n| {
+                    let (held, ended) = (Arc::clone(&held), Arc::clone(&ended));
+                    let hang = OnDrop(move || {
+                        let end = held.lock().recv_timeout(test_timeout());
+                        ended.store(end != Err(RecvTimeoutError::Timeout), Ordering::SeqCst);
+                    });
+                    process::dictionary::put("hang", Opaque::new(hang));
+                    n
+                });
+                let mut results = stream.timeout(SHORT).on_timeout(on_timeout).into_iter();
+                assert_eq!(results.next(), Some(Ok(1)));
+                assert!(was_ended.load(Ordering::SeqCst), "it has hung to its end");
+                assert_eq!(results.next(), None);
+                assert_nothing_left();
+                drop(let_go);
+            });
         }
     }
 
@@ -413,12 +466,15 @@ mod timeout {
     #[test]
     fn is_of_each_task_and_not_of_all() {
         in_process(|| {
-            let stream = task::async_stream(1..=50_u32, |n| {
-                _ = process::receive_timeout(SHORT / 40);
-                n
+            // The second task starts when the time of the first one would be over.
+            let limit = 5 * SHORT;
+            let items = (1..=2_u32).inspect(|n| {
+                if *n == 2 {
+                    assert!(process::receive_timeout(limit).is_none());
+                }
             });
-            let results = brief::<ExitReason>(stream.max_concurrency(1).timeout(SHORT));
-            assert!(results.into_iter().eq((1..=50).map(Ok)));
+            let stream = task::async_stream(items, |n| n).max_concurrency(1).timeout(limit);
+            assert_eq!(brief::<ExitReason>(stream), [Ok(1), Ok(2)]);
         });
     }
 }
@@ -445,22 +501,64 @@ mod drop_of_the_results {
 
     #[test]
     fn ends_tasks_of_a_reader_that_is_killed() {
-        let (gate, wait) = Gate::new();
-        let (tell, told) = mpsc::channel();
-        let reader = process::spawn(move || {
-            let tell = OnDrop(move || tell.send(()).unwrap());
-            let mut results = task::async_stream([1], wait).timeout(FOREVER).into_iter();
-            results.next();
-            drop(tell);
+        let tasks = TaskSupervisor::new().start_link().unwrap();
+        let me = process::self_pid();
+        let stream = tasks.async_stream_nolink([()], move |()| {
+            process::send(me, process::self_pid());
+            idle_body();
         });
-        let reader = reader.unwrap();
-        let tasks = gate.await_tasks(1);
-        let task = process::info(reader).unwrap().links[0];
-        let monitor = process::monitor(task);
+        let stream = stream.timeout(FOREVER);
+        let reader = process::spawn(move || _ = stream.into_iter().next()).unwrap();
+        let task = process::monitor(expect::<Pid>());
         process::exit(reader, ExitReason::Kill);
-        drop(tasks);
-        assert!(crate::support::wait::down_reason(monitor) != ExitReason::Normal);
-        told.recv_timeout(test_timeout()).unwrap();
+        assert_eq!(down_reason(task), ExitReason::Killed);
+        tasks.stop().unwrap();
+    }
+
+    /// Both results that nobody has taken, and the input.
+    #[test]
+    fn drops_what_nobody_has_taken_with_care_once_all_tasks_have_ended() {
+        in_process(|| {
+            let me = process::self_pid();
+            let input = PanicsOnDrop;
+            // The last item is taken when the second and the third task have ended.
+            let items = (0..5_u32).inspect(move |n| {
+                _ = &input;
+                if *n == 4 {
+                    process::send(expect::<Pid>(), ());
+                }
+            });
+            let stream = task::async_stream(items, move |n| {
+                if n == 0 {
+                    process::send(me, process::self_pid());
+                }
+                match n {
+                    1 | 2 => Some(PanicsOnDrop),
+                    _ => receive! { () => None },
+                }
+            });
+            let mut results = stream.max_concurrency(3).timeout(FOREVER).into_iter();
+            assert_eq!(results.next(), Some(Ok(None)));
+            let tasks = process::info(me).unwrap().links;
+            assert_eq!(tasks.len(), 2);
+            drop(results);
+            assert!(tasks.iter().all(|pid| !process::is_alive(*pid)));
+            assert_nothing_left();
+        });
+    }
+
+    #[test]
+    fn leaves_no_exit_message_of_a_task_that_had_failed_before() {
+        in_trapping_process(|| {
+            let items = [Do::Return(1), Do::Exit(2), Do::Exit(3)];
+            let mut results = stream(items).max_concurrency(3).into_iter();
+            assert_eq!(results.next(), Some(Ok(1)));
+            let tasks = process::info(process::self_pid()).unwrap().links;
+            tasks.into_iter().for_each(|pid| _ = wait_for_exit(pid));
+            scan_mailbox();
+            drop(results);
+            assert_nothing_left();
+        });
     }
 
     // Elixir: task_test "terminates outer effect"

@@ -481,20 +481,65 @@ mod async_stream {
     // Elixir: supervisor_test "async_stream" "raises an error if :max_children is reached with
     // clean stream shutdown", "async_stream_nolink" too
     #[test]
-    fn ends_with_an_error_if_there_are_as_many_as_there_may_be() {
+    fn ends_with_an_error_in_its_place_if_there_are_as_many_as_there_may_be() {
         in_process(|| {
-            let hang = |n: u32| receive! { () => n };
-            let tasks = supervisor(TaskSupervisor::new().max_children(1));
-            let linked = tasks.async_stream([1, 2], hang).max_concurrency(2);
-            let unlinked = tasks.async_stream_nolink([1, 2], hang).max_concurrency(2);
-            for stream in [linked, unlinked] {
-                let mut results = stream.into_iter();
-                let reason = results.next().unwrap().unwrap_err();
+            let tasks = supervisor(TaskSupervisor::new().max_children(2));
+            // It is asked for the third item when two tasks wait, and lets them go on, too late.
+            let items = || {
+                let tasks = tasks.clone();
+                (1..=5_u32).inspect(move |n| {
+                    if *n == 3 {
+                        let children = tasks.children().unwrap();
+                        sys::of(tasks.clone()).suspend().unwrap();
+                        process::spawn(move || release_when_asked(&tasks, children)).unwrap();
+                    }
+                })
+            };
+            let wait = |n: u32| receive! { () => n };
+            let linked: Vec<_> =
+                tasks.async_stream(items(), wait).max_concurrency(3).into_iter().collect();
+            let unlinked: Vec<_> =
+                tasks.async_stream_nolink(items(), wait).max_concurrency(3).into_iter().collect();
+            for results in [linked, unlinked] {
+                let [Ok(1), Ok(2), Err(reason)] = &results[..] else { panic!("{results:?}") };
                 assert_eq!(reason.downcast_ref(), Some(&SupervisorError::MaxChildren));
-                assert_eq!(results.next(), None);
-                assert_eq!(tasks.children().unwrap(), []);
-                assert_nothing_left();
             }
+            assert_eq!(tasks.children().unwrap(), []);
+            assert_nothing_left();
+        });
+    }
+
+    /// Lets a suspended supervisor refuse a start, and tasks go on after that.
+    fn release_when_asked(tasks: &TaskSupervisorRef, children: Vec<Pid>) {
+        wait_until(|| process::info(tasks.pid()).is_some_and(|info| info.message_queue_len > 0));
+        sys::of(tasks.clone()).resume().unwrap();
+        tasks.count_children().unwrap();
+        children.into_iter().for_each(|pid| process::send(pid, ()));
+    }
+
+    /// Their tasks are killed as soon as they are there, mostly before their owner is linked.
+    #[test]
+    fn leaves_no_exit_message_of_a_task_that_others_have_ended() {
+        in_trapping_process(|| {
+            let tasks = tasks();
+            let supervisor = tasks.pid();
+            let me = process::self_pid();
+            let killer = process::spawn(move || {
+                process::send(me, ());
+                loop {
+                    let children = process::info(supervisor).map(|info| info.links);
+                    for pid in children.into_iter().flatten() {
+                        process::exit(pid, ExitReason::Kill);
+                    }
+                    process::checkpoint();
+                }
+            });
+            expect::<()>();
+            let results = tasks.async_stream(0..2_000_u32, |n| n).max_concurrency(1).into_iter();
+            assert_eq!(results.count(), 2_000);
+            process::exit(killer.unwrap(), ExitReason::Kill);
+            assert_nothing_left();
+            tasks.stop().unwrap();
         });
     }
 
