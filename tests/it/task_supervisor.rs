@@ -486,11 +486,10 @@ mod async_stream {
             let tasks = supervisor(TaskSupervisor::new().max_children(2));
             // It is asked for the third item when two tasks wait, and lets them go on, too late.
             let items = || {
-                let tasks = tasks.clone();
                 (1..=5_u32).inspect(move |n| {
                     if *n == 3 {
                         let children = tasks.children().unwrap();
-                        sys::of(tasks.clone()).suspend().unwrap();
+                        sys::of(tasks).suspend().unwrap();
                         process::spawn(move || release_when_asked(&tasks, children)).unwrap();
                     }
                 })
@@ -512,7 +511,7 @@ mod async_stream {
     /// Lets a suspended supervisor refuse a start, and tasks go on after that.
     fn release_when_asked(tasks: &TaskSupervisorRef, children: Vec<Pid>) {
         wait_until(|| process::info(tasks.pid()).is_some_and(|info| info.message_queue_len > 0));
-        sys::of(tasks.clone()).resume().unwrap();
+        sys::of(*tasks).resume().unwrap();
         tasks.count_children().unwrap();
         children.into_iter().for_each(|pid| process::send(pid, ()));
     }
