@@ -5,7 +5,7 @@ use procession::prelude::*;
 
 use crate::support::drops::PanicsOnDrop;
 use crate::support::processes::{FOREVER, reason};
-use crate::support::wait::wait_for_exit;
+use crate::support::wait::down_reason;
 
 /// A state, which may panic when it is dropped.
 #[derive(Debug, PartialEq)]
@@ -78,9 +78,16 @@ fn harmless() -> StatemRef<Fragile> {
     machine(|| (state("a"), Fragile { enter: entered, bomb: None }))
 }
 
+/// Sends an event, and returns the reason with which the machine ends.
 #[track_caller]
-fn assert_panicked(machine: StatemRef<Fragile>, message: &str) {
-    let ended = wait_for_exit(machine.pid());
+fn end_by(machine: StatemRef<Fragile>, event: Event) -> ExitReason {
+    let monitor = process::monitor(machine);
+    machine.cast(event);
+    down_reason(monitor)
+}
+
+#[track_caller]
+fn assert_panicked(ended: ExitReason, message: &str) {
     let panic = ended.as_panic().unwrap_or_else(|| panic!("{ended}"));
     assert_eq!(panic.message, message);
 }
@@ -92,16 +99,12 @@ mod an_inserted_event {
 
     #[test]
     fn is_not_the_reason_of_a_machine_that_stops_as_it_enters_a_state() {
-        let machine = stopping();
-        machine.cast(GO);
-        assert_eq!(wait_for_exit(machine.pid()), reason());
+        assert_eq!(end_by(stopping(), GO), reason());
     }
 
     #[test]
     fn is_no_second_panic_when_entering_a_state_panics() {
-        let machine = panicking();
-        machine.cast(GO);
-        assert_panicked(machine, "enters");
+        assert_panicked(end_by(panicking(), GO), "enters");
     }
 }
 
@@ -110,9 +113,8 @@ mod the_event_of_a_timeout {
 
     #[test]
     fn is_no_second_panic_when_entering_a_state_panics() {
-        let machine = panicking();
-        machine.cast(Event::Do(|| next_state(state("b")).state_timeout(FOREVER, bomb())));
-        assert_panicked(machine, "enters");
+        let event = Event::Do(|| next_state(state("b")).state_timeout(FOREVER, bomb()));
+        assert_panicked(end_by(panicking(), event), "enters");
     }
 
     #[test]
@@ -155,8 +157,8 @@ mod the_old_state {
     fn is_no_second_panic_when_entering_a_state_panics() {
         let machine =
             machine(|| (with_a_bomb(), Fragile { enter: || panic!("enters"), bomb: None }));
-        machine.cast(Event::Do(|| next_state(state("b"))));
-        assert_panicked(machine, "enters");
+        let event = Event::Do(|| next_state(state("b")));
+        assert_panicked(end_by(machine, event), "enters");
     }
 
     #[test]
