@@ -74,8 +74,6 @@ impl HandleCall<Pop> for Empty {
     }
 }
 
-use procession::gen_event::handler;
-
 /// Handles events of one type, and requests of two.
 #[derive(Debug)]
 struct Gauge;
@@ -219,23 +217,24 @@ const PROGRAMS: [Program; 19] = [
         name: "events",
         main: "fn main() {
             let manager = EventManager::start().unwrap();
-            manager.add_handler(handler::<Gauge>(), ()).unwrap();
+            manager.add_handler(gen_event::handler::<Gauge>(), ()).unwrap();
             manager.notify(Push(1));
-            assert_eq!(manager.call(handler::<Gauge>(), Clear), Ok(()));
+            assert_eq!(manager.call(gen_event::handler::<Gauge>(), Clear), Ok(()));
         }",
         refusal: None,
     },
     Program {
         name: "handler_of_other_events",
         main: "fn main() {
-            _ = EventManager::<u32>::start().unwrap().add_handler(handler::<Gauge>(), ());
+            let manager = EventManager::<u32>::start().unwrap();
+            _ = manager.add_handler(gen_event::handler::<Gauge>(), ());
         }",
         refusal: Some("`Gauge` does not handle events of type `u32`"),
     },
     Program {
         name: "request_to_a_handler",
         main: "fn main() {
-            _ = EventManager::<Push>::start().unwrap().call(handler::<Gauge>(), Peek);
+            _ = EventManager::<Push>::start().unwrap().call(gen_event::handler::<Gauge>(), Peek);
         }",
         refusal: Some("`Gauge` does not handle requests of `Peek`"),
     },
@@ -243,8 +242,8 @@ const PROGRAMS: [Program; 19] = [
         name: "swap",
         main: "fn main() {
             let manager = EventManager::<Push>::start().unwrap();
-            let new = handler::<Gauge>().id(2);
-            _ = manager.swap_handler((handler::<Gauge>(), ()), (new, ()));
+            let new = gen_event::handler::<Gauge>().id(2);
+            _ = manager.swap_handler((gen_event::handler::<Gauge>(), ()), (new, ()));
         }",
         refusal: Some("`Gauge` cannot take the place of `Gauge`"),
     },
