@@ -29,9 +29,9 @@ use crate::exit::ExitReason;
 use crate::id::{LinkId, Pid};
 use crate::user_code::drop_caught;
 
-use super::address::{signal_of_link, try_deliver_exit};
+use super::address::{signal_of_link, try_deliver, try_deliver_exit};
 use super::links;
-use super::mailbox::Orphans;
+use super::mailbox::{Orphans, Special};
 use super::table::Process;
 
 /// The number of ancestors that a process remembers.
@@ -233,10 +233,19 @@ fn watch(child: Process) -> Option<Receiver<Infallible>> {
     is_pending.then_some(receiver)
 }
 
-/// Says that the exit of `process` has been told, and releases its parent.
-pub(crate) fn exit_told(process: Process) {
-    let pending = mem::take(&mut *process.slot.pending_exit.lock());
-    drop_caught(pending); // Where no lock is held: it may have a reply that came too late.
+/// Says that the exit of `process` has been told, and releases its parent. Orphans go to
+/// `leftovers`.
+pub(crate) fn exit_told(process: Process, leftovers: &mut Vec<Orphans>) {
+    loop {
+        let ended = process.slot.pending_exit.lock().end();
+        match ended {
+            // Where no lock is held: it may have a reply that came too late.
+            Ok(pending) => return drop_caught(pending),
+            Err(late_downs) => leftovers.extend(late_downs.into_iter().filter_map(|down| {
+                try_deliver(down.monitor.owner, Special::Down(down).into()).err()
+            })),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -189,7 +189,7 @@ fn announce(process: Process, before: impl FnOnce(Process)) {
         leftovers.extend(try_deliver(watcher.pid, Special::Down(down).into()).err());
     }
     tell_clients(process, &reason);
-    children::exit_told(process);
+    children::exit_told(process, &mut leftovers);
     // Now that everybody knows, destructors of the user's values may take their time.
     timers.into_iter().for_each(timers::discard);
     drop_each_caught(monitors);

@@ -230,6 +230,8 @@ pub(crate) struct PendingExit {
     parent: Option<Sender<Infallible>>,
     /// Sent before the exit signals: the last reply of each server that the process has been.
     last_replies: Vec<LastReply>,
+    /// Sent after all others: to monitors that were set when the table was closed.
+    late_downs: Vec<Down>,
 }
 
 /// Sends the last reply of a server, which its client gets when the server has ended.
@@ -273,6 +275,29 @@ impl PendingExit {
 
     pub(crate) fn take_last_replies(&mut self) -> Vec<LastReply> {
         mem::take(&mut self.last_replies)
+    }
+
+    /// Keeps a DOWN for when all others have been told of the exit of `pid`.
+    ///
+    /// # Errors
+    ///
+    /// The DOWN, if they have been.
+    pub(crate) fn add_late_down(&mut self, pid: Pid, down: Down) -> Result<(), Down> {
+        if !self.is_of(pid) {
+            return Err(down);
+        }
+        self.late_downs.push(down);
+        Ok(())
+    }
+
+    /// Returns the DOWNs that are to be sent before the exit has been told. If there are none, it
+    /// has been: then returns what is to be dropped.
+    pub(crate) fn end(&mut self) -> Result<PendingExit, Vec<Down>> {
+        if self.late_downs.is_empty() {
+            Ok(mem::take(self))
+        } else {
+            Err(mem::take(&mut self.late_downs))
+        }
     }
 
     /// Leaves what is to be dropped when the exit of `pid` has been told. Returns false, and drops

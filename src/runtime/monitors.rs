@@ -112,10 +112,21 @@ pub(crate) fn find_and_set(
             drop_caught(forget(monitor.id, entry));
         }
     } else {
-        let down = Down { monitor, object, reason: ExitReason::NoProc };
-        deliver(owner.pid, Special::Down(down).into());
+        tell_no_proc(target, Down { monitor, object, reason: ExitReason::NoProc });
     }
     (monitor, found)
+}
+
+/// Sends the DOWN of a monitor for which there was no process. If that is just telling its end, it
+/// comes last: who has it knows that the links and the other monitors have brought theirs.
+fn tell_no_proc(target: Option<Pid>, down: Down) {
+    let down = match target {
+        Some(target) => Process::of(target).slot.pending_exit.lock().add_late_down(target, down),
+        None => Err(down),
+    };
+    if let Err(down) = down {
+        deliver(down.monitor.owner, Special::Down(down).into());
+    }
 }
 
 /// Enters a watcher of `target`. Returns whether that is still there.

@@ -373,8 +373,7 @@ impl<T: Send + 'static> Task<T> {
             Shutdown::BrutalKill => ExitReason::Killed,
             Shutdown::Timeout(_) | Shutdown::Infinity => ExitReason::Shutdown,
         };
-        // It has ended, but of two monitors the newer one may have said so first.
-        let outcome = self.take(Duration::MAX).and_then(to_exit);
+        let outcome = self.take(Duration::ZERO).and_then(to_exit);
         outcome.filter(|outcome| outcome.as_ref().err() != Some(&asked_for))
     }
 

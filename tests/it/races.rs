@@ -16,10 +16,12 @@ use procession::prelude::*;
 use procession::process::Builder;
 
 use crate::support::drops::OnDrop;
-use crate::support::processes::{FOREVER, begun, idle_body, in_process, reason};
+use crate::support::processes::{
+    Begun, FOREVER, begun, idle_body, in_process, linked_body, reason, trapping_peer,
+};
 use crate::support::rounds::{delay_by, rounds};
 use crate::support::wait::{
-    assert_no_message, down_reason, exit_and_wait, expect, test_timeout, wait_for_exit,
+    assert_no_message, down_reason, exit_and_wait, expect, test_timeout, wait_for_exit, wait_until,
 };
 
 const ROUNDS: usize = 10_000;
@@ -335,6 +337,24 @@ mod monitors {
             assert_eq!(down_reason(first), reason());
             let end = down_reason(second);
             assert!(end == reason() || end == ExitReason::NoProc, "{end:?}");
+        });
+    }
+
+    /// The process has many to tell its end to, so that the second monitor is set meanwhile.
+    #[test]
+    fn a_monitor_of_a_process_that_is_telling_its_end_fires_after_the_others() {
+        in_process(|| {
+            let peers: Vec<_> = (0..50).map(|_| trapping_peer()).collect();
+            for _ in 0..rounds(300) {
+                let (ending, first) = process::spawn_monitor(linked_body(peers.clone())).unwrap();
+                expect::<Begun>();
+                process::exit(ending, reason());
+                wait_until(|| !process::is_alive(ending));
+                down_reason(process::monitor(ending));
+                let other = process::receive_timeout(Duration::ZERO).expect("the first DOWN");
+                assert_eq!(other.downcast_ref::<Down>().map(|down| down.monitor), Some(first));
+            }
+            peers.into_iter().for_each(|peer| process::exit(peer, ExitReason::Kill));
         });
     }
 

@@ -8,7 +8,9 @@ use procession::process::Builder;
 use procession::task::{self, OnYieldTimeout, YieldOptions};
 
 use crate::support::drops::OnDrop;
-use crate::support::processes::{FOREVER, idle_body, in_process, reason};
+use crate::support::processes::{
+    Begun, FOREVER, idle_body, in_process, linked_body, reason, trapping_peer,
+};
 use crate::support::rounds::rounds;
 use crate::support::wait::{expect, test_timeout, wait_for_exit};
 use crate::task::{assert_nothing_left, end_of, failure, held, in_trapping_process, release};
@@ -30,25 +32,6 @@ fn kill(pids: impl IntoIterator<Item = Pid>) {
         process::unlink(pid);
         process::exit(pid, ExitReason::Kill);
     }
-}
-
-/// A process that others link to, and that their ends do not touch.
-fn trapping_peer() -> Pid {
-    let body = || loop {
-        process::receive();
-    };
-    Builder::new().trap_exit(true).spawn(body).unwrap()
-}
-
-/// A task that says when it is linked to `peers`, and goes on.
-fn linked_to(peers: Vec<Pid>) -> Task<()> {
-    let me = process::self_pid();
-    let body = move || {
-        peers.into_iter().for_each(process::link);
-        process::send(me, ());
-        idle_body();
-    };
-    Task::spawn(body).unwrap()
 }
 
 mod await_many {
@@ -231,8 +214,9 @@ mod yield_many {
         in_trapping_process(|| {
             let peers: Vec<_> = (0..50).map(|_| trapping_peer()).collect();
             for _ in 0..rounds(300) {
-                let mut tasks = [linked_to(peers.clone()), linked_to(peers.clone())];
-                assert_eq!([expect::<()>(), expect()], [(), ()]);
+                let task = || Task::spawn(linked_body(peers.clone())).unwrap();
+                let mut tasks = [task(), task()];
+                (0..2).for_each(|_| _ = expect::<Begun>());
                 let options = YieldOptions::new().timeout(Duration::ZERO);
                 let options = options.on_timeout(OnYieldTimeout::KillTask);
                 assert_eq!(task::yield_many_with(&mut tasks, options), [None, None]);

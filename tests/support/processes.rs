@@ -40,6 +40,22 @@ pub(crate) fn idle_body() {
     process::receive_match(|_| false);
 }
 
+/// A process that others link to, and that their ends do not touch.
+pub(crate) fn trapping_peer() -> Pid {
+    Builder::new().trap_exit(true).spawn(idle_body).unwrap()
+}
+
+/// Links to `peers`, sends [`Begun`] to the caller, and then blocks forever: what a process does
+/// that will have to tell its end to many.
+pub(crate) fn linked_body(peers: Vec<Pid>) -> impl FnOnce() + Send + 'static {
+    let me = process::self_pid();
+    move || {
+        peers.into_iter().for_each(process::link);
+        process::send(me, Begun);
+        idle_body();
+    }
+}
+
 /// The pid of a process that has ended.
 #[track_caller]
 pub(crate) fn dead_pid() -> Pid {
