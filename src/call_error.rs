@@ -80,8 +80,9 @@ impl CallError {
         &self.0.destination
     }
 
-    /// Returns the type of the request; for a request of the crate's own, such as a [system
-    /// message](crate::sys), it may be the name of the function.
+    /// Returns the type of the request. For an event of a state machine it is the variant, if the
+    /// call was given that as a function; for a request of the crate's own, such as a [system
+    /// message](crate::sys), the name of the function that makes it.
     pub fn request(&self) -> &'static str {
         self.0.request
     }
@@ -108,7 +109,11 @@ impl fmt::Display for CallError {
             Deadlock(cycle) => write!(f, "the call to {server} would wait forever: {cycle:?}")?,
             NoReply => write!(f, "{server} does not answer this request")?,
             WrongServer { expected, found } => {
-                write!(f, "the request is for a {expected}, but {server} is a {found}")?;
+                let [mut wanted, mut is] = [expected, found].map(|name| TypeName(name).to_string());
+                if wanted == is {
+                    (wanted, is) = (expected.to_string(), found.to_string());
+                }
+                write!(f, "the request is for a {wanted}, but {server} is a {is}")?;
             }
             CallerEnded => write!(f, "the caller has ended and cannot wait for {server}")?,
         }
@@ -199,6 +204,20 @@ mod tests {
         assert_eq!(
             text(CallErrorKind::Down(ExitReason::Killed), "stock"),
             "\"stock\" ended before it answered (call of Take<Vec<Item>>): killed"
+        );
+    }
+
+    #[test]
+    fn a_call_error_shows_types_of_servers_with_their_paths_only_if_it_has_to() {
+        let of = |expected, found| text(CallErrorKind::WrongServer { expected, found }, "stock");
+        assert_eq!(
+            of("shop::Shop<alloc::vec::Vec<u8>>", "stock::Stock"),
+            "the request is for a Shop<Vec<u8>>, but \"stock\" is a Stock (call of Take<Vec<Item>>)"
+        );
+        assert_eq!(
+            of("old::Shop", "new::Shop"),
+            "the request is for a old::Shop, but \"stock\" is a new::Shop \
+             (call of Take<Vec<Item>>)"
         );
     }
 

@@ -318,7 +318,7 @@ use log::Level;
 
 use crate::exit::ExitReason;
 use crate::message::Message;
-use crate::process;
+use crate::process::info::logged_self;
 use crate::sys::OldVersion;
 use crate::user_code::{is_seen, log_caught, printed};
 
@@ -493,7 +493,7 @@ pub trait SwapInit<E, Old: EventHandler<E>>: EventHandler<E> {
 /// Never.
 pub fn unhandled<H: EventHandler<E>, E>(message: &Message) -> HandlerResult<H, E> {
     if is_seen(Level::Warn, TARGET) {
-        let (me, handler, message) = (process::self_pid(), type_name::<H>(), printed(message));
+        let (me, handler, message) = (logged_self(), type_name::<H>(), printed(message));
         let text = format_args!("{me} ({handler}) does not handle this message: {message}");
         log_caught(Level::Warn, TARGET, text);
     }

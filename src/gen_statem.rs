@@ -416,7 +416,7 @@ use crate::exit::ExitReason;
 use crate::gen_server;
 use crate::id::MonitorRef;
 use crate::message::Message;
-use crate::process;
+use crate::process::info::logged_self;
 use crate::supervisor::ChildSpec;
 use crate::sys::OldVersion;
 use crate::user_code::{drop_caught, is_seen, log_caught, printed};
@@ -811,7 +811,7 @@ fn of_machine<S: GenStatem, A>(spec: ChildSpec<StatemRef<S>, A>) -> ChildSpec<St
 /// Logs a message that a machine of type `S` does not handle.
 fn warn_of_unhandled<S>(message: Message) {
     if is_seen(Level::Warn, TARGET) {
-        let (me, name) = (process::self_pid(), type_name::<S>());
+        let (me, name) = (logged_self(), type_name::<S>());
         warn(format_args!("{me} ({name}) does not handle this message: {}", printed(&message)));
     }
     drop_caught(message);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::call::DEFAULT_TIMEOUT;
 use crate::call_error::CallError;
 use crate::exit::Reason;
-use crate::gen_server::{HandleCall, OwnedServer, ServerRef, StopError, reference_traits};
+use crate::gen_server::{OwnedServer, ServerRef, StopError, reference_traits};
 use crate::id::Pid;
 use crate::message::{Destination, Name};
 use crate::process::{Address, ToProcess};
@@ -18,7 +18,7 @@ use crate::supervisor::Child;
 use crate::sys::Sys;
 
 use super::Agent;
-use super::request::{Get, GetAndUpdate, Update};
+use super::request::{Cast, Get, GetAndUpdate, Update};
 
 /// A reference to an agent whose state is an `S`: to its process, or to whichever process has its
 /// name at each use, as a [`ServerRef`] is.
@@ -121,7 +121,7 @@ impl<S: fmt::Debug + 'static, T: Address> AgentRef<S, T> {
         R: Send + 'static,
         F: FnOnce(&S) -> R + Send + 'static,
     {
-        self.call("get", Get::new(look), timeout)
+        self.server.call_as("get", Get::new(look), timeout)
     }
 
     /// Runs `change` on the state, and waits until it has, for at most five seconds. What `change`
@@ -161,7 +161,7 @@ impl<S: fmt::Debug + 'static, T: Address> AgentRef<S, T> {
         R: 'static,
         F: FnOnce(&mut S) -> R + Send + 'static,
     {
-        self.call("update", Update::new(change), timeout)
+        self.server.call_as("update", Update::new(change), timeout)
     }
 
     /// Runs `change` on the state, and returns its value; waits for at most five seconds. Nothing
@@ -201,7 +201,7 @@ impl<S: fmt::Debug + 'static, T: Address> AgentRef<S, T> {
         R: Send + 'static,
         F: FnOnce(&mut S) -> R + Send + 'static,
     {
-        self.call("get_and_update", GetAndUpdate::new(change), timeout)
+        self.server.call_as("get_and_update", GetAndUpdate::new(change), timeout)
     }
 
     /// Runs `change` on the state, and does not wait: [`ServerRef::cast`].
@@ -228,7 +228,7 @@ impl<S: fmt::Debug + 'static, T: Address> AgentRef<S, T> {
         R: 'static,
         F: FnOnce(&mut S) -> R + Send + 'static,
     {
-        self.server.cast(Update::new(change));
+        self.server.cast(Cast::new(change));
     }
 
     /// Stops the agent with [`ExitReason::Normal`](crate::ExitReason::Normal), and waits until it
@@ -288,21 +288,6 @@ impl<S: fmt::Debug + 'static, T: Address> AgentRef<S, T> {
     /// Returns a guard that stops the agent when it is dropped.
     pub fn owned(self) -> OwnedAgent<S, T> {
         OwnedAgent { _stops: self.server.clone().owned(), agent: self }
-    }
-
-    /// Sends a request of the function `function`, and waits for the answer.
-    fn call<M>(
-        &self,
-        function: &'static str,
-        request: M,
-        timeout: Duration,
-    ) -> Result<<Agent<S> as HandleCall<M>>::Reply, CallError>
-    where
-        Agent<S>: HandleCall<M>,
-        M: fmt::Debug + Send + 'static,
-    {
-        let outcome = self.server.call_timeout(request, timeout);
-        outcome.map_err(|error| CallError::new(error.into_kind(), self.destination(), function))
     }
 }
 

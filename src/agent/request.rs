@@ -43,6 +43,11 @@ closure! {
 }
 
 closure! {
+    /// As [`Update`], of a client that does not wait.
+    Cast, "cast"
+}
+
+closure! {
     /// A closure that changes the state, and whose result is for the caller.
     GetAndUpdate, "get_and_update"
 }
@@ -78,14 +83,14 @@ where
     }
 }
 
-impl<S, F, R> HandleCast<Update<F, R>> for Agent<S>
+impl<S, F, R> HandleCast<Cast<F, R>> for Agent<S>
 where
     S: fmt::Debug + 'static,
     F: FnOnce(&mut S) -> R + Send + 'static,
     R: 'static,
 {
-    fn handle_cast(&mut self, update: Update<F, R>) -> CastResult<Self> {
-        _ = (update.act)(&mut self.state);
+    fn handle_cast(&mut self, cast: Cast<F, R>) -> CastResult<Self> {
+        _ = (cast.act)(&mut self.state);
         noreply()
     }
 }

@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::time::Duration;
 
+use crate::call::DEFAULT_TIMEOUT;
 use crate::exit::Reason;
 use crate::gen_server::{
     HandleCall, OwnedServer, RequestId, ServerRef, StopError, reference_traits,
@@ -126,7 +127,7 @@ impl<E: fmt::Debug + Send + 'static, T: Address> EventManagerRef<E, T> {
         handler: Handler<H>,
         args: H::Args,
     ) -> Result<(), HandlerError> {
-        self.add(handler, args, None)
+        self.add("add_handler", handler, args, None)
     }
 
     /// As [`add_handler`](Self::add_handler), and the handler is supervised by the caller, its
@@ -172,16 +173,18 @@ impl<E: fmt::Debug + Send + 'static, T: Address> EventManagerRef<E, T> {
         handler: Handler<H>,
         args: H::Args,
     ) -> Result<(), HandlerError> {
-        self.add(handler, args, Some(process::self_pid()))
+        self.add("add_sup_handler", handler, args, Some(process::self_pid()))
     }
 
     fn add<H: EventHandler<E>>(
         &self,
+        function: &'static str,
         handler: Handler<H>,
         args: H::Args,
         owner: Option<Pid>,
     ) -> Result<(), HandlerError> {
-        self.ask(AddHandler::<E, H> { id: handler.into(), args: Guarded::new(args), owner })?
+        let add = AddHandler::<E, H> { id: handler.into(), args: Guarded::new(args), owner };
+        self.ask(function, add)?
     }
 
     /// Deletes a handler: its [`terminate`](EventHandler::terminate) gets `args`. Returns what it
@@ -224,7 +227,8 @@ impl<E: fmt::Debug + Send + 'static, T: Address> EventManagerRef<E, T> {
         args: impl Any + Send + fmt::Debug,
     ) -> Result<H::Leaves, HandlerError> {
         let args = Guarded::new(Message::new(args));
-        self.ask(DeleteHandler::<E, H> { id: handler.into(), args, types: PhantomData })?
+        let delete = DeleteHandler::<E, H> { id: handler.into(), args, types: PhantomData };
+        self.ask("delete_handler", delete)?
     }
 
     /// Swaps one handler for another. Both are given with their arguments.
@@ -284,7 +288,7 @@ impl<E: fmt::Debug + Send + 'static, T: Address> EventManagerRef<E, T> {
         Old: EventHandler<E>,
         New: SwapInit<E, Old>,
     {
-        self.swap((old.0, Message::new(old.1)), new, None)
+        self.swap("swap_handler", (old.0, Message::new(old.1)), new, None)
     }
 
     /// As [`swap_handler`](Self::swap_handler), but the owner of the new handler is the caller,
@@ -304,11 +308,13 @@ impl<E: fmt::Debug + Send + 'static, T: Address> EventManagerRef<E, T> {
         Old: EventHandler<E>,
         New: SwapInit<E, Old>,
     {
-        self.swap((old.0, Message::new(old.1)), new, Some(process::self_pid()))
+        let owner = Some(process::self_pid());
+        self.swap("swap_sup_handler", (old.0, Message::new(old.1)), new, owner)
     }
 
     fn swap<Old, New>(
         &self,
+        function: &'static str,
         (old, args): (Handler<Old>, Message),
         (new, new_args): (Handler<New>, New::Args),
         owner: Option<Pid>,
@@ -317,14 +323,15 @@ impl<E: fmt::Debug + Send + 'static, T: Address> EventManagerRef<E, T> {
         Old: EventHandler<E>,
         New: SwapInit<E, Old>,
     {
-        self.ask(SwapHandler::<E, Old, New> {
+        let swap = SwapHandler::<E, Old, New> {
             old: old.into(),
             args: Guarded::new(args),
             new,
             new_args: Guarded::new(new_args),
             owner,
             types: PhantomData,
-        })?
+        };
+        self.ask(function, swap)?
     }
 
     /// Sends an event to all handlers, and does not wait, unless the manager wants that.
@@ -376,7 +383,7 @@ impl<E: fmt::Debug + Send + 'static, T: Address> EventManagerRef<E, T> {
     ///
     /// [`HandlerError::Call`] if there is no answer.
     pub fn sync_notify(&self, event: E) -> Result<(), HandlerError> {
-        self.ask(SyncNotify(Guarded::new(event)))
+        self.ask("sync_notify", SyncNotify(Guarded::new(event)))
     }
 
     /// Sends a message for [`handle_info`](EventHandler::handle_info) of all handlers, as
@@ -436,7 +443,7 @@ impl<E: fmt::Debug + Send + 'static, T: Address> EventManagerRef<E, T> {
         H: HandlerCall<E, M>,
         M: fmt::Debug + Send + 'static,
     {
-        self.server.call(request_to(handler, request))?
+        self.call_timeout(handler, request, DEFAULT_TIMEOUT)
     }
 
     /// As [`call`](Self::call), for at most `timeout`; [`Duration::MAX`] means forever.
@@ -454,7 +461,7 @@ impl<E: fmt::Debug + Send + 'static, T: Address> EventManagerRef<E, T> {
         H: HandlerCall<E, M>,
         M: fmt::Debug + Send + 'static,
     {
-        self.server.call_timeout(request_to(handler, request), timeout)?
+        self.server.call_as(type_name::<M>(), request_to(handler, request), timeout)?
     }
 
     /// Sends a request to one handler, and does not wait: the returned id is used to ask for the
@@ -474,7 +481,7 @@ impl<E: fmt::Debug + Send + 'static, T: Address> EventManagerRef<E, T> {
         H: HandlerCall<E, M>,
         M: fmt::Debug + Send + 'static,
     {
-        self.server.send_request(request_to(handler, request))
+        self.server.send_request_as(type_name::<M>(), request_to(handler, request))
     }
 
     /// Returns the handlers that are installed, the one that was added last first.
@@ -485,16 +492,16 @@ impl<E: fmt::Debug + Send + 'static, T: Address> EventManagerRef<E, T> {
     ///
     /// [`HandlerError::Call`] if there is no answer.
     pub fn which_handlers(&self) -> Result<Vec<HandlerId>, HandlerError> {
-        self.ask(WhichHandlers)
+        self.ask("which_handlers", WhichHandlers)
     }
 
-    /// Makes a request that has no timeout, as a handler may take long.
-    fn ask<M, R>(&self, request: M) -> Result<R, HandlerError>
+    /// Makes a request of a function, which has no timeout, as a handler may take long.
+    fn ask<M, R>(&self, function: &'static str, request: M) -> Result<R, HandlerError>
     where
         EventManager<E>: HandleCall<M, Reply = R>,
         M: fmt::Debug + Send + 'static,
     {
-        Ok(self.server.call_timeout(request, Duration::MAX)?)
+        Ok(self.server.call_as(function, request, Duration::MAX)?)
     }
 
     /// Stops the manager with [`ExitReason::Normal`](crate::ExitReason::Normal), and waits until it

@@ -5,7 +5,7 @@ use std::any::type_name;
 use log::Level;
 
 use crate::message::Message;
-use crate::process;
+use crate::process::info::logged_self;
 use crate::user_code::{drop_caught, is_seen, printed};
 
 use super::next::{CastResult, noreply};
@@ -107,7 +107,7 @@ pub(crate) fn warn_of_unhandled<S>(message: Message) {
     if is_seen(Level::Warn, TARGET) {
         warn(format_args!(
             "{} ({}) does not handle this message: {}",
-            process::self_pid(),
+            logged_self(),
             type_name::<S>(),
             printed(&message),
         ));

@@ -151,9 +151,23 @@ impl<S: GenServer, T: Address> ServerRef<S, T> {
         S: HandleCall<M>,
         M: fmt::Debug + Send + 'static,
     {
+        self.call_as(type_name::<M>(), request, timeout)
+    }
+
+    /// As [`call_timeout`](Self::call_timeout), for a request that errors call `name`.
+    pub(crate) fn call_as<M>(
+        &self,
+        name: &'static str,
+        request: M,
+        timeout: Duration,
+    ) -> Result<S::Reply, CallError>
+    where
+        S: HandleCall<M>,
+        M: fmt::Debug + Send + 'static,
+    {
         let make = |reply_to| call_message::<S, M>(request, reply_to);
         call(&self.to, timeout, make, open_reply::<S, M>)
-            .map_err(|kind| CallError::new(kind, self.destination(), type_name::<M>()))
+            .map_err(|kind| CallError::new(kind, self.destination(), name))
     }
 
     /// Sends `message`, and does not wait, unless the server wants that.
@@ -240,8 +254,17 @@ impl<S: GenServer, T: Address> ServerRef<S, T> {
         S: HandleCall<M>,
         M: fmt::Debug + Send + 'static,
     {
+        self.send_request_as(type_name::<M>(), request)
+    }
+
+    /// As [`send_request`](Self::send_request), of a request that errors call `name`.
+    pub(crate) fn send_request_as<M>(&self, name: &'static str, request: M) -> RequestId<S::Reply>
+    where
+        S: HandleCall<M>,
+        M: fmt::Debug + Send + 'static,
+    {
         let make = |reply_to| call_message::<S, M>(request, reply_to);
-        RequestId::send(&self.to, type_name::<M>(), make)
+        RequestId::send(&self.to, name, make)
     }
 
     /// Stops the server with [`ExitReason::Normal`], and waits until it has ended.

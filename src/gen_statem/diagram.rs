@@ -7,7 +7,8 @@ use log::Level;
 
 use crate::graph_text::{dot_string, mermaid_text};
 use crate::process;
-use crate::user_code::{displayed, log_caught, printed_up_to};
+use crate::process::info::logged_self;
+use crate::user_code::{log_caught, printed_up_to};
 
 use super::TARGET;
 
@@ -351,9 +352,7 @@ fn is_word(text: &str) -> bool {
 
 /// Warns that the machine of the calling process does what is not declared.
 fn warn(what: &dyn fmt::Display) {
-    let me = process::self_pid();
-    let name = process::info(me).and_then(|info| info.any_name());
-    let machine = name.map_or_else(|| me.to_string(), |name| displayed(&name));
+    let machine = logged_self();
     let text = format_args!("{machine} {what}, which its diagram does not declare");
     log_caught(Level::Warn, TARGET, text);
 }

@@ -1,6 +1,6 @@
 //! References to state machines, by which clients use them.
 
-use std::any::{Any, type_name};
+use std::any::{Any, type_name, type_name_of_val};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
@@ -161,9 +161,10 @@ impl<S: GenStatem, T: Address> StatemRef<S, T> {
         event: impl FnOnce(ReplyTo<R>) -> S::Event,
         timeout: Duration,
     ) -> Result<R, CallError> {
+        let function = type_name_of_val(&event);
         let make = |reply_to| call_message::<S, R>(event(reply_to), reply_to);
         call(&self.to, timeout, make, Err)
-            .map_err(|kind| CallError::new(kind, self.destination(), type_name::<S::Event>()))
+            .map_err(|kind| CallError::new(kind, self.destination(), request_name::<S>(function)))
     }
 
     /// Sends `event`, and does not wait, unless the machine wants that.
@@ -238,8 +239,9 @@ impl<S: GenStatem, T: Address> StatemRef<S, T> {
         &self,
         event: impl FnOnce(ReplyTo<R>) -> S::Event,
     ) -> RequestId<R> {
+        let name = request_name::<S>(type_name_of_val(&event));
         let make = |reply_to| call_message::<S, R>(event(reply_to), reply_to);
-        RequestId::send(&self.to, type_name::<S::Event>(), make)
+        RequestId::send(&self.to, name, make)
     }
 
     /// Stops the machine with [`ExitReason::Normal`], and waits until it has ended.
@@ -274,6 +276,15 @@ impl<S: GenStatem, T: Address> StatemRef<S, T> {
     pub fn owned(self) -> OwnedStatem<S, T> {
         OwnedStatem { machine: self }
     }
+}
+
+/// Returns what errors call a request whose event is made by `function`, a name as the compiler has
+/// it: the variant, if it is one.
+fn request_name<S: GenStatem>(function: &'static str) -> &'static str {
+    let event = type_name::<S::Event>();
+    let function = function.strip_suffix("::{{constructor}}").unwrap_or(function);
+    let is_variant = function.strip_prefix(event).is_some_and(|rest| rest.starts_with("::"));
+    if is_variant { function } else { event }
 }
 
 impl<S: GenStatem> Child for StatemRef<S> {

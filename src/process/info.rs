@@ -10,6 +10,7 @@ use crate::runtime::table::{self, Process};
 use crate::runtime::threads;
 use crate::runtime::timers;
 use crate::runtime::tuning;
+use crate::user_code::displayed;
 
 use super::current::current;
 
@@ -50,6 +51,13 @@ pub struct SystemInfo {
 /// OTP: [`erlang:process_info/1`](https://www.erlang.org/doc/apps/erts/erlang.html#process_info/1).
 pub fn info(pid: Pid) -> Option<Info> {
     snapshot::of_alive(Process::of(pid))
+}
+
+/// Returns what the log calls the calling process: its name, if it has one, or its pid.
+pub(crate) fn logged_self() -> String {
+    let me = current().pid;
+    let name = info(me).and_then(|info| info.any_name());
+    name.map_or_else(|| me.to_string(), |name| displayed(&name))
 }
 
 /// Returns whether `pid` is alive.

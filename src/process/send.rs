@@ -23,6 +23,12 @@ use super::receive::{deadline_after, is_past};
 /// of a server that was started.
 ///
 /// If that process has ended, sending to it is no error: the sender cannot know in time.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not always lead to one process",
+    label = "this is not a `Pid`, an `Alias`, or the reference of a server that was started",
+    note = "to a name, or to any destination, a message is sent by `process::send_to`, or \
+            `try_send_to`, which return an error if no process has the name"
+)]
 pub trait ToProcess: Into<Destination> {}
 
 impl ToProcess for Pid {}

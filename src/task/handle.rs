@@ -359,7 +359,11 @@ impl<T: Send + 'static> Task<T> {
     }
 
     pub(super) fn failed(&self, kind: CallErrorKind) -> CallError {
-        CallError::new(kind, self.pid.unwrap_or(self.owner), type_name::<Task<T>>())
+        let request = match (&kind, &self.outcome) {
+            (CallErrorKind::Timeout, Outcome::Taken) => "a task whose outcome was taken before",
+            _ => type_name::<Task<T>>(),
+        };
+        CallError::new(kind, self.pid.unwrap_or(self.owner), request)
     }
 
     /// The body of [`shutdown`](Self::shutdown), for one of several tasks.

@@ -233,8 +233,9 @@ impl<I: Iterator, T: Send + 'static, K> Stream<I, T, K> {
             Some(value) => Ok(value.into_inner()), // It has removed the link before it sent that.
             None => {
                 item.task.flush_exit();
-                let late = item.timed_out.then(|| failed(&item.task, CallErrorKind::Timeout));
-                Err(late.unwrap_or(reason))
+                // It may have failed by itself before, and have ended only now.
+                let is_late = item.timed_out && reason == ExitReason::Killed;
+                Err(if is_late { failed(&item.task, CallErrorKind::Timeout) } else { reason })
             }
         };
         let turn = if self.options.ordered { item.position } else { self.ended };

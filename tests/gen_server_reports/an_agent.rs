@@ -22,7 +22,7 @@ fn that_crashes_is_reported_with_the_function_that_has_sent_the_closure() {
 
     let report = report(agent.pid());
     assert!(closure.contains("that_crashes_is_reported"), "{closure}");
-    assert_has_line(&report, &format!("last message: update({closure})"));
+    assert_has_line(&report, &format!("last message: cast({closure})"));
     assert_has_line(&report, "state: [1, 2]");
 }
 

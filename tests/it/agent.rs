@@ -520,7 +520,7 @@ mod an_agent {
         let events = agent.sys().log().unwrap().join("\n");
         let place = "agent::an_agent::is_traced_with_the_functions_that_send_closures";
         assert!(events.contains(&format!("get(it::{place}::")), "{events}");
-        assert!(events.contains(&format!("update(it::{place}::")), "{events}");
+        assert!(events.contains(&format!("cast(it::{place}::")), "{events}");
     }
 }
 

@@ -139,7 +139,7 @@ struct Program {
     refusal: Option<&'static str>,
 }
 
-const PROGRAMS: [Program; 19] = [
+const PROGRAMS: [Program; 20] = [
     Program {
         name: "correct",
         main: "fn main() {
@@ -182,6 +182,11 @@ const PROGRAMS: [Program; 19] = [
         }
         fn main() { Stack::start(()).unwrap().cast(1_i32); }",
         refusal: Some("the literal `1` is an `i32` unless it says otherwise"),
+    },
+    Program {
+        name: "a_message_to_a_name",
+        main: "fn main() { process::send(\"printer\", 1); }",
+        refusal: Some("to a name, or to any destination, a message is sent by `process::send_to`"),
     },
     Program {
         name: "a_text_as_a_reason",

@@ -9,7 +9,7 @@ use procession::prelude::*;
 use crate::gen_event::{failed, no_proc};
 use crate::support::calls::CallKind;
 use crate::support::handlers::{
-    Action, Do, GoOn, Manager, Wait, Waits, manager, plan, probe1, probe2, told, which,
+    Action, Do, Event, GoOn, Manager, Wait, Waits, manager, plan, probe1, probe2, told, which,
 };
 use crate::support::processes::{FOREVER, dead_pid, in_process};
 use crate::support::wait::{assert_no_message, expect};
@@ -72,6 +72,40 @@ mod call {
     fn to_a_dead_manager_is_an_error() {
         let dead = Manager::from_pid(dead_pid());
         assert_eq!(dead.call(probe1(), Do(Action::GoOn)).kind(), no_proc());
+    }
+
+    #[test]
+    fn without_an_answer_is_named_in_the_error_as_every_other_request() {
+        let nobody = Manager::named("gen_event_calls::nobody");
+        let errors = [
+            nobody.add_handler(probe1(), plan("a")),
+            nobody.add_sup_handler(probe1(), plan("a")),
+            nobody.delete_handler(probe1(), ()).map(drop),
+            nobody.swap_handler((probe1(), ()), (probe2(), plan("b"))),
+            nobody.swap_sup_handler((probe1(), ()), (probe2(), plan("b"))),
+            nobody.sync_notify(Event::Note(1)),
+            nobody.which_handlers().map(drop),
+            nobody.call(probe1(), Do(Action::GoOn)).map(drop),
+        ];
+        let name = |error: HandlerError| {
+            let HandlerError::Call(error) = error else { panic!("{error}") };
+            let text = error.to_string();
+            let start = "no process is registered as \"gen_event_calls::nobody\" (call of ";
+            text.strip_prefix(start).expect(&text).trim_end_matches(')').to_owned()
+        };
+        assert_eq!(
+            errors.map(|outcome| name(outcome.unwrap_err())),
+            [
+                "add_handler",
+                "add_sup_handler",
+                "delete_handler",
+                "swap_handler",
+                "swap_sup_handler",
+                "sync_notify",
+                "which_handlers",
+                "Do",
+            ]
+        );
     }
 
     // OTP: gen_event_SUITE:call

@@ -132,6 +132,19 @@ mod a_call {
     }
 
     #[test]
+    fn without_an_answer_is_named_by_its_variant_if_that_makes_the_event() {
+        let nobody = StatemRef::<Typed>::named("gen_statem_calls::nobody");
+        let text = |error: CallError| error.to_string();
+        let by_variant = nobody.call(Question::Number).map_err(text);
+        let by_closure = nobody.call(|client| Question::Text("two", client)).map_err(text);
+        let expected = "no process is registered as \"gen_statem_calls::nobody\" (call of ";
+        assert_eq!(by_variant, Err(format!("{expected}Number)")));
+        assert_eq!(by_closure, Err(format!("{expected}Question)")));
+        let response = nobody.send_request(Question::Number).receive_response(FOREVER);
+        assert_eq!(response.unwrap_err().to_string(), format!("{expected}Number)"));
+    }
+
+    #[test]
     fn of_a_machine_of_another_type_is_refused() {
         let machine = Typed::start(()).unwrap();
         let machine = StatemRef::<Machine>::from_pid(machine.pid());

@@ -166,6 +166,19 @@ mod hibernation {
         expect_seen(["a: cast sleep", "a: internal x"]);
     }
 
+    // OTP: gen_statem_SUITE:hibernate
+    #[test]
+    fn does_not_come_before_retried_events() {
+        let machine = machine(|_, _, event, state| match (state, event.name()) {
+            ("a", "sleep") => next_state("b").hibernate(),
+            ("a", _) => keep_state().postpone(event),
+            _ => keep_state(),
+        });
+        machine.cast(Event::Say("1"));
+        machine.cast(Event::Say("sleep"));
+        expect_seen(["a: cast 1", "a: cast sleep", "b: cast 1"]);
+    }
+
     // OTP: gen_statem_SUITE:auto_hibernate
     #[test]
     fn comes_by_itself_after_a_while() {

@@ -162,17 +162,6 @@ mod a_generic_timeout {
         expect_seen(["a: cast first", "a: cast second", "a: timeout \"x\" late"]);
     }
 
-    // OTP: gen_statem_SUITE:generic_timers
-    #[test]
-    fn at_an_instant_that_is_past_comes_at_once() {
-        let machine = machine(|_, _, event, _| match event.name() {
-            "go" => keep_state().generic_timeout_at("x", Instant::now(), late()),
-            _ => keep_state(),
-        });
-        machine.cast(Event::Say("go"));
-        expect_seen(["a: cast go", "a: timeout \"x\" late"]);
-    }
-
     // OTP 25, run: the last of a list wins
     #[test]
     fn that_is_set_twice_is_set_by_the_last() {
@@ -190,6 +179,44 @@ mod a_generic_timeout {
 
 mod a_timeout {
     use super::*;
+
+    // OTP's documentation of {abs, true}
+    #[test]
+    fn at_an_instant_that_is_past_comes_at_once() {
+        let machine = machine(|_, _, event, _| match event.name() {
+            "event" => keep_state().timeout_at(Instant::now(), late()),
+            "state" => keep_state().state_timeout_at(Instant::now(), late()),
+            "generic" => keep_state().generic_timeout_at("x", Instant::now(), late()),
+            _ => keep_state(),
+        });
+        for (name, kind) in
+            [("event", "timeout"), ("state", "state timeout"), ("generic", "timeout \"x\"")]
+        {
+            machine.cast(Event::Say(name));
+            assert_eq!(expect::<Seen>().0, format!("a: cast {name}"));
+            assert_eq!(expect::<Seen>().0, format!("a: {kind} late"));
+        }
+    }
+
+    // OTP's documentation of {abs, true}
+    #[test]
+    fn at_an_instant_to_come_waits_for_it() {
+        let machine = machine(|_, _, event, _| match event.name() {
+            "go" => {
+                let then = Instant::now() + FOREVER;
+                keep_state()
+                    .timeout_at(then, late())
+                    .state_timeout_at(then, late())
+                    .generic_timeout_at("x", then, late())
+            }
+            _ => keep_state(),
+        });
+        machine.cast(Event::Say("go"));
+        machine.cast(Event::Say("end"));
+        expect_seen(["a: cast go", "a: cast end"]);
+        let status = machine.sys().get_status().unwrap().machine.unwrap();
+        assert_eq!(status.timeouts.len(), 2, "an event has ended the event timeout: {status:?}");
+    }
 
     // OTP: gen_statem_SUITE:timeout_cancel_and_update
     #[test]

@@ -253,8 +253,9 @@ mod await_reply {
     fn fails_at_once_if_the_value_was_taken() {
         let mut task = ended(|| 1);
         assert_eq!(task.yield_reply(test_timeout()), Some(Ok(1)));
-        let kind = task.await_timeout(FOREVER).map_err(CallError::into_kind);
-        assert_eq!(kind, Err(CallErrorKind::Timeout));
+        let error = task.await_timeout(FOREVER).unwrap_err();
+        assert_eq!(error.kind(), &CallErrorKind::Timeout);
+        assert_eq!(error.request(), "a task whose outcome was taken before");
     }
 
     #[test]

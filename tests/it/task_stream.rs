@@ -1,5 +1,6 @@
 //! Streams of tasks.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -312,6 +313,14 @@ mod concurrency {
         });
     }
 
+    // Elixir: the default of :max_concurrency is System.schedulers_online().
+    #[test]
+    fn is_that_of_the_cores_by_default() {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let stream = format!("{:?}", stream([]));
+        assert!(stream.contains(&format!("max_concurrency: {cores},")), "{stream}");
+    }
+
     #[test]
     fn is_as_high_as_the_limit() {
         let (gate, wait) = Gate::new();
@@ -457,6 +466,45 @@ mod timeout {
     }
 
     // Elixir: task_test "streams an enumerable with infinite timeout"
+    /// A reason that is not printed before all that it waits for is dropped.
+    struct Held(Mutex<Option<mpsc::Receiver<()>>>);
+
+    impl fmt::Display for Held {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.lock().take().map(|holds| holds.recv());
+            f.write_str("in time")
+        }
+    }
+
+    /// The report of its end, which may have a backtrace, takes longer than the time that is left.
+    #[test]
+    fn is_not_that_of_a_task_that_has_failed_before_it_is_over() {
+        in_trapping_process(|| {
+            let (report, holds) = mpsc::channel();
+            let (mut report, holds) = (Some(report), Mutex::new(Some(holds)));
+            // The third item is asked for when the second task, which began later than the first,
+            // was killed: then so was the first.
+            let items = (1..=3).inspect(move |item| {
+                if *item == 3 {
+                    drop(report.take())
+                }
+            });
+            let stream = task::async_stream(items, move |item| match item {
+                1 => {
+                    let held = Held(Mutex::new(holds.lock().take()));
+                    process::exit_self(ExitReason::from_display(held))
+                }
+                2 => receive! { value: u32 => value },
+                other => other,
+            });
+            let stream = stream.max_concurrency(2).timeout(SHORT);
+            let mut results = stream.on_timeout(OnStreamTimeout::KillTask).into_iter();
+            assert_eq!(results.next().unwrap().unwrap_err().to_string(), "in time");
+            assert!(is_timeout(&results.next().unwrap().unwrap_err()));
+            assert_eq!(results.collect::<Vec<_>>(), [Ok(3)]);
+        });
+    }
+
     #[test]
     fn without_an_end_is_none() {
         let stream = stream([Do::Return(1)]).timeout(Duration::MAX);
