@@ -84,3 +84,40 @@ fn a_first_state_that_is_not_declared_is_warned_of() {
     let expected = ["begins in the state Street, which its diagram does not declare"];
     assert_eq!(warnings, if cfg!(debug_assertions) { &expected[..] } else { &[] });
 }
+
+#[test]
+fn what_a_machine_does_not_handle_is_warned_of_with_its_name() {
+    keep_what_is_logged();
+    let options = StartOptions::new().name("gen_statem_warnings::deaf");
+    let wanderer = Wanderer::start_with(Place::Home, options).unwrap();
+    wanderer.send("no event");
+    StatemRef::<Other>::from_pid(wanderer.pid()).cast(());
+    wanderer.stop().unwrap();
+    let start = "WARN procession::gen_statem gen_statem_warnings::deaf ";
+    let machine = "(gen_statem_warnings::Wanderer)";
+    assert_eq!(
+        logged(start),
+        [
+            format!("{start}{machine} does not handle this message: \"no event\""),
+            format!("{start}{machine} has dropped a cast for a gen_statem_warnings::Other: ()"),
+        ]
+    );
+}
+
+/// A machine of another type.
+#[derive(Debug)]
+struct Other;
+
+impl GenStatem for Other {
+    type Args = ();
+    type State = ();
+    type Event = ();
+
+    fn init((): ()) -> InitResult<Self> {
+        started((), Other)
+    }
+
+    fn handle_event(&mut self, _: EventType, (): (), (): &()) -> StateResult<Self> {
+        keep_state()
+    }
+}

@@ -11,6 +11,7 @@ use crate::call::{Caller, ReplyTo};
 use crate::call_error::CallErrorKind;
 use crate::id::Pid;
 use crate::message::{Message, Request};
+use crate::process::info::logged_self;
 use crate::runtime::links::LastReply;
 use crate::user_code::{Guarded, drop_caught, is_seen, printed};
 
@@ -203,8 +204,8 @@ where
         let Some(server) = server.downcast_mut::<Server<S>>() else {
             let expected = type_name::<S>();
             if is_seen(Level::Warn, TARGET) {
-                let message = printed(self);
-                warn(format_args!("a {found} has dropped a cast for a {expected}: {message}"));
+                let (me, message) = (logged_self(), printed(self));
+                warn(format_args!("{me} ({found}) has dropped a cast for a {expected}: {message}"));
             }
             return drop_caught(self.message.take());
         };

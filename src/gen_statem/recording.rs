@@ -22,7 +22,7 @@ use super::statem_ref::StatemRef;
 const SHOWN: usize = 200;
 
 /// Records what a machine does from now on, until this is dropped: the events that come and from
-/// which client, changes of the state, replies, timeouts, and what is postponed.
+/// which client, changes of the state, replies, timeouts, what is postponed, and the end.
 ///
 /// It is drawn as a [sequence diagram of Mermaid](https://mermaid.js.org/syntax/sequenceDiagram.html).
 /// A recording is a debug function that is [installed](crate::sys::Sys::install), so the machine
@@ -69,11 +69,13 @@ const SHOWN: usize = 200;
 /// //     Note over machine: Off → On
 /// //     c0->>machine: State(client)
 /// //     machine-->>c0: State
+/// //     Note over machine: ends (normal)
 /// # assert!(recording.mermaid().to_string().contains("Note over machine: Off → On"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "nothing is recorded any more when this is dropped"]
 pub struct Recording {
+    pid: Pid,
     machine: String,
     steps: Arc<Mutex<Steps>>,
 }
@@ -93,7 +95,8 @@ impl Recording {
     pub fn of<S: GenStatem, T: Address>(machine: &StatemRef<S, T>) -> Result<Recording, SysError> {
         let sys = machine.sys();
         let status = sys.get_status()?;
-        let machine = status.name.unwrap_or_else(|| status.pid.to_string());
+        let pid = status.pid;
+        let machine = status.name.unwrap_or_else(|| pid.to_string());
         let steps = Arc::new(Mutex::new(Steps::default()));
         let name = format!("recording at {:p}", Arc::as_ptr(&steps));
         let recorded = Arc::downgrade(&steps);
@@ -106,7 +109,7 @@ impl Recording {
             }
             None => ControlFlow::Break(()),
         })?;
-        Ok(Recording { machine, steps })
+        Ok(Recording { pid, machine, steps })
     }
 
     /// Returns what has happened so far as a sequence diagram of Mermaid.
@@ -117,8 +120,11 @@ impl Recording {
     /// Clients of calls are participants of their own; what was cast or sent comes from `others`,
     /// as nobody knows more of it. An event that was inserted or postponed is an arrow of the
     /// machine to itself, when it is handled at last.
+    ///
+    /// Why a machine has ended is drawn if the end was orderly; of any other, the report tells.
     pub fn mermaid(&self) -> impl fmt::Display + use<> {
-        let lines = self.steps.lock().clone().finish();
+        let is_alive = process::is_alive(self.pid);
+        let lines = self.steps.lock().clone().finish(is_alive);
         Mermaid { machine: self.machine.clone(), lines }
     }
 }
@@ -143,6 +149,7 @@ enum Step {
         is_postponed: bool,
     },
     Timer(String),
+    End(String),
 }
 
 /// A client, with its name if it has one.
@@ -175,9 +182,8 @@ impl Step {
             Event::TimerStarted { timeout, time, event } => {
                 Step::Timer(format!("{timeout} {time:?}: {event}"))
             }
-            Event::Entered(_) | Event::State(_) | Event::Terminated { .. } | Event::Other(_) => {
-                return None;
-            }
+            Event::Terminated { reason, .. } => Step::End(displayed(reason)),
+            Event::Entered(_) | Event::State(_) | Event::Other(_) => return None,
         })
     }
 
@@ -221,6 +227,7 @@ struct Steps {
     is_handling: bool,
     /// The replies of the event that is being handled.
     replies: Vec<Line>,
+    has_ended: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -255,6 +262,11 @@ impl Steps {
                 self.lines.extend(change.map(Line::Note));
             }
             Step::Timer(timer) => self.lines.push(Line::Note(format!("starts {timer}"))),
+            Step::End(reason) => {
+                self.flush_replies();
+                self.lines.push(Line::Note(format!("ends ({reason})")));
+                self.has_ended = true;
+            }
         }
     }
 
@@ -262,8 +274,11 @@ impl Steps {
         self.lines.append(&mut self.replies);
     }
 
-    fn finish(mut self) -> Vec<Line> {
+    fn finish(mut self, is_alive: bool) -> Vec<Line> {
         self.flush_replies();
+        if !is_alive && !self.has_ended {
+            self.lines.push(Line::Note("has ended".to_owned()));
+        }
         self.lines
     }
 }

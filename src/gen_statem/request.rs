@@ -9,6 +9,7 @@ use crate::call::ReplyTo;
 use crate::call_error::CallErrorKind;
 use crate::id::Pid;
 use crate::message::{Message, Request};
+use crate::process::info::logged_self;
 use crate::user_code::{drop_caught, is_seen, printed};
 
 use super::event_type::EventType;
@@ -124,8 +125,10 @@ impl<S: GenStatem> Request for Cast<S> {
             None => {
                 let expected = type_name::<S>();
                 if is_seen(Level::Warn, super::TARGET) {
-                    let event = printed(self);
-                    warn(format_args!("a {found} has dropped a cast for a {expected}: {event}"));
+                    let (me, event) = (logged_self(), printed(self));
+                    warn(format_args!(
+                        "{me} ({found}) has dropped a cast for a {expected}: {event}"
+                    ));
                 }
                 drop_caught(self.event.take());
             }

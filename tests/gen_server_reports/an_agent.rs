@@ -30,14 +30,16 @@ fn that_crashes_is_reported_with_the_function_that_has_sent_the_closure() {
 #[test]
 fn warns_of_other_messages() {
     keep_what_is_logged();
-    let agent = Agent::start(|| 7_u8).unwrap();
+    let options = StartOptions::new().name("an agent that is sent a message");
+    let agent = Agent::start_with(|| 7_u8, options).unwrap();
     process::send(agent, "a message that is no closure");
     assert_eq!(agent.get(|n| *n), Ok(7));
 
     let warnings = logged("a message that is no closure");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].starts_with("WARN procession::gen_server "), "{warnings:?}");
-    assert!(warnings[0].contains("Agent<u8>"), "{warnings:?}");
+    let name = "an agent that is sent a message (procession::agent::Agent<u8>) does not handle";
+    assert!(warnings[0].contains(name), "{warnings:?}");
 }
 
 #[test]
@@ -51,5 +53,7 @@ fn warns_of_a_cast_for_another_type_of_state() {
 
     let warnings = logged(closure);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].contains("has dropped a cast for"), "{warnings:?}");
+    let agent = format!("{} (procession::agent::Agent<u8>)", agent.pid());
+    let text = format!("{agent} has dropped a cast for a procession::agent::Agent<");
+    assert!(warnings[0].contains(&text), "{warnings:?}");
 }

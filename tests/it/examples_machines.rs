@@ -62,6 +62,7 @@ mod pushbutton {
              \u{20}   Note over machine: Off → On\n\
              \u{20}   c0->>machine: Count(client)\n\
              \u{20}   machine-->>c0: u32\n\
+             \u{20}   Note over machine: ends (normal)\n\
              not pushed: no process is registered as \"pushbutton\" (call of Push)\n",
         );
     }

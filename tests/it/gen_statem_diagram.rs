@@ -150,7 +150,8 @@ mod recording {
                         \u{20}   others-)machine: Lock\n\
                         \u{20}   Note over machine: Closed → Locked\n\
                         \u{20}   c0->>machine: State(client)\n\
-                        \u{20}   machine-->>c0: State\n";
+                        \u{20}   machine-->>c0: State\n\
+                        \u{20}   Note over machine: ends (normal)\n";
         assert_eq!(recorded, expected);
     }
 
@@ -218,8 +219,9 @@ mod recording {
             "machine-->>c0: u32",
             "Note over machine: #34;a#34; → #34;b#34;",
             "machine->>machine: cast Say(#34;later#34;)",
+            "Note over machine: ends (normal)",
         ];
-        assert_eq!(lines[lines.len() - 4..], expected, "{lines:#?}");
+        assert_eq!(lines[lines.len() - 5..], expected, "{lines:#?}");
     }
 
     #[test]
@@ -229,6 +231,16 @@ mod recording {
         door.call(Event::Break).unwrap();
         process::join(door.pid(), test_timeout()).unwrap();
         assert_eq!(lines(&recording)[1], "machine-->>c0: ()");
+    }
+
+    #[test]
+    fn shows_that_a_machine_has_ended_of_whatever() {
+        let door = Door::start(State::Closed).unwrap();
+        let recording = Recording::of(&door).unwrap();
+        assert_eq!(lines(&recording), [""; 0]);
+        process::exit(door.pid(), ExitReason::Kill);
+        process::join(door.pid(), test_timeout()).unwrap();
+        assert_eq!(lines(&recording), ["Note over machine: has ended"]);
     }
 
     #[test]
