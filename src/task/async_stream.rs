@@ -127,7 +127,8 @@ impl<I: Iterator, T: Send + 'static> AsyncStream<I, T> {
     ///
     /// The time of a task begins with its start, and is looked at while the stream waits for a
     /// result. The error of a task that takes too long is a [`CallError`] of the kind
-    /// [`Timeout`](crate::CallErrorKind::Timeout).
+    /// [`Timeout`](crate::CallErrorKind::Timeout). With [`OnStreamTimeout::KillTask`], one that has
+    /// failed in time has its own reason, however long the report of that takes.
     ///
     /// ```
     /// use procession::prelude::*;

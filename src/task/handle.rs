@@ -308,7 +308,7 @@ impl<T: Send + 'static> Task<T> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Elixir: `Task.shutdown/2`.
+    /// Elixir: `Task.shutdown/2`, whose default is a timeout of five seconds.
     pub fn shutdown(mut self, how: Shutdown) -> Option<Result<T, ExitReason>> {
         self.end(how)
     }
