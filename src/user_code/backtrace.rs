@@ -105,7 +105,12 @@ fn symbol(line: &str) -> &str {
 /// the type in `<Type as Trait>::function`, or if that is a mere parameter, of the trait. If there
 /// is little debug information a symbol may have no path; then its place says where it is.
 fn is_of_program(symbol: &str, place: Option<&str>) -> bool {
-    match symbol.split_once("::") {
+    // What follows a name are its parameters, whose paths are not that of the function.
+    let path = match symbol.split_once('<') {
+        Some((name, _)) if !name.is_empty() => name,
+        _ => symbol,
+    };
+    match path.split_once("::") {
         Some((head, _)) => {
             let name = head.rsplit([' ', '<', '&', '*', '(', '[']).next().unwrap_or(head);
             !RUNTIME.contains(&name)
@@ -142,6 +147,10 @@ mod tests {
             ("             at ./src/process/spawn.rs:9:5", false),
             ("      inlined_in_the_library", false),
             ("             at /rustc/library/core/src/option.rs:9:5", false),
+            ("      inlined_in_the_runtime<my_app::Server>", false),
+            ("             at ./src/gen_server/serve.rs:9:5", false),
+            ("      inlined_without_its_path<procession::id::Pid>", true),
+            ("             at ./examples/my_app.rs:9:5", true),
             ("   3: <my_app::Server as procession::gen_server::GenServer>::init", true),
             ("   4: <procession::Call<my_app::Server> as procession::Request>::dispatch", false),
             ("   5: <F as core::convert::Into<G>>::into", false),
