@@ -439,8 +439,8 @@ pub use state_function::StateFunction;
 pub use statem_ref::{OwnedStatem, StatemRef};
 pub use status::StatusPart;
 pub use transition::{
-    EnterResult, Entered, Init, InitResult, StateResult, Transition, enter_again, entered, ignore,
-    init_error, keep_state, next_state, repeat_state, started, stop_and_reply,
+    Callbacks, EnterResult, Entered, Init, InitResult, StateResult, Transition, enter_again,
+    entered, ignore, init_error, keep_state, next_state, repeat_state, started, stop_and_reply,
 };
 
 use start::MachineOf;
@@ -712,94 +712,6 @@ pub trait GenStatem: fmt::Debug + Sized + 'static {
     /// [`Supervisor::simple_one_for_one`](crate::supervisor::Supervisor::simple_one_for_one).
     fn child_template() -> ChildSpec<StatemRef<Self>, Self::Args> {
         of_machine(ChildSpec::template(type_name::<Self>(), Self::start_link))
-    }
-}
-
-/// Callbacks that stand in for those of the machine `S`, until they are changed again.
-///
-/// ```
-/// use procession::gen_statem::Callbacks;
-/// use procession::prelude::*;
-///
-/// #[derive(Debug)] struct Door;
-/// #[derive(Debug)] enum Event { Knock(ReplyTo<&'static str>), Holidays, Back }
-///
-/// impl GenStatem for Door {
-///     type Args = ();
-///     type State = ();
-///     type Event = Event;
-///
-///     fn init((): ()) -> gen_statem::InitResult<Self> {
-///         started((), Door)
-///     }
-///
-///     fn handle_event(&mut self, _: EventType, event: Event, (): &()) -> StateResult<Self> {
-///         match event {
-///             Event::Knock(client) => keep_state().reply(client, "come in"),
-///             Event::Holidays => keep_state().push_callback_module(&Closed),
-///             Event::Back => keep_state(),
-///         }
-///     }
-/// }
-///
-/// struct Closed;
-///
-/// impl Callbacks<Door> for Closed {
-///     fn handle_event(
-///         &self,
-///         _: &mut Door,
-///         _: EventType,
-///         event: Event,
-///         (): &(),
-///     ) -> StateResult<Door> {
-///         match event {
-///             Event::Knock(client) => keep_state().reply(client, "nobody is here"),
-///             Event::Holidays => keep_state(),
-///             Event::Back => keep_state().pop_callback_module(),
-///         }
-///     }
-/// }
-///
-/// let door = Door::start(())?;
-/// door.cast(Event::Holidays);
-/// assert_eq!(door.call(Event::Knock)?, "nobody is here");
-/// door.cast(Event::Back);
-/// assert_eq!(door.call(Event::Knock)?, "come in");
-/// # door.stop()?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-///
-/// [`OwnCallbacks`] are those of the machine itself.
-///
-/// OTP: the module of
-/// [`change_callback_module`](https://www.erlang.org/doc/apps/stdlib/gen_statem.html#t:action/0).
-pub trait Callbacks<S: GenStatem>: Sync {
-    /// As [`GenStatem::handle_event`], with the data of the machine.
-    ///
-    /// # Errors
-    ///
-    /// Returns the reason with which the machine is to end.
-    fn handle_event(
-        &self,
-        data: &mut S,
-        kind: EventType,
-        event: S::Event,
-        state: &S::State,
-    ) -> StateResult<S>;
-
-    /// As [`GenStatem::state_enter`], with the data of the machine. By default nothing is done.
-    ///
-    /// # Errors
-    ///
-    /// Returns the reason with which the machine is to end.
-    fn state_enter(&self, data: &mut S, old_state: &S::State, state: &S::State) -> EnterResult<S> {
-        _ = (data, old_state, state);
-        entered()
-    }
-
-    /// As [`GenStatem::terminate`], with the data of the machine, which by default does it.
-    fn terminate(&self, data: &mut S, reason: &ExitReason, state: &S::State) {
-        data.terminate(reason, state);
     }
 }
 

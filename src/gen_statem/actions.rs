@@ -8,11 +8,11 @@ use crate::call::ReplyTo;
 use crate::exit::ExitReason;
 use crate::user_code::Guarded;
 
+use super::GenStatem;
 use super::engine::Item;
 use super::event_type::{EventType, TimeoutType};
 use super::timeouts::{Time, What};
-use super::transition::{Entered, Init, ModuleChange, Next, Outcome, Todo, Transition};
-use super::{Callbacks, GenStatem};
+use super::transition::{Callbacks, Entered, Init, ModuleChange, Next, Outcome, Todo, Transition};
 
 /// Methods that add actions to the result of any callback: `keep_state().reply(client, value)`.
 ///

@@ -4,9 +4,9 @@ use std::fmt;
 
 use crate::error_text::errors;
 
+use super::GenStatem;
 use super::event_type::EventType;
-use super::transition::{EnterResult, ModuleChange, StateResult};
-use super::{Callbacks, GenStatem};
+use super::transition::{Callbacks, EnterResult, ModuleChange, StateResult};
 
 /// Which callbacks a machine has now, and which wait below.
 pub(super) struct Modules<S: GenStatem> {
