@@ -36,7 +36,7 @@ use crate::runtime::exit::Body;
 use crate::runtime::mailbox::{Orphans, Signal};
 use crate::runtime::monitors;
 use crate::runtime::reply_slot::{Deadlocked, ServerDown};
-use crate::runtime::table::Process;
+use crate::runtime::table::{Process, ShortPid};
 use crate::runtime::wait_graph::Cycle;
 use crate::user_code::{Guarded, drop_caught};
 
@@ -154,16 +154,70 @@ impl<R> fmt::Debug for Caller<R> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct ReplyTo<R> {
-    client: Alias,
-    route: Route,
+    client: Client,
     reply: PhantomData<fn(R)>,
 }
 
-/// How a reply gets to its client.
-#[derive(Clone, Copy, Debug)]
-enum Route {
-    ReplySlot,
-    Mailbox,
+/// A client and its request: two words, so that a message has room for them beside most requests,
+/// even twice, as events of state machines have them, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Client {
+    /// The number of the request, with [`BY_MAILBOX`] set if the reply goes there.
+    request: NonZeroU64,
+    process: ShortPid,
+}
+
+/// Set in the number of a request whose reply comes to the mailbox of the client, and not to its
+/// reply slot. No other number is that large.
+const BY_MAILBOX: u64 = 1 << 63;
+
+impl Client {
+    fn by_reply_slot(client: Pid, request: NonZeroU64) -> Client {
+        Client { request, process: ShortPid::of(client) }
+    }
+
+    fn by_mailbox(Alias { id, owner }: Alias) -> Client {
+        Client { request: id | BY_MAILBOX, process: ShortPid::of(owner) }
+    }
+
+    #[inline]
+    fn has_reply_slot(self) -> bool {
+        self.request.get() & BY_MAILBOX == 0
+    }
+
+    #[inline]
+    fn request(self) -> NonZeroU64 {
+        NonZeroU64::new(self.request.get() & !BY_MAILBOX).expect("numbers start at one")
+    }
+
+    #[inline]
+    pub(crate) fn pid(self) -> Pid {
+        self.process.pid()
+    }
+
+    fn alias(self) -> Alias {
+        Alias { id: self.request(), owner: self.pid() }
+    }
+
+    /// Records that the client does not wait for the receiver of its request any more.
+    #[inline]
+    pub(crate) fn clear_edge(self) {
+        self.process.slot().wait.edge.clear(self.request());
+    }
+
+    /// Puts `reply` into the reply slot of the client.
+    ///
+    /// # Errors
+    ///
+    /// Returns a reply that the client does not wait for any more, which must be dropped.
+    fn try_answer(self, reply: Message) -> Result<(), Orphans> {
+        self.process.slot().try_answer(self.request(), reply)
+    }
+
+    /// As [`try_answer`](Self::try_answer), but drops such a reply.
+    fn answer(self, reply: Message) {
+        self.process.slot().answer(self.request(), reply);
+    }
 }
 
 impl<R: Send + 'static> ReplyTo<R> {
@@ -222,7 +276,7 @@ impl<R: Send + 'static> ReplyTo<R> {
 
     /// The reply comes to the mailbox of the process that has set `monitor`.
     fn by_mailbox(monitor: MonitorRef) -> ReplyTo<R> {
-        ReplyTo { client: Alias::from(monitor), route: Route::Mailbox, reply: PhantomData }
+        ReplyTo { client: Client::by_mailbox(Alias::from(monitor)), reply: PhantomData }
     }
 
     /// Gives the client its reply at the end of the server, whichever process tells that end.
@@ -231,14 +285,12 @@ impl<R: Send + 'static> ReplyTo<R> {
     ///
     /// Returns a reply that the client does not wait for any more, which must be dropped.
     pub(crate) fn reply_at_end(self, reply: R) -> Result<(), Orphans> {
-        let answer = ReplyMessage { request: self.client.id, outcome: Ok(reply) };
+        let answer = self.message(Ok(reply));
         self.clear_edge();
-        match self.route {
-            Route::ReplySlot => {
-                let slot = Process::of(self.client.owner).slot;
-                slot.try_answer(self.client.id, Message::new(answer))
-            }
-            Route::Mailbox => try_deliver_to_alias(self.client, Message::new(answer)),
+        if self.client.has_reply_slot() {
+            self.client.try_answer(answer)
+        } else {
+            try_deliver_to_alias(self.alias(), answer)
         }
     }
 
@@ -248,54 +300,47 @@ impl<R: Send + 'static> ReplyTo<R> {
     }
 
     fn answer(self, outcome: Result<R, CallErrorKind>) {
-        let answer = ReplyMessage { request: self.client.id, outcome };
-        match self.route {
-            Route::ReplySlot => put_reply(self.client, Message::new(answer)),
-            Route::Mailbox => {
-                self.clear_edge();
-                process::send(self.client, answer);
-            }
+        let answer = self.message(outcome);
+        if self.client.has_reply_slot() {
+            put_reply(self.client, answer);
+        } else {
+            self.clear_edge();
+            process::send(self.alias(), answer);
         }
+    }
+
+    fn message(self, outcome: Result<R, CallErrorKind>) -> Message {
+        Message::new(ReplyMessage { request: self.client.request(), outcome })
     }
 
     /// Tells a client that waits by its reply slot that no process has received its request.
     pub(crate) fn bounce(self) {
-        if let Route::ReplySlot = self.route {
-            let outcome: Result<R, CallErrorKind> = Err(CallErrorKind::NoProc);
-            let slot = Process::of(self.client.owner).slot;
-            slot.wait.edge.clear(self.client.id);
-            slot.answer(
-                self.client.id,
-                Message::new(ReplyMessage { request: self.client.id, outcome }),
-            );
+        if self.client.has_reply_slot() {
+            self.clear_edge();
+            self.client.answer(self.message(Err(CallErrorKind::NoProc)));
         }
     }
 
     /// Records that the client does not wait for the receiver of its request any more.
     pub(crate) fn clear_edge(self) {
-        clear_edge(self.client);
+        self.client.clear_edge();
     }
 
     /// The client and its request.
-    pub(crate) fn alias(self) -> Alias {
+    pub(crate) fn client(self) -> Client {
         self.client
     }
 
     /// Returns the client if the reply can go back in the message that the request came in, which
     /// saves making another: that message is [put](put_reply) into the client's [reply
     /// slot](crate::runtime::reply_slot).
-    pub(crate) fn in_place_client(self) -> Option<Alias> {
-        matches!(self.route, Route::ReplySlot).then_some(self.client)
+    pub(crate) fn in_place_client(self) -> Option<Client> {
+        self.client.has_reply_slot().then_some(self.client)
     }
 }
 
-/// Records that a client does not wait for the receiver of its request any more.
-pub(crate) fn clear_edge(client: Alias) {
-    Process::of(client.owner).slot.wait.edge.clear(client.id);
-}
-
 /// Puts the reply to a request of `client`'s into the client's reply slot.
-pub(crate) fn put_reply(client: Alias, reply: Message) {
+pub(crate) fn put_reply(client: Client, reply: Message) {
     let reply = match ending() {
         None => reply,
         Some(process) => match process.may_act_holding_or_unwind(reply) {
@@ -303,16 +348,20 @@ pub(crate) fn put_reply(client: Alias, reply: Message) {
             Err(reply) => return drop_caught(reply),
         },
     };
-    let slot = Process::of(client.owner).slot;
     // Before the answer: there must be no edge for a wait that is over.
-    slot.wait.edge.clear(client.id);
-    slot.answer(client.id, reply);
+    client.clear_edge();
+    client.answer(reply);
 }
 
 impl<R> ReplyTo<R> {
     /// Returns the process that waits for the reply.
     pub fn pid(&self) -> Pid {
-        self.client.owner
+        self.client.pid()
+    }
+
+    /// The address by which the client knows its request.
+    fn alias(self) -> Alias {
+        self.client.alias()
     }
 }
 
@@ -326,7 +375,7 @@ impl<R> Copy for ReplyTo<R> {}
 
 impl<R> fmt::Debug for ReplyTo<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ReplyTo").field(&self.pid()).field(&self.client).finish()
+        f.debug_tuple("ReplyTo").field(&self.pid()).field(&self.alias()).finish()
     }
 }
 
@@ -527,8 +576,7 @@ pub(crate) fn call<R: Send + 'static>(
         return call_by_mailbox(client, target, timeout, make.into_inner());
     };
     let message = Guarded::new(make.into_inner()(ReplyTo {
-        client: Alias { id: request, owner: client.pid },
-        route: Route::ReplySlot,
+        client: Client::by_reply_slot(client.pid, request),
         reply: PhantomData,
     }));
     let _waiting =

@@ -285,6 +285,11 @@ impl Message {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_on_heap(&self) -> bool {
+        self.0.is_heap()
+    }
+
     /// Returns the request to a server, if the message is one.
     pub(crate) fn as_request(&mut self) -> Option<&mut dyn Request> {
         self.0.as_request()

@@ -570,7 +570,7 @@ impl<S: ?Sized> Sys<S> {
         order: impl FnOnce(ReplyTo<R>) -> Order,
     ) -> Result<R, SysError> {
         let make = |reply_to: ReplyTo<R>| {
-            Message::awaited(Request::new(order(reply_to), Some(reply_to.alias())))
+            Message::awaited(Request::new(order(reply_to), Some(reply_to.client())))
         };
         let answer = call_with_message(&self.to, self.timeout, make);
         Ok(answer.map_err(|kind| CallError::new(kind, self.to.clone(), function))?)

@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 use std::mem;
 use std::time::Duration;
 
+use crate::call::Client;
 use crate::exit::{ExitReason, Reason};
-use crate::id::Alias;
 use crate::runtime::links::LastReply;
 use crate::user_code::Guarded;
 
@@ -116,7 +116,7 @@ pub(crate) struct Step {
     /// Whether the client gets a reply now.
     pub(crate) replied: bool,
     /// The client whose reply is in the message that its request came in, which goes back to it.
-    pub(crate) in_place_client: Option<Alias>,
+    pub(crate) in_place_client: Option<Client>,
     /// The type of the message that has ended the server. For requests it is noted only then, which
     /// costs nothing.
     pub(crate) ended_by: Option<&'static str>,

@@ -74,7 +74,7 @@ pub trait Actions<S: GenStatem>: Sized + sealed::Sealed<S> {
     fn reply<R: Send + 'static>(mut self, client: ReplyTo<R>, reply: R) -> Self {
         client.reply(reply);
         if let Some(todo) = self.replies() {
-            todo.replied.push((client.alias(), type_name::<R>()));
+            todo.replied.push((client.client(), type_name::<R>()));
         }
         self
     }

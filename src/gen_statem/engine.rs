@@ -14,7 +14,8 @@
 use std::collections::VecDeque;
 use std::mem;
 
-use crate::id::{Alias, TimerRef};
+use crate::call::Client;
+use crate::id::TimerRef;
 use crate::user_code::Guarded;
 
 use super::event_type::{EventType, TimeoutType};
@@ -38,13 +39,13 @@ pub(crate) struct Engine<S, D, E> {
 pub(crate) struct Item<E> {
     pub(crate) kind: EventType,
     /// The request of the client, if it is a call.
-    pub(crate) client: Option<Alias>,
+    pub(crate) client: Option<Client>,
     /// Guarded, as it may be dropped together with others.
     pub(crate) event: Guarded<E>,
 }
 
 impl<E> Item<E> {
-    pub(crate) fn new(kind: EventType, client: Option<Alias>, event: E) -> Item<E> {
+    pub(crate) fn new(kind: EventType, client: Option<Client>, event: E) -> Item<E> {
         Item { kind, client, event: Guarded::new(event) }
     }
 

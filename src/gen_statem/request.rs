@@ -74,8 +74,8 @@ impl<S: GenStatem, R: Send + 'static> Request for Call<S, R> {
         match server.downcast_mut::<Machine<S>>() {
             Some(machine) => {
                 let event = event.expect("a request is dispatched once");
-                let client = self.reply_to.alias();
-                machine.receive(&EventType::Call(client.owner), Some(client), event);
+                let client = self.reply_to.client();
+                machine.receive(&EventType::Call(client.pid()), Some(client), event);
             }
             None => {
                 // A panic of its destructor is no concern of the server that refuses it.
@@ -145,4 +145,55 @@ fn print<E: fmt::Debug>(event: Option<&E>, f: &mut fmt::Formatter<'_>) -> fmt::R
 
 fn content<E: Any>(event: Option<&E>) -> &dyn Any {
     if let Some(event) = event { event } else { &() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gen_statem::{Actions, InitResult, StateResult, keep_state, started};
+
+    #[derive(Debug)]
+    struct Echo;
+
+    #[derive(Debug)]
+    enum Event {
+        Say(u64, ReplyTo<u64>),
+        Add(u64, u64, u64),
+        Total(ReplyTo<u64>),
+    }
+
+    impl GenStatem for Echo {
+        type Args = ();
+        type State = ();
+        type Event = Event;
+
+        fn init((): ()) -> InitResult<Self> {
+            started((), Echo)
+        }
+
+        fn handle_event(&mut self, _: EventType, event: Event, (): &()) -> StateResult<Self> {
+            match event {
+                Event::Say(word, client) => keep_state().reply(client, word),
+                Event::Total(client) => keep_state().reply(client, 0),
+                Event::Add(a, b, c) => {
+                    _ = a + b + c;
+                    keep_state()
+                }
+            }
+        }
+    }
+
+    /// To allocate costs more than all else that a machine does for an event.
+    #[test]
+    fn small_events_are_not_on_the_heap() {
+        assert!(!cast_message::<Echo>(Event::Add(1, 2, 3)).is_on_heap());
+        let echo = Echo::start(()).unwrap();
+        let said = echo.call(|client| {
+            assert!(!call_message::<Echo, _>(Event::Say(7, client), client).is_on_heap());
+            assert!(!call_message::<Echo, _>(Event::Total(client), client).is_on_heap());
+            Event::Say(7, client)
+        });
+        assert_eq!(said, Ok(7));
+        echo.stop().unwrap();
+    }
 }

@@ -4,7 +4,7 @@ use std::any::type_name;
 use std::fmt;
 use std::ops::ControlFlow;
 
-use crate::call::clear_edge;
+use crate::call::Client;
 use crate::exit::ExitReason;
 use crate::gen_server::Settings;
 use crate::id::{Alias, Pid, TimerRef};
@@ -207,7 +207,7 @@ impl<S: GenStatem> Machine<S> {
     ///
     /// Its kind is lent: to move what was written just before takes longer than to write it anew.
     #[inline]
-    pub(super) fn receive(&mut self, kind: &EventType, client: Option<Alias>, event: S::Event) {
+    pub(super) fn receive(&mut self, kind: &EventType, client: Option<Client>, event: S::Event) {
         if self.is_debugged() {
             self.show_in(kind, &event);
         }
@@ -216,7 +216,7 @@ impl<S: GenStatem> Machine<S> {
 
     /// Handles an event: a new one, or one that was inserted or postponed.
     #[inline]
-    fn handle(&mut self, kind: &EventType, client: Option<Alias>, event: S::Event) {
+    fn handle(&mut self, kind: &EventType, client: Option<Client>, event: S::Event) {
         self.note(kind, &event);
         if let Some(check) = &mut self.check {
             let shown = Part(&self.engine.current, StatusPart::Event(&event));
@@ -238,7 +238,7 @@ impl<S: GenStatem> Machine<S> {
                     && !todo.has_answered(client)
                 {
                     // Whoever has the place where the reply goes may answer now.
-                    clear_edge(client);
+                    client.clear_edge();
                 }
                 let item = |event| Item { kind: kind.clone(), client, event };
                 self.go_to(to, postponed.map(item), todo, shown.as_deref());
@@ -462,7 +462,7 @@ impl<S: GenStatem> Machine<S> {
     #[inline(never)]
     fn show_replies(&mut self, todo: &Todo<S>) {
         for &(client, reply) in &todo.replied {
-            let event = Event::Out { reply, to: client.owner };
+            let event = Event::Out { reply, to: client.pid() };
             Self::show(&mut self.settings.debug, &self.engine.current, &event);
         }
     }

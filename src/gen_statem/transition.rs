@@ -4,8 +4,8 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
+use crate::call::Client;
 use crate::exit::{ExitReason, Reason};
-use crate::id::Alias;
 use crate::user_code::Guarded;
 
 use super::GenStatem;
@@ -68,7 +68,7 @@ pub struct Entered<S: GenStatem> {
 #[expect(unnameable_types, reason = "results of callbacks hold it")]
 pub struct Todo<S: GenStatem> {
     /// The replies that were sent, for traces: each with its request and its type.
-    pub(super) replied: SmallVec<[(Alias, &'static str); 1]>,
+    pub(super) replied: SmallVec<[(Client, &'static str); 1]>,
     pub(super) more: Option<Box<More<S>>>,
 }
 
@@ -192,7 +192,7 @@ impl<S: GenStatem> Todo<S> {
 
     /// Whether this request was answered by an action.
     #[inline]
-    pub(super) fn has_answered(&self, request: Alias) -> bool {
+    pub(super) fn has_answered(&self, request: Client) -> bool {
         self.replied.iter().any(|(answered, _)| *answered == request)
     }
 

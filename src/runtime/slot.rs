@@ -357,6 +357,12 @@ impl Slot {
         self.is_running(generation).then(|| Pid::local(self.index, generation))
     }
 
+    /// Returns the number of the process that lives here, or will live here next.
+    #[inline]
+    pub(crate) fn generation(&self) -> NonZeroU64 {
+        self.state.generation()
+    }
+
     #[inline]
     pub(crate) fn is_running(&self, generation: NonZeroU64) -> bool {
         self.state.load() == pack(generation, Phase::Running)

@@ -3,6 +3,7 @@
 //! A chunk is never moved or freed, so looking a slot up takes no lock. The table is as large as
 //! the largest number of processes that were alive at once.
 
+use std::num::NonZeroU64;
 use std::sync::atomic::Ordering;
 
 use once_cell::sync::{Lazy, OnceCell};
@@ -69,6 +70,46 @@ pub(crate) fn grow() -> &'static Slot {
     let chunk = TABLE.chunks[chunk].get_or_init(|| (start..start + size).map(Slot::new).collect());
     drop(used);
     &chunk[(index - start) as usize]
+}
+
+/// A process in one word, for values of which there are many.
+///
+/// Of its generation it has the low half. So a process that has ended is taken for a later one when
+/// its slot has had 2^32 processes more, which takes hours in which nothing else happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ShortPid {
+    index: u32,
+    generation: u32,
+}
+
+impl ShortPid {
+    #[inline]
+    pub(crate) fn of(pid: Pid) -> ShortPid {
+        ShortPid { index: pid.index(), generation: low_half(pid.generation()) }
+    }
+
+    /// Returns the slot that the process lives or lived in.
+    #[inline]
+    pub(crate) fn slot(self) -> &'static Slot {
+        slot(self.index).expect("a pid is only made for a slot that exists")
+    }
+
+    #[inline]
+    pub(crate) fn pid(self) -> Pid {
+        Pid::local(self.index, newest(self.generation, self.slot().generation()))
+    }
+}
+
+#[inline]
+fn low_half(generation: NonZeroU64) -> u32 {
+    generation.get() as u32
+}
+
+/// Returns the newest generation up to the `present` one that has this low half. There is one.
+#[inline]
+fn newest(low: u32, present: NonZeroU64) -> NonZeroU64 {
+    let earlier = low_half(present).wrapping_sub(low);
+    NonZeroU64::new(present.get() - u64::from(earlier)).expect("generations start at one")
 }
 
 /// Returns all slots that were ever handed out.
@@ -167,7 +208,17 @@ impl Process {
 
 #[cfg(test)]
 mod tests {
-    use super::locate;
+    use super::{locate, newest};
+    use std::num::NonZeroU64;
+
+    #[test]
+    fn a_generation_is_found_by_its_low_half() {
+        let present = |generation| NonZeroU64::new(generation).unwrap();
+        assert_eq!(newest(5, present(5)).get(), 5);
+        assert_eq!(newest(5, present(8)).get(), 5);
+        assert_eq!(newest(3, present((1 << 32) + 3)).get(), (1 << 32) + 3);
+        assert_eq!(newest(u32::MAX, present((1 << 32) + 3)).get(), (1 << 32) - 1);
+    }
 
     #[test]
     fn chunks_follow_each_other_without_gap_or_overlap() {

@@ -4,10 +4,9 @@ use std::any::{Any, type_name};
 use std::fmt;
 use std::ops::ControlFlow;
 
-use crate::call::{ReplyTo, clear_edge};
+use crate::call::{Client, ReplyTo};
 use crate::call_error::CallErrorKind;
 use crate::exit::ExitReason;
-use crate::id::Alias;
 use crate::id::Pid;
 use crate::message::Awaited;
 use crate::message::Exit;
@@ -22,8 +21,8 @@ use super::{DebugOptions, Mode, Status, SysError, status_of};
 /// A system message, which the process that has received it [handles](handle).
 pub struct Request {
     order: Order,
-    /// The alias of the client that waits for the answer.
-    client: Option<Alias>,
+    /// The client that waits for the answer.
+    client: Option<Client>,
 }
 
 /// The version of the program that a state was made by: a server's
@@ -78,14 +77,14 @@ pub(crate) enum Order {
 pub(crate) type StateOrder = Box<dyn FnOnce(&mut dyn Any, &'static str) + Send>;
 
 impl Request {
-    pub(crate) fn new(order: Order, client: Option<Alias>) -> Request {
+    pub(crate) fn new(order: Order, client: Option<Client>) -> Request {
         Request { order, client }
     }
 }
 
 impl Awaited for Request {
     fn handed_out(&self) {
-        self.client.into_iter().for_each(clear_edge);
+        self.client.into_iter().for_each(Client::clear_edge);
     }
 }
 

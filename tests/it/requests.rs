@@ -224,6 +224,30 @@ mod send_request {
     }
 }
 
+mod a_place_for_a_reply {
+    use super::*;
+
+    #[test]
+    fn names_its_client_when_another_process_has_the_slot_of_that() {
+        in_process(|| {
+            let (server, me) = (scripted(), process::self_pid());
+            for _ in 0..100 {
+                let request = call_message(move |_, caller: &Caller<&'static str>| {
+                    process::send(me, caller.defer());
+                    noreply()
+                });
+                let client = move || drop(server.send_request(request));
+                let (client, monitor) = process::spawn_monitor(client).unwrap();
+                let reply_to = reply_to();
+                down_reason(monitor);
+                // Very likely this takes over the slot.
+                in_process(|| {});
+                assert_eq!(reply_to.pid(), client);
+            }
+        });
+    }
+}
+
 mod wait_response {
     use super::*;
 
