@@ -18,7 +18,7 @@ use crate::process::info::note_context;
 use crate::process::register::note_via;
 use crate::process::{Builder, Info, Overflow, RegisterError, SpawnError};
 use crate::sys::DebugOptions;
-use crate::user_code::{displayed, drop_caught, printed};
+use crate::user_code::{Guarded, displayed, drop_caught, printed};
 
 use super::GenServer;
 use super::next::{Init, InitOutcome, InitResult, Wait};
@@ -425,8 +425,9 @@ fn run<B: Behaviour>(
     let outcome = process::catch(|| B::init(args));
     match beginning(outcome) {
         Ok(ready) => {
+            let ready = Guarded::new(ready); // A process that was killed meanwhile unwinds here.
             starter.ack(Ok(()));
-            B::serve(ready, settings)
+            B::serve(ready.into_inner(), settings)
         }
         Err((refusal, reason)) => {
             if !reason.is_orderly() {

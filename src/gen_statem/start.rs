@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use crate::exit::ExitReason;
 use crate::gen_server::{Behaviour, InitOutcome, Settings, StartOptions, enter};
+use crate::user_code::Guarded;
 
 use super::GenStatem;
 use super::serve::Machine;
@@ -15,7 +16,7 @@ use super::transition::{Init, InitResult, Outcome, Todo};
 pub(super) struct MachineOf<S>(PhantomData<S>);
 
 /// What a machine starts with.
-type Ready<S> = (Box<StateAndData<<S as GenStatem>::State, S>>, Todo<S>);
+type Ready<S> = (Box<(Guarded<<S as GenStatem>::State>, Guarded<S>)>, Todo<S>);
 
 impl<S: GenStatem> Behaviour for MachineOf<S> {
     type Args = S::Args;
@@ -30,7 +31,9 @@ impl<S: GenStatem> Behaviour for MachineOf<S> {
     }
 
     fn serve((current, todo): Ready<S>, settings: Settings) -> ExitReason {
-        Machine::new(*current, settings).run(todo)
+        let (state, data) = *current;
+        let current = StateAndData { state: state.into_inner(), data: data.into_inner() };
+        Machine::new(current, settings).run(todo)
     }
 }
 

@@ -11,7 +11,6 @@ use crate::user_code::Guarded;
 use super::GenStatem;
 use super::engine::{Plan, To};
 use super::event_type::EventType;
-use super::state_and_data::StateAndData;
 
 /// The result of [`init`](GenStatem::init): see [`started`], [`ignore`], [`init_error`] and
 /// [`stop`](super::stop).
@@ -34,7 +33,8 @@ pub struct Init<S: GenStatem> {
 
 #[derive(Debug)]
 pub(super) enum Outcome<S: GenStatem> {
-    Started(Box<StateAndData<S::State, S>>),
+    /// With its state and its data, each guarded, as both may be dropped before it runs.
+    Started(Box<(Guarded<S::State>, Guarded<S>)>),
     Ignore,
     Error(ExitReason),
 }
@@ -214,7 +214,7 @@ impl<S: GenStatem> Todo<S> {
 ///
 /// OTP: `{ok, State, Data}`.
 pub fn started<S: GenStatem>(state: S::State, data: S) -> InitResult<S> {
-    let started = Box::new(StateAndData { state, data });
+    let started = Box::new((Guarded::new(state), Guarded::new(data)));
     Ok(Init { outcome: Outcome::Started(started), todo: Todo::none() })
 }
 

@@ -14,8 +14,8 @@ use procession::prelude::*;
 use procession::process::{Builder, SpawnError};
 
 use crate::support::calls::CallKind;
-use crate::support::drops::OnDrop;
-use crate::support::processes::{FOREVER, begun, idle, idle_body, in_process, reason};
+use crate::support::drops::{OnDrop, PanicsOnDrop};
+use crate::support::processes::{FOREVER, be_killed, begun, idle, idle_body, in_process, reason};
 use crate::support::rounds::{killed_meanwhile, rounds};
 use crate::support::scripted::{
     InfoReceived, Init, Scripted, ScriptedServer, Terminated, continue_with, info_message,
@@ -770,5 +770,27 @@ mod spawn_options {
         })
         .unwrap();
         assert_eq!(down_reason(monitor), reason());
+    }
+}
+
+mod a_server_that_is_killed_in_init {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Fragile(PanicsOnDrop);
+
+    impl GenServer for Fragile {
+        type Args = ();
+
+        fn init((): ()) -> InitResult<Fragile> {
+            be_killed();
+            ready(Fragile(PanicsOnDrop))
+        }
+    }
+
+    #[test]
+    fn does_not_abort_the_program_by_a_state_that_panics_when_it_is_dropped() {
+        let started = Fragile::start(());
+        assert!(matches!(started, Err(StartError::Failed(ExitReason::Killed))), "{started:?}");
     }
 }

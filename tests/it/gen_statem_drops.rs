@@ -4,7 +4,7 @@ use procession::gen_statem::InitResult;
 use procession::prelude::*;
 
 use crate::support::drops::PanicsOnDrop;
-use crate::support::processes::{FOREVER, reason};
+use crate::support::processes::{FOREVER, be_killed, reason};
 use crate::support::wait::down_reason;
 
 /// A state, which may panic when it is dropped.
@@ -180,5 +180,15 @@ mod state_and_data {
         });
         assert_eq!(machine.call(Event::Ask), Ok("a"));
         assert_eq!(machine.stop(), Ok(()));
+    }
+
+    #[test]
+    fn that_both_panic_do_not_abort_the_program_if_the_machine_is_killed_in_init() {
+        let started = Fragile::start(|| {
+            be_killed();
+            let data = Fragile { enter: entered, bomb: Some(PanicsOnDrop) };
+            (State("a", Some(PanicsOnDrop)), data)
+        });
+        assert!(matches!(started, Err(StartError::Failed(ExitReason::Killed))), "{started:?}");
     }
 }
