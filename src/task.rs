@@ -40,6 +40,7 @@
 //! | `Task.async_stream` | [`async_stream`] |
 //! | `Task.start`, `Task.start_link` | [`start`], [`start_link`] |
 //! | `Task.child_spec` | [`child_spec`] |
+//! | `shutdown` of tasks under a supervisor; `spawn_opt` | [`TaskOptions`] |
 //! | `$callers` | [`callers`] |
 //! | `Task.Supervisor` | [`task_supervisor`](crate::task_supervisor) |
 //!
@@ -194,6 +195,7 @@
 
 mod callers;
 mod running;
+mod task_options;
 mod handle;
 mod many;
 mod start;
@@ -213,3 +215,4 @@ pub(crate) use running::{Running, wait_for_owner};
 pub use start::{child_spec, start, start_link};
 pub(crate) use start::{spec_of, spec_once};
 pub use stream_options::OnStreamTimeout;
+pub use task_options::TaskOptions;

@@ -26,8 +26,10 @@
 //! | `async` | [`TaskSupervisorRef::spawn`], [`spawn_with`] |
 //! | `async_nolink` | [`TaskSupervisorRef::spawn_nolink`], [`spawn_nolink_with`] |
 //! | `start_child` | [`TaskSupervisorRef::start_child`], [`start_child_with`] |
-//! | `async_stream` | [`async_stream`], [`async_stream_with`] |
-//! | `async_stream_nolink` | [`async_stream_nolink`], [`async_stream_nolink_with`] |
+//! | `async_stream` | [`async_stream`] |
+//! | `async_stream_nolink` | [`async_stream_nolink`] |
+//! | `shutdown` of a task | [`TaskOptions::shutdown`] |
+//! | `restart` of a child | [`start_child_with_restart`] |
 //! | `children`, `terminate_child` | [`children`], [`terminate_child`] |
 //! | `Supervisor.stop` | [`stop`](AnySupervisorRef::stop) |
 //!
@@ -35,10 +37,9 @@
 //! [`spawn_with`]: TaskSupervisorRef::spawn_with
 //! [`spawn_nolink_with`]: TaskSupervisorRef::spawn_nolink_with
 //! [`start_child_with`]: TaskSupervisorRef::start_child_with
+//! [`start_child_with_restart`]: TaskSupervisorRef::start_child_with_restart
 //! [`async_stream`]: TaskSupervisorRef::async_stream
 //! [`async_stream_nolink`]: TaskSupervisorRef::async_stream_nolink
-//! [`async_stream_with`]: TaskSupervisorRef::async_stream_with
-//! [`async_stream_nolink_with`]: TaskSupervisorRef::async_stream_nolink_with
 //! [`children`]: TaskSupervisorRef::children
 //! [`terminate_child`]: TaskSupervisorRef::terminate_child
 //!
@@ -63,19 +64,20 @@
 //! # How a task ends
 //!
 //! When its supervisor stops, a task is told to [shut down](crate::ExitReason::Shutdown), and
-//! killed after five seconds, or as its [`Shutdown`] says. A task that is linked to its owner ends
-//! with that, as the owner ends with it. One that is not goes on when its owner ends, once it has
-//! begun; its value is dropped. What is not temporary is restarted as any child is.
+//! killed after five seconds, or as its [`TaskOptions::shutdown`] says. A task that is linked to
+//! its owner ends with that, as the owner ends with it. One that is not goes on when its owner has
+//! ended, once it has begun; its value is dropped. What is not temporary is restarted as any child
+//! is.
 //!
 //! # Differences from OTP
 //!
 //! - Where Elixir raises in the caller, as there are [`max_children`](TaskSupervisor::max_children)
 //!   already, [`TaskSupervisorRef::spawn`] returns an error; in a stream it is the last result.
-//! - The restart of a task and how it is shut down are arguments of the functions in `_with`.
-//!   `start_child` runs its function once; one that can run again is given to
-//!   [`start_child_with`].
-//! - There is no `temporary` by `use Task`: it is the default. `spawn_opt` is not an option of the
-//!   supervisor's tasks.
+//! - Options are a [value](TaskOptions) for the functions in `_with`. `restart` is not among them:
+//!   `start_child` runs its function once, so that it may own a socket; one that can run again is
+//!   given to [`start_child_with_restart`].
+//! - There is no `temporary` by `use Task`: it is the default. `spawn_opt` is set for each task, by
+//!   [`TaskOptions::spawn_options`].
 //! - The differences of [tasks](crate::task#differences-from-otp) and of [dynamic
 //!   supervisors](crate::dynamic_supervisor#differences-from-otp).
 //!
@@ -90,12 +92,14 @@ use crate::exit::ExitReason;
 use crate::gen_server::{StartError, StartOptions};
 use crate::id::Pid;
 use crate::process;
-use crate::process::{Address, AliasMode, Builder, Ending};
+use crate::process::{Address, AliasMode, Ending};
 use crate::supervisor::serve::{StartChild, TerminatePid};
 use crate::supervisor::{
-    AnySupervisorRef, ChildSpec, ChildState, ChildType, Restart, Shutdown, SupervisorError,
+    AnySupervisorRef, ChildSpec, ChildState, ChildType, Restart, SupervisorError,
 };
-use crate::task::{AsyncStream, Callers, Running, Task, spec_of, spec_once, wait_for_owner};
+use crate::task::{
+    AsyncStream, Callers, Running, Task, TaskOptions, spec_of, spec_once, wait_for_owner,
+};
 use crate::user_code::Guarded;
 
 /// Describes a task supervisor to be started: its flags.
@@ -228,10 +232,22 @@ impl<A: Address> TaskSupervisorRef<A> {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        self.spawn_with(Shutdown::WORKER, f)
+        self.spawn_with(TaskOptions::new(), f)
     }
 
-    /// As [`spawn`](Self::spawn); when the supervisor stops, it stops the task as `shutdown` says.
+    /// As [`spawn`](Self::spawn), with options: a larger stack, or no time to shut down.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// use procession::task::TaskOptions;
+    ///
+    /// # let tasks = TaskSupervisor::new().start_link()?;
+    /// let at_once = TaskOptions::new().shutdown(Shutdown::BrutalKill);
+    /// let task = tasks.spawn_with(at_once, || 1 + 1)?;
+    /// assert_eq!(task.await_reply()?, 2);
+    /// # tasks.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -240,12 +256,12 @@ impl<A: Address> TaskSupervisorRef<A> {
     /// # Panics
     ///
     /// As [`spawn`](Self::spawn).
-    pub fn spawn_with<T, F>(&self, shutdown: Shutdown, f: F) -> Result<Task<T>, SupervisorError>
+    pub fn spawn_with<T, F>(&self, options: TaskOptions, f: F) -> Result<Task<T>, SupervisorError>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        let how = How { is_linked: true, shutdown, mode: AliasMode::Reply };
+        let how = How { is_linked: true, options, mode: AliasMode::Reply };
         self.begin(how, type_name::<F>(), f).map(Task::new)
     }
 
@@ -277,11 +293,10 @@ impl<A: Address> TaskSupervisorRef<A> {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        self.spawn_nolink_with(Shutdown::WORKER, f)
+        self.spawn_nolink_with(TaskOptions::new(), f)
     }
 
-    /// As [`spawn_nolink`](Self::spawn_nolink); when the supervisor stops, it stops the task as
-    /// `shutdown` says.
+    /// As [`spawn_nolink`](Self::spawn_nolink), with options.
     ///
     /// # Errors
     ///
@@ -292,14 +307,14 @@ impl<A: Address> TaskSupervisorRef<A> {
     /// As [`spawn`](Self::spawn).
     pub fn spawn_nolink_with<T, F>(
         &self,
-        shutdown: Shutdown,
+        options: TaskOptions,
         f: F,
     ) -> Result<Task<T>, SupervisorError>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        let how = How { is_linked: false, shutdown, mode: AliasMode::Reply };
+        let how = How { is_linked: false, options, mode: AliasMode::Reply };
         self.begin(how, type_name::<F>(), f).map(Task::new)
     }
 
@@ -329,26 +344,25 @@ impl<A: Address> TaskSupervisorRef<A> {
     where
         F: FnOnce() -> R + Send + 'static,
     {
-        let f = Guarded::new(f);
-        let callers = Callers::of_next();
-        self.start_spec(spec_once(callers, f.into_inner()))
+        self.start_child_with(TaskOptions::new(), f)
     }
 
-    /// As [`start_child`](Self::start_child), for a task that is restarted as `restart` says, and
-    /// then runs `f` again, and that is stopped as `shutdown` says.
+    /// As [`start_child`](Self::start_child), with options.
     ///
     /// ```
     /// # use procession::prelude::*;
-    /// # use std::time::Duration;
-    /// let tasks = TaskSupervisor::new().start_link()?;
-    /// let me = process::self_pid();
-    /// let shutdown = Shutdown::Timeout(Duration::from_secs(1));
-    /// tasks.start_child_with(Restart::Permanent, shutdown, move || {
-    ///     process::send(me, "begun");
-    ///     receive! { () => {} }
+    /// use procession::task::TaskOptions;
+    /// use std::sync::mpsc;
+    ///
+    /// # let tasks = TaskSupervisor::new().start_link()?;
+    /// // It waits outside of the runtime: there is no use in giving it time to end.
+    /// let (orders, incoming) = mpsc::channel::<&str>();
+    /// let at_once = TaskOptions::new().shutdown(Shutdown::BrutalKill);
+    /// tasks.start_child_with(at_once, move || {
+    ///     incoming.iter().for_each(|dish| println!("hot {dish}"));
     /// })?;
-    /// receive! { _: &str => process::send(tasks.children()?[0], ()) }
-    /// receive! { text: &str => assert_eq!(text, "begun") } // Again.
+    /// orders.send("soup")?;
+    /// # drop(orders);
     /// # tasks.stop()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -362,8 +376,49 @@ impl<A: Address> TaskSupervisorRef<A> {
     /// As [`spawn`](Self::spawn).
     pub fn start_child_with<R: Ending, F>(
         &self,
+        options: TaskOptions,
+        f: F,
+    ) -> Result<Pid, SupervisorError>
+    where
+        F: FnOnce() -> R + Send + 'static,
+    {
+        let f = Guarded::new(f);
+        let callers = Callers::of_next();
+        self.start_spec(spec_once(callers, options, f.into_inner()))
+    }
+
+    /// As [`start_child_with`](Self::start_child_with), for a task that is restarted as `restart`
+    /// says: it then runs `f` again, which must be a function that can be called again.
+    ///
+    /// ```
+    /// # use procession::prelude::*;
+    /// use procession::task::TaskOptions;
+    ///
+    /// # let tasks = TaskSupervisor::new().start_link()?;
+    /// let me = process::self_pid();
+    /// tasks.start_child_with_restart(Restart::Permanent, TaskOptions::new(), move || {
+    ///     process::send(me, "begun");
+    ///     receive! { () => {} }
+    /// })?;
+    /// receive! { _: &str => process::send(tasks.children()?[0], ()) }
+    /// receive! { text: &str => assert_eq!(text, "begun") } // Again.
+    /// # tasks.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// Elixir: `restart` in the options of `Task.Supervisor.start_child/3`.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn).
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn`](Self::spawn).
+    pub fn start_child_with_restart<R: Ending, F>(
+        &self,
         restart: Restart,
-        shutdown: Shutdown,
+        options: TaskOptions,
         f: F,
     ) -> Result<Pid, SupervisorError>
     where
@@ -371,15 +426,16 @@ impl<A: Address> TaskSupervisorRef<A> {
     {
         let f = Guarded::new(f);
         let callers = Some(Callers::of_next());
-        let spec = spec_of(type_name::<F>().to_owned(), callers, f.into_inner());
-        self.start_spec(spec.restart(restart).shutdown(shutdown))
+        let spec = spec_of(type_name::<F>().to_owned(), callers, options, f.into_inner());
+        self.start_spec(spec.restart(restart))
     }
 
     /// Runs `f` on each of `items`, in a task each under the supervisor, linked to the process that
     /// iterates: as [`task::async_stream`](crate::task::async_stream).
     ///
     /// If the supervisor has as many children as it may have, the stream takes no more items, and
-    /// ends with that error, after the results of the tasks that run.
+    /// ends with that error, after the results of the tasks that run. How the supervisor stops each
+    /// task is among the [options of the stream](AsyncStream::task_options).
     ///
     /// ```
     /// # use procession::prelude::*;
@@ -397,23 +453,7 @@ impl<A: Address> TaskSupervisorRef<A> {
         T: Send + 'static,
         F: Fn(I::Item) -> T + Send + Sync + 'static,
     {
-        self.async_stream_with(Shutdown::WORKER, items, f)
-    }
-
-    /// As [`async_stream`](Self::async_stream); when the supervisor stops, it stops each task as
-    /// `shutdown` says.
-    pub fn async_stream_with<I, T, F>(
-        &self,
-        shutdown: Shutdown,
-        items: I,
-        f: F,
-    ) -> AsyncStream<I::IntoIter, T>
-    where
-        I: IntoIterator<Item: Send + 'static>,
-        T: Send + 'static,
-        F: Fn(I::Item) -> T + Send + Sync + 'static,
-    {
-        self.stream(How { is_linked: true, shutdown, mode: AliasMode::Demonitor }, items, f)
+        self.stream(true, items, f)
     }
 
     /// As [`async_stream`](Self::async_stream), without the links: whoever iterates goes on if a
@@ -436,23 +476,7 @@ impl<A: Address> TaskSupervisorRef<A> {
         T: Send + 'static,
         F: Fn(I::Item) -> T + Send + Sync + 'static,
     {
-        self.async_stream_nolink_with(Shutdown::WORKER, items, f)
-    }
-
-    /// As [`async_stream_nolink`](Self::async_stream_nolink); when the supervisor stops, it stops
-    /// each task as `shutdown` says.
-    pub fn async_stream_nolink_with<I, T, F>(
-        &self,
-        shutdown: Shutdown,
-        items: I,
-        f: F,
-    ) -> AsyncStream<I::IntoIter, T>
-    where
-        I: IntoIterator<Item: Send + 'static>,
-        T: Send + 'static,
-        F: Fn(I::Item) -> T + Send + Sync + 'static,
-    {
-        self.stream(How { is_linked: false, shutdown, mode: AliasMode::Demonitor }, items, f)
+        self.stream(false, items, f)
     }
 
     /// Returns the processes of all tasks.
@@ -521,15 +545,16 @@ impl<A: Address> TaskSupervisorRef<A> {
         F: FnOnce() -> T + Send + 'static,
     {
         let f = Guarded::new(f);
-        let How { is_linked, shutdown, mode } = how;
+        let How { is_linked, options: TaskOptions { shutdown, builder }, mode } = how;
+        let builder = builder.link().initial_call(initial_call);
         let f = move || f.into_inner()();
         let body = wait_for_owner(process::self_pid(), is_linked, f);
-        let start = move || Ok(Builder::new().link().initial_call(initial_call).spawn(body)?);
+        let start = move || Ok(builder.spawn(body)?);
         let spec = ChildSpec::once(initial_call, start).module(initial_call).shutdown(shutdown);
         Ok(Running::begin(self.start_spec(spec)?, mode, is_linked))
     }
 
-    fn stream<I, T, F>(&self, how: How, items: I, f: F) -> AsyncStream<I::IntoIter, T>
+    fn stream<I, T, F>(&self, is_linked: bool, items: I, f: F) -> AsyncStream<I::IntoIter, T>
     where
         I: IntoIterator<Item: Send + 'static>,
         T: Send + 'static,
@@ -537,18 +562,18 @@ impl<A: Address> TaskSupervisorRef<A> {
     {
         let supervisor = TaskSupervisorRef::at(self);
         let f = Arc::new(f);
-        AsyncStream::new(items.into_iter(), move |item| {
+        AsyncStream::new(items.into_iter(), move |item, options| {
             let f = Arc::clone(&f);
+            let how = How { is_linked, options, mode: AliasMode::Demonitor };
             supervisor.begin(how, type_name::<F>(), move || f(item)).map_err(ExitReason::from)
         })
     }
 }
 
 /// How a task runs under the supervisor.
-#[derive(Clone, Copy)]
 struct How {
     is_linked: bool,
-    shutdown: Shutdown,
+    options: TaskOptions,
     /// How the alias ends through which the value comes.
     mode: AliasMode,
 }

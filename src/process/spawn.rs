@@ -89,7 +89,7 @@ errors!(SpawnError);
 /// # process::send(pid, ());
 /// # Ok::<(), process::SpawnError>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it spawns"]
 pub struct Builder {
     name: Option<String>,

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exit::ExitReason;
-use crate::process::{AliasMode, Builder};
+use crate::process::AliasMode;
 
 use super::results::{Results, ZippedResults};
 use super::running::Running;
 use super::stream_options::{OnStreamTimeout, StartTask, StreamOptions};
+use super::task_options::TaskOptions;
 
 /// Runs `f` on each of `items`, in a task each, with as many tasks at once as there are cores.
 ///
@@ -39,9 +40,9 @@ where
     F: Fn(I::Item) -> T + Send + Sync + 'static,
 {
     let f = Arc::new(f);
-    AsyncStream::new(items.into_iter(), move |item| {
+    AsyncStream::new(items.into_iter(), move |item, options| {
         let f = Arc::clone(&f);
-        let builder = Builder::new().initial_call(type_name::<F>());
+        let builder = options.builder.initial_call(type_name::<F>());
         Ok(Running::spawn_link(builder, AliasMode::Demonitor, move || f(item))?)
     })
 }
@@ -84,7 +85,7 @@ pub struct AsyncStream<I: Iterator, T> {
 impl<I: Iterator, T: Send + 'static> AsyncStream<I, T> {
     pub(crate) fn new(
         items: I,
-        start: impl Fn(I::Item) -> Result<Running<T>, ExitReason> + Send + 'static,
+        start: impl Fn(I::Item, TaskOptions) -> Result<Running<T>, ExitReason> + Send + 'static,
     ) -> AsyncStream<I, T> {
         AsyncStream { items, start: Box::new(start), options: StreamOptions::default() }
     }
@@ -151,6 +152,30 @@ impl<I: Iterator, T: Send + 'static> AsyncStream<I, T> {
     /// Sets what happens if a task takes too long. Default: [`OnStreamTimeout::Exit`].
     pub fn on_timeout(mut self, on_timeout: OnStreamTimeout) -> AsyncStream<I, T> {
         self.options.on_timeout = on_timeout;
+        self
+    }
+
+    /// Sets how each task is spawned, and how its supervisor stops it if it has one. Default: as
+    /// [`TaskOptions::new`] says.
+    ///
+    /// ```
+    /// use procession::prelude::*;
+    /// use procession::process::Builder;
+    /// use procession::task::{self, TaskOptions};
+    ///
+    /// fn depth(n: u64) -> u64 {
+    ///     if n == 0 { 0 } else { 1 + std::hint::black_box(depth(n - 1)) }
+    /// }
+    ///
+    /// let options = TaskOptions::new().spawn_options(Builder::new().stack_size(64 * 1024 * 1024));
+    /// let depths = task::async_stream([10, 100_000], depth).task_options(options);
+    /// assert_eq!(depths.into_iter().collect::<Result<Vec<_>, _>>()?, [10, 100_000]);
+    /// # Ok::<(), ExitReason>(())
+    /// ```
+    ///
+    /// Elixir: `shutdown` in the options of `Task.Supervisor.async_stream/4`.
+    pub fn task_options(mut self, options: TaskOptions) -> AsyncStream<I, T> {
+        self.options.task = options;
         self
     }
 

@@ -13,7 +13,7 @@ use crate::call_error::{CallError, CallErrorKind};
 use crate::exit::ExitReason;
 use crate::message::Message;
 use crate::process::current::{Ended, current};
-use crate::process::receive::{deadline_after, is_past, time_left};
+use crate::process::receive::{deadline_after, time_left};
 use crate::user_code::{Guarded, drop_caught};
 
 use super::handle::{Task, to_exit};
@@ -151,10 +151,7 @@ impl<I: Iterator, T: Send + 'static, K> Stream<I, T, K> {
                 return Some(result.into_inner());
             }
             self.fill();
-            if let Err((kept, reason)) = self.wait() {
-                self.close();
-                return Some((kept.into_inner(), Err(reason)));
-            }
+            self.wait();
             if self.running.is_empty() && self.results.is_empty() && self.items.is_none() {
                 return self.last.take().map(Guarded::into_inner);
             }
@@ -170,7 +167,7 @@ impl<I: Iterator, T: Send + 'static, K> Stream<I, T, K> {
             };
             let item = Guarded::new(item);
             let kept = Guarded::new((self.keep)(item.get()));
-            let task = match (self.start.get())(item.into_inner()) {
+            let task = match (self.start.get())(item.into_inner(), self.options.task.clone()) {
                 Ok(task) => task,
                 Err(reason) => {
                     self.items = None;
@@ -185,10 +182,10 @@ impl<I: Iterator, T: Send + 'static, K> Stream<I, T, K> {
         }
     }
 
-    /// Waits for something of a task. An error ends the stream.
-    fn wait(&mut self) -> Result<(), (Guarded<K>, ExitReason)> {
+    /// Waits for something of a task.
+    fn wait(&mut self) {
         let Some(since) = self.running.values().map(|item| item.task.pending.since()).min() else {
-            return Ok(());
+            return;
         };
         let deadline = self.running.values().filter_map(|item| item.deadline).min();
         let running = &self.running;
@@ -196,19 +193,13 @@ impl<I: Iterator, T: Send + 'static, K> Stream<I, T, K> {
             ended_request::<T>(message).is_some_and(|id| running.contains_key(&id))
         });
         match message {
-            Ok(Some(message)) => {
-                self.take_in(message);
-                Ok(())
-            }
+            Ok(Some(message)) => self.take_in(message),
             Ok(None) => self.end_late(),
-            Err(Ended) => match self.running.pop_first() {
-                Some((_, item)) => {
-                    let reason = failed(&item.task, CallErrorKind::CallerEnded);
-                    item.task.pending.abandon();
-                    Err((item.kept, reason))
+            Err(Ended) => {
+                if let Some(id) = self.first(|_| true) {
+                    self.fail(id, CallErrorKind::CallerEnded);
                 }
-                None => Ok(()),
-            },
+            }
         }
     }
 
@@ -238,26 +229,23 @@ impl<I: Iterator, T: Send + 'static, K> Stream<I, T, K> {
                 Err(if is_late { failed(&item.task, CallErrorKind::Timeout) } else { reason })
             }
         };
-        let turn = if self.options.ordered { item.position } else { self.ended };
-        self.ended += 1;
-        self.results.insert(turn, Guarded::new((item.kept.into_inner(), result)));
+        self.keep_result(item.position, Guarded::new((item.kept.into_inner(), result)));
     }
 
-    /// Kills the tasks whose time is over. An error ends the stream: that one has no value.
-    fn end_late(&mut self) -> Result<(), (Guarded<K>, ExitReason)> {
-        let is_late = |item: &Item<T, K>| item.deadline.is_some() && is_past(item.deadline);
-        let fails = |item: &Item<T, K>| is_late(item) && item.value.is_none();
-        let failed_id = self.running.iter().find(|(_, item)| fails(item)).map(|(id, _)| *id);
+    /// Keeps a result until its turn.
+    fn keep_result(&mut self, position: usize, result: Guarded<Kept<T, K>>) {
+        let turn = if self.options.ordered { position } else { self.ended };
+        self.ended += 1;
+        self.results.insert(turn, result);
+    }
+
+    /// Kills the tasks whose time is over, or all if that ends the stream: one has no value.
+    fn end_late(&mut self) {
+        let now = Instant::now(); // If a task is late, so is each that was started before.
+        let is_late = |item: &Item<T, K>| item.deadline.is_some_and(|deadline| deadline <= now);
+        let failed_id = self.first(|item| is_late(item) && item.value.is_none());
         if let (Some(id), OnStreamTimeout::Exit) = (failed_id, self.options.on_timeout) {
-            let reason = failed(&self.running[&id].task, CallErrorKind::Timeout);
-            self.kill_all();
-            return match self.running.remove(&id) {
-                Some(item) => {
-                    await_end(&item.task);
-                    Err((item.kept, reason))
-                }
-                None => Ok(()),
-            };
+            return self.fail(id, CallErrorKind::Timeout);
         }
         let mut late = Vec::new();
         for item in self.running.values_mut().filter(|item| is_late(item)) {
@@ -265,7 +253,33 @@ impl<I: Iterator, T: Send + 'static, K> Stream<I, T, K> {
             late.push(item.task.pid);
         }
         unlink_and_exit(late, ExitReason::Kill);
-        Ok(())
+    }
+
+    /// Ends all tasks, and the stream by the error of one of them. The values that are there come
+    /// before it; in the order of the items, each task before this one must have its value.
+    fn fail(&mut self, id: NonZeroU64, kind: CallErrorKind) {
+        self.kill_all();
+        self.items = None;
+        let Some(failed_item) = self.running.remove(&id) else { return };
+        await_end(&failed_item.task);
+        while let Some((_, item)) = self.running.pop_first() {
+            await_end(&item.task);
+            if let Some(value) = item.value {
+                let result = (item.kept.into_inner(), Ok(value.into_inner()));
+                self.keep_result(item.position, Guarded::new(result));
+            }
+        }
+        if self.options.ordered {
+            drop(self.results.split_off(&failed_item.position));
+        }
+        let reason = failed(&failed_item.task, kind);
+        self.last = Some(Guarded::new((failed_item.kept.into_inner(), Err(reason))));
+    }
+
+    /// Returns the first running one, in the order of the items, of which `is` holds.
+    fn first(&self, is: impl Fn(&Item<T, K>) -> bool) -> Option<NonZeroU64> {
+        let running = self.running.iter().filter(|(_, item)| is(item));
+        running.min_by_key(|(_, item)| item.position).map(|(id, _)| *id)
     }
 
     fn kill_all(&self) {

@@ -10,6 +10,7 @@ use crate::supervisor::ChildSpec;
 use crate::user_code::Guarded;
 
 use super::callers::Callers;
+use super::task_options::TaskOptions;
 
 /// Starts a process for a task whose value nobody waits for, and which nobody is linked to.
 ///
@@ -92,33 +93,38 @@ pub fn child_spec<R: Ending, F>(id: impl Into<String>, f: F) -> ChildSpec
 where
     F: Fn() -> R + Send + Sync + 'static,
 {
-    spec_of(id.into(), None, f).restart(Restart::Temporary)
+    spec_of(id.into(), None, TaskOptions::new(), f).restart(Restart::Temporary)
 }
 
 /// Returns the spec of a permanent task. Its callers are these, or who starts it, and theirs.
-pub(crate) fn spec_of<R: Ending, F>(id: String, callers: Option<Callers>, f: F) -> ChildSpec
+pub(crate) fn spec_of<R: Ending, F>(
+    id: String,
+    callers: Option<Callers>,
+    options: TaskOptions,
+    f: F,
+) -> ChildSpec
 where
     F: Fn() -> R + Send + Sync + 'static,
 {
     let f = Arc::new(f);
+    let TaskOptions { shutdown, builder } = options;
+    let builder = builder.link().initial_call(type_name::<F>());
     let start = move || {
         let (f, callers) = (Arc::clone(&f), callers.clone().unwrap_or_else(Callers::of_next));
-        let builder = Builder::new().link().initial_call(type_name::<F>());
-        Ok(spawn(builder, callers, move || f())?)
+        Ok(spawn(builder.clone(), callers, move || f())?)
     };
-    ChildSpec::new(id, start).module(type_name::<F>())
+    ChildSpec::new(id, start).module(type_name::<F>()).shutdown(shutdown)
 }
 
 /// Returns the spec of a task that can run one time only.
-pub(crate) fn spec_once<R: Ending, F>(callers: Callers, f: F) -> ChildSpec
+pub(crate) fn spec_once<R: Ending, F>(callers: Callers, options: TaskOptions, f: F) -> ChildSpec
 where
     F: FnOnce() -> R + Send + 'static,
 {
-    let start = move || {
-        let builder = Builder::new().link().initial_call(type_name::<F>());
-        Ok(spawn(builder, callers, f)?)
-    };
-    ChildSpec::once(type_name::<F>(), start).module(type_name::<F>())
+    let TaskOptions { shutdown, builder } = options;
+    let builder = builder.link().initial_call(type_name::<F>());
+    let start = move || Ok(spawn(builder, callers, f)?);
+    ChildSpec::once(type_name::<F>(), start).module(type_name::<F>()).shutdown(shutdown)
 }
 
 fn start_with<R: Ending, F>(builder: Builder, f: F) -> Result<Pid, SpawnError>

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use procession::prelude::*;
-use procession::task::{self, AsyncStream, OnStreamTimeout};
+use procession::process::Builder;
+use procession::task::{self, AsyncStream, OnStreamTimeout, TaskOptions};
 
 use crate::support::drops::{OnDrop, PanicsOnDrop};
 use crate::support::processes::{FOREVER, idle_body, in_process, reason};
@@ -424,17 +425,65 @@ mod timeout {
         }
     }
 
-    /// The limit is that of the others, too: one of a hundred has its value in time.
     #[test]
     fn of_one_task_lets_the_stream_go_on() {
         in_process(|| {
-            let others = std::iter::repeat_n(Do::Return(1), 100);
-            let stream = task::async_stream(std::iter::once(Do::Hang).chain(others), work);
-            let stream = stream.max_concurrency(1).timeout(SHORT);
+            let stream = stream([Do::Hang; 3]).max_concurrency(1).timeout(SHORT);
             let mut results = stream.on_timeout(OnStreamTimeout::KillTask).into_iter();
-            assert_eq!(brief(results.next()), [Err(0)]);
-            assert!(results.any(|result| result == Ok(1)));
+            for _ in 0..3 {
+                assert_eq!(brief(results.next()), [Err(0)]);
+            }
+            assert_eq!(results.next(), None);
+            assert_nothing_left();
         });
+    }
+
+    /// Results of two tasks, both late when the stream looks: one hangs, and the other, which is
+    /// the item `true`, has sent its value and hangs in its last destructor.
+    fn of_late_tasks(items: [bool; 2], ordered: bool) -> Vec<Result<u32, u32>> {
+        let me = process::self_pid();
+        let (_let_go, held) = mpsc::channel::<()>();
+        let held = Arc::new(Mutex::new(held));
+        // When a third item is asked for, the value is there, and the time of both is over.
+        let items = items.map(Some).into_iter().chain([None]).map_while(|item| {
+            if item.is_none() {
+                assert_eq!(expect::<&str>(), "the value was sent");
+                assert!(process::receive_match_timeout(SHORT, |_| false).is_none());
+            }
+            item
+        });
+        let stream = task::async_stream(items, move |has_value| {
+            if !has_value {
+                return work(Do::Hang);
+            }
+            let held = Arc::clone(&held);
+            let hang = OnDrop(move || {
+                process::send(me, "the value was sent");
+                _ = held.lock().recv_timeout(test_timeout());
+            });
+            process::dictionary::put("hang", Opaque::new(hang));
+            1
+        });
+        let at_once = TaskOptions::new().spawn_options(Builder::new().kill_grace(Duration::ZERO));
+        let stream = stream.max_concurrency(3).ordered(ordered).timeout(SHORT);
+        let results = brief(stream.task_options(at_once));
+        assert_nothing_left();
+        results
+    }
+
+    // Elixir, read: what has replied is delivered as its value, late or not; then the caller exits.
+    #[test]
+    fn ends_the_stream_after_the_values_that_are_there() {
+        in_process(|| {
+            assert_eq!(of_late_tasks([true, false], true), [Ok(1), Err(0)]);
+            assert_eq!(of_late_tasks([true, false], false), [Ok(1), Err(0)]);
+            assert_eq!(of_late_tasks([false, true], false), [Ok(1), Err(0)]);
+        });
+    }
+
+    #[test]
+    fn ends_the_stream_before_values_that_would_come_later_in_the_order() {
+        in_process(|| assert_eq!(of_late_tasks([false, true], true), [Err(0)]));
     }
 
     /// It hangs in the last destructor: the value is there, and the task is late.
@@ -511,18 +560,15 @@ mod timeout {
         assert_eq!(brief(stream), [Ok(1)]);
     }
 
+    /// Each has all of its time, though it starts when that of the one before is over.
     #[test]
     fn is_of_each_task_and_not_of_all() {
         in_process(|| {
-            // The second task starts when the time of the first one would be over.
-            let limit = 5 * SHORT;
-            let items = (1..=2_u32).inspect(|n| {
-                if *n == 2 {
-                    assert!(process::receive_timeout(limit).is_none());
-                }
-            });
-            let stream = task::async_stream(items, |n| n).max_concurrency(1).timeout(limit);
-            assert_eq!(brief::<ExitReason>(stream), [Ok(1), Ok(2)]);
+            let start = Instant::now();
+            let stream = stream([Do::Hang; 3]).max_concurrency(1).timeout(SHORT);
+            let stream = stream.on_timeout(OnStreamTimeout::KillTask);
+            assert_eq!(brief(stream), [Err(0), Err(0), Err(0)]);
+            assert!(start.elapsed() >= 3 * SHORT);
         });
     }
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use procession::prelude::*;
-use procession::task::AsyncStream;
+use procession::process::Builder;
+use procession::task::{AsyncStream, TaskOptions};
 use procession::{proc_lib, sys, task};
 
 use crate::support::processes::{FOREVER, idle_body, in_process, reason};
@@ -54,8 +55,8 @@ mod start_link {
     fn gives_up_when_its_intensity_is_exceeded() {
         let tasks = supervisor(TaskSupervisor::new().intensity(1, FOREVER));
         let monitor = process::monitor(tasks.pid());
-        let shutdown = Shutdown::BrutalKill;
-        tasks.start_child_with(Restart::Permanent, shutdown, || {}).unwrap();
+        let options = TaskOptions::new();
+        tasks.start_child_with_restart(Restart::Permanent, options, || {}).unwrap();
         assert_eq!(down_reason(monitor), ExitReason::Shutdown);
     }
 }
@@ -257,11 +258,15 @@ mod spawn_nolink {
     }
 }
 
-mod shutdown {
+mod options {
     use super::*;
 
+    fn killed() -> TaskOptions {
+        TaskOptions::new().shutdown(Shutdown::BrutalKill)
+    }
+
     /// Why a task that traps exits ends when its supervisor stops.
-    fn of(start: impl FnOnce(&TaskSupervisorRef, Pid)) -> ExitReason {
+    fn end_when_stopped(start: impl FnOnce(&TaskSupervisorRef, Pid)) -> ExitReason {
         let tasks = tasks();
         start(&tasks, process::self_pid());
         let task: Pid = expect();
@@ -279,28 +284,106 @@ mod shutdown {
     // Elixir: supervisor_test "async/1" "with custom shutdown", "async_nolink/1" "with custom
     // shutdown", "start_child/1 with custom shutdown"
     #[test]
-    fn by_a_kill_is_honoured_when_the_supervisor_stops() {
+    fn say_how_the_supervisor_stops_a_task() {
         in_trapping_process(|| {
-            let kill = Shutdown::BrutalKill;
-            let linked = of(|tasks, me| drop(tasks.spawn_with(kill, move || go_on(me))));
-            assert_eq!(linked, ExitReason::Killed);
-            let unlinked = of(|tasks, me| drop(tasks.spawn_nolink_with(kill, move || go_on(me))));
-            assert_eq!(unlinked, ExitReason::Killed);
-            let child = of(|tasks, me| {
-                let restart = Restart::Temporary;
-                tasks.start_child_with(restart, kill, move || go_on(me)).unwrap();
-            });
-            assert_eq!(child, ExitReason::Killed);
+            let starts: [fn(&TaskSupervisorRef, Pid); 4] = [
+                |tasks, me| drop(tasks.spawn_with(killed(), move || go_on(me))),
+                |tasks, me| drop(tasks.spawn_nolink_with(killed(), move || go_on(me))),
+                |tasks, me| _ = tasks.start_child_with(killed(), move || go_on(me)).unwrap(),
+                |tasks, me| {
+                    let restart = Restart::Transient;
+                    tasks.start_child_with_restart(restart, killed(), move || go_on(me)).unwrap();
+                },
+            ];
+            for start in starts {
+                assert_eq!(end_when_stopped(start), ExitReason::Killed);
+            }
+        });
+    }
+
+    // Elixir: shutdown is 5000 by default.
+    #[test]
+    fn have_it_told_to_shut_down_by_default() {
+        in_trapping_process(|| {
+            let starts: [fn(&TaskSupervisorRef, Pid); 4] = [
+                |tasks, me| drop(tasks.spawn(move || go_on(me))),
+                |tasks, me| drop(tasks.spawn_nolink(move || go_on(me))),
+                |tasks, me| _ = tasks.start_child(move || go_on(me)).unwrap(),
+                |tasks, me| {
+                    let (restart, options) = (Restart::Transient, TaskOptions::new());
+                    tasks.start_child_with_restart(restart, options, move || go_on(me)).unwrap();
+                },
+            ];
+            for start in starts {
+                assert_eq!(end_when_stopped(start), ExitReason::Shutdown);
+            }
+        });
+    }
+
+    fn on_thread(name: &str) -> TaskOptions {
+        TaskOptions::new().spawn_options(Builder::new().thread_name(name))
+    }
+
+    fn thread_name() -> Option<String> {
+        std::thread::current().name().map(str::to_owned)
+    }
+
+    #[test]
+    fn say_how_a_process_is_spawned() {
+        in_process(|| {
+            let tasks = tasks();
+            let me = process::self_pid();
+            let tell = move || process::send(me, thread_name());
+            let linked = tasks.spawn_with(on_thread("linked"), thread_name).unwrap();
+            assert_eq!(linked.await_reply(), Ok(Some("linked".into())));
+            let unlinked = tasks.spawn_nolink_with(on_thread("unlinked"), thread_name).unwrap();
+            assert_eq!(unlinked.await_reply(), Ok(Some("unlinked".into())));
+            tasks.start_child_with(on_thread("child"), tell).unwrap();
+            assert_eq!(expect::<Option<String>>(), Some("child".into()));
+            let streams: [AsyncStream<_, _>; 3] = [
+                tasks.async_stream(0..2, |_| thread_name()),
+                tasks.async_stream_nolink(0..2, |_| thread_name()),
+                task::async_stream(0..2, |_| thread_name()),
+            ];
+            for stream in streams {
+                let names = stream.task_options(on_thread("streamed")).into_iter();
+                let names: Vec<_> = names.collect();
+                assert_eq!(names, [Ok(Some("streamed".into())), Ok(Some("streamed".into()))]);
+            }
         });
     }
 
     #[test]
-    fn is_by_the_reason_of_that_name_by_default() {
-        in_trapping_process(|| {
-            let end = of(|tasks, me| {
-                drop(tasks.spawn(move || go_on(me)));
-            });
-            assert_eq!(end, ExitReason::Shutdown);
+    fn hold_for_a_task_that_was_restarted_too() {
+        in_process(|| {
+            let tasks = tasks();
+            let me = process::self_pid();
+            let run = move || {
+                process::send(me, (process::self_pid(), thread_name()));
+                receive! { () => {} }
+            };
+            let (restart, options) = (Restart::Permanent, on_thread("again"));
+            tasks.start_child_with_restart(restart, options, run).unwrap();
+            for _ in 0..2 {
+                let (pid, name) = expect::<(Pid, Option<String>)>();
+                assert_eq!(name, Some("again".into()));
+                process::send(pid, ());
+            }
+        });
+    }
+
+    // Elixir has no such thing: its sockets have owners, and its closures run any number of times.
+    #[test]
+    fn are_given_to_a_child_that_owns_what_there_is_once() {
+        in_process(|| {
+            let (orders, incoming) = std::sync::mpsc::channel::<Pid>();
+            tasks()
+                .start_child_with(killed(), move || {
+                    incoming.into_iter().for_each(|client| process::send(client, "served"));
+                })
+                .unwrap();
+            orders.send(process::self_pid()).unwrap();
+            assert_eq!(expect::<&str>(), "served");
         });
     }
 }
@@ -343,8 +426,8 @@ mod start_child {
                 process::send(me, (process::self_pid(), task::callers()));
                 receive! { reason: ExitReason => Err(reason) }
             };
-            let soon = Shutdown::Timeout(FOREVER);
-            let first = tasks.start_child_with(Restart::Permanent, soon, run).unwrap();
+            let start = |restart| tasks.start_child_with_restart(restart, TaskOptions::new(), run);
+            let first = start(Restart::Permanent).unwrap();
             assert_eq!(expect::<(Pid, Vec<Pid>)>(), (first, vec![me]));
             process::send(first, ExitReason::Normal);
             let (second, callers) = expect::<(Pid, Vec<Pid>)>();
@@ -352,7 +435,7 @@ mod start_child {
             assert_eq!(tasks.children().unwrap(), [second]);
             tasks.terminate_child(second).unwrap();
 
-            let first = tasks.start_child_with(Restart::Transient, soon, run).unwrap();
+            let first = start(Restart::Transient).unwrap();
             process::send(expect::<(Pid, Vec<Pid>)>().0, reason());
             let (second, _) = expect::<(Pid, Vec<Pid>)>();
             assert_ne!(second, first);
@@ -562,12 +645,13 @@ mod async_stream {
         in_trapping_process(|| {
             let tasks = tasks();
             let me = process::self_pid();
-            let kill = Shutdown::BrutalKill;
-            let stream = tasks.async_stream_nolink_with(kill, [()], move |()| {
+            let stream = tasks.async_stream_nolink([()], move |()| {
                 process::set_trap_exit(true);
                 process::send(me, ());
                 idle_body();
             });
+            let killed = TaskOptions::new().shutdown(Shutdown::BrutalKill);
+            let stream = stream.task_options(killed);
             let stopper = process::spawn(move || {
                 receive! { () => tasks.stop().unwrap() }
             });
