@@ -274,14 +274,14 @@ mod parallel_map {
     use super::*;
 
     #[test]
-    fn counts_files_in_order_beside_one_that_fails_and_one_that_takes_too_long() {
+    fn counts_files_in_order_beside_one_that_fails_and_gives_up_one_without_an_end() {
         run("parallel_map", &[]).assert_printed_and_logged(
             "Cargo.toml: # lines, # words\n\
              LICENSE-MIT: # lines, # words\n\
              no/such/file: No such file or directory (os error #)\n\
              README.md: # lines, # words\n\
-             /dev/zero: timed out waiting for the answer of <#.#.#> (call of Task<Counts>)\n\
              src/lib.rs: # lines, # words\n\
+             /dev/zero: timed out waiting for the answer of <#.#.#> (call of Task<Counts>)\n\
              primes below 60000: 6057, by one thread in # ms\n\
              primes below 60000: 6057, by tasks in # ms\n",
             "[#-#-#T#:#:#Z ERROR procession::crash] crash report of process <#.#.#>\n\

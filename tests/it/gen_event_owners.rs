@@ -158,32 +158,6 @@ mod an_owner {
         assert_eq!(reason, ExitReason::Killed);
     }
 
-    /// Neither is the message lost, nor does the manager wait until there is room for it.
-    #[test]
-    fn with_a_full_mailbox_hears_of_a_handler_too() {
-        use Overflow::{Block, DropNewest, DropOldest, Refuse};
-        let me = process::self_pid();
-        for overflow in [Refuse, DropNewest, DropOldest, Block(test_timeout())] {
-            let (manager, add) = (manager(), plan("a"));
-            let (let_go, held) = mpsc::channel::<()>();
-            let owner = Builder::new().mailbox_capacity(1, overflow).spawn(move || {
-                manager.add_sup_handler(probe1(), add).unwrap();
-                process::send(me, "added");
-                _ = held.recv();
-                process::send(me, heard());
-            });
-            assert_eq!(expect::<&str>(), "added");
-            process::send(owner.unwrap(), "there is no room for more");
-            manager.notify(Event::To("a", Action::Fail));
-            let handlers = manager.which_handlers();
-            drop(let_go);
-            let failed = (probe1().into(), HandlerExitReason::Failed(failure()));
-            assert_eq!(expect::<Vec<(HandlerId, HandlerExitReason)>>(), [failed], "{overflow:?}");
-            assert_eq!(handlers, Ok(vec![]), "{overflow:?}");
-            manager.stop().unwrap();
-        }
-    }
-
     // OTP: gen_event_SUITE:add_handler, delete_handler
     #[test]
     fn is_nobody_for_a_handler_that_is_not_supervised() {
@@ -198,6 +172,54 @@ mod an_owner {
             told();
             assert_no_message();
         });
+    }
+}
+
+/// Neither is the message lost, nor does the manager wait until there is room for it.
+mod an_owner_with_a_full_mailbox_hears_of_a_handler {
+    use super::*;
+
+    #[track_caller]
+    fn assert_heard(overflow: Overflow) {
+        let me = process::self_pid();
+        let (manager, add) = (manager(), plan("a"));
+        let (let_go, held) = mpsc::channel::<()>();
+        let owner = Builder::new().mailbox_capacity(1, overflow).spawn(move || {
+            manager.add_sup_handler(probe1(), add).unwrap();
+            process::send(me, "added");
+            _ = held.recv();
+            process::send(me, (heard(), process::flush().len()));
+        });
+        assert_eq!(expect::<&str>(), "added");
+        process::send(owner.unwrap(), "there is no room for more");
+        manager.notify(Event::To("a", Action::Fail));
+        let handlers = manager.which_handlers();
+        drop(let_go);
+        let failed = (probe1().into(), HandlerExitReason::Failed(failure()));
+        let (exits, others) = expect::<(Vec<(HandlerId, HandlerExitReason)>, usize)>();
+        assert_eq!((&exits[..], others), (&[failed][..], 1));
+        assert_eq!(handlers, Ok(vec![]));
+        manager.stop().unwrap();
+    }
+
+    #[test]
+    fn that_refuses_messages() {
+        assert_heard(Overflow::Refuse);
+    }
+
+    #[test]
+    fn that_drops_the_newest() {
+        assert_heard(Overflow::DropNewest);
+    }
+
+    #[test]
+    fn that_drops_the_oldest() {
+        assert_heard(Overflow::DropOldest);
+    }
+
+    #[test]
+    fn that_has_senders_wait() {
+        assert_heard(Overflow::Block(test_timeout()));
     }
 }
 

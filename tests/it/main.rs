@@ -85,6 +85,7 @@ mod task_many;
 mod task_stream;
 mod task_supervisor;
 mod task_races;
+mod default_timeouts;
 mod supervisor_tree;
 mod supervisor_bridge;
 mod gen_statem_diagram;
