@@ -42,16 +42,22 @@ const SLICES: usize = 40;
 
 const WORK: u32 = 1_000_000;
 
-/// About a millisecond of computing: what starting a task costs is to be seen, and no more.
+/// Half a millisecond of computing: what it costs to start a task is to be seen, and no more.
 fn work(item: u32) -> u32 {
     (0..WORK).fold(item, |value, n| black_box(value).rotate_left(5) ^ n)
 }
 
+/// With two more tasks at once than there are cores, as `max_concurrency` says of short ones.
 fn by_stream() -> f64 {
     mean_of(ITEMS, || {
-        let values = task::async_stream(0..ITEMS, work).into_iter();
+        let stream = task::async_stream(0..ITEMS, work).max_concurrency(cores() + 2);
+        let values = stream.into_iter();
         _ = black_box(values.map(Result::unwrap).fold(0, u32::wrapping_add));
     })
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 fn by_one_thread() -> f64 {
@@ -61,7 +67,6 @@ fn by_one_thread() -> f64 {
 /// As many threads as there are cores, each of which takes the next item.
 fn by_bare_threads() -> f64 {
     mean_of(ITEMS, || {
-        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let next = AtomicUsize::new(0);
         let take = || {
             let next = || next.fetch_add(1, Ordering::Relaxed) as u32;
@@ -69,7 +74,7 @@ fn by_bare_threads() -> f64 {
             items.map(work).fold(0, u32::wrapping_add)
         };
         let sum = thread::scope(|scope| {
-            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(take)).collect();
+            let threads: Vec<_> = (0..cores()).map(|_| scope.spawn(take)).collect();
             threads.into_iter().map(|it| it.join().unwrap()).fold(0, u32::wrapping_add)
         });
         _ = black_box(sum);

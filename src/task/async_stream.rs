@@ -92,6 +92,9 @@ impl<I: Iterator, T: Send + 'static> AsyncStream<I, T> {
 
     /// Sets how many tasks may run at once. Default: as many as there are cores.
     ///
+    /// Two more than that are faster for tasks that compute for a few milliseconds or less: each is
+    /// a thread of its own, and while one ends and the owner starts the next, a core would be idle.
+    ///
     /// If there is room for a task, the stream asks the input for an item before it looks for a
     /// result, or for tasks that are late: an input that takes its time, as one that reads from the
     /// network, delays both.
@@ -100,7 +103,7 @@ impl<I: Iterator, T: Send + 'static> AsyncStream<I, T> {
     /// use procession::prelude::*;
     /// use procession::task;
     ///
-    /// // Waits for the network need no core.
+    /// // Tasks that wait for the network need no core.
     /// let pages = task::async_stream(1..=100, |page| page).max_concurrency(32);
     /// assert_eq!(pages.into_iter().filter_map(Result::ok).sum::<u32>(), 5050);
     /// ```
