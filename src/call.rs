@@ -168,7 +168,7 @@ pub(crate) struct Client {
 }
 
 /// Set in the number of a request whose reply comes to the mailbox of the client, and not to its
-/// reply slot. No other number is that large.
+/// reply slot. No number of a request is that large.
 const BY_MAILBOX: u64 = 1 << 63;
 
 impl Client {

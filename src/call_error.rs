@@ -80,9 +80,9 @@ impl CallError {
         &self.0.destination
     }
 
-    /// Returns the type of the request. For an event of a state machine it is the variant, if the
-    /// call was given that as a function; for a request of the crate's own, such as a [system
-    /// message](crate::sys), the name of the function that makes it.
+    /// Returns the type of the request. For an event of a state machine it is the variant, or the
+    /// function of the event's type, if the call was given that; for a request of the crate's own,
+    /// such as a [system message](crate::sys), the name of the function that makes it.
     pub fn request(&self) -> &'static str {
         self.0.request
     }

@@ -214,3 +214,43 @@ where
         step.handle_cast::<M, S>(|| state.handle_cast(message));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gen_server::{GenServer, InitResult, noreply, ready};
+
+    #[derive(Debug)]
+    struct Sum;
+
+    impl GenServer for Sum {
+        type Args = ();
+
+        fn init((): ()) -> InitResult<Sum> {
+            ready(Sum)
+        }
+    }
+
+    impl HandleCall<[u64; 3]> for Sum {
+        type Reply = u64;
+
+        fn handle_call(
+            &mut self,
+            numbers: [u64; 3],
+            caller: &Caller<u64>,
+        ) -> CallResult<Sum, [u64; 3]> {
+            let reply_to = caller.defer();
+            assert!(!call_message::<Sum, _>(numbers, reply_to).is_on_heap());
+            reply_to.reply(numbers.iter().sum());
+            noreply()
+        }
+    }
+
+    /// To allocate costs a great part of all that a server does for a call.
+    #[test]
+    fn a_call_of_three_words_is_not_on_the_heap() {
+        let sum = Sum::start(()).unwrap();
+        assert_eq!(sum.call([1, 2, 3]), Ok(6));
+        sum.stop().unwrap();
+    }
+}

@@ -522,20 +522,21 @@ pub(crate) fn enter<B: Behaviour>(
     start: Result<InitOutcome<B::Ready>, ExitReason>,
     options: StartOptions,
 ) -> ! {
+    let start = Guarded::new(start); // If it was killed, the process unwinds here.
     let StartOptions { name, debug, hibernate_after, trap_exit, .. } = options;
     if trap_exit {
         process::set_trap_exit(true);
     }
     let me = process::self_pid();
     let reason = match enterer(me, name) {
-        Ok(info) => match beginning(Ok(start)) {
+        Ok(info) => match beginning(Ok(start.into_inner())) {
             Ok(ready) => {
                 B::serve(ready, Settings { parent: info.parent(), debug, hibernate_after })
             }
             Err((_, reason)) => reason,
         },
         Err(error) => {
-            drop_caught(start); // Not while the thread unwinds.
+            drop(start); // Not while the thread unwinds.
             error.into()
         }
     };

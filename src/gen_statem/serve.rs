@@ -88,14 +88,18 @@ impl Timers for Clock {
 }
 
 impl<S: GenStatem> Machine<S> {
-    pub(super) fn new(current: StateAndData<S::State, S>, settings: Settings) -> Machine<S> {
+    pub(super) fn new(
+        current: StateAndData<S::State, S>,
+        settings: Settings,
+        check: Option<Box<Check>>,
+    ) -> Machine<S> {
         Machine {
             engine: Engine::new(current),
             modules: Modules::own(),
             stop: None,
             settings,
             handled: Handled::default(),
-            check: Check::new(S::diagram),
+            check,
             clock: Clock::default(),
         }
     }

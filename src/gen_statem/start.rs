@@ -8,6 +8,7 @@ use crate::gen_server::{Behaviour, InitOutcome, Settings, StartOptions, enter};
 use crate::user_code::Guarded;
 
 use super::GenStatem;
+use super::diagram::Check;
 use super::serve::Machine;
 use super::state_and_data::StateAndData;
 use super::transition::{Init, InitResult, Outcome, Todo};
@@ -31,9 +32,10 @@ impl<S: GenStatem> Behaviour for MachineOf<S> {
     }
 
     fn serve((current, todo): Ready<S>, settings: Settings) -> ExitReason {
+        let check = Check::new(S::diagram); // It is user code: the state and the data wait for it.
         let (state, data) = *current;
         let current = StateAndData { state: state.into_inner(), data: data.into_inner() };
-        Machine::new(current, settings).run(todo)
+        Machine::new(current, settings, check).run(todo)
     }
 }
 

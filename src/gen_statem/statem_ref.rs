@@ -279,12 +279,13 @@ impl<S: GenStatem, T: Address> StatemRef<S, T> {
 }
 
 /// Returns what errors call a request whose event is made by `function`, a name as the compiler has
-/// it: the variant, if it is one.
+/// it: the variant, if it is one, or another function of the event's type.
 fn request_name<S: GenStatem>(function: &'static str) -> &'static str {
     let event = type_name::<S::Event>();
     let function = function.strip_suffix("::{{constructor}}").unwrap_or(function);
-    let is_variant = function.strip_prefix(event).is_some_and(|rest| rest.starts_with("::"));
-    if is_variant { function } else { event }
+    let name = function.strip_prefix(event).and_then(|rest| rest.strip_prefix("::"));
+    // A closure in a function of the type has a longer path.
+    if name.is_some_and(|name| !name.contains("::")) { function } else { event }
 }
 
 impl<S: GenStatem> Child for StatemRef<S> {

@@ -17,9 +17,9 @@ use super::send::Address;
 /// Asks for one [`Down`] message when `target`, a pid or a name, ends.
 ///
 /// A name is resolved once, here. If nobody is there, the message comes at once, with
-/// [`ExitReason::NoProc`]. If the process is telling its end to its links and monitors just then,
-/// the message comes after theirs: who has it, from whatever monitor, knows that all others have
-/// been told. Each call makes a monitor of its own. The monitored process does not
+/// [`ExitReason::NoProc`]; but if the process is telling its end just then, not before its links
+/// have been told. Of several monitors of one process, the caller's oldest fires first. Each call
+/// makes a monitor of its own. The monitored process does not
 /// notice it. A monitor of the caller itself never fires.
 ///
 /// OTP: [`erlang:monitor/2`](https://www.erlang.org/doc/apps/erts/erlang.html#monitor/2).

@@ -9,7 +9,8 @@
 //! 4. Its name is released, and its timers are removed.
 //! 5. Linked children get exit signals, and are waited for (see [`children`]).
 //! 6. Its table of links is closed. The last replies are sent; other linked processes get their
-//!    exit signals, then watchers their DOWNs, then waiting clients an error.
+//!    exit signals, then watchers their DOWNs, then waiting clients an error, then watchers that
+//!    came when the table was closed their DOWNs.
 //! 7. The slot is free when its thread has vacated it.
 //!
 //! So whoever hears of an exit finds the name free, the values of the body dropped, and nothing

@@ -118,7 +118,7 @@ pub(crate) fn find_and_set(
 }
 
 /// Sends the DOWN of a monitor for which there was no process. If that is just telling its end, it
-/// comes last: who has it knows that the links and the other monitors have brought theirs.
+/// comes last: who has it knows that the links and the older monitors have brought theirs.
 fn tell_no_proc(target: Option<Pid>, down: Down) {
     let down = match target {
         Some(target) => Process::of(target).slot.pending_exit.lock().add_late_down(target, down),

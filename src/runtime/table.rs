@@ -10,7 +10,7 @@ use once_cell::sync::{Lazy, OnceCell};
 use parking_lot::Mutex;
 
 use crate::exit::ExitReason;
-use crate::id::Pid;
+use crate::id::{Node, Pid};
 use crate::user_code::drop_caught;
 
 use super::links::{End, TrapExit};
@@ -85,6 +85,7 @@ pub(crate) struct ShortPid {
 impl ShortPid {
     #[inline]
     pub(crate) fn of(pid: Pid) -> ShortPid {
+        debug_assert_eq!(pid.node(), Node::local());
         ShortPid { index: pid.index(), generation: low_half(pid.generation()) }
     }
 

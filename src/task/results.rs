@@ -83,7 +83,7 @@ impl<I: Iterator, T: Send + 'static> fmt::Debug for ZippedResults<I, T> {
 }
 
 /// The result of a task, and what was kept of its item.
-type Kept<T, K> = (K, Result<T, ExitReason>);
+type Kept<T, K> = (Guarded<K>, Result<Guarded<T>, ExitReason>);
 
 /// A stream that runs, and keeps a `K` of each item until the result of that is returned.
 struct Stream<I: Iterator, T: Send + 'static, K> {
@@ -97,9 +97,9 @@ struct Stream<I: Iterator, T: Send + 'static, K> {
     /// How many tasks were started.
     started: usize,
     /// The results that were not returned, by their turns.
-    results: BTreeMap<usize, Guarded<Kept<T, K>>>,
+    results: BTreeMap<usize, Kept<T, K>>,
     /// The error that ends the stream, when the tasks that run have ended.
-    last: Option<Guarded<Kept<T, K>>>,
+    last: Option<Kept<T, K>>,
     /// How many results there were.
     ended: usize,
     /// How many results were returned.
@@ -144,16 +144,21 @@ impl<I: Iterator, T: Send + 'static, K> Stream<I, T, K> {
     }
 
     /// Returns the next result: results that are there come before tasks are started.
-    fn next(&mut self) -> Option<Kept<T, K>> {
+    fn next(&mut self) -> Option<(K, Result<T, ExitReason>)> {
+        let (kept, result) = self.next_kept()?;
+        Some((kept.into_inner(), result.map(Guarded::into_inner)))
+    }
+
+    fn next_kept(&mut self) -> Option<Kept<T, K>> {
         loop {
             if let Some(result) = self.results.remove(&self.returned) {
                 self.returned += 1;
-                return Some(result.into_inner());
+                return Some(result);
             }
             self.fill();
             self.wait();
             if self.running.is_empty() && self.results.is_empty() && self.items.is_none() {
-                return self.last.take().map(Guarded::into_inner);
+                return self.last.take();
             }
         }
     }
@@ -171,7 +176,7 @@ impl<I: Iterator, T: Send + 'static, K> Stream<I, T, K> {
                 Ok(task) => task,
                 Err(reason) => {
                     self.items = None;
-                    self.last = Some(Guarded::new((kept.into_inner(), Err(reason))));
+                    self.last = Some((kept, Err(reason)));
                     return;
                 }
             };
@@ -195,11 +200,10 @@ impl<I: Iterator, T: Send + 'static, K> Stream<I, T, K> {
         match message {
             Ok(Some(message)) => self.take_in(message),
             Ok(None) => self.end_late(),
-            Err(Ended) => {
-                if let Some(id) = self.first(|_| true) {
-                    self.fail(id, CallErrorKind::CallerEnded);
-                }
-            }
+            Err(Ended) => match self.first(|item| item.value.is_none()) {
+                Some(id) => self.fail(id, CallErrorKind::CallerEnded),
+                None => self.end_all(),
+            },
         }
     }
 
@@ -221,7 +225,7 @@ impl<I: Iterator, T: Send + 'static, K> Stream<I, T, K> {
     fn finish(&mut self, id: NonZeroU64, reason: ExitReason) {
         let Some(item) = self.running.remove(&id) else { return };
         let result = match item.value {
-            Some(value) => Ok(value.into_inner()), // It has removed the link before it sent that.
+            Some(value) => Ok(value), // It has removed the link before it sent that.
             None => {
                 item.task.flush_exit();
                 // It may have failed by itself before, and have ended only now.
@@ -229,11 +233,11 @@ impl<I: Iterator, T: Send + 'static, K> Stream<I, T, K> {
                 Err(if is_late { failed(&item.task, CallErrorKind::Timeout) } else { reason })
             }
         };
-        self.keep_result(item.position, Guarded::new((item.kept.into_inner(), result)));
+        self.keep_result(item.position, (item.kept, result));
     }
 
     /// Keeps a result until its turn.
-    fn keep_result(&mut self, position: usize, result: Guarded<Kept<T, K>>) {
+    fn keep_result(&mut self, position: usize, result: Kept<T, K>) {
         let turn = if self.options.ordered { position } else { self.ended };
         self.ended += 1;
         self.results.insert(turn, result);
@@ -258,22 +262,27 @@ impl<I: Iterator, T: Send + 'static, K> Stream<I, T, K> {
     /// Ends all tasks, and the stream by the error of one of them. The values that are there come
     /// before it; in the order of the items, each task before this one must have its value.
     fn fail(&mut self, id: NonZeroU64, kind: CallErrorKind) {
-        self.kill_all();
+        self.kill_all(); // Before it is waited for this one.
         self.items = None;
         let Some(failed_item) = self.running.remove(&id) else { return };
         await_end(&failed_item.task);
-        while let Some((_, item)) = self.running.pop_first() {
-            await_end(&item.task);
-            if let Some(value) = item.value {
-                let result = (item.kept.into_inner(), Ok(value.into_inner()));
-                self.keep_result(item.position, Guarded::new(result));
-            }
-        }
+        self.end_all();
         if self.options.ordered {
             drop(self.results.split_off(&failed_item.position));
         }
         let reason = failed(&failed_item.task, kind);
-        self.last = Some(Guarded::new((failed_item.kept.into_inner(), Err(reason))));
+        self.last = Some((failed_item.kept, Err(reason)));
+    }
+
+    /// Kills all tasks, waits until they have ended, and keeps the values that are there.
+    fn end_all(&mut self) {
+        self.kill_all();
+        while let Some((_, item)) = self.running.pop_first() {
+            await_end(&item.task);
+            if let Some(value) = item.value {
+                self.keep_result(item.position, (item.kept, Ok(value)));
+            }
+        }
     }
 
     /// Returns the first running one, in the order of the items, of which `is` holds.
@@ -286,12 +295,9 @@ impl<I: Iterator, T: Send + 'static, K> Stream<I, T, K> {
         unlink_and_exit(self.running.values().map(|item| item.task.pid), ExitReason::Kill);
     }
 
-    /// Ends the stream: kills all tasks, waits until they have ended, and drops what is left.
+    /// Ends the stream, and drops what is left.
     fn close(&mut self) {
-        self.kill_all();
-        while let Some((_, item)) = self.running.pop_first() {
-            await_end(&item.task);
-        }
+        self.end_all();
         self.items = None;
         self.last = None;
         self.results.clear();

@@ -7,8 +7,8 @@ use procession::prelude::*;
 use procession::proc_lib;
 use procession::process::Builder;
 
-use crate::support::drops::OnDrop;
-use crate::support::processes::{idle_body, in_process, reason};
+use crate::support::drops::{OnDrop, PanicsOnDrop};
+use crate::support::processes::{be_killed, idle_body, in_process, reason};
 use crate::support::scripted::{
     CallOutcome, InfoReceived, Scripted, ScriptedServer, Terminated, call_message, cast_message,
     continue_with, pid_of, spawn_client,
@@ -80,6 +80,28 @@ fn begins_with_the_timeout_of_its_init_result() {
     })
     .unwrap();
     assert!(expect::<InfoReceived>().0.is::<IdleTimeout>());
+}
+
+#[test]
+fn does_not_abort_the_program_by_a_state_that_panics_when_it_is_dropped_if_it_was_killed() {
+    #[derive(Debug)]
+    struct Fragile(PanicsOnDrop);
+
+    impl GenServer for Fragile {
+        type Args = ();
+
+        fn init((): ()) -> InitResult<Fragile> {
+            ready(Fragile(PanicsOnDrop))
+        }
+    }
+
+    let (_, monitor) = proc_lib::start_monitor(|starter| {
+        starter.ack(());
+        let start = ready(Fragile(PanicsOnDrop));
+        be_killed();
+        gen_server::enter_loop(start, StartOptions::new().trap_exit(true))
+    });
+    assert_eq!(down_reason(monitor.unwrap()), ExitReason::Killed);
 }
 
 // OTP: gen_server_SUITE:otp_5854

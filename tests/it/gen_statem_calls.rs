@@ -52,6 +52,16 @@ mod a_call {
         Text(&'static str, ReplyTo<String>),
     }
 
+    impl Question {
+        fn number(client: ReplyTo<u8>) -> Question {
+            Question::Number(client)
+        }
+
+        fn ask_in_closure(to: &StatemRef<Typed, Name>) -> Result<String, CallError> {
+            to.call(|client| Question::Text("two", client))
+        }
+    }
+
     impl GenStatem for Typed {
         type Args = ();
         type State = ();
@@ -132,12 +142,16 @@ mod a_call {
     }
 
     #[test]
-    fn without_an_answer_is_named_by_its_variant_if_that_makes_the_event() {
+    fn without_an_answer_is_named_by_its_variant_or_function_if_that_makes_the_event() {
         let nobody = StatemRef::<Typed>::named("gen_statem_calls::nobody");
         let text = |error: CallError| error.to_string();
         let by_variant = nobody.call(Question::Number).map_err(text);
         let by_closure = nobody.call(|client| Question::Text("two", client)).map_err(text);
         let expected = "no process is registered as \"gen_statem_calls::nobody\" (call of ";
+        let by_function = nobody.send_request(Question::number).receive_response(FOREVER);
+        assert_eq!(by_function.map_err(text), Err(format!("{expected}number)")));
+        let inside = Question::ask_in_closure(&nobody);
+        assert_eq!(inside.map_err(text), Err(format!("{expected}Question)")));
         assert_eq!(by_variant, Err(format!("{expected}Number)")));
         assert_eq!(by_closure, Err(format!("{expected}Question)")));
         let response = nobody.send_request(Question::Number).receive_response(FOREVER);

@@ -1,6 +1,6 @@
 //! State machines whose states, data and events panic when they are dropped.
 
-use procession::gen_statem::InitResult;
+use procession::gen_statem::{Diagram, InitResult};
 use procession::prelude::*;
 
 use crate::support::drops::PanicsOnDrop;
@@ -190,5 +190,37 @@ mod state_and_data {
             (State("a", Some(PanicsOnDrop)), data)
         });
         assert!(matches!(started, Err(StartError::Failed(ExitReason::Killed))), "{started:?}");
+    }
+
+    /// Kills its machine when it is asked for the diagram.
+    #[derive(Debug)]
+    struct Drawn(PanicsOnDrop);
+
+    impl GenStatem for Drawn {
+        type Args = ();
+        type State = State;
+        type Event = ();
+
+        fn init((): ()) -> InitResult<Self> {
+            started(State("a", Some(PanicsOnDrop)), Drawn(PanicsOnDrop))
+        }
+
+        fn handle_event(&mut self, _: EventType, (): (), _: &State) -> StateResult<Self> {
+            keep_state()
+        }
+
+        fn diagram() -> Option<Diagram> {
+            be_killed();
+            process::checkpoint();
+            None
+        }
+    }
+
+    /// In release builds nobody asks for it.
+    #[cfg(debug_assertions)]
+    #[test]
+    fn that_both_panic_do_not_abort_the_program_if_the_machine_is_killed_in_its_diagram() {
+        let (machine, monitor) = Drawn::start_monitor(()).unwrap();
+        assert_eq!(down_reason(monitor), ExitReason::Killed, "{machine:?}");
     }
 }

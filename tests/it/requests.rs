@@ -17,7 +17,7 @@ use crate::support::rounds::{delay_by, rounds};
 use crate::support::scripted::{
     OtherServer, Scripted, ScriptedServer, Terminated, call_message, init_with, pid_of, scripted,
 };
-use crate::support::wait::{assert_no_message, down_reason, expect, test_timeout};
+use crate::support::wait::{assert_no_message, down_reason, expect, test_timeout, wait_for_exit};
 
 const SHORT: Duration = Duration::from_millis(5);
 
@@ -231,6 +231,8 @@ mod a_place_for_a_reply {
     fn names_its_client_when_another_process_has_the_slot_of_that() {
         in_process(|| {
             let (server, me) = (scripted(), process::self_pid());
+            let slot_of = |pid: Pid| pid.to_string().split('.').nth(1).map(str::to_owned);
+            let mut reused = 0;
             for _ in 0..100 {
                 let request = call_message(move |_, caller: &Caller<&'static str>| {
                     process::send(me, caller.defer());
@@ -240,10 +242,12 @@ mod a_place_for_a_reply {
                 let (client, monitor) = process::spawn_monitor(client).unwrap();
                 let reply_to = reply_to();
                 down_reason(monitor);
-                // Very likely this takes over the slot.
-                in_process(|| {});
+                let next = process::spawn(|| {}).unwrap();
+                wait_for_exit(next);
+                reused += usize::from(slot_of(next) == slot_of(client));
                 assert_eq!(reply_to.pid(), client);
             }
+            assert_ne!(reused, 0, "no slot was given to another process");
         });
     }
 }

@@ -514,7 +514,6 @@ mod timeout {
         }
     }
 
-    // Elixir: task_test "streams an enumerable with infinite timeout"
     /// A reason that is not printed before all that it waits for is dropped.
     struct Held(Mutex<Option<mpsc::Receiver<()>>>);
 
@@ -554,6 +553,7 @@ mod timeout {
         });
     }
 
+    // Elixir: task_test "streams an enumerable with infinite timeout"
     #[test]
     fn without_an_end_is_none() {
         let stream = stream([Do::Return(1)]).timeout(Duration::MAX);
@@ -639,6 +639,59 @@ mod drop_of_the_results {
             assert!(tasks.iter().all(|pid| !process::is_alive(*pid)));
             assert_nothing_left();
         });
+    }
+
+    /// The item and the value of one task, each by itself: one panic must not meet another.
+    #[test]
+    fn drops_values_after_the_error_that_ends_the_stream_with_their_items() {
+        #[derive(Clone)]
+        struct Item(u32, #[expect(dead_code, reason = "it is dropped")] Option<PanicsOnDrop>);
+
+        in_process(|| {
+            let items = [Item(1, None), Item(2, Some(PanicsOnDrop))];
+            let stream = task::async_stream(items, |item| match item.0 {
+                1 => receive! { () => None },
+                _ => {
+                    std::mem::forget(item);
+                    Some(PanicsOnDrop)
+                }
+            });
+            let stream = stream.max_concurrency(2).timeout(SHORT).zip_input_on_exit();
+            let mut results = stream.into_iter();
+            let (item, reason) = results.next().unwrap().unwrap_err();
+            assert_eq!((item.0, is_timeout(&reason)), (1, true));
+            assert!(results.next().is_none());
+            assert_nothing_left();
+        });
+    }
+
+    /// Reads to the end, when it is dropped.
+    struct ReadsOn<R: Iterator<Item = Result<u32, ExitReason>>>(R, mpsc::Sender<Vec<R::Item>>);
+
+    impl<R: Iterator<Item = Result<u32, ExitReason>>> Drop for ReadsOn<R> {
+        fn drop(&mut self) {
+            self.1.send(self.0.by_ref().collect()).unwrap();
+        }
+    }
+
+    #[test]
+    fn may_come_after_they_are_read_in_a_destructor_of_a_process_that_ends() {
+        let (tell, told) = mpsc::channel();
+        let (reader, monitor) = process::spawn_monitor(move || {
+            let results = stream([Do::Hang; 3]).max_concurrency(2).timeout(FOREVER).into_iter();
+            let mut results = ReadsOn(results, tell);
+            results.0.next();
+        })
+        .unwrap();
+        wait_until(|| process::info(reader).is_some_and(|info| info.links.len() == 2));
+        let tasks = process::info(reader).unwrap().links;
+        process::exit(reader, ExitReason::Kill);
+        assert_eq!(down_reason(monitor), ExitReason::Killed);
+        let kinds = told.recv().unwrap().into_iter().map(|result| {
+            result.unwrap_err().downcast_ref::<CallError>().map(|error| error.kind().clone())
+        });
+        assert_eq!(kinds.collect::<Vec<_>>(), [Some(CallErrorKind::CallerEnded)]);
+        assert!(tasks.iter().all(|pid| !process::is_alive(*pid)));
     }
 
     #[test]
