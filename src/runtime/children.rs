@@ -18,7 +18,6 @@
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -168,7 +167,7 @@ pub(crate) fn adopt(child: Process, parent: Process) -> bool {
         if !child.is_running() {
             return false;
         }
-        mem::replace(&mut profile.ancestors, ancestors)
+        std::mem::replace(&mut profile.ancestors, ancestors)
     };
     // First the ancestor, then the link: a parent looks at its links, and then at who is a child.
     match links::link(child.link_end(), parent.link_end()) {
