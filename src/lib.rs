@@ -77,6 +77,8 @@ mod readme {}
 
 mod id;
 mod error_text;
+#[cfg(feature = "dist")]
+pub mod term;
 mod graph_text;
 mod user_code;
 mod exit;

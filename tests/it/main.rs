@@ -16,6 +16,8 @@ mod support {
     pub(crate) mod scripted;
     pub(crate) mod supervision;
     pub(crate) mod table_machine;
+    #[cfg(feature = "dist")]
+    pub(crate) mod terms;
     pub(crate) mod wait;
 }
 
@@ -128,6 +130,12 @@ mod owned_socket;
 mod owned_socket_owners;
 #[cfg(all(feature = "io", target_os = "linux"))]
 mod owned_socket_sends;
+#[cfg(feature = "dist")]
+mod term;
+#[cfg(feature = "dist")]
+mod term_serde;
+#[cfg(feature = "dist")]
+mod term_hostile;
 mod compile_fail;
 mod user_code;
 mod io;

@@ -1,0 +1,486 @@
+//! Terms: the values of Erlang, as they travel, and as values here.
+//!
+//! [`to_vec`] writes a value of Rust in Erlang's external term format, which is what
+//! `term_to_binary/1` returns there; [`from_slice`] reads it straight into a type of Rust, or into
+//! a [`Term`], which can be any term. How types of Rust are spelt in Erlang is said by
+//! [serde](https://serde.rs), and by the table below. This module needs the feature `dist`.
+//!
+//! ```
+//! use procession::term::{self, Term, atom};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Debug, PartialEq, Serialize, Deserialize)]
+//! #[serde(rename_all = "snake_case")]
+//! enum Request {
+//!     Deposit { account: String, amount: u64 },
+//!     Balance(String),
+//!     Close,
+//! }
+//!
+//! let request = Request::Deposit { account: "ann".to_owned(), amount: 50 };
+//! let bytes = term::to_vec(&request)?;
+//! assert_eq!(term::from_slice::<Request>(&bytes)?, request);
+//!
+//! // What Erlang sees, and what it could send as well.
+//! let term: Term = term::from_slice(&bytes)?;
+//! assert_eq!(term.to_string(), r#"{deposit,<<"ann">>,50}"#);
+//! assert_eq!(term, term::to_term(&(atom("deposit"), "ann", 50))?);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # How types are spelt
+//!
+//! What has a tag is a record: the tag, then the fields in order. What has none is a map if its
+//! fields have names, else a tuple.
+//!
+//! | Rust | Erlang | also read from |
+//! |---|---|---|
+//! | `bool` | `true`, `false` | |
+//! | `i8` to `i128`, `u8` to `u128` | integer | |
+//! | `f32`, `f64` | float; infinite ones and NaN are no term | an integer that is exactly a float |
+//! | `char` | integer: its code point | |
+//! | `&str`, `String` | binary of UTF-8 | a list of code points |
+//! | bytes, as of `serde_bytes` | binary | a list of bytes |
+//! | `Vec<T>`, sets | list | for `Vec<u8>`, a binary |
+//! | tuples, arrays | tuple | |
+//! | `HashMap`, `BTreeMap` | map | |
+//! | `()` | `ok` | |
+//! | `Option<T>` | the value, or `undefined` | `nil` |
+//! | `Result<T, E>` | `{ok,T}`, `{error,E}`; for `()` as `T` or `E` only `ok`, `error` | |
+//! | `struct S { x: X }` | map with atoms as keys: `#{x => X}` | binaries as keys |
+//! | `struct S(X, Y)` | tuple: `{X,Y}` | |
+//! | `struct S(X)` | its inner value: `X` | |
+//! | `struct S` | atom: `'S'` | |
+//! | variant `A` | atom: `'A'` | |
+//! | variants `B(X)`, `C(X, Y)`, `D { x: X }` | tuples: `{'B',X}`, `{'C',X,Y}`, `{'D',X}` | |
+//! | [`Atom`], [`Term`] | themselves | |
+//! | [`ExternalPid`], [`ExternalRef`], [`ExternalPort`], [`ExternalFun`], [`Fun`] | themselves | |
+//!
+//! `#[serde(rename_all = "snake_case")]` gives the atoms that Erlang is used to. A field of a
+//! record that is [skipped](https://serde.rs/field-attrs.html) if it has some value is `undefined`:
+//! those after it stay in their places. Keys of a map that a struct does not have are ignored,
+//! unless it says `deny_unknown_fields`. With [`to_vec_tagged`] and [`from_slice_tagged`] a struct
+//! is spelt as if it were the variant of an enum.
+//!
+//! An integer that does not fit is an error, as is anything else that is not in the table: an atom
+//! is no `String`, and a tuple no `Vec`. What is in an `Option` must not itself be spelt
+//! `undefined` or `nil`.
+//!
+//! Types that serde reads without a plan (`untagged`, `flatten`, and `tag` in an enum) get atoms
+//! and binaries alike as strings, and no pids, references, ports, funs and bit strings; a `Term`
+//! cannot be in them. The fields of a struct with `flatten` are binaries, as such a struct tells
+//! serde nothing of its fields.
+//!
+//! # Limits
+//!
+//! Bytes may come from anywhere: what is wrong with them is an error that says at which byte. They
+//! are checked as a whole before anything is built. Then at most 4,096 elements are reserved
+//! ahead of what has been read. A term may be 512 containers deep, and made of 16,777,216 terms,
+//! which take up to 32 bytes each and what they own. Nothing else grows: an [`Atom`] is a string,
+//! and freed when it is dropped.
+//!
+//! A value that is nested deeper than 512 is not written, either. A [`Term`] that is built by hand
+//! can be deeper; printing, comparing and dropping it take as much stack as it is deep.
+//!
+//! # Erlang's words
+//!
+//! | Erlang | here |
+//! |---|---|
+//! | `term_to_binary` | [`to_vec`] |
+//! | `binary_to_term` | [`from_slice`] |
+//! | `io_lib:format("~0tp")` | `Display` of [`Term`] |
+//! | `list_to_atom`, `binary_to_atom` | [`Atom::new`]; in constants [`atom`] |
+//!
+//! # Differences from OTP
+//!
+//! - Compressed terms and the forms of before OTP 24 of pids, references and ports are not read,
+//!   nor are floats as text. Atoms in Latin-1 are.
+//! - Bytes behind a term are an error; `binary_to_term/1` ignores them.
+//! - `0.0` and `-0.0` are different terms, as they are from OTP 27 on.
+//! - Integers of a thousand bytes or more print to the base 16.
+//! - Pids, references and ports print the name of their node, where Erlang has a number.
+//!
+//! OTP: [External term format](https://www.erlang.org/doc/apps/erts/erl_ext_dist.html).
+
+mod error;
+mod atom;
+mod integer;
+mod external;
+mod map;
+mod order;
+mod tag;
+mod reader;
+mod scan;
+mod decode;
+mod encode;
+mod ser;
+mod access;
+mod variant;
+mod de;
+mod tagged;
+mod serde_impls;
+mod print;
+
+use serde::de::{Deserialize, DeserializeOwned};
+use serde::ser::Serialize;
+
+pub use atom::{Atom, AtomTooLong, atom};
+pub use error::{DecodeError, DecodeErrorKind, EncodeError};
+pub use external::{ExternalFun, ExternalPid, ExternalPort, ExternalRef, Fun};
+pub use integer::BigInteger;
+pub use map::Map;
+
+use encode::Depth;
+use error::located;
+use integer::Integer;
+use ser::Serializer;
+use tagged::{TaggedDeserializer, TaggedSerializer};
+
+/// Any term.
+///
+/// It prints as Erlang prints it. [`to_term`] makes one of any value, `From` of simple ones; what
+/// serde knows can be made of it by [`from_term`].
+///
+/// ```
+/// use procession::term::{self, Term, atom};
+///
+/// let term = term::to_term(&(atom("deposit"), "x", [(1, 2.5)]))?;
+/// assert_eq!(term.to_string(), r#"{deposit,<<"x">>,{{1,2.5}}}"#);
+///
+/// let Term::Tuple(fields) = &term else { unreachable!() };
+/// assert_eq!(fields[0], atom("deposit").into());
+/// assert_eq!(term::from_term::<String>(&fields[1])?, "x");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub enum Term {
+    /// An integer that is an `i64`.
+    Integer(i64),
+    /// Any other integer.
+    BigInteger(BigInteger),
+    /// A float, which must be finite to be written.
+    Float(f64),
+    /// An atom; `true` and `false` are two of them.
+    Atom(Atom),
+    /// A binary, which is also what a string of Rust is.
+    Binary(Vec<u8>),
+    /// A bit string that is no binary.
+    BitString(BitString),
+    /// A list; what is a string in Erlang is one of integers.
+    List(Vec<Term>),
+    /// A list whose end is not a list: `[a|b]`.
+    ImproperList(Box<ImproperList>),
+    /// A tuple.
+    Tuple(Vec<Term>),
+    /// A map.
+    Map(Map),
+    /// A pid.
+    Pid(Box<ExternalPid>),
+    /// A reference.
+    Reference(Box<ExternalRef>),
+    /// A port.
+    Port(Box<ExternalPort>),
+    /// A fun that only its node can call.
+    Fun(Box<Fun>),
+    /// A fun that is named: `fun lists:map/2`.
+    ExternalFun(Box<ExternalFun>),
+}
+
+// What a term is made of is counted by this.
+const _: () = assert!(size_of::<Term>() <= 32);
+
+impl Term {
+    /// Returns the integer of this sign and absolute value, whose bytes are given from the least
+    /// significant one on.
+    ///
+    /// ```
+    /// use procession::term::Term;
+    ///
+    /// assert_eq!(Term::integer(true, &[1, 1]), Term::Integer(-257));
+    /// assert_eq!(Term::integer(false, &[0, 0, 0, 0, 0, 0, 0, 128]), Term::from(1_u64 << 63));
+    /// ```
+    pub fn integer(is_negative: bool, magnitude: &[u8]) -> Term {
+        match Integer::new(is_negative, magnitude) {
+            Integer::Small(number) => Term::Integer(number),
+            Integer::Big(number) => Term::BigInteger(number),
+        }
+    }
+}
+
+/// A list whose end is not a list: `[a|b]`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ImproperList {
+    /// There is one at least.
+    items: Vec<Term>,
+    /// Not a list.
+    tail: Term,
+}
+
+impl ImproperList {
+    /// Returns the list of `items` with `tail` as its end: a [`Term::ImproperList`], if it has to
+    /// be one.
+    ///
+    /// ```
+    /// use procession::term::{ImproperList, Term, atom};
+    ///
+    /// let improper = ImproperList::new(vec![atom("a").into()], atom("b").into());
+    /// assert_eq!(improper.to_string(), "[a|b]");
+    /// assert_eq!(ImproperList::new(vec![1.into()], improper).to_string(), "[1,a|b]");
+    /// assert_eq!(ImproperList::new(vec![], atom("b").into()), atom("b").into());
+    /// ```
+    #[expect(clippy::new_ret_no_self, reason = "it may be a list, which is another term")]
+    pub fn new(mut items: Vec<Term>, tail: Term) -> Term {
+        if let Term::List(more) = tail {
+            items.extend(more);
+            Term::List(items)
+        } else if let Term::ImproperList(list) = tail {
+            items.extend(list.items);
+            Term::ImproperList(Box::new(ImproperList { items, tail: list.tail }))
+        } else if items.is_empty() {
+            tail
+        } else {
+            Term::ImproperList(Box::new(ImproperList { items, tail }))
+        }
+    }
+
+    /// Returns its elements, of which there is one at least.
+    pub fn items(&self) -> &[Term] {
+        &self.items
+    }
+
+    /// Returns its end, which is not a list.
+    pub fn tail(&self) -> &Term {
+        &self.tail
+    }
+}
+
+/// A bit string whose bits do not fill its last byte: `<<5:3>>`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct BitString {
+    /// The bits that do not count are 0; there is one byte at least.
+    bytes: Box<[u8]>,
+    /// From 1 to 7.
+    last_bits: u8,
+}
+
+impl BitString {
+    /// Returns the bits of `bytes`, of whose last one only the first `last_bits` count: a
+    /// [`Term::BitString`], if it has to be one.
+    ///
+    /// ```
+    /// use procession::term::{BitString, Term};
+    ///
+    /// assert_eq!(BitString::new(&[1, 0b1010_0000], 3).to_string(), "<<1,5:3>>");
+    /// assert_eq!(BitString::new(b"x", 8), Term::Binary(b"x".to_vec()));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `last_bits` is 0 or more than 8.
+    #[expect(clippy::new_ret_no_self, reason = "it may be a binary, which is another term")]
+    pub fn new(bytes: &[u8], last_bits: u8) -> Term {
+        assert!((1..=8).contains(&last_bits), "a byte with {last_bits} bits");
+        let mut bytes = bytes.to_vec();
+        match bytes.last_mut() {
+            Some(last) if last_bits < 8 => {
+                *last &= 0xff << (8 - last_bits);
+                Term::BitString(BitString { bytes: bytes.into(), last_bits })
+            }
+            Some(_) | None => Term::Binary(bytes),
+        }
+    }
+
+    /// Returns its bytes; the bits of the last one that do not count are 0.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Returns how many bits of the last byte count, the most significant ones: 1 to 7.
+    pub fn last_bits(&self) -> u8 {
+        self.last_bits
+    }
+}
+
+/// Where a term begins, behind the version.
+const BODY: usize = 1;
+
+/// Writes `value` as a term.
+///
+/// OTP: [`term_to_binary/1`](https://www.erlang.org/doc/apps/erts/erlang.html#term_to_binary/1).
+///
+/// ```
+/// use procession::term;
+///
+/// assert_eq!(term::to_vec(&(1, true))?, b"\x83h\x02a\x01w\x04true");
+/// # Ok::<(), term::EncodeError>(())
+/// ```
+///
+/// # Errors
+///
+/// If the value is no term: a float that is not finite, an atom of more than 255 characters, a map
+/// with one key twice; and if it is nested deeper than 512.
+pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
+    let mut out = vec![tag::VERSION];
+    value.serialize(&mut Serializer::new(&mut out))?;
+    Ok(out)
+}
+
+/// Reads a term into a type of Rust.
+///
+/// OTP: [`binary_to_term/1`](https://www.erlang.org/doc/apps/erts/erlang.html#binary_to_term/1).
+///
+/// ```
+/// use procession::term;
+///
+/// assert_eq!(term::from_slice::<(u8, bool)>(b"\x83h\x02a\x01w\x04true")?, (1, true));
+/// // Strings and bytes can be borrowed from the term.
+/// assert_eq!(term::from_slice::<&str>(b"\x83m\0\0\0\x02hi")?, "hi");
+/// # Ok::<(), term::DecodeError>(())
+/// ```
+///
+/// # Errors
+///
+/// If the bytes are not one term, if it exceeds the [limits](self#limits), or is not of this type.
+pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, DecodeError> {
+    located(BODY, T::deserialize(&mut decode::open(bytes)?))
+}
+
+/// Writes `value` as a term, as if it were the variant `tag` of an enum: a unit struct is the atom,
+/// other structs are the tag with their fields, and all that is no struct is the one field.
+///
+/// So the tag of a request need not be the name of its type, and its type need not be part of an
+/// enum.
+///
+/// ```
+/// use procession::term::{self, Term};
+/// use serde::Serialize;
+///
+/// #[derive(Serialize)]
+/// struct Reset;
+/// #[derive(Serialize)]
+/// struct Add(i64);
+/// #[derive(Serialize)]
+/// struct Transfer { from: &'static str, to: &'static str, amount: i64 }
+///
+/// let spelt = |bytes: Vec<u8>| term::from_slice::<Term>(&bytes).map(|term| term.to_string());
+/// assert_eq!(spelt(term::to_vec_tagged("reset", &Reset)?)?, "reset");
+/// assert_eq!(spelt(term::to_vec_tagged("add", &Add(3))?)?, "{add,3}");
+///
+/// let transfer = Transfer { from: "ann", to: "bob", amount: 5 };
+/// let bytes = term::to_vec_tagged("transfer", &transfer)?;
+/// assert_eq!(spelt(bytes)?, r#"{transfer,<<"ann">>,<<"bob">>,5}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`to_vec`]; and if the tag is longer than an atom can be.
+pub fn to_vec_tagged<T: Serialize + ?Sized>(tag: &str, value: &T) -> Result<Vec<u8>, EncodeError> {
+    let mut out = vec![tag::VERSION];
+    value.serialize(TaggedSerializer { inner: &mut Serializer::new(&mut out), tag })?;
+    Ok(out)
+}
+
+/// Reads a term that [`to_vec_tagged`] could have written.
+///
+/// ```
+/// use procession::term::{self, atom};
+/// use serde::Deserialize;
+///
+/// #[derive(Debug, PartialEq, Deserialize)]
+/// struct Add(i64);
+///
+/// let bytes = term::to_vec(&(atom("add"), 3))?;
+/// assert_eq!(term::from_slice_tagged::<Add>("add", &bytes)?, Add(3));
+///
+/// let error = term::from_slice_tagged::<Add>("sub", &bytes).unwrap_err();
+/// let text = "invalid type: `add` with a field, expected `sub` with a field, at byte 1";
+/// assert_eq!(error.to_string(), text);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`from_slice`]; and if the term has another tag, or another number of fields.
+pub fn from_slice_tagged<'de, T: Deserialize<'de>>(
+    tag: &str,
+    bytes: &'de [u8],
+) -> Result<T, DecodeError> {
+    located(BODY, T::deserialize(TaggedDeserializer { reader: &mut decode::open(bytes)?, tag }))
+}
+
+/// Returns `value` as a term.
+///
+/// # Errors
+///
+/// As [`to_vec`].
+pub fn to_term<T: Serialize + ?Sized>(value: &T) -> Result<Term, EncodeError> {
+    let bytes = to_vec(value)?;
+    from_slice(&bytes).map_err(serde::ser::Error::custom)
+}
+
+/// Reads a term into a type of Rust. The offset of an error is where it would be in the bytes of
+/// the term.
+///
+/// # Errors
+///
+/// If the term is not of this type, or is not one that could be [written](to_vec).
+pub fn from_term<T: DeserializeOwned>(term: &Term) -> Result<T, DecodeError> {
+    let mut bytes = vec![tag::VERSION];
+    encode::term(&mut bytes, term, Depth::ROOT).map_err(serde::de::Error::custom)?;
+    from_slice(&bytes)
+}
+
+impl From<bool> for Term {
+    fn from(value: bool) -> Term {
+        Term::Atom(if value { atom("true") } else { atom("false") })
+    }
+}
+
+impl From<f64> for Term {
+    fn from(value: f64) -> Term {
+        Term::Float(value)
+    }
+}
+
+impl From<Atom> for Term {
+    fn from(atom: Atom) -> Term {
+        Term::Atom(atom)
+    }
+}
+
+/// A binary, as for serde.
+impl From<&str> for Term {
+    fn from(text: &str) -> Term {
+        Term::Binary(text.into())
+    }
+}
+
+/// A binary, as for serde.
+impl From<String> for Term {
+    fn from(text: String) -> Term {
+        Term::Binary(text.into())
+    }
+}
+
+/// Integers of Rust as terms.
+macro_rules! from_integers {
+    ($($type:ty),+) => {
+        $(
+            impl From<$type> for Term {
+                #[allow(unused_comparisons, reason = "of those without a sign")]
+                fn from(number: $type) -> Term {
+                    match i64::try_from(number) {
+                        Ok(number) => Term::Integer(number),
+                        Err(_) => {
+                            let absolute = if number < 0 { number.wrapping_neg() } else { number };
+                            Term::integer(number < 0, &absolute.to_le_bytes())
+                        }
+                    }
+                }
+            }
+        )+
+    };
+}
+
+from_integers!(i8, i16, i32, i64, i128, u8, u16, u32, u64, u128);

@@ -1,0 +1,180 @@
+//! Building terms out of bytes that have been scanned.
+
+use super::atom::Atom;
+use super::error::DecodeError;
+use super::external::{ExternalFun, ExternalPid, ExternalPort, ExternalRef, Fun};
+use super::integer::Integer;
+use super::map::Map;
+use super::reader::{Number, Reader};
+use super::scan::scan;
+use super::tag;
+use super::{BitString, ImproperList, Term};
+
+/// For how many elements there is room before the first has been read.
+pub(super) const MAX_RESERVED: usize = 4096;
+
+/// Returns a reader before the one term that `bytes` are, whose version has been read.
+pub(super) fn open(bytes: &[u8]) -> Result<Reader<'_>, DecodeError> {
+    let mut reader = Reader::new(bytes, 0);
+    match reader.u8()? {
+        tag::VERSION => {}
+        other => {
+            let text = format!("a term begins with {}, not with {other}", tag::VERSION);
+            return Err(DecodeError::malformed(0, text));
+        }
+    }
+    let term = reader.clone();
+    let start = reader.position();
+    let scan = scan(&mut reader)?;
+    if reader.left() > 0 {
+        let text = format!("{} bytes follow the term", reader.left());
+        return Err(DecodeError::malformed(reader.position(), text));
+    }
+    scan.check_limits(start)?;
+    Ok(term)
+}
+
+/// Reads a term. It calls itself, as deep as the term is.
+pub(super) fn term(reader: &mut Reader<'_>) -> Result<Term, DecodeError> {
+    let start = reader.position();
+    match reader.u8()? {
+        tag::SMALL_TUPLE => {
+            let arity = reader.u8()?;
+            tuple(reader, arity.into())
+        }
+        tag::LARGE_TUPLE => {
+            let arity = reader.length()?;
+            tuple(reader, arity)
+        }
+        tag @ (tag::NIL | tag::STRING | tag::LIST) => list(reader, tag),
+        tag::MAP => map(reader, start),
+        tag => leaf(reader, tag),
+    }
+}
+
+fn tuple(reader: &mut Reader<'_>, arity: usize) -> Result<Term, DecodeError> {
+    let mut items = Vec::new();
+    extend(&mut items, reader, arity)?;
+    Ok(Term::Tuple(items))
+}
+
+fn extend(items: &mut Vec<Term>, reader: &mut Reader<'_>, count: usize) -> Result<(), DecodeError> {
+    items.reserve_exact(count.min(MAX_RESERVED));
+    for _ in 0..count {
+        items.push(term(reader)?);
+    }
+    Ok(())
+}
+
+/// A list whose tail is a list is one list, however many follow each other.
+fn list(reader: &mut Reader<'_>, mut tag: u8) -> Result<Term, DecodeError> {
+    let mut items = Vec::new();
+    loop {
+        match tag {
+            tag::STRING => {
+                let length = reader.u16()?;
+                let bytes = reader.take(length.into())?;
+                items.extend(bytes.iter().map(|&byte| Term::Integer(byte.into())));
+                return Ok(Term::List(items));
+            }
+            tag::LIST => {
+                let count = reader.length()?;
+                extend(&mut items, reader, count)?;
+            }
+            _ => return Ok(Term::List(items)),
+        }
+        match reader.peek() {
+            Some(next @ (tag::NIL | tag::STRING | tag::LIST)) => {
+                tag = next;
+                reader.take(1)?;
+            }
+            Some(_) | None => return Ok(ImproperList::new(items, term(reader)?)),
+        }
+    }
+}
+
+fn map(reader: &mut Reader<'_>, start: usize) -> Result<Term, DecodeError> {
+    let count = reader.length()?;
+    let mut pairs = Vec::with_capacity(count.min(MAX_RESERVED));
+    for _ in 0..count {
+        let key = term(reader)?;
+        pairs.push((key, term(reader)?));
+    }
+    let map = Map::from_pairs(pairs);
+    map.map(Term::Map).ok_or_else(|| DecodeError::malformed(start, "a map with one key twice"))
+}
+
+/// Reads a term whose tag was read and which has no terms inside.
+fn leaf(reader: &mut Reader<'_>, tag: u8) -> Result<Term, DecodeError> {
+    Ok(match tag {
+        tag::FLOAT => Term::Float(reader.float()?),
+        tag::BINARY => {
+            let length = reader.length()?;
+            Term::Binary(reader.take(length)?.to_vec())
+        }
+        tag::BIT_STRING => {
+            let (bytes, bits) = reader.bits()?;
+            BitString::new(bytes, bits)
+        }
+        tag::PID => Term::Pid(Box::new(pid(reader)?)),
+        tag::REFERENCE => Term::Reference(Box::new(reference(reader)?)),
+        tag::PORT | tag::LARGE_PORT => Term::Port(Box::new(port(reader, tag)?)),
+        tag::FUN => Term::Fun(Box::new(Fun::new(reader.fun()?))),
+        tag::EXPORT => {
+            let (module, function) = (atom(reader)?, atom(reader)?);
+            let fun = ExternalFun { module, function, arity: reader.inner_byte()? };
+            Term::ExternalFun(Box::new(fun))
+        }
+        tag => {
+            let start = reader.position();
+            if let Some(number) = reader.integer(tag)? {
+                integer(&number)
+            } else if let Some(name) = reader.atom(tag)? {
+                Term::Atom(named(&name, start)?)
+            } else {
+                return Err(DecodeError::malformed(start, format!("no term begins with {tag}")));
+            }
+        }
+    })
+}
+
+fn integer(number: &Number<'_>) -> Term {
+    match *number {
+        Number::Small(number) => Term::Integer(number.into()),
+        Number::Big { negative, magnitude } => match Integer::new(negative, magnitude) {
+            Integer::Small(number) => Term::Integer(number),
+            Integer::Big(number) => Term::BigInteger(number),
+        },
+    }
+}
+
+/// Reads an atom that is part of something.
+fn atom(reader: &mut Reader<'_>) -> Result<Atom, DecodeError> {
+    let start = reader.position();
+    named(&reader.inner_atom()?, start)
+}
+
+fn named(name: &str, start: usize) -> Result<Atom, DecodeError> {
+    Atom::new(name).map_err(|error| DecodeError::malformed(start, error.to_string()))
+}
+
+fn pid(reader: &mut Reader<'_>) -> Result<ExternalPid, DecodeError> {
+    let node = atom(reader)?;
+    Ok(ExternalPid { node, id: reader.u32()?, serial: reader.u32()?, creation: reader.u32()? })
+}
+
+fn reference(reader: &mut Reader<'_>) -> Result<ExternalRef, DecodeError> {
+    let count = reader.word_count()?;
+    let (node, creation) = (atom(reader)?, reader.u32()?);
+    let mut words = [0; ExternalRef::MAX_WORDS];
+    for word in &mut words[..count] {
+        *word = reader.u32()?;
+    }
+    Ok(ExternalRef::new(node, creation, &words[..count]))
+}
+
+fn port(reader: &mut Reader<'_>, tag: u8) -> Result<ExternalPort, DecodeError> {
+    let node = atom(reader)?;
+    let id = if tag == tag::LARGE_PORT { reader.u64()? } else { reader.u32()?.into() };
+    Ok(ExternalPort { node, id, creation: reader.u32()? })
+}

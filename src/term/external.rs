@@ -1,0 +1,98 @@
+//! Values that only their node can use: pids, references, ports and funs.
+
+use super::atom::Atom;
+
+/// The pid of a process on a node, as it is on the wire.
+///
+/// Its numbers mean something to that node only.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExternalPid {
+    /// The name of the node.
+    pub node: Atom,
+    /// Which process it is, with the serial.
+    pub id: u32,
+    /// Which process it is, with the id.
+    pub serial: u32,
+    /// Tells the node from earlier ones of the same name.
+    pub creation: u32,
+}
+
+/// A reference that was made on a node, as it is on the wire: that of a monitor, an alias, a timer
+/// or a call.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExternalRef {
+    /// The name of the node.
+    pub node: Atom,
+    /// Tells the node from earlier ones of the same name.
+    pub creation: u32,
+    words: Words,
+}
+
+/// The words of a reference: one to five.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Words {
+    count: usize,
+    words: [u32; ExternalRef::MAX_WORDS],
+}
+
+impl ExternalRef {
+    /// The most words that a reference can have.
+    pub const MAX_WORDS: usize = 5;
+
+    /// Returns a reference of these words, the least significant one first.
+    ///
+    /// # Panics
+    ///
+    /// If there is no word, or if there are more than five.
+    pub fn new(node: Atom, creation: u32, words: &[u32]) -> ExternalRef {
+        let count = words.len();
+        assert!((1..=ExternalRef::MAX_WORDS).contains(&count), "a reference of {count} words");
+        let mut all = [0; ExternalRef::MAX_WORDS];
+        all[..count].copy_from_slice(words);
+        ExternalRef { node, creation, words: Words { count, words: all } }
+    }
+
+    /// Returns its words, the least significant one first.
+    pub fn words(&self) -> &[u32] {
+        &self.words.words[..self.words.count]
+    }
+}
+
+/// A port of a node, as it is on the wire.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExternalPort {
+    /// The name of the node.
+    pub node: Atom,
+    /// Which port it is.
+    pub id: u64,
+    /// Tells the node from earlier ones of the same name.
+    pub creation: u32,
+}
+
+/// A fun that is named by its module, its name and its arity: `fun M:F/A`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExternalFun {
+    /// The module.
+    pub module: Atom,
+    /// The name of the function.
+    pub function: Atom,
+    /// How many arguments it takes.
+    pub arity: u8,
+}
+
+/// A fun of a node's own, which can only be handed on: it is kept as the bytes that it came in.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fun {
+    /// What follows the size.
+    bytes: Box<[u8]>,
+}
+
+impl Fun {
+    pub(super) fn new(bytes: &[u8]) -> Fun {
+        Fun { bytes: bytes.into() }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}

@@ -1,0 +1,140 @@
+//! How terms themselves pass through serde: by names that only this codec knows.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
+use serde::ser::{Error as _, Serialize, Serializer};
+
+use super::Term;
+use super::atom::Atom;
+use super::decode;
+use super::encode::{self, Depth};
+use super::error::{DecodeError, EncodeError};
+use super::external::{ExternalFun, ExternalPid, ExternalPort, ExternalRef, Fun};
+use super::reader::Reader;
+use super::scan::scan;
+use super::ser::{ATOM, TERM};
+
+/// Is serialized as a string; in the formats of other crates it is one.
+impl Serialize for Atom {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(ATOM, self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Atom {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Atom, D::Error> {
+        struct Name;
+
+        impl<'de> Visitor<'de> for Name {
+            type Value = Atom;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an atom")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Atom, E> {
+                Atom::new(name).map_err(E::custom)
+            }
+
+            /// Another format, or serde's own, which has kept it as a string.
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, name: D) -> Result<Atom, D::Error> {
+                name.deserialize_str(self)
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(ATOM, Name)
+    }
+}
+
+/// Bytes, also for serde.
+struct Encoded<'a>(&'a [u8]);
+
+impl Serialize for Encoded<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+fn serialize_encoded<S: Serializer>(
+    serializer: S,
+    encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
+) -> Result<S::Ok, S::Error> {
+    let mut bytes = Vec::with_capacity(64);
+    encode(&mut bytes).map_err(S::Error::custom)?;
+    serializer.serialize_newtype_struct(TERM, &Encoded(&bytes))
+}
+
+/// Only for the functions of [this module](super).
+impl Serialize for Term {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_encoded(serializer, |out| encode::term(out, self, Depth::ROOT))
+    }
+}
+
+/// Only for the functions of [this module](super).
+impl<'de> Deserialize<'de> for Term {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Term, D::Error> {
+        struct AnyTerm;
+
+        impl Visitor<'_> for AnyTerm {
+            type Value = Term;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a term in Erlang's format, where nothing else has read it before")
+            }
+
+            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Term, E> {
+                decode_encoded(bytes).map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(TERM, AnyTerm)
+    }
+}
+
+/// The bytes may come from another deserializer, which has not scanned them.
+fn decode_encoded(bytes: &[u8]) -> Result<Term, DecodeError> {
+    let mut reader = Reader::new(bytes, 0);
+    scan(&mut reader.clone())?.check_limits(0)?;
+    decode::term(&mut reader)
+}
+
+/// Types that are one kind of term each.
+macro_rules! kinds {
+    ($($type:ident, $variant:ident, $what:literal, $encode:path;)+) => {
+        $(
+            /// Only for the functions of [this module](super).
+            impl Serialize for $type {
+                fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                    serialize_encoded(serializer, |out| $encode(out, self))
+                }
+            }
+
+            /// Only for the functions of [this module](super).
+            impl<'de> Deserialize<'de> for $type {
+                fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<$type, D::Error> {
+                    if let Term::$variant(it) = Term::deserialize(deserializer)? {
+                        Ok(*it)
+                    } else {
+                        Err(D::Error::custom(concat!($what, " was expected")))
+                    }
+                }
+            }
+
+            impl From<$type> for Term {
+                fn from(it: $type) -> Term {
+                    Term::$variant(Box::new(it))
+                }
+            }
+        )+
+    };
+}
+
+kinds! {
+    ExternalPid, Pid, "a pid", encode::pid;
+    ExternalRef, Reference, "a reference", encode::reference;
+    ExternalPort, Port, "a port", encode::port;
+    ExternalFun, ExternalFun, "a named fun", encode::external_fun;
+    Fun, Fun, "a fun of a node's own", encode::fun;
+}

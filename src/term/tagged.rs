@@ -1,0 +1,226 @@
+//! Requests: values whose tag somebody else decides, as if they were a variant of an enum.
+
+use serde::de::{self, Visitor};
+use serde::ser::{self, Serialize};
+
+use super::error::{DecodeError, EncodeError};
+use super::reader::Reader;
+use super::ser::{Container, Serializer};
+use super::variant::variant_text;
+
+/// Writes a value as the variant of that tag.
+pub(super) struct TaggedSerializer<'s, 'a> {
+    pub(super) inner: &'s mut Serializer<'a>,
+    pub(super) tag: &'s str,
+}
+
+impl<'s, 'a> TaggedSerializer<'s, 'a> {
+    /// Begins a pair of the tag and what is written then.
+    fn field(self) -> Result<&'s mut Serializer<'a>, EncodeError> {
+        self.inner.begin_pair(self.tag)?;
+        Ok(self.inner)
+    }
+}
+
+/// The methods for values that have no fields of their own: they are the field.
+macro_rules! write_field {
+    ($($method:ident: $type:ty),+) => {
+        $(
+            fn $method(self, value: $type) -> Result<(), EncodeError> {
+                self.field()?.$method(value)
+            }
+        )+
+    };
+}
+
+impl<'s, 'a> ser::Serializer for TaggedSerializer<'s, 'a> {
+    type Ok = ();
+    type Error = EncodeError;
+    type SerializeSeq = Container<'s, 'a>;
+    type SerializeTuple = Container<'s, 'a>;
+    type SerializeTupleStruct = Container<'s, 'a>;
+    type SerializeTupleVariant = Container<'s, 'a>;
+    type SerializeMap = Container<'s, 'a>;
+    type SerializeStruct = Container<'s, 'a>;
+    type SerializeStructVariant = Container<'s, 'a>;
+
+    write_field! {
+        serialize_bool: bool, serialize_char: char, serialize_str: &str, serialize_bytes: &[u8],
+        serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
+        serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64,
+        serialize_i128: i128, serialize_u128: u128, serialize_f32: f32, serialize_f64: f64
+    }
+
+    fn serialize_unit(self) -> Result<(), EncodeError> {
+        self.inner.atom(self.tag)
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), EncodeError> {
+        self.inner.atom(self.tag)
+    }
+
+    fn serialize_tuple_struct(
+        self,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Container<'s, 'a>, EncodeError> {
+        self.inner.record(self.tag)
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Container<'s, 'a>, EncodeError> {
+        self.inner.record(self.tag)
+    }
+
+    fn serialize_none(self) -> Result<(), EncodeError> {
+        self.field()?.serialize_none()
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), EncodeError> {
+        self.field()?.serialize_some(value)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), EncodeError> {
+        self.field()?.serialize_newtype_struct(name, value)
+    }
+
+    fn serialize_unit_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+    ) -> Result<(), EncodeError> {
+        self.field()?.serialize_unit_variant(name, index, variant)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<(), EncodeError> {
+        self.field()?.serialize_newtype_variant(name, index, variant, value)
+    }
+
+    fn serialize_seq(self, length: Option<usize>) -> Result<Container<'s, 'a>, EncodeError> {
+        self.field()?.serialize_seq(length)
+    }
+
+    fn serialize_tuple(self, arity: usize) -> Result<Container<'s, 'a>, EncodeError> {
+        self.field()?.serialize_tuple(arity)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        fields: usize,
+    ) -> Result<Container<'s, 'a>, EncodeError> {
+        self.field()?.serialize_tuple_variant(name, index, variant, fields)
+    }
+
+    fn serialize_map(self, length: Option<usize>) -> Result<Container<'s, 'a>, EncodeError> {
+        self.field()?.serialize_map(length)
+    }
+
+    fn serialize_struct_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        fields: usize,
+    ) -> Result<Container<'s, 'a>, EncodeError> {
+        self.field()?.serialize_struct_variant(name, index, variant, fields)
+    }
+}
+
+/// Reads a value that is the variant of that tag.
+pub(super) struct TaggedDeserializer<'t, 'de> {
+    pub(super) reader: &'t mut Reader<'de>,
+    pub(super) tag: &'t str,
+}
+
+impl<'t, 'de> TaggedDeserializer<'t, 'de> {
+    /// Comes before the fields, of which there must be so many.
+    fn fields(self, expected: usize) -> Result<&'t mut Reader<'de>, DecodeError> {
+        let TaggedDeserializer { reader, tag } = self;
+        let start = reader.clone();
+        let fields = match reader.any_tuple()? {
+            None => Some(0),
+            Some(0 | 1) => None,
+            Some(arity) => Some(arity - 1),
+        };
+        let is_it = fields == Some(expected) && reader.any_atom()?.as_deref() == Some(tag);
+        if is_it {
+            return Ok(reader);
+        }
+        let expected = variant_text(tag, expected);
+        Err(start.mismatch(&start, &expected.as_str()))
+    }
+}
+
+/// The methods for values that have no fields of their own: they are the field.
+macro_rules! read_field {
+    ($($method:ident($($name:ident: $type:ty),*)),+) => {
+        $(
+            fn $method<V: Visitor<'de>>(
+                self,
+                $($name: $type,)*
+                visitor: V,
+            ) -> Result<V::Value, DecodeError> {
+                self.fields(1)?.$method($($name,)* visitor)
+            }
+        )+
+    };
+}
+
+impl<'de> de::Deserializer<'de> for TaggedDeserializer<'_, 'de> {
+    type Error = DecodeError;
+
+    read_field! {
+        deserialize_any(), deserialize_bool(), deserialize_char(), deserialize_str(),
+        deserialize_string(), deserialize_bytes(), deserialize_byte_buf(), deserialize_option(),
+        deserialize_i8(), deserialize_i16(), deserialize_i32(), deserialize_i64(),
+        deserialize_u8(), deserialize_u16(), deserialize_u32(), deserialize_u64(),
+        deserialize_i128(), deserialize_u128(), deserialize_f32(), deserialize_f64(),
+        deserialize_seq(), deserialize_map(), deserialize_identifier(), deserialize_ignored_any(),
+        deserialize_newtype_struct(name: &'static str), deserialize_tuple(arity: usize),
+        deserialize_enum(name: &'static str, variants: &'static [&'static str])
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.fields(0)?;
+        visitor.visit_unit()
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.deserialize_unit(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: usize,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.fields(fields)?.elements(fields, visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.deserialize_tuple_struct("", fields.len(), visitor)
+    }
+}
