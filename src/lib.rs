@@ -57,6 +57,7 @@
 //! - [`report`]: what the runtime logs about processes that fail, and how to count or ship it.
 //! - [`timer`]: messages, signals and calls at a later time.
 //! - [`testing`]: for tests of what is made of processes.
+//! - `term`, with the feature `dist`: values as terms of Erlang, and terms as values.
 //! - [`ExitReason`] and [`Message`]: what travels between processes; [`CallError`]: why a call
 //!   failed.
 //!

@@ -75,18 +75,20 @@ fn list(items: &[Term], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 fn binary(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str("<<")?;
-    let text = std::str::from_utf8(bytes).ok().filter(|text| text.chars().all(is_printable));
-    if bytes.is_empty() {
-        // Not `<<"">>`.
-    } else if let Some(text) = text {
-        quoted(text.chars(), '"', f)?;
-        if !text.is_ascii() {
-            f.write_str("/utf8")?;
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.chars().all(is_printable) => {
+            if !text.is_empty() {
+                quoted(text.chars(), '"', f)?;
+            }
+            if !text.is_ascii() {
+                f.write_str("/utf8")?;
+            }
         }
-    } else if bytes.iter().all(|&byte| is_printable(char::from(byte))) {
-        quoted(bytes.iter().map(|&byte| char::from(byte)), '"', f)?;
-    } else {
-        separated(bytes, f, |byte, f| write!(f, "{byte}"))?;
+        // Latin-1, as it is no UTF-8.
+        Err(_) if bytes.iter().all(|&byte| is_printable(char::from(byte))) => {
+            quoted(bytes.iter().map(|&byte| char::from(byte)), '"', f)?;
+        }
+        Ok(_) | Err(_) => separated(bytes, f, |byte, f| write!(f, "{byte}"))?,
     }
     f.write_str(">>")
 }
@@ -193,16 +195,32 @@ const RESERVED: [&str; 29] = [
 /// longer, and if all integers in its range are floats.
 fn float(number: f64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    let plain = format!("{number:?}");
-    let exponent = format!("{number:e}");
+    let (mut plain, exponent) = (format!("{number:?}"), format!("{number:e}"));
+    let (digits, power) = exponent.split_once('e').unwrap_or((&exponent, "0"));
+    let mut digits = digits.to_owned();
+    if is_odd_tie(number, &digits) {
+        // An odd digit becomes the one below it.
+        for text in [&mut plain, &mut digits] {
+            let odd = text.pop().and_then(|digit| digit.to_digit(10)).unwrap_or(1);
+            write!(text, "{}", odd - 1)?;
+        }
+    }
     // Erlang has a digit behind the point, always.
-    let exponent = match exponent.split_once('e') {
-        Some((digits, power)) if !digits.contains('.') => format!("{digits}.0e{power}"),
-        Some(_) | None => exponent,
-    };
+    let point = if digits.contains('.') { "" } else { ".0" };
+    let exponent = format!("{digits}{point}e{power}");
     // With an exponent where Rust's own has one, too.
     let is_plain = !plain.contains('e') && number.abs() < EXACT && plain.len() <= exponent.len();
     f.write_str(if is_plain { &plain } else { &exponent })
+}
+
+/// Whether the float is in the middle between two shortest texts, of which Rust has taken the one
+/// with the odd digit, `digits`; Erlang takes the other one.
+fn is_odd_tie(number: f64, digits: &str) -> bool {
+    const MORE_THAN_A_TIE_HAS: usize = 40;
+    let exact = format!("{number:.MORE_THAN_A_TIE_HAS$e}");
+    let exact = exact.split_once('e').map_or("", |(exact, _)| exact.trim_end_matches('0'));
+    let is_tie = exact.len() == digits.len() + 1 && exact.ends_with('5') && exact.contains('.');
+    is_tie && digits.ends_with(['1', '3', '5', '7', '9'])
 }
 
 /// From so many bytes on a number is printed to the base 16.

@@ -327,6 +327,8 @@ mod display {
             (9_007_199_254_740_992.0, "9.007199254740992e15"),
             (5e-324, "5.0e-324"),
             (-0.0, "-0.0"),
+            // In the middle between two texts that are as short.
+            (1_222_658_676_046_625.25, "1222658676046625.2"),
         ] {
             check(float, expected);
         }
