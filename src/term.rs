@@ -67,9 +67,9 @@
 //! `undefined` or `nil`.
 //!
 //! Types that serde reads without a plan (`untagged`, `flatten`, and `tag` in an enum) get atoms
-//! and binaries alike as strings, and no pids, references, ports, funs and bit strings; a `Term`
-//! cannot be in them. The fields of a struct with `flatten` are binaries, as such a struct tells
-//! serde nothing of its fields.
+//! and binaries alike as strings. They cannot have in them what is a record, a pid, a reference, a
+//! port, a fun or a bit string, nor a [`Term`]. The fields of a struct with `flatten` are written
+//! as binaries, as such a struct tells serde nothing of its fields.
 //!
 //! # Limits
 //!

@@ -104,8 +104,8 @@ struct Case {
     is_literal: bool,
 }
 
-/// Erlang reads the terms as what they are printed, prints them alike, and what it writes is read as
-/// the same again.
+/// Erlang reads the terms as what they are printed, prints them alike, and what it writes is read
+/// as the same again.
 fn compare(test: &str, cases: &[Case]) {
     let questions = cases.iter().flat_map(|case| {
         let text = if case.is_literal { case.term.to_string() } else { String::new() };

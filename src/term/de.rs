@@ -462,22 +462,23 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         name: &'static str,
-        _: &'static [&'static str],
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Read<V::Value> {
         let start = self.clone();
+        let is_result = name == "Result" && variants == ["Ok", "Err"];
         let arity = self.any_tuple()?;
         let tag_at = self.position();
         // A tuple without a field is no variant: the atom is.
         let tag = if matches!(arity, Some(0 | 1)) { None } else { self.any_atom()? };
         let Some(tag) = tag else { return Err(self.mismatch(&start, &visitor)) };
-        let tag = match (name, &*tag) {
-            ("Result", "ok") => Cow::Borrowed("Ok"),
-            ("Result", "error") => Cow::Borrowed("Err"),
+        let tag = match &*tag {
+            "ok" if is_result => Cow::Borrowed("Ok"),
+            "error" if is_result => Cow::Borrowed("Err"),
             _ => tag,
         };
         let fields = arity.map_or(0, |arity| arity - 1);
-        let is_unit = arity.is_none() && name == "Result";
+        let is_unit = arity.is_none() && is_result;
         let variant = Variant { reader: self, tag, tag_at, fields, is_unit };
         located(start.position(), visitor.visit_enum(variant))
     }

@@ -1,4 +1,4 @@
-//! Building terms out of bytes that have been scanned.
+//! Building terms out of bytes.
 
 use super::atom::Atom;
 use super::error::DecodeError;
@@ -6,7 +6,7 @@ use super::external::{ExternalFun, ExternalPid, ExternalPort, ExternalRef, Fun};
 use super::integer::Integer;
 use super::map::Map;
 use super::reader::{Number, Reader};
-use super::scan::scan;
+use super::scan::{MAX_DEPTH, scan};
 use super::tag;
 use super::{BitString, ImproperList, Term};
 
@@ -34,40 +34,60 @@ pub(super) fn open(bytes: &[u8]) -> Result<Reader<'_>, DecodeError> {
     Ok(term)
 }
 
-/// Reads a term. It calls itself, as deep as the term is.
+/// Reads a term. It relies on nothing: a reader that does not end in time, and a term that is too
+/// deep, are errors here as well.
 pub(super) fn term(reader: &mut Reader<'_>) -> Result<Term, DecodeError> {
+    inner(reader, 0)
+}
+
+/// Reads a term in so many containers. It calls itself, as deep as the term is.
+fn inner(reader: &mut Reader<'_>, depth: usize) -> Result<Term, DecodeError> {
     let start = reader.position();
     match reader.u8()? {
         tag::SMALL_TUPLE => {
             let arity = reader.u8()?;
-            tuple(reader, arity.into())
+            tuple(reader, arity.into(), depth)
         }
         tag::LARGE_TUPLE => {
             let arity = reader.length()?;
-            tuple(reader, arity)
+            tuple(reader, arity, depth)
         }
-        tag @ (tag::NIL | tag::STRING | tag::LIST) => list(reader, tag),
-        tag::MAP => map(reader, start),
+        tag @ (tag::NIL | tag::STRING | tag::LIST) => list(reader, tag, depth),
+        tag::MAP => map(reader, start, depth),
         tag => leaf(reader, tag),
     }
 }
 
-fn tuple(reader: &mut Reader<'_>, arity: usize) -> Result<Term, DecodeError> {
+fn tuple(reader: &mut Reader<'_>, arity: usize, depth: usize) -> Result<Term, DecodeError> {
     let mut items = Vec::new();
-    extend(&mut items, reader, arity)?;
+    extend(&mut items, reader, arity, depth)?;
     Ok(Term::Tuple(items))
 }
 
-fn extend(items: &mut Vec<Term>, reader: &mut Reader<'_>, count: usize) -> Result<(), DecodeError> {
+fn extend(
+    items: &mut Vec<Term>,
+    reader: &mut Reader<'_>,
+    count: usize,
+    depth: usize,
+) -> Result<(), DecodeError> {
+    let depth = deeper(reader, depth)?;
     items.reserve_exact(count.min(MAX_RESERVED));
     for _ in 0..count {
-        items.push(term(reader)?);
+        items.push(inner(reader, depth)?);
     }
     Ok(())
 }
 
+/// Returns the depth inside of a container at that depth.
+fn deeper(reader: &Reader<'_>, depth: usize) -> Result<usize, DecodeError> {
+    if depth > MAX_DEPTH {
+        return Err(DecodeError::too_large(reader.position(), "a term that is too deep"));
+    }
+    Ok(depth + 1)
+}
+
 /// A list whose tail is a list is one list, however many follow each other.
-fn list(reader: &mut Reader<'_>, mut tag: u8) -> Result<Term, DecodeError> {
+fn list(reader: &mut Reader<'_>, mut tag: u8, depth: usize) -> Result<Term, DecodeError> {
     let mut items = Vec::new();
     loop {
         match tag {
@@ -79,7 +99,7 @@ fn list(reader: &mut Reader<'_>, mut tag: u8) -> Result<Term, DecodeError> {
             }
             tag::LIST => {
                 let count = reader.length()?;
-                extend(&mut items, reader, count)?;
+                extend(&mut items, reader, count, depth)?;
             }
             _ => return Ok(Term::List(items)),
         }
@@ -88,17 +108,17 @@ fn list(reader: &mut Reader<'_>, mut tag: u8) -> Result<Term, DecodeError> {
                 tag = next;
                 reader.take(1)?;
             }
-            Some(_) | None => return Ok(ImproperList::new(items, term(reader)?)),
+            Some(_) | None => return Ok(ImproperList::new(items, inner(reader, depth)?)),
         }
     }
 }
 
-fn map(reader: &mut Reader<'_>, start: usize) -> Result<Term, DecodeError> {
-    let count = reader.length()?;
+fn map(reader: &mut Reader<'_>, start: usize, depth: usize) -> Result<Term, DecodeError> {
+    let (count, depth) = (reader.length()?, deeper(reader, depth)?);
     let mut pairs = Vec::with_capacity(count.min(MAX_RESERVED));
     for _ in 0..count {
-        let key = term(reader)?;
-        pairs.push((key, term(reader)?));
+        let key = inner(reader, depth)?;
+        pairs.push((key, inner(reader, depth)?));
     }
     let map = Map::from_pairs(pairs);
     map.map(Term::Map).ok_or_else(|| DecodeError::malformed(start, "a map with one key twice"))

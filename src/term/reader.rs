@@ -28,25 +28,30 @@ pub(super) enum Number<'de> {
 }
 
 impl<'de> Reader<'de> {
+    #[inline]
     pub(super) fn new(bytes: &'de [u8], origin: usize) -> Reader<'de> {
         Reader { bytes, at: 0, origin }
     }
 
     /// The offset of the next byte.
+    #[inline]
     pub(super) fn position(&self) -> usize {
         self.origin + self.at
     }
 
     /// How many bytes there still are.
+    #[inline]
     pub(super) fn left(&self) -> usize {
         self.bytes.len() - self.at
     }
 
     /// Returns what has been read since `start`, which was a position then.
+    #[inline]
     pub(super) fn since(&self, start: usize) -> &'de [u8] {
         &self.bytes[start - self.origin..self.at]
     }
 
+    #[inline]
     pub(super) fn take(&mut self, count: usize) -> Result<&'de [u8], DecodeError> {
         match self.bytes[self.at..].get(..count) {
             Some(bytes) => {
@@ -60,24 +65,29 @@ impl<'de> Reader<'de> {
         }
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let bytes = self.take(N)?;
         Ok(bytes.try_into().expect("so many were taken"))
     }
 
     /// Returns the next byte, which stays the next.
+    #[inline]
     pub(super) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
+    #[inline]
     pub(super) fn u8(&mut self) -> Result<u8, DecodeError> {
         self.array().map(|[byte]| byte)
     }
 
+    #[inline]
     pub(super) fn u16(&mut self) -> Result<u16, DecodeError> {
         self.array().map(u16::from_be_bytes)
     }
 
+    #[inline]
     pub(super) fn u32(&mut self) -> Result<u32, DecodeError> {
         self.array().map(u32::from_be_bytes)
     }
@@ -91,6 +101,7 @@ impl<'de> Reader<'de> {
     }
 
     /// Returns a length of four bytes.
+    #[inline]
     pub(super) fn length(&mut self) -> Result<usize, DecodeError> {
         // What does not fit is longer than the bytes.
         self.u32().map(|length| usize::try_from(length).unwrap_or(usize::MAX))

@@ -9,10 +9,9 @@ use super::Term;
 use super::atom::Atom;
 use super::decode;
 use super::encode::{self, Depth};
-use super::error::{DecodeError, EncodeError};
+use super::error::EncodeError;
 use super::external::{ExternalFun, ExternalPid, ExternalPort, ExternalRef, Fun};
 use super::reader::Reader;
-use super::scan::scan;
 use super::ser::{ATOM, TERM};
 
 /// Is serialized as a string; in the formats of other crates it is one.
@@ -85,19 +84,12 @@ impl<'de> Deserialize<'de> for Term {
             }
 
             fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Term, E> {
-                decode_encoded(bytes).map_err(E::custom)
+                decode::term(&mut Reader::new(bytes, 0)).map_err(E::custom)
             }
         }
 
         deserializer.deserialize_newtype_struct(TERM, AnyTerm)
     }
-}
-
-/// The bytes may come from another deserializer, which has not scanned them.
-fn decode_encoded(bytes: &[u8]) -> Result<Term, DecodeError> {
-    let mut reader = Reader::new(bytes, 0);
-    scan(&mut reader.clone())?.check_limits(0)?;
-    decode::term(&mut reader)
 }
 
 /// Types that are one kind of term each.

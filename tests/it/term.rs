@@ -328,7 +328,7 @@ mod display {
             (5e-324, "5.0e-324"),
             (-0.0, "-0.0"),
             // In the middle between two texts that are as short.
-            (1_222_658_676_046_625.25, "1222658676046625.2"),
+            (1_222_658_676_046_625.0 + 0.25, "1222658676046625.2"),
         ] {
             check(float, expected);
         }

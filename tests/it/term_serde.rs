@@ -411,6 +411,21 @@ mod results {
     }
 
     #[test]
+    fn of_the_programs_own_are_variants_as_others() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Result {
+            Ok(u8),
+            Err(u8),
+            Retry,
+        }
+
+        check(Result::Ok(1), "{ok,1}");
+        check(Result::Err(1), "{err,1}");
+        check(Result::Retry, "retry");
+    }
+
+    #[test]
     fn that_are_an_atom_have_no_value() {
         refuses::<Outcome<u8>>(
             atom("ok"),
