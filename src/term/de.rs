@@ -17,17 +17,17 @@ use super::variant::{Variant, variant_text};
 type Read<T> = Result<T, DecodeError>;
 
 impl<'de> Reader<'de> {
-    /// The error for the term at `start`, which is not what `expected` says.
+    /// The error for the term that comes next, which is not what `expected` says.
     #[cold]
-    pub(super) fn mismatch(&self, start: &Reader<'de>, expected: &dyn Expected) -> DecodeError {
-        let found = describe(&mut start.clone());
-        DecodeError::invalid_type(Unexpected::Other(&found), expected).or_at(start.position())
+    pub(super) fn mismatch(&self, expected: &dyn Expected) -> DecodeError {
+        let found = describe(&mut self.clone());
+        DecodeError::invalid_type(Unexpected::Other(&found), expected).or_at(self.position())
     }
 
     fn number<V: Visitor<'de>>(&mut self, visitor: V) -> Read<V::Value> {
         let start = self.clone();
         let tag = self.u8()?;
-        let Some(number) = self.integer(tag)? else { return Err(self.mismatch(&start, &visitor)) };
+        let Some(number) = self.integer(tag)? else { return Err(start.mismatch(&visitor)) };
         located(start.position(), visit_number(&number, visitor))
     }
 
@@ -38,7 +38,7 @@ impl<'de> Reader<'de> {
         if tag == tag::FLOAT {
             return self.float();
         }
-        let Some(number) = self.integer(tag)? else { return Err(self.mismatch(&start, expected)) };
+        let Some(number) = self.integer(tag)? else { return Err(start.mismatch(expected)) };
         let exact = number.to_i128().filter(|&whole| {
             let float = whole as f64;
             // The largest numbers are rounded up, to one that is no `i128`.
@@ -50,38 +50,12 @@ impl<'de> Reader<'de> {
         })
     }
 
-    /// Reads an atom, if one comes next.
-    pub(super) fn any_atom(&mut self) -> Read<Option<Cow<'de, str>>> {
-        let start = self.clone();
-        let tag = self.u8()?;
-        let atom = self.atom(tag)?;
-        if atom.is_none() {
-            *self = start;
-        }
-        Ok(atom)
-    }
-
-    /// Reads a tuple's arity, if a tuple comes next.
-    pub(super) fn any_tuple(&mut self) -> Read<Option<usize>> {
-        match self.peek() {
-            Some(tag::SMALL_TUPLE) => {
-                self.take(1)?;
-                Ok(Some(self.u8()?.into()))
-            }
-            Some(tag::LARGE_TUPLE) => {
-                self.take(1)?;
-                self.length().map(Some)
-            }
-            Some(_) | None => Ok(None),
-        }
-    }
-
     /// Reads the atom `name`; nothing else is one.
-    pub(super) fn expect_atom<E: Expected>(&mut self, name: &str, expected: &E) -> Read<()> {
+    fn expect_atom<E: Expected>(&mut self, name: &str, expected: &E) -> Read<()> {
         let start = self.clone();
-        match self.any_atom()? {
+        match self.next_atom()? {
             Some(found) if found == name => Ok(()),
-            Some(_) | None => Err(self.mismatch(&start, expected)),
+            Some(_) | None => Err(start.mismatch(expected)),
         }
     }
 
@@ -98,20 +72,20 @@ impl<'de> Reader<'de> {
 
     fn tuple<V: Visitor<'de>>(&mut self, arity: usize, visitor: V) -> Read<V::Value> {
         let start = self.clone();
-        match self.any_tuple()? {
+        match self.next_tuple()? {
             Some(found) if found == arity => self.elements(arity, visitor),
             Some(found) => {
                 let text = format!("a tuple of {found} elements, where {arity} were expected");
                 Err(DecodeError::mismatch(start.position(), text))
             }
-            None => Err(self.mismatch(&start, &visitor)),
+            None => Err(start.mismatch(&visitor)),
         }
     }
 
     fn map<V: Visitor<'de>>(&mut self, visitor: V) -> Read<V::Value> {
         let start = self.clone();
         if self.u8()? != tag::MAP {
-            return Err(self.mismatch(&start, &visitor));
+            return Err(start.mismatch(&visitor));
         }
         let count = self.length()?;
         let mut entries = Elements::new(self, count);
@@ -130,13 +104,13 @@ impl<'de> Reader<'de> {
     fn list<V: Visitor<'de>>(&mut self, visitor: V) -> Read<V::Value> {
         let start = self.clone();
         if self.peek() == Some(tag::BINARY) {
-            let bytes = self.binary()?.unwrap_or_default();
+            let bytes = self.next_binary()?.unwrap_or_default();
             let mut elements = Bytes::new(bytes, start.position());
             let value = visitor.visit_seq(&mut elements);
             return located(start.position(), value);
         }
         let Some(mut cells) = Cells::open(self)? else {
-            return Err(self.mismatch(&start, &visitor));
+            return Err(start.mismatch(&visitor));
         };
         let value = visitor.visit_seq(&mut cells);
         let value = located(start.position(), value)?;
@@ -144,16 +118,6 @@ impl<'de> Reader<'de> {
             return Err(DecodeError::mismatch(start.position(), "a list that is too long"));
         }
         Ok(value)
-    }
-
-    /// Reads a binary, if one comes next.
-    fn binary(&mut self) -> Read<Option<&'de [u8]>> {
-        if self.peek() != Some(tag::BINARY) {
-            return Ok(None);
-        }
-        self.take(1)?;
-        let length = self.length()?;
-        self.take(length).map(Some)
     }
 
     /// Reads a list of integers that `element` takes all of.
@@ -164,7 +128,7 @@ impl<'de> Reader<'de> {
     ) -> Read<Vec<T>> {
         let start = self.clone();
         let Some(mut cells) = Cells::open(self)? else {
-            return Err(start.mismatch(&start, expected));
+            return Err(start.mismatch(expected));
         };
         let mut elements = Vec::with_capacity(cells.announced().min(MAX_RESERVED));
         while let Some(mut cell) = cells.next()? {
@@ -172,7 +136,7 @@ impl<'de> Reader<'de> {
             let number = cell.integer(tag)?.and_then(|number| number.to_i128());
             match number.and_then(&element) {
                 Some(element) => elements.push(element),
-                None => return Err(start.mismatch(&start, expected)),
+                None => return Err(start.mismatch(expected)),
             }
             cells.advance(cell);
         }
@@ -181,7 +145,7 @@ impl<'de> Reader<'de> {
 
     fn text<V: Visitor<'de>>(&mut self, visitor: V) -> Read<V::Value> {
         let start = self.position();
-        let value = match self.binary()? {
+        let value = match self.next_binary()? {
             Some(bytes) => match std::str::from_utf8(bytes) {
                 Ok(text) => visitor.visit_borrowed_str(text),
                 Err(_) => Err(DecodeError::invalid_value(Unexpected::Bytes(bytes), &visitor)),
@@ -197,7 +161,7 @@ impl<'de> Reader<'de> {
 
     fn any_bytes<V: Visitor<'de>>(&mut self, visitor: V) -> Read<V::Value> {
         let start = self.position();
-        let value = match self.binary()? {
+        let value = match self.next_binary()? {
             Some(bytes) => visitor.visit_borrowed_bytes(bytes),
             None => {
                 let bytes = self.list_of(&visitor, |number| u8::try_from(number).ok())?;
@@ -216,24 +180,24 @@ impl<'de> Reader<'de> {
 
     fn any<V: Visitor<'de>>(&mut self, visitor: V) -> Read<V::Value> {
         let start = self.clone();
-        let Some(tag) = self.peek() else { return Err(self.mismatch(&start, &visitor)) };
+        let Some(tag) = self.peek() else { return Err(start.mismatch(&visitor)) };
         match tag {
             tag::FLOAT => de::Deserializer::deserialize_f64(self, visitor),
             tag::NIL | tag::STRING | tag::LIST => self.list(visitor),
             tag::MAP => self.map(visitor),
             tag::SMALL_TUPLE | tag::LARGE_TUPLE => {
-                let arity = self.any_tuple()?.unwrap_or(0);
+                let arity = self.next_tuple()?.unwrap_or(0);
                 self.elements(arity, visitor)
             }
             tag::BINARY => {
-                let bytes = self.binary()?.unwrap_or_default();
+                let bytes = self.next_binary()?.unwrap_or_default();
                 let value = match std::str::from_utf8(bytes) {
                     Ok(text) => visitor.visit_borrowed_str(text),
                     Err(_) => visitor.visit_borrowed_bytes(bytes),
                 };
                 located(start.position(), value)
             }
-            _ => match self.any_atom()? {
+            _ => match self.next_atom()? {
                 Some(name) => {
                     let value = match &*name {
                         "true" => visitor.visit_bool(true),
@@ -276,8 +240,8 @@ fn visit_text<'de, V: Visitor<'de>>(text: Cow<'de, str>, visitor: V) -> Read<V::
 
 /// What stands there, for an error: numbers and atoms with their value, tuples with their tag.
 fn describe(reader: &mut Reader<'_>) -> String {
-    if let Ok(Some(arity)) = reader.any_tuple() {
-        let tag = if arity > 0 { reader.any_atom() } else { Ok(None) };
+    if let Ok(Some(arity)) = reader.next_tuple() {
+        let tag = if arity > 0 { reader.next_atom() } else { Ok(None) };
         return match tag {
             Ok(Some(tag)) => variant_text(&tag, arity - 1),
             Ok(None) | Err(_) => format!("a tuple of {arity} elements"),
@@ -333,10 +297,10 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
         let start = self.clone();
-        let value = match self.any_atom()?.as_deref() {
+        let value = match self.next_atom()?.as_deref() {
             Some("true") => visitor.visit_bool(true),
             Some("false") => visitor.visit_bool(false),
-            Some(_) | None => return Err(self.mismatch(&start, &visitor)),
+            Some(_) | None => return Err(start.mismatch(&visitor)),
         };
         located(start.position(), value)
     }
@@ -364,7 +328,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
         let character = number.and_then(|point| u32::try_from(point).ok().and_then(char::from_u32));
         match character {
             Some(character) => visitor.visit_char(character),
-            None => Err(self.mismatch(&start, &visitor)),
+            None => Err(start.mismatch(&visitor)),
         }
     }
 
@@ -386,7 +350,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
         let start = self.clone();
-        match self.any_atom()?.as_deref() {
+        match self.next_atom()?.as_deref() {
             Some("undefined" | "nil") => visitor.visit_none(),
             Some(_) | None => {
                 *self = start;
@@ -416,9 +380,9 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     ) -> Read<V::Value> {
         let start = self.clone();
         let value = match name {
-            ATOM => match self.any_atom()? {
+            ATOM => match self.next_atom()? {
                 Some(name) => visit_text(name, visitor),
-                None => return Err(self.mismatch(&start, &visitor)),
+                None => return Err(start.mismatch(&visitor)),
             },
             TERM => visitor.visit_borrowed_bytes(self.encoded()?).map_err(|error| {
                 // What has failed knows more than what has come through serde.
@@ -467,11 +431,11 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     ) -> Read<V::Value> {
         let start = self.clone();
         let is_result = name == "Result" && variants == ["Ok", "Err"];
-        let arity = self.any_tuple()?;
+        let arity = self.next_tuple()?;
         let tag_at = self.position();
         // A tuple without a field is no variant: the atom is.
-        let tag = if matches!(arity, Some(0 | 1)) { None } else { self.any_atom()? };
-        let Some(tag) = tag else { return Err(self.mismatch(&start, &visitor)) };
+        let tag = if matches!(arity, Some(0 | 1)) { None } else { self.next_atom()? };
+        let Some(tag) = tag else { return Err(start.mismatch(&visitor)) };
         let tag = match &*tag {
             "ok" if is_result => Cow::Borrowed("Ok"),
             "error" if is_result => Cow::Borrowed("Err"),
@@ -486,7 +450,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     /// The name of a field: in a map it is an atom, or a binary.
     fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
         let start = self.position();
-        match self.any_atom()? {
+        match self.next_atom()? {
             Some(name) => located(start, visit_text(name, visitor)),
             None => self.text(visitor),
         }

@@ -154,6 +154,42 @@ impl<'de> Reader<'de> {
         }
     }
 
+    /// Reads an atom, if one comes next.
+    pub(super) fn next_atom(&mut self) -> Result<Option<Cow<'de, str>>, DecodeError> {
+        let start = self.clone();
+        let tag = self.u8()?;
+        let atom = self.atom(tag)?;
+        if atom.is_none() {
+            *self = start;
+        }
+        Ok(atom)
+    }
+
+    /// Reads a tuple's arity, if a tuple comes next.
+    pub(super) fn next_tuple(&mut self) -> Result<Option<usize>, DecodeError> {
+        match self.peek() {
+            Some(tag::SMALL_TUPLE) => {
+                self.take(1)?;
+                Ok(Some(self.u8()?.into()))
+            }
+            Some(tag::LARGE_TUPLE) => {
+                self.take(1)?;
+                self.length().map(Some)
+            }
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// Reads a binary, if one comes next.
+    pub(super) fn next_binary(&mut self) -> Result<Option<&'de [u8]>, DecodeError> {
+        if self.peek() != Some(tag::BINARY) {
+            return Ok(None);
+        }
+        self.take(1)?;
+        let length = self.length()?;
+        self.take(length).map(Some)
+    }
+
     /// Returns the atom that must come next, as it is part of something.
     pub(super) fn inner_atom(&mut self) -> Result<Cow<'de, str>, DecodeError> {
         let start = self.position();

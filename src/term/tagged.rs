@@ -150,17 +150,17 @@ impl<'t, 'de> TaggedDeserializer<'t, 'de> {
     fn fields(self, expected: usize) -> Result<&'t mut Reader<'de>, DecodeError> {
         let TaggedDeserializer { reader, tag } = self;
         let start = reader.clone();
-        let fields = match reader.any_tuple()? {
+        let fields = match reader.next_tuple()? {
             None => Some(0),
             Some(0 | 1) => None,
             Some(arity) => Some(arity - 1),
         };
-        let is_it = fields == Some(expected) && reader.any_atom()?.as_deref() == Some(tag);
+        let is_it = fields == Some(expected) && reader.next_atom()?.as_deref() == Some(tag);
         if is_it {
             return Ok(reader);
         }
         let expected = variant_text(tag, expected);
-        Err(start.mismatch(&start, &expected.as_str()))
+        Err(start.mismatch(&expected.as_str()))
     }
 }
 

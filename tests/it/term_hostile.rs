@@ -111,6 +111,27 @@ mod bytes {
     }
 }
 
+mod size {
+    use super::*;
+
+    /// A list of strings has a term for each byte of them.
+    fn strings(count: u32) -> Vec<u8> {
+        let string = [&[107, 255, 255][..], &[7; 65_535]].concat();
+        let mut bytes = [&[131, 108][..], &count.to_be_bytes()].concat();
+        bytes.extend(string.repeat(count as usize));
+        bytes.push(106);
+        bytes
+    }
+
+    #[test]
+    fn of_more_than_16_777_216_terms_is_refused() {
+        let error = term::from_slice::<Term>(&strings(256)).unwrap_err();
+        let text = "16777218 terms, where 16777216 are allowed, at byte 1";
+        assert_eq!((error.to_string().as_str(), error.kind()), (text, DecodeErrorKind::TooLarge));
+        assert!(term::from_slice::<serde::de::IgnoredAny>(&strings(255)).is_ok());
+    }
+}
+
 mod depth {
     use super::*;
 
