@@ -93,8 +93,8 @@
 //!
 //! # Differences from OTP
 //!
-//! - Compressed terms and the forms of before OTP 24 of pids, references and ports are not read,
-//!   nor are floats as text. Atoms in Latin-1 are.
+//! - Compressed terms, the old forms of pids, references and ports (tags 101 to 103, and 114), and
+//!   floats as text (99) are not read. Atoms in Latin-1 are.
 //! - Bytes behind a term are an error; `binary_to_term/1` ignores them.
 //! - `0.0` and `-0.0` are different terms, as they are from OTP 27 on.
 //! - Integers of a thousand bytes or more print to the base 16.

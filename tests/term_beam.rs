@@ -118,7 +118,7 @@ fn compare(test: &str, cases: &[Case]) {
         let Case { term, name, is_literal } = case;
         assert_eq!(text(&answer[2]), "true", "{name}: {term}");
         assert_eq!(term::from_slice::<Term>(&answer[0]).as_ref(), Ok(term), "{name}");
-        if *is_literal {
+        if *is_literal && !answer[1].is_empty() {
             assert_same_text(&term.to_string(), text(&answer[1]), name);
         }
     }
