@@ -153,6 +153,23 @@ mod bytes {
     }
 
     #[test]
+    fn of_an_integer_may_have_zeros_at_their_end() {
+        for zeros in 0..40 {
+            let zeros = vec![0; zeros];
+            let number = |magnitude: &[u8]| {
+                let magnitude = [magnitude, &zeros].concat();
+                let read = read(&[&[110, magnitude.len() as u8, 1][..], &magnitude].concat());
+                assert_eq!(read, Term::integer(true, &magnitude));
+                read
+            };
+            assert_eq!(number(&[5]), Term::Integer(-5));
+            let power = [&[0; 16][..], &[1]].concat();
+            assert_eq!(number(&power).to_string(), "-340282366920938463463374607431768211456");
+            assert_eq!(number(&power), Term::integer(true, &power));
+        }
+    }
+
+    #[test]
     fn of_floats_that_are_not_finite_are_refused() {
         for float in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             let bytes = [&[70], &float.to_be_bytes()[..]].concat();
