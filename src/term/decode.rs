@@ -71,7 +71,8 @@ fn extend(
     depth: usize,
 ) -> Result<(), DecodeError> {
     let depth = deeper(reader, depth)?;
-    items.reserve_exact(count.min(MAX_RESERVED));
+    // Not exactly: a list may come as many of one element, each the tail of the one before.
+    items.reserve(count.min(MAX_RESERVED));
     for _ in 0..count {
         items.push(inner(reader, depth)?);
     }
