@@ -172,7 +172,7 @@ mod tests {
             104, 2, 108, 0, 0, 0, 1, 97, 1, 104, 0, 116, 0, 0, 0, 1, 106, 107, 0, 2, 97, 98, 97, 7,
         ];
         let (scan, end) = scanned(&bytes);
-        assert_eq!((end, scan.depth, scan.terms), (22, 2, 8));
+        assert_eq!((end, scan.depth, scan.terms), (22, 2, 9));
     }
 
     #[test]
