@@ -54,6 +54,9 @@ pub enum ExitReason {
     Killed,
     /// There was no such process to link to or monitor.
     NoProc,
+    /// The process is on another node, with which there is no connection, or not any more: nobody
+    /// knows whether it goes on.
+    NoConnection,
     /// The process panicked.
     Panic(Arc<Panic>),
     /// A reason of the program's own.
@@ -98,6 +101,7 @@ impl ExitReason {
             | Self::Kill
             | Self::Killed
             | Self::NoProc
+            | Self::NoConnection
             | Self::Panic(_) => None,
         }
     }
@@ -140,6 +144,7 @@ impl fmt::Display for ExitReason {
             Self::Kill => f.write_str("kill"),
             Self::Killed => f.write_str("killed"),
             Self::NoProc => f.write_str("no such process"),
+            Self::NoConnection => f.write_str("no connection"),
             Self::Panic(panic) => fmt::Display::fmt(panic, f),
             Self::Other(detail) => fmt::Display::fmt(detail, f),
         }

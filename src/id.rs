@@ -1,15 +1,22 @@
 //! Identifiers: opaque, `Copy`, never reused while the program runs.
 
+#[cfg(feature = "dist")]
+mod nodes;
+
 use std::cell::Cell;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+#[cfg(feature = "dist")]
+pub(crate) use nodes::Incarnation;
+
 /// Identifies a process for as long as the program runs; never reused.
 ///
 /// A `Pid` is a plain number: holding one keeps nothing alive, and sending to the pid of a process
 /// that has exited is not an error. It prints as in Erlang, `<node.index.generation>`; the node is
-/// always 0 for now.
+/// 0 for processes of this program. Of a process of another node the last two numbers are those
+/// that it prints there; the first is this program's, and differs if that node was restarted.
 ///
 /// OTP: [Processes](https://www.erlang.org/doc/system/ref_man_processes.html).
 ///
@@ -23,11 +30,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pid {
-    /// The node, always 0; this will tell the nodes of a cluster apart.
+    /// 0, or the number of the [`Incarnation`] of another node that it lives on.
     node: u32,
-    /// The slot of the process table that the process lives in.
+    /// The slot of the process table that the process lives in; on another node, its id there.
     index: u32,
-    /// The number of processes that the slot has held, including this one.
+    /// The number of processes that the slot has held, including this one; on another node, its
+    /// serial there and one.
     generation: NonZeroU64,
 }
 
@@ -40,7 +48,17 @@ impl Pid {
     ///
     /// OTP: [`erlang:node/1`](https://www.erlang.org/doc/apps/erts/erlang.html#node/1).
     pub fn node(self) -> Node {
-        Node(self.node)
+        #[cfg(feature = "dist")]
+        if let Some(incarnation) = self.incarnation() {
+            return incarnation.node();
+        }
+        Node::local()
+    }
+
+    /// Returns whether the process is one of another node.
+    #[inline(always)]
+    pub(crate) fn is_remote(self) -> bool {
+        cfg!(feature = "dist") && self.node != 0
     }
 
     pub(crate) fn index(self) -> u32 {
@@ -52,9 +70,32 @@ impl Pid {
     }
 }
 
+#[cfg(feature = "dist")]
+impl Pid {
+    #[cfg_attr(not(test), expect(dead_code, reason = "for terms that come from other nodes"))]
+    pub(crate) fn remote(incarnation: Incarnation, id: u32, serial: u32) -> Pid {
+        let generation = NonZeroU64::MIN.saturating_add(serial.into());
+        Pid { node: incarnation.number(), index: id, generation }
+    }
+
+    /// Returns the incarnation that the process lives on; `None` for one of this node.
+    pub(crate) fn incarnation(self) -> Option<Incarnation> {
+        Incarnation::from_number(self.node)
+    }
+
+    /// Returns its serial, if it is one of another node; else the low half of its generation.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for terms that go to other nodes"))]
+    pub(crate) fn serial(self) -> u32 {
+        let low = self.generation.get() - u64::from(self.is_remote());
+        low as u32 // What is cut off is what the low half leaves out.
+    }
+}
+
 impl fmt::Display for Pid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<{}.{}.{}>", self.node, self.index, self.generation)
+        // A serial is one less than the generation.
+        let generation = self.generation.get() - u64::from(self.is_remote());
+        write!(f, "<{}.{}.{generation}>", self.node, self.index)
     }
 }
 
@@ -64,7 +105,10 @@ impl fmt::Debug for Pid {
     }
 }
 
-/// A program that processes live in. There is only the local one for now.
+/// A program that processes live in. There is only this one, but for the feature `dist`.
+///
+/// A node is its name: if it is restarted, it is the same node, though its processes are others.
+/// Nodes are ordered, but not by their names.
 ///
 /// OTP: [Nodes](https://www.erlang.org/doc/system/distributed.html#nodes).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,11 +121,50 @@ impl Node {
     pub fn local() -> Node {
         Node(0)
     }
+
+    /// The name of a node that has not been given one.
+    const NO_NAME: &str = "nonode@nohost";
+
+    /// Returns its name; `"nonode@nohost"` for a program that is not part of a cluster.
+    ///
+    /// ```
+    /// use procession::Node;
+    ///
+    /// assert_eq!(Node::local().name(), "nonode@nohost");
+    /// ```
+    pub fn name(self) -> &'static str {
+        #[cfg(feature = "dist")]
+        return nodes::name_of(self);
+        #[cfg(not(feature = "dist"))]
+        Node::NO_NAME
+    }
+
+    /// Returns the node with this name, `name@host`, whether it exists or not.
+    ///
+    /// Names are kept for as long as the program runs.
+    ///
+    /// ```
+    /// use procession::Node;
+    ///
+    /// let there = Node::named("beam@127.0.0.1");
+    /// assert_eq!(there.name(), "beam@127.0.0.1");
+    /// assert_eq!(there, Node::named("beam@127.0.0.1"));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If it is no such name, or has more than 255 characters; or if the program has used 65,535
+    /// others.
+    #[cfg(feature = "dist")]
+    #[track_caller]
+    pub fn named(name: &str) -> Node {
+        nodes::named(name).unwrap_or_else(|| panic!("{name:?} cannot be the name of a node"))
+    }
 }
 
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "node {}", self.0)
+        f.write_str(self.name())
     }
 }
 
@@ -212,4 +295,15 @@ pub(crate) fn unique() -> NonZeroU64 {
         left.set((next + 1, end));
         NonZeroU64::new(next).expect("the counter starts at one")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pid_is_two_words() {
+        assert_eq!(size_of::<Pid>(), 16);
+        assert_eq!(size_of::<Option<Pid>>(), 16);
+    }
 }

@@ -1,0 +1,224 @@
+//! The nodes that this program has heard of, and their incarnations.
+//!
+//! A node is a name. An incarnation is one life of it, from the start of a program with that name
+//! to its end; the *creation*, a number that the node chooses anew each time, tells them apart. A
+//! pid belongs to an incarnation, so a node that was restarted has other pids than before.
+//!
+//! Pids are plain numbers, so what they stand for is never forgotten: both tables only grow. They
+//! are bounded, as other nodes decide what is in them.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+
+use once_cell::sync::Lazy;
+use parking_lot::RwLock;
+
+use super::Node;
+
+/// As many nodes as one cluster can have, and more.
+const MAX_NODES: usize = 1 << 16;
+const MAX_INCARNATIONS: usize = 1 << 20;
+
+/// The longest name, in characters: that of an atom.
+const MAX_NAME: usize = 255;
+
+static NODES: Lazy<RwLock<Nodes>> = Lazy::new(RwLock::default);
+
+/// One life of a node other than this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Incarnation(NonZeroU32);
+
+impl Incarnation {
+    /// Returns the incarnation of `node` that has this creation; `None` if there were too many.
+    ///
+    /// # Panics
+    ///
+    /// If the node is this one: what lives here has no incarnation.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for terms that come from other nodes"))]
+    pub(crate) fn of(node: Node, creation: u32) -> Option<Incarnation> {
+        let known = NODES.read().incarnation(node, creation);
+        known.or_else(|| NODES.write().add_incarnation(node, creation))
+    }
+
+    pub(super) fn from_number(number: u32) -> Option<Incarnation> {
+        NonZeroU32::new(number).map(Incarnation)
+    }
+
+    /// Returns its number, which is not 0.
+    pub(super) fn number(self) -> u32 {
+        self.0.get()
+    }
+
+    pub(crate) fn node(self) -> Node {
+        NODES.read().life(self).0
+    }
+
+    #[cfg_attr(not(test), expect(dead_code, reason = "for terms that go to other nodes"))]
+    pub(crate) fn creation(self) -> u32 {
+        NODES.read().life(self).1
+    }
+}
+
+/// Returns the name of a node.
+pub(super) fn name_of(node: Node) -> &'static str {
+    NODES.read().names[node.0 as usize]
+}
+
+/// Returns the node with this name; `None` if it is not a name, or if there are too many.
+pub(super) fn named(name: &str) -> Option<Node> {
+    let known = NODES.read().node(name);
+    known.or_else(|| NODES.write().add_node(name))
+}
+
+struct Nodes {
+    /// By the number of the node. They are never freed.
+    names: Vec<&'static str>,
+    /// The others, by their names.
+    nodes: HashMap<&'static str, Node>,
+    /// By the number of the incarnation, less one.
+    lives: Vec<(Node, u32)>,
+    incarnations: HashMap<(Node, u32), Incarnation>,
+}
+
+impl Default for Nodes {
+    fn default() -> Nodes {
+        Nodes {
+            names: vec![Node::NO_NAME],
+            nodes: HashMap::new(),
+            lives: Vec::new(),
+            incarnations: HashMap::new(),
+        }
+    }
+}
+
+impl Nodes {
+    fn node(&self, name: &str) -> Option<Node> {
+        if self.names[0] == name { Some(Node::local()) } else { self.nodes.get(name).copied() }
+    }
+
+    fn add_node(&mut self, name: &str) -> Option<Node> {
+        if let Some(known) = self.node(name) {
+            return Some(known); // Another thread has been faster.
+        }
+        if self.names.len() == MAX_NODES || !is_name(name) {
+            return None;
+        }
+        let node = Node(u32::try_from(self.names.len()).ok()?);
+        let name = Box::leak(Box::from(name));
+        self.names.push(name);
+        self.nodes.insert(name, node);
+        Some(node)
+    }
+
+    fn incarnation(&self, node: Node, creation: u32) -> Option<Incarnation> {
+        assert_ne!(node, Node::local(), "what lives here has no incarnation");
+        self.incarnations.get(&(node, creation)).copied()
+    }
+
+    fn add_incarnation(&mut self, node: Node, creation: u32) -> Option<Incarnation> {
+        if let Some(known) = self.incarnation(node, creation) {
+            return Some(known);
+        }
+        if self.lives.len() == MAX_INCARNATIONS {
+            return None;
+        }
+        self.lives.push((node, creation));
+        let incarnation = Incarnation::from_number(u32::try_from(self.lives.len()).ok()?)?;
+        self.incarnations.insert((node, creation), incarnation);
+        Some(incarnation)
+    }
+
+    fn life(&self, incarnation: Incarnation) -> (Node, u32) {
+        self.lives[incarnation.number() as usize - 1]
+    }
+}
+
+/// Whether it is the name of a node, as it is known to others: `name@host`.
+fn is_name(name: &str) -> bool {
+    let is_whole = |(name, host): (&str, &str)| !name.is_empty() && !host.is_empty();
+    name.split_once('@').is_some_and(is_whole) && name.chars().count() <= MAX_NAME
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Pid;
+    use super::*;
+
+    #[test]
+    fn a_node_is_its_name() {
+        let mut nodes = Nodes::default();
+        let first = nodes.add_node("a@here").unwrap();
+        assert_ne!(nodes.add_node("b@here"), Some(first));
+        assert_eq!(nodes.add_node("a@here"), Some(first));
+        assert_eq!(nodes.node("a@here"), Some(first));
+        assert_eq!(nodes.node("c@here"), None);
+    }
+
+    #[test]
+    fn the_name_of_this_node_is_this_node() {
+        let mut nodes = Nodes::default();
+        assert_eq!(nodes.add_node(Node::NO_NAME), Some(Node::local()));
+        nodes.names[0] = "me@here";
+        assert_eq!(nodes.add_node("me@here"), Some(Node::local()));
+    }
+
+    #[test]
+    fn names_have_two_parts_and_no_more_characters_than_an_atom() {
+        let mut nodes = Nodes::default();
+        let longest = format!("{}@a", "ü".repeat(253));
+        assert!(nodes.add_node(&longest).is_some());
+        for name in ["", "a", "@", "a@", "@a", &format!("{longest}a")] {
+            assert_eq!(nodes.add_node(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn there_are_no_more_nodes_than_there_is_room_for() {
+        let mut nodes = Nodes::default();
+        let added = (0..).map_while(|n| nodes.add_node(&format!("a{n}@here"))).count();
+        assert_eq!(added, MAX_NODES - 1);
+        assert!(nodes.add_node("a0@here").is_some());
+    }
+
+    #[test]
+    fn there_are_no_more_incarnations_than_there_is_room_for() {
+        let mut nodes = Nodes::default();
+        let node = nodes.add_node("a@here").unwrap();
+        let added = (0..).map_while(|n| nodes.add_incarnation(node, n)).count();
+        assert_eq!(added, MAX_INCARNATIONS);
+        assert!(nodes.add_incarnation(node, 0).is_some());
+    }
+
+    #[test]
+    fn pids_of_a_node_that_was_restarted_are_of_one_node_and_are_not_equal() {
+        let node = Node::named("nodes::tests@restarted");
+        let [old, new] = [1, 2].map(|creation| Incarnation::of(node, creation).unwrap());
+        let [before, after] = [old, new].map(|incarnation| Pid::remote(incarnation, 7, 0));
+        assert_ne!(before, after);
+        assert_eq!((before.node(), after.node()), (node, node));
+        assert_eq!((old.node(), old.creation(), new.creation()), (node, 1, 2));
+        assert_eq!(Incarnation::of(node, 1), Some(old));
+    }
+
+    #[test]
+    fn every_field_of_a_foreign_pid_may_be_as_large_as_it_is_wide() {
+        let node = Node::named("nodes::tests@large");
+        let incarnation = Incarnation::of(node, u32::MAX).unwrap();
+        let pid = Pid::remote(incarnation, u32::MAX, u32::MAX);
+        assert_eq!((pid.index(), pid.serial()), (u32::MAX, u32::MAX));
+        assert_eq!(pid.incarnation(), Some(incarnation));
+        assert!(pid.to_string().ends_with(".4294967295.4294967295>"), "{pid}");
+        assert_ne!(pid, Pid::remote(incarnation, u32::MAX, 0));
+    }
+
+    #[test]
+    fn a_pid_of_another_node_is_none_of_this_one() {
+        let incarnation = Incarnation::of(Node::named("nodes::tests@other"), 1).unwrap();
+        let (here, there) =
+            (Pid::local(3, std::num::NonZeroU64::MIN), Pid::remote(incarnation, 3, 0));
+        assert_ne!(here, there);
+        assert!(here < there);
+        assert!(!here.is_remote() && there.is_remote());
+        assert_eq!(here.node(), Node::local());
+    }
+}
