@@ -10,6 +10,9 @@ pub(crate) mod backoff;
 pub(crate) mod bound;
 pub(crate) mod mailbox;
 pub(crate) mod links;
+#[cfg(feature = "dist")]
+#[cfg_attr(not(test), expect(dead_code, reason = "for connections to other nodes"))]
+pub(crate) mod remote_ties;
 pub(crate) mod reply_slot;
 pub(crate) mod wait_graph;
 pub(crate) mod interrupt;

@@ -1,0 +1,593 @@
+//! What ties processes of this node to those of one other node: links, monitors, and calls that
+//! wait, as a value.
+//!
+//! A link across nodes is kept on both sides, and both can change it at the same moment, as the
+//! messages that say so cross. So what is done about an event depends on what this side has done
+//! before. An unlink is acknowledged, and until it is, what comes is from before the other side
+//! knew of it.
+//!
+//! | event | not there | linked | unlinking (n) |
+//! |---|---|---|---|
+//! | a process here links | linked, LINK | | linked, LINK |
+//! | it unlinks | | unlinking (n), UNLINK n | |
+//! | LINK comes | linked | | |
+//! | LINK comes for one that has ended | EXIT `NoProc` | | |
+//! | UNLINK m comes | ACK m | not there, ACK m | ACK m |
+//! | ACK m comes | | | not there, if m is n |
+//! | EXIT comes | | not there, exit signal | not there |
+//! | the process here ends | | not there, EXIT | not there |
+//! | the connection is lost | | not there, exit signal | not there |
+//!
+//! OTP: [Link Protocol](https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#link_protocol).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+use std::num::NonZeroU64;
+
+use crate::id::{Incarnation, LinkId, MonitorRef, Pid};
+use crate::message::Destination;
+
+/// How many requests are kept whose clients have set no monitor, so that nothing says when they
+/// stop waiting.
+const MAX_UNWATCHED_CALLS: usize = 1 << 16;
+
+/// A reference that the other node has made: its name for a monitor of one of its processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct RemoteRef {
+    words: [u32; RemoteRef::MAX_WORDS],
+    len: usize,
+}
+
+impl RemoteRef {
+    const MAX_WORDS: usize = 5;
+
+    /// Returns the reference of these words; `None` if they are more than one has.
+    pub(crate) fn new(words: &[u32]) -> Option<RemoteRef> {
+        let mut reference = RemoteRef { words: [0; RemoteRef::MAX_WORDS], len: words.len() };
+        reference.words.get_mut(..words.len())?.copy_from_slice(words);
+        Some(reference)
+    }
+
+    pub(crate) fn words(&self) -> &[u32] {
+        &self.words[..self.len]
+    }
+}
+
+/// The two ends of a link: a process of this node and one of the other.
+pub(crate) type Pair = (Pid, Pid);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    Linked(LinkId),
+    Unlinking(NonZeroU64),
+}
+
+/// A monitor by a process of this node on one of the other.
+#[derive(Debug)]
+struct Own {
+    owner: Pid,
+    target: Pid,
+    object: Destination,
+}
+
+/// A monitor by a process of the other node on one of this.
+#[derive(Clone, Copy, Debug)]
+struct Others {
+    /// What it is called in the table of the process.
+    number: NonZeroU64,
+    watcher: Pid,
+    target: Pid,
+}
+
+/// A request of a process of the other node that is not answered yet.
+#[derive(Debug)]
+struct Call {
+    tag: Box<[u8]>,
+    /// The monitor by which its client hears of the end of the server.
+    monitor: Option<NonZeroU64>,
+}
+
+/// The ties to one other node.
+#[derive(Debug, Default)]
+pub(crate) struct RemoteTies {
+    links: BTreeMap<Pair, Link>,
+    own: BTreeMap<NonZeroU64, Own>,
+    others: BTreeMap<RemoteRef, Others>,
+    /// The names of `others`, by their numbers.
+    references: BTreeMap<NonZeroU64, RemoteRef>,
+    /// The numbers of `others`, by who watches whom.
+    watches: BTreeSet<(Pid, Pid, NonZeroU64)>,
+    calls: BTreeMap<NonZeroU64, Call>,
+    /// The calls by the monitors of their clients.
+    watched_calls: BTreeSet<(NonZeroU64, NonZeroU64)>,
+    unwatched_calls: BTreeSet<NonZeroU64>,
+}
+
+/// The ties that were cut.
+#[derive(Debug, Default)]
+pub(crate) struct Cut {
+    /// The links, with their two ends.
+    pub(crate) links: Vec<(Pair, LinkId)>,
+    /// The monitors by processes of this node, and what they were set on.
+    pub(crate) monitors: Vec<(MonitorRef, Destination)>,
+    /// The monitors on processes of this node.
+    pub(crate) watchers: Vec<(Pid, NonZeroU64)>,
+}
+
+impl RemoteTies {
+    /// A process here links, by this link. Returns whether LINK is to be sent.
+    pub(crate) fn link(&mut self, pair: Pair, id: LinkId) -> bool {
+        let is_new = !matches!(self.links.get(&pair), Some(Link::Linked(_)));
+        if is_new {
+            self.links.insert(pair, Link::Linked(id));
+        }
+        is_new
+    }
+
+    /// A process here unlinks. Returns whether UNLINK with this number is to be sent.
+    pub(crate) fn unlink(&mut self, pair: Pair, number: NonZeroU64) -> bool {
+        let is_linked = matches!(self.links.get(&pair), Some(Link::Linked(_)));
+        if is_linked {
+            self.links.insert(pair, Link::Unlinking(number));
+        }
+        is_linked
+    }
+
+    /// LINK has come. Returns whether they are linked from now on, by this link.
+    pub(crate) fn link_came(&mut self, pair: Pair, id: LinkId) -> bool {
+        let is_new = !self.links.contains_key(&pair);
+        if is_new {
+            self.links.insert(pair, Link::Linked(id));
+        }
+        is_new
+    }
+
+    /// LINK has come for a process that has ended. Returns whether EXIT is to be sent: else the
+    /// other side is told by what was, or will be, sent anyway.
+    pub(crate) fn link_came_too_late(&self, pair: Pair) -> bool {
+        !self.links.contains_key(&pair)
+    }
+
+    /// UNLINK has come, and is to be acknowledged. Returns the link that it has removed.
+    pub(crate) fn unlink_came(&mut self, pair: Pair) -> Option<LinkId> {
+        match *self.links.get(&pair)? {
+            Link::Linked(id) => {
+                self.links.remove(&pair);
+                Some(id)
+            }
+            Link::Unlinking(_) => None,
+        }
+    }
+
+    /// The acknowledgement of an UNLINK has come.
+    pub(crate) fn ack_came(&mut self, pair: Pair, number: NonZeroU64) {
+        if self.links.get(&pair) == Some(&Link::Unlinking(number)) {
+            self.links.remove(&pair);
+        }
+    }
+
+    /// EXIT has come. Returns the link by which the process here gets an exit signal.
+    pub(crate) fn exit_came(&mut self, pair: Pair) -> Option<LinkId> {
+        match self.links.remove(&pair)? {
+            Link::Linked(id) => Some(id),
+            Link::Unlinking(_) => None,
+        }
+    }
+
+    /// A linked process here has ended. Returns whether EXIT is to be sent.
+    pub(crate) fn ended(&mut self, pair: Pair) -> bool {
+        self.exit_came(pair).is_some()
+    }
+
+    /// Returns whether this link stands.
+    pub(crate) fn has_link(&self, pair: Pair, id: LinkId) -> bool {
+        self.links.get(&pair) == Some(&Link::Linked(id))
+    }
+
+    /// A process here monitors `target`.
+    pub(crate) fn monitor(&mut self, monitor: MonitorRef, target: Pid, object: Destination) {
+        self.own.insert(monitor.id, Own { owner: monitor.owner, target, object });
+    }
+
+    /// It does not any more. Returns what the monitor was set on, if it was there: then the other
+    /// node is to be told.
+    pub(crate) fn demonitor(&mut self, monitor: MonitorRef) -> Option<Destination> {
+        self.fired(monitor)
+    }
+
+    /// What `monitor` watches has ended, as the other node says. Returns what it was set on, if it
+    /// is a monitor of that owner.
+    pub(crate) fn fired(&mut self, monitor: MonitorRef) -> Option<Destination> {
+        let is_own = self.own.get(&monitor.id)?.owner == monitor.owner;
+        is_own.then(|| self.own.remove(&monitor.id)).flatten().map(|own| own.object)
+    }
+
+    /// A process of the other node monitors one of this, which calls the monitor `number`. Returns
+    /// false, and changes nothing, if the other node has used the reference already.
+    pub(crate) fn watch(
+        &mut self,
+        reference: RemoteRef,
+        number: NonZeroU64,
+        (watcher, target): Pair,
+    ) -> bool {
+        let is_new = !self.others.contains_key(&reference);
+        if is_new {
+            self.others.insert(reference, Others { number, watcher, target });
+            self.references.insert(number, reference);
+            self.watches.insert((watcher, target, number));
+        }
+        is_new
+    }
+
+    /// It does not any more. Returns the process and what it calls the monitor.
+    pub(crate) fn unwatch(&mut self, reference: RemoteRef) -> Option<(Pid, NonZeroU64)> {
+        let Others { number, watcher, target } = self.others.remove(&reference)?;
+        self.references.remove(&number);
+        self.watches.remove(&(watcher, target, number));
+        // Its client does not wait any more, or has been told that its server has ended.
+        let calls = (number, NonZeroU64::MIN)..=(number, NonZeroU64::MAX);
+        let calls: Vec<_> = self.watched_calls.range(calls).copied().collect();
+        for call in calls {
+            self.watched_calls.remove(&call);
+            self.calls.remove(&call.1);
+        }
+        Some((target, number))
+    }
+
+    /// Returns what the other node calls the monitor that is called `number` here.
+    pub(crate) fn reference(&self, number: NonZeroU64) -> Option<RemoteRef> {
+        self.references.get(&number).copied()
+    }
+
+    /// A request has come, from a process of the other node to one of this. Its answer goes to
+    /// `tag`, which is the other node's business.
+    pub(crate) fn call(&mut self, number: NonZeroU64, (client, server): Pair, tag: Box<[u8]>) {
+        let watches = (client, server, NonZeroU64::MIN)..=(client, server, NonZeroU64::MAX);
+        // The last, as a call sets its monitor just before.
+        let monitor = self.watches.range(watches).next_back().map(|(.., monitor)| *monitor);
+        self.calls.insert(number, Call { tag, monitor });
+        if let Some(monitor) = monitor {
+            self.watched_calls.insert((monitor, number));
+            return;
+        }
+        self.unwatched_calls.insert(number);
+        if self.unwatched_calls.len() > MAX_UNWATCHED_CALLS
+            && let Some(oldest) = self.unwatched_calls.pop_first()
+        {
+            self.calls.remove(&oldest);
+        }
+    }
+
+    /// A request is answered. Returns where the answer goes, if its client may wait for it.
+    pub(crate) fn answer(&mut self, number: NonZeroU64) -> Option<Box<[u8]>> {
+        let Call { tag, monitor } = self.calls.remove(&number)?;
+        match monitor {
+            Some(monitor) => self.watched_calls.remove(&(monitor, number)),
+            None => self.unwatched_calls.remove(&number),
+        };
+        Some(tag)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        let RemoteTies { links, own, others, references, watches, .. } = self;
+        let RemoteTies { calls, watched_calls, unwatched_calls, .. } = self;
+        let has_no_calls =
+            calls.is_empty() && watched_calls.is_empty() && unwatched_calls.is_empty();
+        let has_no_others = others.is_empty() && references.is_empty() && watches.is_empty();
+        links.is_empty() && own.is_empty() && has_no_others && has_no_calls
+    }
+
+    /// The connection is lost. Returns all ties.
+    pub(crate) fn cut(&mut self) -> Cut {
+        let RemoteTies { links, own, others, .. } = mem::take(self);
+        let watchers = others.into_values().map(|it| (it.target, it.number));
+        Cut { watchers: watchers.collect(), ..Cut::of(links, own) }
+    }
+
+    /// The other node has come up as `incarnation`. Returns the ties to processes of earlier ones.
+    pub(crate) fn cut_others(&mut self, incarnation: Incarnation) -> Cut {
+        let is_other = |pid: Pid| pid.incarnation() != Some(incarnation);
+        let (links, kept) =
+            mem::take(&mut self.links).into_iter().partition(|((_, remote), _)| is_other(*remote));
+        self.links = kept;
+        let (own, kept) =
+            mem::take(&mut self.own).into_iter().partition(|(_, own)| is_other(own.target));
+        self.own = kept;
+        Cut::of(links, own)
+    }
+}
+
+impl Cut {
+    fn of(links: BTreeMap<Pair, Link>, own: BTreeMap<NonZeroU64, Own>) -> Cut {
+        let links = links.into_iter().filter_map(|(pair, link)| match link {
+            Link::Linked(id) => Some((pair, id)),
+            Link::Unlinking(_) => None,
+        });
+        let monitors = own
+            .into_iter()
+            .map(|(id, own)| (MonitorRef { id, owner: own.owner }, own.object))
+            .collect();
+        Cut { links: links.collect(), monitors, watchers: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::id::Node;
+
+    use super::*;
+
+    const N: NonZeroU64 = NonZeroU64::MIN;
+
+    fn number(n: u64) -> NonZeroU64 {
+        NonZeroU64::new(n).unwrap()
+    }
+
+    fn local(index: u32) -> Pid {
+        Pid::local(index, NonZeroU64::MIN)
+    }
+
+    fn remote(creation: u32, id: u32) -> Pid {
+        let node = Node::named("remote_ties::tests@there");
+        Pid::remote(Incarnation::of(node, creation).unwrap(), id, 0)
+    }
+
+    fn pair() -> Pair {
+        (local(1), remote(1, 1))
+    }
+
+    fn reference(n: u32) -> RemoteRef {
+        RemoteRef::new(&[n, 0, 0]).unwrap()
+    }
+
+    /// What is known of a link.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Known {
+        Nothing,
+        Linked,
+        /// By the number `N`.
+        Unlinking,
+    }
+
+    use Known::{Linked, Nothing, Unlinking};
+
+    fn ties(known: Known, id: LinkId) -> RemoteTies {
+        let mut ties = RemoteTies::default();
+        match known {
+            Nothing => {}
+            Linked => assert!(ties.link(pair(), id)),
+            Unlinking => assert!(ties.link(pair(), id) && ties.unlink(pair(), N)),
+        }
+        ties
+    }
+
+    fn known(ties: &RemoteTies) -> Known {
+        match ties.links.get(&pair()) {
+            None => Nothing,
+            Some(Link::Linked(_)) => Linked,
+            Some(Link::Unlinking(number)) => {
+                assert_eq!(*number, N);
+                Unlinking
+            }
+        }
+    }
+
+    /// Checks a row of the table: what `event` answers, and what is known after it, in each state.
+    #[track_caller]
+    fn row<A: PartialEq + std::fmt::Debug>(
+        event: impl Fn(&mut RemoteTies) -> A,
+        expected: [(A, Known); 3],
+    ) {
+        for (before, (answer, after)) in [Nothing, Linked, Unlinking].into_iter().zip(expected) {
+            let mut ties = ties(before, LinkId::new());
+            assert_eq!((event(&mut ties), known(&ties)), (answer, after), "{before:?}");
+        }
+    }
+
+    #[test]
+    fn a_process_here_links() {
+        let link = |ties: &mut RemoteTies| ties.link(pair(), LinkId::new());
+        row(link, [(true, Linked), (false, Linked), (true, Linked)]);
+    }
+
+    #[test]
+    fn a_process_here_unlinks() {
+        let unlink = |ties: &mut RemoteTies| ties.unlink(pair(), N);
+        row(unlink, [(false, Nothing), (true, Unlinking), (false, Unlinking)]);
+    }
+
+    #[test]
+    fn link_comes() {
+        let link = |ties: &mut RemoteTies| ties.link_came(pair(), LinkId::new());
+        row(link, [(true, Linked), (false, Linked), (false, Unlinking)]);
+    }
+
+    #[test]
+    fn link_comes_for_a_process_that_has_ended() {
+        let link = |ties: &mut RemoteTies| ties.link_came_too_late(pair());
+        row(link, [(true, Nothing), (false, Linked), (false, Unlinking)]);
+    }
+
+    #[test]
+    fn unlink_comes() {
+        let unlink = |ties: &mut RemoteTies| ties.unlink_came(pair()).is_some();
+        row(unlink, [(false, Nothing), (true, Nothing), (false, Unlinking)]);
+    }
+
+    #[test]
+    fn an_acknowledgement_comes() {
+        row(|ties| ties.ack_came(pair(), N), [((), Nothing), ((), Linked), ((), Nothing)]);
+    }
+
+    #[test]
+    fn the_acknowledgement_of_an_earlier_unlink_comes() {
+        let ack = |ties: &mut RemoteTies| ties.ack_came(pair(), number(2));
+        row(ack, [((), Nothing), ((), Linked), ((), Unlinking)]);
+    }
+
+    #[test]
+    fn exit_comes() {
+        let exit = |ties: &mut RemoteTies| ties.exit_came(pair()).is_some();
+        row(exit, [(false, Nothing), (true, Nothing), (false, Nothing)]);
+    }
+
+    #[test]
+    fn the_process_here_ends() {
+        let end = |ties: &mut RemoteTies| ties.ended(pair());
+        row(end, [(false, Nothing), (true, Nothing), (false, Nothing)]);
+    }
+
+    #[test]
+    fn the_connection_is_lost() {
+        let cut = |ties: &mut RemoteTies| ties.cut().links.len();
+        row(cut, [(0, Nothing), (1, Nothing), (0, Nothing)]);
+    }
+
+    #[test]
+    fn the_node_comes_up_as_another_incarnation() {
+        let incarnation = |creation| remote(creation, 1).incarnation().unwrap();
+        let cut = |ties: &mut RemoteTies| ties.cut_others(incarnation(2)).links.len();
+        row(cut, [(0, Nothing), (1, Nothing), (0, Nothing)]);
+        let kept = |ties: &mut RemoteTies| ties.cut_others(incarnation(1)).links.len();
+        row(kept, [(0, Nothing), (0, Linked), (0, Unlinking)]);
+    }
+
+    #[test]
+    fn a_signal_is_of_the_link_that_stood() {
+        let id = LinkId::new();
+        assert!(ties(Linked, id).has_link(pair(), id));
+        assert!(!ties(Linked, id).has_link(pair(), LinkId::new()));
+        assert!(!ties(Unlinking, id).has_link(pair(), id));
+        assert_eq!(ties(Linked, id).exit_came(pair()), Some(id));
+        assert_eq!(ties(Linked, id).unlink_came(pair()), Some(id));
+        assert_eq!(ties(Linked, id).cut().links, [(pair(), id)]);
+    }
+
+    #[test]
+    fn a_link_that_was_made_anew_is_not_the_one_that_was_unlinked() {
+        let (first, second) = (LinkId::new(), LinkId::new());
+        let mut ties = ties(Unlinking, first);
+        assert!(ties.link(pair(), second));
+        ties.ack_came(pair(), N);
+        assert_eq!(ties.exit_came(pair()), Some(second));
+    }
+
+    fn own(ties: &mut RemoteTies, remote: Pid) -> MonitorRef {
+        let monitor = MonitorRef::new(local(1));
+        ties.monitor(monitor, remote, Destination::Pid(remote));
+        monitor
+    }
+
+    #[test]
+    fn a_monitor_fires_once() {
+        let mut ties = RemoteTies::default();
+        let monitor = own(&mut ties, remote(1, 1));
+        assert_eq!(ties.fired(monitor), Some(Destination::Pid(remote(1, 1))));
+        assert_eq!(ties.fired(monitor), None);
+        assert_eq!(ties.demonitor(monitor), None);
+    }
+
+    #[test]
+    fn a_monitor_that_was_removed_does_not_fire() {
+        let mut ties = RemoteTies::default();
+        let monitor = own(&mut ties, remote(1, 1));
+        assert!(ties.demonitor(monitor).is_some());
+        assert_eq!(ties.fired(monitor), None);
+    }
+
+    #[test]
+    fn a_monitor_fires_only_for_its_owner() {
+        let mut ties = RemoteTies::default();
+        let monitor = own(&mut ties, remote(1, 1));
+        assert_eq!(ties.fired(MonitorRef { owner: local(2), ..monitor }), None);
+        assert!(ties.fired(monitor).is_some());
+    }
+
+    #[test]
+    fn the_monitors_of_others_go_by_either_name() {
+        let mut ties = RemoteTies::default();
+        let watch = (remote(1, 1), local(1));
+        assert!(ties.watch(reference(7), number(1), watch));
+        assert!(!ties.watch(reference(7), number(2), watch), "the name was used already");
+        assert_eq!(ties.reference(number(1)), Some(reference(7)));
+        assert_eq!(ties.unwatch(reference(7)), Some((local(1), number(1))));
+        assert_eq!(ties.unwatch(reference(7)), None);
+        assert_eq!(ties.reference(number(1)), None);
+    }
+
+    #[test]
+    fn a_lost_connection_cuts_all_ties() {
+        let mut ties = ties(Linked, LinkId::new());
+        let monitor = own(&mut ties, remote(1, 1));
+        assert!(ties.watch(reference(7), number(1), (remote(1, 1), local(1))));
+        ties.call(number(2), (remote(1, 1), local(1)), Box::from([]));
+        ties.call(number(3), (remote(1, 2), local(1)), Box::from([]));
+        let cut = ties.cut();
+        assert_eq!(cut.links.len(), 1);
+        assert_eq!(cut.monitors, [(monitor, Destination::Pid(remote(1, 1)))]);
+        assert_eq!(cut.watchers, [(local(1), number(1))]);
+        assert!(ties.is_empty(), "{ties:?}");
+    }
+
+    #[test]
+    fn monitors_of_an_earlier_incarnation_are_cut_when_the_next_comes_up() {
+        let mut ties = RemoteTies::default();
+        let (old, new) = (own(&mut ties, remote(1, 1)), own(&mut ties, remote(2, 1)));
+        let cut = ties.cut_others(remote(2, 1).incarnation().unwrap());
+        assert_eq!(cut.monitors, [(old, Destination::Pid(remote(1, 1)))]);
+        assert!(ties.fired(new).is_some());
+    }
+
+    #[test]
+    fn a_call_is_answered_once() {
+        let mut ties = RemoteTies::default();
+        for is_watched in [false, true] {
+            if is_watched {
+                assert!(ties.watch(reference(7), number(1), (remote(1, 1), local(1))));
+            }
+            ties.call(number(2), (remote(1, 1), local(1)), Box::from([9]));
+            assert_eq!(ties.answer(number(2)).as_deref(), Some([9].as_slice()));
+            assert_eq!(ties.answer(number(2)), None);
+        }
+        assert!(ties.unwatch(reference(7)).is_some());
+        assert!(ties.is_empty(), "{ties:?}");
+    }
+
+    #[test]
+    fn a_call_goes_with_the_monitor_that_its_client_has_set_last_on_its_server() {
+        let mut ties = RemoteTies::default();
+        let (client, server) = (remote(1, 1), local(1));
+        assert!(ties.watch(reference(1), number(1), (client, server)));
+        assert!(ties.watch(reference(2), number(2), (client, server)));
+        assert!(ties.watch(reference(3), number(3), (client, local(2))));
+        assert!(ties.watch(reference(4), number(4), (remote(1, 2), server)));
+        ties.call(number(9), (client, server), Box::from([]));
+        for other in [1, 3, 4] {
+            assert!(ties.unwatch(reference(other)).is_some());
+        }
+        assert!(ties.calls.contains_key(&number(9)));
+        assert!(ties.unwatch(reference(2)).is_some());
+        assert!(ties.is_empty(), "{ties:?}");
+    }
+
+    #[test]
+    fn of_calls_without_a_monitor_the_last_are_kept() {
+        let mut ties = RemoteTies::default();
+        let last = MAX_UNWATCHED_CALLS as u64 + 1;
+        for n in 1..=last {
+            ties.call(number(n), (remote(1, 1), local(1)), Box::from([]));
+        }
+        assert_eq!(ties.answer(number(1)), None);
+        assert!(ties.answer(number(2)).is_some());
+        assert!(ties.answer(number(last)).is_some());
+    }
+
+    #[test]
+    fn a_reference_has_five_words_at_most() {
+        assert_eq!(RemoteRef::new(&[1, 2]).unwrap().words(), [1, 2]);
+        assert_ne!(RemoteRef::new(&[1]), RemoteRef::new(&[1, 0]));
+        assert!(RemoteRef::new(&[u32::MAX; 5]).is_some());
+        assert!(RemoteRef::new(&[0; 6]).is_none());
+    }
+}
