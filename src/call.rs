@@ -29,6 +29,7 @@ use crate::id::{Alias, MonitorRef, Pid, unique};
 use crate::message::{Destination, Down, Message};
 use crate::process;
 use crate::process::current::{Ended, current, ending};
+use crate::process::info::may_be_alive;
 use crate::process::monitor::forget_request;
 use crate::process::{Address, AliasMode, Builder, Mark, MonitorOptions, SpawnError};
 use crate::runtime::address::{deliver, try_deliver, try_deliver_to_alias};
@@ -409,7 +410,7 @@ impl<R: Send + 'static> Pending<R> {
         target: Option<Pid>,
         make: impl FnOnce(ReplyTo<R>) -> Message,
     ) -> Pending<R> {
-        let alive = target.filter(|pid| process::is_alive(*pid));
+        let alive = target.filter(|pid| may_be_alive(*pid));
         let pending = Pending::prepare(client, to, alive, AliasMode::Reply);
         pending.post(target, pending.request(make));
         pending
@@ -569,6 +570,9 @@ pub(crate) fn call<R: Send + 'static>(
 ) -> Result<R, CallErrorKind> {
     let make = Guarded::new(make); // It holds the request, which may never be sent.
     let (client, target) = parties(to)?;
+    if target.is_remote() {
+        return call_by_mailbox(client, target, timeout, make.into_inner());
+    }
     let request = unique();
     let server = Process::of(target).slot;
     let slot = &client.slot.wait.reply;
@@ -623,7 +627,7 @@ pub(crate) fn call_with_message<R: Send + 'static>(
 fn parties(to: &impl Address) -> Result<(Process, Pid), CallErrorKind> {
     let client = current();
     client.may_block().map_err(|Ended| CallErrorKind::CallerEnded)?;
-    let target = to.find().filter(|pid| process::is_alive(*pid)).ok_or(CallErrorKind::NoProc)?;
+    let target = to.find().filter(|pid| may_be_alive(*pid)).ok_or(CallErrorKind::NoProc)?;
     if target == client.pid {
         Err(CallErrorKind::CallingSelf(target))
     } else {

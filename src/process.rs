@@ -281,6 +281,9 @@
 //! - **Mailboxes can be bounded**, which OTP's cannot: there, a distribution channel or a port that
 //!   is busy suspends who sends, as [`Overflow::Block`] does here, and `nosuspend` is [`try_send`].
 //! - **`process_info`** is [`info()`], a struct. Only a process itself sees its [`dictionary`].
+//! - **Processes of other nodes**, with the feature `dist`: [`is_alive`] is `false` and [`info()`]
+//!   `None`, as only their node knows, [`register`] refuses them, and timers that are set for them
+//!   never expire, where OTP raises `badarg`.
 
 pub(crate) mod current;
 pub(crate) mod wait;

@@ -18,6 +18,10 @@ pub(crate) mod wait_graph;
 pub(crate) mod interrupt;
 pub(crate) mod slot;
 pub(crate) mod table;
+#[cfg(feature = "dist")]
+#[cfg_attr(not(test), expect(dead_code, reason = "for connections to other nodes"))]
+pub(crate) mod dist_entry;
+pub(crate) mod remote;
 pub(crate) mod caller;
 pub(crate) mod unwind;
 pub(crate) mod limits;
@@ -35,6 +39,11 @@ pub(crate) mod timer_queue;
 pub(crate) mod timers;
 pub(crate) mod overload;
 pub(crate) mod exit;
+#[cfg(feature = "dist")]
+#[cfg_attr(not(test), expect(dead_code, reason = "for connections to other nodes"))]
+pub(crate) mod incoming;
+#[cfg(all(test, feature = "dist"))]
+pub(crate) mod loopback;
 pub(crate) mod start;
 pub(crate) mod detached;
 pub(crate) mod timer_thread;

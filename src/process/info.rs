@@ -34,7 +34,7 @@ pub struct SystemInfo {
     pub names: usize,
 }
 
-/// Returns information about `pid`; `None` if it is not alive.
+/// Returns information about `pid`; `None` if it is not alive, or is a process of another node.
 ///
 /// This neither waits for the process nor holds it up.
 ///
@@ -64,7 +64,8 @@ pub(crate) fn logged_self() -> String {
 ///
 /// A process that was [killed](super::exit) is not, from that moment on. A process to which another
 /// exit signal is under way is alive until it has ended. When this returns `false`, the name of the
-/// process is free.
+/// process is free. Of a process of another node it is `false`, as only that node knows; a
+/// [monitor](super::monitor()) tells.
 ///
 /// ```
 /// use procession::prelude::*;
@@ -79,6 +80,12 @@ pub(crate) fn logged_self() -> String {
 /// OTP: [`erlang:is_process_alive/1`](https://www.erlang.org/doc/apps/erts/erlang.html#is_process_alive/1).
 pub fn is_alive(pid: Pid) -> bool {
     Process::of(pid).is_running()
+}
+
+/// Returns whether `pid` is alive, as far as this node knows.
+#[inline]
+pub(crate) fn may_be_alive(pid: Pid) -> bool {
+    pid.is_remote() || is_alive(pid)
 }
 
 /// Returns all processes that are alive, including the threads of the program's own that have used

@@ -1,10 +1,10 @@
 //! Links.
 
-use crate::exit::ExitReason;
 use crate::id::Pid;
 use crate::runtime::address::{deliver_exit, signal_of_link};
 use crate::runtime::children;
 use crate::runtime::links::{self, Closed, Linked};
+use crate::runtime::remote::Remote;
 use crate::runtime::table::Process;
 
 use super::current::current;
@@ -30,7 +30,8 @@ pub(crate) fn is_linked(pid: Pid) -> bool {
 ///
 /// There is at most one link between two processes; to link them again, or a process to itself,
 /// does nothing. If `to` has ended, the caller gets the signal at once, with
-/// [`ExitReason::NoProc`].
+/// [`ExitReason::NoProc`]; if it is one of another node, and there is no connection, with
+/// [`ExitReason::NoConnection`] as soon as that is known.
 ///
 /// ```
 /// use procession::prelude::*;
@@ -57,10 +58,14 @@ pub fn link(to: impl Into<Pid>) {
     if pid == process.pid {
         return;
     }
-    match links::link(process.link_end(), Process::of(pid).link_end()) {
+    let linked = match Remote::of(pid) {
+        Some(remote) => remote.link(process),
+        None => links::link(process.link_end(), Process::of(pid).link_end()),
+    };
+    match linked {
         Ok(Linked::New | Linked::Existing) => {}
-        Ok(Linked::NoProc(id)) => {
-            deliver_exit(process.pid, signal_of_link(pid, id, ExitReason::NoProc));
+        Ok(Linked::Failed(id, reason)) => {
+            deliver_exit(process.pid, signal_of_link(pid, id, reason));
             process.sort_or_unwind();
         }
         Err(Closed) => process.unwind_if_doomed(),
@@ -90,7 +95,9 @@ pub fn unlink(from: impl Into<Pid>) {
     let pid = from.into();
     let process = current();
     process.sort_or_unwind();
-    if pid != process.pid {
+    if let Some(remote) = Remote::of(pid) {
+        remote.unlink(process);
+    } else if pid != process.pid {
         children::unlink(process, Process::of(pid));
     }
 }

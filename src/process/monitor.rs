@@ -18,8 +18,10 @@ use super::send::Address;
 ///
 /// A name is resolved once, here. If nobody is there, the message comes at once, with
 /// [`ExitReason::NoProc`]; but if the process is telling its end just then, not before its links
-/// have been told. Of several monitors of one process, the caller's oldest fires first. Each call
-/// makes a monitor of its own. The monitored process does not
+/// have been told. If the process is one of another node, the message comes with
+/// [`ExitReason::NoConnection`] when there is no connection, or not any more. Of several monitors
+/// of one process, the caller's oldest fires first. Each call makes a monitor of its own. The
+/// monitored process does not
 /// notice it. A monitor of the caller itself never fires.
 ///
 /// OTP: [`erlang:monitor/2`](https://www.erlang.org/doc/apps/erts/erlang.html#monitor/2).
@@ -41,6 +43,7 @@ use super::send::Address;
 ///
 /// [`Down`]: crate::Down
 /// [`ExitReason::NoProc`]: crate::ExitReason::NoProc
+/// [`ExitReason::NoConnection`]: crate::ExitReason::NoConnection
 pub fn monitor(target: impl Into<Destination>) -> MonitorRef {
     monitor_with(target, MonitorOptions::new())
 }
@@ -112,7 +115,7 @@ pub fn demonitor(monitor: MonitorRef) -> bool {
     };
     let active = removed.is_some();
     if let Some(entry) = removed {
-        drop_caught(forget(monitor.id, entry));
+        drop_caught(forget(monitor, entry));
     }
     // After the removal, so that a DOWN that has not been seen yet is dropped.
     owner.sort_or_unwind();
@@ -164,7 +167,7 @@ pub(crate) fn forget_request(
         links.monitors.remove(&monitor.id)
     };
     if let Some(entry) = removed {
-        drop_caught(forget(monitor.id, entry));
+        drop_caught(forget(monitor, entry));
     }
     // A message still in transit is dropped when it is sorted.
     let mut queue = owner.slot.mailbox.check_out();

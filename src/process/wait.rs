@@ -14,7 +14,8 @@ use crate::runtime::wait_graph::{Cause, Cycle, Edge, Edges, WaitEdge, Waiting};
 use crate::runtime::wait_graph::{break_cycles, cycle_through, reaches};
 
 impl Process {
-    /// Records that the caller, which is this process, waits for `target` to answer `request`.
+    /// Records that the caller, which is this process, waits for `target` to answer `request`. For
+    /// whom a process of another node waits nobody here knows.
     ///
     /// # Errors
     ///
@@ -22,7 +23,7 @@ impl Process {
     pub(crate) fn wait_for(self, target: Pid, request: NonZeroU64) -> Result<Waiting, Cycle> {
         let edge = &self.slot.wait.edge;
         let waiting = Waiting::new(edge, request);
-        if edge.is_set() {
+        if edge.is_set() || target.is_remote() {
             return Ok(waiting);
         }
         edge.set(target, request);

@@ -7,6 +7,7 @@ use crate::message::{Destination, Message, Name};
 use super::bound::{Bound, Overflow};
 use super::mailbox::{ExitCause, ExitSignal, Orphans, Signal, Special};
 use super::names;
+use super::remote::Remote;
 use super::slot::Offered;
 use super::table::Process;
 
@@ -87,6 +88,10 @@ pub(crate) enum Undone {
 /// As [`Destination::try_send`].
 #[inline(always)]
 pub(crate) fn offer(pid: Pid, message: Message) -> Result<(), Undone> {
+    if let Some(remote) = Remote::of(pid) {
+        remote.deliver(Signal::Message(message));
+        return Ok(());
+    }
     let Process { slot, .. } = Process::of(pid);
     // An answer that is out of date does no harm: the process has ended then.
     if slot.mailbox.is_bounded() {
@@ -136,6 +141,10 @@ pub(crate) fn deliver(pid: Pid, signal: Signal) {
 /// The orphans, which the caller is to drop, if the process has ended.
 #[inline]
 pub(crate) fn try_deliver(pid: Pid, signal: Signal) -> Result<(), Orphans> {
+    if let Some(remote) = Remote::of(pid) {
+        remote.deliver(signal);
+        return Ok(());
+    }
     Process::of(pid).slot.deliver(pid.generation(), signal)
 }
 

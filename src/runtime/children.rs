@@ -172,7 +172,7 @@ pub(crate) fn adopt(child: Process, parent: Process) -> bool {
     // First the ancestor, then the link: a parent looks at its links, and then at who is a child.
     match links::link(child.link_end(), parent.link_end()) {
         Ok(links::Linked::New | links::Linked::Existing) => true,
-        Ok(links::Linked::NoProc(_)) => {
+        Ok(links::Linked::Failed(..)) => {
             links::unlink(child.link_end(), parent.link_end());
             let mut profile = child.slot.profile.lock();
             if child.is_running() {

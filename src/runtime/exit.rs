@@ -175,8 +175,8 @@ fn announce(process: Process, before: impl FnOnce(Process)) {
             break links.close();
         }
     };
-    let monitors: Vec<_> =
-        links.monitors.into_iter().map(|(id, entry)| monitors::forget(id, entry)).collect();
+    let forget = |(id, entry)| monitors::forget(MonitorRef { id, owner: pid }, entry);
+    let monitors: Vec<_> = links.monitors.into_iter().map(forget).collect();
     before(process);
     let last_replies = process.slot.pending_exit.lock().take_last_replies();
     leftovers.extend(last_replies.into_iter().filter_map(|last_reply| last_reply().err()));
@@ -233,7 +233,7 @@ pub(crate) fn signal_exit_late(from: Pid, to: Pid, reason: ExitReason) {
 }
 
 fn signal_or_kill(to: Pid, signal: ExitSignal) {
-    if signal.reason == ExitReason::Kill {
+    if signal.reason == ExitReason::Kill && !to.is_remote() {
         kill(Process::of(to));
     } else {
         deliver_exit(to, signal);

@@ -86,9 +86,9 @@ pub(crate) struct Closed;
 pub(crate) enum Linked {
     New,
     Existing,
-    /// The other process has ended. The link is in the caller's table, for the exit signal that
-    /// says so.
-    NoProc(LinkId),
+    /// The other process has ended, or cannot be reached, as the reason says. The link is in the
+    /// caller's table, for the exit signal of this reason.
+    Failed(LinkId, ExitReason),
 }
 
 impl Links {
@@ -188,7 +188,7 @@ pub(crate) fn link(a: End<'_>, b: End<'_>) -> Result<Linked, Closed> {
             links_b.peers.insert(a.pid, id);
             Ok(Linked::New)
         }
-        _ => Ok(Linked::NoProc(id)),
+        _ => Ok(Linked::Failed(id, ExitReason::NoProc)),
     }
 }
 
@@ -421,7 +421,7 @@ mod tests {
         let links = Mutex::new(Links::open(own));
         let (me, past) = (End { pid: own, links: &links }, End { pid: pid(1), links: &links });
 
-        assert!(matches!(link(me, past), Ok(Linked::NoProc(_))));
+        assert!(matches!(link(me, past), Ok(Linked::Failed(..))));
         unlink(me, past);
         assert!(links.lock().peers.is_empty());
     }

@@ -118,12 +118,6 @@ pub(crate) struct ExitSignal {
     pub(crate) cause: ExitCause,
 }
 
-impl ExitSignal {
-    pub(crate) fn is_of_link(&self) -> bool {
-        matches!(self.cause, ExitCause::Link(_))
-    }
-}
-
 /// Where an exit signal came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ExitCause {

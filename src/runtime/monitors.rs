@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::fmt;
-use std::num::NonZeroU64;
 
 use crate::exit::ExitReason;
 use crate::id::{MonitorRef, Pid};
@@ -12,6 +11,7 @@ use crate::user_code::{Guarded, drop_caught};
 use super::address::deliver;
 use super::links::{AliasMode, MakeDown, Monitor, Watcher};
 use super::mailbox::Special;
+use super::remote::Remote;
 use super::table::Process;
 
 /// The options of [`monitor_with`](crate::process::monitor_with).
@@ -79,7 +79,7 @@ pub(crate) fn set(
     find_and_set(owner, target, object, options).0
 }
 
-/// As [`set`], but also returns whether the target was there.
+/// As [`set`], but also returns whether the target was there, or may be.
 pub(crate) fn find_and_set(
     owner: Process,
     target: Option<Pid>,
@@ -103,23 +103,27 @@ pub(crate) fn find_and_set(
         links.monitors.insert(monitor.id, entry);
     }
     let watcher = Watcher { pid: owner.pid, object: object.clone() };
-    let found = target.is_some_and(|target| watch(target, monitor, watcher));
-    if found {
-        if !owner.is_running() {
-            // Others may have run its exit meanwhile, and found no watcher to remove.
-            let removed = owner.slot.links.lock().monitors.remove(&monitor.id);
-            let entry = removed.unwrap_or(Monitor { target, object, tag: None });
-            drop_caught(forget(monitor.id, entry));
+    match target.map_or(Err(ExitReason::NoProc), |target| watch(target, monitor, watcher)) {
+        Ok(()) => {
+            if !owner.is_running() {
+                // Others may have run its exit meanwhile, and found no watcher to remove.
+                let removed = owner.slot.links.lock().monitors.remove(&monitor.id);
+                let entry = removed.unwrap_or(Monitor { target, object, tag: None });
+                drop_caught(forget(monitor, entry));
+            }
+            (monitor, true)
         }
-    } else {
-        tell_no_proc(target, Down { monitor, object, reason: ExitReason::NoProc });
+        Err(reason) => {
+            let found = reason != ExitReason::NoProc;
+            tell_unwatched(target, Down { monitor, object, reason });
+            (monitor, found)
+        }
     }
-    (monitor, found)
 }
 
 /// Sends the DOWN of a monitor for which there was no process. If that is just telling its end, it
 /// comes last: who has it knows that the links and the older monitors have brought theirs.
-fn tell_no_proc(target: Option<Pid>, down: Down) {
+pub(crate) fn tell_unwatched(target: Option<Pid>, down: Down) {
     let down = match target {
         Some(target) => Process::of(target).slot.pending_exit.lock().add_late_down(target, down),
         None => Err(down),
@@ -129,14 +133,21 @@ fn tell_no_proc(target: Option<Pid>, down: Down) {
     }
 }
 
-/// Enters a watcher of `target`. Returns whether that is still there.
-fn watch(target: Pid, monitor: MonitorRef, watcher: Watcher) -> bool {
-    let mut links = Process::of(target).slot.links.lock();
-    let open = links.is_of(target);
-    if open {
-        links.watchers.insert(monitor.id, watcher);
+/// Enters a watcher of `target`.
+///
+/// # Errors
+///
+/// Why it never hears of the end of `target`.
+fn watch(target: Pid, monitor: MonitorRef, watcher: Watcher) -> Result<(), ExitReason> {
+    if let Some(remote) = Remote::of(target) {
+        return remote.watch(monitor, watcher.object);
     }
-    open
+    let mut links = Process::of(target).slot.links.lock();
+    if !links.is_of(target) {
+        return Err(ExitReason::NoProc);
+    }
+    links.watchers.insert(monitor.id, watcher);
+    Ok(())
 }
 
 /// Removes a monitor that was taken out of its owner's table from its target's. Returns it, with
@@ -145,11 +156,13 @@ fn watch(target: Pid, monitor: MonitorRef, watcher: Watcher) -> bool {
 ///
 /// [`Via`]: crate::Via
 #[must_use = "its destructors are user code, which must be caught"]
-pub(crate) fn forget(monitor: NonZeroU64, entry: Monitor) -> Monitor {
-    if let Some(target) = entry.target {
+pub(crate) fn forget(monitor: MonitorRef, entry: Monitor) -> Monitor {
+    if let Some(remote) = entry.target.and_then(Remote::of) {
+        remote.forget(monitor);
+    } else if let Some(target) = entry.target {
         let mut links = Process::of(target).slot.links.lock();
         if links.is_of(target) {
-            links.watchers.remove(&monitor);
+            links.watchers.remove(&monitor.id);
         }
     }
     entry

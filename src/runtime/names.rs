@@ -98,7 +98,7 @@ pub enum RegisterError {
         /// The name that it has.
         name: Arc<str>,
     },
-    /// The process has ended.
+    /// The process has ended, or is one of another node.
     NotAlive(Pid),
     /// The name is the empty string.
     Empty,
@@ -109,6 +109,9 @@ impl fmt::Display for RegisterError {
         match self {
             Self::Taken { name, holder } => write!(f, "the name {name:?} is taken by {holder}"),
             Self::HasName { pid, name } => write!(f, "{pid} already has the name {name:?}"),
+            Self::NotAlive(pid) if pid.is_remote() => {
+                write!(f, "{pid} is a process of another node")
+            }
             Self::NotAlive(pid) => write!(f, "{pid} is not alive"),
             Self::Empty => f.write_str("a name cannot be empty"),
         }

@@ -124,9 +124,9 @@ impl RemoteTies {
         is_new
     }
 
-    /// A process here unlinks. Returns whether UNLINK with this number is to be sent.
-    pub(crate) fn unlink(&mut self, pair: Pair, number: NonZeroU64) -> bool {
-        let is_linked = matches!(self.links.get(&pair), Some(Link::Linked(_)));
+    /// A process here removes this link. Returns whether UNLINK with this number is to be sent.
+    pub(crate) fn unlink(&mut self, pair: Pair, id: LinkId, number: NonZeroU64) -> bool {
+        let is_linked = self.has_link(pair, id);
         if is_linked {
             self.links.insert(pair, Link::Unlinking(number));
         }
@@ -357,7 +357,7 @@ mod tests {
         match known {
             Nothing => {}
             Linked => assert!(ties.link(pair(), id)),
-            Unlinking => assert!(ties.link(pair(), id) && ties.unlink(pair(), N)),
+            Unlinking => assert!(ties.link(pair(), id) && ties.unlink(pair(), id, N)),
         }
         ties
     }
@@ -376,80 +376,87 @@ mod tests {
     /// Checks a row of the table: what `event` answers, and what is known after it, in each state.
     #[track_caller]
     fn row<A: PartialEq + std::fmt::Debug>(
-        event: impl Fn(&mut RemoteTies) -> A,
+        event: impl Fn(&mut RemoteTies, LinkId) -> A,
         expected: [(A, Known); 3],
     ) {
         for (before, (answer, after)) in [Nothing, Linked, Unlinking].into_iter().zip(expected) {
-            let mut ties = ties(before, LinkId::new());
-            assert_eq!((event(&mut ties), known(&ties)), (answer, after), "{before:?}");
+            let id = LinkId::new();
+            let mut ties = ties(before, id);
+            assert_eq!((event(&mut ties, id), known(&ties)), (answer, after), "{before:?}");
         }
     }
 
     #[test]
     fn a_process_here_links() {
-        let link = |ties: &mut RemoteTies| ties.link(pair(), LinkId::new());
+        let link = |ties: &mut RemoteTies, _| ties.link(pair(), LinkId::new());
         row(link, [(true, Linked), (false, Linked), (true, Linked)]);
     }
 
     #[test]
     fn a_process_here_unlinks() {
-        let unlink = |ties: &mut RemoteTies| ties.unlink(pair(), N);
+        let unlink = |ties: &mut RemoteTies, id| ties.unlink(pair(), id, N);
         row(unlink, [(false, Nothing), (true, Unlinking), (false, Unlinking)]);
     }
 
     #[test]
+    fn a_process_here_removes_a_link_that_has_been_removed_and_made_anew() {
+        let unlink = |ties: &mut RemoteTies, _| ties.unlink(pair(), LinkId::new(), N);
+        row(unlink, [(false, Nothing), (false, Linked), (false, Unlinking)]);
+    }
+
+    #[test]
     fn link_comes() {
-        let link = |ties: &mut RemoteTies| ties.link_came(pair(), LinkId::new());
+        let link = |ties: &mut RemoteTies, _| ties.link_came(pair(), LinkId::new());
         row(link, [(true, Linked), (false, Linked), (false, Unlinking)]);
     }
 
     #[test]
     fn link_comes_for_a_process_that_has_ended() {
-        let link = |ties: &mut RemoteTies| ties.link_came_too_late(pair());
+        let link = |ties: &mut RemoteTies, _| ties.link_came_too_late(pair());
         row(link, [(true, Nothing), (false, Linked), (false, Unlinking)]);
     }
 
     #[test]
     fn unlink_comes() {
-        let unlink = |ties: &mut RemoteTies| ties.unlink_came(pair()).is_some();
+        let unlink = |ties: &mut RemoteTies, _| ties.unlink_came(pair()).is_some();
         row(unlink, [(false, Nothing), (true, Nothing), (false, Unlinking)]);
     }
 
     #[test]
     fn an_acknowledgement_comes() {
-        row(|ties| ties.ack_came(pair(), N), [((), Nothing), ((), Linked), ((), Nothing)]);
+        row(|ties, _| ties.ack_came(pair(), N), [((), Nothing), ((), Linked), ((), Nothing)]);
     }
 
     #[test]
     fn the_acknowledgement_of_an_earlier_unlink_comes() {
-        let ack = |ties: &mut RemoteTies| ties.ack_came(pair(), number(2));
+        let ack = |ties: &mut RemoteTies, _| ties.ack_came(pair(), number(2));
         row(ack, [((), Nothing), ((), Linked), ((), Unlinking)]);
     }
 
     #[test]
     fn exit_comes() {
-        let exit = |ties: &mut RemoteTies| ties.exit_came(pair()).is_some();
+        let exit = |ties: &mut RemoteTies, _| ties.exit_came(pair()).is_some();
         row(exit, [(false, Nothing), (true, Nothing), (false, Nothing)]);
     }
 
     #[test]
     fn the_process_here_ends() {
-        let end = |ties: &mut RemoteTies| ties.ended(pair());
+        let end = |ties: &mut RemoteTies, _| ties.ended(pair());
         row(end, [(false, Nothing), (true, Nothing), (false, Nothing)]);
     }
 
     #[test]
     fn the_connection_is_lost() {
-        let cut = |ties: &mut RemoteTies| ties.cut().links.len();
+        let cut = |ties: &mut RemoteTies, _| ties.cut().links.len();
         row(cut, [(0, Nothing), (1, Nothing), (0, Nothing)]);
     }
 
     #[test]
     fn the_node_comes_up_as_another_incarnation() {
         let incarnation = |creation| remote(creation, 1).incarnation().unwrap();
-        let cut = |ties: &mut RemoteTies| ties.cut_others(incarnation(2)).links.len();
+        let cut = |ties: &mut RemoteTies, _| ties.cut_others(incarnation(2)).links.len();
         row(cut, [(0, Nothing), (1, Nothing), (0, Nothing)]);
-        let kept = |ties: &mut RemoteTies| ties.cut_others(incarnation(1)).links.len();
+        let kept = |ties: &mut RemoteTies, _| ties.cut_others(incarnation(1)).links.len();
         row(kept, [(0, Nothing), (0, Linked), (0, Unlinking)]);
     }
 

@@ -363,6 +363,18 @@ impl Slot {
         self.state.generation()
     }
 
+    /// Returns the newest process that lives here, or has lived here, whose generation has this low
+    /// half.
+    #[cfg(feature = "dist")]
+    pub(crate) fn newest(&self, low: u32) -> Option<Pid> {
+        let state = self.state.load();
+        let is_free = state & ((1 << PHASE_BITS) - 1) == Phase::Free as u64;
+        let last = (state >> PHASE_BITS) - u64::from(is_free);
+        let back = (last as u32).wrapping_sub(low); // The low half of the last one is meant.
+        let generation = NonZeroU64::new(last.checked_sub(back.into())?)?;
+        Some(Pid::local(self.index, generation))
+    }
+
     #[inline]
     pub(crate) fn is_running(&self, generation: NonZeroU64) -> bool {
         self.state.load() == pack(generation, Phase::Running)
@@ -741,6 +753,26 @@ mod tests {
 
         assert!(slot.mark_exiting(generation));
         assert!(slot.is_called_off(generation));
+    }
+
+    #[cfg(feature = "dist")]
+    #[test]
+    fn of_the_processes_with_one_low_half_the_newest_is_found() {
+        let slot = Slot::new(7);
+        let set = |generation: u64, phase| {
+            let state = pack(NonZeroU64::new(generation).unwrap(), phase);
+            slot.state.0.store(state, Ordering::SeqCst);
+        };
+        let newest = |low| slot.newest(low).map(|pid| pid.generation().get());
+        assert_eq!(newest(1), None, "nobody has lived here yet");
+        set(1, Phase::Running);
+        assert_eq!((newest(0), newest(1), newest(2)), (None, Some(1), None));
+        set(2, Phase::Free);
+        assert_eq!((newest(1), newest(2)), (Some(1), None));
+        let half = 1 << 32;
+        set(half + 5, Phase::Running);
+        assert_eq!((newest(5), newest(4), newest(6)), (Some(half + 5), Some(half + 4), Some(6)));
+        assert_eq!(newest(0), Some(half));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::exit::ExitReason;
-use crate::id::Pid;
+use crate::id::{MonitorRef, Pid};
 use crate::message::{Exit, Message};
 use crate::user_code::{drop_caught, drop_each_caught};
 
@@ -11,6 +11,7 @@ use super::links::{Monitor, Verdict, judge};
 use super::mailbox::{Entry, Envelope, ExitCause, ExitSignal, Mark, Origin, Signal, Special};
 use super::monitors::forget;
 use super::overflow;
+use super::remote::Remote;
 use super::table::Process;
 
 /// What is to be done with one envelope.
@@ -127,6 +128,7 @@ impl Process {
         match special {
             Special::Aliased(alias, message) => {
                 let (admitted, ended) = self.slot.links.lock().admit_aliased(alias);
+                let alias = MonitorRef { id: alias, owner: self.pid };
                 let ended = ended.map(|monitor| forget(alias, monitor));
                 if admitted {
                     Sorted::Queue(entry(place, message), ended)
@@ -156,7 +158,11 @@ impl Process {
         };
         let verdict = judge(self.pid, self.trap_exit(), active, &signal);
         // The link by which it dies stays. So its parent sees that it has not gone on.
-        if active && !matches!(verdict, Verdict::Die(_)) && signal.is_of_link() {
+        if active
+            && !matches!(verdict, Verdict::Die(_))
+            && let ExitCause::Link(id) = signal.cause
+            && !Remote::of(signal.from).is_some_and(|remote| remote.keeps_link(self.pid, id))
+        {
             links.peers.remove(&signal.from);
         }
         drop(links);

@@ -45,9 +45,16 @@ fn locate(index: u32) -> (usize, u32, u32) {
     ((top - FIRST_CHUNK_BITS + 1) as usize, 1 << top, 1 << top)
 }
 
+/// The slot of the processes of other nodes: nobody ever lives here. So a part of the runtime that
+/// does not know of them sees a process that has ended.
+static ELSEWHERE: Lazy<Slot> = Lazy::new(|| Slot::new(u32::MAX));
+
 /// Returns the slot that `pid` lives or lived in.
 #[inline]
 fn slot_of(pid: Pid) -> &'static Slot {
+    if pid.is_remote() {
+        return &ELSEWHERE;
+    }
     slot(pid.index()).expect("a pid is only made for a slot that exists")
 }
 
@@ -55,6 +62,14 @@ fn slot_of(pid: Pid) -> &'static Slot {
 fn slot(index: u32) -> Option<&'static Slot> {
     let (chunk, start, _) = locate(index);
     TABLE.chunks[chunk].get()?.get((index - start) as usize)
+}
+
+/// Returns the process of this node that others know by `id` and `serial`: of those of that slot
+/// that have the serial, the newest.
+#[cfg(feature = "dist")]
+#[cfg_attr(not(test), expect(dead_code, reason = "for terms that come from other nodes"))]
+pub(crate) fn known_as(id: u32, serial: u32) -> Option<Pid> {
+    slot(id)?.newest(serial)
 }
 
 /// Returns a slot that nobody has had before.

@@ -1,0 +1,495 @@
+//! What the kernel knows of another node: whether there is a connection with it, what ties there
+//! are over that, and what waits to leave by it.
+//!
+//! The kernel knows no protocol: a [`Carrier`] writes what leaves as frames, and what has come is
+//! told by a [`Connection`](super::incoming::Connection).
+//!
+//! # The lock
+//!
+//! Each node has one lock, for the state of the connection, its ties, and its queue. A change of
+//! the ties and the frame that tells the other node of it happen together, so the frames are in the
+//! order of the changes. Frames are written before, on the thread of the sender, as that may run
+//! the program's code. Who finds the queue empty wakes the writer, when the lock is free again.
+//!
+//! A process's own table changes before or after, with no lock held in between. Only where a link
+//! is made, by either side, do both change together, as the tables of two processes of this node
+//! do, and where a link goes by an exit signal both are looked at: the lock of the process is taken
+//! first. Otherwise a link could be made by one side and removed by the other between the two
+//! changes, and the second would be of a link that is no more. That cannot befall a link that is
+//! removed: each has its own id, and what is removed is the one that was found.
+//!
+//! # The life of a connection
+//!
+//! ```text
+//!   Down -- something is to be sent: a dial --> Pending -- it is up --> Up
+//!    ^ ^                                         |   ^                  |
+//!    | +------------- the dial fails ------------+   |               is lost
+//!    |                                               |                  |
+//!    |                                     and something waits          v
+//!    +---- the loss has been told, ------------------+--------------- Losing
+//!          and nothing waits
+//! ```
+//!
+//! What is to be sent while it is not up waits, and so do the ties. It does so, too, while a loss
+//! is being told: nobody gets anything of the next connection before that.
+
+use std::collections::HashMap;
+use std::mem;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use once_cell::sync::Lazy;
+use parking_lot::{Mutex, RwLock};
+
+use crate::exit::ExitReason;
+use crate::id::{Incarnation, MonitorRef, Node, Pid};
+use crate::message::{Destination, Message};
+
+use super::remote_ties::{Cut, RemoteRef, RemoteTies};
+
+/// The bytes that are written for one signal.
+pub(crate) type Frame = Vec<u8>;
+
+/// Wakes what writes the frames of one connection.
+pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// What leaves for a process of another node: `to`, or one end of the tie that it is about.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    Send {
+        to: Pid,
+        message: Message,
+    },
+    /// The answer to a request of `to`, whose tag came with the request.
+    Answer {
+        to: Pid,
+        tag: Box<[u8]>,
+        message: Message,
+    },
+    /// An exit signal that a process asked for.
+    ExitRequest {
+        from: Pid,
+        to: Pid,
+        reason: ExitReason,
+    },
+    Link {
+        from: Pid,
+        to: Pid,
+    },
+    Unlink {
+        from: Pid,
+        to: Pid,
+        number: NonZeroU64,
+    },
+    UnlinkAck {
+        from: Pid,
+        to: Pid,
+        number: NonZeroU64,
+    },
+    /// A linked process has ended.
+    Exit {
+        from: Pid,
+        to: Pid,
+        reason: ExitReason,
+    },
+    Monitor {
+        monitor: MonitorRef,
+        to: Pid,
+    },
+    Demonitor {
+        monitor: MonitorRef,
+        to: Pid,
+    },
+    /// The process that `to` monitors has ended.
+    Down {
+        object: Destination,
+        to: Pid,
+        reference: RemoteRef,
+        reason: ExitReason,
+    },
+}
+
+/// Carries signals to other nodes: what the kernel needs of the protocol that nodes speak.
+pub(crate) trait Carrier: Send + Sync {
+    /// Writes what leaves. Returns `None` for a message that does not travel, which it has reported
+    /// then.
+    ///
+    /// It is called without a lock, on the thread of the sender, and drops what it was given with
+    /// care. It does not unwind.
+    fn frame(&self, outgoing: Outgoing) -> Option<Frame>;
+
+    /// Begins to connect with `node`, and does not wait. The kernel is told how that ends:
+    /// [`Connection::up`](super::incoming::Connection::up), or
+    /// [`dial_failed`](super::incoming::dial_failed), even before this returns.
+    fn dial(&self, node: Node);
+}
+
+static CARRIER: RwLock<Option<Arc<dyn Carrier>>> = RwLock::new(None);
+
+/// Sets what carries signals to other nodes. Without one there is no connection with any.
+pub(crate) fn set_carrier(carrier: Option<Arc<dyn Carrier>>) {
+    let replaced = mem::replace(&mut *CARRIER.write(), carrier);
+    drop(replaced); // Where no lock is held.
+}
+
+pub(crate) fn carrier() -> Option<Arc<dyn Carrier>> {
+    CARRIER.read().clone()
+}
+
+/// What the kernel knows of one other node. It is never freed, as the node is not.
+pub(crate) struct DistEntry {
+    node: Node,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    status: Status,
+    ties: RemoteTies,
+    /// What waits for a connection, and for which incarnation.
+    waiting: Vec<(Incarnation, Frame)>,
+    /// What waits for the writer.
+    queue: Vec<Frame>,
+    /// How many connections there have been, with the one that is up.
+    connections: u64,
+}
+
+#[derive(Default)]
+enum Status {
+    #[default]
+    Down,
+    /// There is a dial under way.
+    Pending,
+    Up {
+        incarnation: Incarnation,
+        wake: Wake,
+    },
+    /// Those are being told that the connection is lost whom that concerns.
+    Losing,
+}
+
+/// What is left to do when something was queued, where no lock is held.
+#[must_use]
+pub(crate) struct After {
+    wake: Option<Wake>,
+    dial: Option<Node>,
+}
+
+impl After {
+    pub(crate) fn run(self, carrier: &dyn Carrier) {
+        if let Some(wake) = self.wake {
+            wake();
+        }
+        if let Some(node) = self.dial {
+            carrier.dial(node);
+        }
+    }
+}
+
+/// There is a connection already, or an earlier one is not told to be lost yet.
+#[derive(Debug)]
+pub(crate) struct AlreadyUp;
+
+impl DistEntry {
+    pub(crate) fn of(node: Node) -> &'static DistEntry {
+        static ENTRIES: Lazy<RwLock<HashMap<Node, &'static DistEntry>>> =
+            Lazy::new(RwLock::default);
+
+        let known = ENTRIES.read().get(&node).copied();
+        known.unwrap_or_else(|| {
+            let make = || &*Box::leak(Box::new(DistEntry { node, state: Mutex::default() }));
+            ENTRIES.write().entry(node).or_insert_with(make)
+        })
+    }
+
+    /// Queues `frame` for processes of an incarnation if `change`, which may change the ties, says
+    /// so. If there is no connection, there is to be one.
+    ///
+    /// # Errors
+    ///
+    /// [`ExitReason::NoProc`] if another incarnation is up: then none of these processes lives.
+    pub(crate) fn reach(
+        &self,
+        to: Incarnation,
+        frame: Frame,
+        change: impl FnOnce(&mut RemoteTies) -> bool,
+    ) -> Result<After, ExitReason> {
+        let mut state = self.state.lock();
+        let is_down = matches!(state.status, Status::Down);
+        if is_down {
+            state.status = Status::Pending;
+        }
+        let wake = state.act(to, frame, change)?;
+        Ok(After { wake, dial: is_down.then_some(self.node) })
+    }
+
+    /// As [`reach`](Self::reach), but if there is no connection nothing happens: then there is no
+    /// tie either.
+    pub(crate) fn tell(
+        &self,
+        to: Incarnation,
+        frame: Frame,
+        change: impl FnOnce(&mut RemoteTies) -> bool,
+    ) {
+        let mut state = self.state.lock();
+        if !matches!(state.status, Status::Down) {
+            let acted = state.act(to, frame, change);
+            drop(state);
+            acted.ok().flatten().into_iter().for_each(|wake| wake());
+        }
+    }
+
+    /// Reads or changes the ties, where no frame tells the other node of that.
+    pub(crate) fn with_ties<R>(&self, use_ties: impl FnOnce(&mut RemoteTies) -> R) -> R {
+        use_ties(&mut self.state.lock().ties)
+    }
+
+    /// There is a connection, with this incarnation, whose frames are taken when `wake` has been
+    /// called. Returns its number, and the ties to earlier incarnations, which end now.
+    ///
+    /// # Errors
+    ///
+    /// See [`AlreadyUp`].
+    pub(crate) fn up(&self, incarnation: Incarnation, wake: Wake) -> Result<(u64, Cut), AlreadyUp> {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        match state.status {
+            Status::Down | Status::Pending => {}
+            Status::Up { .. } | Status::Losing => return Err(AlreadyUp),
+        }
+        state.status = Status::Up { incarnation, wake };
+        state.connections += 1;
+        let waiting = mem::take(&mut state.waiting).into_iter();
+        let to_it = waiting.filter(|(to, _)| *to == incarnation);
+        state.queue = to_it.map(|(_, frame)| frame).collect();
+        Ok((state.connections, state.ties.cut_others(incarnation)))
+    }
+
+    /// Takes the frames that wait for the writer of a connection; `None` if that is lost.
+    pub(crate) fn take_frames(&self, connection: u64) -> Option<Vec<Frame>> {
+        let mut state = self.state.lock();
+        let is_up = matches!(state.status, Status::Up { .. }) && state.connections == connection;
+        is_up.then(|| mem::take(&mut state.queue))
+    }
+
+    /// The connection is lost. Returns the ties that it had, for the caller to tell, who then calls
+    /// [`told`](Self::told).
+    pub(crate) fn lose(&self) -> Cut {
+        let (cut, frames) = {
+            let mut state = self.state.lock();
+            state.status = Status::Losing;
+            (state.ties.cut(), mem::take(&mut state.queue))
+        };
+        drop(frames);
+        cut
+    }
+
+    /// All whom it concerns have been told that the connection is lost. Returns whether something
+    /// waits for the next one by now, which the caller then dials.
+    pub(crate) fn told(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_wanted = !state.waiting.is_empty();
+        state.status = if is_wanted { Status::Pending } else { Status::Down };
+        is_wanted
+    }
+
+    /// The dial has failed. Returns the ties that have waited for it; none, if there is a
+    /// connection all the same.
+    pub(crate) fn give_up(&self) -> Cut {
+        let mut state = self.state.lock();
+        if !matches!(state.status, Status::Pending) {
+            return Cut::default();
+        }
+        state.status = Status::Down;
+        let (cut, waiting) = (state.ties.cut(), mem::take(&mut state.waiting));
+        drop(state);
+        drop(waiting);
+        cut
+    }
+}
+
+impl State {
+    /// Changes the ties, and queues the frame if that is to be sent. Returns what is to be woken.
+    fn act(
+        &mut self,
+        to: Incarnation,
+        frame: Frame,
+        change: impl FnOnce(&mut RemoteTies) -> bool,
+    ) -> Result<Option<Wake>, ExitReason> {
+        match &self.status {
+            Status::Up { incarnation, .. } if *incarnation != to => Err(ExitReason::NoProc),
+            Status::Up { wake, .. } => {
+                let is_first = self.queue.is_empty();
+                let is_sent = change(&mut self.ties);
+                if is_sent {
+                    self.queue.push(frame);
+                }
+                Ok((is_sent && is_first).then(|| Arc::clone(wake)))
+            }
+            Status::Down | Status::Pending | Status::Losing => {
+                if change(&mut self.ties) {
+                    self.waiting.push((to, frame));
+                }
+                Ok(None)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::any::Any;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use crate::call::call_with_message;
+    use crate::call_error::CallErrorKind;
+    use crate::message::{Down, Exit};
+    use crate::process;
+
+    use super::super::incoming::{Connection, dial_failed};
+    use super::super::loopback::{Peer, alone, left};
+    use super::*;
+
+    /// Only a failing test waits so long.
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// Takes the message that has come first.
+    #[track_caller]
+    fn next<T: Any>() -> T {
+        process::receive_timeout(LONG).expect("nothing has come").downcast().unwrap()
+    }
+
+    #[track_caller]
+    fn assert_no_message() {
+        assert_eq!(process::flush().len(), 0);
+    }
+
+    #[test]
+    fn what_is_sent_while_a_node_is_dialled_leaves_in_order_when_it_is_up() {
+        let peer = Peer::new("a_dial");
+        peer.hold_dials();
+        let there = peer.process(1);
+        process::link(there);
+        let monitor = process::monitor(there);
+        process::send(there, 1);
+        process::unlink(there);
+        assert_eq!(peer.dials(), 1);
+        let left = left(&peer.connect());
+        let [
+            Outgoing::Link { .. },
+            Outgoing::Monitor { .. },
+            Outgoing::Send { .. },
+            Outgoing::Unlink { .. },
+        ] = left[..]
+        else {
+            panic!("{left:?}")
+        };
+        let down = next::<Down>(); // The connection was dropped above.
+        assert_eq!((down.monitor, down.reason), (monitor, ExitReason::NoConnection));
+        assert_eq!(peer.dials(), 0);
+    }
+
+    #[test]
+    fn a_dial_that_fails_tells_those_who_have_waited_for_it() {
+        let peer = Peer::new("a_failed_dial");
+        peer.hold_dials();
+        let there = peer.process(1);
+        process::send(there, 1);
+        process::link(there);
+        let monitor = process::monitor(there);
+        dial_failed(peer.node);
+        assert_eq!(next::<Exit>().reason, ExitReason::NoConnection);
+        let down = next::<Down>();
+        assert_eq!((down.monitor, down.reason), (monitor, ExitReason::NoConnection));
+        DistEntry::of(peer.node).with_ties(|ties| assert!(ties.is_empty(), "{ties:?}"));
+        assert_eq!(left(&peer.connect()).len(), 0);
+    }
+
+    #[test]
+    fn a_dial_that_fails_is_nothing_to_a_connection() {
+        let peer = Peer::new("dialled_from_there");
+        let (connection, there) = (peer.connect(), peer.process(1));
+        process::link(there);
+        dial_failed(peer.node);
+        assert_no_message();
+        drop(connection);
+        assert_eq!(next::<Exit>().reason, ExitReason::NoConnection);
+    }
+
+    #[test]
+    fn a_node_that_comes_up_anew_has_none_of_its_old_processes() {
+        let peer = Peer::new("restarted");
+        peer.hold_dials();
+        let [old, new] = [1, 2].map(|creation| Pid::remote(peer.incarnation(creation), 1, 0));
+        process::link(old);
+        process::link(new);
+        let monitor = process::monitor(old);
+        process::send(old, 1);
+        process::send(new, 2);
+        let connection = Connection::up(peer.incarnation(2), Arc::new(|| {})).unwrap();
+        assert_eq!(next::<Exit>(), Exit { from: old, reason: ExitReason::NoProc });
+        let down = next::<Down>();
+        assert_eq!((down.monitor, down.reason), (monitor, ExitReason::NoProc));
+        let gone = left(&connection);
+        let [Outgoing::Link { .. }, Outgoing::Send { to, .. }] = gone[..] else {
+            panic!("{gone:?}")
+        };
+        assert_eq!(to, new);
+
+        process::link(old);
+        process::send(old, 1);
+        process::exit(old, ExitReason::new("bored"));
+        assert_eq!(next::<Exit>(), Exit { from: old, reason: ExitReason::NoProc });
+        assert_eq!(process::join(old, LONG), Some(ExitReason::NoProc));
+        let call = call_with_message::<()>(&old, LONG, |_| Message::new("a request"));
+        assert_eq!(call, Err(CallErrorKind::NoProc));
+        assert_eq!(left(&connection).len(), 0);
+        assert_eq!(peer.dials(), 1);
+    }
+
+    #[test]
+    fn there_is_one_connection_at_a_time() {
+        let peer = Peer::new("one_at_a_time");
+        let connection = peer.connect();
+        assert!(Connection::up(peer.incarnation(2), Arc::new(|| {})).is_err());
+        let frames = connection.frames();
+        drop(connection);
+        let next = peer.connect();
+        process::send(peer.process(1), 1);
+        assert!(frames.take().is_none(), "it is another connection's");
+        assert_eq!(left(&next).len(), 1);
+    }
+
+    #[test]
+    fn the_writer_is_woken_for_the_first_frame() {
+        let peer = Peer::new("woken");
+        let woken = Arc::new(AtomicUsize::new(0));
+        let wake = Arc::clone(&woken);
+        let wake = Arc::new(move || _ = wake.fetch_add(1, Ordering::Relaxed));
+        let connection = Connection::up(peer.incarnation(1), wake).unwrap();
+        for round in 1..=3 {
+            process::send(peer.process(1), 1);
+            process::send(peer.process(1), 2);
+            assert_eq!(woken.load(Ordering::Relaxed), round);
+            assert_eq!(left(&connection).len(), 2);
+        }
+    }
+
+    // OTP 25, run: `noconnection` from a node that is not alive.
+    #[test]
+    fn without_other_nodes_there_is_no_connection() {
+        let there = Peer::new("alone").process(1);
+        let _alone = alone();
+        process::send(there, "into the void");
+        process::exit(there, ExitReason::new("bored"));
+        process::unlink(there);
+        process::link(there);
+        let reason = ExitReason::NoConnection;
+        assert_eq!(next::<Exit>(), Exit { from: there, reason: reason.clone() });
+        assert_eq!(process::join(there, LONG), Some(reason.clone()));
+        let call = call_with_message::<()>(&there, LONG, |_| Message::new("a request"));
+        assert_eq!(call, Err(CallErrorKind::Down(reason)));
+        assert_no_message();
+    }
+}

@@ -1,0 +1,690 @@
+//! What comes from another node, and what becomes of the ties when the connection is lost.
+
+use std::num::NonZeroU64;
+
+use crate::exit::ExitReason;
+use crate::id::{Alias, Incarnation, LinkId, MonitorRef, Node, Pid, unique};
+use crate::message::{Destination, Down, Message};
+use crate::user_code::drop_caught;
+
+use super::address::{deliver, deliver_exit, signal_of_link};
+use super::dist_entry::{AlreadyUp, DistEntry, Frame, Outgoing, Wake, carrier};
+use super::exit::signal_exit;
+use super::links::Watcher;
+use super::mailbox::Special;
+use super::overload::give_up;
+use super::remote_ties::{Cut, RemoteRef, RemoteTies};
+use super::table::Process;
+
+/// A connection with another node, as the one who reads from it has it.
+///
+/// Its methods are told what has come, in the order in which it came. When it is dropped the
+/// connection is lost: when that is done, all have been told whom it concerns, links before
+/// monitors, with those of calls. Of the processes that are named, those of this node exist or have
+/// existed, and those of the other are of the incarnation that is up.
+pub(crate) struct Connection {
+    entry: &'static DistEntry,
+    incarnation: Incarnation,
+    number: u64,
+}
+
+/// The frames that leave by a connection, as the one who writes to it has them.
+#[derive(Clone, Copy)]
+pub(crate) struct Frames {
+    entry: &'static DistEntry,
+    connection: u64,
+}
+
+impl Frames {
+    /// Takes all frames that have been queued, the oldest first; `None` if the connection is lost.
+    pub(crate) fn take(self) -> Option<Vec<Frame>> {
+        self.entry.take_frames(self.connection)
+    }
+}
+
+/// The dial of a node has failed: what has waited for it is dropped, and those are told whom that
+/// concerns. Nothing happens if there is a connection all the same.
+pub(crate) fn dial_failed(node: Node) {
+    DistEntry::of(node).give_up().tell(&ExitReason::NoConnection);
+}
+
+impl Connection {
+    /// There is a connection with `incarnation`. What has waited for it is queued. When all that
+    /// was queued has been taken, and there is more, `wake` is called, without a lock, by who is
+    /// sending. Ties to earlier incarnations end.
+    ///
+    /// # Errors
+    ///
+    /// See [`AlreadyUp`].
+    pub(crate) fn up(incarnation: Incarnation, wake: Wake) -> Result<Connection, AlreadyUp> {
+        let entry = DistEntry::of(incarnation.node());
+        let (number, cut) = entry.up(incarnation, wake)?;
+        let connection = Connection { entry, incarnation, number };
+        cut.tell(&ExitReason::NoProc);
+        Ok(connection)
+    }
+
+    /// Returns the frames that leave by it.
+    pub(crate) fn frames(&self) -> Frames {
+        Frames { entry: self.entry, connection: self.number }
+    }
+
+    /// Sends what is no signal of the kernel's.
+    pub(crate) fn queue(&mut self, frame: Frame) {
+        self.entry.tell(self.incarnation, frame, |_| true);
+    }
+
+    /// A message has come. It is dropped if there is no room for it, as nobody may wait here.
+    pub(crate) fn message(&mut self, to: &Destination, message: Message) {
+        if let Err(undone) = to.try_send(message) {
+            give_up(undone).drop_caught();
+        }
+    }
+
+    /// A request of `client` to `server` has come. What is sent to the alias returned is the
+    /// answer: the first such message leaves, for this `tag`.
+    pub(crate) fn request(&mut self, client: Pid, server: Pid, tag: Box<[u8]>) -> Alias {
+        let number = unique();
+        self.entry.with_ties(|ties| ties.call(number, (client, server), tag));
+        Alias { id: number, owner: client }
+    }
+
+    /// A process asks another one to exit.
+    pub(crate) fn exit_request(&mut self, from: Pid, to: Pid, reason: ExitReason) {
+        signal_exit(from, to, reason);
+    }
+
+    /// A process links itself to one of this node.
+    ///
+    /// The table of that process and the ties change together, as said in
+    /// [`dist_entry`](super::dist_entry).
+    pub(crate) fn link(&mut self, from: Pid, to: Pid) {
+        let (pair, new) = ((to, from), LinkId::new());
+        let is_too_late = {
+            let mut links = Process::of(to).slot.links.lock();
+            if links.is_of(to) {
+                // One that is in the table alone was cut, and the process has not heard of that
+                // yet. It keeps its id, by which the process hears.
+                let id = links.peers.get(&from).copied().unwrap_or(new);
+                if self.entry.with_ties(|ties| ties.link_came(pair, id)) {
+                    links.peers.insert(from, id);
+                }
+                false
+            } else {
+                self.entry.with_ties(|ties| ties.link_came_too_late(pair))
+            }
+        };
+        if is_too_late {
+            let exit = Outgoing::Exit { from: to, to: from, reason: ExitReason::NoProc };
+            self.answer(exit, |_| {});
+        }
+    }
+
+    /// A process unlinks itself from one of this node.
+    pub(crate) fn unlink(&mut self, from: Pid, to: Pid, number: NonZeroU64) {
+        let mut removed = None;
+        // With the change: a LINK that is sent after it must not come before.
+        self.answer(Outgoing::UnlinkAck { from: to, to: from, number }, |ties| {
+            removed = ties.unlink_came((to, from));
+        });
+        if let Some(id) = removed {
+            let mut links = Process::of(to).slot.links.lock();
+            if links.is_of(to) && links.has_link(from, id) {
+                links.peers.remove(&from);
+            }
+        }
+    }
+
+    /// The unlink of a process of this node is acknowledged.
+    pub(crate) fn unlink_ack(&mut self, from: Pid, to: Pid, number: NonZeroU64) {
+        self.entry.with_ties(|ties| ties.ack_came((to, from), number));
+    }
+
+    /// A process has ended that may be linked to one of this node.
+    pub(crate) fn exit(&mut self, from: Pid, to: Pid, reason: ExitReason) {
+        match self.entry.with_ties(|ties| ties.exit_came((to, from))) {
+            Some(id) => deliver_exit(to, signal_of_link(from, id, reason)),
+            None => drop_caught(reason),
+        }
+    }
+
+    /// A process monitors the one at `object`, if there is one.
+    pub(crate) fn monitor(&mut self, from: Pid, object: Destination, reference: RemoteRef) {
+        let number = unique();
+        if let Some(target) = object.resolve() {
+            let watch = (from, target);
+            if !self.entry.with_ties(|ties| ties.watch(reference, number, watch)) {
+                return; // The other node has used a reference twice.
+            }
+            if add_watcher(target, number, Watcher { pid: from, object: object.clone() }) {
+                return;
+            }
+        }
+        let down = Outgoing::Down { object, to: from, reference, reason: ExitReason::NoProc };
+        self.answer(down, |ties| _ = ties.unwatch(reference));
+    }
+
+    /// A process does not monitor one of this node any more.
+    pub(crate) fn demonitor(&mut self, reference: RemoteRef) {
+        if let Some((target, number)) = self.entry.with_ties(|ties| ties.unwatch(reference)) {
+            remove_watcher(target, number);
+        }
+    }
+
+    /// A process has ended that one of this node watches by `monitor`.
+    pub(crate) fn down(&mut self, monitor: MonitorRef, reason: ExitReason) {
+        match self.entry.with_ties(|ties| ties.fired(monitor)) {
+            Some(object) => {
+                deliver(monitor.owner, Special::Down(Down { monitor, object, reason }).into());
+            }
+            None => drop_caught(reason),
+        }
+    }
+
+    /// Changes the ties, and sends what says so.
+    fn answer(&self, outgoing: Outgoing, change: impl FnOnce(&mut RemoteTies)) {
+        let Some(carrier) = carrier() else {
+            drop_caught(outgoing);
+            return self.entry.with_ties(change);
+        };
+        match carrier.frame(outgoing) {
+            Some(frame) => self.entry.tell(self.incarnation, frame, |ties| {
+                change(ties);
+                true
+            }),
+            None => self.entry.with_ties(change),
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.entry.lose().tell(&ExitReason::NoConnection);
+        if self.entry.told() {
+            let node = self.incarnation.node();
+            match carrier() {
+                Some(carrier) => carrier.dial(node),
+                None => dial_failed(node),
+            }
+        }
+    }
+}
+
+impl Cut {
+    /// Tells those whose ties they are.
+    fn tell(self, reason: &ExitReason) {
+        for ((local, remote), id) in self.links {
+            deliver_exit(local, signal_of_link(remote, id, reason.clone()));
+        }
+        for (monitor, object) in self.monitors {
+            let down = Down { monitor, object, reason: reason.clone() };
+            deliver(monitor.owner, Special::Down(down).into());
+        }
+        for (target, number) in self.watchers {
+            remove_watcher(target, number);
+        }
+    }
+}
+
+/// Enters a watcher of `target`. Returns whether that is still there.
+fn add_watcher(target: Pid, number: NonZeroU64, watcher: Watcher) -> bool {
+    let mut links = Process::of(target).slot.links.lock();
+    let is_open = links.is_of(target);
+    if is_open {
+        links.watchers.insert(number, watcher);
+    }
+    is_open
+}
+
+fn remove_watcher(target: Pid, number: NonZeroU64) {
+    let watcher = {
+        let mut links = Process::of(target).slot.links.lock();
+        links.is_of(target).then(|| links.watchers.remove(&number)).flatten()
+    };
+    drop(watcher);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+    use std::time::Duration;
+
+    use crate::call::call_with_message;
+    use crate::call_error::CallErrorKind;
+    use crate::message::Exit;
+    use crate::process::{self, MonitorOptions};
+
+    use super::super::links::AliasMode;
+    use super::super::loopback::{Peer, left};
+    use super::super::names::RegisterError;
+    use super::*;
+
+    /// Only a failing test waits so long.
+    const LONG: Duration = Duration::from_secs(20);
+
+    fn me() -> Pid {
+        process::self_pid()
+    }
+
+    fn reference(n: u32) -> RemoteRef {
+        RemoteRef::new(&[n]).unwrap()
+    }
+
+    /// Takes the message that has come first.
+    #[track_caller]
+    fn next<T: std::any::Any>() -> T {
+        process::receive_timeout(LONG).expect("nothing has come").downcast().unwrap()
+    }
+
+    #[track_caller]
+    fn assert_no_message() {
+        assert_eq!(process::flush().len(), 0);
+    }
+
+    fn assert_no_ties(peer: &Peer) {
+        DistEntry::of(peer.node).with_ties(|ties| assert!(ties.is_empty(), "{ties:?}"));
+    }
+
+    fn reason() -> ExitReason {
+        ExitReason::new("bored")
+    }
+
+    /// A process that has ended.
+    fn ended() -> Pid {
+        let (pid, monitor) = process::spawn_monitor(|| ()).unwrap();
+        assert_eq!(process::wait(monitor, LONG), Some(ExitReason::Normal));
+        pid
+    }
+
+    /// A process that waits until it gets a message, and then ends for `reason()`.
+    fn waiting() -> Pid {
+        process::spawn(|| {
+            process::receive();
+            process::exit_self(reason());
+        })
+        .unwrap()
+    }
+
+    #[track_caller]
+    fn end(pid: Pid) {
+        let monitor = process::monitor(pid);
+        process::send(pid, ());
+        assert_eq!(process::wait(monitor, LONG), Some(reason()));
+    }
+
+    #[test]
+    fn a_link_and_its_exit_signal_cross() {
+        let peer = Peer::new("a_link");
+        let (mut connection, there) = (peer.connect(), peer.process(1));
+        process::link(there);
+        process::link(there);
+        let [Outgoing::Link { from, to }] = left(&connection)[..] else { panic!("one link") };
+        assert_eq!((from, to), (me(), there));
+        assert!(process::info(me()).unwrap().links.contains(&there));
+
+        connection.exit(there, me(), reason());
+        assert_eq!(next::<Exit>(), Exit { from: there, reason: reason() });
+        connection.exit(there, me(), reason());
+        assert_no_message();
+        assert_no_ties(&peer);
+    }
+
+    #[test]
+    fn a_link_that_was_removed_has_no_exit_signal() {
+        let peer = Peer::new("an_unlink");
+        let (mut connection, there) = (peer.connect(), peer.process(1));
+        process::link(there);
+        process::unlink(there);
+        process::unlink(there);
+        let [Outgoing::Link { .. }, Outgoing::Unlink { from, to, number }] = left(&connection)[..]
+        else {
+            panic!("a link and an unlink")
+        };
+        assert_eq!((from, to), (me(), there));
+        connection.exit(there, me(), reason());
+        connection.unlink_ack(there, me(), number);
+        assert_no_message();
+        assert_no_ties(&peer);
+    }
+
+    #[test]
+    fn a_process_that_links_itself_here_is_told_the_end_once() {
+        let peer = Peer::new("linked_from_there");
+        let (mut connection, there, here) = (peer.connect(), peer.process(1), waiting());
+        connection.link(there, here);
+        assert_eq!(process::info(here).unwrap().links, [there]);
+        end(here);
+        connection.link(there, here);
+        let left = left(&connection);
+        let [Outgoing::Exit { from, to, reason: why }, Outgoing::Exit { reason: late, .. }] =
+            &left[..]
+        else {
+            panic!("{left:?}")
+        };
+        assert_eq!((*from, *to, why), (here, there, &reason()));
+        assert_eq!(*late, ExitReason::NoProc);
+        assert_no_ties(&peer);
+    }
+
+    #[test]
+    fn an_unlink_from_there_is_acknowledged_whether_there_is_a_link_or_not() {
+        let peer = Peer::new("unlinked_from_there");
+        let (mut connection, there) = (peer.connect(), peer.process(1));
+        connection.link(there, me());
+        for number in [unique(), unique()] {
+            connection.unlink(there, me(), number);
+            let [Outgoing::UnlinkAck { from, to, number: acked }] = left(&connection)[..] else {
+                panic!("one acknowledgement")
+            };
+            assert_eq!((from, to, acked), (me(), there, number));
+            assert!(!process::info(me()).unwrap().links.contains(&there));
+        }
+        assert_no_ties(&peer);
+    }
+
+    #[test]
+    fn the_end_of_a_process_is_told_to_links_before_watchers() {
+        let peer = Peer::new("an_end");
+        let (mut connection, there, here) = (peer.connect(), peer.process(1), waiting());
+        connection.monitor(there, here.into(), reference(1));
+        connection.monitor(there, here.into(), reference(2));
+        connection.link(there, here);
+        connection.demonitor(reference(1));
+        end(here);
+        connection.monitor(there, here.into(), reference(3));
+        let left = left(&connection);
+        let [
+            Outgoing::Exit { .. },
+            Outgoing::Down { object, to, reference: second, reason: why },
+            Outgoing::Down { reference: third, reason: late, .. },
+        ] = &left[..]
+        else {
+            panic!("{left:?}")
+        };
+        assert_eq!((object, *to, why), (&Destination::Pid(here), there, &reason()));
+        assert_eq!((*second, *third, late), (reference(2), reference(3), &ExitReason::NoProc));
+        assert_no_ties(&peer);
+    }
+
+    #[test]
+    fn a_monitor_by_name_says_the_name() {
+        let peer = Peer::new("by_name");
+        let (mut connection, there, here) = (peer.connect(), peer.process(1), waiting());
+        let name = "incoming::tests::by_name";
+        process::register(name, here).unwrap();
+        connection.monitor(there, name.into(), reference(1));
+        end(here);
+        connection.monitor(there, name.into(), reference(2));
+        let left = left(&connection);
+        let [
+            Outgoing::Down { object: first, reason: why, .. },
+            Outgoing::Down { object: second, reason: late, .. },
+        ] = &left[..]
+        else {
+            panic!("{left:?}")
+        };
+        assert_eq!((first, why), (&name.into(), &reason()));
+        assert_eq!((second, late), (&name.into(), &ExitReason::NoProc));
+    }
+
+    #[test]
+    fn a_reference_that_is_used_twice_changes_nothing() {
+        let peer = Peer::new("used_twice");
+        let (mut connection, there, here) = (peer.connect(), peer.process(1), waiting());
+        connection.monitor(there, here.into(), reference(1));
+        connection.monitor(there, ended().into(), reference(1));
+        assert_eq!(process::info(here).unwrap().monitored_by, [there]);
+        assert_eq!(left(&connection).len(), 0);
+        end(here);
+    }
+
+    #[test]
+    fn a_monitor_fires_once_with_its_tag() {
+        let peer = Peer::new("a_monitor");
+        let (mut connection, there) = (peer.connect(), peer.process(1));
+        let monitor = process::monitor(there);
+        let tagged = process::monitor_with(there, MonitorOptions::new().tag("tag"));
+        for monitor in [monitor, tagged, monitor] {
+            connection.down(monitor, reason());
+        }
+        let down = Down { monitor, object: there.into(), reason: reason() };
+        assert_eq!(next::<Down>(), down);
+        let down = Down { monitor: tagged, ..down };
+        assert_eq!(next::<crate::TaggedDown<&str>>(), crate::TaggedDown { tag: "tag", down });
+        assert_no_message();
+        assert_eq!(left(&connection).len(), 2);
+        assert_no_ties(&peer);
+    }
+
+    #[test]
+    fn a_monitor_that_was_removed_is_forgotten_there() {
+        let peer = Peer::new("a_demonitor");
+        let (mut connection, there) = (peer.connect(), peer.process(1));
+        let monitor = process::monitor(there);
+        assert!(process::demonitor(monitor));
+        connection.down(monitor, reason());
+        let left = left(&connection);
+        let [Outgoing::Monitor { .. }, Outgoing::Demonitor { monitor: removed, to }] = left[..]
+        else {
+            panic!("{left:?}")
+        };
+        assert_eq!((removed, to), (monitor, there));
+        assert_no_message();
+        assert_no_ties(&peer);
+    }
+
+    #[test]
+    fn the_monitors_of_a_process_end_with_it() {
+        let peer = Peer::new("an_owner");
+        let (connection, there) = (peer.connect(), peer.process(1));
+        let (_, monitor) = process::spawn_monitor(move || _ = process::monitor(there)).unwrap();
+        assert_eq!(process::wait(monitor, LONG), Some(ExitReason::Normal));
+        let left = left(&connection);
+        let [Outgoing::Monitor { .. }, Outgoing::Demonitor { .. }] = left[..] else {
+            panic!("{left:?}")
+        };
+        assert_no_ties(&peer);
+    }
+
+    #[test]
+    fn an_answer_through_the_alias_of_a_monitor_ends_it() {
+        let peer = Peer::new("an_alias");
+        let (mut connection, there) = (peer.connect(), peer.process(1));
+        let options = MonitorOptions::new().alias(AliasMode::Reply);
+        let alias = Alias::from(process::monitor_with(there, options));
+        for answer in [1, 2] {
+            connection.message(&alias.into(), Message::new(answer));
+        }
+        assert_eq!(next::<i32>(), 1);
+        assert_no_message();
+        let left = left(&connection);
+        let [Outgoing::Monitor { .. }, Outgoing::Demonitor { .. }] = left[..] else {
+            panic!("{left:?}")
+        };
+        assert_no_ties(&peer);
+    }
+
+    #[test]
+    fn signals_to_one_process_leave_in_order() {
+        let peer = Peer::new("in_order");
+        let (connection, there) = (peer.connect(), peer.process(1));
+        process::send(there, 1);
+        process::exit(there, ExitReason::Kill);
+        process::send(there, 2);
+        let left = left(&connection);
+        let [
+            Outgoing::Send { message: one, .. },
+            Outgoing::ExitRequest { from, to, reason: ExitReason::Kill },
+            Outgoing::Send { message: two, .. },
+        ] = &left[..]
+        else {
+            panic!("{left:?}")
+        };
+        assert_eq!((one.downcast_ref(), two.downcast_ref()), (Some(&1), Some(&2)));
+        assert_eq!((*from, *to), (me(), there));
+    }
+
+    #[test]
+    fn what_is_no_signal_leaves_with_the_signals() {
+        let peer = Peer::new("no_signal");
+        let mut connection = peer.connect();
+        connection.queue(vec![1, 2]);
+        assert_eq!(connection.frames().take(), Some(vec![vec![1, 2]]));
+        assert_eq!(connection.frames().take(), Some(vec![]));
+    }
+
+    #[test]
+    fn what_comes_is_as_if_it_came_from_here() {
+        let peer = Peer::new("what_comes");
+        let (mut connection, there) = (peer.connect(), peer.process(1));
+        connection.message(&me().into(), Message::new(1));
+        connection.exit_request(there, me(), reason());
+        connection.message(&me().into(), Message::new(2));
+        assert_eq!(next::<i32>(), 1);
+        assert_eq!(next::<Exit>(), Exit { from: there, reason: reason() });
+        assert_eq!(next::<i32>(), 2);
+
+        let (here, monitor) = process::spawn_monitor(|| _ = process::receive()).unwrap();
+        connection.exit_request(there, here, ExitReason::Kill);
+        assert_eq!(process::wait(monitor, LONG), Some(ExitReason::Killed));
+    }
+
+    #[test]
+    fn the_first_answer_to_a_request_leaves() {
+        let peer = Peer::new("a_request");
+        let (mut connection, client) = (peer.connect(), peer.process(1));
+        let alias = connection.request(client, me(), Box::from([7]));
+        process::send(alias, 1);
+        process::send(alias, 2);
+        let left = left(&connection);
+        let [Outgoing::Answer { to, tag, message }] = &left[..] else { panic!("{left:?}") };
+        assert_eq!((*to, &**tag, message.downcast_ref()), (client, &[7][..], Some(&1)));
+        assert_no_ties(&peer);
+    }
+
+    #[test]
+    fn a_lost_connection_tells_links_then_monitors_and_forgets_the_rest() {
+        let peer = Peer::new("a_loss");
+        let (mut connection, there, here) = (peer.connect(), peer.process(1), waiting());
+        let monitors = [(); 3].map(|()| process::monitor(there));
+        process::link(there);
+        connection.link(peer.process(2), here);
+        connection.monitor(there, here.into(), reference(1));
+        connection.request(there, here, Box::from([]));
+        let unlinked = peer.process(3);
+        process::link(unlinked);
+        process::unlink(unlinked);
+        let frames = connection.frames();
+        drop(connection);
+
+        let reason = ExitReason::NoConnection;
+        assert_eq!(next::<Exit>(), Exit { from: there, reason: reason.clone() });
+        for monitor in monitors {
+            let down = Down { monitor, object: there.into(), reason: reason.clone() };
+            assert_eq!(next::<Down>(), down);
+        }
+        assert_no_message();
+        let monitor = process::monitor(here);
+        assert_eq!(process::wait(monitor, LONG), Some(reason));
+        assert!(frames.take().is_none());
+        assert_no_ties(&peer);
+        assert!(!process::info(me()).unwrap().links.iter().any(|pid| pid.is_remote()));
+        assert_eq!(process::info(me()).unwrap().monitors.len(), 0);
+    }
+
+    #[test]
+    fn a_lost_connection_takes_the_watchers_with_it() {
+        let peer = Peer::new("watchers");
+        let (mut connection, here) = (peer.connect(), waiting());
+        connection.monitor(peer.process(1), here.into(), reference(1));
+        drop(connection);
+        assert_eq!(process::info(here).unwrap().monitored_by, []);
+        assert_no_ties(&peer);
+        end(here);
+    }
+
+    #[test]
+    fn a_call_ends_with_the_connection() {
+        let peer = Peer::new("a_call");
+        let (connection, there) = (peer.connect(), peer.process(1));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut count = 0;
+                while count < 2 {
+                    count += left(&connection).len();
+                    thread::yield_now();
+                }
+                drop(connection);
+            });
+            let call = call_with_message::<()>(&there, LONG, |_| Message::new("a request"));
+            assert_eq!(call, Err(CallErrorKind::Down(ExitReason::NoConnection)));
+        });
+        assert_no_message();
+        assert_no_ties(&peer);
+    }
+
+    #[test]
+    fn a_call_that_has_timed_out_leaves_nothing() {
+        let peer = Peer::new("a_timeout");
+        let (connection, there) = (peer.connect(), peer.process(1));
+        let call = call_with_message::<()>(&there, Duration::ZERO, |_| Message::new("a request"));
+        assert_eq!(call, Err(CallErrorKind::Timeout));
+        let left = left(&connection);
+        let [Outgoing::Monitor { .. }, Outgoing::Send { .. }, Outgoing::Demonitor { .. }] =
+            left[..]
+        else {
+            panic!("{left:?}")
+        };
+        assert_no_ties(&peer);
+    }
+
+    #[test]
+    fn only_its_node_knows_a_process() {
+        let there = Peer::new("unknown").process(1);
+        assert!(!process::is_alive(there));
+        assert!(process::info(there).is_none());
+        assert!(process::label(there).is_none());
+        let refused = process::register("incoming::tests::unknown", there).unwrap_err();
+        assert_eq!(refused, RegisterError::NotAlive(there));
+        assert_eq!(refused.to_string(), format!("{there} is a process of another node"));
+    }
+
+    #[test]
+    fn what_is_sent_while_a_loss_is_told_waits_for_the_next_connection() {
+        let peer = Peer::new("in_between");
+        let there = peer.process(1);
+        let connection = peer.connect();
+        let monitor = process::monitor(there);
+        let cut = connection.entry.lose();
+        process::link(there);
+        assert!(Connection::up(peer.incarnation(1), Arc::new(|| {})).is_err());
+        assert_eq!(peer.dials(), 0);
+
+        cut.tell(&ExitReason::NoConnection);
+        let down = next::<Down>();
+        assert_eq!((down.monitor, down.reason), (monitor, ExitReason::NoConnection));
+        assert!(connection.entry.told(), "there is something to dial for");
+        std::mem::forget(connection);
+        let left = left(&peer.connect());
+        let [Outgoing::Link { .. }] = left[..] else { panic!("{left:?}") };
+        assert_eq!(next::<Exit>().reason, ExitReason::NoConnection);
+    }
+
+    #[test]
+    fn a_link_made_anew_from_there_outlives_the_news_of_the_loss() {
+        let peer = Peer::new("made_anew");
+        let (connection, there) = (peer.connect(), peer.process(1));
+        process::link(there);
+        drop(connection);
+        // It has not looked at what has come.
+        let mut connection = peer.connect();
+        connection.link(there, me());
+        assert_eq!(next::<Exit>().reason, ExitReason::NoConnection);
+        assert!(process::info(me()).unwrap().links.contains(&there));
+        connection.exit(there, me(), reason());
+        assert_eq!(next::<Exit>(), Exit { from: there, reason: reason() });
+        assert!(!process::info(me()).unwrap().links.contains(&there));
+        assert_no_ties(&peer);
+    }
+}

@@ -1,0 +1,14 @@
+//! Processes of other nodes: what the kernel does for one that is none of its own.
+//!
+//! Whoever is about to do something to a process asks for a [`Remote`] first, and leaves it to that
+//! if there is one. Without the feature `dist` there is none, and nothing is left of the question.
+
+#[cfg(not(feature = "dist"))]
+mod nowhere;
+#[cfg(feature = "dist")]
+mod elsewhere;
+
+#[cfg(feature = "dist")]
+pub(crate) use elsewhere::Remote;
+#[cfg(not(feature = "dist"))]
+pub(crate) use nowhere::Remote;
