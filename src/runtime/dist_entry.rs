@@ -239,6 +239,12 @@ impl DistEntry {
         }
     }
 
+    /// Returns whether nobody holds the lock for longer than a moment.
+    #[cfg(test)]
+    pub(crate) fn is_unlocked(&self) -> bool {
+        self.state.try_lock_for(std::time::Duration::from_secs(20)).is_some()
+    }
+
     /// Reads or changes the ties, where no frame tells the other node of that.
     pub(crate) fn with_ties<R>(&self, use_ties: impl FnOnce(&mut RemoteTies) -> R) -> R {
         use_ties(&mut self.state.lock().ties)

@@ -253,7 +253,9 @@ mod tests {
     use crate::call::call_with_message;
     use crate::call_error::CallErrorKind;
     use crate::message::Exit;
-    use crate::process::{self, MonitorOptions};
+    use crate::prelude::*;
+    use crate::process::MonitorOptions;
+    use crate::stop::StopError;
 
     use super::super::links::AliasMode;
     use super::super::loopback::{Peer, left};
@@ -636,6 +638,46 @@ mod tests {
         else {
             panic!("{left:?}")
         };
+        assert_no_ties(&peer);
+    }
+
+    #[derive(Debug)]
+    struct Server;
+
+    impl GenServer for Server {
+        type Args = ();
+
+        fn init((): ()) -> InitResult<Server> {
+            ready(Server)
+        }
+    }
+
+    impl HandleCall<u32> for Server {
+        type Reply = u32;
+
+        fn handle_call(&mut self, n: u32, _: &Caller<u32>) -> CallResult<Server, u32> {
+            reply(n)
+        }
+    }
+
+    impl HandleCast<u32> for Server {
+        fn handle_cast(&mut self, _: u32) -> CastResult<Server> {
+            noreply()
+        }
+    }
+
+    #[test]
+    fn a_server_of_a_node_without_a_connection_cannot_be_called() {
+        let peer = Peer::new("a_server");
+        let server = ServerRef::<Server>::from_pid(peer.process(1));
+        let reason = ExitReason::NoConnection;
+        server.cast(1);
+        let error = server.call(1).unwrap_err();
+        assert_eq!(error.into_kind(), CallErrorKind::Down(reason.clone()));
+        let error = server.send_request(1).receive_response(LONG).unwrap_err();
+        assert_eq!(error.into_kind(), CallErrorKind::Down(reason.clone()));
+        assert_eq!(server.stop(), Err(StopError::Down(reason)));
+        assert_no_message();
         assert_no_ties(&peer);
     }
 

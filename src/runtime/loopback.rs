@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use crossbeam_utils::sync::{Parker, Unparker};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -13,10 +14,11 @@ use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::id::{Incarnation, MonitorRef, Node, Pid};
 use crate::message::Destination;
 
-use super::dist_entry::{Carrier, Frame, Outgoing, set_carrier};
+use super::caller::caller;
+use super::dist_entry::{Carrier, DistEntry, Frame, Outgoing, set_carrier};
 use super::incoming::{Connection, Frames, dial_failed};
 use super::remote_ties::RemoteRef;
-use super::table::known_as;
+use super::table::{Process, known_as};
 
 /// The program has one carrier for all tests, but for one that has none.
 static HAS_CARRIER: RwLock<()> = RwLock::new(());
@@ -34,6 +36,8 @@ struct Loopback;
 
 impl Carrier for Loopback {
     fn frame(&self, outgoing: Outgoing) -> Option<Frame> {
+        let (from, to) = ends(&outgoing);
+        assert_unlocked(from, to.node());
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let key = NEXT.fetch_add(1, Ordering::Relaxed);
         KEPT.lock().insert(key, outgoing);
@@ -41,6 +45,7 @@ impl Carrier for Loopback {
     }
 
     fn dial(&self, node: Node) {
+        assert_unlocked(caller().map(|process| process.pid), node);
         let is_held = {
             let mut dials = DIALS.lock();
             dials.made.push(node);
@@ -51,6 +56,35 @@ impl Carrier for Loopback {
         }
     }
 }
+
+/// The process of this node that something is about, if it says so, and that of the other.
+fn ends(outgoing: &Outgoing) -> (Option<Pid>, Pid) {
+    match outgoing {
+        Outgoing::Send { to, .. } | Outgoing::Answer { to, .. } | Outgoing::Down { to, .. } => {
+            (None, *to)
+        }
+        Outgoing::ExitRequest { from, to, .. }
+        | Outgoing::Link { from, to }
+        | Outgoing::Unlink { from, to, .. }
+        | Outgoing::UnlinkAck { from, to, .. }
+        | Outgoing::Exit { from, to, .. } => (Some(*from), *to),
+        Outgoing::Monitor { monitor, to } | Outgoing::Demonitor { monitor, to } => {
+            (Some(monitor.owner), *to)
+        }
+    }
+}
+
+/// Asserts that the caller has no lock, as the program's code may run, or another thread be woken.
+fn assert_unlocked(process: Option<Pid>, node: Node) {
+    assert!(DistEntry::of(node).is_unlocked(), "the lock of {node} is held");
+    if let Some(pid) = process {
+        let links = &Process::of(pid).slot.links;
+        assert!(links.try_lock_for(LOCK_TIME).is_some(), "the lock of {pid} is held");
+    }
+}
+
+/// Only a thread that has the lock itself waits so long for it.
+const LOCK_TIME: Duration = Duration::from_secs(20);
 
 /// Reads frames.
 pub(crate) fn read(frames: Vec<Frame>) -> Vec<Outgoing> {
@@ -105,7 +139,9 @@ impl Peer {
 
     /// Connects with its first incarnation.
     pub(crate) fn connect(&self) -> Connection {
-        Connection::up(self.incarnation(1), Arc::new(|| {})).unwrap()
+        let node = self.node;
+        let wake = move || assert_unlocked(caller().map(|process| process.pid), node);
+        Connection::up(self.incarnation(1), Arc::new(wake)).unwrap()
     }
 }
 
@@ -228,14 +264,11 @@ mod tests {
     use std::any::Any;
     use std::hint;
     use std::thread;
-    use std::time::Duration;
 
     use crate::exit::ExitReason;
     use crate::message::{Down, Exit};
     use crate::process;
 
-    use super::super::dist_entry::DistEntry;
-    use super::super::table::Process;
     use super::*;
 
     const ROUNDS: u32 = 10_000;
