@@ -246,7 +246,7 @@ fn remove_watcher(target: Pid, number: NonZeroU64) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::{Arc, mpsc};
     use std::thread;
     use std::time::Duration;
 
@@ -255,6 +255,7 @@ mod tests {
     use crate::message::Exit;
     use crate::prelude::*;
     use crate::process::MonitorOptions;
+    use crate::process::current::current;
     use crate::stop::StopError;
 
     use super::super::links::AliasMode;
@@ -679,6 +680,28 @@ mod tests {
         assert_eq!(server.stop(), Err(StopError::Down(reason)));
         assert_no_message();
         assert_no_ties(&peer);
+    }
+
+    #[test]
+    fn a_wait_for_a_process_of_another_node_closes_no_circle_here() {
+        let peer = Peer::new("no_circle");
+        let caller = current();
+        let (tell, told) = mpsc::channel();
+        let (let_go, held) = mpsc::channel();
+        thread::scope(|scope| {
+            let waits = scope.spawn(move || {
+                tell.send(me()).unwrap();
+                held.recv().unwrap();
+                current().wait_for(caller.pid, unique()).is_ok()
+            });
+            let waiting = told.recv().unwrap();
+            // It has the numbers of one that is here.
+            let serial = u32::try_from(waiting.generation().get() - 1).unwrap();
+            let there = Pid::remote(peer.incarnation(1), waiting.index(), serial);
+            let _waiting = caller.wait_for(there, unique()).unwrap();
+            let_go.send(()).unwrap();
+            assert!(waits.join().unwrap(), "it was refused");
+        });
     }
 
     #[test]

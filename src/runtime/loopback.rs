@@ -544,6 +544,44 @@ mod tests {
         as_it_is_lost("demonitor_and_loss", act, |_, _| {});
     }
 
+    /// Each side links, unlinks, monitors and so on until it finds that the connection is cut.
+    #[test]
+    fn what_is_under_way_when_a_connection_is_cut_is_told_to_both_sides() {
+        for round in 0..ROUNDS / 20 {
+            on_both_sides("cut", |mut side| {
+                side.dice.0 += u64::from(2 * round);
+                let mut monitors = Vec::new();
+                side.exchange(());
+                for _ in 0..20 {
+                    side.dice.hesitate();
+                    match side.dice.throw(5) {
+                        0 | 1 => process::link(side.other),
+                        2 => process::unlink(side.other),
+                        3 => monitors.push(process::monitor(side.other)),
+                        _ => {
+                            let last = monitors.pop();
+                            last.into_iter().for_each(|last| _ = process::demonitor_flush(last));
+                        }
+                    }
+                    if side.own == 0 && side.dice.throw(20) == 0 {
+                        side.twins.cut();
+                    }
+                }
+                side.twins.cut();
+                process::link(side.other);
+                monitors.push(process::monitor(side.other));
+                let mut fired: Vec<_> = monitors.iter().map(|_| next::<Down>()).collect();
+                fired.sort_by_key(|down| down.monitor);
+                monitors.sort();
+                assert!(fired.iter().map(|down| down.monitor).eq(monitors));
+                assert!(fired.iter().all(|down| down.reason == ExitReason::NoConnection));
+                assert!(all::<Exit>().iter().all(|exit| exit.reason == ExitReason::NoConnection));
+                assert_eq!(process::info(process::self_pid()).unwrap().links, []);
+                side.exchange(());
+            });
+        }
+    }
+
     #[test]
     fn what_processes_send_leaves_in_the_order_of_each() {
         const SENDERS: u32 = 4;
