@@ -51,6 +51,9 @@ pub(crate) fn is_linked(pid: Pid) -> bool {
 /// # Panics
 ///
 /// In a thread of the program's own that was killed.
+///
+/// [`ExitReason::NoProc`]: crate::ExitReason::NoProc
+/// [`ExitReason::NoConnection`]: crate::ExitReason::NoConnection
 pub fn link(to: impl Into<Pid>) {
     let pid = to.into();
     let process = current();

@@ -24,6 +24,9 @@ use super::table::{Process, known_as};
 static HAS_CARRIER: RwLock<()> = RwLock::new(());
 
 static KEPT: Mutex<BTreeMap<u64, Outgoing>> = Mutex::new(BTreeMap::new());
+/// The nodes whose locks are held by tests.
+static LOCKED: Mutex<BTreeSet<Node>> = Mutex::new(BTreeSet::new());
+
 static DIALS: Mutex<Dials> = Mutex::new(Dials { held: BTreeSet::new(), made: Vec::new() });
 
 struct Dials {
@@ -76,7 +79,8 @@ fn ends(outgoing: &Outgoing) -> (Option<Pid>, Pid) {
 
 /// Asserts that the caller has no lock, as the program's code may run, or another thread be woken.
 fn assert_unlocked(process: Option<Pid>, node: Node) {
-    assert!(DistEntry::of(node).is_unlocked(), "the lock of {node} is held");
+    let is_locked = LOCKED.lock().contains(&node);
+    assert!(is_locked || DistEntry::of(node).is_unlocked(), "the lock of {node} is held");
     if let Some(pid) = process {
         let links = &Process::of(pid).slot.links;
         assert!(links.try_lock_for(LOCK_TIME).is_some(), "the lock of {pid} is held");
@@ -263,12 +267,15 @@ fn monitor_of(reference: RemoteRef) -> MonitorRef {
 mod tests {
     use std::any::Any;
     use std::hint;
+    use std::sync::mpsc;
     use std::thread;
+    use std::time::Instant;
 
     use crate::exit::ExitReason;
     use crate::message::{Down, Exit};
     use crate::process;
 
+    use super::super::links::Links;
     use super::*;
 
     const ROUNDS: u32 = 10_000;
@@ -341,17 +348,23 @@ mod tests {
             self.exchange(());
         }
 
-        /// Returns whether it is linked to the other process, as its table and the ties say.
+        /// Returns whether it is linked to the other process.
         #[track_caller]
         fn is_linked(&self) -> bool {
-            let me = process::self_pid();
-            let link = Process::of(me).slot.links.lock().peers.get(&self.other).copied();
-            DistEntry::of(self.other.node()).with_ties(|ties| match link {
-                Some(id) => assert!(ties.has_link((me, self.other), id), "{id:?} {ties:?}"),
-                None => assert!(ties.is_empty(), "{ties:?}"),
-            });
-            link.is_some()
+            is_linked(process::self_pid(), self.other)
         }
+    }
+
+    /// Returns whether two processes are linked, as the table of the one here and the ties say, and
+    /// there are no other ties.
+    #[track_caller]
+    fn is_linked(here: Pid, there: Pid) -> bool {
+        let link = Process::of(here).slot.links.lock().peers.get(&there).copied();
+        DistEntry::of(there.node()).with_ties(|ties| match link {
+            Some(id) => assert!(ties.has_link((here, there), id), "{id:?} {ties:?}"),
+            None => assert!(ties.is_empty(), "{ties:?}"),
+        });
+        link.is_some()
     }
 
     /// Runs `side` as a process of each side of a connection, which has no ties at the end.
@@ -401,6 +414,59 @@ mod tests {
             assert_eq!(process::flush().len(), 0, "an exit signal went astray");
             assert!((ROUNDS / 10..ROUNDS).contains(&linked), "{linked} rounds ended linked");
         });
+    }
+
+    /// Holds the lock of the connection with `there` while `make` links it and `here`, and asserts
+    /// that the table of `here` does not change before.
+    #[track_caller]
+    fn changes_both_tables_at_once(here: Pid, there: Pid, make: impl FnOnce() + Send) {
+        let links = &Process::of(here).slot.links;
+        let is_changed = |links: &Links| links.peers.contains_key(&there);
+        thread::scope(|scope| {
+            LOCKED.lock().insert(there.node());
+            DistEntry::of(there.node()).with_ties(|_| {
+                scope.spawn(make);
+                let (mut held, deadline) = (0, Instant::now() + LONG);
+                while held < 1_000 {
+                    assert!(Instant::now() < deadline, "nobody makes the link");
+                    let is_held = links.try_lock().map(|links| {
+                        assert!(!is_changed(&links), "the table has changed alone");
+                    });
+                    held = if is_held.is_none() { held + 1 } else { 0 };
+                    thread::yield_now();
+                }
+            });
+        });
+    }
+
+    #[test]
+    fn a_link_from_here_changes_both_tables_at_once() {
+        let peer = Peer::new("from_here");
+        let (_connection, there) = (peer.connect(), peer.process(1));
+        let (tell, told) = mpsc::channel();
+        let (let_go, held) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            let link = scope.spawn(move || {
+                tell.send(process::self_pid()).unwrap();
+                held.recv().unwrap();
+                process::link(there);
+                assert!(is_linked(process::self_pid(), there));
+            });
+            let here = told.recv().unwrap();
+            changes_both_tables_at_once(here, there, move || {
+                let_go.send(()).unwrap();
+                link.join().unwrap();
+            });
+        });
+    }
+
+    #[test]
+    fn a_link_from_there_changes_both_tables_at_once() {
+        let peer = Peer::new("from_there");
+        let (mut connection, there) = (peer.connect(), peer.process(1));
+        let here = process::self_pid();
+        changes_both_tables_at_once(here, there, || connection.link(there, here));
+        assert!(is_linked(here, there));
     }
 
     #[test]
