@@ -12,6 +12,7 @@ use super::dist_entry::{AlreadyUp, DistEntry, Frame, Outgoing, Wake, carrier};
 use super::exit::signal_exit;
 use super::links::Watcher;
 use super::mailbox::Special;
+use super::monitors::tell_unwatched;
 use super::overload::give_up;
 use super::remote_ties::{Cut, RemoteRef, RemoteTies};
 use super::table::Process;
@@ -156,12 +157,14 @@ impl Connection {
             if !self.entry.with_ties(|ties| ties.watch(reference, number, watch)) {
                 return; // The other node has used a reference twice.
             }
-            if add_watcher(target, number, Watcher { pid: from, object: object.clone() }) {
-                return;
+            if !add_watcher(target, number, Watcher { pid: from, object: object.clone() }) {
+                let monitor = MonitorRef { id: number, owner: from };
+                tell_unwatched(Some(target), Down { monitor, object, reason: ExitReason::NoProc });
             }
+        } else {
+            let down = Outgoing::Down { object, to: from, reference, reason: ExitReason::NoProc };
+            self.answer(down, |_| {});
         }
-        let down = Outgoing::Down { object, to: from, reference, reason: ExitReason::NoProc };
-        self.answer(down, |ties| _ = ties.unwatch(reference));
     }
 
     /// A process does not monitor one of this node any more.
@@ -408,6 +411,28 @@ mod tests {
         assert_eq!((object, *to, why), (&Destination::Pid(here), there, &reason()));
         assert_eq!((*second, *third, late), (reference(2), reference(3), &ExitReason::NoProc));
         assert_no_ties(&peer);
+    }
+
+    #[test]
+    fn a_monitor_on_a_process_that_is_telling_its_end_fires_last() {
+        let peer = Peer::new("telling");
+        let (mut connection, there, here) = (peer.connect(), peer.process(1), waiting());
+        let closed = Process::of(here).slot.links.lock().close();
+        let before = process::monitor(here);
+        connection.monitor(there, here.into(), reference(1));
+        let after = process::monitor(here);
+        assert_eq!(left(&connection).len(), 0);
+        process::send(here, ());
+        for monitor in [before, after] {
+            assert_eq!(process::wait(monitor, LONG), Some(ExitReason::NoProc));
+        }
+        let left = left(&connection);
+        let [Outgoing::Down { reference: told, reason: ExitReason::NoProc, .. }] = left[..] else {
+            panic!("{left:?}")
+        };
+        assert_eq!(told, reference(1));
+        assert_no_ties(&peer);
+        drop(closed);
     }
 
     #[test]
