@@ -120,6 +120,9 @@ mod de;
 mod tagged;
 mod serde_impls;
 mod print;
+#[cfg(target_os = "linux")]
+#[allow(dead_code, reason = "there is no node yet that speaks the protocol")]
+mod wire;
 
 use serde::de::{Deserialize, DeserializeOwned};
 use serde::ser::Serialize;
@@ -129,6 +132,8 @@ pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub use external::{ExternalFun, ExternalPid, ExternalPort, ExternalRef, Fun};
 pub use integer::BigInteger;
 pub use map::Map;
+#[cfg(target_os = "linux")]
+pub(crate) use wire::{WirePid, WireRef, WireTerm, WireTuple, WireWriter};
 
 use encode::Depth;
 use error::located;

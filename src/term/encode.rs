@@ -104,21 +104,33 @@ pub(super) fn tuple(out: &mut Vec<u8>, arity: usize) -> Result<(), EncodeError> 
 }
 
 pub(super) fn pid(out: &mut Vec<u8>, pid: &ExternalPid) -> Result<(), EncodeError> {
+    pid_of(out, pid.node.as_str(), [pid.id, pid.serial, pid.creation])
+}
+
+/// Writes a pid of a node by its id, its serial and the creation.
+pub(super) fn pid_of(out: &mut Vec<u8>, node: &str, numbers: [u32; 3]) -> Result<(), EncodeError> {
     out.push(tag::PID);
-    atom(out, pid.node.as_str())?;
-    for number in [pid.id, pid.serial, pid.creation] {
-        out.extend_from_slice(&number.to_be_bytes());
-    }
+    atom(out, node)?;
+    numbers.iter().for_each(|number| out.extend_from_slice(&number.to_be_bytes()));
     Ok(())
 }
 
 pub(super) fn reference(out: &mut Vec<u8>, reference: &ExternalRef) -> Result<(), EncodeError> {
-    let [.., high, low] = reference.words().len().to_be_bytes();
+    reference_of(out, reference.node.as_str(), reference.creation, reference.words())
+}
+
+/// Writes a reference of a node.
+pub(super) fn reference_of(
+    out: &mut Vec<u8>,
+    node: &str,
+    creation: u32,
+    words: &[u32],
+) -> Result<(), EncodeError> {
+    let [.., high, low] = words.len().to_be_bytes();
     out.extend_from_slice(&[tag::REFERENCE, high, low]);
-    atom(out, reference.node.as_str())?;
-    for number in [reference.creation].iter().chain(reference.words()) {
-        out.extend_from_slice(&number.to_be_bytes());
-    }
+    atom(out, node)?;
+    let numbers = [creation].into_iter().chain(words.iter().copied());
+    numbers.for_each(|number| out.extend_from_slice(&number.to_be_bytes()));
     Ok(())
 }
 

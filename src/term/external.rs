@@ -29,10 +29,24 @@ pub struct ExternalRef {
 }
 
 /// The words of a reference: one to five.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Words {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Words {
     count: usize,
     words: [u32; ExternalRef::MAX_WORDS],
+}
+
+impl Words {
+    /// Returns these words, if they are those of a reference.
+    pub(super) fn new(words: &[u32]) -> Option<Words> {
+        let count = words.len();
+        let mut all = [0; ExternalRef::MAX_WORDS];
+        all.get_mut(..count).filter(|_| count > 0)?.copy_from_slice(words);
+        Some(Words { count, words: all })
+    }
+
+    pub(super) fn as_slice(&self) -> &[u32] {
+        &self.words[..self.count]
+    }
 }
 
 impl ExternalRef {
@@ -46,15 +60,13 @@ impl ExternalRef {
     /// If there is no word, or if there are more than five.
     pub fn new(node: Atom, creation: u32, words: &[u32]) -> ExternalRef {
         let count = words.len();
-        assert!((1..=ExternalRef::MAX_WORDS).contains(&count), "a reference of {count} words");
-        let mut all = [0; ExternalRef::MAX_WORDS];
-        all[..count].copy_from_slice(words);
-        ExternalRef { node, creation, words: Words { count, words: all } }
+        let words = Words::new(words).unwrap_or_else(|| panic!("a reference of {count} words"));
+        ExternalRef { node, creation, words }
     }
 
     /// Returns its words, the least significant one first.
     pub fn words(&self) -> &[u32] {
-        &self.words.words[..self.words.count]
+        self.words.as_slice()
     }
 }
 

@@ -47,7 +47,7 @@ impl<'de> Deserialize<'de> for Atom {
 }
 
 /// Bytes, also for serde.
-struct Encoded<'a>(&'a [u8]);
+pub(super) struct Encoded<'a>(pub(super) &'a [u8]);
 
 impl Serialize for Encoded<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
