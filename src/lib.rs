@@ -76,6 +76,10 @@ compile_error!(
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+/// So that what integration tests share can be used by unit tests, too.
+#[cfg(all(test, feature = "dist", target_os = "linux"))]
+extern crate self as procession;
+
 mod id;
 mod error_text;
 #[cfg(feature = "dist")]
@@ -108,6 +112,9 @@ pub mod task_supervisor;
 pub mod io;
 #[cfg(all(feature = "io", target_os = "linux"))]
 pub mod listener;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+#[allow(dead_code, unused_imports, reason = "there is no node yet that speaks the protocol")]
+mod net_kernel;
 mod directory;
 mod service;
 pub mod registry;

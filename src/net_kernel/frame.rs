@@ -1,0 +1,186 @@
+//! Frames: what stands around the signals that travel between nodes, once they are connected.
+//!
+//! A frame has its length in front, in four bytes, and is read by a [`Decoder`], whose memory grows
+//! with what has come. One without content is a tick, which says that the node is alive.
+//!
+//! OTP: [Protocol between connected nodes](https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#protocol-between-connected-nodes).
+
+use std::fmt;
+
+use serde::ser::Serialize;
+
+use crate::error_text::errors;
+use crate::io::{Decoder, Packet, PacketTooLong};
+use crate::term::EncodeError;
+
+use super::control::{Control, ControlError};
+
+/// The first byte of a frame with a signal: there is only one kind.
+const PASS_THROUGH: u8 = b'p';
+
+/// A frame without content.
+pub(super) const TICK: [u8; 4] = [0; 4];
+
+/// What a frame is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Frame {
+    Tick,
+    /// The bytes of a signal.
+    Signal(Signal),
+}
+
+/// The bytes of a signal, which have not been looked at.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Signal(Vec<u8>);
+
+impl Signal {
+    pub(super) fn control(&self) -> Result<Control<'_>, ControlError> {
+        Control::read(&self.0[1..])
+    }
+}
+
+/// Returns what finds the frames in what a node sends, of which none may have more than `limit`
+/// bytes.
+pub(super) fn decoder(limit: usize) -> Decoder {
+    Decoder::new(Packet::Length4).packet_size(limit)
+}
+
+/// Takes the next frame, if all of it has come.
+pub(super) fn next(decoder: &mut Decoder) -> Result<Option<Frame>, FrameError> {
+    let frame = decoder.next_packet().map_err(FrameError::TooLong)?;
+    frame.map(Frame::new).transpose()
+}
+
+impl Frame {
+    fn new(bytes: Vec<u8>) -> Result<Frame, FrameError> {
+        match bytes.first() {
+            None => Ok(Frame::Tick),
+            Some(&PASS_THROUGH) => Ok(Frame::Signal(Signal(bytes))),
+            Some(&other) => Err(FrameError::Kind(other)),
+        }
+    }
+}
+
+/// Writes a signal as a frame.
+///
+/// # Errors
+///
+/// If what it carries is no term, or is too long for a frame.
+pub(super) fn write<T: Serialize>(control: &Control<'_, T>) -> Result<Vec<u8>, EncodeError> {
+    let mut out = vec![0, 0, 0, 0, PASS_THROUGH];
+    control.write(&mut out)?;
+    let length = out.len() - TICK.len();
+    let length = u32::try_from(length).map_err(|_| {
+        serde::ser::Error::custom(format!("{length} bytes are more than a frame can have"))
+    });
+    out[..TICK.len()].copy_from_slice(&length?.to_be_bytes());
+    Ok(out)
+}
+
+/// Why frames cannot be told apart any more.
+pub(super) enum FrameError {
+    TooLong(PacketTooLong),
+    /// One begins with this byte.
+    Kind(u8),
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FrameError::TooLong(PacketTooLong { size, limit, .. }) => {
+                write!(f, "a frame of {size} bytes, where at most {limit} are allowed")
+            }
+            FrameError::Kind(byte) => write!(f, "a frame that begins with {byte}"),
+        }
+    }
+}
+
+errors!(FrameError);
+
+#[cfg(test)]
+mod tests {
+    use crate::net_kernel::support::dice::Dice;
+    use crate::term::{Term, WirePid};
+
+    use super::*;
+
+    fn link() -> Control<'static, ()> {
+        let pid = |id| WirePid { node: "n@h".into(), id, serial: 0, creation: 1 };
+        Control::Link { from: pid(1), to: pid(2) }
+    }
+
+    #[test]
+    fn a_signal_is_written_with_its_length_and_read_again() {
+        let frame = write(&link()).unwrap();
+        let length = u32::try_from(frame.len() - 4).unwrap();
+        assert_eq!(frame[..7], [&length.to_be_bytes()[..], b"p\x83h"].concat());
+
+        let mut decoder = decoder(1000);
+        let bytes = [&frame[..], &TICK, &frame].concat();
+        let mut found = Vec::new();
+        for byte in bytes {
+            decoder.feed(&[byte]);
+            found.extend(next(&mut decoder).unwrap());
+        }
+        let [Frame::Signal(signal), Frame::Tick, Frame::Signal(_)] = &found[..] else {
+            panic!("{found:?}")
+        };
+        let Control::Link { from, to } = signal.control().unwrap() else { panic!("{signal:?}") };
+        assert_eq!((from.id, to.id), (1, 2));
+    }
+
+    #[test]
+    fn a_frame_beyond_the_limit_is_refused_before_it_has_come() {
+        let mut decoder = decoder(1000);
+        decoder.feed(&1001_u32.to_be_bytes());
+        let error = next(&mut decoder).unwrap_err();
+        assert_eq!(error.to_string(), "a frame of 1001 bytes, where at most 1000 are allowed");
+    }
+
+    #[test]
+    fn a_frame_at_the_limit_is_read() {
+        let mut decoder = decoder(1000);
+        decoder.feed(&[&1000_u32.to_be_bytes()[..], &[b'p'; 1000]].concat());
+        assert!(matches!(next(&mut decoder), Ok(Some(Frame::Signal(_)))));
+    }
+
+    #[test]
+    fn a_frame_of_another_kind_is_refused() {
+        let mut decoder = decoder(1000);
+        decoder.feed(&[0, 0, 0, 2, 131, 68]);
+        assert_eq!(next(&mut decoder).unwrap_err().to_string(), "a frame that begins with 131");
+    }
+
+    #[test]
+    fn what_is_no_term_is_not_written() {
+        let pid = WirePid { node: "n@h".into(), id: 1, serial: 0, creation: 1 };
+        let send = Control::Send { to: pid, message: Term::Float(f64::NAN) };
+        assert!(write(&send).is_err());
+    }
+
+    #[test]
+    fn whatever_comes_does_no_harm() {
+        for seed in 0..20_000 {
+            let mut dice = Dice::new(seed);
+            let mut bytes = Vec::new();
+            for _ in 0..dice.below(5) {
+                match dice.below(3) {
+                    0 => bytes.extend_from_slice(&TICK),
+                    1 => bytes.extend_from_slice(&write(&link()).unwrap()),
+                    _ => bytes.extend((0..dice.below(10)).map(|_| dice.below(256) as u8)),
+                }
+            }
+            let mut decoder = decoder(1000);
+            while !bytes.is_empty() {
+                let rest = bytes.split_off(dice.below(bytes.len() + 1).max(1));
+                decoder.feed(&bytes);
+                while let Ok(Some(frame)) = next(&mut decoder) {
+                    if let Frame::Signal(signal) = frame {
+                        _ = signal.control();
+                    }
+                }
+                bytes = rest;
+            }
+        }
+    }
+}

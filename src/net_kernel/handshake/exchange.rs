@@ -1,0 +1,93 @@
+//! Handshakes over a stream.
+
+use std::io::{self, Read, Write};
+
+use rustix::io::Errno;
+use rustix::rand::{GetRandomFlags, getrandom};
+
+use crate::net_kernel::name::NodeName;
+
+use super::acceptor::{Acceptor, Admission};
+use super::dialler::Dialler;
+use super::error::HandshakeError;
+use super::message::MAX_LENGTH;
+use super::{Identity, Next, Peer};
+
+/// Has the handshake with `peer`, which was dialled.
+///
+/// Not more is read than belongs to it.
+pub(crate) fn dial(
+    stream: &mut (impl Read + Write),
+    us: &Identity,
+    peer: &NodeName,
+) -> Result<Peer, HandshakeError> {
+    let mut out = Vec::new();
+    let mut dialler = Dialler::new(us, peer, challenge()?, &mut out);
+    loop {
+        stream.write_all(&out)?;
+        out.clear();
+        let mut room = [0; MAX_LENGTH];
+        let message = match read_message(stream, &mut room) {
+            Err(HandshakeError::Closed) => return Err(dialler.closed()),
+            message => message?,
+        };
+        match dialler.step(message, &mut out)? {
+            Next::Message(next) => dialler = next,
+            Next::Through(peer) => return Ok(peer),
+        }
+    }
+}
+
+/// Has the handshake with a node that has dialled.
+///
+/// Also returns what is to be sent before anything else: it tells that node that it is connected,
+/// so an earlier connection must be gone by then. `admit` is asked whether the connection goes on.
+pub(crate) fn accept(
+    stream: &mut (impl Read + Write),
+    us: &Identity,
+    admit: impl Fn(&Peer) -> Admission,
+) -> Result<(Peer, Vec<u8>), HandshakeError> {
+    let mut acceptor = Acceptor::new(us, challenge()?);
+    loop {
+        let mut room = [0; MAX_LENGTH];
+        let message = read_message(stream, &mut room)?;
+        let mut out = Vec::new();
+        match acceptor.step(message, &mut out, &admit) {
+            Ok(Next::Message(next)) => {
+                stream.write_all(&out)?;
+                acceptor = next;
+            }
+            Ok(Next::Through(peer)) => return Ok((peer, out)),
+            Err(error) => {
+                // Why it has failed matters more than that this cannot be said.
+                _ = stream.write_all(&out);
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// Returns a number that nobody can foresee.
+fn challenge() -> io::Result<u32> {
+    let mut bytes = [0; 4];
+    loop {
+        match getrandom(&mut bytes, GetRandomFlags::empty()) {
+            Ok(4) => return Ok(u32::from_ne_bytes(bytes)),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Reads a message, without its length.
+fn read_message<'r>(
+    stream: &mut impl Read,
+    room: &'r mut [u8; MAX_LENGTH],
+) -> Result<&'r [u8], HandshakeError> {
+    let mut length = [0; 2];
+    stream.read_exact(&mut length)?;
+    let length = usize::from(u16::from_be_bytes(length));
+    let message = room.get_mut(..length).ok_or(HandshakeError::TooLong(length))?;
+    stream.read_exact(message)?;
+    Ok(message)
+}

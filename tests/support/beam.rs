@@ -1,0 +1,291 @@
+//! Nodes of Erlang, with an EPMD of their own, which evaluate what a test asks.
+//!
+//! - `TEST_ERL` names another `erl`, `TEST_EPMD` another `epmd`.
+//! - `TEST_REQUIRE_BEAM=1` lets the tests fail where there is none, instead of skipping them.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::env;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Instant;
+
+use procession::prelude::*;
+
+use super::wait::{test_timeout, wait_until};
+
+/// The cookie of the nodes.
+pub(crate) const COOKIE: &str = "the cookie of the tests";
+
+/// What stands before a line that is an answer.
+const MARKER: &str = "#beam ";
+
+/// The program that the variable names, or else the usual one.
+fn program(variable: &str, usual: &str) -> String {
+    env::var(variable).unwrap_or_else(|_| usual.to_owned())
+}
+
+/// An EPMD at a port of its own, for nodes that know each other by it. It ends with this.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    epmd: Option<Child>,
+    port: u16,
+}
+
+impl Cluster {
+    /// Starts an EPMD; `None`, with a message, if there is no Erlang here.
+    pub(crate) fn start() -> Option<Cluster> {
+        let erl = program("TEST_ERL", "erl");
+        let is_there = |command: &mut Command| {
+            let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            quiet.status().is_ok()
+        };
+        let epmd = program("TEST_EPMD", "epmd");
+        let known = is_there(Command::new(&erl).arg("-version"))
+            && is_there(Command::new(&epmd).args(["-port", "1", "-names"]));
+        if !known {
+            let text = "`erl` and `epmd` are not in PATH";
+            assert!(env::var_os("TEST_REQUIRE_BEAM").is_none(), "{text}");
+            _ = writeln!(io::stderr(), "skipped: {text}");
+            return None;
+        }
+        let mut cluster = Cluster { epmd: None, port: free_port() };
+        cluster.start_epmd();
+        Some(cluster)
+    }
+
+    /// Starts the EPMD at its port, and waits until it is up.
+    pub(crate) fn start_epmd(&mut self) {
+        // It goes with its input, so it also goes if the test is killed.
+        let script = "\"$0\" -relaxed_command_check -address 127.0.0.1 -port \"$1\" & \
+                      read -r line; kill $!; wait";
+        let child = Command::new("sh")
+            .args(["-c", script, &program("TEST_EPMD", "epmd"), &self.port.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.epmd = Some(child);
+        wait_until(|| TcpStream::connect(("127.0.0.1", self.port)).is_ok());
+    }
+
+    /// Ends the EPMD, and waits until it has.
+    pub(crate) fn stop_epmd(&mut self) {
+        if let Some(mut epmd) = self.epmd.take() {
+            drop(epmd.stdin.take());
+            epmd.wait().unwrap();
+        }
+    }
+
+    pub(crate) fn epmd_port(&self) -> u16 {
+        self.port
+    }
+
+    /// Starts the node `name@127.0.0.1`.
+    pub(crate) fn beam(&self, name: &str) -> Beam {
+        self.beam_with(name, &[])
+    }
+
+    /// Starts the node `name@127.0.0.1` with more arguments.
+    pub(crate) fn beam_with(&self, name: &str, arguments: &[&str]) -> Beam {
+        Beam::start(format!("{name}@127.0.0.1"), self.port, arguments)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.stop_epmd();
+    }
+}
+
+/// A port that nobody listens at, as it seems.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A node of Erlang. It is killed if the test gives it up.
+#[derive(Debug)]
+pub(crate) struct Beam {
+    name: String,
+    child: Child,
+    input: RefCell<Option<ChildStdin>>,
+    lines: mpsc::Receiver<String>,
+    heard: RefCell<Heard>,
+}
+
+/// What has been heard of a node.
+#[derive(Debug, Default)]
+struct Heard {
+    is_ready: bool,
+    begun: u64,
+    results: HashMap<u64, Result<String, String>>,
+    /// What it has printed besides.
+    log: String,
+}
+
+/// An expression that a node evaluates.
+#[derive(Debug)]
+pub(crate) struct Evaluation(u64);
+
+impl Beam {
+    fn start(name: String, epmd_port: u16, arguments: &[&str]) -> Beam {
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/beam_node.erl");
+        let begin = format!(
+            "{{ok, M, Code}} = compile:file({source:?}, [binary, report]), \
+             {{module, M}} = code:load_binary(M, {source:?}, Code), spawn(M, main, [])."
+        );
+        let mut child = Command::new(program("TEST_ERL", "erl"))
+            .args(["+pc", "unicode", "-noshell", "-start_epmd", "false"])
+            .args(["-name", &name, "-setcookie", COOKIE])
+            .args(arguments)
+            .args(["-eval", &begin])
+            .env("ERL_EPMD_PORT", epmd_port.to_string())
+            .env("ERL_CRASH_DUMP_SECONDS", "0")
+            .env_remove("ERL_FLAGS")
+            .env_remove("ERL_AFLAGS")
+            .env_remove("ERL_ZFLAGS")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let input = RefCell::new(child.stdin.take());
+        let (heard, lines) = mpsc::channel();
+        forward_lines(child.stdout.take().unwrap(), heard.clone());
+        forward_lines(child.stderr.take().unwrap(), heard);
+        let beam = Beam { name, child, input, lines, heard: RefCell::default() };
+        beam.hear_until("be ready", |heard| heard.is_ready);
+        beam
+    }
+
+    /// Its full name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The number of the operating system's process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Evaluates an expression, or several with commas in between, and returns the value of the
+    /// last as Erlang prints it.
+    #[track_caller]
+    pub(crate) fn eval(&self, expression: &str) -> String {
+        self.value(self.begin(expression))
+    }
+
+    /// Lets it evaluate an expression in a process of its own, and does not wait.
+    pub(crate) fn begin(&self, expression: &str) -> Evaluation {
+        let number = {
+            let mut heard = self.heard.borrow_mut();
+            heard.begun += 1;
+            heard.begun
+        };
+        let line = format!("{number} {}.\n", expression.replace('\n', " "));
+        let mut input = self.input.borrow_mut();
+        input.as_mut().expect("it is open").write_all(line.as_bytes()).unwrap();
+        Evaluation(number)
+    }
+
+    /// Waits for the value of an expression.
+    #[track_caller]
+    pub(crate) fn value(&self, evaluation: Evaluation) -> String {
+        let result = self.result(evaluation);
+        result.unwrap_or_else(|error| panic!("{}: {error}\n{}", self.name, self.log()))
+    }
+
+    /// Waits for the value of an expression, or the exception that has ended it.
+    #[track_caller]
+    pub(crate) fn result(&self, Evaluation(number): Evaluation) -> Result<String, String> {
+        self.hear_until("answer", |heard| heard.results.contains_key(&number));
+        self.heard.borrow_mut().results.remove(&number).unwrap()
+    }
+
+    /// Returns what it has printed besides: its log.
+    pub(crate) fn log(&self) -> String {
+        let mut heard = self.heard.borrow_mut();
+        self.lines.try_iter().for_each(|line| heard.hear(line));
+        heard.log.clone()
+    }
+
+    /// Waits until there is `text` in its log.
+    #[track_caller]
+    pub(crate) fn wait_until_logged(&self, text: &str) {
+        self.hear_until(text, |heard| heard.log.contains(text));
+    }
+
+    /// Sends it a signal, as `kill` does: `"STOP"`, `"CONT"`, `"KILL"`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let kill = format!("kill -{signal} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    /// Kills it, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        // Both fail if it has exited, and then there is nothing to do.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+
+    #[track_caller]
+    fn hear_until(&self, what: &str, is_so: impl Fn(&Heard) -> bool) {
+        let deadline = Instant::now() + test_timeout();
+        let mut heard = self.heard.borrow_mut();
+        while !is_so(&heard) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => heard.hear(line),
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("{} did not {what} in time:\n{}", self.name, heard.log)
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("{} has ended, and did not {what}:\n{}", self.name, heard.log)
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Beam {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl Heard {
+    fn hear(&mut self, line: String) {
+        let Some(answer) = line.strip_prefix(MARKER) else {
+            if !line.trim().is_empty() {
+                self.log += &line;
+            }
+            return;
+        };
+        let mut words = answer.trim_end_matches('\n').splitn(3, ' ');
+        let mut word = || words.next().unwrap_or_default().to_owned();
+        let (kind, number, text) = (word(), word().parse(), word());
+        match (&*kind, number) {
+            ("value", Ok(number)) => _ = self.results.insert(number, Ok(text)),
+            ("failed", Ok(number)) => _ = self.results.insert(number, Err(text)),
+            _ => self.is_ready = true,
+        }
+    }
+}
+
+/// Sends on each line of `stream`, in a process that ends with it.
+fn forward_lines(stream: impl Read + Send + 'static, lines: mpsc::Sender<String>) {
+    let forward = move || {
+        let mut stream = BufReader::new(stream);
+        let mut line = Vec::new();
+        while stream.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+            if lines.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                return;
+            }
+            line.clear();
+        }
+    };
+    process::spawn(forward).unwrap();
+}
