@@ -351,7 +351,7 @@ mod tests {
             let mut elements = elements;
             elements[0] = traced.into();
             let place = elements.len() - usize::from(matches!(traced, 13 | 18));
-            elements.insert(place, carried_term());
+            elements.insert(place, name("token"));
             let bytes = bytes(elements.clone(), has_payload);
             assert_eq!(Control::read(&bytes), Ok(control));
             seen.push(traced);
