@@ -9,7 +9,7 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 #[cfg(feature = "dist")]
-pub(crate) use nodes::Incarnation;
+pub(crate) use nodes::{Alive, Incarnation};
 
 /// Identifies a process for as long as the program runs; never reused.
 ///
@@ -72,7 +72,6 @@ impl Pid {
 
 #[cfg(feature = "dist")]
 impl Pid {
-    #[cfg_attr(not(test), expect(dead_code, reason = "for terms that come from other nodes"))]
     pub(crate) fn remote(incarnation: Incarnation, id: u32, serial: u32) -> Pid {
         let generation = NonZeroU64::MIN.saturating_add(serial.into());
         Pid { node: incarnation.number(), index: id, generation }
@@ -83,8 +82,34 @@ impl Pid {
         Incarnation::from_number(self.node)
     }
 
+    /// Returns its id, its serial and the creation of its node, as all nodes know it.
+    pub(crate) fn numbers(self) -> [u32; 3] {
+        let creation = match self.incarnation() {
+            Some(incarnation) => incarnation.creation(),
+            None => nodes::alive().map_or(0, |alive| alive.creation),
+        };
+        [self.index, self.serial(), creation]
+    }
+
+    /// Returns the pid that has these [numbers](Self::numbers) on that node. `None` if there cannot
+    /// be such a node, or if there have been too many. One of this node of which nobody has ever
+    /// heard is some pid of a process that has ended.
+    pub(crate) fn of_numbers(node: &str, [id, serial, creation]: [u32; 3]) -> Option<Pid> {
+        let node = nodes::named(node)?;
+        if node != Node::local() {
+            return Some(Pid::remote(Incarnation::of(node, creation)?, id, serial));
+        }
+        let alive = nodes::alive();
+        let found = match alive {
+            Some(alive) if alive.creation == creation => (alive.find)(id, serial),
+            Some(_) | None => None,
+        };
+        // No slot has ever held so many processes.
+        let nobody = || NonZeroU64::MAX.get() - u64::from(serial);
+        Some(found.unwrap_or_else(|| Pid::local(0, NonZeroU64::MIN.saturating_add(nobody() - 1))))
+    }
+
     /// Returns its serial, if it is one of another node; else the low half of its generation.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for terms that go to other nodes"))]
     pub(crate) fn serial(self) -> u32 {
         let low = self.generation.get() - u64::from(self.is_remote());
         low as u32 // What is cut off is what the low half leaves out.
@@ -137,6 +162,24 @@ impl Node {
         return nodes::name_of(self);
         #[cfg(not(feature = "dist"))]
         Node::NO_NAME
+    }
+
+    /// Returns the node with this name; `None` if it is none, or if there are too many.
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    pub(crate) fn find(name: &str) -> Option<Node> {
+        nodes::named(name)
+    }
+
+    /// Returns the node with this name, if anybody has spoken of it before.
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    pub(crate) fn known(name: &str) -> Option<Node> {
+        nodes::known(name)
+    }
+
+    /// Makes this program the node of this name, or none.
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    pub(crate) fn set_alive(alive: Option<(&str, Alive)>) {
+        nodes::set_alive(alive);
     }
 
     /// Returns the node with this name, `name@host`, whether it exists or not.

@@ -113,8 +113,7 @@ pub mod io;
 #[cfg(all(feature = "io", target_os = "linux"))]
 pub mod listener;
 #[cfg(all(feature = "dist", target_os = "linux"))]
-#[allow(dead_code, unused_imports, reason = "there is no node yet that speaks the protocol")]
-mod net_kernel;
+pub mod net_kernel;
 mod directory;
 mod service;
 pub mod registry;

@@ -1,6 +1,68 @@
-//! The protocol that the nodes of an Erlang cluster speak.
+//! This program as a node of an Erlang cluster.
 //!
-//! OTP: [Distribution protocol](https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html).
+//! [`NetKernel`] makes it one: it registers with EPMD, and speaks the protocol of Erlang's nodes
+//! from then on. Other nodes connect with it as they do with each other, and it connects with them
+//! as soon as something is to be sent there. This module needs the feature `dist`, and Linux.
+//!
+//! ```no_run
+//! use procession::net_kernel::{self, NetKernel};
+//! use procession::prelude::*;
+//! use procession::Node;
+//!
+//! let node = NetKernel::named("rust@127.0.0.1").cookie("secret").start_link()?;
+//! // In a shell of Erlang: erl -name beam@127.0.0.1 -setcookie secret
+//! net_kernel::connect_node(Node::named("beam@127.0.0.1"))?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! It is a node until its supervisor ends: then its connections are closed, and its name is free.
+//!
+//! | Erlang | here |
+//! |---|---|
+//! | `erl -name Name -setcookie Cookie -hidden` | [`NetKernel::named`], [`cookie`], [`hidden`] |
+//! | `net_ticktime`, `net_setuptime` | [`tick_time`], [`set_up_time`] |
+//! | `inet_dist_use_interface` | [`listen`](NetKernel::listen) |
+//! | `ERL_EPMD_PORT` | the same, or [`epmd_port`](NetKernel::epmd_port) |
+//! | `net_kernel:connect_node(Node)` | [`connect_node`] |
+//! | `nodes(connected)` | [`nodes`] |
+//! | `node()` | [`Node::local`] |
+//!
+//! [`cookie`]: NetKernel::cookie
+//! [`hidden`]: NetKernel::hidden
+//! [`tick_time`]: NetKernel::tick_time
+//! [`set_up_time`]: NetKernel::set_up_time
+//!
+//! # Processes of other nodes
+//!
+//! What a process of another node sends to a pid, a registered name or an alias of this one arrives
+//! as a [`Term`](crate::term::Term). The pids in it are read by [`term`](crate::term), and are used
+//! as those of this node: they can be sent messages, linked and monitored. A
+//! [`Term`](crate::term::Term) and values of plain types of the standard library travel; a message
+//! of another type is dropped, with an error in the log.
+//!
+//! When a connection is lost, links and monitors tell so: with
+//! [`NoConnection`](crate::ExitReason::NoConnection), OTP's `noconnection`. Messages that were on
+//! their way are lost.
+//!
+//! # Safety
+//!
+//! Who knows the cookie can do to this program what its own processes can: send to them, and end
+//! them. There is no cookie by default, and the node listens on the loopback only unless it is told
+//! otherwise. What is sent is not encrypted.
+//!
+//! # Differences from OTP
+//!
+//! - **A program is no node** until it is made one, and there is no default cookie: one is given,
+//!   or is in the user's file, which is not made.
+//! - **It is hidden** by default, as nodes that see each other expect of each other the protocol of
+//!   `global`, which this one does not speak yet.
+//! - **An EPMD is not started**: one must be running.
+//! - **A node of OTP 24 or earlier is refused**, as newer ones refuse it.
+//! - **Handshakes** that others begin are at most 64 at once; more connections are closed as they
+//!   come.
+//!
+//! OTP: [`net_kernel`](https://www.erlang.org/doc/apps/kernel/net_kernel.html),
+//! [Distribution protocol](https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html).
 
 mod bytes;
 mod name;
@@ -10,8 +72,53 @@ mod cookie;
 mod handshake;
 mod control;
 mod frame;
+mod error;
+mod local;
+mod payload;
+mod ticks;
+mod lost;
+mod serve;
+mod writer;
+mod reader;
+mod connection;
+mod acceptor;
+mod registrar;
+mod carrier;
+mod start;
 #[cfg(test)]
 mod beside_beam;
+
+use std::time::Duration;
+
+use crate::gen_server::ServerRef;
+use crate::id::Node;
+
+pub use error::ConnectError;
+pub use start::{NetKernel, NetKernelError};
+
+use serve::{Connect, Kernel, NAME, Nodes};
+
+/// Connects with a node, if this one is not connected with it already.
+///
+/// Nobody needs to: what is sent to a process of another node does that, too.
+///
+/// # Errors
+///
+/// See [`ConnectError`].
+///
+/// OTP: [`net_kernel:connect_node/1`](https://www.erlang.org/doc/apps/kernel/net_kernel.html#connect_node/1).
+pub fn connect_node(node: Node) -> Result<(), ConnectError> {
+    let kernel = ServerRef::<Kernel, _>::named(NAME);
+    kernel.call_timeout(Connect(node), Duration::MAX).unwrap_or(Err(ConnectError::NotAlive))
+}
+
+/// Returns the nodes that this one is connected with, hidden ones too, in no order.
+///
+/// OTP: [`nodes/1`](https://www.erlang.org/doc/apps/erts/erlang.html#nodes/1).
+pub fn nodes() -> Vec<Node> {
+    let kernel = ServerRef::<Kernel, _>::named(NAME);
+    kernel.call_timeout(Nodes, Duration::MAX).unwrap_or_default()
+}
 
 /// What integration tests share.
 #[cfg(test)]

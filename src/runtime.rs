@@ -11,7 +11,6 @@ pub(crate) mod bound;
 pub(crate) mod mailbox;
 pub(crate) mod links;
 #[cfg(feature = "dist")]
-#[cfg_attr(not(test), expect(dead_code, reason = "for connections to other nodes"))]
 pub(crate) mod remote_ties;
 pub(crate) mod reply_slot;
 pub(crate) mod wait_graph;
@@ -19,7 +18,6 @@ pub(crate) mod interrupt;
 pub(crate) mod slot;
 pub(crate) mod table;
 #[cfg(feature = "dist")]
-#[cfg_attr(not(test), expect(dead_code, reason = "for connections to other nodes"))]
 pub(crate) mod dist_entry;
 pub(crate) mod remote;
 pub(crate) mod caller;
@@ -40,7 +38,6 @@ pub(crate) mod timers;
 pub(crate) mod overload;
 pub(crate) mod exit;
 #[cfg(feature = "dist")]
-#[cfg_attr(not(test), expect(dead_code, reason = "for connections to other nodes"))]
 pub(crate) mod incoming;
 #[cfg(all(test, feature = "dist"))]
 pub(crate) mod loopback;

@@ -53,7 +53,7 @@
 //! | `struct S` | atom: `'S'` | |
 //! | variant `A` | atom: `'A'` | |
 //! | variants `B(X)`, `C(X, Y)`, `D { x: X }` | tuples: `{'B',X}`, `{'C',X,Y}`, `{'D',X}` | |
-//! | [`Atom`], [`Term`] | themselves | |
+//! | [`Atom`], [`Term`], [`Pid`](crate::Pid) | themselves | |
 //! | [`ExternalPid`], [`ExternalRef`], [`ExternalPort`], [`ExternalFun`], [`Fun`] | themselves | |
 //!
 //! `#[serde(rename_all = "snake_case")]` gives the atoms that Erlang is used to. A field of a
@@ -121,7 +121,6 @@ mod tagged;
 mod serde_impls;
 mod print;
 #[cfg(target_os = "linux")]
-#[allow(dead_code, reason = "there is no node yet that speaks the protocol")]
 mod wire;
 
 use serde::de::{Deserialize, DeserializeOwned};

@@ -13,7 +13,7 @@ use std::num::NonZeroU32;
 use once_cell::sync::Lazy;
 use parking_lot::RwLock;
 
-use super::Node;
+use super::{Node, Pid};
 
 /// As many nodes as one cluster can have, and more.
 const MAX_NODES: usize = 1 << 16;
@@ -34,7 +34,6 @@ impl Incarnation {
     /// # Panics
     ///
     /// If the node is this one: what lives here has no incarnation.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for terms that come from other nodes"))]
     pub(crate) fn of(node: Node, creation: u32) -> Option<Incarnation> {
         let known = NODES.read().incarnation(node, creation);
         known.or_else(|| NODES.write().add_incarnation(node, creation))
@@ -53,7 +52,6 @@ impl Incarnation {
         NODES.read().life(self).0
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "for terms that go to other nodes"))]
     pub(crate) fn creation(self) -> u32 {
         NODES.read().life(self).1
     }
@@ -70,7 +68,37 @@ pub(super) fn named(name: &str) -> Option<Node> {
     known.or_else(|| NODES.write().add_node(name))
 }
 
+/// What other nodes know this one by, and how its processes are found by what others have of their
+/// pids: by the id and the serial.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Alive {
+    pub(crate) creation: u32,
+    pub(crate) find: fn(u32, u32) -> Option<Pid>,
+}
+
+/// Returns the node with this name, if it is in the table.
+#[cfg(target_os = "linux")]
+pub(super) fn known(name: &str) -> Option<Node> {
+    NODES.read().node(name)
+}
+
+/// Makes this program the node of this name, or none.
+#[cfg(target_os = "linux")]
+pub(super) fn set_alive(alive: Option<(&str, Alive)>) {
+    let name = alive.map_or(Node::NO_NAME, |(name, _)| Box::leak(Box::from(name)));
+    let mut nodes = NODES.write();
+    nodes.names[0] = name;
+    nodes.alive = alive.map(|(_, alive)| alive);
+}
+
+/// Returns what other nodes know this one by, if it is one.
+pub(super) fn alive() -> Option<Alive> {
+    NODES.read().alive
+}
+
 struct Nodes {
+    /// `None` if this program is no node.
+    alive: Option<Alive>,
     /// By the number of the node. They are never freed.
     names: Vec<&'static str>,
     /// The others, by their names.
@@ -83,6 +111,7 @@ struct Nodes {
 impl Default for Nodes {
     fn default() -> Nodes {
         Nodes {
+            alive: None,
             names: vec![Node::NO_NAME],
             nodes: HashMap::new(),
             lives: Vec::new(),

@@ -26,7 +26,7 @@ mod dialler;
 mod acceptor;
 mod exchange;
 
-pub(super) use acceptor::Admission;
+pub(super) use acceptor::{Admission, Standing};
 pub(super) use error::HandshakeError;
 pub(super) use exchange::{accept, dial};
 pub(super) use flags::Flags;

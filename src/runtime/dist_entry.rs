@@ -34,6 +34,7 @@
 //! is being told: nobody gets anything of the next connection before that.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::mem;
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -140,6 +141,12 @@ pub(crate) fn carrier() -> Option<Arc<dyn Carrier>> {
 pub(crate) struct DistEntry {
     node: Node,
     state: Mutex<State>,
+}
+
+impl fmt::Debug for DistEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.node, f)
+    }
 }
 
 #[derive(Default)]

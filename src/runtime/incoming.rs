@@ -30,7 +30,7 @@ pub(crate) struct Connection {
 }
 
 /// The frames that leave by a connection, as the one who writes to it has them.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Frames {
     entry: &'static DistEntry,
     connection: u64,
@@ -65,6 +65,11 @@ impl Connection {
         Ok(connection)
     }
 
+    /// Returns which life of the other node it is with.
+    pub(crate) fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
     /// Returns the frames that leave by it.
     pub(crate) fn frames(&self) -> Frames {
         Frames { entry: self.entry, connection: self.number }
@@ -84,6 +89,7 @@ impl Connection {
 
     /// A request of `client` to `server` has come. What is sent to the alias returned is the
     /// answer: the first such message leaves, for this `tag`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for requests to servers"))]
     pub(crate) fn request(&mut self, client: Pid, server: Pid, tag: Box<[u8]>) -> Alias {
         let number = unique();
         self.entry.with_ties(|ties| ties.call(number, (client, server), tag));

@@ -67,7 +67,6 @@ fn slot(index: u32) -> Option<&'static Slot> {
 /// Returns the process of this node that others know by `id` and `serial`: of those of that slot
 /// that have the serial, the newest.
 #[cfg(feature = "dist")]
-#[cfg_attr(not(test), expect(dead_code, reason = "for terms that come from other nodes"))]
 pub(crate) fn known_as(id: u32, serial: u32) -> Option<Pid> {
     slot(id)?.newest(serial)
 }

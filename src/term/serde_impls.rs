@@ -5,6 +5,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde::ser::{Error as _, Serialize, Serializer};
 
+use crate::id::Pid;
+
 use super::Term;
 use super::atom::Atom;
 use super::decode;
@@ -89,6 +91,22 @@ impl<'de> Deserialize<'de> for Term {
         }
 
         deserializer.deserialize_newtype_struct(TERM, AnyTerm)
+    }
+}
+
+/// Only for the functions of [this module](super).
+impl Serialize for Pid {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_encoded(serializer, |out| encode::pid_of(out, self.node().name(), self.numbers()))
+    }
+}
+
+/// Only for the functions of [this module](super).
+impl<'de> Deserialize<'de> for Pid {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Pid, D::Error> {
+        let ExternalPid { node, id, serial, creation } = ExternalPid::deserialize(deserializer)?;
+        let pid = Pid::of_numbers(node.as_str(), [id, serial, creation]);
+        pid.ok_or_else(|| D::Error::custom("a pid of a node that there cannot be"))
     }
 }
 

@@ -75,11 +75,6 @@ impl<'a> WireTerm<'a> {
         Ok(WireTerm { bytes: reader.since(start), scan })
     }
 
-    /// Returns its bytes, without the version.
-    pub(crate) fn bytes(self) -> &'a [u8] {
-        self.bytes
-    }
-
     /// Reads it into a type of Rust.
     pub(crate) fn read<T: Deserialize<'a>>(self) -> Result<T, DecodeError> {
         self.scan.check_limits(0)?;

@@ -218,12 +218,19 @@ fn imports_point_up() {
 
 /// The modules above the runtime that use its mechanisms, not only what a user has. Why each of
 /// them needs that is said in `ARCHITECTURE.md`.
-const PRIVILEGED: [&str; 15] = [
+const PRIVILEGED: [&str; 22] = [
     "call",
     "gen_server::next",
     "gen_server::request",
     "gen_server::serve",
     "gen_server::server_ref",
+    "net_kernel::carrier",
+    "net_kernel::connection",
+    "net_kernel::local",
+    "net_kernel::reader",
+    "net_kernel::serve",
+    "net_kernel::start",
+    "net_kernel::writer",
     "proc_lib::start",
     "registry::dispatch",
     "stop",

@@ -1,0 +1,135 @@
+//! What leaves for other nodes, as frames.
+
+use std::sync::Arc;
+
+use log::Level;
+use serde::ser::{Serialize, SerializeTuple, Serializer};
+
+use crate::id::{Node, Pid};
+use crate::message::{Destination, Message, Name};
+use crate::process::whereis;
+use crate::runtime::address::deliver;
+use crate::runtime::dist_entry::{Carrier, Frame, Outgoing};
+use crate::runtime::incoming::dial_failed;
+use crate::runtime::mailbox::Signal;
+use crate::runtime::remote_ties::RemoteRef;
+use crate::term::{EncodeError, Term, WireRef, WireTerm};
+use crate::user_code::{drop_caught, log_caught};
+
+use super::control::{Control, Object};
+use super::frame;
+use super::local::{Local, wire_pid};
+use super::lost::LOG;
+use super::payload::{Travelling, reason_to_term};
+use super::serve::{Dial, NAME};
+
+/// Writes what leaves as the frames of Erlang's protocol.
+pub(super) struct Wire {
+    local: Arc<Local>,
+}
+
+impl Wire {
+    pub(super) fn new(local: Arc<Local>) -> Wire {
+        Wire { local }
+    }
+}
+
+impl Carrier for Wire {
+    fn frame(&self, outgoing: Outgoing) -> Option<Frame> {
+        let frame = self.write(&outgoing);
+        drop_caught(outgoing);
+        match frame {
+            Ok(frame) => Some(frame),
+            Err(error) => {
+                let text = format_args!("a message to another node is dropped: {error}");
+                log_caught(Level::Error, LOG, text);
+                None
+            }
+        }
+    }
+
+    fn dial(&self, node: Node) {
+        match whereis(NAME) {
+            Some(kernel) => deliver(kernel, Signal::Message(Message::new(Dial(node)))),
+            None => dial_failed(node),
+        }
+    }
+}
+
+/// The answer to a request: `{Tag, Reply}`.
+struct Answer<'a>(WireTerm<'a>, &'a Message);
+
+impl Serialize for Answer<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut pair = serializer.serialize_tuple(2)?;
+        pair.serialize_element(&self.0)?;
+        pair.serialize_element(&Travelling(self.1))?;
+        pair.end()
+    }
+}
+
+impl Wire {
+    fn write(&self, outgoing: &Outgoing) -> Result<Frame, EncodeError> {
+        let pid = |pid: &Pid| wire_pid(*pid);
+        let control: Control<'_, Term> = match outgoing {
+            Outgoing::Send { to, message } => {
+                let message = Travelling(message);
+                return frame::write(&Control::Send { to: pid(to), message });
+            }
+            Outgoing::Answer { to, tag, message } => {
+                let tag = WireTerm::open(tag).map_err(serde::ser::Error::custom)?;
+                return frame::write(&Control::Send { to: pid(to), message: Answer(tag, message) });
+            }
+            Outgoing::ExitRequest { from, to, reason } => {
+                let reason = reason_to_term(reason);
+                Control::ExitRequest { from: pid(from), to: pid(to), reason }
+            }
+            Outgoing::Link { from, to } => Control::Link { from: pid(from), to: pid(to) },
+            Outgoing::Unlink { from, to, number } => {
+                Control::Unlink { number: *number, from: pid(from), to: pid(to) }
+            }
+            Outgoing::UnlinkAck { from, to, number } => {
+                Control::UnlinkAck { number: *number, from: pid(from), to: pid(to) }
+            }
+            Outgoing::Exit { from, to, reason } => {
+                Control::Exit { from: pid(from), to: pid(to), reason: reason_to_term(reason) }
+            }
+            Outgoing::Monitor { monitor, to } => Control::Monitor {
+                from: pid(&monitor.owner),
+                object: Object::Pid(pid(to)),
+                reference: self.local.wire_ref(*monitor),
+            },
+            Outgoing::Demonitor { monitor, to } => Control::Demonitor {
+                from: pid(&monitor.owner),
+                object: Object::Pid(pid(to)),
+                reference: self.local.wire_ref(*monitor),
+            },
+            Outgoing::Down { object, to, reference, reason } => Control::Down {
+                object: wire_object(object),
+                to: pid(to),
+                reference: their_ref(*to, *reference)?,
+                reason: reason_to_term(reason),
+            },
+        };
+        frame::write(&control)
+    }
+}
+
+/// What another node has monitored, as it has said.
+fn wire_object(object: &Destination) -> Object<'_> {
+    match object {
+        Destination::Pid(pid) => Object::Pid(wire_pid(*pid)),
+        Destination::Alias(alias) => Object::Pid(wire_pid(alias.owner)),
+        Destination::Name(Name::Local(name)) => Object::Name((&**name).into()),
+        Destination::Name(Name::Via(via)) => Object::Name(via.to_string().into()),
+    }
+}
+
+/// Returns a reference that the node of a process has made.
+fn their_ref(process: Pid, reference: RemoteRef) -> Result<WireRef<'static>, EncodeError> {
+    let made = process.incarnation().and_then(|incarnation| {
+        let name = incarnation.node().name();
+        WireRef::new(name.into(), incarnation.creation(), reference.words())
+    });
+    made.ok_or_else(|| serde::ser::Error::custom("a reference of no other node"))
+}

@@ -1,0 +1,201 @@
+//! The processes of a connection: one that makes it and then reads, and one that writes.
+//!
+//! They are linked, so they end together; when they have, the kernel has been told that the
+//! connection is lost, as the reader owns what tells it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use log::Level;
+
+use crate::exit::ExitReason;
+use crate::gen_server::ServerRef;
+use crate::id::{Incarnation, Node};
+use crate::io::{TcpStream, is_interrupted};
+use crate::message::{Message, Name};
+use crate::process;
+use crate::runtime::address::deliver;
+use crate::runtime::incoming::{Connection, Frames};
+use crate::runtime::mailbox::Signal;
+use crate::user_code::log_caught;
+
+use super::epmd::EpmdError;
+use super::error::ConnectError;
+use super::handshake::{self, Admission, HandshakeError, Peer};
+use super::local::Local;
+use super::lost::LOG;
+use super::name::NodeName;
+use super::reader::Reader;
+use super::serve::{Admit, DialFailed, IsUp, Kernel, NAME, Replace};
+use super::timed::{Timed, time_left};
+use super::writer::{Queued, Writer};
+
+/// How many nodes may be in the middle of a handshake that they have begun.
+const MAX_GUESTS: usize = 64;
+
+fn deadline(local: &Local) -> Instant {
+    Instant::now() + local.settings.set_up_time
+}
+
+fn kernel() -> ServerRef<Kernel, Name> {
+    ServerRef::named(NAME)
+}
+
+/// The body of the process that dials a node.
+pub(super) fn dial(local: &Arc<Local>, node: Node) -> Result<(), ExitReason> {
+    let error = match connect(local, node) {
+        Ok((stream, peer)) => return carry(local, stream, &peer, Vec::new()),
+        Err(NotConnected::Interrupted(error)) => return Err(error.into()),
+        Err(NotConnected::Failed(error)) => error,
+    };
+    // The kernel may monitor this process when it has ended.
+    let process = process::self_pid();
+    kernel().cast(DialFailed { node, process, error: error.clone() });
+    Err(ExitReason::shutdown_with(error))
+}
+
+/// Why a dial has come to nothing.
+enum NotConnected {
+    Interrupted(io::Error),
+    Failed(ConnectError),
+}
+
+impl From<EpmdError> for NotConnected {
+    fn from(error: EpmdError) -> NotConnected {
+        if let EpmdError::Io(error) = error {
+            return NotConnected::of_io(error, EpmdError::Io);
+        }
+        NotConnected::Failed(ConnectError::Failed(error.to_string()))
+    }
+}
+
+impl From<HandshakeError> for NotConnected {
+    fn from(error: HandshakeError) -> NotConnected {
+        if let HandshakeError::Io(error) = error {
+            return NotConnected::of_io(error, HandshakeError::Io);
+        }
+        let is_cookie = matches!(error, HandshakeError::WrongCookie);
+        let why = || ConnectError::Failed(error.to_string());
+        NotConnected::Failed(if is_cookie { ConnectError::WrongCookie } else { why() })
+    }
+}
+
+impl NotConnected {
+    /// The error of a stream, which `print` says in words.
+    fn of_io<E: ToString>(error: io::Error, print: fn(io::Error) -> E) -> NotConnected {
+        if is_interrupted(&error) {
+            return NotConnected::Interrupted(error);
+        }
+        NotConnected::Failed(ConnectError::Failed(print(error).to_string()))
+    }
+}
+
+fn connect(local: &Local, node: Node) -> Result<(TcpStream, Peer), NotConnected> {
+    let Some(name) = NodeName::new(node.name()) else {
+        let why = format!("{:?} cannot be the name of a node", node.name());
+        return Err(NotConnected::Failed(ConnectError::Failed(why)));
+    };
+    let deadline = deadline(local);
+    let address = local.epmd.find(&name, deadline)?;
+    let connected = shake_hands(local, &name, address, deadline);
+    if let Err(HandshakeError::Simultaneous) = connected {
+        // The other connection is on its way: when it is admitted, this process is ended.
+        let left = deadline.saturating_duration_since(Instant::now());
+        process::receive_match_timeout(left, |_| false);
+    }
+    Ok(connected?)
+}
+
+fn shake_hands(
+    local: &Local,
+    name: &NodeName,
+    address: SocketAddr,
+    deadline: Instant,
+) -> Result<(TcpStream, Peer), HandshakeError> {
+    let stream = TcpStream::connect_timeout(&address, time_left(deadline)?)?;
+    stream.set_nodelay(true)?;
+    let mut stream = Timed::new(stream, deadline);
+    let peer = handshake::dial(&mut stream, &local.identity, name)?;
+    Ok((stream.into_inner()?, peer))
+}
+
+/// A node that is in the middle of a handshake.
+struct Guest<'a>(&'a Local);
+
+impl Guest<'_> {
+    fn of(local: &Local) -> Option<Guest<'_>> {
+        let guest = Guest(local);
+        let before = local.guests.fetch_add(1, Ordering::Relaxed);
+        (before < MAX_GUESTS).then_some(guest)
+    }
+}
+
+impl Drop for Guest<'_> {
+    fn drop(&mut self) {
+        self.0.guests.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The body of the process of a connection that another node has made.
+pub(super) fn accept(local: &Arc<Local>, stream: TcpStream) -> Result<(), ExitReason> {
+    let guest = Guest::of(local);
+    if guest.is_none() {
+        return Ok(());
+    }
+    stream.set_nodelay(true)?;
+    let mut stream = Timed::new(stream, deadline(local));
+    let me = process::self_pid();
+    let admit = |peer: &Peer| {
+        let request = Admit { peer: peer.name.clone(), process: me };
+        // If there is no kernel, this is just being ended.
+        kernel().call_timeout(request, Duration::MAX).unwrap_or(Admission::No)
+    };
+    let (peer, last) = match handshake::accept(&mut stream, &local.identity, admit) {
+        Ok(accepted) => accepted,
+        Err(HandshakeError::Io(error)) if is_interrupted(&error) => return Err(error.into()),
+        Err(error @ (HandshakeError::Simultaneous | HandshakeError::Closed)) => {
+            return Err(ExitReason::shutdown_with(error.to_string()));
+        }
+        Err(error) => {
+            log_caught(Level::Warn, LOG, format_args!("a node was refused: {error}"));
+            return Err(ExitReason::shutdown_with(error.to_string()));
+        }
+    };
+    let stream = stream.into_inner()?;
+    drop(guest);
+    carry(local, stream, &peer, last)
+}
+
+/// Carries signals from the other node and to it, until the connection is lost. What is written
+/// first tells the other node that it is up.
+fn carry(
+    local: &Arc<Local>,
+    stream: TcpStream,
+    peer: &Peer,
+    first: Vec<u8>,
+) -> Result<(), ExitReason> {
+    let too_many = || ExitReason::from_display("there are too many nodes");
+    let node = Node::find(peer.name.as_str()).ok_or_else(too_many)?;
+    let incarnation = Incarnation::of(node, peer.creation).ok_or_else(too_many)?;
+    let me = process::self_pid();
+    // An earlier connection with it ends before this one begins.
+    kernel().call_timeout(Replace { node, process: me }, Duration::MAX)?;
+
+    let heard = Arc::new(AtomicU64::new(0));
+    let writer = Writer::new(stream.try_clone()?, Arc::clone(&heard), local.settings.tick_time);
+    let writer = process::spawn_link(move || match process::receive().downcast::<Frames>() {
+        Ok(frames) => writer.run(first, frames),
+        Err(_) => Ok(()),
+    })?;
+    let wake = move || deliver(writer, Signal::Message(Message::new(Queued)));
+    let connection = Connection::up(incarnation, Arc::new(wake)).map_err(|_| {
+        ExitReason::shutdown_with("there is a connection with the node already".to_owned())
+    })?;
+    process::send(writer, connection.frames());
+    kernel().cast(IsUp { node, process: me });
+    let reader = Reader { local: Arc::clone(local), connection, heard };
+    reader.run(&stream)
+}

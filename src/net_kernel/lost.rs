@@ -1,0 +1,53 @@
+//! Why a connection is lost.
+
+use std::fmt;
+use std::io;
+
+use log::Level;
+
+use crate::exit::ExitReason;
+use crate::io::is_interrupted;
+use crate::user_code::log_caught;
+
+use super::control::ControlError;
+use super::frame::FrameError;
+
+/// The target of what is logged.
+pub(super) const LOG: &str = "procession::net_kernel";
+
+/// Why a connection is lost.
+pub(super) enum Lost {
+    Closed,
+    Silent,
+    Io(io::Error),
+    Frame(FrameError),
+    Control(ControlError),
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Lost::Closed => f.write_str("the node has closed the connection"),
+            Lost::Silent => f.write_str("the node has not been heard of for the tick time"),
+            Lost::Io(error) => fmt::Display::fmt(error, f),
+            Lost::Frame(error) => fmt::Display::fmt(error, f),
+            Lost::Control(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+/// That a connection is lost is no failure of its processes.
+impl From<Lost> for ExitReason {
+    fn from(lost: Lost) -> ExitReason {
+        match lost {
+            Lost::Io(error) if is_interrupted(&error) => error.into(),
+            Lost::Closed | Lost::Silent | Lost::Io(_) => {
+                ExitReason::shutdown_with(lost.to_string())
+            }
+            Lost::Frame(_) | Lost::Control(_) => {
+                log_caught(Level::Warn, LOG, format_args!("a connection is closed: {lost}"));
+                ExitReason::shutdown_with(lost.to_string())
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What reads from a connection: it tells the kernel what has come, and waits for nothing but the
+//! socket.
+
+use std::io::{ErrorKind, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use log::Level;
+
+use crate::exit::ExitReason;
+use crate::id::{Alias, Pid};
+use crate::io::{TcpStream, is_interrupted};
+use crate::message::{Destination, Message, Name};
+use crate::runtime::incoming::Connection;
+use crate::runtime::remote_ties::RemoteRef;
+use crate::term::{Term, WirePid, WireRef, WireTerm};
+use crate::user_code::log_caught;
+
+use super::control::{Control, Object, Spawned};
+use super::frame::{self, Frame};
+use super::local::{self, Local};
+use super::lost::{LOG, Lost};
+use super::payload::reason_of_term;
+
+/// How many bytes are read at once.
+const ROOM: usize = 64 * 1024;
+
+/// What reads from a connection.
+pub(super) struct Reader {
+    pub(super) local: Arc<Local>,
+    pub(super) connection: Connection,
+    /// How many bytes have come.
+    pub(super) heard: Arc<AtomicU64>,
+}
+
+impl Reader {
+    /// Reads until the connection is lost, and returns why it is.
+    pub(super) fn run(mut self, mut stream: &TcpStream) -> Result<(), ExitReason> {
+        let mut decoder = frame::decoder(self.local.settings.max_frame);
+        let mut room = vec![0; ROOM];
+        loop {
+            match stream.read(&mut room) {
+                Ok(0) => return Err(Lost::Closed.into()),
+                Ok(count) => {
+                    self.heard.fetch_add(count as u64, Ordering::Relaxed);
+                    decoder.feed(&room[..count]);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if is_interrupted(&error) => return Err(error.into()),
+                Err(error) => return Err(Lost::Io(error).into()),
+            }
+            while let Some(frame) = frame::next(&mut decoder).map_err(Lost::Frame)? {
+                match frame {
+                    Frame::Tick => {}
+                    Frame::Signal(signal) => {
+                        let control = signal.control().map_err(Lost::Control)?;
+                        self.act(control);
+                    }
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, control: Control<'_>) {
+        match control {
+            Control::Send { to, message } => {
+                if let Some(to) = self.local.own(&to) {
+                    self.message(to.into(), message);
+                }
+            }
+            Control::SendToName { name, message, .. } => {
+                self.message(Destination::Name(Name::from(&*name)), message);
+            }
+            Control::SendToAlias { alias, message, .. } => {
+                if let Some(monitor) = self.local.monitor(&alias) {
+                    self.message(Alias::from(monitor).into(), message);
+                }
+            }
+            Control::Link { from, to } => self.link(&from, &to),
+            Control::Unlink { number, from, to } => match self.ends(&from, &to) {
+                Some((from, to)) => self.connection.unlink(from, to, number),
+                None => self.queue(&Control::UnlinkAck { number, from: to, to: from }),
+            },
+            Control::UnlinkAck { number, from, to } => {
+                if let Some((from, to)) = self.ends(&from, &to) {
+                    self.connection.unlink_ack(from, to, number);
+                }
+            }
+            Control::Exit { from, to, reason } => {
+                if let Some((from, to)) = self.ends(&from, &to) {
+                    self.connection.exit(from, to, read_reason(reason));
+                }
+            }
+            Control::ExitRequest { from, to, reason } => {
+                if let Some((from, to)) = self.ends(&from, &to) {
+                    self.connection.exit_request(from, to, read_reason(reason));
+                }
+            }
+            Control::Monitor { from, object, reference } => self.monitor(&from, object, &reference),
+            Control::Demonitor { reference, .. } => {
+                if let Some(reference) = RemoteRef::new(reference.words()) {
+                    self.connection.demonitor(reference);
+                }
+            }
+            Control::Down { reference, reason, .. } => {
+                if let Some(monitor) = self.local.monitor(&reference) {
+                    self.connection.down(monitor, read_reason(reason));
+                }
+            }
+            Control::SpawnRequest(request) => {
+                let spawned = Spawned::Error("notsup".into());
+                let (request, to) = (request.request, request.from);
+                self.queue(&Control::SpawnReply { request, to, flags: 0, spawned });
+            }
+            Control::SpawnReply { .. } | Control::Nothing => {}
+        }
+    }
+
+    /// A process of the other node, and one of this.
+    fn ends(&self, from: &WirePid<'_>, to: &WirePid<'_>) -> Option<(Pid, Pid)> {
+        Some((self.other(from)?, self.local.own(to)?))
+    }
+
+    /// Returns the process of the other node that a pid is of.
+    fn other(&self, pid: &WirePid<'_>) -> Option<Pid> {
+        let other = local::pid(pid);
+        other.filter(|other| other.incarnation() == Some(self.connection.incarnation()))
+    }
+
+    /// Sends what is about no process of this node.
+    fn queue(&mut self, control: &Control<'_, Term>) {
+        // All that it has is terms already.
+        if let Ok(frame) = frame::write(control) {
+            self.connection.queue(frame);
+        }
+    }
+
+    fn message(&mut self, to: Destination, message: WireTerm<'_>) {
+        match message.read::<Term>() {
+            Ok(term) => self.connection.message(&to, Message::new(term)),
+            Err(error) => {
+                let text = format_args!("a message to {to} is dropped: {error}");
+                log_caught(Level::Warn, LOG, text);
+            }
+        }
+    }
+
+    fn link(&mut self, from: &WirePid<'_>, to: &WirePid<'_>) {
+        match self.ends(from, to) {
+            Some((from, to)) => self.connection.link(from, to),
+            None => {
+                let reason = crate::term::atom("noproc").into();
+                self.queue(&Control::Exit { from: to.clone(), to: from.clone(), reason });
+            }
+        }
+    }
+
+    fn monitor(&mut self, from: &WirePid<'_>, object: Object<'_>, reference: &WireRef<'_>) {
+        let target = match &object {
+            Object::Pid(pid) => self.local.own(pid).map(Destination::Pid),
+            Object::Name(name) => Some(Destination::Name(Name::from(&**name))),
+        };
+        let known = RemoteRef::new(reference.words());
+        match (self.other(from), target, known) {
+            (Some(from), Some(target), Some(known)) => self.connection.monitor(from, target, known),
+            _ => {
+                let reason = crate::term::atom("noproc").into();
+                let (to, reference) = (from.clone(), reference.clone());
+                self.queue(&Control::Down { object, to, reference, reason });
+            }
+        }
+    }
+}
+
+/// Returns the reason that a process has ended for, or that it was too large to be read.
+fn read_reason(reason: WireTerm<'_>) -> ExitReason {
+    match reason.read::<Term>() {
+        Ok(term) => reason_of_term(term),
+        Err(error) => ExitReason::from_display(error),
+    }
+}

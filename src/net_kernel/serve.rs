@@ -1,0 +1,379 @@
+//! The server `net_kernel`: which nodes this one is connected with, and which it dials.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::dynamic_supervisor::DynamicSupervisorRef;
+use crate::exit::ExitReason;
+use crate::gen_server::{
+    CallResult, Caller, CastResult, GenServer, HandleCall, HandleCast, InitResult, ReplyTo,
+    noreply, ready, reply,
+};
+use crate::id::{Node, Pid};
+use crate::message::{Down, Message};
+use crate::process;
+use crate::runtime::incoming::dial_failed;
+use crate::supervisor::ChildSpec;
+use crate::term::{self, Term, atom};
+
+use super::error::ConnectError;
+use super::handshake::{Admission, Standing};
+use super::local::Local;
+use super::name::NodeName;
+
+/// The name of the server.
+pub(super) const NAME: &str = "net_kernel";
+
+/// The name of the supervisor of connections.
+pub(super) const CONNECTIONS: &str = "net_connections";
+
+/// For how long a node is not dialled again that could not be reached.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The body of a process that dials a node.
+pub(super) type DialBody = fn(&Arc<Local>, Node) -> Result<(), ExitReason>;
+
+/// The state of the server.
+pub(super) struct Kernel {
+    local: Arc<Local>,
+    dial_body: DialBody,
+    contacts: HashMap<Node, Contact>,
+    /// The nodes that the processes of connections are for. They are monitored.
+    processes: HashMap<Pid, Node>,
+    /// When the last dials have failed.
+    failed: HashMap<Node, (Instant, ConnectError)>,
+}
+
+impl std::fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kernel").field("contacts", &self.contacts).finish_non_exhaustive()
+    }
+}
+
+type Connected = Result<(), ConnectError>;
+
+/// What there is between this node and another one.
+#[derive(Debug)]
+struct Contact {
+    /// The process that dials, or has the handshake, or the connection.
+    process: Pid,
+    state: State,
+    /// Who waits for the connection.
+    waiting: Vec<ReplyTo<Connected>>,
+    /// Why the dial has failed, whose process is ending.
+    error: Option<ConnectError>,
+    /// A connection that takes the place of this one, when this is gone.
+    next: Option<(Pid, ReplyTo<()>)>,
+    /// Whether something is to be sent that this connection, which is lost, does not carry.
+    is_wanted: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Dialling,
+    /// The other node has dialled, and this one has given up its own dial.
+    Accepting,
+    Up,
+}
+
+/// A node is to be dialled, as something is to be sent there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dial(pub(super) Node);
+
+/// There is to be a connection with this node.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Connect(pub(super) Node);
+
+/// A node has dialled, and this process has the handshake with it.
+#[derive(Clone, Debug)]
+pub(super) struct Admit {
+    pub(super) peer: NodeName,
+    pub(super) process: Pid,
+}
+
+/// The handshake is through. The answer comes when no other connection with the node is left.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Replace {
+    pub(super) node: Node,
+    pub(super) process: Pid,
+}
+
+/// There is a connection with the node.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct IsUp {
+    pub(super) node: Node,
+    pub(super) process: Pid,
+}
+
+/// The process of a dial ends, as there is no connection.
+#[derive(Clone, Debug)]
+pub(super) struct DialFailed {
+    pub(super) node: Node,
+    pub(super) process: Pid,
+    pub(super) error: ConnectError,
+}
+
+/// Which nodes there are connections with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Nodes;
+
+impl GenServer for Kernel {
+    type Args = (Arc<Local>, DialBody);
+
+    fn init((local, dial_body): Self::Args) -> InitResult<Kernel> {
+        let (contacts, processes, failed) = (HashMap::new(), HashMap::new(), HashMap::new());
+        ready(Kernel { local, dial_body, contacts, processes, failed })
+    }
+
+    fn handle_info(&mut self, message: Message) -> CastResult<Kernel> {
+        let message = match message.downcast::<Dial>() {
+            Ok(Dial(node)) => {
+                self.dial(node);
+                return noreply();
+            }
+            Err(message) => message,
+        };
+        let message = match message.downcast::<Down>() {
+            Ok(Down { object, reason, .. }) => {
+                if let Some(process) = object.fixed_pid() {
+                    self.process_ended(process, &reason);
+                }
+                return noreply();
+            }
+            Err(message) => message,
+        };
+        // Other nodes send what makes no sense here, too.
+        if let Ok(term) = message.downcast::<Term>() {
+            Kernel::answer(&term);
+        }
+        noreply()
+    }
+}
+
+impl Kernel {
+    fn standing(&self, node: Node) -> Standing {
+        match self.contacts.get(&node).map(|contact| contact.state) {
+            // Of two connections that a node has made the one goes on that is through later.
+            None | Some(State::Accepting) => Standing::Nothing,
+            Some(State::Dialling) => Standing::Dialling,
+            Some(State::Up) => Standing::Up,
+        }
+    }
+
+    /// Sees to it that there is a dial whose end the kernel will be told, or a connection.
+    fn dial(&mut self, node: Node) {
+        if let Some(contact) = self.contacts.get_mut(&node) {
+            contact.is_wanted = true;
+            return;
+        }
+        if self.recent_failure(node).is_some() {
+            dial_failed(node);
+            return;
+        }
+        let (local, body) = (Arc::clone(&self.local), self.dial_body);
+        let spec = ChildSpec::once(node.name(), move || {
+            Ok(process::spawn_link(move || body(&local, node))?)
+        });
+        match DynamicSupervisorRef::named(CONNECTIONS).start_child(spec) {
+            Ok(process) => self.enter(node, process, State::Dialling),
+            Err(error) => self.fail(node, ConnectError::Failed(error.to_string())),
+        }
+    }
+
+    /// A dial has failed.
+    fn fail(&mut self, node: Node, error: ConnectError) {
+        self.failed.insert(node, (Instant::now(), error));
+        dial_failed(node);
+    }
+
+    fn recent_failure(&self, node: Node) -> Option<&ConnectError> {
+        let (when, error) = self.failed.get(&node)?;
+        (when.elapsed() < PAUSE).then_some(error)
+    }
+
+    /// A process is the one of the connection with a node.
+    fn enter(&mut self, node: Node, process: Pid, state: State) {
+        self.watch(node, process);
+        let contact = self.contacts.entry(node).or_insert_with(|| Contact {
+            process,
+            state,
+            waiting: Vec::new(),
+            error: None,
+            next: None,
+            is_wanted: false,
+        });
+        (contact.process, contact.state) = (process, state);
+    }
+
+    fn watch(&mut self, node: Node, process: Pid) {
+        if self.processes.insert(process, node).is_none() {
+            process::monitor(process);
+        }
+    }
+
+    fn process_ended(&mut self, process: Pid, reason: &ExitReason) {
+        let Some(node) = self.processes.remove(&process) else { return };
+        let Entry::Occupied(mut entry) = self.contacts.entry(node) else { return };
+        let contact = entry.get_mut();
+        if contact.process != process {
+            contact.next.take_if(|(next, _)| *next == process);
+            return;
+        }
+        if let Some((next, reply_to)) = contact.next.take() {
+            (contact.process, contact.state) = (next, State::Accepting);
+            reply_to.reply(());
+            return;
+        }
+        let Contact { state, waiting, error, is_wanted, .. } = entry.remove();
+        match state {
+            State::Dialling => {
+                let error = error.unwrap_or_else(|| ConnectError::Failed(reason.to_string()));
+                waiting.into_iter().for_each(|reply_to| reply_to.reply(Err(error.clone())));
+                self.fail(node, error);
+            }
+            // Who has not come through the handshake may have been anybody.
+            State::Accepting | State::Up => {
+                if is_wanted || !waiting.is_empty() {
+                    self.dial(node);
+                    self.wait(node, waiting);
+                }
+            }
+        }
+    }
+
+    /// Lets clients wait for the connection with a node, if there is a dial of it.
+    fn wait(&mut self, node: Node, clients: Vec<ReplyTo<Connected>>) {
+        if let Some(contact) = self.contacts.get_mut(&node) {
+            contact.waiting.extend(clients);
+            return;
+        }
+        let failed = self.recent_failure(node).cloned();
+        let error = failed
+            .unwrap_or_else(|| ConnectError::Failed("the node could not be dialled".to_owned()));
+        clients.into_iter().for_each(|reply_to| reply_to.reply(Err(error.clone())));
+    }
+
+    /// Answers a call of another node's: what `net_adm:ping/1` asks.
+    fn answer(request: &Term) {
+        let Some((client, tag)) = is_auth(request) else { return };
+        if let Ok(client) = term::from_term::<Pid>(client) {
+            process::send(client, Term::Tuple(vec![tag.clone(), atom("yes").into()]));
+        }
+    }
+}
+
+/// Returns who has sent `{'$gen_call', {Client, Tag}, {is_auth, Node}}`, and the tag.
+fn is_auth(request: &Term) -> Option<(&Term, &Term)> {
+    let Term::Tuple(call) = request else { return None };
+    let [Term::Atom(kind), Term::Tuple(from), Term::Tuple(request)] = &call[..] else {
+        return None;
+    };
+    let ([client, tag], [Term::Atom(what), _]) = (&from[..], &request[..]) else { return None };
+    (kind == "$gen_call" && what == "is_auth").then_some((client, tag))
+}
+
+impl HandleCall<Connect> for Kernel {
+    type Reply = Connected;
+
+    fn handle_call(
+        &mut self,
+        Connect(node): Connect,
+        caller: &Caller<Connected>,
+    ) -> CallResult<Kernel, Connect> {
+        if node == Node::local() || self.standing(node) == Standing::Up {
+            return reply(Ok(()));
+        }
+        self.dial(node);
+        self.wait(node, vec![caller.defer()]);
+        noreply()
+    }
+}
+
+impl HandleCall<Admit> for Kernel {
+    type Reply = Admission;
+
+    fn handle_call(
+        &mut self,
+        Admit { peer, process }: Admit,
+        _: &Caller<Admission>,
+    ) -> CallResult<Kernel, Admit> {
+        // Who has not come through the handshake may have been anybody: nothing is kept of that.
+        let Some(node) = Node::known(peer.as_str()) else { return reply(Admission::Yes) };
+        let ours = &self.local.identity.name;
+        let admission = Admission::of(&peer, ours, self.standing(node));
+        if admission == Admission::InsteadOfOurs
+            && let Some(contact) = self.contacts.get_mut(&node)
+        {
+            process::exit(contact.process, ExitReason::Shutdown);
+            // What the dial was for.
+            contact.is_wanted = true;
+            self.enter(node, process, State::Accepting);
+        }
+        reply(admission)
+    }
+}
+
+impl HandleCall<Replace> for Kernel {
+    type Reply = ();
+
+    fn handle_call(
+        &mut self,
+        Replace { node, process }: Replace,
+        caller: &Caller<()>,
+    ) -> CallResult<Kernel, Replace> {
+        let Some(contact) = self.contacts.get_mut(&node) else {
+            self.enter(node, process, State::Accepting);
+            return reply(());
+        };
+        if contact.process == process {
+            return reply(());
+        }
+        // It is told when the other one is gone.
+        process::exit(contact.process, ExitReason::Shutdown);
+        let replaced = contact.next.replace((process, caller.defer()));
+        if let Some((older, _)) = replaced {
+            process::exit(older, ExitReason::Shutdown);
+        }
+        self.watch(node, process);
+        noreply()
+    }
+}
+
+impl HandleCast<IsUp> for Kernel {
+    fn handle_cast(&mut self, IsUp { node, process }: IsUp) -> CastResult<Kernel> {
+        self.failed.remove(&node);
+        if let Some(contact) = self.contacts.get_mut(&node)
+            && contact.process == process
+        {
+            contact.state = State::Up;
+            contact.is_wanted = false;
+            for reply_to in contact.waiting.drain(..) {
+                reply_to.reply(Ok(()));
+            }
+        }
+        noreply()
+    }
+}
+
+impl HandleCast<DialFailed> for Kernel {
+    fn handle_cast(&mut self, failed: DialFailed) -> CastResult<Kernel> {
+        let DialFailed { node, process, error } = failed;
+        if let Some(contact) = self.contacts.get_mut(&node)
+            && contact.process == process
+        {
+            contact.error = Some(error);
+        }
+        noreply()
+    }
+}
+
+impl HandleCall<Nodes> for Kernel {
+    type Reply = Vec<Node>;
+
+    fn handle_call(&mut self, Nodes: Nodes, _: &Caller<Vec<Node>>) -> CallResult<Kernel, Nodes> {
+        let up = self.contacts.iter().filter(|(_, contact)| contact.state == State::Up);
+        reply(up.map(|(node, _)| *node).collect())
+    }
+}

@@ -1,0 +1,255 @@
+//! Becoming a node.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::dynamic_supervisor::DynamicSupervisor;
+use crate::error_text::errors;
+use crate::exit::ExitReason;
+use crate::gen_server::{GenServer, StartError, StartOptions};
+use crate::id::{self, Node};
+use crate::io::TcpListener;
+use crate::process;
+use crate::runtime::dist_entry::set_carrier;
+use crate::runtime::table::known_as;
+use crate::supervisor::serve::SupervisorPlan;
+use crate::supervisor::{ChildSpec, ChildType, Supervisor, SupervisorRef};
+
+use super::acceptor;
+use super::carrier::Wire;
+use super::connection;
+use super::cookie::{Cookie, CookieError};
+use super::epmd::{Epmd, EpmdError, Registrant};
+use super::handshake::{Flags, Identity};
+use super::local::{Local, Settings};
+use super::name::NodeName;
+use super::registrar;
+use super::serve::{CONNECTIONS, DialBody, Kernel, NAME};
+
+/// Describes the node that this program is to be.
+#[derive(Clone)]
+#[must_use = "a node does nothing until it is started"]
+pub struct NetKernel {
+    name: String,
+    cookie: Option<String>,
+    address: IpAddr,
+    epmd_port: Option<u16>,
+    settings: Settings,
+}
+
+impl fmt::Debug for NetKernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetKernel").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl NetKernel {
+    /// Describes a node with this name, `name@host`.
+    ///
+    /// It is hidden.
+    pub fn named(name: impl Into<String>) -> NetKernel {
+        NetKernel {
+            name: name.into(),
+            cookie: None,
+            address: Ipv4Addr::LOCALHOST.into(),
+            epmd_port: None,
+            settings: Settings {
+                is_hidden: true,
+                tick_time: Duration::from_secs(60),
+                set_up_time: Duration::from_secs(7),
+                max_frame: 128 << 20,
+            },
+        }
+    }
+
+    /// Sets the cookie, which other nodes must have, too. Default: what is in the file
+    /// `.erlang.cookie` in the home directory, which must be its owner's only.
+    pub fn cookie(mut self, cookie: impl Into<String>) -> NetKernel {
+        self.cookie = Some(cookie.into());
+        self
+    }
+
+    /// Sets whether the node is hidden: others do not see it in `nodes()`, and do not connect it
+    /// with the nodes that they know. Default: it is.
+    pub fn hidden(mut self, is_hidden: bool) -> NetKernel {
+        self.settings.is_hidden = is_hidden;
+        self
+    }
+
+    /// Sets the address that the node listens at. Default: the loopback, so that only nodes of this
+    /// machine can connect.
+    pub fn listen(mut self, address: IpAddr) -> NetKernel {
+        self.address = address;
+        self
+    }
+
+    /// Sets the port of EPMD, on all hosts. Default: that in the environment, `ERL_EPMD_PORT`, or
+    /// else 4369.
+    pub fn epmd_port(mut self, port: u16) -> NetKernel {
+        self.epmd_port = Some(port);
+        self
+    }
+
+    /// Sets the tick time: a node of which nothing was heard for so long, or a quarter longer, is
+    /// taken for dead. Default: 60 seconds, as all nodes of a cluster must agree on it.
+    ///
+    /// OTP: [`net_ticktime`](https://www.erlang.org/doc/apps/kernel/kernel_app.html#net_ticktime).
+    pub fn tick_time(mut self, time: Duration) -> NetKernel {
+        self.settings.tick_time = time;
+        self
+    }
+
+    /// Sets how long it may take to connect. Default: 7 seconds.
+    ///
+    /// OTP: [`net_setuptime`](https://www.erlang.org/doc/apps/kernel/kernel_app.html#net_setuptime).
+    pub fn set_up_time(mut self, time: Duration) -> NetKernel {
+        self.settings.set_up_time = time;
+        self
+    }
+
+    /// Sets the most bytes that a message from another node may have. Default: 128 MiB.
+    pub fn max_frame(mut self, bytes: usize) -> NetKernel {
+        self.settings.max_frame = bytes;
+        self
+    }
+
+    /// Makes this program a node, by a supervisor that is linked to the caller. It is one until
+    /// that ends.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Failed`] with a [`NetKernelError`] as the detail of its reason.
+    pub fn start_link(self) -> Result<SupervisorRef, StartError> {
+        let options = StartOptions::new().name("net_sup");
+        let init = || self.open().map(|plan| Some(SupervisorPlan::Ordered(plan)));
+        SupervisorRef::start("procession::net_kernel::NetKernel", init, options)
+    }
+
+    /// Returns the specification of a child that makes this program a node.
+    pub fn child_spec(self) -> ChildSpec<SupervisorRef> {
+        ChildSpec::new("net_sup", move || self.clone().start_link())
+            .child_type(ChildType::Supervisor)
+    }
+
+    /// Registers the node, and returns the supervisor that the calling process becomes.
+    fn open(self) -> Result<Supervisor, ExitReason> {
+        let name = NodeName::new(self.name.as_str()).ok_or(NetKernelError::Name(self.name))?;
+        let cookie = match &self.cookie {
+            Some(cookie) => Cookie::new(cookie),
+            None => Cookie::of_user(),
+        };
+        let cookie = cookie.map_err(NetKernelError::from)?;
+        let listener = TcpListener::bind((self.address, 0))?;
+        let port = listener.local_addr()?.port();
+        let epmd = match self.epmd_port {
+            Some(port) => Epmd { port },
+            None => Epmd::from_env().map_err(NetKernelError::from)?,
+        };
+        let settings = self.settings;
+        let registrant = Registrant { name: &name, port, is_hidden: settings.is_hidden };
+        let registered = epmd.register(registrant, Instant::now() + settings.set_up_time);
+        let registration = registered.map_err(NetKernelError::from)?;
+        let creation = registration.creation();
+        let flags = Flags::ours(settings.is_hidden);
+        let identity = Identity { name, creation, flags, cookie };
+        let guests = AtomicUsize::new(0);
+        let local = Arc::new(Local { identity, epmd, port, settings, guests });
+        process::dictionary::put(ALIVE, Alive::new(&local));
+
+        let (registration, listener) = (Mutex::new(Some(registration)), Arc::new(listener));
+        let kept = Arc::clone(&local);
+        let registrar = ChildSpec::new("erl_epmd", move || {
+            let (local, registration) = (Arc::clone(&kept), registration.lock().take());
+            Ok(process::spawn_link(move || registrar::keep(&local, registration))?)
+        });
+        let kernel = Arc::clone(&local);
+        let kernel = ChildSpec::new(NAME, move || {
+            let arguments = (Arc::clone(&kernel), connection::dial as DialBody);
+            Kernel::start_link_with(arguments, StartOptions::new().name(NAME))
+        });
+        let acceptor = ChildSpec::new("acceptor", move || {
+            let (local, listener) = (Arc::clone(&local), Arc::clone(&listener));
+            Ok(process::spawn_link(move || acceptor::accept_all(&local, &listener))?)
+        });
+        let connections = DynamicSupervisor::new().named_child_spec(CONNECTIONS);
+        let supervisor = Supervisor::one_for_all().child(registrar).child(connections);
+        Ok(supervisor.child(kernel).child(acceptor))
+    }
+}
+
+/// What the supervisor has in its dictionary for as long as the program is a node.
+const ALIVE: &str = "$procession.alive";
+
+/// The program is a node until this is dropped.
+struct Alive;
+
+impl fmt::Debug for Alive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Alive")
+    }
+}
+
+impl Alive {
+    fn new(local: &Arc<Local>) -> Alive {
+        let alive = id::Alive { creation: local.identity.creation, find: known_as };
+        Node::set_alive(Some((local.identity.name.as_str(), alive)));
+        set_carrier(Some(Arc::new(Wire::new(Arc::clone(local)))));
+        Alive
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        set_carrier(None);
+        Node::set_alive(None);
+    }
+}
+
+/// Why this program does not become a node.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NetKernelError {
+    /// This is no name of a node.
+    Name(String),
+    /// A node of this machine has the name.
+    NameTaken(String),
+    /// There is no cookie, for the reason that the text says.
+    NoCookie(String),
+    /// EPMD cannot be asked, for the reason that the text says.
+    NoEpmd(String),
+}
+
+impl From<CookieError> for NetKernelError {
+    fn from(error: CookieError) -> NetKernelError {
+        NetKernelError::NoCookie(error.to_string())
+    }
+}
+
+impl From<EpmdError> for NetKernelError {
+    fn from(error: EpmdError) -> NetKernelError {
+        if let EpmdError::NameTaken(name) = error {
+            return NetKernelError::NameTaken(name);
+        }
+        NetKernelError::NoEpmd(error.to_string())
+    }
+}
+
+impl fmt::Display for NetKernelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NetKernelError::Name(name) => write!(f, "{name:?} cannot be the name of a node"),
+            NetKernelError::NameTaken(name) => {
+                write!(f, "another node of this machine has the name {name}")
+            }
+            NetKernelError::NoCookie(why) | NetKernelError::NoEpmd(why) => f.write_str(why),
+        }
+    }
+}
+
+errors!(NetKernelError);

@@ -1,0 +1,96 @@
+//! The process that writes to a connection: what is queued, and ticks.
+
+use std::io::{self, ErrorKind, IoSlice, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::exit::ExitReason;
+use crate::io::TcpStream;
+use crate::process;
+use crate::runtime::dist_entry::Frame;
+use crate::runtime::incoming::Frames;
+
+use super::frame::TICK;
+use super::lost::Lost;
+use super::ticks::{Due, Ticks};
+
+/// As many parts as the system takes at once.
+const MAX_PARTS: usize = 1024;
+
+/// There is something to write.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Queued;
+
+/// What writes to a connection.
+pub(super) struct Writer {
+    stream: TcpStream,
+    /// How many bytes have been read from it.
+    heard: Arc<AtomicU64>,
+    quarter: Duration,
+    ticks: Ticks,
+    next: Instant,
+}
+
+impl Writer {
+    pub(super) fn new(stream: TcpStream, heard: Arc<AtomicU64>, tick_time: Duration) -> Writer {
+        let quarter = (tick_time / 4).max(Duration::from_millis(1));
+        Writer { stream, heard, quarter, ticks: Ticks::default(), next: Instant::now() + quarter }
+    }
+
+    /// Writes `first`, and then what is queued, until the connection is lost.
+    pub(super) fn run(mut self, first: Frame, frames: Frames) -> Result<(), ExitReason> {
+        self.write(&[first])?;
+        loop {
+            let Some(queued) = frames.take() else { return Ok(()) };
+            self.write(&queued)?;
+            let left = self.next.saturating_duration_since(Instant::now());
+            // It is told of the first that is queued; what it is told is all the same.
+            _ = process::receive_timeout(left);
+            self.tick()?;
+        }
+    }
+
+    /// Writes all of the frames; meanwhile the other node may turn out to be gone.
+    fn write(&mut self, frames: &[Frame]) -> Result<(), ExitReason> {
+        let mut parts: Vec<IoSlice<'_>> =
+            frames.iter().filter(|frame| !frame.is_empty()).map(|it| IoSlice::new(it)).collect();
+        let mut left = &mut parts[..];
+        while !left.is_empty() {
+            let count = left.len().min(MAX_PARTS);
+            let wait = self.next.saturating_duration_since(Instant::now());
+            self.stream.set_write_timeout(Some(wait.max(Duration::from_millis(1))))?;
+            match (&self.stream).write_vectored(&left[..count]) {
+                Ok(0) => return Err(io::Error::from(ErrorKind::WriteZero).into()),
+                Ok(written) => {
+                    IoSlice::advance_slices(&mut left, written);
+                    self.ticks.sent();
+                }
+                Err(error) if error.kind() == ErrorKind::TimedOut => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(Lost::Io(error).into()),
+            }
+            self.count_quarters()?;
+        }
+        Ok(())
+    }
+
+    /// Sends a tick if it is time for one.
+    fn tick(&mut self) -> Result<(), ExitReason> {
+        if self.count_quarters()? { self.write(&[TICK.to_vec()]) } else { Ok(()) }
+    }
+
+    /// Counts the quarters that are over. Returns whether a tick is to be sent.
+    fn count_quarters(&mut self) -> Result<bool, ExitReason> {
+        if Instant::now() < self.next {
+            return Ok(false);
+        }
+        // If this process was late, what is missing of the others may be on its way.
+        self.next = Instant::now() + self.quarter;
+        match self.ticks.quarter(self.heard.load(Ordering::Relaxed)) {
+            Due::Nothing => Ok(false),
+            Due::Tick => Ok(true),
+            Due::GiveUp => Err(Lost::Silent.into()),
+        }
+    }
+}
