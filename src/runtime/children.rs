@@ -250,12 +250,10 @@ pub(crate) fn exit_told(process: Process, leftovers: &mut Vec<Orphans>) {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
-    use std::thread;
     use std::time::Duration;
 
-    use crate::message::{Down, Message};
+    use crate::process::Builder;
     use crate::process::current::current;
-    use crate::process::{self, Builder};
 
     use super::*;
 
@@ -291,46 +289,6 @@ mod tests {
         links::unlink(parent.link_end(), child.link_end());
     }
 
-    /// A process that is held until a message is sent to it from outside of the runtime.
-    fn held(builder: Builder) -> (Process, mpsc::Sender<()>) {
-        let (let_go, held) = mpsc::channel();
-        let pid = builder.kill_grace(GRACE).spawn(move || _ = held.recv()).unwrap();
-        (Process::of(pid), let_go)
-    }
-
-    fn await_signal(process: Process) {
-        let deadline = Instant::now() + GRACE;
-        while process.slot.mailbox.in_transit() == 0 {
-            assert!(Instant::now() < deadline, "it has got no signal");
-            thread::yield_now();
-        }
-    }
-
-    #[cfg(all(feature = "io", target_os = "linux"))]
-    #[test]
-    fn a_child_that_is_given_to_a_parent_that_is_ending_is_waited_for() {
-        let (tell, told) = mpsc::channel();
-        let (parent, monitor) = Builder::new()
-            .spawn_monitor(move || {
-                tell.send(held(Builder::new().link())).unwrap();
-                process::exit_self(ExitReason::Shutdown);
-            })
-            .unwrap();
-        let (first, let_first_go) = told.recv().unwrap();
-        await_signal(first);
-        let (second, let_second_go) = held(Builder::new());
-        assert!(adopt(second, Process::of(parent)));
-        drop(let_first_go);
-        await_signal(second);
-        (0..1_000).for_each(|_| thread::yield_now());
-        let is_down = |message: &Message| message.is::<Down>();
-        assert!(process::receive_match_timeout(Duration::ZERO, is_down).is_none());
-        drop(let_second_go);
-        let down: Down = process::receive_match(is_down).downcast().unwrap();
-        assert_eq!((down.monitor, down.reason), (monitor, ExitReason::Shutdown));
-        assert!(!second.is_running());
-    }
-
     #[test]
     fn a_child_that_unlinks_as_the_signal_comes_is_not_waited_for() {
         parts(unlink);
@@ -339,5 +297,54 @@ mod tests {
     #[test]
     fn a_child_that_begins_to_trap_exits_as_the_signal_comes_is_not_waited_for() {
         parts(|child, _| set_trap_exit(child, true));
+    }
+
+    #[cfg(all(feature = "io", target_os = "linux"))]
+    mod adoption {
+        use std::thread;
+
+        use crate::message::{Down, Message};
+        use crate::process;
+
+        use super::*;
+
+        /// A process that is held until a message is sent to it from outside of the runtime.
+        fn held(builder: Builder) -> (Process, mpsc::Sender<()>) {
+            let (let_go, held) = mpsc::channel();
+            let pid = builder.kill_grace(GRACE).spawn(move || _ = held.recv()).unwrap();
+            (Process::of(pid), let_go)
+        }
+
+        fn await_signal(process: Process) {
+            let deadline = Instant::now() + GRACE;
+            while process.slot.mailbox.in_transit() == 0 {
+                assert!(Instant::now() < deadline, "it has got no signal");
+                thread::yield_now();
+            }
+        }
+
+        #[test]
+        fn a_child_that_is_given_to_a_parent_that_is_ending_is_waited_for() {
+            let (tell, told) = mpsc::channel();
+            let (parent, monitor) = Builder::new()
+                .spawn_monitor(move || {
+                    tell.send(held(Builder::new().link())).unwrap();
+                    process::exit_self(ExitReason::Shutdown);
+                })
+                .unwrap();
+            let (first, let_first_go) = told.recv().unwrap();
+            await_signal(first);
+            let (second, let_second_go) = held(Builder::new());
+            assert!(adopt(second, Process::of(parent)));
+            drop(let_first_go);
+            await_signal(second);
+            (0..1_000).for_each(|_| thread::yield_now());
+            let is_down = |message: &Message| message.is::<Down>();
+            assert!(process::receive_match_timeout(Duration::ZERO, is_down).is_none());
+            drop(let_second_go);
+            let down: Down = process::receive_match(is_down).downcast().unwrap();
+            assert_eq!((down.monitor, down.reason), (monitor, ExitReason::Shutdown));
+            assert!(!second.is_running());
+        }
     }
 }

@@ -1,10 +1,7 @@
 //! The larger examples as programs: servers, supervisors and applications.
 
-use std::fs;
-
 use crate::examples::{run, start};
 use crate::support::program::Ended;
-use crate::support::wait::wait_until;
 
 mod super_duper {
     use super::*;
@@ -461,6 +458,10 @@ mod application {
 
 #[cfg(all(feature = "io", target_os = "linux"))]
 mod shell_runner {
+    use std::fs;
+
+    use crate::support::wait::wait_until;
+
     use super::*;
 
     const DEMONSTRATION: &str = r#"

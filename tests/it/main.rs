@@ -110,6 +110,7 @@ mod table_owners;
 mod table_races;
 #[cfg(all(feature = "io", target_os = "linux"))]
 mod listener;
+#[cfg(all(feature = "io", target_os = "linux"))]
 mod listener_limits;
 mod agent;
 mod requests;
