@@ -36,6 +36,7 @@ use crate::runtime::address::{deliver, try_deliver, try_deliver_to_alias};
 use crate::runtime::exit::Body;
 use crate::runtime::mailbox::{Orphans, Signal};
 use crate::runtime::monitors;
+use crate::runtime::remote::Remote;
 use crate::runtime::reply_slot::{Deadlocked, ServerDown};
 use crate::runtime::table::{Process, ShortPid};
 use crate::runtime::wait_graph::Cycle;
@@ -402,8 +403,8 @@ pub(crate) struct Pending<R> {
 }
 
 impl<R: Send + 'static> Pending<R> {
-    /// Sends the request that `make` makes to `target`, and does not wait. If there is no such
-    /// process, a DOWN comes.
+    /// Sends the request that `make` makes to the process at `to`, which is `target` if its pid is
+    /// known here, and does not wait. If there is no such process, a DOWN comes.
     pub(crate) fn send(
         client: Process,
         to: Destination,
@@ -411,8 +412,8 @@ impl<R: Send + 'static> Pending<R> {
         make: impl FnOnce(ReplyTo<R>) -> Message,
     ) -> Pending<R> {
         let alive = target.filter(|pid| may_be_alive(*pid));
-        let pending = Pending::prepare(client, to, alive, AliasMode::Reply);
-        pending.post(target, pending.request(make));
+        let pending = Pending::prepare(client, to.clone(), alive, AliasMode::Reply);
+        pending.post(&to, target, pending.request(make));
         pending
     }
 
@@ -439,8 +440,9 @@ impl<R: Send + 'static> Pending<R> {
         mode: AliasMode,
         make: impl FnOnce(ReplyTo<R>) -> Message,
     ) -> Pending<R> {
-        let pending = Pending::prepare(current(), Destination::Pid(pid), Some(pid), mode);
-        pending.post(Some(pid), pending.request(make));
+        let to = Destination::Pid(pid);
+        let pending = Pending::prepare(current(), to.clone(), Some(pid), mode);
+        pending.post(&to, Some(pid), pending.request(make));
         pending
     }
 
@@ -470,10 +472,11 @@ impl<R: Send + 'static> Pending<R> {
         request
     }
 
-    fn post(&self, target: Option<Pid>, request: Message) {
-        match target {
-            Some(target) => deliver(target, Signal::Message(request)),
-            None => drop_caught(request),
+    fn post(&self, to: &Destination, target: Option<Pid>, request: Message) {
+        match (target, Remote::of(target, to)) {
+            (_, Some(remote)) => remote.send(request),
+            (Some(target), None) => deliver(target, Signal::Message(request)),
+            (None, None) => drop_caught(request),
         }
     }
 
@@ -570,14 +573,14 @@ pub(crate) fn call<R: Send + 'static>(
 ) -> Result<R, CallErrorKind> {
     let make = Guarded::new(make); // It holds the request, which may never be sent.
     let (client, target) = parties(to)?;
-    if target.is_remote() {
-        return call_by_mailbox(client, target, timeout, make.into_inner());
-    }
+    let Some(target) = target.filter(|target| !target.is_remote()) else {
+        return call_by_mailbox(client, to, target, timeout, make.into_inner());
+    };
     let request = unique();
     let server = Process::of(target).slot;
     let slot = &client.slot.wait.reply;
     let Some(awaiting) = slot.expect(target, &server.clients, request) else {
-        return call_by_mailbox(client, target, timeout, make.into_inner());
+        return call_by_mailbox(client, to, Some(target), timeout, make.into_inner());
     };
     let message = Guarded::new(make.into_inner()(ReplyTo {
         client: Client::by_reply_slot(client.pid, request),
@@ -620,35 +623,39 @@ pub(crate) fn call_with_message<R: Send + 'static>(
 ) -> Result<R, CallErrorKind> {
     let make = Guarded::new(make);
     let (client, target) = parties(to)?;
-    call_by_mailbox(client, target, timeout, make.into_inner())
+    call_by_mailbox(client, to, target, timeout, make.into_inner())
 }
 
-/// Returns the caller, which may wait, and the process that it calls.
-fn parties(to: &impl Address) -> Result<(Process, Pid), CallErrorKind> {
+/// Returns the caller, which may wait, and the process that it calls; `None` if that is looked up
+/// on another node.
+fn parties(to: &impl Address) -> Result<(Process, Option<Pid>), CallErrorKind> {
     let client = current();
     client.may_block().map_err(|Ended| CallErrorKind::CallerEnded)?;
-    let target = to.find().filter(|pid| may_be_alive(*pid)).ok_or(CallErrorKind::NoProc)?;
-    if target == client.pid {
-        Err(CallErrorKind::CallingSelf(target))
-    } else {
-        Ok((client, target))
+    match to.find().filter(|pid| may_be_alive(*pid)) {
+        Some(target) if target == client.pid => Err(CallErrorKind::CallingSelf(target)),
+        Some(target) => Ok((client, Some(target))),
+        None if to.is_elsewhere() => Ok((client, None)),
+        None => Err(CallErrorKind::NoProc),
     }
 }
 
 /// As [`call`], with a monitor, and with the reply in the mailbox.
 fn call_by_mailbox<R: Send + 'static>(
     client: Process,
-    target: Pid,
+    to: &impl Address,
+    target: Option<Pid>,
     timeout: Duration,
     make: impl FnOnce(ReplyTo<R>) -> Message,
 ) -> Result<R, CallErrorKind> {
     let make = Guarded::new(make);
-    let to = Destination::Pid(target);
-    let pending = Pending::prepare(client, to, Some(target), AliasMode::Reply);
+    let to = target.map_or_else(|| to.clone().into(), Destination::Pid);
+    let pending = Pending::prepare(client, to.clone(), target, AliasMode::Reply);
     let request = Guarded::new(pending.request(make.into_inner()));
-    let outcome = match client.wait_for(target, pending.id()) {
+    // Who waits for whom is known of this node only.
+    let waiting = target.map(|target| client.wait_for(target, pending.id())).transpose();
+    let outcome = match waiting {
         Ok(_waiting) => {
-            pending.post(Some(target), request.into_inner());
+            pending.post(&to, target, request.into_inner());
             pending.wait(timeout).unwrap_or(Err(CallErrorKind::Timeout))
         }
         Err(Cycle(cycle)) => Err(CallErrorKind::Deadlock(cycle)),

@@ -94,7 +94,7 @@ impl fmt::Display for CallError {
         let Failure { kind, destination, request } = &*self.0;
         let (server, request) = (Server(destination), TypeName(request));
         match kind {
-            NoProc if matches!(destination, Destination::Name(_)) => {
+            NoProc if matches!(destination, Destination::Name(_) | Destination::OnNode(..)) => {
                 write!(f, "no process is registered as {server}")?;
             }
             NoProc => write!(f, "there is no process {server}")?,
@@ -130,9 +130,10 @@ impl fmt::Display for Server<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Destination::Name(Name::Local(name)) => fmt::Debug::fmt(name, f),
-            Destination::Name(Name::Via(_)) | Destination::Pid(_) | Destination::Alias(_) => {
-                fmt::Display::fmt(self.0, f)
-            }
+            Destination::Name(Name::Via(_))
+            | Destination::Pid(_)
+            | Destination::Alias(_)
+            | Destination::OnNode(..) => fmt::Display::fmt(self.0, f),
         }
     }
 }

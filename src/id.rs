@@ -92,21 +92,17 @@ impl Pid {
     }
 
     /// Returns the pid that has these [numbers](Self::numbers) on that node. `None` if there cannot
-    /// be such a node, or if there have been too many. One of this node of which nobody has ever
-    /// heard is some pid of a process that has ended.
+    /// be such a node, or if there have been too many. One of this node, but of an earlier life of
+    /// it, or of which nobody has ever heard, is that of a process which nobody reaches.
     pub(crate) fn of_numbers(node: &str, [id, serial, creation]: [u32; 3]) -> Option<Pid> {
         let node = nodes::named(node)?;
-        if node != Node::local() {
-            return Some(Pid::remote(Incarnation::of(node, creation)?, id, serial));
-        }
-        let alive = nodes::alive();
-        let found = match alive {
-            Some(alive) if alive.creation == creation => (alive.find)(id, serial),
+        let found = match nodes::alive() {
+            Some(alive) if node == Node::local() && alive.creation == creation => {
+                (alive.find)(id, serial)
+            }
             Some(_) | None => None,
         };
-        // No slot has ever held so many processes.
-        let nobody = || NonZeroU64::MAX.get() - u64::from(serial);
-        Some(found.unwrap_or_else(|| Pid::local(0, NonZeroU64::MIN.saturating_add(nobody() - 1))))
+        found.or_else(|| Some(Pid::remote(Incarnation::of(node, creation)?, id, serial)))
     }
 
     /// Returns its serial, if it is one of another node; else the low half of its generation.
@@ -132,7 +128,8 @@ impl fmt::Debug for Pid {
 
 /// A program that processes live in. There is only this one, but for the feature `dist`.
 ///
-/// A node is its name: if it is restarted, it is the same node, though its processes are others.
+/// A node is its name: if it is restarted, it is the same node, though its processes are others. A
+/// program that is given a name becomes the node that everybody has meant by that name before.
 /// Nodes are ordered, but not by their names.
 ///
 /// OTP: [Nodes](https://www.erlang.org/doc/system/distributed.html#nodes).
@@ -144,11 +141,21 @@ impl Node {
     ///
     /// OTP: [`erlang:node/0`](https://www.erlang.org/doc/apps/erts/erlang.html#node/0).
     pub fn local() -> Node {
-        Node(0)
+        #[cfg(feature = "dist")]
+        return nodes::local();
+        #[cfg(not(feature = "dist"))]
+        Node::NAMELESS
     }
 
-    /// The name of a node that has not been given one.
+    /// A program that has not been given a name.
+    const NAMELESS: Node = Node(0);
+    /// The name of one.
     const NO_NAME: &str = "nonode@nohost";
+
+    /// Returns whether it is this program: as it is now, or as it was before it had a name.
+    pub(crate) fn is_here(self) -> bool {
+        self == Node::NAMELESS || self == Node::local()
+    }
 
     /// Returns its name; `"nonode@nohost"` for a program that is not part of a cluster.
     ///
@@ -196,8 +203,8 @@ impl Node {
     ///
     /// # Panics
     ///
-    /// If it is no such name, or has more than 255 characters; or if the program has used 65,535
-    /// others.
+    /// If it is no such name, or has more than 255 characters; or if the names that the program has
+    /// used, or has got from other nodes, take 64 MiB.
     #[cfg(feature = "dist")]
     #[track_caller]
     pub fn named(name: &str) -> Node {

@@ -17,10 +17,10 @@ pub(crate) mod wait_graph;
 pub(crate) mod interrupt;
 pub(crate) mod slot;
 pub(crate) mod table;
+pub(crate) mod caller;
 #[cfg(feature = "dist")]
 pub(crate) mod dist_entry;
 pub(crate) mod remote;
-pub(crate) mod caller;
 pub(crate) mod unwind;
 pub(crate) mod limits;
 pub(crate) mod threads;

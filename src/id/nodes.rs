@@ -6,17 +6,24 @@
 //!
 //! Pids are plain numbers, so what they stand for is never forgotten: both tables only grow. They
 //! are bounded, as other nodes decide what is in them.
+//!
+//! This program has a place in the table, too: as long as it is no node that of the name that such
+//! a program has, and then that of its own name, which others may have spoken of before.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use once_cell::sync::Lazy;
 use parking_lot::RwLock;
 
 use super::{Node, Pid};
 
-/// As many nodes as one cluster can have, and more.
-const MAX_NODES: usize = 1 << 16;
+/// How many bytes the names may take. Who looks at a cluster for a moment only has a new name each
+/// time, so there are more than one cluster has nodes.
+const ROOM: usize = 64 << 20;
+/// What an entry takes beside the bytes of its name.
+const ENTRY: usize = 64;
 const MAX_INCARNATIONS: usize = 1 << 20;
 
 /// The longest name, in characters: that of an atom.
@@ -24,16 +31,16 @@ const MAX_NAME: usize = 255;
 
 static NODES: Lazy<RwLock<Nodes>> = Lazy::new(RwLock::default);
 
-/// One life of a node other than this one.
+/// The number of the node that this program is.
+static LOCAL: AtomicU32 = AtomicU32::new(0);
+
+/// One life of a node other than the one that this program is just having. An earlier life of this
+/// node is one, too: nobody lives there any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Incarnation(NonZeroU32);
 
 impl Incarnation {
     /// Returns the incarnation of `node` that has this creation; `None` if there were too many.
-    ///
-    /// # Panics
-    ///
-    /// If the node is this one: what lives here has no incarnation.
     pub(crate) fn of(node: Node, creation: u32) -> Option<Incarnation> {
         let known = NODES.read().incarnation(node, creation);
         known.or_else(|| NODES.write().add_incarnation(node, creation))
@@ -55,6 +62,11 @@ impl Incarnation {
     pub(crate) fn creation(self) -> u32 {
         NODES.read().life(self).1
     }
+}
+
+/// Returns the node that this program is.
+pub(super) fn local() -> Node {
+    Node(LOCAL.load(Ordering::Relaxed))
 }
 
 /// Returns the name of a node.
@@ -85,9 +97,10 @@ pub(super) fn known(name: &str) -> Option<Node> {
 /// Makes this program the node of this name, or none.
 #[cfg(target_os = "linux")]
 pub(super) fn set_alive(alive: Option<(&str, Alive)>) {
-    let name = alive.map_or(Node::NO_NAME, |(name, _)| Box::leak(Box::from(name)));
     let mut nodes = NODES.write();
-    nodes.names[0] = name;
+    // Without asking whether there is room: others cannot have it be named.
+    let Node(number) = alive.map_or(Node::NAMELESS, |(name, _)| nodes.enter(name));
+    LOCAL.store(number, Ordering::Relaxed);
     nodes.alive = alive.map(|(_, alive)| alive);
 }
 
@@ -101,8 +114,9 @@ struct Nodes {
     alive: Option<Alive>,
     /// By the number of the node. They are never freed.
     names: Vec<&'static str>,
-    /// The others, by their names.
     nodes: HashMap<&'static str, Node>,
+    /// How many bytes further names may take.
+    room: usize,
     /// By the number of the incarnation, less one.
     lives: Vec<(Node, u32)>,
     incarnations: HashMap<(Node, u32), Incarnation>,
@@ -113,7 +127,8 @@ impl Default for Nodes {
         Nodes {
             alive: None,
             names: vec![Node::NO_NAME],
-            nodes: HashMap::new(),
+            nodes: HashMap::from([(Node::NO_NAME, Node::NAMELESS)]),
+            room: ROOM,
             lives: Vec::new(),
             incarnations: HashMap::new(),
         }
@@ -122,25 +137,33 @@ impl Default for Nodes {
 
 impl Nodes {
     fn node(&self, name: &str) -> Option<Node> {
-        if self.names[0] == name { Some(Node::local()) } else { self.nodes.get(name).copied() }
+        self.nodes.get(name).copied()
     }
 
     fn add_node(&mut self, name: &str) -> Option<Node> {
         if let Some(known) = self.node(name) {
             return Some(known); // Another thread has been faster.
         }
-        if self.names.len() == MAX_NODES || !is_name(name) {
+        let room = self.room.checked_sub(name.len() + ENTRY)?;
+        if !is_name(name) {
             return None;
         }
-        let node = Node(u32::try_from(self.names.len()).ok()?);
+        self.room = room;
+        Some(self.enter(name))
+    }
+
+    fn enter(&mut self, name: &str) -> Node {
+        if let Some(known) = self.node(name) {
+            return known;
+        }
+        let node = Node(u32::try_from(self.names.len()).expect("there is not room for so many"));
         let name = Box::leak(Box::from(name));
         self.names.push(name);
         self.nodes.insert(name, node);
-        Some(node)
+        node
     }
 
     fn incarnation(&self, node: Node, creation: u32) -> Option<Incarnation> {
-        assert_ne!(node, Node::local(), "what lives here has no incarnation");
         self.incarnations.get(&(node, creation)).copied()
     }
 
@@ -184,11 +207,9 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_this_node_is_this_node() {
-        let mut nodes = Nodes::default();
-        assert_eq!(nodes.add_node(Node::NO_NAME), Some(Node::local()));
-        nodes.names[0] = "me@here";
-        assert_eq!(nodes.add_node("me@here"), Some(Node::local()));
+    fn a_program_that_is_no_node_has_a_name_that_says_so() {
+        assert_eq!(Nodes::default().add_node(Node::NO_NAME), Some(Node::local()));
+        assert_eq!(Node::local().name(), Node::NO_NAME);
     }
 
     #[test]
@@ -203,10 +224,11 @@ mod tests {
 
     #[test]
     fn there_are_no_more_nodes_than_there_is_room_for() {
-        let mut nodes = Nodes::default();
+        let mut nodes = Nodes { room: 10 * (ENTRY + "a0@here".len()), ..Nodes::default() };
         let added = (0..).map_while(|n| nodes.add_node(&format!("a{n}@here"))).count();
-        assert_eq!(added, MAX_NODES - 1);
+        assert_eq!(added, 10);
         assert!(nodes.add_node("a0@here").is_some());
+        nodes.enter("me@here");
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! Destinations: pids, aliases and names of processes.
+//! Destinations: pids, aliases and names of processes, here or on other nodes.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::id::{Alias, Pid};
+use crate::id::{Alias, Node, Pid};
 
 use super::Via;
 
@@ -43,7 +44,8 @@ impl fmt::Display for Name {
 /// A process, by its pid, by an alias, or by a name that is looked up at each use.
 ///
 /// Messages, requests, monitors, signals and timers are addressed to a destination. Functions that
-/// take one accept pids, aliases, names and the references of servers.
+/// take one accept pids, aliases, names and the references of servers; and a name with the node
+/// that it is looked up on, `("logger", node)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Destination {
@@ -53,6 +55,9 @@ pub enum Destination {
     Alias(Alias),
     /// The process that has this name at the time.
     Name(Name),
+    /// The process that has this name on that node at the time. Of this node, it is the
+    /// [`Name`](Self::Name).
+    OnNode(Arc<str>, Node),
 }
 
 impl Destination {
@@ -61,7 +66,7 @@ impl Destination {
         match self {
             Destination::Pid(pid) => Some(*pid),
             Destination::Alias(alias) => Some(alias.owner),
-            Destination::Name(_) => None,
+            Destination::Name(_) | Destination::OnNode(..) => None,
         }
     }
 
@@ -69,7 +74,7 @@ impl Destination {
     pub(crate) fn without_alias(self) -> Destination {
         match self {
             Destination::Alias(alias) => Destination::Pid(alias.owner),
-            Destination::Pid(_) | Destination::Name(_) => self,
+            Destination::Pid(_) | Destination::Name(_) | Destination::OnNode(..) => self,
         }
     }
 }
@@ -80,6 +85,7 @@ impl fmt::Display for Destination {
             Destination::Pid(pid) => fmt::Display::fmt(pid, f),
             Destination::Alias(alias) => fmt::Debug::fmt(alias, f),
             Destination::Name(name) => fmt::Display::fmt(name, f),
+            Destination::OnNode(name, node) => write!(f, "{{{name}, {node}}}"),
         }
     }
 }
@@ -108,9 +114,30 @@ impl From<Name> for Destination {
     }
 }
 
-impl<N: Into<Arc<str>>> From<N> for Destination {
-    fn from(name: N) -> Destination {
-        Destination::Name(Name::Local(name.into()))
+/// Names of the runtime's own table. They are listed, as a pair of a name and a node could be a
+/// name otherwise, for all that the compiler knows.
+macro_rules! local_names {
+    ($($name:ty),+ $(,)?) => {
+        $(
+            impl From<$name> for Destination {
+                fn from(name: $name) -> Destination {
+                    Destination::Name(Name::Local(name.into()))
+                }
+            }
+        )+
+    };
+}
+
+local_names!(&str, &mut str, String, Arc<str>, Box<str>, Cow<'_, str>);
+
+impl<N: Into<Arc<str>>> From<(N, Node)> for Destination {
+    fn from((name, node): (N, Node)) -> Destination {
+        let name = name.into();
+        if node.is_here() {
+            Destination::Name(Name::Local(name))
+        } else {
+            Destination::OnNode(name, node)
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::id::{Node, Pid};
 use crate::message::{Destination, Message, Name};
 use crate::process::whereis;
 use crate::runtime::address::deliver;
-use crate::runtime::dist_entry::{Carrier, Frame, Outgoing};
+use crate::runtime::dist_entry::{Carrier, Frame, Outgoing, Target};
 use crate::runtime::incoming::dial_failed;
 use crate::runtime::mailbox::Signal;
 use crate::runtime::remote_ties::RemoteRef;
@@ -72,9 +72,15 @@ impl Wire {
     fn write(&self, outgoing: &Outgoing) -> Result<Frame, EncodeError> {
         let pid = |pid: &Pid| wire_pid(*pid);
         let control: Control<'_, Term> = match outgoing {
-            Outgoing::Send { to, message } => {
+            Outgoing::Send { from, to, message } => {
                 let message = Travelling(message);
-                return frame::write(&Control::Send { to: pid(to), message });
+                return frame::write(&match to {
+                    Target::Pid(to) => Control::Send { to: pid(to), message },
+                    Target::Name(name, _) => {
+                        let from = from.as_ref().map_or_else(|| self.local.nobody(), pid);
+                        Control::SendToName { from, name: (&**name).into(), message }
+                    }
+                });
             }
             Outgoing::Answer { to, tag, message } => {
                 let tag = WireTerm::open(tag).map_err(serde::ser::Error::custom)?;
@@ -96,12 +102,12 @@ impl Wire {
             }
             Outgoing::Monitor { monitor, to } => Control::Monitor {
                 from: pid(&monitor.owner),
-                object: Object::Pid(pid(to)),
+                object: wire_target(to),
                 reference: self.local.wire_ref(*monitor),
             },
             Outgoing::Demonitor { monitor, to } => Control::Demonitor {
                 from: pid(&monitor.owner),
-                object: Object::Pid(pid(to)),
+                object: wire_target(to),
                 reference: self.local.wire_ref(*monitor),
             },
             Outgoing::Down { object, to, reference, reason } => Control::Down {
@@ -115,12 +121,22 @@ impl Wire {
     }
 }
 
+/// A process of another node, as that knows it.
+fn wire_target(target: &Target) -> Object<'_> {
+    match target {
+        Target::Pid(pid) => Object::Pid(wire_pid(*pid)),
+        Target::Name(name, _) => Object::Name((&**name).into()),
+    }
+}
+
 /// What another node has monitored, as it has said.
 fn wire_object(object: &Destination) -> Object<'_> {
     match object {
         Destination::Pid(pid) => Object::Pid(wire_pid(*pid)),
         Destination::Alias(alias) => Object::Pid(wire_pid(alias.owner)),
-        Destination::Name(Name::Local(name)) => Object::Name((&**name).into()),
+        Destination::Name(Name::Local(name)) | Destination::OnNode(name, _) => {
+            Object::Name((&**name).into())
+        }
         Destination::Name(Name::Via(via)) => Object::Name(via.to_string().into()),
     }
 }

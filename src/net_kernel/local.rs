@@ -51,6 +51,11 @@ impl Local {
         self.identity.name.as_str()
     }
 
+    /// Returns the pid of no process, for what no process sends.
+    pub(super) fn nobody(&self) -> WirePid<'_> {
+        WirePid { node: self.name().into(), id: 0, serial: 0, creation: self.identity.creation }
+    }
+
     /// Returns the process of this node that a pid is of, if there is or was one; `None` for one of
     /// an earlier life of it, too.
     pub(super) fn own(&self, pid: &WirePid<'_>) -> Option<Pid> {

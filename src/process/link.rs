@@ -4,7 +4,7 @@ use crate::id::Pid;
 use crate::runtime::address::{deliver_exit, signal_of_link};
 use crate::runtime::children;
 use crate::runtime::links::{self, Closed, Linked};
-use crate::runtime::remote::Remote;
+use crate::runtime::remote::RemotePid;
 use crate::runtime::table::Process;
 
 use super::current::current;
@@ -61,7 +61,7 @@ pub fn link(to: impl Into<Pid>) {
     if pid == process.pid {
         return;
     }
-    let linked = match Remote::of(pid) {
+    let linked = match RemotePid::of(pid) {
         Some(remote) => remote.link(process),
         None => links::link(process.link_end(), Process::of(pid).link_end()),
     };
@@ -98,7 +98,7 @@ pub fn unlink(from: impl Into<Pid>) {
     let pid = from.into();
     let process = current();
     process.sort_or_unwind();
-    if let Some(remote) = Remote::of(pid) {
+    if let Some(remote) = RemotePid::of(pid) {
         remote.unlink(process);
     } else if pid != process.pid {
         children::unlink(process, Process::of(pid));

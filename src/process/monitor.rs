@@ -16,13 +16,13 @@ use super::send::Address;
 
 /// Asks for one [`Down`] message when `target`, a pid or a name, ends.
 ///
-/// A name is resolved once, here. If nobody is there, the message comes at once, with
-/// [`ExitReason::NoProc`]; but if the process is telling its end just then, not before its links
-/// have been told. If the process is one of another node, the message comes with
-/// [`ExitReason::NoConnection`] when there is no connection, or not any more. Of several monitors
-/// of one process, the caller's oldest fires first. Each call makes a monitor of its own. The
-/// monitored process does not
-/// notice it. A monitor of the caller itself never fires.
+/// A name is resolved once, here; one on another node, `("logger", node)`, is resolved there. If
+/// nobody is there, the message comes at once, with [`ExitReason::NoProc`]; but if the process is
+/// telling its end just then, not before its links have been told. If the process is one of another
+/// node, the message comes with [`ExitReason::NoConnection`] when there is no connection, or no
+/// longer. Of several monitors of one process, the caller's oldest fires first. Each call makes a
+/// monitor of its own. The monitored process does not notice it. A monitor of the caller itself
+/// never fires.
 ///
 /// OTP: [`erlang:monitor/2`](https://www.erlang.org/doc/apps/erts/erlang.html#monitor/2).
 ///

@@ -4,11 +4,12 @@ use std::any::{Any, TypeId};
 use std::error::Error;
 use std::fmt;
 use std::hash::Hash;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::id::{Alias, Pid, unique};
+use crate::id::{Alias, Node, Pid, unique};
 use crate::message::{Destination, Message, Name};
-use crate::runtime::address::{Undone, deliver};
+use crate::runtime::address::{Undone, deliver, holder_on};
 use crate::runtime::backoff::{self, Parked, WaitFor};
 use crate::runtime::bound::{Bound, Decision, Overflow, Queued};
 use crate::runtime::mailbox::{Orphans, Signal};
@@ -20,9 +21,10 @@ use super::current::{Ended, current, ending, has_told_end};
 use super::receive::{deadline_after, is_past};
 
 /// A destination that always leads to the same process: a [`Pid`], an [`Alias`], or the reference
-/// of a server that was started.
+/// of a server that was started. Or a name on a node, `("logger", node)`.
 ///
-/// If that process has ended, sending to it is no error: the sender cannot know in time.
+/// If that process has ended, or if there is none on that node, sending to it is no error: the
+/// sender cannot know in time.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not always lead to one process",
     label = "this is not a `Pid`, an `Alias`, or the reference of a server that was started",
@@ -35,11 +37,19 @@ impl ToProcess for Pid {}
 
 impl ToProcess for Alias {}
 
+impl<N: Into<Arc<str>>> ToProcess for (N, Node) {}
+
 /// The address that the reference of a server holds: a [`Pid`], a [`Name`] or any [`Destination`].
 pub trait Address: Clone + Eq + Hash + fmt::Debug + Into<Destination> + sealed::Sealed {
-    /// Returns the process that this leads to now.
+    /// Returns the process that this leads to now, if that is known here.
     #[doc(hidden)]
     fn find(&self) -> Option<Pid>;
+
+    /// Returns whether that is looked up on another node.
+    #[doc(hidden)]
+    fn is_elsewhere(&self) -> bool {
+        false
+    }
 
     /// Sends a message from the caller, which is dropped if there is no such process.
     #[doc(hidden)]
@@ -89,7 +99,12 @@ impl Address for Destination {
                 links.has_alias(alias.id).then_some(alias.owner)
             }
             Destination::Name(name) => name.find(),
+            Destination::OnNode(name, node) => holder_on(name, *node),
         }
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        matches!(self, Destination::OnNode(_, node) if !node.is_here())
     }
 
     fn post(&self, message: Message) {
@@ -104,7 +119,8 @@ impl Address for Destination {
 ///
 /// Messages from one process to another arrive in the order in which they were sent, whether by
 /// pid, alias or name; between messages of different senders there is no order. A message to a
-/// process that has ended, or to an alias that is not active, is dropped.
+/// process that has ended, or to an alias that is not active, is dropped. So is one to a name on a
+/// node, `("logger", node)`, that no process has there.
 ///
 /// OTP: [`erlang:send/2`](https://www.erlang.org/doc/apps/erts/erlang.html#send/2).
 ///
@@ -155,7 +171,7 @@ pub fn send_to<M: Any + Send + fmt::Debug>(
 ) -> Result<(), SendError<M>> {
     let name = match to.into() {
         Destination::Name(name) => name,
-        to @ (Destination::Pid(_) | Destination::Alias(_)) => {
+        to @ (Destination::Pid(_) | Destination::Alias(_) | Destination::OnNode(..)) => {
             to.send(Message::new(message));
             return Ok(());
         }
@@ -422,7 +438,9 @@ impl Destination {
             },
         };
         let sent = match self {
-            Destination::Pid(_) | Destination::Alias(_) => self.try_send(message),
+            Destination::Pid(_) | Destination::Alias(_) | Destination::OnNode(..) => {
+                self.try_send(message)
+            }
             Destination::Name(name) => {
                 let message = Guarded::new(message); // A registrar is code of the program's.
                 let found = name.find();

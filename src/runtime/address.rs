@@ -1,13 +1,13 @@
 //! Destinations, and the delivery of what is sent there.
 
 use crate::exit::ExitReason;
-use crate::id::{Alias, LinkId, Pid};
+use crate::id::{Alias, LinkId, Node, Pid};
 use crate::message::{Destination, Message, Name};
 
 use super::bound::{Bound, Overflow};
 use super::mailbox::{ExitCause, ExitSignal, Orphans, Signal, Special};
 use super::names;
-use super::remote::Remote;
+use super::remote::{Remote, RemotePid};
 use super::slot::Offered;
 use super::table::Process;
 
@@ -21,13 +21,19 @@ impl Name {
     }
 }
 
+/// Returns the process that has this name on `node`, if that is this one.
+pub(crate) fn holder_on(name: &str, node: Node) -> Option<Pid> {
+    node.is_here().then(|| names::holder(name)).flatten()
+}
+
 impl Destination {
-    /// Returns the process that would get a message sent now.
+    /// Returns the process that would get a message sent now, if that is known here.
     pub(crate) fn resolve(&self) -> Option<Pid> {
         match self {
             Destination::Pid(pid) => Some(*pid),
             Destination::Alias(alias) => Some(alias.owner),
             Destination::Name(name) => name.resolve(),
+            Destination::OnNode(name, node) => holder_on(name, *node),
         }
     }
 
@@ -47,6 +53,16 @@ impl Destination {
             Destination::Name(name) => match name.send(message) {
                 Ok(sent) => sent,
                 Err(message) => Err(Undone::Orphans(Orphans::from(Signal::Message(message)))),
+            },
+            Destination::OnNode(name, node) => match Remote::named(name, *node) {
+                Some(remote) => {
+                    remote.send(message);
+                    Ok(())
+                }
+                None => match names::holder(name) {
+                    Some(pid) => offer(pid, message),
+                    None => Err(Undone::Orphans(Orphans::from(Signal::Message(message)))),
+                },
             },
         }
     }
@@ -88,7 +104,7 @@ pub(crate) enum Undone {
 /// As [`Destination::try_send`].
 #[inline(always)]
 pub(crate) fn offer(pid: Pid, message: Message) -> Result<(), Undone> {
-    if let Some(remote) = Remote::of(pid) {
+    if let Some(remote) = RemotePid::of(pid) {
         remote.deliver(Signal::Message(message));
         return Ok(());
     }
@@ -141,7 +157,7 @@ pub(crate) fn deliver(pid: Pid, signal: Signal) {
 /// The orphans, which the caller is to drop, if the process has ended.
 #[inline]
 pub(crate) fn try_deliver(pid: Pid, signal: Signal) -> Result<(), Orphans> {
-    if let Some(remote) = Remote::of(pid) {
+    if let Some(remote) = RemotePid::of(pid) {
         remote.deliver(signal);
         return Ok(());
     }

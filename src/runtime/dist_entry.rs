@@ -54,11 +54,20 @@ pub(crate) type Frame = Vec<u8>;
 /// Wakes what writes the frames of one connection.
 pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
 
+/// A process of another node, by its pid, or by the name that it has there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Pid(Pid),
+    Name(Arc<str>, Node),
+}
+
 /// What leaves for a process of another node: `to`, or one end of the tie that it is about.
 #[derive(Debug)]
 pub(crate) enum Outgoing {
     Send {
-        to: Pid,
+        /// The process that sends it, if it is one that does.
+        from: Option<Pid>,
+        to: Target,
         message: Message,
     },
     /// The answer to a request of `to`, whose tag came with the request.
@@ -95,11 +104,11 @@ pub(crate) enum Outgoing {
     },
     Monitor {
         monitor: MonitorRef,
-        to: Pid,
+        to: Target,
     },
     Demonitor {
         monitor: MonitorRef,
-        to: Pid,
+        to: Target,
     },
     /// The process that `to` monitors has ended.
     Down {
@@ -153,8 +162,8 @@ impl fmt::Debug for DistEntry {
 struct State {
     status: Status,
     ties: RemoteTies,
-    /// What waits for a connection, and for which incarnation.
-    waiting: Vec<(Incarnation, Frame)>,
+    /// What waits for a connection, and for which incarnation if not for any.
+    waiting: Vec<(Option<Incarnation>, Frame)>,
     /// What waits for the writer.
     queue: Vec<Frame>,
     /// How many connections there have been, with the one that is up.
@@ -209,18 +218,22 @@ impl DistEntry {
         })
     }
 
-    /// Queues `frame` for processes of an incarnation if `change`, which may change the ties, says
-    /// so. If there is no connection, there is to be one.
+    /// Queues `frame` for processes of an incarnation, or of any, if `change`, which may change the
+    /// ties, says so. If there is no connection, there is to be one.
     ///
     /// # Errors
     ///
-    /// [`ExitReason::NoProc`] if another incarnation is up: then none of these processes lives.
+    /// [`ExitReason::NoProc`] if another incarnation is up, or if the node is this one: then none
+    /// of these processes lives.
     pub(crate) fn reach(
         &self,
-        to: Incarnation,
+        to: Option<Incarnation>,
         frame: Frame,
         change: impl FnOnce(&mut RemoteTies) -> bool,
     ) -> Result<After, ExitReason> {
+        if self.node.is_here() {
+            return Err(ExitReason::NoProc);
+        }
         let mut state = self.state.lock();
         let is_down = matches!(state.status, Status::Down);
         if is_down {
@@ -234,7 +247,7 @@ impl DistEntry {
     /// tie either.
     pub(crate) fn tell(
         &self,
-        to: Incarnation,
+        to: Option<Incarnation>,
         frame: Frame,
         change: impl FnOnce(&mut RemoteTies) -> bool,
     ) {
@@ -273,7 +286,7 @@ impl DistEntry {
         state.status = Status::Up { incarnation, wake };
         state.connections += 1;
         let waiting = mem::take(&mut state.waiting).into_iter();
-        let to_it = waiting.filter(|(to, _)| *to == incarnation);
+        let to_it = waiting.filter(|(to, _)| to.is_none_or(|to| to == incarnation));
         state.queue = to_it.map(|(_, frame)| frame).collect();
         Ok((state.connections, state.ties.cut_others(incarnation)))
     }
@@ -325,12 +338,14 @@ impl State {
     /// Changes the ties, and queues the frame if that is to be sent. Returns what is to be woken.
     fn act(
         &mut self,
-        to: Incarnation,
+        to: Option<Incarnation>,
         frame: Frame,
         change: impl FnOnce(&mut RemoteTies) -> bool,
     ) -> Result<Option<Wake>, ExitReason> {
         match &self.status {
-            Status::Up { incarnation, .. } if *incarnation != to => Err(ExitReason::NoProc),
+            Status::Up { incarnation, .. } if to.is_some_and(|to| to != *incarnation) => {
+                Err(ExitReason::NoProc)
+            }
             Status::Up { wake, .. } => {
                 let is_first = self.queue.is_empty();
                 let is_sent = change(&mut self.ties);
@@ -445,10 +460,10 @@ mod tests {
         let down = next::<Down>();
         assert_eq!((down.monitor, down.reason), (monitor, ExitReason::NoProc));
         let gone = left(&connection);
-        let [Outgoing::Link { .. }, Outgoing::Send { to, .. }] = gone[..] else {
+        let [Outgoing::Link { .. }, Outgoing::Send { to, .. }] = &gone[..] else {
             panic!("{gone:?}")
         };
-        assert_eq!(to, new);
+        assert_eq!(*to, Target::Pid(new));
 
         process::link(old);
         process::send(old, 1);
@@ -459,6 +474,44 @@ mod tests {
         assert_eq!(call, Err(CallErrorKind::NoProc));
         assert_eq!(left(&connection).len(), 0);
         assert_eq!(peer.dials(), 1);
+    }
+
+    #[test]
+    fn what_waits_for_a_name_is_for_whichever_life_of_the_node_comes_up() {
+        let peer = Peer::new("named");
+        peer.hold_dials();
+        let name = ("logger", peer.node);
+        let monitor = process::monitor(name);
+        process::send(name, 1);
+        let old = process::monitor(peer.process(1));
+        let connection = Connection::up(peer.incarnation(2), Arc::new(|| {})).unwrap();
+        let down = next::<Down>();
+        assert_eq!((down.monitor, down.reason), (old, ExitReason::NoProc));
+        let gone = left(&connection);
+        let [Outgoing::Monitor { .. }, Outgoing::Send { .. }] = gone[..] else {
+            panic!("{gone:?}")
+        };
+        assert_no_message();
+        drop(connection);
+        let down = next::<Down>();
+        assert_eq!((down.monitor, down.reason), (monitor, ExitReason::NoConnection));
+        assert_eq!(down.object, Destination::from(name));
+    }
+
+    // OTP 25, run: a monitor of a pid of ours from before the node was restarted is a `noproc`.
+    #[test]
+    fn processes_of_an_earlier_life_of_this_node_are_not_there() {
+        let peer = Peer::new("earlier");
+        let earlier = Pid::remote(Incarnation::of(Node::local(), 7).unwrap(), 1, 0);
+        assert_eq!(earlier.node(), Node::local());
+        process::send(earlier, 1);
+        process::exit(earlier, ExitReason::Kill);
+        process::link(earlier);
+        assert_eq!(next::<Exit>(), Exit { from: earlier, reason: ExitReason::NoProc });
+        process::unlink(earlier);
+        assert_eq!(process::join(earlier, LONG), Some(ExitReason::NoProc));
+        assert_no_message();
+        assert_eq!(peer.dials(), 0);
     }
 
     #[test]

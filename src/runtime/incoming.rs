@@ -77,7 +77,7 @@ impl Connection {
 
     /// Sends what is no signal of the kernel's.
     pub(crate) fn queue(&mut self, frame: Frame) {
-        self.entry.tell(self.incarnation, frame, |_| true);
+        self.entry.tell(Some(self.incarnation), frame, |_| true);
     }
 
     /// A message has come. It is dropped if there is no room for it, as nobody may wait here.
@@ -197,7 +197,7 @@ impl Connection {
             return self.entry.with_ties(change);
         };
         match carrier.frame(outgoing) {
-            Some(frame) => self.entry.tell(self.incarnation, frame, |ties| {
+            Some(frame) => self.entry.tell(Some(self.incarnation), frame, |ties| {
                 change(ties);
                 true
             }),
@@ -267,6 +267,7 @@ mod tests {
     use crate::process::current::current;
     use crate::stop::StopError;
 
+    use super::super::dist_entry::Target;
     use super::super::links::AliasMode;
     use super::super::loopback::{Peer, left};
     use super::super::names::RegisterError;
@@ -499,12 +500,98 @@ mod tests {
         assert!(process::demonitor(monitor));
         connection.down(monitor, reason());
         let left = left(&connection);
-        let [Outgoing::Monitor { .. }, Outgoing::Demonitor { monitor: removed, to }] = left[..]
+        let [Outgoing::Monitor { .. }, Outgoing::Demonitor { monitor: removed, to }] = &left[..]
         else {
             panic!("{left:?}")
         };
-        assert_eq!((removed, to), (monitor, there));
+        assert_eq!((*removed, to), (monitor, &Target::Pid(there)));
         assert_no_message();
+        assert_no_ties(&peer);
+    }
+
+    #[test]
+    fn a_name_is_monitored_whichever_process_has_it_there() {
+        let peer = Peer::new("a_name");
+        let (mut connection, name) = (peer.connect(), ("logger", peer.node));
+        let [fired, removed] = [process::monitor(name), process::monitor(name)];
+        assert!(process::demonitor(removed));
+        connection.down(fired, reason());
+        connection.down(removed, reason());
+        let object = Destination::from(name);
+        assert_eq!(object, Destination::OnNode("logger".into(), peer.node));
+        assert_eq!(next::<Down>(), Down { monitor: fired, object, reason: reason() });
+        assert_no_message();
+        let left = left(&connection);
+        let [
+            Outgoing::Monitor { to: first, .. },
+            Outgoing::Monitor { to: second, .. },
+            Outgoing::Demonitor { monitor, to: forgotten },
+        ] = &left[..]
+        else {
+            panic!("{left:?}")
+        };
+        let target = Target::Name("logger".into(), peer.node);
+        assert_eq!([first, second, forgotten], [&target; 3]);
+        assert_eq!(*monitor, removed);
+        assert_no_ties(&peer);
+    }
+
+    #[test]
+    fn what_is_sent_to_a_name_leaves_in_order_with_the_rest() {
+        let peer = Peer::new("to_a_name");
+        let (connection, me) = (peer.connect(), me());
+        process::send(peer.process(1), 1);
+        process::send(("logger", peer.node), 2);
+        process::send_to(("logger", peer.node), 3).unwrap();
+        process::try_send(("logger", peer.node), 4).unwrap();
+        let left = left(&connection);
+        let [
+            Outgoing::Send { to: Target::Pid(_), .. },
+            Outgoing::Send { from, to: Target::Name(name, _), message },
+            Outgoing::Send { .. },
+            Outgoing::Send { .. },
+        ] = &left[..]
+        else {
+            panic!("{left:?}")
+        };
+        assert_eq!((*from, &**name, message.downcast_ref()), (Some(me), "logger", Some(&2)));
+    }
+
+    #[test]
+    fn a_name_on_this_node_is_a_name() {
+        let name = "incoming::tests::on_this_node";
+        process::register(name, me()).unwrap();
+        let on_node = (name, Node::local());
+        assert_eq!(Destination::from(on_node), Destination::from(name));
+        process::send(on_node, 1);
+        assert_eq!(next::<i32>(), 1);
+        // As it may have been told apart from this node before.
+        Destination::OnNode(name.into(), Node::local()).send(Message::new(2));
+        assert_eq!(next::<i32>(), 2);
+        let (here, monitor) = process::spawn_monitor(|| ()).unwrap();
+        assert_eq!(process::wait(monitor, LONG), Some(ExitReason::Normal));
+        assert!(process::send_to(("incoming::tests::nobody", Node::local()), here).is_err());
+        process::send(("incoming::tests::nobody", Node::local()), here);
+    }
+
+    #[test]
+    fn a_call_of_a_name_is_monitored_and_sent_by_that_name() {
+        let peer = Peer::new("called_by_name");
+        let connection = peer.connect();
+        let to = Destination::from(("counter", peer.node));
+        let call = call_with_message::<()>(&to, Duration::ZERO, |_| Message::new("a request"));
+        assert_eq!(call, Err(CallErrorKind::Timeout));
+        let left = left(&connection);
+        let target = Target::Name("counter".into(), peer.node);
+        let [
+            Outgoing::Monitor { to: monitored, .. },
+            Outgoing::Send { to: sent, .. },
+            Outgoing::Demonitor { to: forgotten, .. },
+        ] = &left[..]
+        else {
+            panic!("{left:?}")
+        };
+        assert_eq!([monitored, sent, forgotten], [&target; 3]);
         assert_no_ties(&peer);
     }
 

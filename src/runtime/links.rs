@@ -43,7 +43,8 @@ pub(crate) type MakeDown = Box<dyn FnOnce(Down) -> Message + Send>;
 
 /// A monitor that a process has set.
 pub(crate) struct Monitor {
-    /// `None` if there was no process to monitor; then the DOWN is already in the mailbox.
+    /// `None` if the process is known only by its name, as the object says, on another node; or if
+    /// there was none: then the DOWN is already in the mailbox.
     pub(crate) target: Option<Pid>,
     pub(crate) object: Destination,
     /// Makes the tagged message; `None` for a plain [`Down`].

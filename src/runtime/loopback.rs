@@ -15,7 +15,7 @@ use crate::id::{Incarnation, MonitorRef, Node, Pid};
 use crate::message::Destination;
 
 use super::caller::caller;
-use super::dist_entry::{Carrier, DistEntry, Frame, Outgoing, set_carrier};
+use super::dist_entry::{Carrier, DistEntry, Frame, Outgoing, Target, set_carrier};
 use super::incoming::{Connection, Frames, dial_failed};
 use super::remote_ties::RemoteRef;
 use super::table::{Process, known_as};
@@ -39,8 +39,8 @@ struct Loopback;
 
 impl Carrier for Loopback {
     fn frame(&self, outgoing: Outgoing) -> Option<Frame> {
-        let (from, to) = ends(&outgoing);
-        assert_unlocked(from, to.node());
+        let (from, node) = ends(&outgoing);
+        assert_unlocked(from, node);
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let key = NEXT.fetch_add(1, Ordering::Relaxed);
         KEPT.lock().insert(key, outgoing);
@@ -60,20 +60,26 @@ impl Carrier for Loopback {
     }
 }
 
-/// The process of this node that something is about, if it says so, and that of the other.
-fn ends(outgoing: &Outgoing) -> (Option<Pid>, Pid) {
+/// The process of this node that something is about, if it says so, and the other node.
+fn ends(outgoing: &Outgoing) -> (Option<Pid>, Node) {
     match outgoing {
-        Outgoing::Send { to, .. } | Outgoing::Answer { to, .. } | Outgoing::Down { to, .. } => {
-            (None, *to)
-        }
+        Outgoing::Send { from, to, .. } => (*from, node_of(to)),
+        Outgoing::Answer { to, .. } | Outgoing::Down { to, .. } => (None, to.node()),
         Outgoing::ExitRequest { from, to, .. }
         | Outgoing::Link { from, to }
         | Outgoing::Unlink { from, to, .. }
         | Outgoing::UnlinkAck { from, to, .. }
-        | Outgoing::Exit { from, to, .. } => (Some(*from), *to),
+        | Outgoing::Exit { from, to, .. } => (Some(*from), to.node()),
         Outgoing::Monitor { monitor, to } | Outgoing::Demonitor { monitor, to } => {
-            (Some(monitor.owner), *to)
+            (Some(monitor.owner), node_of(to))
         }
+    }
+}
+
+fn node_of(target: &Target) -> Node {
+    match target {
+        Target::Pid(pid) => pid.node(),
+        Target::Name(_, node) => *node,
     }
 }
 
@@ -222,7 +228,7 @@ impl Twins {
     fn pass(&self, side: usize, connection: &mut Connection, outgoing: Outgoing) {
         let sender = |pid: Pid| self.on(side, pid);
         match outgoing {
-            Outgoing::Send { to, message } => connection.message(&here(to).into(), message),
+            Outgoing::Send { to, message, .. } => connection.message(&at(to), message),
             Outgoing::Answer { .. } => unreachable!("nobody makes a call here"),
             Outgoing::ExitRequest { from, to, reason } => {
                 connection.exit_request(sender(from), here(to), reason);
@@ -236,8 +242,7 @@ impl Twins {
             }
             Outgoing::Exit { from, to, reason } => connection.exit(sender(from), here(to), reason),
             Outgoing::Monitor { monitor, to } => {
-                let object = Destination::Pid(here(to));
-                connection.monitor(sender(monitor.owner), object, reference_of(monitor));
+                connection.monitor(sender(monitor.owner), at(to), reference_of(monitor));
             }
             Outgoing::Demonitor { monitor, .. } => connection.demonitor(reference_of(monitor)),
             Outgoing::Down { reference, reason, .. } => {
@@ -250,6 +255,13 @@ impl Twins {
 /// The process of this program that is known by this pid.
 fn here(pid: Pid) -> Pid {
     known_as(pid.index(), pid.serial()).unwrap()
+}
+
+fn at(target: Target) -> Destination {
+    match target {
+        Target::Pid(pid) => here(pid).into(),
+        Target::Name(name, _) => name.into(),
+    }
 }
 
 fn reference_of(monitor: MonitorRef) -> RemoteRef {

@@ -69,7 +69,8 @@ impl fmt::Debug for MonitorOptions {
     }
 }
 
-/// Sets a monitor by `owner` on `target`.
+/// Sets a monitor by `owner` on `target`, the process that was found at `object`: that may have a
+/// name on another node, and then nobody is found.
 pub(crate) fn set(
     owner: Process,
     target: Option<Pid>,
@@ -103,7 +104,7 @@ pub(crate) fn find_and_set(
         links.monitors.insert(monitor.id, entry);
     }
     let watcher = Watcher { pid: owner.pid, object: object.clone() };
-    match target.map_or(Err(ExitReason::NoProc), |target| watch(target, monitor, watcher)) {
+    match watch(target, monitor, watcher) {
         Ok(()) => {
             if !owner.is_running() {
                 // Others may have run its exit meanwhile, and found no watcher to remove.
@@ -133,15 +134,16 @@ pub(crate) fn tell_unwatched(target: Option<Pid>, down: Down) {
     }
 }
 
-/// Enters a watcher of `target`.
+/// Enters a watcher of the process that was found at its object.
 ///
 /// # Errors
 ///
-/// Why it never hears of the end of `target`.
-fn watch(target: Pid, monitor: MonitorRef, watcher: Watcher) -> Result<(), ExitReason> {
-    if let Some(remote) = Remote::of(target) {
+/// Why it never hears of the end of that.
+fn watch(target: Option<Pid>, monitor: MonitorRef, watcher: Watcher) -> Result<(), ExitReason> {
+    if let Some(remote) = Remote::of(target, &watcher.object) {
         return remote.watch(monitor, watcher.object);
     }
+    let target = target.ok_or(ExitReason::NoProc)?;
     let mut links = Process::of(target).slot.links.lock();
     if !links.is_of(target) {
         return Err(ExitReason::NoProc);
@@ -157,7 +159,7 @@ fn watch(target: Pid, monitor: MonitorRef, watcher: Watcher) -> Result<(), ExitR
 /// [`Via`]: crate::Via
 #[must_use = "its destructors are user code, which must be caught"]
 pub(crate) fn forget(monitor: MonitorRef, entry: Monitor) -> Monitor {
-    if let Some(remote) = entry.target.and_then(Remote::of) {
+    if let Some(remote) = Remote::of(entry.target, &entry.object) {
         remote.forget(monitor);
     } else if let Some(target) = entry.target {
         let mut links = Process::of(target).slot.links.lock();

@@ -1,7 +1,8 @@
 //! Processes of other nodes: what the kernel does for one that is none of its own.
 //!
-//! Whoever is about to do something to a process asks for a [`Remote`] first, and leaves it to that
-//! if there is one. Without the feature `dist` there is none, and nothing is left of the question.
+//! Whoever is about to do something to a process asks for a [`RemotePid`] first, or, if the process
+//! may be known by its name alone, for a [`Remote`]; and leaves it to that if there is one. Without
+//! the feature `dist` there is none, and nothing is left of the question.
 
 #[cfg(not(feature = "dist"))]
 mod nowhere;
@@ -9,6 +10,6 @@ mod nowhere;
 mod elsewhere;
 
 #[cfg(feature = "dist")]
-pub(crate) use elsewhere::Remote;
+pub(crate) use elsewhere::{Remote, RemotePid};
 #[cfg(not(feature = "dist"))]
-pub(crate) use nowhere::Remote;
+pub(crate) use nowhere::{Remote, RemotePid};

@@ -66,7 +66,8 @@ enum Link {
 #[derive(Debug)]
 struct Own {
     owner: Pid,
-    target: Pid,
+    /// The life of the other node that is watched; `None` if it is whichever there is.
+    target: Option<Incarnation>,
     object: Destination,
 }
 
@@ -184,8 +185,13 @@ impl RemoteTies {
         self.links.get(&pair) == Some(&Link::Linked(id))
     }
 
-    /// A process here monitors `target`.
-    pub(crate) fn monitor(&mut self, monitor: MonitorRef, target: Pid, object: Destination) {
+    /// A process here monitors one of this life of the other node, or of any.
+    pub(crate) fn monitor(
+        &mut self,
+        monitor: MonitorRef,
+        target: Option<Incarnation>,
+        object: Destination,
+    ) {
         self.own.insert(monitor.id, Own { owner: monitor.owner, target, object });
     }
 
@@ -287,9 +293,10 @@ impl RemoteTies {
 
     /// The other node has come up as `incarnation`. Returns the ties to processes of earlier ones.
     pub(crate) fn cut_others(&mut self, incarnation: Incarnation) -> Cut {
-        let is_other = |pid: Pid| pid.incarnation() != Some(incarnation);
-        let (links, kept) =
-            mem::take(&mut self.links).into_iter().partition(|((_, remote), _)| is_other(*remote));
+        let is_other = |target: Option<Incarnation>| target.is_some_and(|it| it != incarnation);
+        let (links, kept) = mem::take(&mut self.links)
+            .into_iter()
+            .partition(|((_, remote), _)| is_other(remote.incarnation()));
         self.links = kept;
         let (own, kept) =
             mem::take(&mut self.own).into_iter().partition(|(_, own)| is_other(own.target));
@@ -482,7 +489,7 @@ mod tests {
 
     fn own(ties: &mut RemoteTies, remote: Pid) -> MonitorRef {
         let monitor = MonitorRef::new(local(1));
-        ties.monitor(monitor, remote, Destination::Pid(remote));
+        ties.monitor(monitor, remote.incarnation(), Destination::Pid(remote));
         monitor
     }
 

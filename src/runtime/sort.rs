@@ -11,7 +11,7 @@ use super::links::{Monitor, Verdict, judge};
 use super::mailbox::{Entry, Envelope, ExitCause, ExitSignal, Mark, Origin, Signal, Special};
 use super::monitors::forget;
 use super::overflow;
-use super::remote::Remote;
+use super::remote::RemotePid;
 use super::table::Process;
 
 /// What is to be done with one envelope.
@@ -161,7 +161,7 @@ impl Process {
         if active
             && !matches!(verdict, Verdict::Die(_))
             && let ExitCause::Link(id) = signal.cause
-            && !Remote::of(signal.from).is_some_and(|remote| remote.keeps_link(self.pid, id))
+            && !RemotePid::of(signal.from).is_some_and(|remote| remote.keeps_link(self.pid, id))
         {
             links.peers.remove(&signal.from);
         }

@@ -1,37 +1,146 @@
 //! The processes of other nodes, as the ends of signals and ties.
 
+use std::sync::Arc;
+
 use crate::exit::ExitReason;
-use crate::id::{Incarnation, LinkId, MonitorRef, Pid, unique};
-use crate::message::{Destination, Down};
+use crate::id::{Incarnation, LinkId, MonitorRef, Node, Pid, unique};
+use crate::message::{Destination, Down, Message};
 use crate::user_code::drop_caught;
 
-use super::super::dist_entry::{DistEntry, Outgoing, carrier};
+use super::super::caller::caller;
+use super::super::dist_entry::{DistEntry, Outgoing, Target, carrier};
 use super::super::links::{Closed, Linked};
 use super::super::mailbox::{ExitCause, ExitSignal, Signal, Special};
 use super::super::remote_ties::RemoteTies;
 use super::super::table::Process;
 
-/// A process of another node.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Remote {
+/// A process of another node, by its pid, or by the name that it has there.
+#[derive(Clone, Debug)]
+pub(crate) struct Remote(Target);
+
+/// A process of another node, by its pid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RemotePid {
     pid: Pid,
     incarnation: Incarnation,
 }
 
 impl Remote {
+    /// Returns the process at `destination`, whose pid is `found`, if it is one of another node.
+    #[inline]
+    pub(crate) fn of(found: Option<Pid>, destination: &Destination) -> Option<Remote> {
+        match (found, destination) {
+            (Some(pid), _) => RemotePid::of(pid).map(RemotePid::target),
+            (None, Destination::OnNode(name, node)) => Remote::named(name, *node),
+            (None, Destination::Pid(_) | Destination::Alias(_) | Destination::Name(_)) => None,
+        }
+    }
+
+    /// Returns the process that has this name on `node`, if that is another one.
+    pub(crate) fn named(name: &Arc<str>, node: Node) -> Option<Remote> {
+        (!node.is_here()).then(|| Remote(Target::Name(Arc::clone(name), node)))
+    }
+
+    /// Sends a message, or drops it if there is no connection or no such process.
+    #[cold]
+    pub(crate) fn send(self, message: Message) {
+        let from = caller().map(|process| process.pid);
+        _ = self.reach(Outgoing::Send { from, to: self.0.clone(), message }, |_| true);
+    }
+
+    /// Enters a monitor on the process, which was set on `object`.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub(crate) fn watch(self, monitor: MonitorRef, object: Destination) -> Result<(), ExitReason> {
+        let incarnation = self.incarnation();
+        self.reach(Outgoing::Monitor { monitor, to: self.0.clone() }, |ties| {
+            ties.monitor(monitor, incarnation, object);
+            true
+        })
+    }
+
+    /// Removes a monitor on the process.
+    pub(crate) fn forget(self, monitor: MonitorRef) {
+        let mut removed = None;
+        self.tell(Outgoing::Demonitor { monitor, to: self.0.clone() }, |ties| {
+            removed = ties.demonitor(monitor);
+            removed.is_some()
+        });
+        drop_caught(removed); // Where no lock is held: it may be the last of a `Via`.
+    }
+
+    fn node(&self) -> Node {
+        match &self.0 {
+            Target::Pid(pid) => pid.node(),
+            Target::Name(_, node) => *node,
+        }
+    }
+
+    /// Returns the life of the node that it lives in; `None` if it is in any that the name is used
+    /// in.
+    fn incarnation(&self) -> Option<Incarnation> {
+        match &self.0 {
+            Target::Pid(pid) => pid.incarnation(),
+            Target::Name(..) => None,
+        }
+    }
+
+    fn entry(&self) -> &'static DistEntry {
+        DistEntry::of(self.node())
+    }
+
+    /// Changes the ties, and sends something if `change` says so.
+    ///
+    /// # Errors
+    ///
+    /// [`ExitReason::NoConnection`] if there are no other nodes;
+    /// [`ExitReason::NoProc`] if the process is of an earlier incarnation.
+    fn reach(
+        &self,
+        outgoing: Outgoing,
+        change: impl FnOnce(&mut RemoteTies) -> bool,
+    ) -> Result<(), ExitReason> {
+        let Some(carrier) = carrier() else {
+            drop_caught(outgoing);
+            return Err(ExitReason::NoConnection);
+        };
+        match carrier.frame(outgoing) {
+            Some(frame) => {
+                let after = self.entry().reach(self.incarnation(), frame, change)?;
+                after.run(&*carrier);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// As [`reach`](Self::reach), for what concerns nobody if there is no connection.
+    fn tell(&self, outgoing: Outgoing, change: impl FnOnce(&mut RemoteTies) -> bool) {
+        match carrier() {
+            Some(carrier) => {
+                if let Some(frame) = carrier.frame(outgoing) {
+                    self.entry().tell(self.incarnation(), frame, change);
+                }
+            }
+            None => drop_caught(outgoing),
+        }
+    }
+}
+
+impl RemotePid {
     /// Returns the process with this pid, if it is one of another node.
     #[inline(always)]
-    pub(crate) fn of(pid: Pid) -> Option<Remote> {
-        pid.incarnation().map(|incarnation| Remote { pid, incarnation })
+    pub(crate) fn of(pid: Pid) -> Option<RemotePid> {
+        pid.incarnation().map(|incarnation| RemotePid { pid, incarnation })
     }
 
     /// Sends a signal, or drops it if there is no connection or no such process.
     #[cold]
     pub(crate) fn deliver(self, signal: Signal) {
         match signal {
-            Signal::Message(message) => {
-                _ = self.reach(Outgoing::Send { to: self.pid, message }, |_| true);
-            }
+            Signal::Message(message) => self.target().send(message),
             Signal::Special(special) => match *special {
                 Special::Aliased(request, message) => {
                     let tag = self.entry().with_ties(|ties| ties.answer(request));
@@ -97,7 +206,7 @@ impl Remote {
             let frame = frame.ok_or(ExitReason::NoConnection);
             // With the lock: see the head of `dist_entry`.
             frame.and_then(|frame| {
-                self.entry().reach(self.incarnation, frame, |ties| ties.link(pair, id))
+                self.entry().reach(Some(self.incarnation), frame, |ties| ties.link(pair, id))
             })
         };
         match reached {
@@ -134,67 +243,23 @@ impl Remote {
         self.entry().with_ties(|ties| ties.has_link((local, self.pid), id))
     }
 
-    /// Enters a monitor on the process, which was set on `object`.
-    ///
-    /// # Errors
-    ///
-    /// Why there is none.
-    pub(crate) fn watch(self, monitor: MonitorRef, object: Destination) -> Result<(), ExitReason> {
-        let message = Outgoing::Monitor { monitor, to: self.pid };
-        self.reach(message, |ties| {
-            ties.monitor(monitor, self.pid, object);
-            true
-        })
-    }
-
-    /// Removes a monitor on the process.
-    pub(crate) fn forget(self, monitor: MonitorRef) {
-        let mut removed = None;
-        self.tell(Outgoing::Demonitor { monitor, to: self.pid }, |ties| {
-            removed = ties.demonitor(monitor);
-            removed.is_some()
-        });
-        drop_caught(removed); // Where no lock is held: it may be the last of a `Via`.
+    fn target(self) -> Remote {
+        Remote(Target::Pid(self.pid))
     }
 
     fn entry(self) -> &'static DistEntry {
         DistEntry::of(self.incarnation.node())
     }
 
-    /// Changes the ties, and sends something if `change` says so.
-    ///
-    /// # Errors
-    ///
-    /// [`ExitReason::NoConnection`] if there are no other nodes;
-    /// [`ExitReason::NoProc`] if the process is of an earlier incarnation.
     fn reach(
         self,
         outgoing: Outgoing,
         change: impl FnOnce(&mut RemoteTies) -> bool,
     ) -> Result<(), ExitReason> {
-        let Some(carrier) = carrier() else {
-            drop_caught(outgoing);
-            return Err(ExitReason::NoConnection);
-        };
-        match carrier.frame(outgoing) {
-            Some(frame) => {
-                let after = self.entry().reach(self.incarnation, frame, change)?;
-                after.run(&*carrier);
-                Ok(())
-            }
-            None => Ok(()),
-        }
+        self.target().reach(outgoing, change)
     }
 
-    /// As [`reach`](Self::reach), for what concerns nobody if there is no connection.
     fn tell(self, outgoing: Outgoing, change: impl FnOnce(&mut RemoteTies) -> bool) {
-        match carrier() {
-            Some(carrier) => {
-                if let Some(frame) = carrier.frame(outgoing) {
-                    self.entry().tell(self.incarnation, frame, change);
-                }
-            }
-            None => drop_caught(outgoing),
-        }
+        self.target().tell(outgoing, change);
     }
 }

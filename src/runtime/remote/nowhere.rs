@@ -1,20 +1,50 @@
 //! A program without other nodes.
 
+use std::sync::Arc;
+
 use crate::exit::ExitReason;
-use crate::id::{LinkId, MonitorRef, Pid};
-use crate::message::Destination;
+use crate::id::{LinkId, MonitorRef, Node, Pid};
+use crate::message::{Destination, Message};
 
 use super::super::links::{Closed, Linked};
 use super::super::mailbox::Signal;
 use super::super::table::Process;
 
-/// A process of another node, of which there is none.
-#[derive(Clone, Copy, Debug)]
+/// A process of another node, by its pid or its name, of which there is none.
+#[derive(Clone, Debug)]
 pub(crate) enum Remote {}
+
+/// A process of another node, by its pid, of which there is none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RemotePid {}
 
 impl Remote {
     #[inline(always)]
-    pub(crate) fn of(_: Pid) -> Option<Remote> {
+    pub(crate) fn of(_: Option<Pid>, _: &Destination) -> Option<Remote> {
+        None
+    }
+
+    #[inline(always)]
+    pub(crate) fn named(_: &Arc<str>, _: Node) -> Option<Remote> {
+        None
+    }
+
+    pub(crate) fn send(self, _: Message) {
+        match self {}
+    }
+
+    pub(crate) fn watch(self, _: MonitorRef, _: Destination) -> Result<(), ExitReason> {
+        match self {}
+    }
+
+    pub(crate) fn forget(self, _: MonitorRef) {
+        match self {}
+    }
+}
+
+impl RemotePid {
+    #[inline(always)]
+    pub(crate) fn of(_: Pid) -> Option<RemotePid> {
         None
     }
 
@@ -31,14 +61,6 @@ impl Remote {
     }
 
     pub(crate) fn keeps_link(self, _: Pid, _: LinkId) -> bool {
-        match self {}
-    }
-
-    pub(crate) fn watch(self, _: MonitorRef, _: Destination) -> Result<(), ExitReason> {
-        match self {}
-    }
-
-    pub(crate) fn forget(self, _: MonitorRef) {
         match self {}
     }
 }
