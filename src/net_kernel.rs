@@ -23,6 +23,7 @@
 //! | `net_ticktime`, `net_setuptime` | [`tick_time`], [`set_up_time`] |
 //! | `inet_dist_use_interface` | [`listen`](NetKernel::listen) |
 //! | `ERL_EPMD_PORT` | the same, or [`epmd_port`](NetKernel::epmd_port) |
+//! | `-epmd_module`, which finds nodes otherwise | [`peer`](NetKernel::peer) |
 //! | `net_kernel:connect_node(Node)` | [`connect_node`] |
 //! | `nodes(connected)` | [`nodes`] |
 //! | `node()` | [`Node::local`] |

@@ -99,7 +99,10 @@ fn connect(local: &Local, node: Node) -> Result<(TcpStream, Peer), NotConnected>
         return Err(NotConnected::Failed(ConnectError::Failed(why)));
     };
     let deadline = deadline(local);
-    let address = local.epmd.find(&name, deadline)?;
+    let address = match local.peers.get(name.as_str()) {
+        Some(address) => *address,
+        None => local.epmd.find(&name, deadline)?,
+    };
     let connected = shake_hands(local, &name, address, deadline);
     if let Err(HandshakeError::Simultaneous) = connected {
         // The other connection is on its way: when it is admitted, this process is ended.

@@ -1,5 +1,7 @@
 //! This node as the others know it, and what its processes and references are on the wire.
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -39,6 +41,8 @@ pub(super) fn pid(wire: &WirePid<'_>) -> Option<Pid> {
 pub(super) struct Local {
     pub(super) identity: Identity,
     pub(super) epmd: Epmd,
+    /// Where nodes listen that EPMD is not asked for.
+    pub(super) peers: HashMap<String, SocketAddr>,
     /// Where it listens.
     pub(super) port: u16,
     pub(super) settings: Settings,

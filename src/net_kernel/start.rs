@@ -1,8 +1,8 @@
 //! Becoming a node.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
@@ -40,6 +40,7 @@ pub struct NetKernel {
     cookie: Option<String>,
     address: IpAddr,
     epmd_port: Option<u16>,
+    peers: HashMap<String, SocketAddr>,
     settings: Settings,
 }
 
@@ -59,6 +60,7 @@ impl NetKernel {
             cookie: None,
             address: Ipv4Addr::LOCALHOST.into(),
             epmd_port: None,
+            peers: HashMap::new(),
             settings: Settings {
                 is_hidden: true,
                 tick_time: Duration::from_secs(60),
@@ -93,6 +95,12 @@ impl NetKernel {
     /// else 4369.
     pub fn epmd_port(mut self, port: u16) -> NetKernel {
         self.epmd_port = Some(port);
+        self
+    }
+
+    /// Says where a node listens: EPMD is not asked for it. May be said of many nodes.
+    pub fn peer(mut self, node: impl Into<String>, address: SocketAddr) -> NetKernel {
+        self.peers.insert(node.into(), address);
         self
     }
 
@@ -151,7 +159,7 @@ impl NetKernel {
             Some(port) => Epmd { port },
             None => Epmd::from_env().map_err(NetKernelError::from)?,
         };
-        let settings = self.settings;
+        let (settings, peers) = (self.settings, self.peers);
         let registrant = Registrant { name: &name, port, is_hidden: settings.is_hidden };
         let registered = epmd.register(registrant, Instant::now() + settings.set_up_time);
         let registration = registered.map_err(NetKernelError::from)?;
@@ -159,7 +167,7 @@ impl NetKernel {
         let flags = Flags::ours(settings.is_hidden);
         let identity = Identity { name, creation, flags, cookie };
         let guests = AtomicUsize::new(0);
-        let local = Arc::new(Local { identity, epmd, port, settings, guests });
+        let local = Arc::new(Local { identity, epmd, peers, port, settings, guests });
         process::dictionary::put(ALIVE, Alive::new(&local));
 
         let (registration, listener) = (Mutex::new(Some(registration)), Arc::new(listener));

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::env;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Instant;
@@ -82,6 +82,16 @@ impl Cluster {
 
     pub(crate) fn epmd_port(&self) -> u16 {
         self.port
+    }
+
+    /// Where the node `name@127.0.0.1` listens, as the EPMD says.
+    pub(crate) fn address_of(&self, name: &str) -> SocketAddr {
+        let mut epmd = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let length = u16::try_from(name.len() + 1).unwrap().to_be_bytes();
+        epmd.write_all(&[&length, &b"z"[..], name.as_bytes()].concat()).unwrap();
+        let mut answer = [0; 4];
+        epmd.read_exact(&mut answer).unwrap();
+        SocketAddr::from(([127, 0, 0, 1], u16::from_be_bytes([answer[2], answer[3]])))
     }
 
     /// Starts the node `name@127.0.0.1`.

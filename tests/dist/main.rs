@@ -1,0 +1,24 @@
+//! This program as a node beside nodes of Erlang, where that is installed, and beside other
+//! programs like this one; a module per subject.
+//!
+//! It is a binary of its own, as a program is one node.
+
+#[allow(dead_code, reason = "this binary needs few of them")]
+#[path = "../support"]
+mod support {
+    pub(crate) mod beam;
+    pub(crate) mod relay;
+    pub(crate) mod rust;
+    pub(crate) mod twin;
+    pub(crate) mod wait;
+}
+
+mod start;
+mod epmd;
+mod connect_node;
+mod ping;
+mod ticks;
+mod messages;
+mod ties;
+mod relays;
+mod twins;

@@ -1,0 +1,140 @@
+//! This program as a node, with a cluster around it.
+
+use parking_lot::{Mutex, MutexGuard};
+
+use procession::Node;
+use procession::net_kernel::NetKernel;
+use procession::prelude::*;
+use procession::term::{self, Term};
+
+use super::beam::{Beam, COOKIE, Cluster};
+use super::relay::Relay;
+use super::twin::{self, Parent, Twin};
+use super::wait::expect;
+
+/// The name of the node that this program is.
+pub(crate) const NAME: &str = "rust@127.0.0.1";
+
+/// A cluster with this program as a node; one at a time.
+pub(crate) struct Rust {
+    pub(crate) cluster: Cluster,
+    pub(crate) net: Option<SupervisorRef>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Rust {
+    /// Makes this program a node; `None`, with a message, if there is no Erlang here.
+    pub(crate) fn start() -> Option<Rust> {
+        Rust::start_with(|node| node)
+    }
+
+    pub(crate) fn start_with(options: impl FnOnce(NetKernel) -> NetKernel) -> Option<Rust> {
+        let turn = Rust::turn();
+        Some(Rust::start_in(Cluster::start()?, turn, options))
+    }
+
+    /// Waits until no other test of this program has it as a node.
+    fn turn() -> MutexGuard<'static, ()> {
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock();
+        process::flush();
+        process::set_trap_exit(true);
+        turn
+    }
+
+    fn start_in(
+        cluster: Cluster,
+        turn: MutexGuard<'static, ()>,
+        options: impl FnOnce(NetKernel) -> NetKernel,
+    ) -> Rust {
+        let net = options(node(&cluster)).start_link().unwrap();
+        Rust { cluster, net: Some(net), _turn: turn }
+    }
+
+    /// Starts the node `beam@127.0.0.1`, and makes this program a node that finds it at a relay.
+    pub(crate) fn start_behind_a_relay(
+        options: impl FnOnce(NetKernel) -> NetKernel,
+    ) -> Option<(Rust, Beam, Relay)> {
+        let turn = Rust::turn();
+        let cluster = Cluster::start()?;
+        let beam = cluster.beam("beam");
+        let relay = Relay::to(cluster.address_of("beam"));
+        let behind = |node: NetKernel| options(node.peer(beam.name(), relay.address()));
+        let rust = Rust::start_in(cluster, turn, behind);
+        Some((rust, beam, relay))
+    }
+
+    /// Makes this program a node, and starts a second one, the node `twin@127.0.0.1`, which runs
+    /// `body` in a process and lives until it is given up.
+    ///
+    /// The second program runs the test up to here, so the test begins with this.
+    pub(crate) fn start_with_twin(
+        body: impl FnOnce(&Parent) + Send + 'static,
+    ) -> Option<(Rust, Twin)> {
+        Rust::start_both_with(|node| node, body)
+    }
+
+    /// The same, with options for both nodes.
+    pub(crate) fn start_both_with(
+        options: fn(NetKernel) -> NetKernel,
+        body: impl FnOnce(&Parent) + Send + 'static,
+    ) -> Option<(Rust, Twin)> {
+        if let Some(name) = twin::own_name() {
+            twin::run(&name, options, body);
+        }
+        let rust = Rust::start_with(options)?;
+        let twin = Twin::start("twin", &rust.cluster);
+        Some((rust, twin))
+    }
+
+    /// Starts the node `beam@127.0.0.1`.
+    pub(crate) fn beam(&self) -> Beam {
+        self.cluster.beam("beam")
+    }
+
+    /// Ends the node, and leaves the rest.
+    pub(crate) fn stop(&mut self) {
+        self.net.take().unwrap().stop().unwrap();
+    }
+}
+
+impl Drop for Rust {
+    fn drop(&mut self) {
+        if let Some(net) = self.net.take() {
+            _ = net.stop();
+        }
+    }
+}
+
+/// This program as the node of a cluster.
+pub(crate) fn node(cluster: &Cluster) -> NetKernel {
+    NetKernel::named(NAME).cookie(COOKIE).epmd_port(cluster.epmd_port())
+}
+
+pub(crate) fn there(beam: &Beam) -> Node {
+    Node::named(beam.name())
+}
+
+/// What the other node says if it pings this one.
+pub(crate) fn ping(beam: &Beam) -> String {
+    beam.eval("net_adm:ping('rust@127.0.0.1')")
+}
+
+/// Registers the caller under `name`, whoever had it.
+pub(crate) fn register(name: &'static str) {
+    _ = process::unregister(name);
+    process::register(name, process::self_pid()).unwrap();
+}
+
+/// Registers the test as `test`, and lets the other node send it the pid of a process there that
+/// evaluates `body` for each message `Message` that it gets.
+pub(crate) fn process_there(beam: &Beam, body: &str) -> Pid {
+    register("test");
+    let source = format!(
+        "Loop = fun L() -> receive Message -> {body} end, L() end, \
+         {{test, 'rust@127.0.0.1'}} ! {{pid, spawn(Loop)}}"
+    );
+    beam.eval(&source);
+    let Term::Tuple(message) = expect::<Term>() else { panic!() };
+    term::from_term(&message[1]).unwrap()
+}
