@@ -31,11 +31,6 @@ pub(super) fn wire_pid(pid: Pid) -> WirePid<'static> {
     WirePid { node: pid.node().name().into(), id, serial, creation }
 }
 
-/// Returns the pid that is this on the wire, of a process of whatever node.
-pub(super) fn pid(wire: &WirePid<'_>) -> Option<Pid> {
-    Pid::of_numbers(&wire.node, [wire.id, wire.serial, wire.creation])
-}
-
 /// This node, for as long as it is one.
 #[derive(Debug)]
 pub(super) struct Local {
@@ -60,10 +55,15 @@ impl Local {
         WirePid { node: self.name().into(), id: 0, serial: 0, creation: self.identity.creation }
     }
 
+    /// Returns whether a pid is of this node, in this or an earlier life of it.
+    pub(super) fn is_own(&self, pid: &WirePid<'_>) -> bool {
+        pid.node == self.name()
+    }
+
     /// Returns the process of this node that a pid is of, if there is or was one; `None` for one of
     /// an earlier life of it, too.
     pub(super) fn own(&self, pid: &WirePid<'_>) -> Option<Pid> {
-        let is_own = pid.node == self.name() && pid.creation == self.identity.creation;
+        let is_own = self.is_own(pid) && pid.creation == self.identity.creation;
         is_own.then(|| known_as(pid.id, pid.serial)).flatten()
     }
 

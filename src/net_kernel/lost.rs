@@ -7,6 +7,7 @@ use log::Level;
 
 use crate::exit::ExitReason;
 use crate::io::is_interrupted;
+use crate::runtime::incoming::Strangers;
 use crate::user_code::log_caught;
 
 use super::control::ControlError;
@@ -22,6 +23,8 @@ pub(super) enum Lost {
     Io(io::Error),
     Frame(FrameError),
     Control(ControlError),
+    /// A signal is from a process of a third node, or to one.
+    Strangers,
 }
 
 impl fmt::Display for Lost {
@@ -32,7 +35,14 @@ impl fmt::Display for Lost {
             Lost::Io(error) => fmt::Display::fmt(error, f),
             Lost::Frame(error) => fmt::Display::fmt(error, f),
             Lost::Control(error) => fmt::Display::fmt(error, f),
+            Lost::Strangers => f.write_str("a signal is from a third node, or to one"),
         }
+    }
+}
+
+impl From<Strangers> for Lost {
+    fn from(Strangers: Strangers) -> Lost {
+        Lost::Strangers
     }
 }
 
@@ -44,7 +54,7 @@ impl From<Lost> for ExitReason {
             Lost::Closed | Lost::Silent | Lost::Io(_) => {
                 ExitReason::shutdown_with(lost.to_string())
             }
-            Lost::Frame(_) | Lost::Control(_) => {
+            Lost::Frame(_) | Lost::Control(_) | Lost::Strangers => {
                 log_caught(Level::Warn, LOG, format_args!("a connection is closed: {lost}"));
                 ExitReason::shutdown_with(lost.to_string())
             }

@@ -10,7 +10,7 @@ use log::Level;
 use crate::exit::ExitReason;
 use crate::id::{Alias, Pid};
 use crate::io::{TcpStream, is_interrupted};
-use crate::message::{Destination, Message, Name};
+use crate::message::{Destination, Message};
 use crate::runtime::incoming::Connection;
 use crate::runtime::remote_ties::RemoteRef;
 use crate::term::{Term, WirePid, WireRef, WireTerm};
@@ -18,7 +18,7 @@ use crate::user_code::log_caught;
 
 use super::control::{Control, Object, Spawned};
 use super::frame::{self, Frame};
-use super::local::{self, Local};
+use super::local::Local;
 use super::lost::{LOG, Lost};
 use super::payload::reason_of_term;
 
@@ -54,14 +54,14 @@ impl Reader {
                     Frame::Tick => {}
                     Frame::Signal(signal) => {
                         let control = signal.control().map_err(Lost::Control)?;
-                        self.act(control);
+                        self.act(control)?;
                     }
                 }
             }
         }
     }
 
-    fn act(&mut self, control: Control<'_>) {
+    fn act(&mut self, control: Control<'_>) -> Result<(), Lost> {
         match control {
             Control::Send { to, message } => {
                 if let Some(to) = self.local.own(&to) {
@@ -69,34 +69,36 @@ impl Reader {
                 }
             }
             Control::SendToName { name, message, .. } => {
-                self.message(Destination::Name(Name::from(&*name)), message);
+                self.message(Destination::from(&*name), message);
             }
             Control::SendToAlias { alias, message, .. } => {
                 if let Some(monitor) = self.local.monitor(&alias) {
                     self.message(Alias::from(monitor).into(), message);
                 }
             }
-            Control::Link { from, to } => self.link(&from, &to),
-            Control::Unlink { number, from, to } => match self.ends(&from, &to) {
-                Some((from, to)) => self.connection.unlink(from, to, number),
+            Control::Link { from, to } => self.link(&from, &to)?,
+            Control::Unlink { number, from, to } => match self.ends(&from, &to)? {
+                Some((from, to)) => self.connection.unlink(from, to, number)?,
                 None => self.queue(&Control::UnlinkAck { number, from: to, to: from }),
             },
             Control::UnlinkAck { number, from, to } => {
-                if let Some((from, to)) = self.ends(&from, &to) {
-                    self.connection.unlink_ack(from, to, number);
+                if let Some((from, to)) = self.ends(&from, &to)? {
+                    self.connection.unlink_ack(from, to, number)?;
                 }
             }
             Control::Exit { from, to, reason } => {
-                if let Some((from, to)) = self.ends(&from, &to) {
-                    self.connection.exit(from, to, read_reason(reason));
+                if let Some((from, to)) = self.ends(&from, &to)? {
+                    self.connection.exit(from, to, read_reason(reason))?;
                 }
             }
             Control::ExitRequest { from, to, reason } => {
-                if let Some((from, to)) = self.ends(&from, &to) {
-                    self.connection.exit_request(from, to, read_reason(reason));
+                if let Some((from, to)) = self.ends(&from, &to)? {
+                    self.connection.exit_request(from, to, read_reason(reason))?;
                 }
             }
-            Control::Monitor { from, object, reference } => self.monitor(&from, object, &reference),
+            Control::Monitor { from, object, reference } => {
+                self.monitor(&from, object, &reference)?;
+            }
             Control::Demonitor { reference, .. } => {
                 if let Some(reference) = RemoteRef::new(reference.words()) {
                     self.connection.demonitor(reference);
@@ -114,17 +116,30 @@ impl Reader {
             }
             Control::SpawnReply { .. } | Control::Nothing => {}
         }
+        Ok(())
     }
 
-    /// A process of the other node, and one of this.
-    fn ends(&self, from: &WirePid<'_>, to: &WirePid<'_>) -> Option<(Pid, Pid)> {
-        Some((self.other(from)?, self.local.own(to)?))
+    /// A process of the other node, and one of this; `None` if that is of an earlier life of this
+    /// node, or if nobody has ever heard of it.
+    fn ends(&self, from: &WirePid<'_>, to: &WirePid<'_>) -> Result<Option<(Pid, Pid)>, Lost> {
+        let from = self.other(from)?;
+        if !self.local.is_own(to) {
+            return Err(Lost::Strangers);
+        }
+        Ok(self.local.own(to).map(|to| (from, to)))
     }
 
-    /// Returns the process of the other node that a pid is of.
-    fn other(&self, pid: &WirePid<'_>) -> Option<Pid> {
-        let other = local::pid(pid);
-        other.filter(|other| other.incarnation() == Some(self.connection.incarnation()))
+    /// Returns the process of the other node that a pid is of. Others are not looked up, as what
+    /// nodes there are is never forgotten.
+    fn other(&self, pid: &WirePid<'_>) -> Result<Pid, Lost> {
+        let incarnation = self.connection.incarnation();
+        let is_theirs =
+            pid.creation == incarnation.creation() && pid.node == incarnation.node().name();
+        if is_theirs {
+            Ok(Pid::remote(incarnation, pid.id, pid.serial))
+        } else {
+            Err(Lost::Strangers)
+        }
     }
 
     /// Sends what is about no process of this node.
@@ -145,30 +160,38 @@ impl Reader {
         }
     }
 
-    fn link(&mut self, from: &WirePid<'_>, to: &WirePid<'_>) {
-        match self.ends(from, to) {
-            Some((from, to)) => self.connection.link(from, to),
+    fn link(&mut self, from: &WirePid<'_>, to: &WirePid<'_>) -> Result<(), Lost> {
+        match self.ends(from, to)? {
+            Some((from, to)) => self.connection.link(from, to)?,
             None => {
                 let reason = crate::term::atom("noproc").into();
                 self.queue(&Control::Exit { from: to.clone(), to: from.clone(), reason });
             }
         }
+        Ok(())
     }
 
-    fn monitor(&mut self, from: &WirePid<'_>, object: Object<'_>, reference: &WireRef<'_>) {
-        let target = match &object {
-            Object::Pid(pid) => self.local.own(pid).map(Destination::Pid),
-            Object::Name(name) => Some(Destination::Name(Name::from(&**name))),
+    fn monitor(
+        &mut self,
+        from: &WirePid<'_>,
+        object: Object<'_>,
+        reference: &WireRef<'_>,
+    ) -> Result<(), Lost> {
+        let ends = match &object {
+            Object::Pid(pid) => self.ends(from, pid)?.map(|(from, to)| (from, to.into())),
+            Object::Name(name) => Some((self.other(from)?, Destination::from(&**name))),
         };
-        let known = RemoteRef::new(reference.words());
-        match (self.other(from), target, known) {
-            (Some(from), Some(target), Some(known)) => self.connection.monitor(from, target, known),
+        match (ends, RemoteRef::new(reference.words())) {
+            (Some((from, target)), Some(known)) => {
+                self.connection.monitor(from, target, known)?;
+            }
             _ => {
                 let reason = crate::term::atom("noproc").into();
                 let (to, reference) = (from.clone(), reference.clone());
                 self.queue(&Control::Down { object, to, reference, reason });
             }
         }
+        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use super::dist_entry::{AlreadyUp, DistEntry, Frame, Outgoing, Wake, carrier};
 use super::exit::signal_exit;
 use super::links::Watcher;
 use super::mailbox::Special;
-use super::monitors::tell_unwatched;
+use super::monitors::{add_watcher, remove_watcher, tell_unwatched};
 use super::overload::give_up;
 use super::remote_ties::{Cut, RemoteRef, RemoteTies};
 use super::table::Process;
@@ -21,8 +21,9 @@ use super::table::Process;
 ///
 /// Its methods are told what has come, in the order in which it came. When it is dropped the
 /// connection is lost: when that is done, all have been told whom it concerns, links before
-/// monitors, with those of calls. Of the processes that are named, those of this node exist or have
-/// existed, and those of the other are of the incarnation that is up.
+/// monitors, with those of calls. What a signal says it is from must be a process of the incarnation
+/// that is up, and what it is to one of this node, which exists or has existed: otherwise it is
+/// [no signal](Strangers) that the other node can send, and nothing happens.
 pub(crate) struct Connection {
     entry: &'static DistEntry,
     incarnation: Incarnation,
@@ -42,6 +43,10 @@ impl Frames {
         self.entry.take_frames(self.connection)
     }
 }
+
+/// A signal is from a process that is not one of the other node, or to one that is not of this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Strangers;
 
 /// The dial of a node has failed: what has waited for it is dropped, and those are told whom that
 /// concerns. Nothing happens if there is a connection all the same.
@@ -96,16 +101,42 @@ impl Connection {
         Alias { id: number, owner: client }
     }
 
+    /// Whether a signal can be from this process, and to that.
+    fn check(&self, from: Pid, to: impl Into<Option<Pid>>) -> Result<(), Strangers> {
+        let is_theirs = from.incarnation() == Some(self.incarnation);
+        let is_ours = !to.into().is_some_and(Pid::is_remote);
+        if is_theirs && is_ours { Ok(()) } else { Err(Strangers) }
+    }
+
+    /// As [`check`](Self::check), for a signal that holds a value.
+    fn check_holding<T>(&self, from: Pid, to: Pid, value: T) -> Result<T, Strangers> {
+        match self.check(from, to) {
+            Ok(()) => Ok(value),
+            Err(strangers) => {
+                drop_caught(value);
+                Err(strangers)
+            }
+        }
+    }
+
     /// A process asks another one to exit.
-    pub(crate) fn exit_request(&mut self, from: Pid, to: Pid, reason: ExitReason) {
+    pub(crate) fn exit_request(
+        &mut self,
+        from: Pid,
+        to: Pid,
+        reason: ExitReason,
+    ) -> Result<(), Strangers> {
+        let reason = self.check_holding(from, to, reason)?;
         signal_exit(from, to, reason);
+        Ok(())
     }
 
     /// A process links itself to one of this node.
     ///
     /// The table of that process and the ties change together, as said in
     /// [`dist_entry`](super::dist_entry).
-    pub(crate) fn link(&mut self, from: Pid, to: Pid) {
+    pub(crate) fn link(&mut self, from: Pid, to: Pid) -> Result<(), Strangers> {
+        self.check(from, to)?;
         let (pair, new) = ((to, from), LinkId::new());
         let is_too_late = {
             let mut links = Process::of(to).slot.links.lock();
@@ -125,10 +156,17 @@ impl Connection {
             let exit = Outgoing::Exit { from: to, to: from, reason: ExitReason::NoProc };
             self.answer(exit, |_| {});
         }
+        Ok(())
     }
 
     /// A process unlinks itself from one of this node.
-    pub(crate) fn unlink(&mut self, from: Pid, to: Pid, number: NonZeroU64) {
+    pub(crate) fn unlink(
+        &mut self,
+        from: Pid,
+        to: Pid,
+        number: NonZeroU64,
+    ) -> Result<(), Strangers> {
+        self.check(from, to)?;
         let mut removed = None;
         // With the change: a LINK that is sent after it must not come before.
         self.answer(Outgoing::UnlinkAck { from: to, to: from, number }, |ties| {
@@ -140,28 +178,44 @@ impl Connection {
                 links.peers.remove(&from);
             }
         }
+        Ok(())
     }
 
     /// The unlink of a process of this node is acknowledged.
-    pub(crate) fn unlink_ack(&mut self, from: Pid, to: Pid, number: NonZeroU64) {
+    pub(crate) fn unlink_ack(
+        &mut self,
+        from: Pid,
+        to: Pid,
+        number: NonZeroU64,
+    ) -> Result<(), Strangers> {
+        self.check(from, to)?;
         self.entry.with_ties(|ties| ties.ack_came((to, from), number));
+        Ok(())
     }
 
     /// A process has ended that may be linked to one of this node.
-    pub(crate) fn exit(&mut self, from: Pid, to: Pid, reason: ExitReason) {
-        match self.entry.with_ties(|ties| ties.exit_came((to, from))) {
+    pub(crate) fn exit(&mut self, from: Pid, to: Pid, reason: ExitReason) -> Result<(), Strangers> {
+        let reason = self.check_holding(from, to, reason)?;
+        match self.entry.with_ties(|ties| ties.end_link((to, from))) {
             Some(id) => deliver_exit(to, signal_of_link(from, id, reason)),
             None => drop_caught(reason),
         }
+        Ok(())
     }
 
     /// A process monitors the one at `object`, if there is one.
-    pub(crate) fn monitor(&mut self, from: Pid, object: Destination, reference: RemoteRef) {
-        let number = unique();
-        if let Some(target) = object.resolve() {
+    pub(crate) fn monitor(
+        &mut self,
+        from: Pid,
+        object: Destination,
+        reference: RemoteRef,
+    ) -> Result<(), Strangers> {
+        let (number, target) = (unique(), object.resolve());
+        self.check(from, target)?;
+        if let Some(target) = target {
             let watch = (from, target);
             if !self.entry.with_ties(|ties| ties.watch(reference, number, watch)) {
-                return; // The other node has used a reference twice.
+                return Ok(()); // The other node has used a reference twice.
             }
             if !add_watcher(target, number, Watcher { pid: from, object: object.clone() }) {
                 let monitor = MonitorRef { id: number, owner: from };
@@ -171,6 +225,7 @@ impl Connection {
             let down = Outgoing::Down { object, to: from, reference, reason: ExitReason::NoProc };
             self.answer(down, |_| {});
         }
+        Ok(())
     }
 
     /// A process does not monitor one of this node any more.
@@ -182,7 +237,7 @@ impl Connection {
 
     /// A process has ended that one of this node watches by `monitor`.
     pub(crate) fn down(&mut self, monitor: MonitorRef, reason: ExitReason) {
-        match self.entry.with_ties(|ties| ties.fired(monitor)) {
+        match self.entry.with_ties(|ties| ties.end_monitor(monitor)) {
             Some(object) => {
                 deliver(monitor.owner, Special::Down(Down { monitor, object, reason }).into());
             }
@@ -233,24 +288,6 @@ impl Cut {
             remove_watcher(target, number);
         }
     }
-}
-
-/// Enters a watcher of `target`. Returns whether that is still there.
-fn add_watcher(target: Pid, number: NonZeroU64, watcher: Watcher) -> bool {
-    let mut links = Process::of(target).slot.links.lock();
-    let is_open = links.is_of(target);
-    if is_open {
-        links.watchers.insert(number, watcher);
-    }
-    is_open
-}
-
-fn remove_watcher(target: Pid, number: NonZeroU64) {
-    let watcher = {
-        let mut links = Process::of(target).slot.links.lock();
-        links.is_of(target).then(|| links.watchers.remove(&number)).flatten()
-    };
-    drop(watcher);
 }
 
 #[cfg(test)]
@@ -336,9 +373,9 @@ mod tests {
         assert_eq!((from, to), (me(), there));
         assert!(process::info(me()).unwrap().links.contains(&there));
 
-        connection.exit(there, me(), reason());
+        connection.exit(there, me(), reason()).unwrap();
         assert_eq!(next::<Exit>(), Exit { from: there, reason: reason() });
-        connection.exit(there, me(), reason());
+        connection.exit(there, me(), reason()).unwrap();
         assert_no_message();
         assert_no_ties(&peer);
     }
@@ -355,8 +392,8 @@ mod tests {
             panic!("a link and an unlink")
         };
         assert_eq!((from, to), (me(), there));
-        connection.exit(there, me(), reason());
-        connection.unlink_ack(there, me(), number);
+        connection.exit(there, me(), reason()).unwrap();
+        connection.unlink_ack(there, me(), number).unwrap();
         assert_no_message();
         assert_no_ties(&peer);
     }
@@ -365,10 +402,10 @@ mod tests {
     fn a_process_that_links_itself_here_is_told_the_end_once() {
         let peer = Peer::new("linked_from_there");
         let (mut connection, there, here) = (peer.connect(), peer.process(1), waiting());
-        connection.link(there, here);
+        connection.link(there, here).unwrap();
         assert_eq!(process::info(here).unwrap().links, [there]);
         end(here);
-        connection.link(there, here);
+        connection.link(there, here).unwrap();
         let left = left(&connection);
         let [Outgoing::Exit { from, to, reason: why }, Outgoing::Exit { reason: late, .. }] =
             &left[..]
@@ -381,12 +418,37 @@ mod tests {
     }
 
     #[test]
+    fn signals_are_from_the_other_node_and_to_this() {
+        let (peer, third) = (Peer::new("no_stranger"), Peer::new("a_stranger"));
+        let (mut connection, there) = (peer.connect(), peer.process(1));
+        let earlier = Pid::remote(peer.incarnation(7), 1, 0);
+        for (from, to) in [(there, third.process(1)), (third.process(1), me()), (earlier, me())] {
+            let outcomes = [
+                connection.link(from, to),
+                connection.unlink(from, to, unique()),
+                connection.unlink_ack(from, to, unique()),
+                connection.exit(from, to, reason()),
+                connection.exit_request(from, to, ExitReason::Kill),
+                connection.monitor(from, to.into(), reference(1)),
+            ];
+            assert_eq!(outcomes, [Err(Strangers); 6]);
+        }
+        let nobody = Destination::from("incoming::tests::nobody");
+        assert_eq!(connection.monitor(earlier, nobody, reference(1)), Err(Strangers));
+        assert_no_message();
+        assert_eq!(left(&connection).len(), 0);
+        for peer in [peer, third] {
+            assert_no_ties(&peer);
+        }
+    }
+
+    #[test]
     fn an_unlink_from_there_is_acknowledged_whether_there_is_a_link_or_not() {
         let peer = Peer::new("unlinked_from_there");
         let (mut connection, there) = (peer.connect(), peer.process(1));
-        connection.link(there, me());
+        connection.link(there, me()).unwrap();
         for number in [unique(), unique()] {
-            connection.unlink(there, me(), number);
+            connection.unlink(there, me(), number).unwrap();
             let [Outgoing::UnlinkAck { from, to, number: acked }] = left(&connection)[..] else {
                 panic!("one acknowledgement")
             };
@@ -400,12 +462,12 @@ mod tests {
     fn the_end_of_a_process_is_told_to_links_before_watchers() {
         let peer = Peer::new("an_end");
         let (mut connection, there, here) = (peer.connect(), peer.process(1), waiting());
-        connection.monitor(there, here.into(), reference(1));
-        connection.monitor(there, here.into(), reference(2));
-        connection.link(there, here);
+        connection.monitor(there, here.into(), reference(1)).unwrap();
+        connection.monitor(there, here.into(), reference(2)).unwrap();
+        connection.link(there, here).unwrap();
         connection.demonitor(reference(1));
         end(here);
-        connection.monitor(there, here.into(), reference(3));
+        connection.monitor(there, here.into(), reference(3)).unwrap();
         let left = left(&connection);
         let [
             Outgoing::Exit { .. },
@@ -426,7 +488,7 @@ mod tests {
         let (mut connection, there, here) = (peer.connect(), peer.process(1), waiting());
         let closed = Process::of(here).slot.links.lock().close();
         let before = process::monitor(here);
-        connection.monitor(there, here.into(), reference(1));
+        connection.monitor(there, here.into(), reference(1)).unwrap();
         let after = process::monitor(here);
         assert_eq!(left(&connection).len(), 0);
         process::send(here, ());
@@ -448,9 +510,9 @@ mod tests {
         let (mut connection, there, here) = (peer.connect(), peer.process(1), waiting());
         let name = "incoming::tests::by_name";
         process::register(name, here).unwrap();
-        connection.monitor(there, name.into(), reference(1));
+        connection.monitor(there, name.into(), reference(1)).unwrap();
         end(here);
-        connection.monitor(there, name.into(), reference(2));
+        connection.monitor(there, name.into(), reference(2)).unwrap();
         let left = left(&connection);
         let [
             Outgoing::Down { object: first, reason: why, .. },
@@ -467,8 +529,8 @@ mod tests {
     fn a_reference_that_is_used_twice_changes_nothing() {
         let peer = Peer::new("used_twice");
         let (mut connection, there, here) = (peer.connect(), peer.process(1), waiting());
-        connection.monitor(there, here.into(), reference(1));
-        connection.monitor(there, ended().into(), reference(1));
+        connection.monitor(there, here.into(), reference(1)).unwrap();
+        connection.monitor(there, ended().into(), reference(1)).unwrap();
         assert_eq!(process::info(here).unwrap().monitored_by, [there]);
         assert_eq!(left(&connection).len(), 0);
         end(here);
@@ -660,14 +722,14 @@ mod tests {
         let peer = Peer::new("what_comes");
         let (mut connection, there) = (peer.connect(), peer.process(1));
         connection.message(&me().into(), Message::new(1));
-        connection.exit_request(there, me(), reason());
+        connection.exit_request(there, me(), reason()).unwrap();
         connection.message(&me().into(), Message::new(2));
         assert_eq!(next::<i32>(), 1);
         assert_eq!(next::<Exit>(), Exit { from: there, reason: reason() });
         assert_eq!(next::<i32>(), 2);
 
         let (here, monitor) = process::spawn_monitor(|| _ = process::receive()).unwrap();
-        connection.exit_request(there, here, ExitReason::Kill);
+        connection.exit_request(there, here, ExitReason::Kill).unwrap();
         assert_eq!(process::wait(monitor, LONG), Some(ExitReason::Killed));
     }
 
@@ -690,8 +752,8 @@ mod tests {
         let (mut connection, there, here) = (peer.connect(), peer.process(1), waiting());
         let monitors = [(); 3].map(|()| process::monitor(there));
         process::link(there);
-        connection.link(peer.process(2), here);
-        connection.monitor(there, here.into(), reference(1));
+        connection.link(peer.process(2), here).unwrap();
+        connection.monitor(there, here.into(), reference(1)).unwrap();
         connection.request(there, here, Box::from([]));
         let unlinked = peer.process(3);
         process::link(unlinked);
@@ -718,7 +780,7 @@ mod tests {
     fn a_lost_connection_takes_the_watchers_with_it() {
         let peer = Peer::new("watchers");
         let (mut connection, here) = (peer.connect(), waiting());
-        connection.monitor(peer.process(1), here.into(), reference(1));
+        connection.monitor(peer.process(1), here.into(), reference(1)).unwrap();
         drop(connection);
         assert_eq!(process::info(here).unwrap().monitored_by, []);
         assert_no_ties(&peer);
@@ -862,10 +924,10 @@ mod tests {
         drop(connection);
         // It has not looked at what has come.
         let mut connection = peer.connect();
-        connection.link(there, me());
+        connection.link(there, me()).unwrap();
         assert_eq!(next::<Exit>().reason, ExitReason::NoConnection);
         assert!(process::info(me()).unwrap().links.contains(&there));
-        connection.exit(there, me(), reason());
+        connection.exit(there, me(), reason()).unwrap();
         assert_eq!(next::<Exit>(), Exit { from: there, reason: reason() });
         assert!(!process::info(me()).unwrap().links.contains(&there));
         assert_no_ties(&peer);

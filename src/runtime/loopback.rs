@@ -231,18 +231,20 @@ impl Twins {
             Outgoing::Send { to, message, .. } => connection.message(&at(to), message),
             Outgoing::Answer { .. } => unreachable!("nobody makes a call here"),
             Outgoing::ExitRequest { from, to, reason } => {
-                connection.exit_request(sender(from), here(to), reason);
+                connection.exit_request(sender(from), here(to), reason).unwrap();
             }
-            Outgoing::Link { from, to } => connection.link(sender(from), here(to)),
+            Outgoing::Link { from, to } => connection.link(sender(from), here(to)).unwrap(),
             Outgoing::Unlink { from, to, number } => {
-                connection.unlink(sender(from), here(to), number);
+                connection.unlink(sender(from), here(to), number).unwrap();
             }
             Outgoing::UnlinkAck { from, to, number } => {
-                connection.unlink_ack(sender(from), here(to), number);
+                connection.unlink_ack(sender(from), here(to), number).unwrap();
             }
-            Outgoing::Exit { from, to, reason } => connection.exit(sender(from), here(to), reason),
+            Outgoing::Exit { from, to, reason } => {
+                connection.exit(sender(from), here(to), reason).unwrap()
+            }
             Outgoing::Monitor { monitor, to } => {
-                connection.monitor(sender(monitor.owner), at(to), reference_of(monitor));
+                connection.monitor(sender(monitor.owner), at(to), reference_of(monitor)).unwrap();
             }
             Outgoing::Demonitor { monitor, .. } => connection.demonitor(reference_of(monitor)),
             Outgoing::Down { reference, reason, .. } => {
@@ -477,7 +479,7 @@ mod tests {
         let peer = Peer::new("from_there");
         let (mut connection, there) = (peer.connect(), peer.process(1));
         let here = process::self_pid();
-        changes_both_tables_at_once(here, there, || connection.link(there, here));
+        changes_both_tables_at_once(here, there, || connection.link(there, here).unwrap());
         assert!(is_linked(here, there));
     }
 

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::num::NonZeroU64;
 
 use crate::exit::ExitReason;
 use crate::id::{MonitorRef, Pid};
@@ -143,13 +144,26 @@ fn watch(target: Option<Pid>, monitor: MonitorRef, watcher: Watcher) -> Result<(
     if let Some(remote) = Remote::of(target, &watcher.object) {
         return remote.watch(monitor, watcher.object);
     }
-    let target = target.ok_or(ExitReason::NoProc)?;
+    let is_there = target.is_some_and(|target| add_watcher(target, monitor.id, watcher));
+    if is_there { Ok(()) } else { Err(ExitReason::NoProc) }
+}
+
+/// Enters a watcher of `target`. Returns whether that is still there.
+pub(crate) fn add_watcher(target: Pid, number: NonZeroU64, watcher: Watcher) -> bool {
     let mut links = Process::of(target).slot.links.lock();
-    if !links.is_of(target) {
-        return Err(ExitReason::NoProc);
+    let is_open = links.is_of(target);
+    if is_open {
+        links.watchers.insert(number, watcher);
     }
-    links.watchers.insert(monitor.id, watcher);
-    Ok(())
+    is_open
+}
+
+pub(crate) fn remove_watcher(target: Pid, number: NonZeroU64) {
+    let watcher = {
+        let mut links = Process::of(target).slot.links.lock();
+        links.is_of(target).then(|| links.watchers.remove(&number)).flatten()
+    };
+    drop(watcher);
 }
 
 /// Removes a monitor that was taken out of its owner's table from its target's. Returns it, with
@@ -162,10 +176,7 @@ pub(crate) fn forget(monitor: MonitorRef, entry: Monitor) -> Monitor {
     if let Some(remote) = Remote::of(entry.target, &entry.object) {
         remote.forget(monitor);
     } else if let Some(target) = entry.target {
-        let mut links = Process::of(target).slot.links.lock();
-        if links.is_of(target) {
-            links.watchers.remove(&monitor.id);
-        }
+        remove_watcher(target, monitor.id);
     }
     entry
 }

@@ -4,7 +4,9 @@
 //! A link across nodes is kept on both sides, and both can change it at the same moment, as the
 //! messages that say so cross. So what is done about an event depends on what this side has done
 //! before. An unlink is acknowledged, and until it is, what comes is from before the other side
-//! knew of it.
+//! knew of it. That is kept after the end of the process here, too, as nobody looks for it then; so
+//! that one who acknowledges nothing does not have this grow, the oldest count as acknowledged if
+//! there are too many.
 //!
 //! | event | not there | linked | unlinking (n) |
 //! |---|---|---|---|
@@ -15,7 +17,7 @@
 //! | UNLINK m comes | ACK m | not there, ACK m | ACK m |
 //! | ACK m comes | | | not there, if m is n |
 //! | EXIT comes | | not there, exit signal | not there |
-//! | the process here ends | | not there, EXIT | not there |
+//! | the process here ends | | not there, EXIT | |
 //! | the connection is lost | | not there, exit signal | not there |
 //!
 //! OTP: [Link Protocol](https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#link_protocol).
@@ -30,6 +32,9 @@ use crate::message::Destination;
 /// How many requests are kept whose clients have set no monitor, so that nothing says when they
 /// stop waiting.
 const MAX_UNWATCHED_CALLS: usize = 1 << 16;
+
+/// How many links are kept whose unlink is not acknowledged.
+const MAX_UNLINKING: usize = 1 << 16;
 
 /// A reference that the other node has made: its name for a monitor of one of its processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,8 +69,8 @@ enum Link {
 
 /// A monitor by a process of this node on one of the other.
 #[derive(Debug)]
-struct Own {
-    owner: Pid,
+struct Monitor {
+    origin: Pid,
     /// The life of the other node that is watched; `None` if it is whichever there is.
     target: Option<Incarnation>,
     object: Destination,
@@ -73,10 +78,10 @@ struct Own {
 
 /// A monitor by a process of the other node on one of this.
 #[derive(Clone, Copy, Debug)]
-struct Others {
+struct MonitoredBy {
     /// What it is called in the table of the process.
     number: NonZeroU64,
-    watcher: Pid,
+    origin: Pid,
     target: Pid,
 }
 
@@ -92,11 +97,13 @@ struct Call {
 #[derive(Debug, Default)]
 pub(crate) struct RemoteTies {
     links: BTreeMap<Pair, Link>,
-    own: BTreeMap<NonZeroU64, Own>,
-    others: BTreeMap<RemoteRef, Others>,
-    /// The names of `others`, by their numbers.
+    /// Those that are being unlinked, by the numbers of that.
+    unlinking: BTreeMap<NonZeroU64, Pair>,
+    monitors: BTreeMap<NonZeroU64, Monitor>,
+    monitored_by: BTreeMap<RemoteRef, MonitoredBy>,
+    /// The names of those that are monitored by others, by their numbers.
     references: BTreeMap<NonZeroU64, RemoteRef>,
-    /// The numbers of `others`, by who watches whom.
+    /// Their numbers, by who watches whom.
     watches: BTreeSet<(Pid, Pid, NonZeroU64)>,
     calls: BTreeMap<NonZeroU64, Call>,
     /// The calls by the monitors of their clients.
@@ -120,7 +127,7 @@ impl RemoteTies {
     pub(crate) fn link(&mut self, pair: Pair, id: LinkId) -> bool {
         let is_new = !matches!(self.links.get(&pair), Some(Link::Linked(_)));
         if is_new {
-            self.links.insert(pair, Link::Linked(id));
+            self.set_link(pair, Link::Linked(id));
         }
         is_new
     }
@@ -129,7 +136,13 @@ impl RemoteTies {
     pub(crate) fn unlink(&mut self, pair: Pair, id: LinkId, number: NonZeroU64) -> bool {
         let is_linked = self.has_link(pair, id);
         if is_linked {
-            self.links.insert(pair, Link::Unlinking(number));
+            self.set_link(pair, Link::Unlinking(number));
+            self.unlinking.insert(number, pair);
+            if self.unlinking.len() > MAX_UNLINKING
+                && let Some((_, oldest)) = self.unlinking.pop_first()
+            {
+                self.links.remove(&oldest);
+            }
         }
         is_linked
     }
@@ -138,7 +151,7 @@ impl RemoteTies {
     pub(crate) fn link_came(&mut self, pair: Pair, id: LinkId) -> bool {
         let is_new = !self.links.contains_key(&pair);
         if is_new {
-            self.links.insert(pair, Link::Linked(id));
+            self.set_link(pair, Link::Linked(id));
         }
         is_new
     }
@@ -163,21 +176,30 @@ impl RemoteTies {
     /// The acknowledgement of an UNLINK has come.
     pub(crate) fn ack_came(&mut self, pair: Pair, number: NonZeroU64) {
         if self.links.get(&pair) == Some(&Link::Unlinking(number)) {
-            self.links.remove(&pair);
+            self.take_link(pair);
         }
     }
 
-    /// EXIT has come. Returns the link by which the process here gets an exit signal.
-    pub(crate) fn exit_came(&mut self, pair: Pair) -> Option<LinkId> {
-        match self.links.remove(&pair)? {
+    /// EXIT has come, or a linked process here has ended. Returns the link that was there: by which
+    /// the process here gets an exit signal, or as whose end EXIT is to be sent.
+    pub(crate) fn end_link(&mut self, pair: Pair) -> Option<LinkId> {
+        match self.take_link(pair)? {
             Link::Linked(id) => Some(id),
             Link::Unlinking(_) => None,
         }
     }
 
-    /// A linked process here has ended. Returns whether EXIT is to be sent.
-    pub(crate) fn ended(&mut self, pair: Pair) -> bool {
-        self.exit_came(pair).is_some()
+    fn set_link(&mut self, pair: Pair, link: Link) {
+        self.take_link(pair);
+        self.links.insert(pair, link);
+    }
+
+    fn take_link(&mut self, pair: Pair) -> Option<Link> {
+        let link = self.links.remove(&pair)?;
+        if let Link::Unlinking(number) = link {
+            self.unlinking.remove(&number);
+        }
+        Some(link)
     }
 
     /// Returns whether this link stands.
@@ -192,20 +214,15 @@ impl RemoteTies {
         target: Option<Incarnation>,
         object: Destination,
     ) {
-        self.own.insert(monitor.id, Own { owner: monitor.owner, target, object });
+        self.monitors.insert(monitor.id, Monitor { origin: monitor.owner, target, object });
     }
 
-    /// It does not any more. Returns what the monitor was set on, if it was there: then the other
-    /// node is to be told.
-    pub(crate) fn demonitor(&mut self, monitor: MonitorRef) -> Option<Destination> {
-        self.fired(monitor)
-    }
-
-    /// What `monitor` watches has ended, as the other node says. Returns what it was set on, if it
-    /// is a monitor of that owner.
-    pub(crate) fn fired(&mut self, monitor: MonitorRef) -> Option<Destination> {
-        let is_own = self.own.get(&monitor.id)?.owner == monitor.owner;
-        is_own.then(|| self.own.remove(&monitor.id)).flatten().map(|own| own.object)
+    /// It does not any more, or what it watches has ended, as the other node says. Returns what the
+    /// monitor was set on, if there is one of that owner: if it was removed here, the other node is
+    /// to be told.
+    pub(crate) fn end_monitor(&mut self, monitor: MonitorRef) -> Option<Destination> {
+        let is_own = self.monitors.get(&monitor.id)?.origin == monitor.owner;
+        is_own.then(|| self.monitors.remove(&monitor.id)).flatten().map(|own| own.object)
     }
 
     /// A process of the other node monitors one of this, which calls the monitor `number`. Returns
@@ -214,22 +231,22 @@ impl RemoteTies {
         &mut self,
         reference: RemoteRef,
         number: NonZeroU64,
-        (watcher, target): Pair,
+        (origin, target): Pair,
     ) -> bool {
-        let is_new = !self.others.contains_key(&reference);
+        let is_new = !self.monitored_by.contains_key(&reference);
         if is_new {
-            self.others.insert(reference, Others { number, watcher, target });
+            self.monitored_by.insert(reference, MonitoredBy { number, origin, target });
             self.references.insert(number, reference);
-            self.watches.insert((watcher, target, number));
+            self.watches.insert((origin, target, number));
         }
         is_new
     }
 
     /// It does not any more. Returns the process and what it calls the monitor.
     pub(crate) fn unwatch(&mut self, reference: RemoteRef) -> Option<(Pid, NonZeroU64)> {
-        let Others { number, watcher, target } = self.others.remove(&reference)?;
+        let MonitoredBy { number, origin, target } = self.monitored_by.remove(&reference)?;
         self.references.remove(&number);
-        self.watches.remove(&(watcher, target, number));
+        self.watches.remove(&(origin, target, number));
         // Its client does not wait any more, or has been told that its server has ended.
         let calls = (number, NonZeroU64::MIN)..=(number, NonZeroU64::MAX);
         let calls: Vec<_> = self.watched_calls.range(calls).copied().collect();
@@ -276,19 +293,20 @@ impl RemoteTies {
 
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
-        let RemoteTies { links, own, others, references, watches, .. } = self;
+        let RemoteTies { links, unlinking, monitors, monitored_by, references, watches, .. } = self;
         let RemoteTies { calls, watched_calls, unwatched_calls, .. } = self;
         let has_no_calls =
             calls.is_empty() && watched_calls.is_empty() && unwatched_calls.is_empty();
-        let has_no_others = others.is_empty() && references.is_empty() && watches.is_empty();
-        links.is_empty() && own.is_empty() && has_no_others && has_no_calls
+        let has_no_others = monitored_by.is_empty() && references.is_empty() && watches.is_empty();
+        let has_no_links = links.is_empty() && unlinking.is_empty();
+        has_no_links && monitors.is_empty() && has_no_others && has_no_calls
     }
 
     /// The connection is lost. Returns all ties.
     pub(crate) fn cut(&mut self) -> Cut {
-        let RemoteTies { links, own, others, .. } = mem::take(self);
-        let watchers = others.into_values().map(|it| (it.target, it.number));
-        Cut { watchers: watchers.collect(), ..Cut::of(links, own) }
+        let RemoteTies { links, monitors, monitored_by, .. } = mem::take(self);
+        let watchers = monitored_by.into_values().map(|it| (it.target, it.number));
+        Cut { watchers: watchers.collect(), ..Cut::of(links, monitors) }
     }
 
     /// The other node has come up as `incarnation`. Returns the ties to processes of earlier ones.
@@ -298,22 +316,23 @@ impl RemoteTies {
             .into_iter()
             .partition(|((_, remote), _)| is_other(remote.incarnation()));
         self.links = kept;
-        let (own, kept) =
-            mem::take(&mut self.own).into_iter().partition(|(_, own)| is_other(own.target));
-        self.own = kept;
-        Cut::of(links, own)
+        self.unlinking.retain(|_, (_, remote)| !is_other(remote.incarnation()));
+        let (monitors, kept) =
+            mem::take(&mut self.monitors).into_iter().partition(|(_, it)| is_other(it.target));
+        self.monitors = kept;
+        Cut::of(links, monitors)
     }
 }
 
 impl Cut {
-    fn of(links: BTreeMap<Pair, Link>, own: BTreeMap<NonZeroU64, Own>) -> Cut {
+    fn of(links: BTreeMap<Pair, Link>, monitors: BTreeMap<NonZeroU64, Monitor>) -> Cut {
         let links = links.into_iter().filter_map(|(pair, link)| match link {
             Link::Linked(id) => Some((pair, id)),
             Link::Unlinking(_) => None,
         });
-        let monitors = own
+        let monitors = monitors
             .into_iter()
-            .map(|(id, own)| (MonitorRef { id, owner: own.owner }, own.object))
+            .map(|(id, it)| (MonitorRef { id, owner: it.origin }, it.object))
             .collect();
         Cut { links: links.collect(), monitors, watchers: Vec::new() }
     }
@@ -442,13 +461,13 @@ mod tests {
 
     #[test]
     fn exit_comes() {
-        let exit = |ties: &mut RemoteTies, _| ties.exit_came(pair()).is_some();
+        let exit = |ties: &mut RemoteTies, _| ties.end_link(pair()).is_some();
         row(exit, [(false, Nothing), (true, Nothing), (false, Nothing)]);
     }
 
     #[test]
     fn the_process_here_ends() {
-        let end = |ties: &mut RemoteTies, _| ties.ended(pair());
+        let end = |ties: &mut RemoteTies, _| ties.end_link(pair()).is_some();
         row(end, [(false, Nothing), (true, Nothing), (false, Nothing)]);
     }
 
@@ -473,9 +492,25 @@ mod tests {
         assert!(ties(Linked, id).has_link(pair(), id));
         assert!(!ties(Linked, id).has_link(pair(), LinkId::new()));
         assert!(!ties(Unlinking, id).has_link(pair(), id));
-        assert_eq!(ties(Linked, id).exit_came(pair()), Some(id));
+        assert_eq!(ties(Linked, id).end_link(pair()), Some(id));
         assert_eq!(ties(Linked, id).unlink_came(pair()), Some(id));
         assert_eq!(ties(Linked, id).cut().links, [(pair(), id)]);
+    }
+
+    #[test]
+    fn of_unlinks_that_are_not_acknowledged_the_last_are_kept() {
+        let mut ties = RemoteTies::default();
+        let (last, id) = (MAX_UNLINKING as u32 + 1, LinkId::new());
+        let pair = |n| (local(1), remote(1, n));
+        for n in 1..=last {
+            assert!(ties.link(pair(n), id) && ties.unlink(pair(n), id, number(n.into())));
+        }
+        assert_eq!(ties.links.len(), MAX_UNLINKING);
+        assert!(!ties.links.contains_key(&pair(1)));
+        for n in 1..=last {
+            ties.ack_came(pair(n), number(n.into()));
+        }
+        assert!(ties.is_empty(), "{ties:?}");
     }
 
     #[test]
@@ -484,7 +519,7 @@ mod tests {
         let mut ties = ties(Unlinking, first);
         assert!(ties.link(pair(), second));
         ties.ack_came(pair(), N);
-        assert_eq!(ties.exit_came(pair()), Some(second));
+        assert_eq!(ties.end_link(pair()), Some(second));
     }
 
     fn own(ties: &mut RemoteTies, remote: Pid) -> MonitorRef {
@@ -497,25 +532,25 @@ mod tests {
     fn a_monitor_fires_once() {
         let mut ties = RemoteTies::default();
         let monitor = own(&mut ties, remote(1, 1));
-        assert_eq!(ties.fired(monitor), Some(Destination::Pid(remote(1, 1))));
-        assert_eq!(ties.fired(monitor), None);
-        assert_eq!(ties.demonitor(monitor), None);
+        assert_eq!(ties.end_monitor(monitor), Some(Destination::Pid(remote(1, 1))));
+        assert_eq!(ties.end_monitor(monitor), None);
+        assert_eq!(ties.end_monitor(monitor), None);
     }
 
     #[test]
     fn a_monitor_that_was_removed_does_not_fire() {
         let mut ties = RemoteTies::default();
         let monitor = own(&mut ties, remote(1, 1));
-        assert!(ties.demonitor(monitor).is_some());
-        assert_eq!(ties.fired(monitor), None);
+        assert!(ties.end_monitor(monitor).is_some());
+        assert_eq!(ties.end_monitor(monitor), None);
     }
 
     #[test]
     fn a_monitor_fires_only_for_its_owner() {
         let mut ties = RemoteTies::default();
         let monitor = own(&mut ties, remote(1, 1));
-        assert_eq!(ties.fired(MonitorRef { owner: local(2), ..monitor }), None);
-        assert!(ties.fired(monitor).is_some());
+        assert_eq!(ties.end_monitor(MonitorRef { owner: local(2), ..monitor }), None);
+        assert!(ties.end_monitor(monitor).is_some());
     }
 
     #[test]
@@ -550,7 +585,7 @@ mod tests {
         let (old, new) = (own(&mut ties, remote(1, 1)), own(&mut ties, remote(2, 1)));
         let cut = ties.cut_others(remote(2, 1).incarnation().unwrap());
         assert_eq!(cut.monitors, [(old, Destination::Pid(remote(1, 1)))]);
-        assert!(ties.fired(new).is_some());
+        assert!(ties.end_monitor(new).is_some());
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Remote {
     pub(crate) fn forget(self, monitor: MonitorRef) {
         let mut removed = None;
         self.tell(Outgoing::Demonitor { monitor, to: self.0.clone() }, |ties| {
-            removed = ties.demonitor(monitor);
+            removed = ties.end_monitor(monitor);
             removed.is_some()
         });
         drop_caught(removed); // Where no lock is held: it may be the last of a `Via`.
@@ -172,7 +172,7 @@ impl RemotePid {
     /// Tells the process that `local`, to which it may be linked, has ended.
     fn end_link(self, local: Pid, reason: ExitReason) {
         let exit = Outgoing::Exit { from: local, to: self.pid, reason };
-        self.tell(exit, |ties| ties.ended((local, self.pid)));
+        self.tell(exit, |ties| ties.end_link((local, self.pid)).is_some());
     }
 
     /// Tells the process that one that it monitors has ended.
