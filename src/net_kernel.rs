@@ -24,6 +24,8 @@
 //! | `inet_dist_use_interface` | [`listen`](NetKernel::listen) |
 //! | `ERL_EPMD_PORT` | the same, or [`epmd_port`](NetKernel::epmd_port) |
 //! | `-epmd_module`, which finds nodes otherwise | [`peer`](NetKernel::peer) |
+//! | `-start_epmd false`, `inet_dist_listen_min` | [`without_epmd`](NetKernel::without_epmd), [`ports`](NetKernel::ports) |
+//! | `epmd` | [`embedded_epmd`](NetKernel::embedded_epmd), [`EpmdServer`] |
 //! | `net_kernel:connect_node(Node)` | [`connect_node`] |
 //! | `nodes(connected)` | [`nodes`] |
 //! | `node()` | [`Node::local`] |
@@ -57,7 +59,8 @@
 //!   or is in the user's file, which is not made.
 //! - **It is hidden** by default, as nodes that see each other expect of each other the protocol of
 //!   `global`, which this one does not speak yet.
-//! - **An EPMD is not started**: one must be running.
+//! - **An EPMD is not started** unless the node is told to be one, in this program: it ends with
+//!   it, where Erlang's stays, and the next such program takes its place.
 //! - **A node of OTP 24 or earlier is refused**, as newer ones refuse it.
 //! - **Handshakes** that others begin are at most 64 at once; more connections are closed as they
 //!   come.
@@ -66,6 +69,7 @@
 //! [Distribution protocol](https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html).
 
 mod bytes;
+mod random;
 mod name;
 mod timed;
 mod epmd;
@@ -94,6 +98,7 @@ use std::time::Duration;
 use crate::gen_server::ServerRef;
 use crate::id::Node;
 
+pub use epmd::EpmdServer;
 pub use error::ConnectError;
 pub use start::{NetKernel, NetKernelError};
 

@@ -99,9 +99,13 @@ fn connect(local: &Local, node: Node) -> Result<(TcpStream, Peer), NotConnected>
         return Err(NotConnected::Failed(ConnectError::Failed(why)));
     };
     let deadline = deadline(local);
-    let address = match local.peers.get(name.as_str()) {
-        Some(address) => *address,
-        None => local.epmd.find(&name, deadline)?,
+    let address = match (local.peers.get(name.as_str()), local.epmd) {
+        (Some(address), _) => *address,
+        (None, Some(epmd)) => epmd.find(&name, deadline)?,
+        (None, None) => {
+            let why = format!("it is not known where {name} listens, and there is no epmd");
+            return Err(NotConnected::Failed(ConnectError::Failed(why)));
+        }
     };
     let connected = shake_hands(local, &name, address, deadline);
     if let Err(HandshakeError::Simultaneous) = connected {

@@ -6,6 +6,9 @@
 //! OTP: [EPMD protocol](https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#epmd-protocol).
 
 mod message;
+mod request;
+mod names;
+mod server;
 
 use std::env;
 use std::fmt;
@@ -15,9 +18,14 @@ use std::time::Instant;
 
 use crate::error_text::errors;
 use crate::io::{TcpStream, is_interrupted};
+use crate::listener::ListenError;
 
 use super::name::NodeName;
 use super::timed::{Timed, time_left};
+
+pub(super) use names::Registered;
+pub use server::EpmdServer;
+pub(super) use server::{Bound, is_taken};
 
 /// The variable of the environment that has EPMD's port, as for Erlang.
 const PORT_VARIABLE: &str = "ERL_EPMD_PORT";
@@ -37,6 +45,13 @@ pub(super) struct Registrant<'a> {
     /// Where it listens.
     pub(super) port: u16,
     pub(super) is_hidden: bool,
+}
+
+impl Registrant<'_> {
+    /// What kind of node it is, and that its protocol is TCP over IPv4.
+    fn kind(self) -> [u8; 2] {
+        [if self.is_hidden { b'H' } else { b'M' }, 0]
+    }
 }
 
 /// A node's entry with EPMD, which goes when this is dropped.
@@ -133,6 +148,8 @@ pub(super) enum EpmdError {
     Port(String),
     /// Nobody listens there.
     Unreachable { host: String, port: u16, error: io::Error },
+    /// The EPMD of this program cannot listen.
+    Listen(ListenError),
     /// A node with this name lives on this machine.
     NameTaken(String),
     /// No node with this name lives on its host.
@@ -164,6 +181,7 @@ impl fmt::Display for EpmdError {
             EpmdError::Unreachable { host, port, error } => {
                 write!(f, "no epmd could be reached at {host}:{port}: {error}")
             }
+            EpmdError::Listen(error) => fmt::Display::fmt(error, f),
             EpmdError::NameTaken(name) => write!(f, "the name {name} is taken on this machine"),
             EpmdError::Unknown(name) => write!(f, "epmd knows of no node {name}"),
             EpmdError::Version(low, high) => {

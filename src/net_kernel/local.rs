@@ -1,7 +1,7 @@
 //! This node as the others know it, and what its processes and references are on the wire.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU64;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -35,7 +35,10 @@ pub(super) fn wire_pid(pid: Pid) -> WirePid<'static> {
 #[derive(Debug)]
 pub(super) struct Local {
     pub(super) identity: Identity,
-    pub(super) epmd: Epmd,
+    /// What knows where nodes listen.
+    pub(super) epmd: Option<Epmd>,
+    /// Where an EPMD of this program listens if there is no other.
+    pub(super) own_epmd: Option<IpAddr>,
     /// Where nodes listen that EPMD is not asked for.
     pub(super) peers: HashMap<String, SocketAddr>,
     /// Where it listens.

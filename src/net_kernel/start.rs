@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
@@ -15,6 +17,7 @@ use crate::exit::ExitReason;
 use crate::gen_server::{GenServer, StartError, StartOptions};
 use crate::id::{self, Node};
 use crate::io::TcpListener;
+use crate::listener::ListenError;
 use crate::process;
 use crate::runtime::dist_entry::set_carrier;
 use crate::runtime::table::known_as;
@@ -29,7 +32,8 @@ use super::epmd::{Epmd, EpmdError, Registrant};
 use super::handshake::{Flags, Identity};
 use super::local::{Local, Settings};
 use super::name::NodeName;
-use super::registrar;
+use super::random::random;
+use super::registrar::{self, Entry};
 use super::serve::{CONNECTIONS, DialBody, Kernel, NAME};
 
 /// Describes the node that this program is to be.
@@ -39,6 +43,8 @@ pub struct NetKernel {
     name: String,
     cookie: Option<String>,
     address: IpAddr,
+    ports: RangeInclusive<u16>,
+    epmd: Discovery,
     epmd_port: Option<u16>,
     peers: HashMap<String, SocketAddr>,
     settings: Settings,
@@ -59,6 +65,8 @@ impl NetKernel {
             name: name.into(),
             cookie: None,
             address: Ipv4Addr::LOCALHOST.into(),
+            ports: 0..=0,
+            epmd: Discovery::Epmd,
             epmd_port: None,
             peers: HashMap::new(),
             settings: Settings {
@@ -91,10 +99,51 @@ impl NetKernel {
         self
     }
 
+    /// Sets the ports that the node may listen at, of which it takes the first that is free.
+    /// Default: the system chooses one.
+    ///
+    /// OTP: [`inet_dist_listen_min`, `inet_dist_listen_max`](https://www.erlang.org/doc/apps/kernel/kernel_app.html).
+    pub fn ports(mut self, ports: RangeInclusive<u16>) -> NetKernel {
+        self.ports = ports;
+        self
+    }
+
     /// Sets the port of EPMD, on all hosts. Default: that in the environment, `ERL_EPMD_PORT`, or
     /// else 4369.
     pub fn epmd_port(mut self, port: u16) -> NetKernel {
         self.epmd_port = Some(port);
+        self
+    }
+
+    /// Lets this program be the EPMD of its machine if there is none: then nodes of Erlang need
+    /// none either. Where there is one already, it is used, and if it ends, this program takes its
+    /// place: of several such programs each may end.
+    ///
+    /// It listens at the loopback, and at the address that the [node](Self::listen) listens at.
+    /// [`EpmdServer`](super::EpmdServer) is one for programs that are no nodes.
+    pub fn embedded_epmd(mut self) -> NetKernel {
+        self.epmd = Discovery::OwnEpmd;
+        self
+    }
+
+    /// Uses no EPMD: only nodes whose addresses are [known](Self::peer) are dialled, and others
+    /// have to know the address of this one, whose [port](Self::ports) is to be chosen.
+    ///
+    /// ```no_run
+    /// use procession::net_kernel::NetKernel;
+    ///
+    /// NetKernel::named("a@127.0.0.1")
+    ///     .cookie("secret")
+    ///     .without_epmd()
+    ///     .ports(9100..=9100)
+    ///     .peer("b@127.0.0.1", "127.0.0.1:9101".parse()?)
+    ///     .start_link()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// OTP: [`-start_epmd false`, `-erl_epmd_port`](https://www.erlang.org/doc/apps/erts/erl_cmd.html).
+    pub fn without_epmd(mut self) -> NetKernel {
+        self.epmd = Discovery::Peers;
         self
     }
 
@@ -153,28 +202,38 @@ impl NetKernel {
             None => Cookie::of_user(),
         };
         let cookie = cookie.map_err(NetKernelError::from)?;
-        let listener = TcpListener::bind((self.address, 0))?;
+        let listener = listen(self.address, self.ports)?;
         let port = listener.local_addr()?.port();
-        let epmd = match self.epmd_port {
-            Some(port) => Epmd { port },
-            None => Epmd::from_env().map_err(NetKernelError::from)?,
+        let own_epmd = (self.epmd == Discovery::OwnEpmd).then_some(self.address);
+        let epmd = match (self.epmd, self.epmd_port) {
+            (Discovery::Peers, _) => None,
+            (Discovery::Epmd | Discovery::OwnEpmd, Some(port)) => Some(Epmd { port }),
+            (Discovery::Epmd | Discovery::OwnEpmd, None) => {
+                Some(Epmd::from_env().map_err(NetKernelError::from)?)
+            }
         };
         let (settings, peers) = (self.settings, self.peers);
         let registrant = Registrant { name: &name, port, is_hidden: settings.is_hidden };
-        let registered = epmd.register(registrant, Instant::now() + settings.set_up_time);
-        let registration = registered.map_err(NetKernelError::from)?;
-        let creation = registration.creation();
+        let deadline = Instant::now() + settings.set_up_time;
+        let entry = epmd.map(|epmd| Entry::new(epmd, own_epmd, registrant, deadline));
+        let entry = entry.transpose().map_err(NetKernelError::from)?;
+        let creation = match &entry {
+            Some(entry) => entry.creation(),
+            None => random()?.max(LEAST_CREATION),
+        };
         let flags = Flags::ours(settings.is_hidden);
         let identity = Identity { name, creation, flags, cookie };
         let guests = AtomicUsize::new(0);
-        let local = Arc::new(Local { identity, epmd, peers, port, settings, guests });
+        let local = Arc::new(Local { identity, epmd, own_epmd, peers, port, settings, guests });
         process::dictionary::put(ALIVE, Alive::new(&local));
 
-        let (registration, listener) = (Mutex::new(Some(registration)), Arc::new(listener));
+        let (entry, listener) = (Mutex::new(entry), Arc::new(listener));
         let kept = Arc::clone(&local);
-        let registrar = ChildSpec::new("erl_epmd", move || {
-            let (local, registration) = (Arc::clone(&kept), registration.lock().take());
-            Ok(process::spawn_link(move || registrar::keep(&local, registration))?)
+        let registrar = epmd.map(|epmd| {
+            ChildSpec::new("erl_epmd", move || {
+                let (local, entry) = (Arc::clone(&kept), entry.lock().take());
+                Ok(process::spawn_link(move || registrar::keep(&local, epmd, entry))?)
+            })
         });
         let kernel = Arc::clone(&local);
         let kernel = ChildSpec::new(NAME, move || {
@@ -186,10 +245,44 @@ impl NetKernel {
             Ok(process::spawn_link(move || acceptor::accept_all(&local, &listener))?)
         });
         let connections = DynamicSupervisor::new().named_child_spec(CONNECTIONS);
-        let supervisor = Supervisor::one_for_all().child(registrar).child(connections);
-        Ok(supervisor.child(kernel).child(acceptor))
+        let mut supervisor = Supervisor::one_for_all();
+        if let Some(registrar) = registrar {
+            supervisor = supervisor.child(registrar);
+        }
+        Ok(supervisor.child(connections).child(kernel).child(acceptor))
     }
 }
+
+/// Listens at the first of the ports that is free.
+fn listen(address: IpAddr, ports: RangeInclusive<u16>) -> Result<TcpListener, NetKernelError> {
+    let mut why = format!("no port is left to listen at in {ports:?}");
+    for port in ports {
+        match TcpListener::bind((address, port)) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => {
+                let is_taken = error.kind() == ErrorKind::AddrInUse;
+                why = ListenError { address: format!("{address}:{port}"), error }.to_string();
+                if !is_taken {
+                    break;
+                }
+            }
+        }
+    }
+    Err(NetKernelError::Listen(why))
+}
+
+/// How other nodes are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Discovery {
+    Epmd,
+    /// By EPMD, which this program is if there is no other.
+    OwnEpmd,
+    /// By addresses that are known.
+    Peers,
+}
+
+/// Numbers below this have meant something else, once.
+const LEAST_CREATION: u32 = 4;
 
 /// What the supervisor has in its dictionary for as long as the program is a node.
 const ALIVE: &str = "$procession.alive";
@@ -231,6 +324,8 @@ pub enum NetKernelError {
     NoCookie(String),
     /// EPMD cannot be asked, for the reason that the text says.
     NoEpmd(String),
+    /// The node cannot listen, for the reason that the text says.
+    Listen(String),
 }
 
 impl From<CookieError> for NetKernelError {
@@ -255,7 +350,9 @@ impl fmt::Display for NetKernelError {
             NetKernelError::NameTaken(name) => {
                 write!(f, "another node of this machine has the name {name}")
             }
-            NetKernelError::NoCookie(why) | NetKernelError::NoEpmd(why) => f.write_str(why),
+            NetKernelError::NoCookie(why)
+            | NetKernelError::NoEpmd(why)
+            | NetKernelError::Listen(why) => f.write_str(why),
         }
     }
 }

@@ -51,9 +51,14 @@ impl Cluster {
             _ = writeln!(io::stderr(), "skipped: {text}");
             return None;
         }
-        let mut cluster = Cluster { epmd: None, port: free_port() };
+        let mut cluster = Cluster::without_epmd();
         cluster.start_epmd();
         Some(cluster)
+    }
+
+    /// A cluster in which some node is the EPMD.
+    pub(crate) fn without_epmd() -> Cluster {
+        Cluster { epmd: None, port: free_port() }
     }
 
     /// Starts the EPMD at its port, and waits until it is up.
@@ -86,12 +91,17 @@ impl Cluster {
 
     /// Where the node `name@127.0.0.1` listens, as the EPMD says.
     pub(crate) fn address_of(&self, name: &str) -> SocketAddr {
-        let mut epmd = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        self.find(name).expect("the EPMD knows it")
+    }
+
+    /// Where the node `name@127.0.0.1` listens, if there is an EPMD that knows it.
+    pub(crate) fn find(&self, name: &str) -> Option<SocketAddr> {
+        let mut epmd = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
         let length = u16::try_from(name.len() + 1).unwrap().to_be_bytes();
-        epmd.write_all(&[&length, &b"z"[..], name.as_bytes()].concat()).unwrap();
+        epmd.write_all(&[&length, &b"z"[..], name.as_bytes()].concat()).ok()?;
         let mut answer = [0; 4];
-        epmd.read_exact(&mut answer).unwrap();
-        SocketAddr::from(([127, 0, 0, 1], u16::from_be_bytes([answer[2], answer[3]])))
+        epmd.read_exact(&mut answer).ok()?;
+        Some(SocketAddr::from(([127, 0, 0, 1], u16::from_be_bytes([answer[2], answer[3]]))))
     }
 
     /// Starts the node `name@127.0.0.1`.

@@ -51,6 +51,14 @@ impl Rust {
         Rust { cluster, net: Some(net), _turn: turn }
     }
 
+    /// Makes this program a node that is the EPMD of its cluster, too.
+    pub(crate) fn start_as_epmd() -> Option<Rust> {
+        let turn = Rust::turn();
+        let mut cluster = Cluster::start()?;
+        cluster.stop_epmd();
+        Some(Rust::start_in(cluster, turn, NetKernel::embedded_epmd))
+    }
+
     /// Starts the node `beam@127.0.0.1`, and makes this program a node that finds it at a relay.
     pub(crate) fn start_behind_a_relay(
         options: impl FnOnce(NetKernel) -> NetKernel,
@@ -67,7 +75,8 @@ impl Rust {
     /// Makes this program a node, and starts a second one, the node `twin@127.0.0.1`, which runs
     /// `body` in a process and lives until it is given up.
     ///
-    /// The second program runs the test up to here, so the test begins with this.
+    /// One of them is the EPMD, so no Erlang is needed. The second program runs the test up to
+    /// here, so the test begins with this.
     pub(crate) fn start_with_twin(
         body: impl FnOnce(&Parent) + Send + 'static,
     ) -> Option<(Rust, Twin)> {
@@ -82,7 +91,9 @@ impl Rust {
         if let Some(name) = twin::own_name() {
             twin::run(&name, options, body);
         }
-        let rust = Rust::start_with(options)?;
+        let turn = Rust::turn();
+        let embedded = |node: NetKernel| options(node.embedded_epmd());
+        let rust = Rust::start_in(Cluster::without_epmd(), turn, embedded);
         let twin = Twin::start("twin", &rust.cluster);
         Some((rust, twin))
     }

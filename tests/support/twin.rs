@@ -128,7 +128,7 @@ pub(crate) fn run(
     body: impl FnOnce(&Parent) + Send + 'static,
 ) -> ! {
     let port = env::var(EPMD_PORT).unwrap().parse().unwrap();
-    let node = NetKernel::named(name).cookie(COOKIE).epmd_port(port);
+    let node = NetKernel::named(name).cookie(COOKIE).epmd_port(port).embedded_epmd();
     let _net = options(node).start_link().unwrap();
     let end = || std::process::exit(0);
     let parent = Parent { values: forward_values(BufReader::new(io::stdin()), end) };

@@ -18,13 +18,11 @@ fn request(parts: &[&[u8]]) -> Vec<u8> {
 
 pub(super) fn register(node: Registrant<'_>) -> Vec<u8> {
     let name = node.name.alive_to_wire();
-    let kind = if node.is_hidden { b'H' } else { b'M' };
     let version = VERSION.to_be_bytes();
     request(&[
         b"x",
         &node.port.to_be_bytes(),
-        // TCP over IPv4 is 0.
-        &[kind, 0],
+        &node.kind(),
         &version,
         &version,
         &length(name.len()),

@@ -1,11 +1,9 @@
 //! Handshakes over a stream.
 
-use std::io::{self, Read, Write};
-
-use rustix::io::Errno;
-use rustix::rand::{GetRandomFlags, getrandom};
+use std::io::{Read, Write};
 
 use crate::net_kernel::name::NodeName;
+use crate::net_kernel::random::random;
 
 use super::acceptor::{Acceptor, Admission};
 use super::dialler::Dialler;
@@ -22,7 +20,7 @@ pub(crate) fn dial(
     peer: &NodeName,
 ) -> Result<Peer, HandshakeError> {
     let mut out = Vec::new();
-    let mut dialler = Dialler::new(us, peer, challenge()?, &mut out);
+    let mut dialler = Dialler::new(us, peer, random()?, &mut out);
     loop {
         stream.write_all(&out)?;
         out.clear();
@@ -47,7 +45,7 @@ pub(crate) fn accept(
     us: &Identity,
     admit: impl Fn(&Peer) -> Admission,
 ) -> Result<(Peer, Vec<u8>), HandshakeError> {
-    let mut acceptor = Acceptor::new(us, challenge()?);
+    let mut acceptor = Acceptor::new(us, random()?);
     loop {
         let mut room = [0; MAX_LENGTH];
         let message = read_message(stream, &mut room)?;
@@ -63,18 +61,6 @@ pub(crate) fn accept(
                 _ = stream.write_all(&out);
                 return Err(error);
             }
-        }
-    }
-}
-
-/// Returns a number that nobody can foresee.
-fn challenge() -> io::Result<u32> {
-    let mut bytes = [0; 4];
-    loop {
-        match getrandom(&mut bytes, GetRandomFlags::empty()) {
-            Ok(4) => return Ok(u32::from_ne_bytes(bytes)),
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
         }
     }
 }
