@@ -102,6 +102,7 @@
 //!
 //! OTP: [External term format](https://www.erlang.org/doc/apps/erts/erl_ext_dist.html).
 
+mod bounded;
 mod error;
 mod atom;
 mod integer;
@@ -110,6 +111,7 @@ mod map;
 mod order;
 mod tag;
 mod reader;
+mod print;
 mod scan;
 mod decode;
 mod encode;
@@ -119,7 +121,12 @@ mod variant;
 mod de;
 mod tagged;
 mod serde_impls;
-mod print;
+#[cfg(target_os = "linux")]
+#[allow(dead_code, reason = "for servers that declare their requests")]
+mod probe;
+#[cfg(target_os = "linux")]
+#[allow(dead_code, reason = "for servers that refuse requests")]
+mod excerpt;
 #[cfg(target_os = "linux")]
 mod wire;
 
@@ -132,13 +139,18 @@ pub use external::{ExternalFun, ExternalPid, ExternalPort, ExternalRef, Fun};
 pub use integer::BigInteger;
 pub use map::Map;
 #[cfg(target_os = "linux")]
-pub(crate) use wire::{WirePid, WireRef, WireTerm, WireTuple, WireWriter};
+#[allow(unused_imports, reason = "for servers that declare their requests")]
+pub(crate) use probe::{Unspellable, check_tagged, variants};
+#[cfg(target_os = "linux")]
+#[allow(
+    unused_imports,
+    reason = "for requests of servers, which are read where they are served"
+)]
+pub(crate) use wire::{WirePid, WirePlace, WireRef, WireTerm, WireTuple, WireWriter};
 
 use encode::Depth;
 use error::located;
 use integer::Integer;
-use ser::Serializer;
-use tagged::{TaggedDeserializer, TaggedSerializer};
 
 /// Any term.
 ///
@@ -325,7 +337,7 @@ const BODY: usize = 1;
 /// with one key twice; and if it is nested deeper than 512.
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
     let mut out = vec![tag::VERSION];
-    value.serialize(&mut Serializer::new(&mut out))?;
+    ser::append(&mut out, |serializer| value.serialize(serializer))?;
     Ok(out)
 }
 
@@ -381,7 +393,7 @@ pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Decod
 /// As [`to_vec`]; and if the tag is longer than an atom can be.
 pub fn to_vec_tagged<T: Serialize + ?Sized>(tag: &str, value: &T) -> Result<Vec<u8>, EncodeError> {
     let mut out = vec![tag::VERSION];
-    value.serialize(TaggedSerializer { inner: &mut Serializer::new(&mut out), tag })?;
+    tagged::append_tagged(&mut out, tag, value)?;
     Ok(out)
 }
 
@@ -410,7 +422,7 @@ pub fn from_slice_tagged<'de, T: Deserialize<'de>>(
     tag: &str,
     bytes: &'de [u8],
 ) -> Result<T, DecodeError> {
-    located(BODY, T::deserialize(TaggedDeserializer { reader: &mut decode::open(bytes)?, tag }))
+    tagged::read_tagged(&mut decode::open(bytes)?, tag)
 }
 
 /// Returns `value` as a term.

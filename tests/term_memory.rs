@@ -4,10 +4,11 @@
 #![allow(unsafe_code, reason = "an allocator cannot be written without")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use procession::term::{self, Term};
+use procession::term::{self, Term, atom};
+use serde::Deserialize;
 
 #[allow(dead_code, reason = "this binary needs few of them")]
 mod support {
@@ -18,23 +19,32 @@ mod support {
 use support::dice::Dice;
 use support::terms::Kinds;
 
-/// Counts what is allocated, and what was at most.
+/// Counts what each thread allocates.
 struct Counting;
 
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    /// How many bytes are allocated.
+    static NOW: Cell<usize> = const { Cell::new(0) };
+    /// How many there have been at most.
+    static PEAK: Cell<usize> = const { Cell::new(0) };
+    /// How often something was allocated.
+    static TIMES: Cell<usize> = const { Cell::new(0) };
+}
 
 // SAFETY: all is left to `System`.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let now = NOW.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK.fetch_max(now, Ordering::Relaxed);
+        // What another thread has allocated may have been freed by this one.
+        let now = NOW.get().wrapping_add(layout.size());
+        NOW.set(now);
+        PEAK.set(PEAK.get().max(now));
+        TIMES.set(TIMES.get() + 1);
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Ordering::Relaxed);
+        NOW.set(NOW.get().wrapping_sub(layout.size()));
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(place, layout) }
     }
@@ -45,10 +55,17 @@ static ALLOCATOR: Counting = Counting;
 
 /// Returns how much was allocated at most while `work` ran.
 fn peak_of<T>(work: impl FnOnce() -> T) -> usize {
-    let before = NOW.load(Ordering::Relaxed);
-    PEAK.store(before, Ordering::Relaxed);
+    NOW.set(0);
+    PEAK.set(0);
     drop(work());
-    PEAK.load(Ordering::Relaxed) - before
+    PEAK.get()
+}
+
+/// Returns how often something was allocated while `work` ran.
+fn allocations_of<T>(work: impl FnOnce() -> T) -> usize {
+    let before = TIMES.get();
+    drop(work());
+    TIMES.get() - before
 }
 
 /// How much memory a byte of a term may take: a term is 32 bytes, and a `Vec` that grows is there
@@ -71,7 +88,6 @@ fn check(bytes: &[u8], what: &str) {
     assert!(text <= limit, "{what}: {text} for {} bytes", bytes.len());
 }
 
-/// One test, as others would be counted with it.
 #[test]
 fn takes_no_more_than_the_bytes_allow() {
     // Counts that lie, alone and in one another.
@@ -104,4 +120,26 @@ fn takes_no_more_than_the_bytes_allow() {
         bytes[place] = dice.below(256) as u8;
         check(&bytes, &format!("seed {seed}"));
     }
+}
+
+#[test]
+fn is_the_users_own_if_a_small_request_is_read() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Request<'a> {
+        Deposit { account: &'a str, amount: i64 },
+        Audit,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename = "reset")]
+    struct Reset;
+
+    let deposit = term::to_vec(&(atom("deposit"), "ann", 50)).unwrap();
+    assert_eq!(allocations_of(|| term::from_slice::<Request<'_>>(&deposit)), 0);
+    let audit = term::to_vec(&atom("audit")).unwrap();
+    assert_eq!(allocations_of(|| term::from_slice::<Request<'_>>(&audit)), 0);
+    assert_eq!(allocations_of(|| term::from_slice_tagged::<Reset>("audit", &audit)), 0);
+    let reset = term::to_vec(&atom("reset")).unwrap();
+    assert_eq!(allocations_of(|| assert_eq!(term::from_slice(&reset), Ok(Reset))), 0);
 }

@@ -7,11 +7,12 @@ use serde::de::{self, Error, Expected, Unexpected, Visitor};
 use super::access::{Bytes, Cells, Elements};
 use super::decode::{self, MAX_RESERVED};
 use super::error::{DecodeError, located};
-use super::reader::{Number, Reader};
+use super::print::AtomText;
+use super::reader::{Head, Number, Reader};
 use super::scan::skip;
 use super::ser::{ATOM, TERM};
 use super::tag;
-use super::variant::{Variant, variant_text};
+use super::variant::{Variant, VariantText};
 
 /// What each method returns.
 type Read<T> = Result<T, DecodeError>;
@@ -241,9 +242,10 @@ fn visit_text<'de, V: Visitor<'de>>(text: Cow<'de, str>, visitor: V) -> Read<V::
 /// What stands there, for an error: numbers and atoms with their value, tuples with their tag.
 fn describe(reader: &mut Reader<'_>) -> String {
     if let Ok(Some(arity)) = reader.next_tuple() {
-        let tag = if arity > 0 { reader.next_atom() } else { Ok(None) };
+        let tag = if arity > 1 { reader.next_atom() } else { Ok(None) };
         return match tag {
-            Ok(Some(tag)) => variant_text(&tag, arity - 1),
+            Ok(Some(tag)) => VariantText { tag: &tag, fields: arity - 1 }.to_string(),
+            Ok(None) | Err(_) if arity == 1 => "a tuple of one element".to_owned(),
             Ok(None) | Err(_) => format!("a tuple of {arity} elements"),
         };
     }
@@ -260,7 +262,7 @@ fn describe(reader: &mut Reader<'_>) -> String {
         tag::FUN | tag::EXPORT => "a fun",
         tag => {
             if let Ok(Some(name)) = reader.clone().atom(tag) {
-                return format!("atom `{name}`");
+                return format!("atom `{}`", AtomText(&name));
             }
             let number = reader.integer(tag).ok().flatten();
             return match number.and_then(|number| number.to_i128()) {
@@ -369,7 +371,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
         name: &'static str,
         visitor: V,
     ) -> Read<V::Value> {
-        self.expect_atom(name, &format!("atom `{name}`").as_str())?;
+        self.expect_atom(name, &VariantText { tag: name, fields: 0 })?;
         visitor.visit_unit()
     }
 
@@ -431,18 +433,14 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     ) -> Read<V::Value> {
         let start = self.clone();
         let is_result = name == "Result" && variants == ["Ok", "Err"];
-        let arity = self.next_tuple()?;
-        let tag_at = self.position();
-        // A tuple without a field is no variant: the atom is.
-        let tag = if matches!(arity, Some(0 | 1)) { None } else { self.next_atom()? };
-        let Some(tag) = tag else { return Err(start.mismatch(&visitor)) };
+        let head = self.next_variant()?;
+        let Some(Head { tag, tag_at, fields }) = head else { return Err(start.mismatch(&visitor)) };
         let tag = match &*tag {
             "ok" if is_result => Cow::Borrowed("Ok"),
             "error" if is_result => Cow::Borrowed("Err"),
             _ => tag,
         };
-        let fields = arity.map_or(0, |arity| arity - 1);
-        let is_unit = arity.is_none() && is_result;
+        let is_unit = fields == 0 && is_result;
         let variant = Variant { reader: self, tag, tag_at, fields, is_unit };
         located(start.position(), visitor.visit_enum(variant))
     }

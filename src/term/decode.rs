@@ -16,22 +16,36 @@ pub(super) const MAX_RESERVED: usize = 4096;
 /// Returns a reader before the one term that `bytes` are, whose version has been read.
 pub(super) fn open(bytes: &[u8]) -> Result<Reader<'_>, DecodeError> {
     let mut reader = Reader::new(bytes, 0);
-    match reader.u8()? {
-        tag::VERSION => {}
-        other => {
-            let text = format!("a term begins with {}, not with {other}", tag::VERSION);
-            return Err(DecodeError::malformed(0, text));
-        }
-    }
+    version(&mut reader)?;
     let term = reader.clone();
     let start = reader.position();
     let scan = scan(&mut reader)?;
-    if reader.left() > 0 {
-        let text = format!("{} bytes follow the term", reader.left());
-        return Err(DecodeError::malformed(reader.position(), text));
-    }
+    end(&reader)?;
     scan.check_limits(start)?;
     Ok(term)
+}
+
+/// Reads the version that stands before a term.
+pub(super) fn version(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    let start = reader.position();
+    match reader.u8()? {
+        tag::VERSION => Ok(()),
+        other => {
+            let text = format!("a term begins with {}, not with {other}", tag::VERSION);
+            Err(DecodeError::malformed(start, text))
+        }
+    }
+}
+
+/// Fails if something follows the term that has been read.
+pub(super) fn end(reader: &Reader<'_>) -> Result<(), DecodeError> {
+    match reader.left() {
+        0 => Ok(()),
+        left => {
+            let text = format!("{left} bytes follow the term");
+            Err(DecodeError::malformed(reader.position(), text))
+        }
+    }
 }
 
 /// Reads a term. It relies on nothing: a reader that does not end in time, and a term that is too

@@ -216,6 +216,12 @@ fn terms(out: &mut Vec<u8>, terms: &[Term], depth: Depth) -> Result<(), EncodeEr
     terms.iter().try_for_each(|it| term(out, it, depth))
 }
 
+/// Writes what stands before the elements of a list, and its end.
+pub(super) fn list_head(out: &mut Vec<u8>, count: usize) -> Result<(), EncodeError> {
+    out.push(tag::LIST);
+    length(out, count, "elements of a list")
+}
+
 fn list(out: &mut Vec<u8>, items: &[Term], depth: Depth) -> Result<(), EncodeError> {
     if let Some(bytes) = bytes_of(items) {
         out.push(tag::STRING);
@@ -225,8 +231,7 @@ fn list(out: &mut Vec<u8>, items: &[Term], depth: Depth) -> Result<(), EncodeErr
         return Ok(());
     }
     if !items.is_empty() {
-        out.push(tag::LIST);
-        length(out, items.len(), "elements of a list")?;
+        list_head(out, items.len())?;
         terms(out, items, depth.inside(1)?)?;
     }
     out.push(tag::NIL);
@@ -245,8 +250,7 @@ fn bytes_of(items: &[Term]) -> Option<impl Iterator<Item = u8>> {
 }
 
 fn improper_list(out: &mut Vec<u8>, list: &ImproperList, depth: Depth) -> Result<(), EncodeError> {
-    out.push(tag::LIST);
-    length(out, list.items().len(), "elements of a list")?;
+    list_head(out, list.items().len())?;
     let depth = depth.inside(1)?;
     terms(out, list.items(), depth)?;
     term(out, list.tail(), depth)

@@ -5,6 +5,8 @@ use std::fmt;
 
 use crate::error_text::errors;
 
+use super::bounded::bounded;
+
 /// Error returned from [`from_slice`](super::from_slice) and its like: [why](Self::kind) the bytes
 /// are not what was expected, and [where](Self::offset).
 ///
@@ -32,6 +34,9 @@ struct Failure {
     /// Not known yet of what user code says; whoever called that code adds it.
     offset: Option<usize>,
 }
+
+/// How many characters of what serde or a visitor says are kept.
+const MAX_TEXT: usize = 256;
 
 /// Why bytes are not what was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +77,13 @@ impl DecodeError {
         self
     }
 
+    /// Returns what is wrong, without where: what whoever has sent the term can make use of.
+    #[cfg(target_os = "linux")]
+    #[allow(dead_code, reason = "for servers that refuse requests")]
+    pub(crate) fn text(&self) -> &str {
+        &self.0.text
+    }
+
     /// Returns why the bytes are not what was expected.
     pub fn kind(&self) -> DecodeErrorKind {
         self.0.kind
@@ -96,9 +108,10 @@ impl fmt::Display for DecodeError {
 }
 
 impl serde::de::Error for DecodeError {
+    /// What serde and visitors say may have in it what a peer has sent, of any length.
     #[cold]
     fn custom<T: fmt::Display>(text: T) -> DecodeError {
-        let text = Cow::Owned(text.to_string());
+        let text = Cow::Owned(bounded(text, MAX_TEXT));
         DecodeError(Box::new(Failure { kind: DecodeErrorKind::Mismatch, text, offset: None }))
     }
 }

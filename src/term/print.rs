@@ -21,7 +21,7 @@ impl Display for Term {
             Term::BigInteger(number) => number.fmt(f),
             Term::Float(number) => float(*number, f),
             Term::Atom(atom) => atom.fmt(f),
-            Term::Binary(bytes) => binary(bytes, f),
+            Term::Binary(bytes) => BinaryText(bytes).fmt(f),
             Term::BitString(bits) => bits.fmt(f),
             Term::List(items) => list(items, f),
             Term::ImproperList(list) => list.fmt(f),
@@ -73,24 +73,39 @@ fn list(items: &[Term], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_char(']')
 }
 
-fn binary(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.write_str("<<")?;
-    match std::str::from_utf8(bytes) {
-        Ok(text) if text.chars().all(is_printable) => {
-            if !text.is_empty() {
-                quoted(text.chars(), '"', f)?;
-            }
-            if !text.is_ascii() {
-                f.write_str("/utf8")?;
-            }
-        }
-        // Latin-1, as it is no UTF-8.
-        Err(_) if bytes.iter().all(|&byte| is_printable(char::from(byte))) => {
-            quoted(bytes.iter().map(|&byte| char::from(byte)), '"', f)?;
-        }
-        Ok(_) | Err(_) => separated(bytes, f, |byte, f| write!(f, "{byte}"))?,
+/// The characters of a list that prints as a string.
+pub(super) struct StringText<'a>(pub(super) &'a [char]);
+
+impl Display for StringText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        quoted(self.0.iter().copied(), '"', f)
     }
-    f.write_str(">>")
+}
+
+/// The bytes of a binary.
+pub(super) struct BinaryText<'a>(pub(super) &'a [u8]);
+
+impl Display for BinaryText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let BinaryText(bytes) = *self;
+        f.write_str("<<")?;
+        match std::str::from_utf8(bytes) {
+            Ok(text) if text.chars().all(is_printable) => {
+                if !text.is_empty() {
+                    quoted(text.chars(), '"', f)?;
+                }
+                if !text.is_ascii() {
+                    f.write_str("/utf8")?;
+                }
+            }
+            // Latin-1, as it is no UTF-8.
+            Err(_) if bytes.iter().all(|&byte| is_printable(char::from(byte))) => {
+                quoted(bytes.iter().map(|&byte| char::from(byte)), '"', f)?;
+            }
+            Ok(_) | Err(_) => separated(bytes, f, |byte, f| write!(f, "{byte}"))?,
+        }
+        f.write_str(">>")
+    }
 }
 
 /// Prints as in Erlang.
@@ -124,7 +139,7 @@ impl Display for Map {
 }
 
 /// Whether it stands for itself in a string: `io_lib:printable_unicode_list/1`.
-fn is_printable(character: char) -> bool {
+pub(super) fn is_printable(character: char) -> bool {
     matches!(
         character,
         '\n' | '\r' | '\t' | '\x0b' | '\x08' | '\x0c' | '\x1b'
@@ -165,7 +180,16 @@ fn quoted(
 /// behind it, or if it is a word of the language.
 impl Display for Atom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.as_str();
+        AtomText(self.as_str()).fmt(f)
+    }
+}
+
+/// An atom of this name.
+pub(super) struct AtomText<'a>(pub(super) &'a str);
+
+impl Display for AtomText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let AtomText(name) = *self;
         let mut characters = name.chars();
         let is_plain = characters.next().is_some_and(is_small)
             && characters.all(is_name_character)
@@ -311,14 +335,23 @@ impl Display for ExternalFun {
 /// Prints with the name of its module, if that can be made out.
 impl Display for Fun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        FunText(self.bytes()).fmt(f)
+    }
+}
+
+/// The bytes of a fun, without its size.
+pub(super) struct FunText<'a>(pub(super) &'a [u8]);
+
+impl Display for FunText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// The arity, what tells versions of a module apart, the index, the number of free
         /// variables.
         const BEFORE_MODULE: usize = 1 + 16 + 4 + 4;
-        let mut reader = Reader::new(self.bytes(), 0);
+        let mut reader = Reader::new(self.0, 0);
         let module = reader.take(BEFORE_MODULE).and_then(|_| reader.inner_atom());
-        match module.ok().and_then(|module| Atom::new(&module).ok()) {
-            Some(module) => write!(f, "#Fun<{module}>"),
-            None => f.write_str("#Fun<>"),
+        match module {
+            Ok(module) => write!(f, "#Fun<{}>", AtomText(&module)),
+            Err(_) => f.write_str("#Fun<>"),
         }
     }
 }

@@ -27,6 +27,14 @@ pub(super) enum Number<'de> {
     },
 }
 
+/// What a variant is but for its fields.
+pub(super) struct Head<'de> {
+    pub(super) tag: Cow<'de, str>,
+    /// Where the tag begins.
+    pub(super) tag_at: usize,
+    pub(super) fields: usize,
+}
+
 impl<'de> Reader<'de> {
     #[inline]
     pub(super) fn new(bytes: &'de [u8], origin: usize) -> Reader<'de> {
@@ -178,6 +186,19 @@ impl<'de> Reader<'de> {
             }
             Some(_) | None => Ok(None),
         }
+    }
+
+    /// Reads an atom, or the start of a tuple that begins with one and has more: a variant without
+    /// its fields. If something else comes next, the reader is somewhere inside of it then.
+    pub(super) fn next_variant(&mut self) -> Result<Option<Head<'de>>, DecodeError> {
+        let fields = match self.next_tuple()? {
+            None => 0,
+            // A tuple without a field is no variant: the atom is.
+            Some(0 | 1) => return Ok(None),
+            Some(arity) => arity - 1,
+        };
+        let tag_at = self.position();
+        Ok(self.next_atom()?.map(|tag| Head { tag, tag_at, fields }))
     }
 
     /// Reads a binary, if one comes next.

@@ -37,6 +37,10 @@ impl Scan {
         Ok(())
     }
 
+    pub(super) fn is_within_limits(self) -> bool {
+        !self.is_too_deep && self.terms <= MAX_TERMS
+    }
+
     pub(super) fn depth(self) -> usize {
         self.depth
     }

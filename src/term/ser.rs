@@ -14,6 +14,28 @@ pub(super) const ATOM: &str = "$procession::term::Atom";
 /// The name of newtypes that are a term, for this codec only: inside are its bytes.
 pub(super) const TERM: &str = "$procession::term::Term";
 
+/// How a variant with one field is spelt: as it is called, but for those of `Result`.
+pub(super) fn spelt_newtype(name: &str, variant: &'static str) -> &'static str {
+    match (name, variant) {
+        ("Result", "Ok") => "ok",
+        ("Result", "Err") => "error",
+        _ => variant,
+    }
+}
+
+/// Appends what `write` writes to `out`; if it fails, nothing.
+pub(super) fn append(
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Serializer<'_>) -> Result<(), EncodeError>,
+) -> Result<(), EncodeError> {
+    let start = out.len();
+    let result = write(&mut Serializer::new(out));
+    if result.is_err() {
+        out.truncate(start);
+    }
+    result
+}
+
 /// Writes values as terms behind what is in `out`.
 #[derive(Debug)]
 pub(super) struct Serializer<'a> {
@@ -36,7 +58,7 @@ enum Content {
 }
 
 impl<'a> Serializer<'a> {
-    pub(super) fn new(out: &'a mut Vec<u8>) -> Serializer<'a> {
+    fn new(out: &'a mut Vec<u8>) -> Serializer<'a> {
         Serializer { out, depth: Depth::ROOT, next: Content::Plain, unit: None }
     }
 
@@ -334,10 +356,9 @@ impl<'s, 'a> ser::Serializer for &'s mut Serializer<'a> {
         variant: &'static str,
         value: &T,
     ) -> Result<(), EncodeError> {
-        match (name, variant) {
-            ("Result", "Ok") => self.result("ok", value),
-            ("Result", "Err") => self.result("error", value),
-            _ => self.pair(variant, value),
+        match spelt_newtype(name, variant) {
+            spelt if spelt == variant => self.pair(variant, value),
+            spelt => self.result(spelt, value),
         }
     }
 

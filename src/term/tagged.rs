@@ -1,17 +1,34 @@
 //! Requests: values whose tag somebody else decides, as if they were a variant of an enum.
 
-use serde::de::{self, Visitor};
+use serde::de::{self, Deserialize, Visitor};
 use serde::ser::{self, Serialize};
 
-use super::error::{DecodeError, EncodeError};
+use super::error::{DecodeError, EncodeError, located};
 use super::reader::Reader;
-use super::ser::{Container, Serializer};
-use super::variant::variant_text;
+use super::ser::{Container, Serializer, append};
+use super::variant::VariantText;
+
+/// Appends `value` as the variant of that tag; if it fails, nothing.
+pub(super) fn append_tagged<T: Serialize + ?Sized>(
+    out: &mut Vec<u8>,
+    tag: &str,
+    value: &T,
+) -> Result<(), EncodeError> {
+    append(out, |inner| value.serialize(TaggedSerializer { inner, tag }))
+}
+
+/// Reads a value that is the variant of that tag.
+pub(super) fn read_tagged<'de, T: Deserialize<'de>>(
+    reader: &mut Reader<'de>,
+    tag: &str,
+) -> Result<T, DecodeError> {
+    located(reader.position(), T::deserialize(TaggedDeserializer { reader, tag }))
+}
 
 /// Writes a value as the variant of that tag.
-pub(super) struct TaggedSerializer<'s, 'a> {
-    pub(super) inner: &'s mut Serializer<'a>,
-    pub(super) tag: &'s str,
+struct TaggedSerializer<'s, 'a> {
+    inner: &'s mut Serializer<'a>,
+    tag: &'s str,
 }
 
 impl<'s, 'a> TaggedSerializer<'s, 'a> {
@@ -140,9 +157,9 @@ impl<'s, 'a> ser::Serializer for TaggedSerializer<'s, 'a> {
 }
 
 /// Reads a value that is the variant of that tag.
-pub(super) struct TaggedDeserializer<'t, 'de> {
-    pub(super) reader: &'t mut Reader<'de>,
-    pub(super) tag: &'t str,
+struct TaggedDeserializer<'t, 'de> {
+    reader: &'t mut Reader<'de>,
+    tag: &'t str,
 }
 
 impl<'t, 'de> TaggedDeserializer<'t, 'de> {
@@ -150,17 +167,10 @@ impl<'t, 'de> TaggedDeserializer<'t, 'de> {
     fn fields(self, expected: usize) -> Result<&'t mut Reader<'de>, DecodeError> {
         let TaggedDeserializer { reader, tag } = self;
         let start = reader.clone();
-        let fields = match reader.next_tuple()? {
-            None => Some(0),
-            Some(0 | 1) => None,
-            Some(arity) => Some(arity - 1),
-        };
-        let is_it = fields == Some(expected) && reader.next_atom()?.as_deref() == Some(tag);
-        if is_it {
-            return Ok(reader);
+        match reader.next_variant()? {
+            Some(found) if found.fields == expected && found.tag == tag => Ok(reader),
+            Some(_) | None => Err(start.mismatch(&VariantText { tag, fields: expected })),
         }
-        let expected = variant_text(tag, expected);
-        Err(start.mismatch(&expected.as_str()))
     }
 }
 

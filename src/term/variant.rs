@@ -1,12 +1,14 @@
 //! What visitors get of an enum.
 
 use std::borrow::Cow;
+use std::fmt::{self, Display};
 
 use serde::de::value::BorrowedStrDeserializer;
-use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
+use serde::de::{self, DeserializeSeed, Expected, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::error::{DecodeError, located};
+use super::print::AtomText;
 use super::reader::Reader;
 
 /// What each method returns.
@@ -26,11 +28,26 @@ pub(super) struct Variant<'a, 'de> {
 }
 
 /// What a variant with so many fields is called in errors.
-pub(super) fn variant_text(tag: &str, fields: usize) -> String {
-    match fields {
-        0 => format!("atom `{tag}`"),
-        1 => format!("`{tag}` with a field"),
-        _ => format!("`{tag}` with {fields} fields"),
+pub(super) struct VariantText<'a> {
+    pub(super) tag: &'a str,
+    pub(super) fields: usize,
+}
+
+impl Display for VariantText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let VariantText { tag, fields } = *self;
+        let tag = AtomText(tag);
+        match fields {
+            0 => write!(f, "atom `{tag}`"),
+            1 => write!(f, "`{tag}` with a field"),
+            _ => write!(f, "`{tag}` with {fields} fields"),
+        }
+    }
+}
+
+impl Expected for VariantText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, f)
     }
 }
 
@@ -40,8 +57,9 @@ impl Variant<'_, '_> {
         if *fields == expected {
             return Ok(());
         }
-        let (found, expected) = (variant_text(tag, *fields), variant_text(tag, expected));
-        let text = format!("invalid type: {found}, expected {expected}");
+        let found = VariantText { tag, fields: *fields };
+        let text =
+            format!("invalid type: {found}, expected {}", VariantText { tag, fields: expected });
         Err(DecodeError::mismatch(self.tag_at, text))
     }
 }

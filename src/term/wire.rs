@@ -7,14 +7,17 @@ use std::num::NonZeroU64;
 use serde::de::Deserialize;
 use serde::ser::{self, Serialize};
 
+use super::decode;
 use super::encode;
 use super::error::{DecodeError, EncodeError, located};
+use super::excerpt::excerpt;
 use super::external::{ExternalRef, Words};
 use super::reader::Reader;
-use super::scan::{Scan, scan, skip};
-use super::ser::{Serializer, TERM};
+use super::scan::{scan, skip};
+use super::ser::{TERM, append};
 use super::serde_impls::Encoded;
 use super::tag;
+use super::tagged::{append_tagged, read_tagged};
 
 /// The pid of a process on a node, as it stands in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,34 +54,100 @@ impl<'a> WireRef<'a> {
 pub(crate) struct WireTerm<'a> {
     /// Without the version.
     bytes: &'a [u8],
-    scan: Scan,
+    is_within_limits: bool,
+}
+
+/// Where a term stands in the bytes that it came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WirePlace {
+    start: usize,
+    length: usize,
+    is_within_limits: bool,
 }
 
 impl<'a> WireTerm<'a> {
     /// Returns the term, with a version, that these bytes are.
     pub(crate) fn open(bytes: &'a [u8]) -> Result<WireTerm<'a>, DecodeError> {
         let mut reader = Reader::new(bytes, 0);
-        version(&mut reader)?;
+        decode::version(&mut reader)?;
         let term = WireTerm::next(&mut reader)?;
-        match reader.left() {
-            0 => Ok(term),
-            left => {
-                let text = format!("{left} bytes follow the term");
-                Err(DecodeError::malformed(reader.position(), text))
-            }
-        }
+        decode::end(&reader)?;
+        Ok(term)
     }
 
     fn next(reader: &mut Reader<'a>) -> Result<WireTerm<'a>, DecodeError> {
         let start = reader.position();
-        let scan = scan(reader)?;
-        Ok(WireTerm { bytes: reader.since(start), scan })
+        let is_within_limits = scan(reader)?.is_within_limits();
+        Ok(WireTerm { bytes: reader.since(start), is_within_limits })
     }
 
-    /// Reads it into a type of Rust.
+    /// Reads it into a type of Rust. Offsets in errors count from its first byte.
     pub(crate) fn read<T: Deserialize<'a>>(self) -> Result<T, DecodeError> {
-        self.scan.check_limits(0)?;
-        located(0, T::deserialize(&mut Reader::new(self.bytes, 0)))
+        located(0, T::deserialize(&mut self.reader()?))
+    }
+
+    fn reader(self) -> Result<Reader<'a>, DecodeError> {
+        let reader = Reader::new(self.bytes, 0);
+        if !self.is_within_limits {
+            scan(&mut reader.clone())?.check_limits(0)?;
+        }
+        Ok(reader)
+    }
+}
+
+#[allow(dead_code, reason = "for requests of servers, which are read where they are served")]
+impl<'a> WireTerm<'a> {
+    /// Returns where it stands in `whole`, which it was found in, so that it can be found there
+    /// again when `whole` has moved to another thread.
+    ///
+    /// # Panics
+    ///
+    /// If it is not in there.
+    pub(crate) fn place_in(self, whole: &[u8]) -> WirePlace {
+        let start = self.bytes.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
+        let place =
+            WirePlace { start, length: self.bytes.len(), is_within_limits: self.is_within_limits };
+        assert_eq!(place.term(whole).bytes.as_ptr(), self.bytes.as_ptr());
+        place
+    }
+
+    /// Reads it as the variant of that tag, as [`from_slice_tagged`](super::from_slice_tagged)
+    /// does.
+    pub(crate) fn read_tagged<T: Deserialize<'a>>(self, tag: &str) -> Result<T, DecodeError> {
+        read_tagged(&mut self.reader()?, tag)
+    }
+
+    /// Returns the tag that it has as the variant of an enum, and how many fields follow that, if
+    /// it is an atom, or a tuple that begins with one and has more.
+    pub(crate) fn variant(self) -> Option<(Cow<'a, str>, usize)> {
+        let head = Reader::new(self.bytes, 0).next_variant().ok()?;
+        head.map(|head| (head.tag, head.fields))
+    }
+
+    /// Returns its elements, if it is a tuple. They are well-formed, and within the limits if it
+    /// is.
+    pub(crate) fn tuple(self) -> Result<WireTuple<'a>, DecodeError> {
+        let mut reader = Reader::new(self.bytes, 0);
+        WireTuple::next(&mut reader, self.is_within_limits)
+    }
+
+    /// Returns the first `max` characters of what it prints; three points follow if that is not
+    /// all.
+    pub(crate) fn excerpt(self, max: usize) -> String {
+        excerpt(&mut Reader::new(self.bytes, 0), max)
+    }
+}
+
+#[allow(dead_code, reason = "for requests of servers, which are read where they are served")]
+impl WirePlace {
+    /// Returns the term that stands there.
+    ///
+    /// # Panics
+    ///
+    /// If `whole` is too short.
+    pub(crate) fn term(self, whole: &[u8]) -> WireTerm<'_> {
+        let WirePlace { start, length, is_within_limits } = self;
+        WireTerm { bytes: &whole[start..][..length], is_within_limits }
     }
 }
 
@@ -89,22 +158,12 @@ impl Serialize for WireTerm<'_> {
     }
 }
 
-fn version(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
-    let start = reader.position();
-    match reader.u8()? {
-        tag::VERSION => Ok(()),
-        other => {
-            let text = format!("a term begins with {}, not with {other}", tag::VERSION);
-            Err(DecodeError::malformed(start, text))
-        }
-    }
-}
-
 /// The elements of a tuple, of which the first are taken one after the other.
 #[derive(Clone)]
 pub(crate) struct WireTuple<'a> {
     reader: Reader<'a>,
     left: usize,
+    is_within_limits: bool,
 }
 
 impl<'a> WireTuple<'a> {
@@ -112,19 +171,18 @@ impl<'a> WireTuple<'a> {
     /// well-formed, and so are its elements.
     pub(crate) fn open(bytes: &'a [u8]) -> Result<(WireTuple<'a>, &'a [u8]), DecodeError> {
         let mut reader = Reader::new(bytes, 0);
-        version(&mut reader)?;
-        let mut behind = reader.clone();
-        scan(&mut behind)?;
-        let tuple = WireTuple::next(&mut reader)?;
-        let rest = behind.left();
-        Ok((tuple, &bytes[bytes.len() - rest..]))
+        decode::version(&mut reader)?;
+        let mut inside = reader.clone();
+        let is_within_limits = scan(&mut reader)?.is_within_limits();
+        let tuple = WireTuple::next(&mut inside, is_within_limits)?;
+        Ok((tuple, &bytes[reader.position()..]))
     }
 
     /// Begins with the tuple that comes next, and leaves the reader before its elements.
-    fn next(reader: &mut Reader<'a>) -> Result<WireTuple<'a>, DecodeError> {
+    fn next(reader: &mut Reader<'a>, is_within_limits: bool) -> Result<WireTuple<'a>, DecodeError> {
         let start = reader.clone();
         match reader.next_tuple()? {
-            Some(left) => Ok(WireTuple { reader: reader.clone(), left }),
+            Some(left) => Ok(WireTuple { reader: reader.clone(), left, is_within_limits }),
             None => Err(start.mismatch(&"a tuple")),
         }
     }
@@ -180,15 +238,24 @@ impl<'a> WireTuple<'a> {
     }
 
     pub(crate) fn tuple(&mut self) -> Result<WireTuple<'a>, DecodeError> {
+        let is_within_limits = self.is_within_limits;
         self.element("a tuple", |reader| {
             let mut inside = reader.clone();
             skip(reader)?;
-            WireTuple::next(&mut inside).map(Some)
+            WireTuple::next(&mut inside, is_within_limits).map(Some)
         })
     }
 
     pub(crate) fn term(&mut self) -> Result<WireTerm<'a>, DecodeError> {
-        self.element("a term", |reader| WireTerm::next(reader).map(Some))
+        let is_within_limits = self.is_within_limits;
+        self.element("a term", |reader| {
+            if !is_within_limits {
+                return WireTerm::next(reader).map(Some);
+            }
+            let start = reader.position();
+            skip(reader)?;
+            Ok(Some(WireTerm { bytes: reader.since(start), is_within_limits }))
+        })
     }
 }
 
@@ -258,7 +325,112 @@ impl WireWriter<'_> {
         encode::reference_of(self.0, &reference.node, reference.creation, reference.words())
     }
 
+    /// Writes a value; if that fails, nothing.
     pub(crate) fn value(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), EncodeError> {
-        value.serialize(&mut Serializer::new(self.0))
+        append(self.0, |serializer| value.serialize(serializer))
+    }
+}
+
+#[allow(dead_code, reason = "for requests of servers, which are read where they are served")]
+impl WireWriter<'_> {
+    /// Writes what stands before so many elements of a list, and its end.
+    pub(crate) fn list(&mut self, length: usize) -> Result<(), EncodeError> {
+        encode::list_head(self.0, length)
+    }
+
+    /// Writes a value as [`to_vec_tagged`](super::to_vec_tagged) does; if that fails, nothing.
+    pub(crate) fn tagged(
+        &mut self,
+        tag: &str,
+        value: &(impl Serialize + ?Sized),
+    ) -> Result<(), EncodeError> {
+        append_tagged(self.0, tag, value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::term::{DecodeErrorKind, Term, atom, to_vec, to_vec_tagged};
+
+    use super::*;
+
+    /// `{'$gen_call',{from,1},{add,3}}`
+    fn call() -> Vec<u8> {
+        to_vec(&(atom("$gen_call"), (atom("from"), 1), (atom("add"), 3))).unwrap()
+    }
+
+    fn request(bytes: &[u8]) -> WireTerm<'_> {
+        let mut call = WireTerm::open(bytes).unwrap().tuple().unwrap();
+        assert_eq!(call.atom().unwrap(), "$gen_call");
+        call.term().unwrap();
+        call.term().unwrap()
+    }
+
+    #[test]
+    fn a_request_inside_of_a_message_is_read_by_its_tag() {
+        let bytes = call();
+        let request = request(&bytes);
+        assert_eq!(request.variant(), Some(("add".into(), 1)));
+        assert_eq!(request.read_tagged::<i64>("add"), Ok(3));
+        assert_eq!(request.read::<(Term, u8)>(), Ok((atom("add").into(), 3)));
+        let error = request.read_tagged::<i64>("sub").unwrap_err();
+        assert_eq!(error.text(), "invalid type: `add` with a field, expected `sub` with a field");
+        assert_eq!(request.excerpt(80), "{add,3}");
+    }
+
+    #[test]
+    fn a_request_is_found_again_in_bytes_that_have_moved() {
+        let bytes = call();
+        let place = request(&bytes).place_in(&bytes);
+        let moved = bytes.clone();
+        assert_eq!(place.term(&moved), request(&bytes));
+    }
+
+    #[test]
+    fn only_atoms_and_tuples_that_begin_with_one_have_a_tag() {
+        let variant = |term: Term| {
+            let bytes = to_vec(&term).unwrap();
+            let variant = WireTerm::open(&bytes).unwrap().variant();
+            variant.map(|(tag, fields)| (tag.into_owned(), fields))
+        };
+        let tuple = |terms: &[Term]| Term::Tuple(terms.to_vec());
+        assert_eq!(variant(atom("a").into()), Some(("a".to_owned(), 0)));
+        assert_eq!(variant(tuple(&[atom("a").into(), 1.into(), 2.into()])), Some(("a".into(), 2)));
+        assert_eq!(variant(tuple(&[atom("a").into()])), None);
+        assert_eq!(variant(tuple(&[])), None);
+        assert_eq!(variant(tuple(&[1.into(), atom("a").into()])), None);
+        assert_eq!(variant("a".into()), None);
+    }
+
+    /// What is around a term that is as deep as may be makes the whole too deep.
+    #[test]
+    fn a_term_within_the_limits_is_read_though_it_is_inside_of_one_that_is_not() {
+        let list =
+            |depth: usize| [[108, 0, 0, 0, 1].repeat(depth), [106].repeat(depth + 1)].concat();
+        let whole = [&[131, 104, 2][..], &list(512), &list(511)].concat();
+        let whole = WireTerm::open(&whole).unwrap();
+        let kind = |term: WireTerm<'_>| term.read::<Term>().map_err(|error| error.kind());
+        assert_eq!(kind(whole), Err(DecodeErrorKind::TooLarge));
+
+        let mut elements = whole.tuple().unwrap();
+        assert!(kind(elements.term().unwrap()).is_ok());
+        assert!(kind(elements.term().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn values_are_appended_or_leave_nothing() {
+        let mut out = vec![1];
+        let mut writer = WireWriter(&mut out);
+        writer.tuple(2).unwrap();
+        writer.list(1).unwrap();
+        writer.value(&"head").unwrap();
+        writer.atom("tail").unwrap();
+        assert!(writer.tagged("nan", &(1, f64::NAN)).is_err());
+        assert!(writer.value(&(1, f64::NAN)).is_err());
+        writer.tagged("add", &3).unwrap();
+        let term = [&[131][..], &out[1..]].concat();
+        let term: Term = WireTerm::open(&term).unwrap().read().unwrap();
+        assert_eq!(term.to_string(), r#"{[<<"head">>|tail],{add,3}}"#);
+        assert_eq!(to_vec_tagged("add", &3).unwrap()[1..], out[out.len() - 9..]);
     }
 }

@@ -387,7 +387,7 @@ mod variants {
         );
         refuses::<Query>(
             (atom("how_many"),),
-            "invalid type: atom `how_many`, expected enum Query, at byte 1",
+            "invalid type: a tuple of one element, expected enum Query, at byte 1",
         );
     }
 }
@@ -570,5 +570,41 @@ mod tagged {
             (atom("move"), 3, "x"),
             "invalid type: a binary, expected i32, at byte 11",
         );
+    }
+}
+
+mod errors {
+    use super::*;
+
+    /// What a peer sends must neither end a line in a log nor make the line long.
+    #[test]
+    fn atoms_stand_in_quotes_as_in_erlang() {
+        let atom = Atom::new("x\n\u{1b}[2J").unwrap();
+        refuses::<u8>(&atom, r"invalid type: atom `'x\n\e[2J'`, expected u8, at byte 1");
+        refuses::<u8>(
+            (&atom, 1),
+            r"invalid type: `'x\n\e[2J'` with a field, expected u8, at byte 1",
+        );
+    }
+
+    #[test]
+    fn what_serde_says_of_the_bytes_is_escaped_and_cut() {
+        #[derive(Debug, Deserialize)]
+        enum One {
+            #[serde(rename = "one")]
+            One,
+        }
+
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+
+        refuses::<One>(
+            atom("x\n\u{1b}\u{202e}"),
+            r"unknown variant `x\n\u{1b}\u{202e}`, expected `one`, at byte 1",
+        );
+        let long = "x".repeat(1_000_000);
+        let text = format!("unknown field `{}..., at byte 6", &long[..256 - 15]);
+        refuses::<Nothing>(HashMap::from([(&long, 1)]), &text);
     }
 }
