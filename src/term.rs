@@ -37,39 +37,90 @@
 //! |---|---|---|
 //! | `bool` | `true`, `false` | |
 //! | `i8` to `i128`, `u8` to `u128` | integer | |
-//! | `f32`, `f64` | float; infinite ones and NaN are no term | an integer that is exactly a float |
+//! | `f32`, `f64` | float; NaN and infinite ones are no term | an integer below 2^127, if exact |
 //! | `char` | integer: its code point | |
 //! | `&str`, `String` | binary of UTF-8 | a list of code points |
 //! | bytes, as of `serde_bytes` | binary | a list of bytes |
-//! | `Vec<T>`, sets | list | for `Vec<u8>`, a binary |
+//! | `Vec<T>`, sets; **`Vec<u8>` and `&[u8]` too** | list | for `Vec<u8>`, a binary |
 //! | tuples, arrays | tuple | |
 //! | `HashMap`, `BTreeMap` | map | |
 //! | `()` | `ok` | |
 //! | `Option<T>` | the value, or `undefined` | `nil` |
-//! | `Result<T, E>` | `{ok,T}`, `{error,E}`; for `()` as `T` or `E` only `ok`, `error` | |
+//! | `Result<T, E>` | `{ok,T}`, `{error,E}`; of `()` only `ok`, `error` | `{'Ok',T}`, `{'Err',E}` |
 //! | `struct S { x: X }` | map with atoms as keys: `#{x => X}` | binaries as keys |
 //! | `struct S(X, Y)` | tuple: `{X,Y}` | |
 //! | `struct S(X)` | its inner value: `X` | |
 //! | `struct S` | atom: `'S'` | |
 //! | variant `A` | atom: `'A'` | |
 //! | variants `B(X)`, `C(X, Y)`, `D { x: X }` | tuples: `{'B',X}`, `{'C',X,Y}`, `{'D',X}` | |
+//! | what has a text for people, as `IpAddr` | binary: `<<"127.0.0.1">>` | |
 //! | [`Atom`], [`Term`], [`Pid`](crate::Pid) | themselves | |
 //! | [`ExternalPid`], [`ExternalRef`], [`ExternalPort`], [`ExternalFun`], [`Fun`] | themselves | |
 //!
-//! `#[serde(rename_all = "snake_case")]` gives the atoms that Erlang is used to. A field of a
-//! record that is [skipped](https://serde.rs/field-attrs.html) if it has some value is `undefined`:
-//! those after it stay in their places. Keys of a map that a struct does not have are ignored,
-//! unless it says `deny_unknown_fields`. With [`to_vec_tagged`] and [`from_slice_tagged`] a struct
-//! is spelt as if it were the variant of an enum.
+//! **Bytes that are to be a binary need the crate `serde_bytes`**, as for serde a `Vec<u8>` is a
+//! list like any other.
+//!
+//! `#[serde(rename_all = "snake_case")]` gives the atoms that Erlang is used to. Keys of a map that
+//! a struct does not have are ignored, whatever terms they are, unless the struct says
+//! `deny_unknown_fields`. Of a key that a map has twice, a `HashMap` takes the last value, a
+//! [`Term`] is an error; no such map is written. With [`to_vec_tagged`] and [`from_slice_tagged`] a
+//! struct is spelt as if it were the variant of an enum.
+//!
+//! The fields of a record have no names, so what
+//! [attributes](https://serde.rs/field-attrs.html) leave out matters:
+//!
+//! - One with `skip_serializing_if` that is skipped is `undefined`, and those after it stay in
+//!   their places: it must be an `Option`. A `default` does not help.
+//! - One with `skip` is not there, on either side. One with only `skip_serializing` must be the
+//!   last, and have a `default`.
+//! - The last fields may be missing in what is read, if they have a `default`.
+//!
+//! An enum with `#[serde(tag)]` is spelt as a map, in which the name of the variant is a binary; so
+//! is a struct with it. These cannot be requests that have a tag already, as of [`to_vec_tagged`];
+//! nor can those with `untagged`.
 //!
 //! An integer that does not fit is an error, as is anything else that is not in the table: an atom
 //! is no `String`, and a tuple no `Vec`. What is in an `Option` must not itself be spelt
 //! `undefined` or `nil`.
 //!
 //! Types that serde reads without a plan (`untagged`, `flatten`, and `tag` in an enum) get atoms
-//! and binaries alike as strings. They cannot have in them what is a record, a pid, a reference, a
-//! port, a fun or a bit string, nor a [`Term`]. The fields of a struct with `flatten` are written
-//! as binaries, as such a struct tells serde nothing of its fields.
+//! and binaries alike as strings, and records as lists. They cannot have in them:
+//!
+//! - a pid, a reference, a port, a fun or a bit string, nor a [`Term`];
+//! - a record, `()`, a unit struct, a `char`, or an integer of more than 64 bits;
+//! - an [`Atom`] that is `true`, `false`, `undefined` or `nil`;
+//! - a `String` that comes as a list.
+//!
+//! The fields of a struct with `flatten` are written as binaries, as such a struct tells serde
+//! nothing of its fields. What is one of several things is better read as one after the other:
+//!
+//! ```
+//! use procession::term::{self, DecodeError, Term};
+//! use serde::Deserialize;
+//!
+//! #[derive(Debug, Deserialize)]
+//! #[serde(rename_all = "snake_case")]
+//! enum Request {
+//!     Balance(String),
+//! }
+//!
+//! enum Message {
+//!     Request(Request),
+//!     Other(Term),
+//! }
+//!
+//! fn read(bytes: &[u8]) -> Result<Message, DecodeError> {
+//!     match term::from_slice(bytes) {
+//!         Ok(request) => Ok(Message::Request(request)),
+//!         Err(_) => term::from_slice(bytes).map(Message::Other),
+//!     }
+//! }
+//!
+//! let bytes = term::to_vec(&(term::atom("balance"), "ann"))?;
+//! assert!(matches!(read(&bytes)?, Message::Request(Request::Balance(name)) if name == "ann"));
+//! assert!(matches!(read(&term::to_vec(&7)?)?, Message::Other(Term::Integer(7))));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! # Limits
 //!
@@ -79,7 +130,7 @@
 //! which take up to 32 bytes each and what they own. Nothing else grows: an [`Atom`] is a string,
 //! and freed when it is dropped.
 //!
-//! A value that is nested deeper than 512 is not written, either. A [`Term`] that is built by hand
+//! A value that would exceed these limits is not written, either. A [`Term`] that is built by hand
 //! can be deeper; printing, comparing and dropping it take as much stack as it is deep.
 //!
 //! # Erlang's words
@@ -96,7 +147,9 @@
 //! - Compressed terms, the old forms of pids, references and ports (tags 101 to 103, and 114), and
 //!   floats as text (99) are not read. Atoms in Latin-1 are.
 //! - Bytes behind a term are an error; `binary_to_term/1` ignores them.
-//! - `0.0` and `-0.0` are different terms, as they are from OTP 27 on.
+//! - `0.0` and `-0.0` are different terms, as they are from OTP 27 on. Before that they are not,
+//!   and a node ends the connection over which a map comes that has both as keys: so such a map is
+//!   not written.
 //! - Integers of a thousand bytes or more print to the base 16.
 //! - Pids, references and ports print the name of their node, where Erlang has a number.
 //!
@@ -114,6 +167,7 @@ mod reader;
 mod print;
 mod scan;
 mod decode;
+mod keys;
 mod encode;
 mod ser;
 mod access;
@@ -334,7 +388,7 @@ const BODY: usize = 1;
 /// # Errors
 ///
 /// If the value is no term: a float that is not finite, an atom of more than 255 characters, a map
-/// with one key twice; and if it is nested deeper than 512.
+/// with one key twice; and if it exceeds the [limits](self#limits).
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
     let mut out = vec![tag::VERSION];
     ser::append(&mut out, |serializer| value.serialize(serializer))?;
@@ -443,7 +497,7 @@ pub fn to_term<T: Serialize + ?Sized>(value: &T) -> Result<Term, EncodeError> {
 /// If the term is not of this type, or is not one that could be [written](to_vec).
 pub fn from_term<T: DeserializeOwned>(term: &Term) -> Result<T, DecodeError> {
     let mut bytes = vec![tag::VERSION];
-    encode::term(&mut bytes, term, Depth::ROOT).map_err(serde::de::Error::custom)?;
+    encode::term(&mut bytes, term, Depth::ROOT).map_err(EncodeError::on_reading)?;
     from_slice(&bytes)
 }
 

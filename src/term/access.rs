@@ -76,6 +76,10 @@ impl<'de> Bytes<'de> {
     pub(super) fn new(bytes: &'de [u8], at: usize) -> Bytes<'de> {
         Bytes { bytes: bytes.iter(), at }
     }
+
+    pub(super) fn left(&self) -> usize {
+        self.bytes.len()
+    }
 }
 
 impl<'de> de::SeqAccess<'de> for Bytes<'de> {
@@ -105,6 +109,10 @@ impl<'de> de::Deserializer<'de> for Byte {
         visitor.visit_u8(self.byte)
     }
 
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        visitor.visit_unit()
+    }
+
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
         struct ListOf<'a>(&'a dyn Expected);
 
@@ -121,7 +129,7 @@ impl<'de> de::Deserializer<'de> for Byte {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
-        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
     }
 }
 

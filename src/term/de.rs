@@ -10,7 +10,7 @@ use super::error::{DecodeError, located};
 use super::print::AtomText;
 use super::reader::{Head, Number, Reader};
 use super::scan::skip;
-use super::ser::{ATOM, TERM};
+use super::ser::{ATOM, IS_HUMAN_READABLE, LEAF, TERM};
 use super::tag;
 use super::variant::{Variant, VariantText};
 
@@ -108,7 +108,14 @@ impl<'de> Reader<'de> {
             let bytes = self.next_binary()?.unwrap_or_default();
             let mut elements = Bytes::new(bytes, start.position());
             let value = visitor.visit_seq(&mut elements);
-            return located(start.position(), value);
+            let value = located(start.position(), value)?;
+            return match elements.left() {
+                0 => Ok(value),
+                left => {
+                    let text = format!("{left} bytes too many");
+                    Err(DecodeError::mismatch(start.position(), text))
+                }
+            };
         }
         let Some(mut cells) = Cells::open(self)? else {
             return Err(start.mismatch(&visitor));
@@ -232,6 +239,17 @@ fn visit_number<'de, V: Visitor<'de>>(number: &Number<'_>, visitor: V) -> Read<V
     }
 }
 
+/// Returns the variant of an enum called `Result` that is spelt `tag`, if that is not what it is
+/// called.
+fn result_variant(tag: &str, variants: &[&str]) -> Option<&'static str> {
+    let variant = match tag {
+        "ok" => "Ok",
+        "error" => "Err",
+        _ => return None,
+    };
+    (variants.contains(&variant) && !variants.contains(&tag)).then_some(variant)
+}
+
 fn visit_text<'de, V: Visitor<'de>>(text: Cow<'de, str>, visitor: V) -> Read<V::Value> {
     match text {
         Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
@@ -244,7 +262,7 @@ fn describe(reader: &mut Reader<'_>) -> String {
     if let Ok(Some(arity)) = reader.next_tuple() {
         let tag = if arity > 1 { reader.next_atom() } else { Ok(None) };
         return match tag {
-            Ok(Some(tag)) => VariantText { tag: &tag, fields: arity - 1 }.to_string(),
+            Ok(Some(tag)) => VariantText { tag: &tag, fields: Some(arity - 1) }.to_string(),
             Ok(None) | Err(_) if arity == 1 => "a tuple of one element".to_owned(),
             Ok(None) | Err(_) => format!("a tuple of {arity} elements"),
         };
@@ -371,7 +389,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
         name: &'static str,
         visitor: V,
     ) -> Read<V::Value> {
-        self.expect_atom(name, &VariantText { tag: name, fields: 0 })?;
+        self.expect_atom(name, &VariantText { tag: name, fields: Some(0) })?;
         visitor.visit_unit()
     }
 
@@ -386,6 +404,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
                 Some(name) => visit_text(name, visitor),
                 None => return Err(start.mismatch(&visitor)),
             },
+            LEAF => visitor.visit_borrowed_bytes(self.encoded()?),
             TERM => visitor.visit_borrowed_bytes(self.encoded()?).map_err(|error| {
                 // What has failed knows more than what has come through serde.
                 decode::term(&mut start.clone()).err().unwrap_or(error)
@@ -432,26 +451,34 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
         visitor: V,
     ) -> Read<V::Value> {
         let start = self.clone();
-        let is_result = name == "Result" && variants == ["Ok", "Err"];
         let head = self.next_variant()?;
         let Some(Head { tag, tag_at, fields }) = head else { return Err(start.mismatch(&visitor)) };
-        let tag = match &*tag {
-            "ok" if is_result => Cow::Borrowed("Ok"),
-            "error" if is_result => Cow::Borrowed("Err"),
-            _ => tag,
-        };
-        let is_unit = fields == 0 && is_result;
+        let result = if name == "Result" { result_variant(&tag, variants) } else { None };
+        let is_unit = fields == 0 && result.is_some();
+        let tag = result.map_or(tag, Cow::Borrowed);
         let variant = Variant { reader: self, tag, tag_at, fields, is_unit };
         located(start.position(), visitor.visit_enum(variant))
     }
 
-    /// The name of a field: in a map it is an atom, or a binary.
+    /// The name of a field: in a map it is an atom, or a binary. Any other key is one that a struct
+    /// does not have.
     fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
-        let start = self.position();
-        match self.next_atom()? {
-            Some(name) => located(start, visit_text(name, visitor)),
-            None => self.text(visitor),
-        }
+        let start = self.clone();
+        let value = if let Some(name) = self.next_atom()? {
+            visit_text(name, visitor)
+        } else if let Some(Ok(name)) = self.next_binary()?.map(std::str::from_utf8) {
+            visitor.visit_borrowed_str(name)
+        } else {
+            *self = start.clone();
+            skip(self)?;
+            // It is no UTF-8, so it is no name.
+            visitor.visit_bytes(b"\xff")
+        };
+        located(start.position(), value)
+    }
+
+    fn is_human_readable(&self) -> bool {
+        IS_HUMAN_READABLE
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {

@@ -151,15 +151,11 @@ fn leaf(reader: &mut Reader<'_>, tag: u8) -> Result<Term, DecodeError> {
             let (bytes, bits) = reader.bits()?;
             BitString::new(bytes, bits)
         }
-        tag::PID => Term::Pid(Box::new(pid(reader)?)),
-        tag::REFERENCE => Term::Reference(Box::new(reference(reader)?)),
+        tag::PID => Term::Pid(Box::new(pid(reader, tag)?)),
+        tag::REFERENCE => Term::Reference(Box::new(reference(reader, tag)?)),
         tag::PORT | tag::LARGE_PORT => Term::Port(Box::new(port(reader, tag)?)),
-        tag::FUN => Term::Fun(Box::new(Fun::new(reader.fun()?))),
-        tag::EXPORT => {
-            let (module, function) = (atom(reader)?, atom(reader)?);
-            let fun = ExternalFun { module, function, arity: reader.inner_byte()? };
-            Term::ExternalFun(Box::new(fun))
-        }
+        tag::FUN => Term::Fun(Box::new(fun(reader, tag)?)),
+        tag::EXPORT => Term::ExternalFun(Box::new(external_fun(reader, tag)?)),
         tag => {
             let start = reader.position();
             if let Some(number) = reader.integer(tag)? {
@@ -193,12 +189,13 @@ fn named(name: &str, start: usize) -> Result<Atom, DecodeError> {
     Atom::new(name).map_err(|error| DecodeError::malformed(start, error.to_string()))
 }
 
-fn pid(reader: &mut Reader<'_>) -> Result<ExternalPid, DecodeError> {
+/// Reads what follows the tag of a pid; as the next ones do for other kinds.
+pub(super) fn pid(reader: &mut Reader<'_>, _: u8) -> Result<ExternalPid, DecodeError> {
     let node = atom(reader)?;
     Ok(ExternalPid { node, id: reader.u32()?, serial: reader.u32()?, creation: reader.u32()? })
 }
 
-fn reference(reader: &mut Reader<'_>) -> Result<ExternalRef, DecodeError> {
+pub(super) fn reference(reader: &mut Reader<'_>, _: u8) -> Result<ExternalRef, DecodeError> {
     let count = reader.word_count()?;
     let (node, creation) = (atom(reader)?, reader.u32()?);
     let mut words = [0; ExternalRef::MAX_WORDS];
@@ -208,8 +205,17 @@ fn reference(reader: &mut Reader<'_>) -> Result<ExternalRef, DecodeError> {
     Ok(ExternalRef::new(node, creation, &words[..count]))
 }
 
-fn port(reader: &mut Reader<'_>, tag: u8) -> Result<ExternalPort, DecodeError> {
+pub(super) fn port(reader: &mut Reader<'_>, tag: u8) -> Result<ExternalPort, DecodeError> {
     let node = atom(reader)?;
     let id = if tag == tag::LARGE_PORT { reader.u64()? } else { reader.u32()?.into() };
     Ok(ExternalPort { node, id, creation: reader.u32()? })
+}
+
+pub(super) fn external_fun(reader: &mut Reader<'_>, _: u8) -> Result<ExternalFun, DecodeError> {
+    let (module, function) = (atom(reader)?, atom(reader)?);
+    Ok(ExternalFun { module, function, arity: reader.inner_byte()? })
+}
+
+pub(super) fn fun(reader: &mut Reader<'_>, _: u8) -> Result<Fun, DecodeError> {
+    reader.fun().map(Fun::new)
 }

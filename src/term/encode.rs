@@ -4,7 +4,9 @@ use super::atom::check_length;
 use super::error::EncodeError;
 use super::external::{ExternalFun, ExternalPid, ExternalPort, ExternalRef, Fun};
 use super::integer::{BigInteger, trim};
-use super::scan::MAX_DEPTH;
+use super::keys;
+use super::map::Map;
+use super::scan::{MAX_DEPTH, too_deep};
 use super::tag;
 use super::{BitString, ImproperList, Term};
 
@@ -170,12 +172,18 @@ impl Depth {
 
     /// Returns the depth inside `inner` more containers.
     pub(super) fn inside(self, inner: usize) -> Result<Depth, EncodeError> {
-        let depth = self.0 + inner;
-        if depth > MAX_DEPTH {
-            let text = format!("the value is nested deeper than {MAX_DEPTH}");
-            return Err(EncodeError::new(text));
-        }
-        Ok(Depth(depth))
+        let depth = Depth(self.0 + inner);
+        if depth.is_too_deep() { Err(EncodeError::too_large(too_deep())) } else { Ok(depth) }
+    }
+
+    /// Returns the depth inside one more container. It may be too deep by one: whether there is
+    /// anything inside will be seen.
+    pub(super) fn deeper(self) -> Result<Depth, EncodeError> {
+        if self.is_too_deep() { self.inside(1) } else { Ok(Depth(self.0 + 1)) }
+    }
+
+    pub(super) fn is_too_deep(self) -> bool {
+        self.0 > MAX_DEPTH
     }
 }
 
@@ -202,12 +210,28 @@ pub(super) fn term(out: &mut Vec<u8>, term: &Term, depth: Depth) -> Result<(), E
         Term::Map(map) => {
             out.push(tag::MAP);
             length(out, map.len(), "keys of a map")?;
-            let depth = depth.inside(usize::from(!map.is_empty()))?;
-            for (key, value) in map.iter() {
-                self::term(out, key, depth)?;
-                self::term(out, value, depth)?;
-            }
+            pairs(out, map, depth.inside(usize::from(!map.is_empty()))?)?;
         }
+    }
+    Ok(())
+}
+
+fn pairs(out: &mut Vec<u8>, map: &Map, depth: Depth) -> Result<(), EncodeError> {
+    let mut has_minus_zero = false;
+    for (key, value) in map.iter() {
+        let start = out.len();
+        term(out, key, depth)?;
+        has_minus_zero |= keys::has_minus_zero(&out[start..]);
+        term(out, value, depth)?;
+    }
+    if has_minus_zero {
+        let (mut bytes, mut places) = (Vec::new(), Vec::new());
+        for (key, _) in map.iter() {
+            let start = bytes.len();
+            term(&mut bytes, key, depth)?;
+            places.push((start, bytes.len()));
+        }
+        keys::check(&bytes, &mut places)?;
     }
     Ok(())
 }

@@ -78,8 +78,6 @@ impl DecodeError {
     }
 
     /// Returns what is wrong, without where: what whoever has sent the term can make use of.
-    #[cfg(target_os = "linux")]
-    #[allow(dead_code, reason = "for servers that refuse requests")]
     pub(crate) fn text(&self) -> &str {
         &self.0.text
     }
@@ -125,18 +123,38 @@ impl serde::de::Error for DecodeError {
 /// assert_eq!(error.to_string(), "the float NaN is no term");
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct EncodeError(Box<str>);
+pub struct EncodeError(Box<Refusal>); // A result with it is hardly larger than the value.
+
+#[derive(Clone, PartialEq, Eq)]
+struct Refusal {
+    text: String,
+    /// Whether it is a term, but one that is larger than the limits.
+    is_too_large: bool,
+}
 
 impl EncodeError {
     #[cold]
     pub(super) fn new(text: String) -> EncodeError {
-        EncodeError(text.into())
+        EncodeError(Box::new(Refusal { text, is_too_large: false }))
+    }
+
+    #[cold]
+    pub(super) fn too_large(text: String) -> EncodeError {
+        EncodeError(Box::new(Refusal { text, is_too_large: true }))
+    }
+
+    /// Returns the error for whoever wanted to read the value by the way of its bytes.
+    #[cold]
+    pub(super) fn on_reading(self) -> DecodeError {
+        let Refusal { text, is_too_large } = *self.0;
+        let error = if is_too_large { DecodeError::too_large } else { DecodeError::mismatch };
+        error(0, text)
     }
 }
 
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.0.text)
     }
 }
 

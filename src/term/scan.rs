@@ -11,7 +11,12 @@ pub(super) const MAX_DEPTH: usize = 512;
 
 /// How many terms a term may be made of. Each takes up to 32 bytes, which are together four times
 /// as much as the largest frame, 128 MiB, takes.
-const MAX_TERMS: usize = 4 * (128 << 20) / 32;
+pub(super) const MAX_TERMS: usize = 4 * (128 << 20) / 32;
+
+/// What is said of a term that is too deep.
+pub(super) fn too_deep() -> String {
+    format!("a term deeper than {MAX_DEPTH}")
+}
 
 /// What is known of a term that has been walked over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +32,7 @@ impl Scan {
     /// Fails if the term, which began at `start`, is larger than a receiver may be made to build.
     pub(super) fn check_limits(self, start: usize) -> Result<(), DecodeError> {
         if self.is_too_deep {
-            let text = format!("a term deeper than {MAX_DEPTH}");
-            return Err(DecodeError::too_large(start, text));
+            return Err(DecodeError::too_large(start, too_deep()));
         }
         if self.terms > MAX_TERMS {
             let text = format!("{} terms, where {MAX_TERMS} are allowed", self.terms);
@@ -94,6 +98,11 @@ pub(super) fn skip(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
         pending = (pending - 1).saturating_add(head(reader)?.inside);
     }
     Ok(())
+}
+
+/// Moves `reader` behind what a term has before the terms inside of it.
+pub(super) fn skip_head(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    head(reader).map(|_| ())
 }
 
 /// What a term is besides those that follow.

@@ -1,11 +1,14 @@
 //! From Rust's types to terms.
 
+use std::cell::Cell;
+
 use serde::ser::{self, Serialize};
 
 use super::encode::{self, Depth};
 use super::error::EncodeError;
+use super::keys;
 use super::reader::Reader;
-use super::scan::scan;
+use super::scan::{MAX_TERMS, scan};
 use super::tag;
 
 /// The name of newtypes that are an atom, for this codec only: inside is its name.
@@ -13,6 +16,24 @@ pub(super) const ATOM: &str = "$procession::term::Atom";
 
 /// The name of newtypes that are a term, for this codec only: inside are its bytes.
 pub(super) const TERM: &str = "$procession::term::Term";
+
+/// As [`TERM`], where only terms are read that have no others inside.
+pub(super) const LEAF: &str = "$procession::term::Leaf";
+
+/// Types that ask are spelt as for people: addresses of the internet are texts. What serde keeps to
+/// read it later, for `untagged` and its like, is read so in any case.
+pub(super) const IS_HUMAN_READABLE: bool = true;
+
+thread_local! {
+    /// Whether bytes that are serialized next are taken as a term.
+    static TAKES_TERM: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Returns whether the bytes that are to be serialized now are taken as a term. Other formats know
+/// nothing of [`TERM`].
+pub(super) fn takes_term() -> bool {
+    TAKES_TERM.take()
+}
 
 /// How a variant with one field is spelt: as it is called, but for those of `Result`.
 pub(super) fn spelt_newtype(name: &str, variant: &'static str) -> &'static str {
@@ -29,11 +50,23 @@ pub(super) fn append(
     write: impl FnOnce(&mut Serializer<'_>) -> Result<(), EncodeError>,
 ) -> Result<(), EncodeError> {
     let start = out.len();
-    let result = write(&mut Serializer::new(out));
+    let mut serializer = Serializer::new(out);
+    let result = write(&mut serializer);
+    let is_deep = serializer.is_deep;
+    let result = result.and_then(|()| check_limits(&out[start..], is_deep));
     if result.is_err() {
         out.truncate(start);
     }
     result
+}
+
+/// Fails if the term would not be read again. No byte counts as more than one term.
+fn check_limits(bytes: &[u8], is_deep: bool) -> Result<(), EncodeError> {
+    if !is_deep && bytes.len() <= MAX_TERMS {
+        return Ok(());
+    }
+    let scan = scan(&mut Reader::new(bytes, 0)).map_err(ser::Error::custom)?;
+    scan.check_limits(0).map_err(|error| EncodeError::too_large(error.text().to_owned()))
 }
 
 /// Writes values as terms behind what is in `out`.
@@ -45,6 +78,10 @@ pub(super) struct Serializer<'a> {
     next: Content,
     /// Where the last `()` has begun.
     unit: Option<usize>,
+    /// Whether a container was begun that is too deep, unless it has no terms inside.
+    is_deep: bool,
+    /// Where the keys begin and end of the maps that are open.
+    keys: Vec<(usize, usize)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +96,14 @@ enum Content {
 
 impl<'a> Serializer<'a> {
     fn new(out: &'a mut Vec<u8>) -> Serializer<'a> {
-        Serializer { out, depth: Depth::ROOT, next: Content::Plain, unit: None }
+        Serializer {
+            out,
+            depth: Depth::ROOT,
+            next: Content::Plain,
+            unit: None,
+            is_deep: false,
+            keys: Vec::new(),
+        }
     }
 
     pub(super) fn atom(&mut self, name: &str) -> Result<(), EncodeError> {
@@ -73,15 +117,17 @@ impl<'a> Serializer<'a> {
         value: &T,
     ) -> Result<(), EncodeError> {
         self.next = content;
-        value.serialize(&mut *self)?;
+        TAKES_TERM.set(content == Content::Term);
+        let result = value.serialize(&mut *self);
+        TAKES_TERM.set(false);
         self.next = Content::Plain;
-        Ok(())
+        result
     }
 
     /// Adds a term that is encoded already, after a look at it.
     fn encoded(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         let scan = scan(&mut Reader::new(bytes, 0)).map_err(ser::Error::custom)?;
-        self.depth.inside(scan.depth())?;
+        self.is_deep |= self.depth.inside(scan.depth()).is_err();
         self.out.extend_from_slice(bytes);
         Ok(())
     }
@@ -89,14 +135,22 @@ impl<'a> Serializer<'a> {
     /// Begins a container, whose size is known when it ends.
     fn open(&mut self, kind: Kind) -> Result<Container<'_, 'a>, EncodeError> {
         let outside = self.depth;
-        self.depth = outside.inside(1)?;
+        self.depth = self.deeper()?;
         let start = self.out.len();
         match kind {
             Kind::List => self.out.extend_from_slice(&[tag::LIST, 0, 0, 0, 0]),
             Kind::Tuple | Kind::Record => self.out.extend_from_slice(&[tag::SMALL_TUPLE, 0]),
             Kind::Map => self.out.extend_from_slice(&[tag::MAP, 0, 0, 0, 0]),
         }
-        Ok(Container { serializer: self, outside, kind, start, count: 0, keys: Vec::new() })
+        let first_key = self.keys.len();
+        Ok(Container { serializer: self, outside, kind, start, count: 0, first_key })
+    }
+
+    /// Returns the depth inside of a container, which may turn out to have no terms inside.
+    fn deeper(&mut self) -> Result<Depth, EncodeError> {
+        let depth = self.depth.deeper()?;
+        self.is_deep |= depth.is_too_deep();
+        Ok(depth)
     }
 
     /// Begins a tuple whose first element is the atom `name`.
@@ -110,7 +164,7 @@ impl<'a> Serializer<'a> {
     /// Writes what stands before the only value that is still to come: it is one of a pair, of
     /// which the other is an atom.
     pub(super) fn begin_pair(&mut self, name: &str) -> Result<(), EncodeError> {
-        self.depth = self.depth.inside(1)?;
+        self.depth = self.deeper()?;
         encode::tuple(self.out, 2)?;
         self.atom(name)
     }
@@ -156,20 +210,32 @@ pub(super) struct Container<'s, 'a> {
     /// Where it begins.
     start: usize,
     count: usize,
-    /// Where its keys begin and end, if they could be the same.
-    keys: Vec<(usize, usize)>,
+    /// How many keys there are of the maps that it is in.
+    first_key: usize,
 }
 
 impl Container<'_, '_> {
+    /// Adds a key of a map.
+    fn key(
+        &mut self,
+        write: impl FnOnce(&mut Serializer<'_>) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        let start = self.serializer.out.len();
+        self.count += 1;
+        write(self.serializer)?;
+        self.serializer.keys.push((start, self.serializer.out.len()));
+        Ok(())
+    }
+
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
         self.count += 1;
         value.serialize(&mut *self.serializer)
     }
 
     fn close(self) -> Result<(), EncodeError> {
-        let Container { serializer, outside, kind, start, count, keys } = self;
+        let Container { serializer, outside, kind, start, count, first_key } = self;
         serializer.depth = outside;
-        let out = &mut *serializer.out;
+        let Serializer { out, keys, .. } = serializer;
         match kind {
             // Without fields it is the atom alone.
             Kind::Record if count == 1 => _ = out.drain(start..start + 2),
@@ -187,12 +253,8 @@ impl Container<'_, '_> {
             }
             Kind::List => close_list(out, start, count)?,
             Kind::Map => {
-                let mut keys: Vec<&[u8]> = keys.iter().map(|&(from, to)| &out[from..to]).collect();
-                keys.sort_unstable();
-                if keys.windows(2).any(|pair| pair[0] == pair[1]) {
-                    let text = "a map has one key twice".to_owned();
-                    return Err(EncodeError::new(text));
-                }
+                keys::check(out, &mut keys[first_key..])?;
+                keys.truncate(first_key);
                 set_length(out, start, count, "keys of a map")?;
             }
         }
@@ -309,6 +371,10 @@ impl<'s, 'a> ser::Serializer for &'s mut Serializer<'a> {
             Content::Term => self.encoded(value),
             Content::Plain | Content::AtomName => encode::binary(self.out, value),
         }
+    }
+
+    fn is_human_readable(&self) -> bool {
+        IS_HUMAN_READABLE
     }
 
     fn serialize_none(self) -> Result<(), EncodeError> {
@@ -439,10 +505,7 @@ impl ser::SerializeMap for Container<'_, '_> {
     type Error = EncodeError;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), EncodeError> {
-        let start = self.serializer.out.len();
-        self.element(key)?;
-        self.keys.push((start, self.serializer.out.len()));
-        Ok(())
+        self.key(|serializer| key.serialize(serializer))
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
@@ -464,10 +527,13 @@ impl ser::SerializeStruct for Container<'_, '_> {
         key: &'static str,
         value: &T,
     ) -> Result<(), EncodeError> {
-        if self.kind == Kind::Map {
-            self.serializer.atom(key)?;
+        match self.kind {
+            Kind::Map => {
+                self.key(|serializer| serializer.atom(key))?;
+                value.serialize(&mut *self.serializer)
+            }
+            Kind::Record | Kind::Tuple | Kind::List => self.element(value),
         }
-        self.element(value)
     }
 
     fn skip_field(&mut self, _: &'static str) -> Result<(), EncodeError> {

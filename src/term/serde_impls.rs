@@ -11,10 +11,11 @@ use super::Term;
 use super::atom::Atom;
 use super::decode;
 use super::encode::{self, Depth};
-use super::error::EncodeError;
+use super::error::{DecodeError, EncodeError};
 use super::external::{ExternalFun, ExternalPid, ExternalPort, ExternalRef, Fun};
 use super::reader::Reader;
-use super::ser::{ATOM, TERM};
+use super::ser::{ATOM, LEAF, TERM, takes_term};
+use super::tag;
 
 /// Is serialized as a string; in the formats of other crates it is one.
 impl Serialize for Atom {
@@ -48,12 +49,15 @@ impl<'de> Deserialize<'de> for Atom {
     }
 }
 
-/// Bytes, also for serde.
+/// Bytes of a term, which only this codec takes for one.
 pub(super) struct Encoded<'a>(pub(super) &'a [u8]);
 
 impl Serialize for Encoded<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
+        if takes_term() {
+            return serializer.serialize_bytes(self.0);
+        }
+        Err(S::Error::custom("a term of Erlang can only be written in Erlang's format"))
     }
 }
 
@@ -110,9 +114,35 @@ impl<'de> Deserialize<'de> for Pid {
     }
 }
 
+/// Reads one kind of terms.
+struct Kind<T> {
+    /// What it is called in errors.
+    name: &'static str,
+    tags: &'static [u8],
+    /// Reads what follows the tag.
+    read: fn(&mut Reader<'_>, u8) -> Result<T, DecodeError>,
+}
+
+impl<T> Visitor<'_> for Kind<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+
+    fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<T, E> {
+        let mut reader = Reader::new(bytes, 0);
+        let read = match reader.peek().filter(|tag| self.tags.contains(tag)) {
+            Some(tag) => reader.u8().and_then(|_| (self.read)(&mut reader, tag)),
+            None => Err(reader.mismatch(&self)),
+        };
+        read.map_err(|error| E::custom(error.text()))
+    }
+}
+
 /// Types that are one kind of term each.
 macro_rules! kinds {
-    ($($type:ident, $variant:ident, $what:literal, $encode:path;)+) => {
+    ($($type:ident, $variant:ident, $name:literal, $encode:path, $decode:path, $tags:expr;)+) => {
         $(
             /// Only for the functions of [this module](super).
             impl Serialize for $type {
@@ -124,11 +154,8 @@ macro_rules! kinds {
             /// Only for the functions of [this module](super).
             impl<'de> Deserialize<'de> for $type {
                 fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<$type, D::Error> {
-                    if let Term::$variant(it) = Term::deserialize(deserializer)? {
-                        Ok(*it)
-                    } else {
-                        Err(D::Error::custom(concat!($what, " was expected")))
-                    }
+                    let kind = Kind { name: $name, tags: &$tags, read: $decode };
+                    deserializer.deserialize_newtype_struct(LEAF, kind)
                 }
             }
 
@@ -142,9 +169,10 @@ macro_rules! kinds {
 }
 
 kinds! {
-    ExternalPid, Pid, "a pid", encode::pid;
-    ExternalRef, Reference, "a reference", encode::reference;
-    ExternalPort, Port, "a port", encode::port;
-    ExternalFun, ExternalFun, "a named fun", encode::external_fun;
-    Fun, Fun, "a fun of a node's own", encode::fun;
+    ExternalPid, Pid, "a pid", encode::pid, decode::pid, [tag::PID];
+    ExternalRef, Reference, "a reference", encode::reference, decode::reference, [tag::REFERENCE];
+    ExternalPort, Port, "a port", encode::port, decode::port, [tag::PORT, tag::LARGE_PORT];
+    ExternalFun, ExternalFun, "a named fun", encode::external_fun, decode::external_fun,
+        [tag::EXPORT];
+    Fun, Fun, "a fun of a node's own", encode::fun, decode::fun, [tag::FUN];
 }

@@ -5,7 +5,7 @@ use serde::ser::{self, Serialize};
 
 use super::error::{DecodeError, EncodeError, located};
 use super::reader::Reader;
-use super::ser::{Container, Serializer, append};
+use super::ser::{Container, IS_HUMAN_READABLE, Serializer, append};
 use super::variant::VariantText;
 
 /// Appends `value` as the variant of that tag; if it fails, nothing.
@@ -66,6 +66,10 @@ impl<'s, 'a> ser::Serializer for TaggedSerializer<'s, 'a> {
         serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
         serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64,
         serialize_i128: i128, serialize_u128: u128, serialize_f32: f32, serialize_f64: f64
+    }
+
+    fn is_human_readable(&self) -> bool {
+        IS_HUMAN_READABLE
     }
 
     fn serialize_unit(self) -> Result<(), EncodeError> {
@@ -163,14 +167,24 @@ struct TaggedDeserializer<'t, 'de> {
 }
 
 impl<'t, 'de> TaggedDeserializer<'t, 'de> {
-    /// Comes before the fields, of which there must be so many.
-    fn fields(self, expected: usize) -> Result<&'t mut Reader<'de>, DecodeError> {
+    /// Reads what stands before the fields, and returns how many there are, if `is_it` says so.
+    fn open(
+        self,
+        expected: Option<usize>,
+        is_it: impl FnOnce(usize) -> bool,
+    ) -> Result<(&'t mut Reader<'de>, usize), DecodeError> {
         let TaggedDeserializer { reader, tag } = self;
         let start = reader.clone();
         match reader.next_variant()? {
-            Some(found) if found.fields == expected && found.tag == tag => Ok(reader),
+            Some(found) if found.tag == tag && is_it(found.fields) => Ok((reader, found.fields)),
             Some(_) | None => Err(start.mismatch(&VariantText { tag, fields: expected })),
         }
+    }
+
+    /// Comes before the fields, of which there must be so many.
+    fn fields(self, expected: usize) -> Result<&'t mut Reader<'de>, DecodeError> {
+        let (reader, _) = self.open(Some(expected), |found| found == expected)?;
+        Ok(reader)
     }
 }
 
@@ -216,21 +230,29 @@ impl<'de> de::Deserializer<'de> for TaggedDeserializer<'_, 'de> {
         self.deserialize_unit(visitor)
     }
 
+    /// The last fields may be missing, if they have a default: the visitor knows.
     fn deserialize_tuple_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
         fields: usize,
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        self.fields(fields)?.elements(fields, visitor)
+        let (reader, found) = self.open(Some(fields), |found| found <= fields)?;
+        reader.elements(found, visitor)
     }
 
+    /// How many fields there are is known by the visitor only: the names have aliases among them.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        fields: &'static [&'static str],
+        _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        self.deserialize_tuple_struct("", fields.len(), visitor)
+        let (reader, found) = self.open(None, |_| true)?;
+        reader.elements(found, visitor)
+    }
+
+    fn is_human_readable(&self) -> bool {
+        IS_HUMAN_READABLE
     }
 }

@@ -27,10 +27,11 @@ pub(super) struct Variant<'a, 'de> {
     pub(super) is_unit: bool,
 }
 
-/// What a variant with so many fields is called in errors.
+/// What a variant is called in errors.
 pub(super) struct VariantText<'a> {
     pub(super) tag: &'a str,
-    pub(super) fields: usize,
+    /// Nothing if that is not known.
+    pub(super) fields: Option<usize>,
 }
 
 impl Display for VariantText<'_> {
@@ -38,9 +39,10 @@ impl Display for VariantText<'_> {
         let VariantText { tag, fields } = *self;
         let tag = AtomText(tag);
         match fields {
-            0 => write!(f, "atom `{tag}`"),
-            1 => write!(f, "`{tag}` with a field"),
-            _ => write!(f, "`{tag}` with {fields} fields"),
+            None => write!(f, "record `{tag}`"),
+            Some(0) => write!(f, "atom `{tag}`"),
+            Some(1) => write!(f, "`{tag}` with a field"),
+            Some(fields) => write!(f, "`{tag}` with {fields} fields"),
         }
     }
 }
@@ -52,15 +54,16 @@ impl Expected for VariantText<'_> {
 }
 
 impl Variant<'_, '_> {
+    /// Fails if there are more or fewer fields.
     fn expect_fields(&self, expected: usize) -> Read<()> {
-        let Variant { tag, fields, .. } = self;
-        if *fields == expected {
-            return Ok(());
-        }
-        let found = VariantText { tag, fields: *fields };
-        let text =
-            format!("invalid type: {found}, expected {}", VariantText { tag, fields: expected });
-        Err(DecodeError::mismatch(self.tag_at, text))
+        if self.fields == expected { Ok(()) } else { Err(self.mismatch(expected)) }
+    }
+
+    #[cold]
+    fn mismatch(&self, expected: usize) -> DecodeError {
+        let text = |fields| VariantText { tag: &self.tag, fields: Some(fields) };
+        let (found, expected) = (text(self.fields), text(expected));
+        DecodeError::mismatch(self.tag_at, format!("invalid type: {found}, expected {expected}"))
     }
 }
 
@@ -92,17 +95,21 @@ impl<'de> de::VariantAccess<'de> for Variant<'_, 'de> {
         seed.deserialize(self.reader)
     }
 
+    /// The last fields may be missing, if they have a default: the visitor knows.
     fn tuple_variant<V: Visitor<'de>>(self, fields: usize, visitor: V) -> Read<V::Value> {
-        self.expect_fields(fields)?;
-        self.reader.elements(fields, visitor)
+        if self.fields > fields {
+            return Err(self.mismatch(fields));
+        }
+        self.reader.elements(self.fields, visitor)
     }
 
+    /// How many fields there are is known by the visitor only: the names have aliases among them.
     fn struct_variant<V: Visitor<'de>>(
         self,
-        fields: &'static [&'static str],
+        _: &'static [&'static str],
         visitor: V,
     ) -> Read<V::Value> {
-        self.tuple_variant(fields.len(), visitor)
+        self.reader.elements(self.fields, visitor)
     }
 }
 

@@ -134,6 +134,8 @@ mod owned_socket_sends;
 #[cfg(feature = "dist")]
 mod term;
 #[cfg(feature = "dist")]
+mod term_attributes;
+#[cfg(feature = "dist")]
 mod term_serde;
 #[cfg(feature = "dist")]
 mod term_hostile;

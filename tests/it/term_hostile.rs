@@ -200,7 +200,7 @@ mod depth {
             let bytes = term::to_vec(&chain(512)).unwrap();
             assert!(matches!(term::from_slice::<Chain>(&bytes), Ok(Chain::Link(_))));
             let error = term::to_vec(&chain(513)).unwrap_err();
-            assert_eq!(error.to_string(), "the value is nested deeper than 512");
+            assert_eq!(error.to_string(), "a term deeper than 512");
         })
         .unwrap();
         assert_eq!(down_reason(monitor), ExitReason::Normal);

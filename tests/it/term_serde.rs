@@ -474,7 +474,10 @@ mod terms_of_their_own {
     #[test]
     fn are_not_each_other() {
         let pid = ExternalPid { node: atom("a"), id: 1, serial: 2, creation: 3 };
-        refuses::<(u8, ExternalRef)>((1, pid), "a reference was expected, at byte 5");
+        refuses::<(u8, ExternalRef)>(
+            (1, pid),
+            "invalid type: a pid, expected a reference, at byte 5",
+        );
     }
 
     /// A term inside counts from where it is.
@@ -486,7 +489,7 @@ mod terms_of_their_own {
         }
         assert!(term::to_vec(&(&deep,)).is_ok());
         let error = term::to_vec(&((&deep,),)).unwrap_err();
-        assert_eq!(error.to_string(), "the value is nested deeper than 512");
+        assert_eq!(error.to_string(), "a term deeper than 512");
     }
 }
 
@@ -553,7 +556,7 @@ mod tagged {
         refuses::<Point>(
             "move",
             (atom("move"), 3),
-            "invalid type: `move` with a field, expected `move` with 2 fields, at byte 1",
+            "invalid length 1, expected struct Point with 2 elements, at byte 9",
         );
         refuses::<Marker>(
             "reset",
