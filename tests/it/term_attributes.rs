@@ -97,8 +97,8 @@ mod fields {
 
     #[test]
     fn of_a_record_are_as_many_as_it_has() {
-        let text =
-            "invalid length 1, expected struct variant Request::Deposit with 2 elements, at byte 12";
+        let text = "invalid length 1, expected struct variant Request::Deposit with 2 elements, \
+                    at byte 12";
         refuses::<Request>((atom("deposit"), "ann"), text);
         refuses::<Request>((atom("deposit"), "ann", 5, 6), "1 elements too many, at byte 12");
         refuses::<Request>(
