@@ -25,7 +25,8 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use crate::call_error::CallErrorKind;
-use crate::id::{Alias, MonitorRef, Pid, unique};
+use crate::exit::ExitReason;
+use crate::id::{Alias, MonitorRef, Node, Pid, unique};
 use crate::message::{Destination, Down, Message};
 use crate::process;
 use crate::process::current::{Ended, current, ending};
@@ -398,6 +399,8 @@ pub(crate) struct Pending<R> {
     monitor: MonitorRef,
     /// Whether there was a process to send it to.
     found: bool,
+    /// The other node that it was sent to.
+    node: Option<Node>,
     since: Mark,
     reply: PhantomData<fn() -> R>,
 }
@@ -430,7 +433,7 @@ impl<R: Send + 'static> Pending<R> {
             make_body(ReplyTo::by_mailbox(monitor.expect("options were given")))
         })?;
         let monitor = monitor.expect("options were given");
-        Ok((pid, Pending { monitor, found: true, since, reply: PhantomData }))
+        Ok((pid, Pending { monitor, found: true, node: None, since, reply: PhantomData }))
     }
 
     /// Sends the process `pid` the request that `make` makes, and does not wait. The alias that the
@@ -455,13 +458,14 @@ impl<R: Send + 'static> Pending<R> {
         mode: AliasMode,
     ) -> Pending<R> {
         let since = client.slot.mailbox.mark();
+        let node = Remote::of(target, &to).map(|remote| remote.node());
         let options = MonitorOptions::new().alias(mode);
         let (monitor, found) = monitors::find_and_set(client, target, to, options);
         if target == Some(client.pid) {
             // A monitor of oneself makes no alias, but a process can answer its own request.
             client.slot.links.lock().add_alias(client.pid, monitor.id, mode);
         }
-        Pending { monitor, found, since, reply: PhantomData }
+        Pending { monitor, found, node, since, reply: PhantomData }
     }
 
     /// Makes the request, which may be the program's code: if that unwinds, nothing is under way.
@@ -474,9 +478,21 @@ impl<R: Send + 'static> Pending<R> {
 
     fn post(&self, to: &Destination, target: Option<Pid>, request: Message) {
         match (target, Remote::of(target, to)) {
-            (_, Some(remote)) => remote.send(request),
+            (_, Some(remote)) => {
+                if let Err(unsent) = remote.request(request) {
+                    self.fail(CallErrorKind::NoExternalForm(unsent.into_text()));
+                }
+            }
             (Some(target), None) => deliver(target, Signal::Message(request)),
             (None, None) => drop_caught(request),
+        }
+    }
+
+    /// Has the client hear that it gets no answer.
+    fn fail(&self, why: CallErrorKind) {
+        let reply_to = self.reply_to();
+        if let Err(orphans) = try_deliver_to_alias(reply_to.alias(), reply_to.message(Err(why))) {
+            orphans.drop_caught();
         }
     }
 
@@ -523,12 +539,23 @@ impl<R: Send + 'static> Pending<R> {
             Ok(answer) => answer.outcome,
             Err(message) => match message.downcast::<Down>() {
                 Ok(_) if !self.found => Err(CallErrorKind::NoProc),
-                Ok(down) => Err(CallErrorKind::Down(down.reason)),
+                Ok(down) => Err(self.why_down(down.reason)),
                 Err(message) => match message.downcast::<Deadlocked>() {
                     Ok(deadlocked) => Err(CallErrorKind::Deadlock(deadlocked.cycle)),
                     Err(_) => unreachable!("nothing else ends a request"),
                 },
             },
+        }
+    }
+
+    /// Returns why a server has not answered that was there, or could have been, and has ended for
+    /// that reason.
+    fn why_down(&self, reason: ExitReason) -> CallErrorKind {
+        match self.node {
+            // Nothing else is known of what is not there.
+            Some(_) if reason == ExitReason::NoProc => CallErrorKind::NoProc,
+            Some(node) if reason == ExitReason::NoConnection => CallErrorKind::NodeDown(node),
+            Some(_) | None => CallErrorKind::Down(reason),
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::error_text::errors;
 use crate::exit::ExitReason;
-use crate::id::Pid;
+use crate::id::{Node, Pid};
 use crate::message::{Destination, Name};
 
 /// Error returned from calls to servers: [why](Self::kind) there is no answer, to which
@@ -116,6 +116,9 @@ impl fmt::Display for CallError {
                 write!(f, "the request is for a {wanted}, but {server} is a {is}")?;
             }
             CallerEnded => write!(f, "the caller has ended and cannot wait for {server}")?,
+            NodeDown(node) => write!(f, "there is no connection with {node}, for {server}")?,
+            BadReply(why) => write!(f, "the answer of {server} was not understood: {why}")?,
+            NoExternalForm(why) => write!(f, "the request cannot be sent to {server}: {why}")?,
         }
         write!(f, " (call of {request})")
     }
@@ -182,6 +185,15 @@ pub enum CallErrorKind {
     /// The caller cannot wait: it is being ended by an exit signal, or it is a thread of the
     /// program's own that was killed or is in its last destructors.
     CallerEnded,
+    /// The server is of another node, with which there is no connection, or is none any more: then
+    /// the caller cannot know whether the server has handled the request. OTP: `{nodedown, Node}`.
+    NodeDown(Node),
+    /// The server is of another node, and its answer is not of the type that the caller expects;
+    /// the text says why.
+    BadReply(String),
+    /// The server is of another node, and the request does not travel, for the reason that the text
+    /// says: its type is not spelt in Erlang, for one.
+    NoExternalForm(String),
 }
 
 #[cfg(test)]

@@ -2,24 +2,22 @@
 
 use std::sync::Arc;
 
-use log::Level;
 use serde::ser::{Serialize, SerializeTuple, Serializer};
 
 use crate::id::{Node, Pid};
 use crate::message::{Destination, Message, Name};
 use crate::process::whereis;
 use crate::runtime::address::deliver;
-use crate::runtime::dist_entry::{Carrier, Frame, Outgoing, Target};
+use crate::runtime::dist_entry::{Carrier, Frame, Outgoing, Target, Unsent};
 use crate::runtime::incoming::dial_failed;
 use crate::runtime::mailbox::Signal;
 use crate::runtime::remote_ties::RemoteRef;
 use crate::term::{EncodeError, Term, WireRef, WireTerm};
-use crate::user_code::{drop_caught, log_caught};
+use crate::user_code::drop_caught;
 
 use super::control::{Control, Object};
 use super::frame;
 use super::local::{Local, wire_pid};
-use super::lost::LOG;
 use super::payload::{Travelling, reason_to_term};
 use super::serve::{Dial, NAME};
 
@@ -35,17 +33,10 @@ impl Wire {
 }
 
 impl Carrier for Wire {
-    fn frame(&self, outgoing: Outgoing) -> Option<Frame> {
+    fn frame(&self, outgoing: Outgoing) -> Result<Frame, Unsent> {
         let frame = self.write(&outgoing);
         drop_caught(outgoing);
-        match frame {
-            Ok(frame) => Some(frame),
-            Err(error) => {
-                let text = format_args!("a message to another node is dropped: {error}");
-                log_caught(Level::Error, LOG, text);
-                None
-            }
-        }
+        frame.map_err(Unsent::new)
     }
 
     fn dial(&self, node: Node) {

@@ -39,12 +39,14 @@ use std::mem;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
+use log::Level;
 use once_cell::sync::Lazy;
 use parking_lot::{Mutex, RwLock};
 
 use crate::exit::ExitReason;
 use crate::id::{Incarnation, MonitorRef, Node, Pid};
 use crate::message::{Destination, Message};
+use crate::user_code::log_caught;
 
 use super::remote_ties::{Cut, RemoteRef, RemoteTies};
 
@@ -119,14 +121,38 @@ pub(crate) enum Outgoing {
     },
 }
 
+/// What does not leave, as there is no term for it; says why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unsent(String);
+
+impl Unsent {
+    pub(crate) fn new(why: impl fmt::Display) -> Unsent {
+        Unsent(why.to_string())
+    }
+
+    pub(crate) fn into_text(self) -> String {
+        self.0
+    }
+
+    /// Logs that a message was dropped: its sender does not wait for anything.
+    pub(crate) fn log(&self) {
+        let text = format_args!("a message to another node is dropped: {}", self.0);
+        log_caught(Level::Error, "procession::process", text);
+    }
+}
+
 /// Carries signals to other nodes: what the kernel needs of the protocol that nodes speak.
 pub(crate) trait Carrier: Send + Sync {
-    /// Writes what leaves. Returns `None` for a message that does not travel, which it has reported
-    /// then.
+    /// Writes what leaves.
     ///
     /// It is called without a lock, on the thread of the sender, and drops what it was given with
     /// care. It does not unwind.
-    fn frame(&self, outgoing: Outgoing) -> Option<Frame>;
+    ///
+    /// # Errors
+    ///
+    /// If the message, or the name of the process, is no term. Whatever tells of the end of a tie
+    /// leaves in any case.
+    fn frame(&self, outgoing: Outgoing) -> Result<Frame, Unsent>;
 
     /// Begins to connect with `node`, and does not wait. The kernel is told how that ends:
     /// [`Connection::up`](super::incoming::Connection::up), or
@@ -555,7 +581,7 @@ mod tests {
         assert_eq!(next::<Exit>(), Exit { from: there, reason: reason.clone() });
         assert_eq!(process::join(there, LONG), Some(reason.clone()));
         let call = call_with_message::<()>(&there, LONG, |_| Message::new("a request"));
-        assert_eq!(call, Err(CallErrorKind::Down(reason)));
+        assert_eq!(call, Err(CallErrorKind::NodeDown(there.node())));
         assert_no_message();
     }
 }

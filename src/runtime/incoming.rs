@@ -252,11 +252,11 @@ impl Connection {
             return self.entry.with_ties(change);
         };
         match carrier.frame(outgoing) {
-            Some(frame) => self.entry.tell(Some(self.incarnation), frame, |ties| {
+            Ok(frame) => self.entry.tell(Some(self.incarnation), frame, |ties| {
                 change(ties);
                 true
             }),
-            None => self.entry.with_ties(change),
+            Err(_) => self.entry.with_ties(change),
         }
     }
 }
@@ -296,7 +296,7 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
-    use crate::call::call_with_message;
+    use crate::call::{Pending, call_with_message};
     use crate::call_error::CallErrorKind;
     use crate::message::Exit;
     use crate::prelude::*;
@@ -306,7 +306,7 @@ mod tests {
 
     use super::super::dist_entry::Target;
     use super::super::links::AliasMode;
-    use super::super::loopback::{Peer, left};
+    use super::super::loopback::{Peer, Stays, left};
     use super::super::names::RegisterError;
     use super::*;
 
@@ -801,7 +801,7 @@ mod tests {
                 drop(connection);
             });
             let call = call_with_message::<()>(&there, LONG, |_| Message::new("a request"));
-            assert_eq!(call, Err(CallErrorKind::Down(ExitReason::NoConnection)));
+            assert_eq!(call, Err(CallErrorKind::NodeDown(peer.node)));
         });
         assert_no_message();
         assert_no_ties(&peer);
@@ -819,6 +819,45 @@ mod tests {
         else {
             panic!("{left:?}")
         };
+        assert_no_ties(&peer);
+    }
+
+    // OTP: `gen:do_call/4` sends with `noconnect`.
+    #[test]
+    fn a_request_does_not_dial_again_when_its_monitor_has_not_reached_the_node() {
+        let peer = Peer::new("one_dial");
+        let there = peer.process(1);
+        let call = call_with_message::<()>(&there, LONG, |_| Message::new("a request"));
+        assert_eq!(call, Err(CallErrorKind::NodeDown(peer.node)));
+        assert_eq!(peer.dials(), 1);
+        assert_eq!(left(&peer.connect()).len(), 0);
+    }
+
+    #[test]
+    fn a_call_of_what_is_gone_from_there_finds_no_process() {
+        let peer = Peer::new("gone");
+        let (mut connection, there) = (peer.connect(), peer.process(1));
+        let pending = Pending::<()>::ask(there, AliasMode::Reply, |_| Message::new("a request"));
+        let left = left(&connection);
+        let [Outgoing::Monitor { monitor, .. }, Outgoing::Send { .. }] = left[..] else {
+            panic!("{left:?}")
+        };
+        connection.down(monitor, ExitReason::NoProc);
+        assert_eq!(pending.wait(LONG), Some(Err(CallErrorKind::NoProc)));
+        assert_no_ties(&peer);
+    }
+
+    #[test]
+    fn a_request_that_does_not_travel_is_an_error_at_once() {
+        let peer = Peer::new("stays");
+        let (connection, there) = (peer.connect(), peer.process(1));
+        let call = call_with_message::<()>(&there, LONG, |_| Message::new(Stays));
+        assert_eq!(call, Err(CallErrorKind::NoExternalForm("it stays".to_owned())));
+        let pending = Pending::<()>::ask(there, AliasMode::Reply, |_| Message::new(Stays));
+        let why = pending.wait(LONG);
+        assert_eq!(why, Some(Err(CallErrorKind::NoExternalForm("it stays".to_owned()))));
+        assert_no_message();
+        assert_eq!(left(&connection).len(), 4);
         assert_no_ties(&peer);
     }
 
@@ -854,9 +893,9 @@ mod tests {
         let reason = ExitReason::NoConnection;
         server.cast(1);
         let error = server.call(1).unwrap_err();
-        assert_eq!(error.into_kind(), CallErrorKind::Down(reason.clone()));
+        assert_eq!(error.into_kind(), CallErrorKind::NodeDown(peer.node));
         let error = server.send_request(1).receive_response(LONG).unwrap_err();
-        assert_eq!(error.into_kind(), CallErrorKind::Down(reason.clone()));
+        assert_eq!(error.into_kind(), CallErrorKind::NodeDown(peer.node));
         assert_eq!(server.stop(), Err(StopError::Down(reason)));
         assert_no_message();
         assert_no_ties(&peer);

@@ -15,7 +15,7 @@ use crate::id::{Incarnation, MonitorRef, Node, Pid};
 use crate::message::Destination;
 
 use super::caller::caller;
-use super::dist_entry::{Carrier, DistEntry, Frame, Outgoing, Target, set_carrier};
+use super::dist_entry::{Carrier, DistEntry, Frame, Outgoing, Target, Unsent, set_carrier};
 use super::incoming::{Connection, Frames, dial_failed};
 use super::remote_ties::RemoteRef;
 use super::table::{Process, known_as};
@@ -37,14 +37,23 @@ struct Dials {
 
 struct Loopback;
 
+/// A message that does not travel.
+#[derive(Debug)]
+pub(crate) struct Stays;
+
 impl Carrier for Loopback {
-    fn frame(&self, outgoing: Outgoing) -> Option<Frame> {
+    fn frame(&self, outgoing: Outgoing) -> Result<Frame, Unsent> {
         let (from, node) = ends(&outgoing);
         assert_unlocked(from, node);
+        if let Outgoing::Send { message, .. } = &outgoing
+            && message.is::<Stays>()
+        {
+            return Err(Unsent::new("it stays"));
+        }
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let key = NEXT.fetch_add(1, Ordering::Relaxed);
         KEPT.lock().insert(key, outgoing);
-        Some(key.to_le_bytes().into())
+        Ok(key.to_le_bytes().into())
     }
 
     fn dial(&self, node: Node) {

@@ -458,6 +458,9 @@ pub(super) fn to_exit<T>(outcome: Result<T, CallErrorKind>) -> Option<Result<T, 
             | CallErrorKind::CallingSelf(_)
             | CallErrorKind::Deadlock(_)
             | CallErrorKind::NoReply
+            | CallErrorKind::NodeDown(_)
+            | CallErrorKind::BadReply(_)
+            | CallErrorKind::NoExternalForm(_)
             | CallErrorKind::WrongServer { .. }
             | CallErrorKind::CallerEnded,
         ) => None,

@@ -8,7 +8,7 @@ use crate::message::{Destination, Down, Message};
 use crate::user_code::drop_caught;
 
 use super::super::caller::caller;
-use super::super::dist_entry::{DistEntry, Outgoing, Target, carrier};
+use super::super::dist_entry::{DistEntry, Outgoing, Target, Unsent, carrier};
 use super::super::links::{Closed, Linked};
 use super::super::mailbox::{ExitCause, ExitSignal, Signal, Special};
 use super::super::remote_ties::RemoteTies;
@@ -44,8 +44,25 @@ impl Remote {
     /// Sends a message, or drops it if there is no connection or no such process.
     #[cold]
     pub(crate) fn send(self, message: Message) {
+        self.reach_or_log(self.sending(message));
+    }
+
+    /// Sends a request whose sender has set a monitor on the process already, and waits. So if
+    /// there is no connection it is dropped: the monitor tells.
+    ///
+    /// OTP: the option `noconnect` in `gen:call/4`.
+    ///
+    /// # Errors
+    ///
+    /// If it does not travel.
+    #[cold]
+    pub(crate) fn request(self, message: Message) -> Result<(), Unsent> {
+        self.tell(self.sending(message), |_| true)
+    }
+
+    fn sending(&self, message: Message) -> Outgoing {
         let from = caller().map(|process| process.pid);
-        _ = self.reach(Outgoing::Send { from, to: self.0.clone(), message }, |_| true);
+        Outgoing::Send { from, to: self.0.clone(), message }
     }
 
     /// Enters a monitor on the process, which was set on `object`.
@@ -55,23 +72,28 @@ impl Remote {
     /// Why there is none.
     pub(crate) fn watch(self, monitor: MonitorRef, object: Destination) -> Result<(), ExitReason> {
         let incarnation = self.incarnation();
-        self.reach(Outgoing::Monitor { monitor, to: self.0.clone() }, |ties| {
+        let reached = self.reach(Outgoing::Monitor { monitor, to: self.0.clone() }, |ties| {
             ties.monitor(monitor, incarnation, object);
             true
+        });
+        reached.map_err(|unreached| match unreached {
+            Unreached::Gone(reason) => reason,
+            // There can be no process of such a name.
+            Unreached::Unsent(_) => ExitReason::NoProc,
         })
     }
 
     /// Removes a monitor on the process.
     pub(crate) fn forget(self, monitor: MonitorRef) {
         let mut removed = None;
-        self.tell(Outgoing::Demonitor { monitor, to: self.0.clone() }, |ties| {
+        _ = self.tell(Outgoing::Demonitor { monitor, to: self.0.clone() }, |ties| {
             removed = ties.end_monitor(monitor);
             removed.is_some()
         });
         drop_caught(removed); // Where no lock is held: it may be the last of a `Via`.
     }
 
-    fn node(&self) -> Node {
+    pub(crate) fn node(&self) -> Node {
         match &self.0 {
             Target::Pid(pid) => pid.node(),
             Target::Name(_, node) => *node,
@@ -95,38 +117,56 @@ impl Remote {
     ///
     /// # Errors
     ///
-    /// [`ExitReason::NoConnection`] if there are no other nodes;
-    /// [`ExitReason::NoProc`] if the process is of an earlier incarnation.
+    /// See [`Unreached`].
     fn reach(
         &self,
         outgoing: Outgoing,
         change: impl FnOnce(&mut RemoteTies) -> bool,
-    ) -> Result<(), ExitReason> {
+    ) -> Result<(), Unreached> {
         let Some(carrier) = carrier() else {
             drop_caught(outgoing);
-            return Err(ExitReason::NoConnection);
+            return Err(Unreached::Gone(ExitReason::NoConnection));
         };
-        match carrier.frame(outgoing) {
-            Some(frame) => {
-                let after = self.entry().reach(self.incarnation(), frame, change)?;
-                after.run(&*carrier);
-                Ok(())
-            }
-            None => Ok(()),
+        let frame = carrier.frame(outgoing).map_err(Unreached::Unsent)?;
+        let reached = self.entry().reach(self.incarnation(), frame, change);
+        reached.map_err(Unreached::Gone)?.run(&*carrier);
+        Ok(())
+    }
+
+    /// Sends what nobody waits for.
+    fn reach_or_log(&self, outgoing: Outgoing) {
+        if let Err(Unreached::Unsent(unsent)) = self.reach(outgoing, |_| true) {
+            unsent.log();
         }
     }
 
     /// As [`reach`](Self::reach), for what concerns nobody if there is no connection.
-    fn tell(&self, outgoing: Outgoing, change: impl FnOnce(&mut RemoteTies) -> bool) {
+    ///
+    /// # Errors
+    ///
+    /// If it does not travel. Then nothing has changed.
+    fn tell(
+        &self,
+        outgoing: Outgoing,
+        change: impl FnOnce(&mut RemoteTies) -> bool,
+    ) -> Result<(), Unsent> {
         match carrier() {
             Some(carrier) => {
-                if let Some(frame) = carrier.frame(outgoing) {
-                    self.entry().tell(self.incarnation(), frame, change);
-                }
+                let frame = carrier.frame(outgoing)?;
+                self.entry().tell(self.incarnation(), frame, change);
             }
             None => drop_caught(outgoing),
         }
+        Ok(())
     }
+}
+
+/// Why something has not reached a process.
+enum Unreached {
+    /// [`NoConnection`](ExitReason::NoConnection) if there are no other nodes;
+    /// [`NoProc`](ExitReason::NoProc) if the process is of an earlier incarnation.
+    Gone(ExitReason),
+    Unsent(Unsent),
 }
 
 impl RemotePid {
@@ -147,7 +187,9 @@ impl RemotePid {
                     match tag {
                         Some(tag) => {
                             let answer = Outgoing::Answer { to: self.pid, tag, message };
-                            self.tell(answer, |_| true);
+                            if let Err(unsent) = self.tell(answer, |_| true) {
+                                unsent.log();
+                            }
                         }
                         None => drop_caught(message), // Its client does not wait any more.
                     }
@@ -164,7 +206,7 @@ impl RemotePid {
             ExitCause::Link(_) => self.end_link(from, reason),
             ExitCause::Request | ExitCause::Timer => {
                 let request = Outgoing::ExitRequest { from, to: self.pid, reason };
-                _ = self.reach(request, |_| true);
+                self.target().reach_or_log(request);
             }
         }
     }
@@ -172,7 +214,7 @@ impl RemotePid {
     /// Tells the process that `local`, to which it may be linked, has ended.
     fn end_link(self, local: Pid, reason: ExitReason) {
         let exit = Outgoing::Exit { from: local, to: self.pid, reason };
-        self.tell(exit, |ties| ties.end_link((local, self.pid)).is_some());
+        _ = self.tell(exit, |ties| ties.end_link((local, self.pid)).is_some());
     }
 
     /// Tells the process that one that it monitors has ended.
@@ -182,7 +224,7 @@ impl RemotePid {
             Some(reference) => {
                 let down = Outgoing::Down { object, to: self.pid, reference, reason };
                 // If it has been told to forget it meanwhile, that was the other node's wish.
-                self.tell(down, |ties| ties.unwatch(reference).is_some());
+                _ = self.tell(down, |ties| ties.unwatch(reference).is_some());
             }
             None => drop_caught((object, reason)),
         }
@@ -193,7 +235,7 @@ impl RemotePid {
         let (pair, id) = ((process.pid, self.pid), LinkId::new());
         let carrier = carrier();
         let link = Outgoing::Link { from: process.pid, to: self.pid };
-        let frame = carrier.as_ref().and_then(|carrier| carrier.frame(link));
+        let frame = carrier.as_ref().and_then(|carrier| carrier.frame(link).ok());
         let reached = {
             let mut links = process.slot.links.lock();
             if !links.is_of(process.pid) {
@@ -229,7 +271,7 @@ impl RemotePid {
         if let Some(id) = removed {
             let (pair, number) = ((process.pid, self.pid), unique());
             let unlink = Outgoing::Unlink { from: process.pid, to: self.pid, number };
-            self.tell(unlink, |ties| ties.unlink(pair, id, number));
+            _ = self.tell(unlink, |ties| ties.unlink(pair, id, number));
         }
     }
 
@@ -251,15 +293,11 @@ impl RemotePid {
         DistEntry::of(self.incarnation.node())
     }
 
-    fn reach(
+    fn tell(
         self,
         outgoing: Outgoing,
         change: impl FnOnce(&mut RemoteTies) -> bool,
-    ) -> Result<(), ExitReason> {
-        self.target().reach(outgoing, change)
-    }
-
-    fn tell(self, outgoing: Outgoing, change: impl FnOnce(&mut RemoteTies) -> bool) {
-        self.target().tell(outgoing, change);
+    ) -> Result<(), Unsent> {
+        self.target().tell(outgoing, change)
     }
 }
