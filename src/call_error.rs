@@ -137,6 +137,8 @@ impl fmt::Display for Server<'_> {
             | Destination::Pid(_)
             | Destination::Alias(_)
             | Destination::OnNode(..) => fmt::Display::fmt(self.0, f),
+            #[cfg(feature = "dist")]
+            Destination::Reference(_) => fmt::Display::fmt(self.0, f),
         }
     }
 }

@@ -172,7 +172,7 @@ impl Node {
     }
 
     /// Returns the node with this name; `None` if it is none, or if there are too many.
-    #[cfg(all(feature = "dist", target_os = "linux"))]
+    #[cfg(feature = "dist")]
     pub(crate) fn find(name: &str) -> Option<Node> {
         nodes::named(name)
     }
@@ -281,6 +281,26 @@ pub struct Alias {
 impl Alias {
     pub(crate) fn new(owner: Pid) -> Alias {
         Alias { id: unique(), owner }
+    }
+}
+
+#[cfg(feature = "dist")]
+impl Alias {
+    /// Returns the words of the reference that it is to all nodes. Its owner is among them, so that
+    /// it is found without a table.
+    pub(crate) fn words(self) -> [u32; 5] {
+        let id = self.id.get();
+        [id as u32, (id >> 32) as u32, self.owner.index(), self.owner.serial(), 0]
+    }
+
+    /// Returns the alias, or monitor, that has these [words](Self::words), if one of this node can.
+    pub(crate) fn of_words(node: &str, creation: u32, words: &[u32]) -> Option<Alias> {
+        let &[low, high, index, serial, 0] = words else { return None };
+        let id = NonZeroU64::new(u64::from(high) << 32 | u64::from(low))?;
+        let alive = nodes::alive().filter(|alive| alive.creation == creation)?;
+        let owner =
+            (node == Node::local().name()).then(|| (alive.find)(index, serial)).flatten()?;
+        Some(Alias { id, owner })
     }
 }
 

@@ -167,6 +167,16 @@ pub enum Change {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pids(Vec<Pid>);
 
+impl Pids {
+    #[track_caller]
+    fn local(self) -> Vec<Pid> {
+        for pid in &self.0 {
+            assert!(!pid.is_remote(), "{pid} is of {}: it joins on its own node", pid.node());
+        }
+        self.0
+    }
+}
+
 impl From<Pid> for Pids {
     fn from(pid: Pid) -> Pids {
         Pids(vec![pid])
@@ -382,8 +392,13 @@ impl<G: Group> Scope<G> {
     ///
     /// - [`CallErrorKind::NoProc`] if the scope does not run.
     /// - Other variants if the scope ends meanwhile, or cannot be called.
+    ///
+    /// # Panics
+    ///
+    /// If one is a process of another node: it joins there.
+    #[track_caller]
     pub fn join(&self, group: G, pids: impl Into<Pids>) -> Result<(), CallError> {
-        self.ask(Join { group, pids: pids.into().0 })
+        self.ask(Join { group, pids: pids.into().local() })
     }
 
     /// Ends memberships in `group`, in one step: one for each time that a process is listed.
@@ -407,8 +422,13 @@ impl<G: Group> Scope<G> {
     ///
     /// - [`LeaveError::NotJoined`] if none of the processes is a member.
     /// - [`LeaveError::Call`] as for [`join`](Self::join).
+    ///
+    /// # Panics
+    ///
+    /// As [`join`](Self::join).
+    #[track_caller]
     pub fn leave(&self, group: G, pids: impl Into<Pids>) -> Result<(), LeaveError> {
-        let have_left = self.ask(Leave { group, pids: pids.into().0 })?;
+        let have_left = self.ask(Leave { group, pids: pids.into().local() })?;
         if have_left { Ok(()) } else { Err(LeaveError::NotJoined) }
     }
 

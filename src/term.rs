@@ -55,6 +55,7 @@
 //! | variants `B(X)`, `C(X, Y)`, `D { x: X }` | tuples: `{'B',X}`, `{'C',X,Y}`, `{'D',X}` | |
 //! | what has a text for people, as `IpAddr` | binary: `<<"127.0.0.1">>` | |
 //! | [`Atom`], [`Term`], [`Pid`](crate::Pid) | themselves | |
+//! | [`Alias`](crate::Alias), [`MonitorRef`](crate::MonitorRef) | references of this node | |
 //! | [`ExternalPid`], [`ExternalRef`], [`ExternalPort`], [`ExternalFun`], [`Fun`] | themselves | |
 //!
 //! **Bytes that are to be a binary need the crate `serde_bytes`**, as for serde a `Vec<u8>` is a

@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::id::{Alias, Node, Pid};
+#[cfg(feature = "dist")]
+use crate::term::ExternalRef;
 
 use super::Via;
 
@@ -58,6 +60,10 @@ pub enum Destination {
     /// The process that has this name on that node at the time. Of this node, it is the
     /// [`Name`](Self::Name).
     OnNode(Arc<str>, Node),
+    /// The process of another node that has made this reference as an alias, as long as the alias
+    /// is active.
+    #[cfg(feature = "dist")]
+    Reference(Box<ExternalRef>),
 }
 
 impl Destination {
@@ -67,6 +73,8 @@ impl Destination {
             Destination::Pid(pid) => Some(*pid),
             Destination::Alias(alias) => Some(alias.owner),
             Destination::Name(_) | Destination::OnNode(..) => None,
+            #[cfg(feature = "dist")]
+            Destination::Reference(_) => None,
         }
     }
 
@@ -75,6 +83,8 @@ impl Destination {
         match self {
             Destination::Alias(alias) => Destination::Pid(alias.owner),
             Destination::Pid(_) | Destination::Name(_) | Destination::OnNode(..) => self,
+            #[cfg(feature = "dist")]
+            Destination::Reference(_) => self,
         }
     }
 }
@@ -86,6 +96,8 @@ impl fmt::Display for Destination {
             Destination::Alias(alias) => fmt::Debug::fmt(alias, f),
             Destination::Name(name) => fmt::Display::fmt(name, f),
             Destination::OnNode(name, node) => write!(f, "{{{name}, {node}}}"),
+            #[cfg(feature = "dist")]
+            Destination::Reference(reference) => fmt::Display::fmt(reference, f),
         }
     }
 }
@@ -144,5 +156,17 @@ impl<N: Into<Arc<str>>> From<(N, Node)> for Destination {
 impl From<Via> for Destination {
     fn from(name: Via) -> Destination {
         Destination::Name(Name::Via(name))
+    }
+}
+
+/// An alias, as other nodes know it: one of this node, or one of another.
+#[cfg(feature = "dist")]
+impl From<ExternalRef> for Destination {
+    fn from(reference: ExternalRef) -> Destination {
+        let ExternalRef { node, creation, .. } = &reference;
+        match Alias::of_words(node.as_str(), *creation, reference.words()) {
+            Some(alias) => Destination::Alias(alias),
+            None => Destination::Reference(Box::new(reference)),
+        }
     }
 }

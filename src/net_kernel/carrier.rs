@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeTuple, Serializer};
 
-use crate::id::{Node, Pid};
+use crate::id::{Incarnation, Node, Pid};
 use crate::message::{Destination, Message, Name};
 use crate::process::whereis;
 use crate::runtime::address::deliver;
@@ -65,11 +65,15 @@ impl Wire {
         let control: Control<'_, Term> = match outgoing {
             Outgoing::Send { from, to, message } => {
                 let message = Travelling(message);
+                let from = || from.as_ref().map_or_else(|| self.local.nobody(), pid);
                 return frame::write(&match to {
                     Target::Pid(to) => Control::Send { to: pid(to), message },
                     Target::Name(name, _) => {
-                        let from = from.as_ref().map_or_else(|| self.local.nobody(), pid);
-                        Control::SendToName { from, name: (&**name).into(), message }
+                        Control::SendToName { from: from(), name: (&**name).into(), message }
+                    }
+                    Target::Alias(incarnation, alias) => {
+                        let alias = their_ref(Some(*incarnation), *alias)?;
+                        Control::SendToAlias { from: from(), alias, message }
                     }
                 });
             }
@@ -93,18 +97,18 @@ impl Wire {
             }
             Outgoing::Monitor { monitor, to } => Control::Monitor {
                 from: pid(&monitor.owner),
-                object: wire_target(to),
+                object: wire_target(to)?,
                 reference: self.local.wire_ref(*monitor),
             },
             Outgoing::Demonitor { monitor, to } => Control::Demonitor {
                 from: pid(&monitor.owner),
-                object: wire_target(to),
+                object: wire_target(to)?,
                 reference: self.local.wire_ref(*monitor),
             },
             Outgoing::Down { object, to, reference, reason } => Control::Down {
                 object: wire_object(object),
                 to: pid(to),
-                reference: their_ref(*to, *reference)?,
+                reference: their_ref(to.incarnation(), *reference)?,
                 reason: reason_to_term(reason),
             },
         };
@@ -113,10 +117,11 @@ impl Wire {
 }
 
 /// A process of another node, as that knows it.
-fn wire_target(target: &Target) -> Object<'_> {
+fn wire_target(target: &Target) -> Result<Object<'_>, EncodeError> {
     match target {
-        Target::Pid(pid) => Object::Pid(wire_pid(*pid)),
-        Target::Name(name, _) => Object::Name((&**name).into()),
+        Target::Pid(pid) => Ok(Object::Pid(wire_pid(*pid))),
+        Target::Name(name, _) => Ok(Object::Name((&**name).into())),
+        Target::Alias(..) => Err(serde::ser::Error::custom("an alias is not monitored")),
     }
 }
 
@@ -129,12 +134,17 @@ fn wire_object(object: &Destination) -> Object<'_> {
             Object::Name((&**name).into())
         }
         Destination::Name(Name::Via(via)) => Object::Name(via.to_string().into()),
+        // Others monitor no references.
+        Destination::Reference(reference) => Object::Name(reference.to_string().into()),
     }
 }
 
-/// Returns a reference that the node of a process has made.
-fn their_ref(process: Pid, reference: RemoteRef) -> Result<WireRef<'static>, EncodeError> {
-    let made = process.incarnation().and_then(|incarnation| {
+/// Returns a reference that another node has made.
+fn their_ref(
+    node: Option<Incarnation>,
+    reference: RemoteRef,
+) -> Result<WireRef<'static>, EncodeError> {
+    let made = node.and_then(|incarnation| {
         let name = incarnation.node().name();
         WireRef::new(name.into(), incarnation.creation(), reference.words())
     });

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU64;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use crate::id::{MonitorRef, Pid};
+use crate::id::{Alias, MonitorRef, Pid};
 use crate::runtime::table::known_as;
 use crate::term::{WirePid, WireRef};
 
@@ -70,22 +69,15 @@ impl Local {
         is_own.then(|| known_as(pid.id, pid.serial)).flatten()
     }
 
-    /// Returns a monitor of a process of this node as it is on the wire: its owner is in it, so
-    /// that it is found without a table.
+    /// Returns a monitor of a process of this node as it is on the wire.
     pub(super) fn wire_ref(&self, monitor: MonitorRef) -> WireRef<'_> {
-        let id = monitor.id.get();
-        let words =
-            [id as u32, (id >> 32) as u32, monitor.owner.index(), monitor.owner.serial(), 0];
+        let words = Alias::from(monitor).words();
         let reference = WireRef::new(self.name().into(), self.identity.creation, &words);
         reference.expect("a reference has up to five words")
     }
 
-    /// Returns the monitor, or alias, of this node that a reference is, if it can be one.
-    pub(super) fn monitor(&self, reference: &WireRef<'_>) -> Option<MonitorRef> {
-        let is_own = reference.node == self.name() && reference.creation == self.identity.creation;
-        let &[low, high, index, serial, 0] = reference.words() else { return None };
-        let id = NonZeroU64::new(u64::from(high) << 32 | u64::from(low))?;
-        let owner = is_own.then(|| known_as(index, serial)).flatten()?;
-        Some(MonitorRef { id, owner })
+    /// Returns the alias, or monitor, of this node that a reference is, if it can be one.
+    pub(super) fn alias(&self, reference: &WireRef<'_>) -> Option<Alias> {
+        Alias::of_words(&reference.node, reference.creation, reference.words())
     }
 }

@@ -5,9 +5,9 @@ use std::any::Any;
 use serde::ser::{Error as _, Serialize, Serializer};
 
 use crate::exit::{Detail, ExitReason};
-use crate::id::Pid;
+use crate::id::{Alias, MonitorRef, Pid};
 use crate::message::Message;
-use crate::term::{self, Atom, Term, atom};
+use crate::term::{self, Atom, ExternalPid, ExternalRef, Term, atom};
 use crate::user_code::printed;
 
 /// Something that holds a value of a type that is not known.
@@ -54,7 +54,8 @@ impl<H: Held> Serialize for Travelling<'_, H> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serialize_as! {
             self.0, serializer;
-            Term, Atom, Pid, String, &'static str, bool, (), char,
+            Term, Atom, Pid, Alias, MonitorRef, ExternalPid, ExternalRef,
+            String, &'static str, bool, (), char,
             i64, u64, i32, u32, i8, u8, i16, u16, i128, u128, isize, usize, f64, f32,
             Vec<u8>, Vec<Term>, Vec<String>, Vec<i64>, Vec<u64>, Vec<i32>, Vec<u32>,
         }

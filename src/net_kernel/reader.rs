@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use log::Level;
 
 use crate::exit::ExitReason;
-use crate::id::{Alias, Pid};
+use crate::id::{Alias, MonitorRef, Pid};
 use crate::io::{TcpStream, is_interrupted};
 use crate::message::{Destination, Message};
 use crate::runtime::incoming::Connection;
@@ -72,8 +72,8 @@ impl Reader {
                 self.message(Destination::from(&*name), message);
             }
             Control::SendToAlias { alias, message, .. } => {
-                if let Some(monitor) = self.local.monitor(&alias) {
-                    self.message(Alias::from(monitor).into(), message);
+                if let Some(alias) = self.local.alias(&alias) {
+                    self.message(alias.into(), message);
                 }
             }
             Control::Link { from, to } => self.link(&from, &to)?,
@@ -105,8 +105,8 @@ impl Reader {
                 }
             }
             Control::Down { reference, reason, .. } => {
-                if let Some(monitor) = self.local.monitor(&reference) {
-                    self.connection.down(monitor, read_reason(reason));
+                if let Some(Alias { id, owner }) = self.local.alias(&reference) {
+                    self.connection.down(MonitorRef { id, owner }, read_reason(reason));
                 }
             }
             Control::SpawnRequest(request) => {

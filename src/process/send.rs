@@ -15,13 +15,16 @@ use crate::runtime::bound::{Bound, Decision, Overflow, Queued};
 use crate::runtime::mailbox::{Orphans, Signal};
 use crate::runtime::overload::{give_up, note_refused};
 use crate::runtime::table::Process;
+#[cfg(feature = "dist")]
+use crate::term::ExternalRef;
 use crate::user_code::{Guarded, drop_caught};
 
 use super::current::{Ended, current, ending, has_told_end};
 use super::receive::{deadline_after, is_past};
 
 /// A destination that always leads to the same process: a [`Pid`], an [`Alias`], or the reference
-/// of a server that was started. Or a name on a node, `("logger", node)`.
+/// of a server that was started. Or a name on a node, `("logger", node)`, or with the feature
+/// `dist` an alias of another node, `ExternalRef`.
 ///
 /// If that process has ended, or if there is none on that node, sending to it is no error: the
 /// sender cannot know in time.
@@ -38,6 +41,9 @@ impl ToProcess for Pid {}
 impl ToProcess for Alias {}
 
 impl<N: Into<Arc<str>>> ToProcess for (N, Node) {}
+
+#[cfg(feature = "dist")]
+impl ToProcess for ExternalRef {}
 
 /// The address that the reference of a server holds: a [`Pid`], a [`Name`] or any [`Destination`].
 pub trait Address: Clone + Eq + Hash + fmt::Debug + Into<Destination> + sealed::Sealed {
@@ -100,6 +106,8 @@ impl Address for Destination {
             }
             Destination::Name(name) => name.find(),
             Destination::OnNode(name, node) => holder_on(name, *node),
+            #[cfg(feature = "dist")]
+            Destination::Reference(_) => None,
         }
     }
 
@@ -169,12 +177,10 @@ pub fn send_to<M: Any + Send + fmt::Debug>(
     to: impl Into<Destination>,
     message: M,
 ) -> Result<(), SendError<M>> {
-    let name = match to.into() {
-        Destination::Name(name) => name,
-        to @ (Destination::Pid(_) | Destination::Alias(_) | Destination::OnNode(..)) => {
-            to.send(Message::new(message));
-            return Ok(());
-        }
+    let to = to.into();
+    let Destination::Name(name) = to else {
+        to.send(Message::new(message));
+        return Ok(());
     };
     match name.send_as_caller(Message::new(message)) {
         Ok(sent) => {
@@ -441,6 +447,8 @@ impl Destination {
             Destination::Pid(_) | Destination::Alias(_) | Destination::OnNode(..) => {
                 self.try_send(message)
             }
+            #[cfg(feature = "dist")]
+            Destination::Reference(_) => self.try_send(message),
             Destination::Name(name) => {
                 let message = Guarded::new(message); // A registrar is code of the program's.
                 let found = name.find();

@@ -34,6 +34,8 @@ impl Destination {
             Destination::Alias(alias) => Some(alias.owner),
             Destination::Name(name) => name.resolve(),
             Destination::OnNode(name, node) => holder_on(name, *node),
+            #[cfg(feature = "dist")]
+            Destination::Reference(_) => None,
         }
     }
 
@@ -63,6 +65,14 @@ impl Destination {
                     Some(pid) => offer(pid, message),
                     None => Err(Undone::Orphans(Orphans::from(Signal::Message(message)))),
                 },
+            },
+            #[cfg(feature = "dist")]
+            Destination::Reference(reference) => match Remote::aliased(reference) {
+                Some(remote) => {
+                    remote.send(message);
+                    Ok(())
+                }
+                None => Err(Undone::Orphans(Orphans::from(Signal::Message(message)))),
             },
         }
     }

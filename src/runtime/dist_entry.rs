@@ -56,11 +56,13 @@ pub(crate) type Frame = Vec<u8>;
 /// Wakes what writes the frames of one connection.
 pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
 
-/// A process of another node, by its pid, or by the name that it has there.
+/// A process of another node: by its pid, by the name that it has there, or by an alias that it has
+/// made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Pid(Pid),
     Name(Arc<str>, Node),
+    Alias(Incarnation, RemoteRef),
 }
 
 /// What leaves for a process of another node: `to`, or one end of the tie that it is about.

@@ -21,9 +21,9 @@ use super::table::Process;
 ///
 /// Its methods are told what has come, in the order in which it came. When it is dropped the
 /// connection is lost: when that is done, all have been told whom it concerns, links before
-/// monitors, with those of calls. What a signal says it is from must be a process of the incarnation
-/// that is up, and what it is to one of this node, which exists or has existed: otherwise it is
-/// [no signal](Strangers) that the other node can send, and nothing happens.
+/// monitors, with those of calls. A signal is from a process of the incarnation that is up, and to
+/// one of this node, which exists or has existed: otherwise it is [none](Strangers) that the other
+/// node can send, and nothing happens.
 pub(crate) struct Connection {
     entry: &'static DistEntry,
     incarnation: Incarnation,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossbeam_utils::sync::{Parker, Unparker};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::id::{Incarnation, MonitorRef, Node, Pid};
+use crate::id::{Alias, Incarnation, MonitorRef, Node, Pid};
 use crate::message::Destination;
 
 use super::caller::caller;
@@ -89,6 +89,7 @@ fn node_of(target: &Target) -> Node {
     match target {
         Target::Pid(pid) => pid.node(),
         Target::Name(_, node) => *node,
+        Target::Alias(incarnation, _) => incarnation.node(),
     }
 }
 
@@ -272,6 +273,7 @@ fn at(target: Target) -> Destination {
     match target {
         Target::Pid(pid) => here(pid).into(),
         Target::Name(name, _) => name.into(),
+        Target::Alias(_, reference) => Alias::from(monitor_of(reference)).into(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde::ser::{Error as _, Serialize, Serializer};
 
-use crate::id::Pid;
+use crate::id::{Alias, MonitorRef, Pid};
 
 use super::Term;
 use super::atom::Atom;
@@ -137,6 +137,43 @@ impl<T> Visitor<'_> for Kind<T> {
             None => Err(reader.mismatch(&self)),
         };
         read.map_err(|error| E::custom(error.text()))
+    }
+}
+
+/// Only for the functions of [this module](super).
+impl Serialize for Alias {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let [_, _, creation] = self.owner.numbers();
+        serialize_encoded(serializer, |out| {
+            encode::reference_of(out, self.owner.node().name(), creation, &self.words())
+        })
+    }
+}
+
+/// Only for the functions of [this module](super). Aliases of other nodes are
+/// [references](ExternalRef).
+impl<'de> Deserialize<'de> for Alias {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Alias, D::Error> {
+        let reference = ExternalRef::deserialize(deserializer)?;
+        let (node, creation) = (reference.node.as_str(), reference.creation);
+        let alias = Alias::of_words(node, creation, reference.words());
+        alias.ok_or_else(|| D::Error::custom("a reference of this node was expected"))
+    }
+}
+
+/// Only for the functions of [this module](super).
+impl Serialize for MonitorRef {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Alias::from(*self).serialize(serializer)
+    }
+}
+
+/// Only for the functions of [this module](super). Monitors of other nodes are
+/// [references](ExternalRef).
+impl<'de> Deserialize<'de> for MonitorRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<MonitorRef, D::Error> {
+        let Alias { id, owner } = Alias::deserialize(deserializer)?;
+        Ok(MonitorRef { id, owner })
     }
 }
 

@@ -19,6 +19,7 @@ mod connect_node;
 mod ping;
 mod ticks;
 mod messages;
+mod addresses;
 mod ties;
 mod relays;
 mod twins;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use crate::exit::ExitReason;
 use crate::id::{Incarnation, LinkId, MonitorRef, Node, Pid, unique};
 use crate::message::{Destination, Down, Message};
+use crate::term::ExternalRef;
 use crate::user_code::drop_caught;
 
 use super::super::caller::caller;
 use super::super::dist_entry::{DistEntry, Outgoing, Target, Unsent, carrier};
 use super::super::links::{Closed, Linked};
 use super::super::mailbox::{ExitCause, ExitSignal, Signal, Special};
-use super::super::remote_ties::RemoteTies;
+use super::super::remote_ties::{RemoteRef, RemoteTies};
 use super::super::table::Process;
 
 /// A process of another node, by its pid, or by the name that it has there.
@@ -33,12 +34,21 @@ impl Remote {
             (Some(pid), _) => RemotePid::of(pid).map(RemotePid::target),
             (None, Destination::OnNode(name, node)) => Remote::named(name, *node),
             (None, Destination::Pid(_) | Destination::Alias(_) | Destination::Name(_)) => None,
+            (None, Destination::Reference(_)) => None, // It cannot be monitored.
         }
     }
 
     /// Returns the process that has this name on `node`, if that is another one.
     pub(crate) fn named(name: &Arc<str>, node: Node) -> Option<Remote> {
         (!node.is_here()).then(|| Remote(Target::Name(Arc::clone(name), node)))
+    }
+
+    /// Returns the process of another node that has made this reference, if there can be one.
+    pub(crate) fn aliased(reference: &ExternalRef) -> Option<Remote> {
+        let node = Node::find(reference.node.as_str())?;
+        let incarnation = Incarnation::of(node, reference.creation)?;
+        let alias = RemoteRef::new(reference.words())?;
+        Some(Remote(Target::Alias(incarnation, alias)))
     }
 
     /// Sends a message, or drops it if there is no connection or no such process.
@@ -97,6 +107,7 @@ impl Remote {
         match &self.0 {
             Target::Pid(pid) => pid.node(),
             Target::Name(_, node) => *node,
+            Target::Alias(incarnation, _) => incarnation.node(),
         }
     }
 
@@ -106,6 +117,7 @@ impl Remote {
         match &self.0 {
             Target::Pid(pid) => pid.incarnation(),
             Target::Name(..) => None,
+            Target::Alias(incarnation, _) => Some(*incarnation),
         }
     }
 
