@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeTuple, Serializer};
 
-use crate::id::{Incarnation, Node, Pid};
+use crate::id::{Incarnation, Pid};
 use crate::message::{Destination, Message, Name};
 use crate::process::whereis;
 use crate::runtime::address::deliver;
-use crate::runtime::dist_entry::{Carrier, Frame, Outgoing, Target, Unsent};
-use crate::runtime::incoming::dial_failed;
+use crate::runtime::dist_entry::{Carrier, Dial, Frame, Outgoing, Target, Unsent};
 use crate::runtime::mailbox::Signal;
 use crate::runtime::remote_ties::RemoteRef;
 use crate::term::{EncodeError, Term, WireRef, WireTerm};
@@ -19,7 +18,7 @@ use super::control::{Control, Object};
 use super::frame;
 use super::local::{Local, wire_pid};
 use super::payload::{Travelling, reason_to_term};
-use super::serve::{Dial, NAME};
+use super::serve::NAME;
 
 /// Writes what leaves as the frames of Erlang's protocol.
 pub(super) struct Wire {
@@ -39,10 +38,10 @@ impl Carrier for Wire {
         frame.map_err(Unsent::new)
     }
 
-    fn dial(&self, node: Node) {
+    fn dial(&self, dial: Dial) {
         match whereis(NAME) {
-            Some(kernel) => deliver(kernel, Signal::Message(Message::new(Dial(node)))),
-            None => dial_failed(node),
+            Some(kernel) => deliver(kernel, Signal::Message(Message::new(dial))),
+            None => dial.failed(),
         }
     }
 }

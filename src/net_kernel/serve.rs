@@ -14,7 +14,7 @@ use crate::gen_server::{
 use crate::id::{Node, Pid};
 use crate::message::{Down, Message};
 use crate::process;
-use crate::runtime::incoming::dial_failed;
+use crate::runtime::dist_entry::{Dial, fail_dials};
 use crate::supervisor::ChildSpec;
 use crate::term::{self, Term, atom};
 
@@ -66,8 +66,8 @@ struct Contact {
     error: Option<ConnectError>,
     /// A connection that takes the place of this one, when this is gone.
     next: Option<(Pid, ReplyTo<()>)>,
-    /// Whether something is to be sent that this connection, which is lost, does not carry.
-    is_wanted: bool,
+    /// The kernel's dial, if that is to be told how this ends.
+    dial: Option<Dial>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,10 +77,6 @@ enum State {
     Accepting,
     Up,
 }
-
-/// A node is to be dialled, as something is to be sent there.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Dial(pub(super) Node);
 
 /// There is to be a connection with this node.
 #[derive(Clone, Copy, Debug)]
@@ -123,14 +119,16 @@ impl GenServer for Kernel {
     type Args = (Arc<Local>, DialBody);
 
     fn init((local, dial_body): Self::Args) -> InitResult<Kernel> {
+        // Those that another one has known of which was here before.
+        fail_dials();
         let (contacts, processes, failed) = (HashMap::new(), HashMap::new(), HashMap::new());
         ready(Kernel { local, dial_body, contacts, processes, failed })
     }
 
     fn handle_info(&mut self, message: Message) -> CastResult<Kernel> {
         let message = match message.downcast::<Dial>() {
-            Ok(Dial(node)) => {
-                self.dial(node);
+            Ok(dial) => {
+                self.dial(dial.node(), Some(dial));
                 return noreply();
             }
             Err(message) => message,
@@ -162,14 +160,15 @@ impl Kernel {
         }
     }
 
-    /// Sees to it that there is a dial whose end the kernel will be told, or a connection.
-    fn dial(&mut self, node: Node) {
+    /// Sees to it that there is a connection, or that it is told why there is none: to the kernel,
+    /// if it has asked by `dial`.
+    fn dial(&mut self, node: Node, dial: Option<Dial>) {
         if let Some(contact) = self.contacts.get_mut(&node) {
-            contact.is_wanted = true;
+            contact.dial = dial.or(contact.dial);
             return;
         }
         if self.recent_failure(node).is_some() {
-            dial_failed(node);
+            dial.into_iter().for_each(Dial::failed);
             return;
         }
         let (local, body) = (Arc::clone(&self.local), self.dial_body);
@@ -177,15 +176,15 @@ impl Kernel {
             Ok(process::spawn_link(move || body(&local, node))?)
         });
         match DynamicSupervisorRef::named(CONNECTIONS).start_child(spec) {
-            Ok(process) => self.enter(node, process, State::Dialling),
-            Err(error) => self.fail(node, ConnectError::Failed(error.to_string())),
+            Ok(process) => self.enter(node, process, State::Dialling).dial = dial,
+            Err(error) => self.fail(node, dial, ConnectError::Failed(error.to_string())),
         }
     }
 
-    /// A dial has failed.
-    fn fail(&mut self, node: Node, error: ConnectError) {
+    /// A node cannot be reached.
+    fn fail(&mut self, node: Node, dial: Option<Dial>, error: ConnectError) {
         self.failed.insert(node, (Instant::now(), error));
-        dial_failed(node);
+        dial.into_iter().for_each(Dial::failed);
     }
 
     fn recent_failure(&self, node: Node) -> Option<&ConnectError> {
@@ -194,7 +193,7 @@ impl Kernel {
     }
 
     /// A process is the one of the connection with a node.
-    fn enter(&mut self, node: Node, process: Pid, state: State) {
+    fn enter(&mut self, node: Node, process: Pid, state: State) -> &mut Contact {
         self.watch(node, process);
         let contact = self.contacts.entry(node).or_insert_with(|| Contact {
             process,
@@ -202,9 +201,10 @@ impl Kernel {
             waiting: Vec::new(),
             error: None,
             next: None,
-            is_wanted: false,
+            dial: None,
         });
         (contact.process, contact.state) = (process, state);
+        contact
     }
 
     fn watch(&mut self, node: Node, process: Pid) {
@@ -226,17 +226,17 @@ impl Kernel {
             reply_to.reply(());
             return;
         }
-        let Contact { state, waiting, error, is_wanted, .. } = entry.remove();
+        let Contact { state, waiting, error, dial, .. } = entry.remove();
         match state {
             State::Dialling => {
                 let error = error.unwrap_or_else(|| ConnectError::Failed(reason.to_string()));
                 waiting.into_iter().for_each(|reply_to| reply_to.reply(Err(error.clone())));
-                self.fail(node, error);
+                self.fail(node, dial, error);
             }
             // Who has not come through the handshake may have been anybody.
             State::Accepting | State::Up => {
-                if is_wanted || !waiting.is_empty() {
-                    self.dial(node);
+                if dial.is_some() || !waiting.is_empty() {
+                    self.dial(node, dial);
                     self.wait(node, waiting);
                 }
             }
@@ -285,7 +285,7 @@ impl HandleCall<Connect> for Kernel {
         if node == Node::local() || self.standing(node) == Standing::Up {
             return reply(Ok(()));
         }
-        self.dial(node);
+        self.dial(node, None);
         self.wait(node, vec![caller.defer()]);
         noreply()
     }
@@ -304,11 +304,9 @@ impl HandleCall<Admit> for Kernel {
         let ours = &self.local.identity.name;
         let admission = Admission::of(&peer, ours, self.standing(node));
         if admission == Admission::InsteadOfOurs
-            && let Some(contact) = self.contacts.get_mut(&node)
+            && let Some(contact) = self.contacts.get(&node)
         {
             process::exit(contact.process, ExitReason::Shutdown);
-            // What the dial was for.
-            contact.is_wanted = true;
             self.enter(node, process, State::Accepting);
         }
         reply(admission)
@@ -348,7 +346,8 @@ impl HandleCast<IsUp> for Kernel {
             && contact.process == process
         {
             contact.state = State::Up;
-            contact.is_wanted = false;
+            // One that is under way has been begun since, as this connection is lost already.
+            contact.dial.take_if(|dial| !dial.is_under_way());
             for reply_to in contact.waiting.drain(..) {
                 reply_to.reply(Ok(()));
             }

@@ -156,23 +156,37 @@ pub(crate) trait Carrier: Send + Sync {
     /// leaves in any case.
     fn frame(&self, outgoing: Outgoing) -> Result<Frame, Unsent>;
 
-    /// Begins to connect with `node`, and does not wait. The kernel is told how that ends:
-    /// [`Connection::up`](super::incoming::Connection::up), or
-    /// [`dial_failed`](super::incoming::dial_failed), even before this returns.
-    fn dial(&self, node: Node);
+    /// Begins to connect with a node, and does not wait. The kernel is told how that ends:
+    /// [`Connection::up`](super::incoming::Connection::up), or [`Dial::failed`], even before this
+    /// returns. A carrier that cannot tell any more, as it is replaced, or has lost what it knew,
+    /// has all dials [fail](fail_dials).
+    fn dial(&self, dial: Dial);
 }
 
 static CARRIER: RwLock<Option<Arc<dyn Carrier>>> = RwLock::new(None);
 
-/// Sets what carries signals to other nodes. Without one there is no connection with any.
+/// Sets what carries signals to other nodes. Without one there is no connection with any. The dials
+/// of the one before have failed.
 pub(crate) fn set_carrier(carrier: Option<Arc<dyn Carrier>>) {
     let replaced = mem::replace(&mut *CARRIER.write(), carrier);
     drop(replaced); // Where no lock is held.
+    fail_dials();
 }
 
 pub(crate) fn carrier() -> Option<Arc<dyn Carrier>> {
     CARRIER.read().clone()
 }
+
+/// All dials that are under way have failed.
+///
+/// None is missed: who is to dial marks the node as dialled first, and looks who the carrier is
+/// then.
+pub(crate) fn fail_dials() {
+    let entries: Vec<_> = ENTRIES.read().values().copied().collect();
+    entries.into_iter().filter_map(DistEntry::dial).for_each(Dial::failed);
+}
+
+static ENTRIES: Lazy<RwLock<HashMap<Node, &'static DistEntry>>> = Lazy::new(RwLock::default);
 
 /// What the kernel knows of one other node. It is never freed, as the node is not.
 pub(crate) struct DistEntry {
@@ -196,6 +210,8 @@ struct State {
     queue: Vec<Frame>,
     /// How many connections there have been, with the one that is up.
     connections: u64,
+    /// How many dials there have been, with the one that is under way.
+    dials: u64,
 }
 
 #[derive(Default)]
@@ -212,20 +228,61 @@ enum Status {
     Losing,
 }
 
+/// A dial of a node: a connection with it is to be made. It is told apart from other dials of the
+/// node, earlier and later ones.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dial {
+    entry: &'static DistEntry,
+    number: u64,
+}
+
+impl Dial {
+    pub(crate) fn node(self) -> Node {
+        self.entry.node
+    }
+
+    /// Returns whether it is under way: what is to be sent to the node waits for it.
+    pub(crate) fn is_under_way(self) -> bool {
+        self.entry.state.lock().dial() == Some(self.number)
+    }
+
+    /// Has it made.
+    pub(crate) fn begin(self) {
+        match carrier() {
+            Some(carrier) => carrier.dial(self),
+            None => self.failed(),
+        }
+    }
+
+    /// The dial has failed. Returns the ties that have waited for it; none, if it is not the one
+    /// that is under way.
+    pub(super) fn give_up(self) -> Cut {
+        let mut state = self.entry.state.lock();
+        if state.dial() != Some(self.number) {
+            return Cut::default();
+        }
+        state.status = Status::Down;
+        let (cut, waiting) = (state.ties.cut(), mem::take(&mut state.waiting));
+        drop(state);
+        drop(waiting);
+        cut
+    }
+}
+
 /// What is left to do when something was queued, where no lock is held.
 #[must_use]
 pub(crate) struct After {
     wake: Option<Wake>,
-    dial: Option<Node>,
+    dial: Option<Dial>,
 }
 
 impl After {
-    pub(crate) fn run(self, carrier: &dyn Carrier) {
+    pub(crate) fn run(self) {
         if let Some(wake) = self.wake {
             wake();
         }
-        if let Some(node) = self.dial {
-            carrier.dial(node);
+        if let Some(dial) = self.dial {
+            dial.begin();
         }
     }
 }
@@ -236,9 +293,6 @@ pub(crate) struct AlreadyUp;
 
 impl DistEntry {
     pub(crate) fn of(node: Node) -> &'static DistEntry {
-        static ENTRIES: Lazy<RwLock<HashMap<Node, &'static DistEntry>>> =
-            Lazy::new(RwLock::default);
-
         let known = ENTRIES.read().get(&node).copied();
         known.unwrap_or_else(|| {
             let make = || &*Box::leak(Box::new(DistEntry { node, state: Mutex::default() }));
@@ -254,7 +308,7 @@ impl DistEntry {
     /// [`ExitReason::NoProc`] if another incarnation is up, or if the node is this one: then none
     /// of these processes lives.
     pub(crate) fn reach(
-        &self,
+        &'static self,
         to: Option<Incarnation>,
         frame: Frame,
         change: impl FnOnce(&mut RemoteTies) -> bool,
@@ -263,12 +317,24 @@ impl DistEntry {
             return Err(ExitReason::NoProc);
         }
         let mut state = self.state.lock();
-        let is_down = matches!(state.status, Status::Down);
-        if is_down {
-            state.status = Status::Pending;
+        if state.is_with_another(to) {
+            return Err(ExitReason::NoProc); // What was given is dropped after the lock.
         }
-        let wake = state.act(to, frame, change)?;
-        Ok(After { wake, dial: is_down.then_some(self.node) })
+        let is_down = matches!(state.status, Status::Down);
+        let dial = is_down.then(|| self.begin_dial(&mut state));
+        Ok(After { wake: state.act(to, frame, change), dial })
+    }
+
+    fn begin_dial(&'static self, state: &mut State) -> Dial {
+        state.status = Status::Pending;
+        state.dials += 1;
+        Dial { entry: self, number: state.dials }
+    }
+
+    /// Returns the dial that is under way.
+    fn dial(&'static self) -> Option<Dial> {
+        let number = self.state.lock().dial()?;
+        Some(Dial { entry: self, number })
     }
 
     /// As [`reach`](Self::reach), but if there is no connection nothing happens: then there is no
@@ -280,10 +346,10 @@ impl DistEntry {
         change: impl FnOnce(&mut RemoteTies) -> bool,
     ) {
         let mut state = self.state.lock();
-        if !matches!(state.status, Status::Down) {
-            let acted = state.act(to, frame, change);
+        if !matches!(state.status, Status::Down) && !state.is_with_another(to) {
+            let wake = state.act(to, frame, change);
             drop(state);
-            acted.ok().flatten().into_iter().for_each(|wake| wake());
+            wake.into_iter().for_each(|wake| wake());
         }
     }
 
@@ -306,17 +372,20 @@ impl DistEntry {
     /// See [`AlreadyUp`].
     pub(crate) fn up(&self, incarnation: Incarnation, wake: Wake) -> Result<(u64, Cut), AlreadyUp> {
         let mut state = self.state.lock();
-        let state = &mut *state;
         match state.status {
             Status::Down | Status::Pending => {}
             Status::Up { .. } | Status::Losing => return Err(AlreadyUp),
         }
         state.status = Status::Up { incarnation, wake };
         state.connections += 1;
-        let waiting = mem::take(&mut state.waiting).into_iter();
-        let to_it = waiting.filter(|(to, _)| to.is_none_or(|to| to == incarnation));
-        state.queue = to_it.map(|(_, frame)| frame).collect();
-        Ok((state.connections, state.ties.cut_others(incarnation)))
+        let waiting = mem::take(&mut state.waiting);
+        let (to_it, stale): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|(to, _)| to.is_none_or(|to| to == incarnation));
+        state.queue = to_it.into_iter().map(|(_, frame)| frame).collect();
+        let up = (state.connections, state.ties.cut_others(incarnation));
+        drop(state);
+        drop(stale);
+        Ok(up)
     }
 
     /// Takes the frames that wait for the writer of a connection; `None` if that is lost.
@@ -329,64 +398,58 @@ impl DistEntry {
     /// The connection is lost. Returns the ties that it had, for the caller to tell, who then calls
     /// [`told`](Self::told).
     pub(crate) fn lose(&self) -> Cut {
-        let (cut, frames) = {
-            let mut state = self.state.lock();
-            state.status = Status::Losing;
-            (state.ties.cut(), mem::take(&mut state.queue))
-        };
+        let mut state = self.state.lock();
+        let status = mem::replace(&mut state.status, Status::Losing);
+        let (cut, frames) = (state.ties.cut(), mem::take(&mut state.queue));
+        drop(state);
         drop(frames);
+        if let Status::Up { wake, .. } = status {
+            wake(); // There is nothing more to be written.
+        }
         cut
     }
 
-    /// All whom it concerns have been told that the connection is lost. Returns whether something
-    /// waits for the next one by now, which the caller then dials.
-    pub(crate) fn told(&self) -> bool {
+    /// All whom it concerns have been told that the connection is lost. Returns the dial of the
+    /// next one, which the caller begins, if something waits for that by now.
+    pub(crate) fn told(&'static self) -> Option<Dial> {
         let mut state = self.state.lock();
         let is_wanted = !state.waiting.is_empty();
-        state.status = if is_wanted { Status::Pending } else { Status::Down };
-        is_wanted
-    }
-
-    /// The dial has failed. Returns the ties that have waited for it; none, if there is a
-    /// connection all the same.
-    pub(crate) fn give_up(&self) -> Cut {
-        let mut state = self.state.lock();
-        if !matches!(state.status, Status::Pending) {
-            return Cut::default();
-        }
         state.status = Status::Down;
-        let (cut, waiting) = (state.ties.cut(), mem::take(&mut state.waiting));
-        drop(state);
-        drop(waiting);
-        cut
+        is_wanted.then(|| self.begin_dial(&mut state))
     }
 }
 
 impl State {
+    /// Returns the number of the dial that is under way.
+    fn dial(&self) -> Option<u64> {
+        matches!(self.status, Status::Pending).then_some(self.dials)
+    }
+
+    /// Returns whether the node is up as another incarnation.
+    fn is_with_another(&self, to: Option<Incarnation>) -> bool {
+        let is_another = |up| to.is_some_and(|to| to != up);
+        matches!(self.status, Status::Up { incarnation, .. } if is_another(incarnation))
+    }
+
     /// Changes the ties, and queues the frame if that is to be sent. Returns what is to be woken.
     fn act(
         &mut self,
         to: Option<Incarnation>,
         frame: Frame,
         change: impl FnOnce(&mut RemoteTies) -> bool,
-    ) -> Result<Option<Wake>, ExitReason> {
+    ) -> Option<Wake> {
+        if !change(&mut self.ties) {
+            return None;
+        }
         match &self.status {
-            Status::Up { incarnation, .. } if to.is_some_and(|to| to != *incarnation) => {
-                Err(ExitReason::NoProc)
-            }
             Status::Up { wake, .. } => {
                 let is_first = self.queue.is_empty();
-                let is_sent = change(&mut self.ties);
-                if is_sent {
-                    self.queue.push(frame);
-                }
-                Ok((is_sent && is_first).then(|| Arc::clone(wake)))
+                self.queue.push(frame);
+                is_first.then(|| Arc::clone(wake))
             }
             Status::Down | Status::Pending | Status::Losing => {
-                if change(&mut self.ties) {
-                    self.waiting.push((to, frame));
-                }
-                Ok(None)
+                self.waiting.push((to, frame));
+                None
             }
         }
     }
@@ -403,7 +466,7 @@ mod tests {
     use crate::message::{Down, Exit};
     use crate::process;
 
-    use super::super::incoming::{Connection, dial_failed};
+    use super::super::incoming::Connection;
     use super::super::loopback::{Peer, alone, left};
     use super::*;
 
@@ -430,7 +493,7 @@ mod tests {
         let monitor = process::monitor(there);
         process::send(there, 1);
         process::unlink(there);
-        assert_eq!(peer.dials(), 1);
+        assert_eq!(peer.dials().len(), 1);
         let left = left(&peer.connect());
         let [
             Outgoing::Link { .. },
@@ -443,7 +506,7 @@ mod tests {
         };
         let down = next::<Down>(); // The connection was dropped above.
         assert_eq!((down.monitor, down.reason), (monitor, ExitReason::NoConnection));
-        assert_eq!(peer.dials(), 0);
+        assert_eq!(peer.dials().len(), 0);
     }
 
     #[test]
@@ -454,7 +517,7 @@ mod tests {
         process::send(there, 1);
         process::link(there);
         let monitor = process::monitor(there);
-        dial_failed(peer.node);
+        peer.last_dial().failed();
         assert_eq!(next::<Exit>().reason, ExitReason::NoConnection);
         let down = next::<Down>();
         assert_eq!((down.monitor, down.reason), (monitor, ExitReason::NoConnection));
@@ -465,12 +528,69 @@ mod tests {
     #[test]
     fn a_dial_that_fails_is_nothing_to_a_connection() {
         let peer = Peer::new("dialled_from_there");
-        let (connection, there) = (peer.connect(), peer.process(1));
+        peer.hold_dials();
+        let there = peer.process(1);
         process::link(there);
-        dial_failed(peer.node);
+        let connection = peer.connect();
+        peer.last_dial().failed();
         assert_no_message();
         drop(connection);
         assert_eq!(next::<Exit>().reason, ExitReason::NoConnection);
+    }
+
+    #[test]
+    fn a_dial_that_fails_late_is_nothing_to_the_next_one() {
+        let peer = Peer::new("a_late_failure");
+        peer.hold_dials();
+        let there = peer.process(1);
+        let first = process::monitor(there);
+        let dial = peer.last_dial();
+        drop(peer.connect());
+        assert_eq!(next::<Down>().monitor, first);
+        let second = process::monitor(there);
+        assert!(!dial.is_under_way());
+        dial.failed();
+        assert_no_message();
+        peer.last_dial().failed();
+        assert_eq!(next::<Down>().monitor, second);
+    }
+
+    /// What has become of the dials of a carrier when that is gone nobody would tell.
+    #[test]
+    fn a_carrier_that_goes_gives_up_its_dials() {
+        let peer = Peer::new("a_carrier");
+        peer.hold_dials();
+        let there = peer.process(1);
+        process::link(there);
+        let monitor = process::monitor(there);
+        drop(peer);
+        let alone = alone();
+        assert_eq!(next::<Exit>().reason, ExitReason::NoConnection);
+        let down = next::<Down>();
+        assert_eq!((down.monitor, down.reason), (monitor, ExitReason::NoConnection));
+        drop(alone);
+        assert_eq!(left(&Peer::new("a_carrier").connect()).len(), 0);
+    }
+
+    #[test]
+    fn a_dial_for_which_the_carrier_goes_in_between_fails() {
+        let peer = Peer::new("in_between_carriers");
+        let (entry, to) = (DistEntry::of(peer.node), Some(peer.incarnation(1)));
+        drop(peer);
+        let begin = |unheard: bool| {
+            let alone = unheard.then(alone);
+            let monitor = MonitorRef::new(process::self_pid());
+            let after = entry.reach(to, Vec::new(), |ties| {
+                ties.monitor(monitor, to, Destination::Pid(monitor.owner));
+                true
+            });
+            let alone = alone.or_else(|| Some(self::alone()));
+            after.unwrap().run();
+            entry.with_ties(|ties| assert!(ties.is_empty(), "{ties:?}"));
+            drop(alone);
+        };
+        begin(true); // The last look for dials was before this one.
+        begin(false);
     }
 
     #[test]
@@ -501,7 +621,7 @@ mod tests {
         let call = call_with_message::<()>(&old, LONG, |_| Message::new("a request"));
         assert_eq!(call, Err(CallErrorKind::NoProc));
         assert_eq!(left(&connection).len(), 0);
-        assert_eq!(peer.dials(), 1);
+        assert_eq!(peer.dials().len(), 1);
     }
 
     #[test]
@@ -539,7 +659,7 @@ mod tests {
         process::unlink(earlier);
         assert_eq!(process::join(earlier, LONG), Some(ExitReason::NoProc));
         assert_no_message();
-        assert_eq!(peer.dials(), 0);
+        assert_eq!(peer.dials().len(), 0);
     }
 
     #[test]
@@ -549,6 +669,7 @@ mod tests {
         assert!(Connection::up(peer.incarnation(2), Arc::new(|| {})).is_err());
         let frames = connection.frames();
         drop(connection);
+        assert!(frames.take().is_none());
         let next = peer.connect();
         process::send(peer.process(1), 1);
         assert!(frames.take().is_none(), "it is another connection's");
@@ -568,6 +689,53 @@ mod tests {
             assert_eq!(woken.load(Ordering::Relaxed), round);
             assert_eq!(left(&connection).len(), 2);
         }
+    }
+
+    #[test]
+    fn the_writer_is_woken_when_the_connection_is_lost() {
+        let peer = Peer::new("woken_at_a_loss");
+        let woken = Arc::new(AtomicUsize::new(0));
+        let wake = Arc::clone(&woken);
+        let wake = Arc::new(move || _ = wake.fetch_add(1, Ordering::Relaxed));
+        let connection = Connection::up(peer.incarnation(1), wake).unwrap();
+        assert_eq!(woken.load(Ordering::Relaxed), 0);
+        drop(connection);
+        assert_eq!(woken.load(Ordering::Relaxed), 1);
+        assert_eq!(Arc::strong_count(&woken), 1, "it is kept");
+    }
+
+    /// Asserts that the lock of its node is free when it is dropped.
+    struct Unlocked(&'static DistEntry);
+
+    impl Drop for Unlocked {
+        fn drop(&mut self) {
+            assert!(self.0.is_unlocked());
+        }
+    }
+
+    #[test]
+    fn what_is_not_used_is_dropped_without_a_lock() {
+        let peer = Peer::new("not_used");
+        let entry = DistEntry::of(peer.node);
+        let unlocked = Unlocked(entry);
+        let wake = Arc::new(move || _ = &unlocked);
+        let connection = Connection::up(peer.incarnation(2), wake).unwrap();
+        let reach = |to| {
+            let unlocked = Unlocked(entry);
+            let change = move |_: &mut RemoteTies| {
+                mem::forget(unlocked);
+                false
+            };
+            entry.reach(Some(peer.incarnation(to)), Vec::new(), change).is_ok()
+        };
+        assert!(reach(2));
+        assert!(!reach(1));
+        let unlocked = Unlocked(entry);
+        entry.tell(Some(peer.incarnation(1)), Vec::new(), move |_| {
+            mem::forget(unlocked);
+            false
+        });
+        drop(connection);
     }
 
     // OTP 25, run: `noconnection` from a node that is not alive.

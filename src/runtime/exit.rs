@@ -232,23 +232,40 @@ pub(crate) fn signal_exit_late(from: Pid, to: Pid, reason: ExitReason) {
     signal_or_kill(to, ExitSignal { from, reason, cause: ExitCause::Timer });
 }
 
+/// As [`signal_exit`], where no code of the program's may run: the destructors of what is left of a
+/// process that it kills run elsewhere.
+///
+/// # Errors
+///
+/// The orphans, which the caller is to drop, if the process has ended.
+#[cfg(feature = "dist")]
+pub(crate) fn signal_exit_detached(from: Pid, to: Pid, reason: ExitReason) -> Result<(), Orphans> {
+    if reason == ExitReason::Kill {
+        kill(Process::of(to), |exit| timers::run_detached_soon(move || drop(exit)));
+        return Ok(());
+    }
+    try_deliver_exit(to, ExitSignal { from, reason, cause: ExitCause::Request })
+}
+
 fn signal_or_kill(to: Pid, signal: ExitSignal) {
     if signal.reason == ExitReason::Kill && !to.is_remote() {
-        kill(Process::of(to));
+        kill(Process::of(to), drop);
     } else {
         deliver_exit(to, signal);
     }
 }
 
-/// Kills `target`, if it is alive.
-fn kill(target: Process) {
+/// Kills `target`, if it is alive. If its thread is not the runtime's, `run` drops its exit, which
+/// runs it.
+fn kill(target: Process, run: impl FnOnce(ClaimedExit)) {
     let (slot, pid) = (target.slot, target.pid);
     if target.is_foreign() {
         // Its stack is not ours to unwind, so there is nothing to wait for.
         if slot.claim_foreign(pid.generation()) {
+            let exit = ClaimedExit(target);
             slot.wake();
             slot.interrupt.call(pid);
-            run_claimed_exit(target);
+            run(exit);
         }
     } else if slot.mark_exiting(pid.generation()) {
         names::release_of_killed(pid);

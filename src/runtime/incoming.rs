@@ -3,19 +3,21 @@
 use std::num::NonZeroU64;
 
 use crate::exit::ExitReason;
-use crate::id::{Alias, Incarnation, LinkId, MonitorRef, Node, Pid, unique};
+use crate::id::{Alias, Incarnation, LinkId, MonitorRef, Pid, unique};
 use crate::message::{Destination, Down, Message};
+use crate::term::Term;
 use crate::user_code::drop_caught;
 
-use super::address::{deliver, deliver_exit, signal_of_link};
-use super::dist_entry::{AlreadyUp, DistEntry, Frame, Outgoing, Wake, carrier};
-use super::exit::signal_exit;
+use super::address::{signal_of_link, try_deliver, try_deliver_exit};
+use super::dist_entry::{AlreadyUp, Dial, DistEntry, Frame, Outgoing, Wake, carrier};
+use super::exit::signal_exit_detached;
 use super::links::Watcher;
-use super::mailbox::Special;
+use super::mailbox::{ExitSignal, Orphans, Special};
 use super::monitors::{add_watcher, remove_watcher, tell_unwatched};
 use super::overload::give_up;
 use super::remote_ties::{Cut, RemoteRef, RemoteTies};
 use super::table::Process;
+use super::timers::run_detached_soon;
 
 /// A connection with another node, as the one who reads from it has it.
 ///
@@ -48,10 +50,12 @@ impl Frames {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Strangers;
 
-/// The dial of a node has failed: what has waited for it is dropped, and those are told whom that
-/// concerns. Nothing happens if there is a connection all the same.
-pub(crate) fn dial_failed(node: Node) {
-    DistEntry::of(node).give_up().tell(&ExitReason::NoConnection);
+impl Dial {
+    /// It has failed: what has waited for it is dropped, and those are told whom that concerns.
+    /// Nothing happens if there is a connection all the same, or another dial by now.
+    pub(crate) fn failed(self) {
+        self.give_up().tell(&ExitReason::NoConnection);
+    }
 }
 
 impl Connection {
@@ -88,7 +92,7 @@ impl Connection {
     /// A message has come. It is dropped if there is no room for it, as nobody may wait here.
     pub(crate) fn message(&mut self, to: &Destination, message: Message) {
         if let Err(undone) = to.try_send(message) {
-            give_up(undone).drop_caught();
+            drop_orphans(give_up(undone));
         }
     }
 
@@ -127,7 +131,7 @@ impl Connection {
         reason: ExitReason,
     ) -> Result<(), Strangers> {
         let reason = self.check_holding(from, to, reason)?;
-        signal_exit(from, to, reason);
+        signal_exit_detached(from, to, reason).unwrap_or_else(drop_orphans);
         Ok(())
     }
 
@@ -197,7 +201,7 @@ impl Connection {
     pub(crate) fn exit(&mut self, from: Pid, to: Pid, reason: ExitReason) -> Result<(), Strangers> {
         let reason = self.check_holding(from, to, reason)?;
         match self.entry.with_ties(|ties| ties.end_link((to, from))) {
-            Some(id) => deliver_exit(to, signal_of_link(from, id, reason)),
+            Some(id) => end_link(to, signal_of_link(from, id, reason)),
             None => drop_caught(reason),
         }
         Ok(())
@@ -238,9 +242,7 @@ impl Connection {
     /// A process has ended that one of this node watches by `monitor`.
     pub(crate) fn down(&mut self, monitor: MonitorRef, reason: ExitReason) {
         match self.entry.with_ties(|ties| ties.end_monitor(monitor)) {
-            Some(object) => {
-                deliver(monitor.owner, Special::Down(Down { monitor, object, reason }).into());
-            }
+            Some(object) => fire(Down { monitor, object, reason }),
             None => drop_caught(reason),
         }
     }
@@ -264,13 +266,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.entry.lose().tell(&ExitReason::NoConnection);
-        if self.entry.told() {
-            let node = self.incarnation.node();
-            match carrier() {
-                Some(carrier) => carrier.dial(node),
-                None => dial_failed(node),
-            }
-        }
+        self.entry.told().into_iter().for_each(Dial::begin);
     }
 }
 
@@ -278,11 +274,10 @@ impl Cut {
     /// Tells those whose ties they are.
     fn tell(self, reason: &ExitReason) {
         for ((local, remote), id) in self.links {
-            deliver_exit(local, signal_of_link(remote, id, reason.clone()));
+            end_link(local, signal_of_link(remote, id, reason.clone()));
         }
         for (monitor, object) in self.monitors {
-            let down = Down { monitor, object, reason: reason.clone() };
-            deliver(monitor.owner, Special::Down(down).into());
+            fire(Down { monitor, object, reason: reason.clone() });
         }
         for (target, number) in self.watchers {
             remove_watcher(target, number);
@@ -290,10 +285,29 @@ impl Cut {
     }
 }
 
+fn end_link(local: Pid, signal: ExitSignal) {
+    try_deliver_exit(local, signal).unwrap_or_else(drop_orphans);
+}
+
+fn fire(down: Down) {
+    try_deliver(down.monitor.owner, Special::Down(down).into()).unwrap_or_else(drop_orphans);
+}
+
+/// Drops what nobody gets; elsewhere, if it may be of the program's, whose destructors may take
+/// their time.
+fn drop_orphans(orphans: Orphans) {
+    if orphans.are_messages(|message| message.is::<Term>()) {
+        orphans.drop_caught();
+    } else {
+        run_detached_soon(|| orphans.drop_caught());
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fmt::Debug;
     use std::sync::{Arc, mpsc};
-    use std::thread;
+    use std::thread::{self, ThreadId};
     use std::time::Duration;
 
     use crate::call::{Pending, call_with_message};
@@ -468,7 +482,12 @@ mod tests {
         connection.demonitor(reference(1));
         end(here);
         connection.monitor(there, here.into(), reference(3)).unwrap();
-        let left = left(&connection);
+        // It may be telling the others yet.
+        let mut left = left(&connection);
+        while left.len() < 3 {
+            thread::yield_now();
+            left.extend(super::super::loopback::left(&connection));
+        }
         let [
             Outgoing::Exit { .. },
             Outgoing::Down { object, to, reference: second, reason: why },
@@ -733,6 +752,58 @@ mod tests {
         assert_eq!(process::wait(monitor, LONG), Some(ExitReason::Killed));
     }
 
+    /// Has a thread of the program's own be a process, in whose mailbox there is `left`, and hands
+    /// its pid to `test`, at the end of which it is gone.
+    fn with_foreign_process<T: std::any::Any + Send + Debug>(left: T, test: impl FnOnce(Pid)) {
+        let (tell, told) = mpsc::channel();
+        let (let_go, held) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                process::send(me(), left);
+                tell.send(me()).unwrap();
+                _ = held.recv();
+            });
+            test(told.recv().unwrap());
+            drop(let_go);
+        });
+    }
+
+    /// Tells on which thread it is dropped.
+    #[derive(Debug)]
+    struct TellsThread(mpsc::Sender<ThreadId>);
+
+    impl Drop for TellsThread {
+        fn drop(&mut self) {
+            self.0.send(thread::current().id()).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_a_killed_thread_of_the_program_leaves_is_dropped_elsewhere() {
+        let peer = Peer::new("a_kill");
+        let (mut connection, there) = (peer.connect(), peer.process(1));
+        let (tell, dropped) = mpsc::channel();
+        with_foreign_process(TellsThread(tell), |here| {
+            let monitor = process::monitor(here);
+            connection.exit_request(there, here, ExitReason::Kill).unwrap();
+            assert!(!process::is_alive(here));
+            assert_ne!(dropped.recv_timeout(LONG).unwrap(), thread::current().id());
+            assert_eq!(process::wait(monitor, LONG), Some(ExitReason::Killed));
+        });
+    }
+
+    #[test]
+    fn a_message_that_makes_room_for_another_is_dropped_elsewhere() {
+        let mut connection = Peer::new("makes_room").connect();
+        let builder = process::Builder::new().mailbox_capacity(1, process::Overflow::DropOldest);
+        let here = builder.spawn(|| process::sleep(Duration::MAX)).unwrap();
+        let (tell, dropped) = mpsc::channel();
+        process::send(here, TellsThread(tell));
+        connection.message(&here.into(), Message::new(Term::Integer(1)));
+        assert_ne!(dropped.recv_timeout(LONG).unwrap(), thread::current().id());
+        process::exit(here, ExitReason::Kill);
+    }
+
     #[test]
     fn the_first_answer_to_a_request_leaves() {
         let peer = Peer::new("a_request");
@@ -829,7 +900,7 @@ mod tests {
         let there = peer.process(1);
         let call = call_with_message::<()>(&there, LONG, |_| Message::new("a request"));
         assert_eq!(call, Err(CallErrorKind::NodeDown(peer.node)));
-        assert_eq!(peer.dials(), 1);
+        assert_eq!(peer.dials().len(), 1);
         assert_eq!(left(&peer.connect()).len(), 0);
     }
 
@@ -943,12 +1014,12 @@ mod tests {
         let cut = connection.entry.lose();
         process::link(there);
         assert!(Connection::up(peer.incarnation(1), Arc::new(|| {})).is_err());
-        assert_eq!(peer.dials(), 0);
+        assert_eq!(peer.dials().len(), 0);
 
         cut.tell(&ExitReason::NoConnection);
         let down = next::<Down>();
         assert_eq!((down.monitor, down.reason), (monitor, ExitReason::NoConnection));
-        assert!(connection.entry.told(), "there is something to dial for");
+        assert!(connection.entry.told().is_some(), "there is something to dial for");
         std::mem::forget(connection);
         let left = left(&peer.connect());
         let [Outgoing::Link { .. }] = left[..] else { panic!("{left:?}") };

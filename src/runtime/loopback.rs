@@ -4,6 +4,7 @@
 //! out at the other end are the kernel's own values.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,8 +16,10 @@ use crate::id::{Alias, Incarnation, MonitorRef, Node, Pid};
 use crate::message::Destination;
 
 use super::caller::caller;
-use super::dist_entry::{Carrier, DistEntry, Frame, Outgoing, Target, Unsent, set_carrier};
-use super::incoming::{Connection, Frames, dial_failed};
+use super::dist_entry::{
+    Carrier, Dial, DistEntry, Frame, Outgoing, Target, Unsent, carrier, set_carrier,
+};
+use super::incoming::{Connection, Frames};
 use super::remote_ties::RemoteRef;
 use super::table::{Process, known_as};
 
@@ -32,7 +35,7 @@ static DIALS: Mutex<Dials> = Mutex::new(Dials { held: BTreeSet::new(), made: Vec
 struct Dials {
     /// The nodes whose dials neither fail nor succeed by themselves.
     held: BTreeSet<Node>,
-    made: Vec<Node>,
+    made: Vec<Dial>,
 }
 
 struct Loopback;
@@ -56,15 +59,15 @@ impl Carrier for Loopback {
         Ok(key.to_le_bytes().into())
     }
 
-    fn dial(&self, node: Node) {
-        assert_unlocked(caller().map(|process| process.pid), node);
+    fn dial(&self, dial: Dial) {
+        assert_unlocked(caller().map(|process| process.pid), dial.node());
         let is_held = {
             let mut dials = DIALS.lock();
-            dials.made.push(node);
-            dials.held.contains(&node)
+            dials.made.push(dial);
+            dials.held.contains(&dial.node())
         };
         if !is_held {
-            dial_failed(node);
+            dial.failed();
         }
     }
 }
@@ -131,7 +134,9 @@ impl Peer {
     /// Returns a peer of a name that no other test uses.
     pub(crate) fn new(name: &str) -> Peer {
         let _has_carrier = HAS_CARRIER.read_recursive(); // Not behind a writer that waits.
-        set_carrier(Some(Arc::new(Loopback)));
+        if carrier().is_none() {
+            set_carrier(Some(Arc::new(Loopback)));
+        }
         Peer { node: Node::named(&format!("{name}@loopback")), _has_carrier }
     }
 
@@ -140,12 +145,19 @@ impl Peer {
         DIALS.lock().held.insert(self.node);
     }
 
-    /// Returns how often it was dialled since this was last asked.
-    pub(crate) fn dials(&self) -> usize {
+    /// Returns the dials of it that were made since this was last asked.
+    pub(crate) fn dials(&self) -> Vec<Dial> {
         let mut dials = DIALS.lock();
-        let before = dials.made.len();
-        dials.made.retain(|node| *node != self.node);
-        before - dials.made.len()
+        let (own, others) =
+            mem::take(&mut dials.made).into_iter().partition(|dial| dial.node() == self.node);
+        dials.made = others;
+        own
+    }
+
+    /// Returns the last dial of it that was made since this was last asked.
+    #[track_caller]
+    pub(crate) fn last_dial(&self) -> Dial {
+        self.dials().pop().expect("it was not dialled")
     }
 
     pub(crate) fn incarnation(&self, creation: u32) -> Incarnation {

@@ -514,6 +514,15 @@ impl Orphans {
         self
     }
 
+    /// Returns whether they are messages to a process that has just ended, and nothing else, of
+    /// which all `are_so`.
+    #[cfg(feature = "dist")]
+    pub(crate) fn are_messages(&self, are_so: impl Fn(&Message) -> bool) -> bool {
+        let Orphans { queue, signals, stale } = self;
+        let is_so = |signal: &Signal| matches!(signal, Signal::Message(message) if are_so(message));
+        queue.is_empty() && stale.is_empty() && signals.iter().all(is_so)
+    }
+
     /// Bounces the requests among them that were addressed to the slot's last process.
     pub(crate) fn bounce(&mut self) {
         self.signals.iter_mut().for_each(Signal::bounce);

@@ -23,3 +23,4 @@ mod addresses;
 mod ties;
 mod relays;
 mod twins;
+mod dials;

@@ -141,7 +141,7 @@ impl Remote {
         };
         let frame = carrier.frame(outgoing).map_err(Unreached::Unsent)?;
         let reached = self.entry().reach(self.incarnation(), frame, change);
-        reached.map_err(Unreached::Gone)?.run(&*carrier);
+        reached.map_err(Unreached::Gone)?.run();
         Ok(())
     }
 
@@ -265,9 +265,7 @@ impl RemotePid {
         };
         match reached {
             Ok(after) => {
-                if let Some(carrier) = carrier {
-                    after.run(&*carrier);
-                }
+                after.run();
                 Ok(Linked::New)
             }
             Err(reason) => Ok(Linked::Failed(id, reason)),
