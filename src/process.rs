@@ -111,6 +111,12 @@
 //! - **The oldest** is dropped even if a selective receive has passed it over. While such a receive
 //!   looks at all messages that count, there is room for one more, until it has looked.
 //!
+//! - **The connection with another node** has room, too, with the feature `dist`: for 1 MiB that is
+//!   not written yet. Who sends to a process of that node when there is none waits as for
+//!   [`Block`], for as long as the connection lasts; `try_send` and its like return the message.
+//!   Links, monitors, exit signals and replies do not wait, nor does who is ending, nor a thread
+//!   that panics.
+//!
 //! ```
 //! use procession::prelude::*;
 //! use procession::process::{Builder, Overflow};
@@ -278,8 +284,9 @@
 //!   sizes, garbage collection, and `process_flag` except for [`set_trap_exit`]. There are no group
 //!   leaders either, as output belongs to the program, which has one standard output; and no ports:
 //!   [`io`](crate::io) has a type for each kind of what they are for.
-//! - **Mailboxes can be bounded**, which OTP's cannot: there, a distribution channel or a port that
-//!   is busy suspends who sends, as [`Overflow::Block`] does here, and `nosuspend` is [`try_send`].
+//! - **Mailboxes can be bounded**, which OTP's cannot: only a distribution channel or a port that
+//!   is busy suspends who sends there, as [`Overflow::Block`] and a busy connection do here;
+//!   `nosuspend` is [`try_send`]. OTP suspends who sends an exit signal, or sets a link, too.
 //! - **`process_info`** is [`info()`], a struct. Only a process itself sees its [`dictionary`].
 //! - **Processes of other nodes**, with the feature `dist`: [`is_alive`] is `false` and [`info()`]
 //!   `None`, as only their node knows, [`register`] refuses them, and timers that are set for them

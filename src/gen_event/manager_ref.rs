@@ -368,6 +368,9 @@ impl<E: fmt::Debug + Send + 'static, T: Address> EventManagerRef<E, T> {
             TrySendError::Full { process, message: Notify(event) } => {
                 TrySendError::Full { process, message: event.into_inner() }
             }
+            TrySendError::Busy { node, message: Notify(event) } => {
+                TrySendError::Busy { node, message: event.into_inner() }
+            }
             TrySendError::NoName { name, message: Notify(event) } => {
                 TrySendError::NoName { name, message: event.into_inner() }
             }

@@ -13,11 +13,13 @@ use log::Level;
 
 use crate::exit::ExitReason;
 use crate::gen_server::ServerRef;
-use crate::id::{Incarnation, Node};
+use crate::id::{Incarnation, Node, Pid};
 use crate::io::{TcpStream, is_interrupted};
 use crate::message::{Message, Name};
 use crate::process;
 use crate::runtime::address::deliver;
+use crate::runtime::dist_entry;
+use crate::runtime::exit::signal_exit;
 use crate::runtime::incoming::{Connection, Frames};
 use crate::runtime::mailbox::Signal;
 use crate::user_code::log_caught;
@@ -26,7 +28,7 @@ use super::epmd::EpmdError;
 use super::error::ConnectError;
 use super::handshake::{self, Admission, HandshakeError, Peer};
 use super::local::Local;
-use super::lost::LOG;
+use super::lost::{LOG, Lost};
 use super::name::NodeName;
 use super::reader::Reader;
 use super::serve::{Admit, DialFailed, IsUp, Kernel, NAME, Replace};
@@ -176,6 +178,23 @@ pub(super) fn accept(local: &Arc<Local>, stream: TcpStream) -> Result<(), ExitRe
     carry(local, stream, &peer, last)
 }
 
+/// The processes of a connection.
+struct Ends {
+    reader: Pid,
+    writer: Pid,
+}
+
+impl dist_entry::Writer for Ends {
+    fn wake(&self) {
+        deliver(self.writer, Signal::Message(Message::new(Queued)));
+    }
+
+    fn give_up(&self) {
+        // Whoever is sending logs nothing: the supervisor does, as this is a failure.
+        signal_exit(self.reader, self.reader, ExitReason::from_display(Lost::Overloaded));
+    }
+}
+
 /// Carries signals from the other node and to it, until the connection is lost. What is written
 /// first tells the other node that it is up.
 fn carry(
@@ -197,8 +216,8 @@ fn carry(
         Ok(frames) => writer.run(first, frames),
         Err(_) => Ok(()),
     })?;
-    let wake = move || deliver(writer, Signal::Message(Message::new(Queued)));
-    let connection = Connection::up(incarnation, Arc::new(wake)).map_err(|_| {
+    let ends = Ends { reader: me, writer };
+    let connection = Connection::up(incarnation, Arc::new(ends)).map_err(|_| {
         ExitReason::shutdown_with("there is a connection with the node already".to_owned())
     })?;
     process::send(writer, connection.frames());

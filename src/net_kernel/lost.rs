@@ -20,6 +20,8 @@ pub(super) const LOG: &str = "procession::net_kernel";
 pub(super) enum Lost {
     Closed,
     Silent,
+    /// It takes less than is sent to it.
+    Overloaded,
     Io(io::Error),
     Frame(FrameError),
     Control(ControlError),
@@ -32,6 +34,7 @@ impl fmt::Display for Lost {
         match self {
             Lost::Closed => f.write_str("the node has closed the connection"),
             Lost::Silent => f.write_str("the node has not been heard of for the tick time"),
+            Lost::Overloaded => f.write_str("too much waits to be sent to the node"),
             Lost::Io(error) => fmt::Display::fmt(error, f),
             Lost::Frame(error) => fmt::Display::fmt(error, f),
             Lost::Control(error) => fmt::Display::fmt(error, f),
@@ -54,7 +57,7 @@ impl From<Lost> for ExitReason {
             Lost::Closed | Lost::Silent | Lost::Io(_) => {
                 ExitReason::shutdown_with(lost.to_string())
             }
-            Lost::Frame(_) | Lost::Control(_) | Lost::Strangers => {
+            Lost::Overloaded | Lost::Frame(_) | Lost::Control(_) | Lost::Strangers => {
                 log_caught(Level::Warn, LOG, format_args!("a connection is closed: {lost}"));
                 ExitReason::shutdown_with(lost.to_string())
             }

@@ -11,9 +11,10 @@ use crate::id::{Alias, Node, Pid, unique};
 use crate::message::{Destination, Message, Name};
 use crate::runtime::address::{Undone, deliver, holder_on};
 use crate::runtime::backoff::{self, Parked, WaitFor};
-use crate::runtime::bound::{Bound, Decision, Overflow, Queued};
+use crate::runtime::bound::{Bound, Decision, Overflow};
 use crate::runtime::mailbox::{Orphans, Signal};
 use crate::runtime::overload::{give_up, note_refused};
+use crate::runtime::remote::Remote;
 use crate::runtime::table::Process;
 #[cfg(feature = "dist")]
 use crate::term::ExternalRef;
@@ -123,7 +124,8 @@ impl Address for Destination {
 /// Sends `message` to a process, and does not wait, unless the receiver wants that.
 ///
 /// A receiver whose mailbox is [bounded](super#bounded-mailboxes) decides by its policy what
-/// happens when there is no room: the message is dropped, or this waits for room.
+/// happens when there is no room: the message is dropped, or this waits for room. If the receiver
+/// is a process of another node, this waits while more than 1 MiB waits to be sent to that node.
 ///
 /// Messages from one process to another arrive in the order in which they were sent, whether by
 /// pid, alias or name; between messages of different senders there is no order. A message to a
@@ -200,8 +202,9 @@ pub fn send_to<M: Any + Send + fmt::Debug>(
 /// Sends `message` to a process if there is room for it, and does not wait.
 ///
 /// If the mailbox of the process is [bounded](super#bounded-mailboxes) and full, the error hands
-/// the message back, unless the policy of the mailbox is to drop a message. Otherwise this is as
-/// [`send`]: a message to a process that has ended is dropped, which is no error.
+/// the message back, unless the policy of the mailbox is to drop a message; it does so, too, if
+/// more than 1 MiB waits to be sent to the node of the process. Otherwise this is as [`send`]: a
+/// message to a process that has ended is dropped, which is no error.
 ///
 /// ```
 /// use procession::prelude::*;
@@ -217,7 +220,8 @@ pub fn send_to<M: Any + Send + fmt::Debug>(
 ///
 /// # Errors
 ///
-/// Returns [`TrySendError::Full`] if there is no room.
+/// Returns [`TrySendError::Full`] if there is no room, [`TrySendError::Busy`] if there is none on
+/// the connection with another node.
 ///
 /// # Panics
 ///
@@ -306,6 +310,14 @@ pub enum TrySendError<M> {
         /// The message, which was not sent.
         message: M,
     },
+    /// The connection with this node has no room: too much waits to be sent there. Without the
+    /// feature `dist` there are no such nodes.
+    Busy {
+        /// The node.
+        node: Node,
+        /// The message, which was not sent.
+        message: M,
+    },
     /// No process has this name.
     NoName {
         /// The name.
@@ -319,13 +331,15 @@ impl<M> TrySendError<M> {
     /// Returns the message, which was not sent.
     pub fn into_message(self) -> M {
         match self {
-            Self::Full { message, .. } | Self::NoName { message, .. } => message,
+            Self::Full { message, .. }
+            | Self::Busy { message, .. }
+            | Self::NoName { message, .. } => message,
         }
     }
 
     /// Returns whether there was no room for the message.
     pub fn is_full(&self) -> bool {
-        matches!(self, Self::Full { .. })
+        matches!(self, Self::Full { .. } | Self::Busy { .. })
     }
 }
 
@@ -334,6 +348,9 @@ impl<M> fmt::Debug for TrySendError<M> {
         match self {
             Self::Full { process, .. } => {
                 f.debug_struct("Full").field("process", process).finish_non_exhaustive()
+            }
+            Self::Busy { node, .. } => {
+                f.debug_struct("Busy").field("node", node).finish_non_exhaustive()
             }
             Self::NoName { name, .. } => {
                 f.debug_struct("NoName").field("name", name).finish_non_exhaustive()
@@ -346,6 +363,7 @@ impl<M> fmt::Display for TrySendError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Full { process, .. } => write!(f, "the mailbox of {process} is full"),
+            Self::Busy { node, .. } => write!(f, "the connection with {node} is busy"),
             Self::NoName { name, .. } => fmt_no_name(name, f),
         }
     }
@@ -462,6 +480,7 @@ impl Destination {
         match sent.or_else(|undone| undone.wait(timeout)) {
             Ok(()) => Ok(()),
             Err(Undone::Full(pid, message)) => Err(Unsent::Full(pid, message)),
+            Err(Undone::Busy(to, message)) => Err(Unsent::Busy(to, message)),
             Err(undone @ (Undone::Orphans(_) | Undone::Dropped(..))) => {
                 give_up(undone).drop_caught();
                 Ok(())
@@ -469,8 +488,8 @@ impl Destination {
         }
     }
 
-    /// As [`send`](Self::send), for a process that others wait for: if there is no room, the
-    /// message is dropped at once.
+    /// As [`send`](Self::send), for a process that others wait for: if there is no room in the
+    /// mailbox, the message is dropped at once.
     pub(crate) fn notify(&self, message: Message) {
         match self.attempt(message, Duration::ZERO) {
             Ok(()) => {}
@@ -478,6 +497,7 @@ impl Destination {
             Err(Unsent::Full(pid, message)) => {
                 give_up(Undone::Full(pid, message)).drop_caught();
             }
+            Err(Unsent::Busy(to, message)) => to.send(message),
         }
     }
 }
@@ -486,6 +506,7 @@ impl Destination {
 pub(crate) enum Unsent {
     NoName(Name, Message),
     Full(Pid, Message),
+    Busy(Remote, Message),
 }
 
 impl Unsent {
@@ -495,6 +516,9 @@ impl Unsent {
             Unsent::NoName(name, message) => TrySendError::NoName { name, message: open(message) },
             Unsent::Full(process, message) => {
                 TrySendError::Full { process, message: open(message) }
+            }
+            Unsent::Busy(to, message) => {
+                TrySendError::Busy { node: to.node(), message: open(message) }
             }
         }
     }
@@ -522,6 +546,7 @@ fn follow_policy(undone: Undone) {
                 Duration::ZERO
             }
         },
+        Undone::Busy(..) => Duration::MAX,
         Undone::Orphans(_) | Undone::Dropped(..) => Duration::ZERO,
     };
     if let Err(undone) = undone.wait(timeout) {
@@ -541,7 +566,12 @@ impl Undone {
             Undone::Full(to, message) if !timeout.is_zero() => {
                 current().send_in_turn(Process::of(to), message, timeout)
             }
-            Undone::Full(..) | Undone::Orphans(_) | Undone::Dropped(..) => Err(self),
+            Undone::Busy(to, message) if !timeout.is_zero() => {
+                current().send_when_there_is_room(to, message, timeout)
+            }
+            Undone::Full(..) | Undone::Busy(..) | Undone::Orphans(_) | Undone::Dropped(..) => {
+                Err(self)
+            }
         }
     }
 }
@@ -563,7 +593,7 @@ impl Process {
             return full(message);
         };
         let queued = bound.queue_up(generation, self.slot, wait, || to.is_running());
-        _ = self.await_decision(&queued, timeout);
+        _ = self.await_decision(|| queued.decision(), timeout);
         match queued.leave() {
             Decision::Served => {
                 let sent = to.slot.deliver_admitted(generation, message.into_inner());
@@ -578,11 +608,36 @@ impl Process {
         }
     }
 
-    /// Waits until it is decided whether the caller, which is this process, gets a place, for at
-    /// most `timeout`.
-    fn await_decision(self, queued: &Queued<'_>, timeout: Duration) -> Result<(), Ended> {
+    /// As [`send_in_turn`](Self::send_in_turn), where the connection with the node of a process
+    /// has no room.
+    fn send_when_there_is_room(
+        self,
+        to: Remote,
+        message: Message,
+        timeout: Duration,
+    ) -> Result<(), Undone> {
+        let message = Guarded::new(message); // A signal may end the caller meanwhile.
+        // A destructor is not to be held up by another node.
+        if std::thread::panicking() || self.may_block().is_err() {
+            return Err(Undone::Busy(to, message.into_inner()));
+        }
+        let wait = |decision: &dyn Fn() -> Decision| _ = self.await_decision(decision, timeout);
+        let sent = to.send_in_turn(message, self.slot, wait);
+        sent.map_err(|(to, message)| match to {
+            Some(to) => Undone::Busy(to, message),
+            None => Undone::Orphans(Orphans::from(Signal::Message(message))),
+        })
+    }
+
+    /// Waits until it is decided whether there is room for the caller, which is this process, for
+    /// at most `timeout`.
+    fn await_decision(
+        self,
+        decision: impl Fn() -> Decision,
+        timeout: Duration,
+    ) -> Result<(), Ended> {
         let slot = self.slot;
-        let is_decided = || queued.decision() != Decision::None;
+        let is_decided = || decision() != Decision::None;
         let ready = || is_decided() || slot.is_called_off(self.pid.generation());
         let deadline = deadline_after(timeout);
         loop {

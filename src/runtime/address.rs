@@ -58,8 +58,7 @@ impl Destination {
             },
             Destination::OnNode(name, node) => match Remote::named(name, *node) {
                 Some(remote) => {
-                    remote.send(message);
-                    Ok(())
+                    remote.offer(message).map_err(|(to, message)| Undone::Busy(to, message))
                 }
                 None => match names::holder(name) {
                     Some(pid) => offer(pid, message),
@@ -105,6 +104,9 @@ pub(crate) enum Undone {
     Dropped(Pid, Orphans),
     /// This process, by its policy, lets the sender decide what to do next.
     Full(Pid, Message),
+    /// Too much waits to be sent to the node of this process: the sender is to wait, or to say why
+    /// it does not.
+    Busy(Remote, Message),
 }
 
 /// Sends a message that needs a place if the mailbox is bounded.
@@ -115,8 +117,7 @@ pub(crate) enum Undone {
 #[inline(always)]
 pub(crate) fn offer(pid: Pid, message: Message) -> Result<(), Undone> {
     if let Some(remote) = RemotePid::of(pid) {
-        remote.deliver(Signal::Message(message));
-        return Ok(());
+        return remote.offer(message).map_err(|(to, message)| Undone::Busy(to, message));
     }
     let Process { slot, .. } = Process::of(pid);
     // An answer that is out of date does no harm: the process has ended then.

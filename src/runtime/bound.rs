@@ -225,7 +225,7 @@ impl Bound {
     #[cold]
     fn serve(&self) {
         while let Some(waiter) = self.serve_first() {
-            waiter.sender.let_go(waiter.wait);
+            waiter.let_go();
         }
     }
 
@@ -257,7 +257,7 @@ impl Bound {
         self.note_waiters(&waiters);
         sent_away.iter().for_each(|waiter| waiter.decide(Decision::SentAway));
         drop(waiters);
-        sent_away.iter().for_each(|waiter| waiter.sender.let_go(waiter.wait));
+        sent_away.iter().for_each(|waiter| waiter.let_go());
     }
 
     /// Lets `sender` wait for a place of `generation`, unless that is not alive.
@@ -268,7 +268,7 @@ impl Bound {
         wait: NonZeroU64,
         is_alive: impl FnOnce() -> bool,
     ) -> Queued<'_> {
-        let waiter = Arc::new(Waiter { sender, wait, decision: AtomicU8::default() });
+        let waiter = Arc::new(Waiter::new(sender, wait));
         let mut waiters = self.waiters.lock();
         if is_alive() {
             // From here on nobody else takes a place, and who gives one back waits for the lock.
@@ -288,14 +288,15 @@ impl Bound {
     }
 }
 
-/// What can wait for a place.
+/// What can wait for room.
 pub(crate) trait Sender: fmt::Debug + Sync {
     /// Its wait, which has this number, is over: it is woken.
     fn let_go(&self, wait: NonZeroU64);
 }
 
+/// A sender that waits for room.
 #[derive(Debug)]
-struct Waiter {
+pub(crate) struct Waiter {
     sender: &'static dyn Sender,
     /// The number of its wait in the graph of waits.
     wait: NonZeroU64,
@@ -308,22 +309,32 @@ struct Waiter {
 pub(crate) enum Decision {
     /// Nothing yet.
     None,
-    /// It has a place.
+    /// There is room for it.
     Served,
-    /// The receiver has ended.
+    /// The receiver has ended, or the connection with its node.
     SentAway,
     /// It has left the list, or has used its place.
     Over,
 }
 
 impl Waiter {
-    fn decide(&self, decision: Decision) {
+    /// `wait` is the number of its wait in the graph of waits.
+    pub(crate) fn new(sender: &'static dyn Sender, wait: NonZeroU64) -> Waiter {
+        Waiter { sender, wait, decision: AtomicU8::default() }
+    }
+
+    /// Lets it go when something has been decided, where no lock is held.
+    pub(crate) fn let_go(&self) {
+        self.sender.let_go(self.wait);
+    }
+
+    pub(crate) fn decide(&self, decision: Decision) {
         // Relaxed: it is a value by itself. That the sender does not park on an old one is due to
         // the fences of `Slot::wake` and `Slot::park_unless`.
         self.decision.store(decision as u8, Ordering::Relaxed);
     }
 
-    fn decision(&self) -> Decision {
+    pub(crate) fn decision(&self) -> Decision {
         let decisions = [Decision::None, Decision::Served, Decision::SentAway, Decision::Over];
         decisions[usize::from(self.decision.load(Ordering::Relaxed))]
     }

@@ -32,6 +32,16 @@
 //!
 //! What is to be sent while it is not up waits, and so do the ties. It does so, too, while a loss
 //! is being told: nobody gets anything of the next connection before that.
+//!
+//! # Room
+//!
+//! What waits to leave is bounded. If there is no [`room`] senders wait, in
+//! [`send`](crate::process::send), as they do for room in a mailbox; when the writer takes what
+//! there is, all of them go on. Who must not wait sends regardless: exits, destructors, and the
+//! runtime's own processes. There is more room for what they send; when that is used up, too, the
+//! connection is given up.
+
+mod room;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -48,13 +58,23 @@ use crate::id::{Incarnation, MonitorRef, Node, Pid};
 use crate::message::{Destination, Message};
 use crate::user_code::log_caught;
 
+use super::bound::Decision;
 use super::remote_ties::{Cut, RemoteRef, RemoteTies};
+
+use room::{Room, let_go};
 
 /// The bytes that are written for one signal.
 pub(crate) type Frame = Vec<u8>;
 
-/// Wakes what writes the frames of one connection.
-pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
+/// Writes the frames of one connection. It is told what to do where no lock is held, and does not
+/// wait.
+pub(crate) trait Writer: Send + Sync {
+    /// There are frames to be taken, or the connection is lost.
+    fn wake(&self);
+
+    /// More waits to be written than is kept for a node: the connection is to be lost.
+    fn give_up(&self);
+}
 
 /// A process of another node: by its pid, by the name that it has there, or by an alias that it has
 /// made.
@@ -208,6 +228,8 @@ struct State {
     waiting: Vec<(Option<Incarnation>, Frame)>,
     /// What waits for the writer.
     queue: Vec<Frame>,
+    /// What both of these take.
+    room: Room,
     /// How many connections there have been, with the one that is up.
     connections: u64,
     /// How many dials there have been, with the one that is under way.
@@ -222,7 +244,9 @@ enum Status {
     Pending,
     Up {
         incarnation: Incarnation,
-        wake: Wake,
+        writer: Arc<dyn Writer>,
+        /// Nothing more is sent, as the writer has been told that the connection is to be lost.
+        is_given_up: bool,
     },
     /// Those are being told that the connection is lost whom that concerns.
     Losing,
@@ -262,27 +286,34 @@ impl Dial {
             return Cut::default();
         }
         state.status = Status::Down;
-        let (cut, waiting) = (state.ties.cut(), mem::take(&mut state.waiting));
+        let (cut, frames) = (state.ties.cut(), state.take_frames());
+        let senders = state.room.clear(Decision::SentAway);
         drop(state);
-        drop(waiting);
+        drop(frames);
+        let_go(senders);
         cut
     }
 }
 
 /// What is left to do when something was queued, where no lock is held.
 #[must_use]
-pub(crate) struct After {
-    wake: Option<Wake>,
-    dial: Option<Dial>,
+pub(crate) enum After {
+    Nothing,
+    Wake(Arc<dyn Writer>),
+    GiveUp(Arc<dyn Writer>),
+    Begin(Dial),
+    /// So much waits for the dial that there is not to be more.
+    Fail(Dial),
 }
 
 impl After {
     pub(crate) fn run(self) {
-        if let Some(wake) = self.wake {
-            wake();
-        }
-        if let Some(dial) = self.dial {
-            dial.begin();
+        match self {
+            After::Nothing => {}
+            After::Wake(writer) => writer.wake(),
+            After::GiveUp(writer) => writer.give_up(),
+            After::Begin(dial) => dial.begin(),
+            After::Fail(dial) => dial.failed(),
         }
     }
 }
@@ -322,7 +353,43 @@ impl DistEntry {
         }
         let is_down = matches!(state.status, Status::Down);
         let dial = is_down.then(|| self.begin_dial(&mut state));
-        Ok(After { wake: state.act(to, frame, change), dial })
+        let after = self.act(&mut state, to, frame, change);
+        Ok(dial.map_or(after, After::Begin))
+    }
+
+    /// Changes the ties, and queues the frame if that is to be sent.
+    fn act(
+        &'static self,
+        state: &mut State,
+        to: Option<Incarnation>,
+        frame: Frame,
+        change: impl FnOnce(&mut RemoteTies) -> bool,
+    ) -> After {
+        if !change(&mut state.ties) {
+            return After::Nothing;
+        }
+        let is_too_much = !state.room.take(&frame);
+        match &mut state.status {
+            Status::Up { is_given_up: true, .. } => After::Nothing,
+            Status::Up { writer, is_given_up, .. } if is_too_much => {
+                *is_given_up = true;
+                After::GiveUp(Arc::clone(writer))
+            }
+            Status::Up { writer, .. } => {
+                let is_first = state.queue.is_empty();
+                state.queue.push(frame);
+                if is_first { After::Wake(Arc::clone(writer)) } else { After::Nothing }
+            }
+            Status::Pending if is_too_much => {
+                After::Fail(Dial { entry: self, number: state.dials })
+            }
+            // What comes after the most is missing: so the next connection must not be had.
+            Status::Losing if is_too_much => After::Nothing,
+            Status::Down | Status::Pending | Status::Losing => {
+                state.waiting.push((to, frame));
+                After::Nothing
+            }
+        }
     }
 
     fn begin_dial(&'static self, state: &mut State) -> Dial {
@@ -340,16 +407,16 @@ impl DistEntry {
     /// As [`reach`](Self::reach), but if there is no connection nothing happens: then there is no
     /// tie either.
     pub(crate) fn tell(
-        &self,
+        &'static self,
         to: Option<Incarnation>,
         frame: Frame,
         change: impl FnOnce(&mut RemoteTies) -> bool,
     ) {
         let mut state = self.state.lock();
         if !matches!(state.status, Status::Down) && !state.is_with_another(to) {
-            let wake = state.act(to, frame, change);
+            let after = self.act(&mut state, to, frame, change);
             drop(state);
-            wake.into_iter().for_each(|wake| wake());
+            after.run();
         }
     }
 
@@ -364,27 +431,33 @@ impl DistEntry {
         use_ties(&mut self.state.lock().ties)
     }
 
-    /// There is a connection, with this incarnation, whose frames are taken when `wake` has been
-    /// called. Returns its number, and the ties to earlier incarnations, which end now.
+    /// There is a connection, with this incarnation, whose frames `writer` takes when it has been
+    /// woken. Returns its number, and the ties to earlier incarnations, which end now.
     ///
     /// # Errors
     ///
     /// See [`AlreadyUp`].
-    pub(crate) fn up(&self, incarnation: Incarnation, wake: Wake) -> Result<(u64, Cut), AlreadyUp> {
+    pub(crate) fn up(
+        &self,
+        incarnation: Incarnation,
+        writer: Arc<dyn Writer>,
+    ) -> Result<(u64, Cut), AlreadyUp> {
         let mut state = self.state.lock();
         match state.status {
             Status::Down | Status::Pending => {}
             Status::Up { .. } | Status::Losing => return Err(AlreadyUp),
         }
-        state.status = Status::Up { incarnation, wake };
+        state.status = Status::Up { incarnation, writer, is_given_up: false };
         state.connections += 1;
         let waiting = mem::take(&mut state.waiting);
         let (to_it, stale): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|(to, _)| to.is_none_or(|to| to == incarnation));
         state.queue = to_it.into_iter().map(|(_, frame)| frame).collect();
+        let senders = state.room.give_back(stale.iter().map(|(_, frame)| frame));
         let up = (state.connections, state.ties.cut_others(incarnation));
         drop(state);
         drop(stale);
+        let_go(senders);
         Ok(up)
     }
 
@@ -392,7 +465,14 @@ impl DistEntry {
     pub(crate) fn take_frames(&self, connection: u64) -> Option<Vec<Frame>> {
         let mut state = self.state.lock();
         let is_up = matches!(state.status, Status::Up { .. }) && state.connections == connection;
-        is_up.then(|| mem::take(&mut state.queue))
+        if !is_up {
+            return None;
+        }
+        let frames = mem::take(&mut state.queue);
+        let senders = state.room.clear(Decision::Served);
+        drop(state);
+        let_go(senders);
+        Some(frames)
     }
 
     /// The connection is lost. Returns the ties that it had, for the caller to tell, who then calls
@@ -400,22 +480,27 @@ impl DistEntry {
     pub(crate) fn lose(&self) -> Cut {
         let mut state = self.state.lock();
         let status = mem::replace(&mut state.status, Status::Losing);
-        let (cut, frames) = (state.ties.cut(), mem::take(&mut state.queue));
+        let (cut, frames) = (state.ties.cut(), state.take_frames());
+        let senders = state.room.clear(Decision::SentAway);
         drop(state);
         drop(frames);
-        if let Status::Up { wake, .. } = status {
-            wake(); // There is nothing more to be written.
+        let_go(senders);
+        if let Status::Up { writer, .. } = status {
+            writer.wake(); // There is nothing more to be written.
         }
         cut
     }
 
-    /// All whom it concerns have been told that the connection is lost. Returns the dial of the
-    /// next one, which the caller begins, if something waits for that by now.
-    pub(crate) fn told(&'static self) -> Option<Dial> {
+    /// All whom it concerns have been told that the connection is lost. Returns what is left to do:
+    /// there is to be another one, if something waits for that by now.
+    pub(crate) fn told(&'static self) -> After {
         let mut state = self.state.lock();
-        let is_wanted = !state.waiting.is_empty();
         state.status = Status::Down;
-        is_wanted.then(|| self.begin_dial(&mut state))
+        if state.waiting.is_empty() {
+            return After::Nothing;
+        }
+        let dial = self.begin_dial(&mut state);
+        if state.room.is_over() { After::Fail(dial) } else { After::Begin(dial) }
     }
 }
 
@@ -431,27 +516,9 @@ impl State {
         matches!(self.status, Status::Up { incarnation, .. } if is_another(incarnation))
     }
 
-    /// Changes the ties, and queues the frame if that is to be sent. Returns what is to be woken.
-    fn act(
-        &mut self,
-        to: Option<Incarnation>,
-        frame: Frame,
-        change: impl FnOnce(&mut RemoteTies) -> bool,
-    ) -> Option<Wake> {
-        if !change(&mut self.ties) {
-            return None;
-        }
-        match &self.status {
-            Status::Up { wake, .. } => {
-                let is_first = self.queue.is_empty();
-                self.queue.push(frame);
-                is_first.then(|| Arc::clone(wake))
-            }
-            Status::Down | Status::Pending | Status::Losing => {
-                self.waiting.push((to, frame));
-                None
-            }
-        }
+    /// Takes all that waits, and is not to leave. The caller drops it where no lock is held.
+    fn take_frames(&mut self) -> impl Sized + use<> {
+        (mem::take(&mut self.waiting), mem::take(&mut self.queue))
     }
 }
 
@@ -467,7 +534,7 @@ mod tests {
     use crate::process;
 
     use super::super::incoming::Connection;
-    use super::super::loopback::{Peer, alone, left};
+    use super::super::loopback::{Peer, Waking, alone, left};
     use super::*;
 
     /// Only a failing test waits so long.
@@ -603,7 +670,7 @@ mod tests {
         let monitor = process::monitor(old);
         process::send(old, 1);
         process::send(new, 2);
-        let connection = Connection::up(peer.incarnation(2), Arc::new(|| {})).unwrap();
+        let connection = Connection::up(peer.incarnation(2), Arc::new(Waking(|| {}))).unwrap();
         assert_eq!(next::<Exit>(), Exit { from: old, reason: ExitReason::NoProc });
         let down = next::<Down>();
         assert_eq!((down.monitor, down.reason), (monitor, ExitReason::NoProc));
@@ -632,7 +699,7 @@ mod tests {
         let monitor = process::monitor(name);
         process::send(name, 1);
         let old = process::monitor(peer.process(1));
-        let connection = Connection::up(peer.incarnation(2), Arc::new(|| {})).unwrap();
+        let connection = Connection::up(peer.incarnation(2), Arc::new(Waking(|| {}))).unwrap();
         let down = next::<Down>();
         assert_eq!((down.monitor, down.reason), (old, ExitReason::NoProc));
         let gone = left(&connection);
@@ -666,7 +733,7 @@ mod tests {
     fn there_is_one_connection_at_a_time() {
         let peer = Peer::new("one_at_a_time");
         let connection = peer.connect();
-        assert!(Connection::up(peer.incarnation(2), Arc::new(|| {})).is_err());
+        assert!(Connection::up(peer.incarnation(2), Arc::new(Waking(|| {}))).is_err());
         let frames = connection.frames();
         drop(connection);
         assert!(frames.take().is_none());
@@ -681,7 +748,7 @@ mod tests {
         let peer = Peer::new("woken");
         let woken = Arc::new(AtomicUsize::new(0));
         let wake = Arc::clone(&woken);
-        let wake = Arc::new(move || _ = wake.fetch_add(1, Ordering::Relaxed));
+        let wake = Arc::new(Waking(move || _ = wake.fetch_add(1, Ordering::Relaxed)));
         let connection = Connection::up(peer.incarnation(1), wake).unwrap();
         for round in 1..=3 {
             process::send(peer.process(1), 1);
@@ -696,7 +763,7 @@ mod tests {
         let peer = Peer::new("woken_at_a_loss");
         let woken = Arc::new(AtomicUsize::new(0));
         let wake = Arc::clone(&woken);
-        let wake = Arc::new(move || _ = wake.fetch_add(1, Ordering::Relaxed));
+        let wake = Arc::new(Waking(move || _ = wake.fetch_add(1, Ordering::Relaxed)));
         let connection = Connection::up(peer.incarnation(1), wake).unwrap();
         assert_eq!(woken.load(Ordering::Relaxed), 0);
         drop(connection);
@@ -718,7 +785,7 @@ mod tests {
         let peer = Peer::new("not_used");
         let entry = DistEntry::of(peer.node);
         let unlocked = Unlocked(entry);
-        let wake = Arc::new(move || _ = &unlocked);
+        let wake = Arc::new(Waking(move || _ = &unlocked));
         let connection = Connection::up(peer.incarnation(2), wake).unwrap();
         let reach = |to| {
             let unlocked = Unlocked(entry);

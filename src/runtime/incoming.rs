@@ -1,6 +1,7 @@
 //! What comes from another node, and what becomes of the ties when the connection is lost.
 
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use crate::exit::ExitReason;
 use crate::id::{Alias, Incarnation, LinkId, MonitorRef, Pid, unique};
@@ -9,7 +10,7 @@ use crate::term::Term;
 use crate::user_code::drop_caught;
 
 use super::address::{signal_of_link, try_deliver, try_deliver_exit};
-use super::dist_entry::{AlreadyUp, Dial, DistEntry, Frame, Outgoing, Wake, carrier};
+use super::dist_entry::{AlreadyUp, Dial, DistEntry, Frame, Outgoing, Writer, carrier};
 use super::exit::signal_exit_detached;
 use super::links::Watcher;
 use super::mailbox::{ExitSignal, Orphans, Special};
@@ -60,15 +61,18 @@ impl Dial {
 
 impl Connection {
     /// There is a connection with `incarnation`. What has waited for it is queued. When all that
-    /// was queued has been taken, and there is more, `wake` is called, without a lock, by who is
-    /// sending. Ties to earlier incarnations end.
+    /// was queued has been taken, and there is more, `writer` is woken by who is sending. Ties to
+    /// earlier incarnations end.
     ///
     /// # Errors
     ///
     /// See [`AlreadyUp`].
-    pub(crate) fn up(incarnation: Incarnation, wake: Wake) -> Result<Connection, AlreadyUp> {
+    pub(crate) fn up(
+        incarnation: Incarnation,
+        writer: Arc<dyn Writer>,
+    ) -> Result<Connection, AlreadyUp> {
         let entry = DistEntry::of(incarnation.node());
-        let (number, cut) = entry.up(incarnation, wake)?;
+        let (number, cut) = entry.up(incarnation, writer)?;
         let connection = Connection { entry, incarnation, number };
         cut.tell(&ExitReason::NoProc);
         Ok(connection)
@@ -266,7 +270,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.entry.lose().tell(&ExitReason::NoConnection);
-        self.entry.told().into_iter().for_each(Dial::begin);
+        self.entry.told().run();
     }
 }
 
@@ -306,21 +310,22 @@ fn drop_orphans(orphans: Orphans) {
 #[cfg(test)]
 mod tests {
     use std::fmt::Debug;
-    use std::sync::{Arc, mpsc};
+    use std::sync::mpsc;
     use std::thread::{self, ThreadId};
     use std::time::Duration;
 
     use crate::call::{Pending, call_with_message};
     use crate::call_error::CallErrorKind;
+    use crate::id::Node;
     use crate::message::Exit;
     use crate::prelude::*;
     use crate::process::MonitorOptions;
     use crate::process::current::current;
     use crate::stop::StopError;
 
-    use super::super::dist_entry::Target;
+    use super::super::dist_entry::{After, Target};
     use super::super::links::AliasMode;
-    use super::super::loopback::{Peer, Stays, left};
+    use super::super::loopback::{Peer, Stays, Waking, left};
     use super::super::names::RegisterError;
     use super::*;
 
@@ -1013,13 +1018,13 @@ mod tests {
         let monitor = process::monitor(there);
         let cut = connection.entry.lose();
         process::link(there);
-        assert!(Connection::up(peer.incarnation(1), Arc::new(|| {})).is_err());
+        assert!(Connection::up(peer.incarnation(1), Arc::new(Waking(|| {}))).is_err());
         assert_eq!(peer.dials().len(), 0);
 
         cut.tell(&ExitReason::NoConnection);
         let down = next::<Down>();
         assert_eq!((down.monitor, down.reason), (monitor, ExitReason::NoConnection));
-        assert!(connection.entry.told().is_some(), "there is something to dial for");
+        let After::Begin(_) = connection.entry.told() else { panic!("nothing to dial for") };
         std::mem::forget(connection);
         let left = left(&peer.connect());
         let [Outgoing::Link { .. }] = left[..] else { panic!("{left:?}") };

@@ -17,7 +17,7 @@ use crate::message::Destination;
 
 use super::caller::caller;
 use super::dist_entry::{
-    Carrier, Dial, DistEntry, Frame, Outgoing, Target, Unsent, carrier, set_carrier,
+    Carrier, Dial, DistEntry, Frame, Outgoing, Target, Unsent, Writer, carrier, set_carrier,
 };
 use super::incoming::{Connection, Frames};
 use super::remote_ties::RemoteRef;
@@ -44,6 +44,10 @@ struct Loopback;
 #[derive(Debug)]
 pub(crate) struct Stays;
 
+/// A message whose frame is as long as it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Large(pub(crate) usize);
+
 impl Carrier for Loopback {
     fn frame(&self, outgoing: Outgoing) -> Result<Frame, Unsent> {
         let (from, node) = ends(&outgoing);
@@ -55,8 +59,14 @@ impl Carrier for Loopback {
         }
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let key = NEXT.fetch_add(1, Ordering::Relaxed);
+        let mut frame = Vec::from(key.to_le_bytes());
+        if let Outgoing::Send { message, .. } = &outgoing
+            && let Some(Large(length)) = message.downcast_ref()
+        {
+            frame.resize(*length, 0);
+        }
         KEPT.lock().insert(key, outgoing);
-        Ok(key.to_le_bytes().into())
+        Ok(frame)
     }
 
     fn dial(&self, dial: Dial) {
@@ -111,7 +121,7 @@ const LOCK_TIME: Duration = Duration::from_secs(20);
 
 /// Reads frames.
 pub(crate) fn read(frames: Vec<Frame>) -> Vec<Outgoing> {
-    let key = |frame: Frame| u64::from_le_bytes(frame.try_into().unwrap());
+    let key = |frame: Frame| u64::from_le_bytes(frame[..8].try_into().unwrap());
     frames.into_iter().map(|frame| KEPT.lock().remove(&key(frame)).unwrap()).collect()
 }
 
@@ -122,6 +132,19 @@ pub(crate) fn alone() -> Alone {
     let guard = HAS_CARRIER.write();
     set_carrier(None);
     Alone(guard)
+}
+
+/// A writer that calls a function when it is woken.
+pub(crate) struct Waking<F>(pub(crate) F);
+
+impl<F: Fn() + Send + Sync> Writer for Waking<F> {
+    fn wake(&self) {
+        self.0();
+    }
+
+    fn give_up(&self) {
+        unreachable!("no more waits than is kept");
+    }
 }
 
 /// Another node, as a script plays it.
@@ -173,7 +196,7 @@ impl Peer {
     pub(crate) fn connect(&self) -> Connection {
         let node = self.node;
         let wake = move || assert_unlocked(caller().map(|process| process.pid), node);
-        Connection::up(self.incarnation(1), Arc::new(wake)).unwrap()
+        Connection::up(self.incarnation(1), Arc::new(Waking(wake))).unwrap()
     }
 }
 
@@ -204,7 +227,7 @@ impl Twins {
         let parkers = [Parker::new(), Parker::new()];
         let ends = [0, 1].map(|side| {
             let unparker: Unparker = parkers[side].unparker().clone();
-            let wake = Arc::new(move || unparker.unpark());
+            let wake = Arc::new(Waking(move || unparker.unpark()));
             Connection::up(nodes[side].incarnation(1), wake).unwrap()
         });
         let frames = [ends[0].frames(), ends[1].frames()];

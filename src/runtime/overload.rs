@@ -29,7 +29,8 @@ pub(crate) fn note_refused(pid: Pid) {
 }
 
 /// Gives up on a message that could not be sent at once: it is dropped with the orphans returned,
-/// which the caller is to drop.
+/// which the caller is to drop. One to another node is sent all the same: who does not wait
+/// sends regardless.
 pub(crate) fn give_up(undone: Undone) -> Orphans {
     match undone {
         Undone::Orphans(orphans) => orphans,
@@ -38,6 +39,10 @@ pub(crate) fn give_up(undone: Undone) -> Orphans {
             orphans
         }
         Undone::Full(pid, message) => give_up(drop_refused(pid, message)),
+        Undone::Busy(to, message) => {
+            to.send(message);
+            Orphans::default()
+        }
     }
 }
 

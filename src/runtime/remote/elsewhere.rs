@@ -6,8 +6,9 @@ use crate::exit::ExitReason;
 use crate::id::{Incarnation, LinkId, MonitorRef, Node, Pid, unique};
 use crate::message::{Destination, Down, Message};
 use crate::term::ExternalRef;
-use crate::user_code::drop_caught;
+use crate::user_code::{Guarded, drop_caught};
 
+use super::super::bound::{Decision, Sender};
 use super::super::caller::caller;
 use super::super::dist_entry::{DistEntry, Outgoing, Target, Unsent, carrier};
 use super::super::links::{Closed, Linked};
@@ -51,7 +52,49 @@ impl Remote {
         Some(Remote(Target::Alias(incarnation, alias)))
     }
 
-    /// Sends a message, or drops it if there is no connection or no such process.
+    /// Sends a message if there is room for it.
+    ///
+    /// # Errors
+    ///
+    /// The message, and to whom it is, if there is none.
+    #[cold]
+    pub(crate) fn offer(self, message: Message) -> Result<(), (Remote, Message)> {
+        if self.entry().is_busy() {
+            return Err((self, message));
+        }
+        self.send(message);
+        Ok(())
+    }
+
+    /// Sends a message when there is room for it, or a decision has been awaited for long enough:
+    /// by `await_decision`, for `sender`.
+    ///
+    /// # Errors
+    ///
+    /// The message, if it was not sent; and to whom it is, unless it is to be dropped as the
+    /// connection was lost.
+    pub(crate) fn send_in_turn(
+        self,
+        message: Guarded<Message>,
+        sender: &'static dyn Sender,
+        await_decision: impl FnOnce(&dyn Fn() -> Decision),
+    ) -> Result<(), (Option<Remote>, Message)> {
+        let queued = self.entry().queue_up(sender);
+        await_decision(&|| queued.decision());
+        let decision = queued.leave();
+        let message = message.into_inner();
+        match decision {
+            Decision::Served => {
+                self.send(message);
+                Ok(())
+            }
+            Decision::SentAway => Err((None, message)),
+            Decision::None | Decision::Over => Err((Some(self), message)),
+        }
+    }
+
+    /// Sends a message, whatever room there is, or drops it if there is no connection or no such
+    /// process.
     #[cold]
     pub(crate) fn send(self, message: Message) {
         self.reach_or_log(self.sending(message));
@@ -186,6 +229,12 @@ impl RemotePid {
     #[inline(always)]
     pub(crate) fn of(pid: Pid) -> Option<RemotePid> {
         pid.incarnation().map(|incarnation| RemotePid { pid, incarnation })
+    }
+
+    /// As [`Remote::offer`].
+    #[cold]
+    pub(crate) fn offer(self, message: Message) -> Result<(), (Remote, Message)> {
+        self.target().offer(message)
     }
 
     /// Sends a signal, or drops it if there is no connection or no such process.

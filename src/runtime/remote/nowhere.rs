@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::exit::ExitReason;
 use crate::id::{LinkId, MonitorRef, Node, Pid};
 use crate::message::{Destination, Message};
+use crate::user_code::Guarded;
 
+use super::super::bound::{Decision, Sender};
 use super::super::links::{Closed, Linked};
 use super::super::mailbox::Signal;
 use super::super::table::Process;
@@ -47,6 +49,23 @@ impl Remote {
         None
     }
 
+    pub(crate) fn node(&self) -> Node {
+        match *self {}
+    }
+
+    pub(crate) fn offer(self, _: Message) -> Result<(), (Remote, Message)> {
+        match self {}
+    }
+
+    pub(crate) fn send_in_turn(
+        self,
+        _: Guarded<Message>,
+        _: &'static dyn Sender,
+        _: impl FnOnce(&dyn Fn() -> Decision),
+    ) -> Result<(), (Option<Remote>, Message)> {
+        match self {}
+    }
+
     pub(crate) fn send(self, _: Message) {
         match self {}
     }
@@ -64,6 +83,10 @@ impl RemotePid {
     #[inline(always)]
     pub(crate) fn of(_: Pid) -> Option<RemotePid> {
         None
+    }
+
+    pub(crate) fn offer(self, _: Message) -> Result<(), (Remote, Message)> {
+        match self {}
     }
 
     pub(crate) fn deliver(self, _: Signal) {
