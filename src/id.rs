@@ -177,6 +177,12 @@ impl Node {
         nodes::named(name)
     }
 
+    /// Returns all nodes that this program has heard of, itself included.
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    pub(crate) fn all() -> Vec<Node> {
+        nodes::all()
+    }
+
     /// Returns the node with this name, if anybody has spoken of it before.
     #[cfg(all(feature = "dist", target_os = "linux"))]
     pub(crate) fn known(name: &str) -> Option<Node> {

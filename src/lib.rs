@@ -57,7 +57,8 @@
 //! - [`report`]: what the runtime logs about processes that fail, and how to count or ship it.
 //! - [`timer`]: messages, signals and calls at a later time.
 //! - [`testing`]: for tests of what is made of processes.
-//! - `term`, with the feature `dist`: values as terms of Erlang, and terms as values.
+//! - `term`, with the feature `dist`: values as terms of Erlang, and terms as values; `net_kernel`
+//!   and `node`: a program as a node of an Erlang cluster, and the other nodes.
 //! - [`ExitReason`] and [`Message`]: what travels between processes; [`CallError`]: why a call
 //!   failed.
 //!
@@ -114,6 +115,8 @@ pub mod io;
 pub mod listener;
 #[cfg(all(feature = "dist", target_os = "linux"))]
 pub mod net_kernel;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+pub mod node;
 mod directory;
 mod service;
 pub mod registry;

@@ -2,6 +2,8 @@
 
 mod via;
 mod destination;
+#[cfg(feature = "dist")]
+mod node;
 
 use std::any::{Any, TypeId, type_name};
 use std::fmt;
@@ -14,6 +16,8 @@ use crate::exit::ExitReason;
 use crate::id::{MonitorRef, Pid, TimerRef};
 
 pub use destination::{Destination, Name};
+#[cfg(feature = "dist")]
+pub use node::{NodeDown, NodeDownInfo, NodeDownReason, NodeType, NodeUp, NodeUpInfo};
 pub use via::{NameRefusal, Registrar, Via};
 
 /// A message of any type, as its receiver gets it.

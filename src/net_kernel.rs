@@ -5,13 +5,13 @@
 //! as soon as something is to be sent there. This module needs the feature `dist`, and Linux.
 //!
 //! ```no_run
-//! use procession::net_kernel::{self, NetKernel};
+//! use procession::net_kernel::NetKernel;
 //! use procession::prelude::*;
-//! use procession::Node;
+//! use procession::{Node, node};
 //!
-//! let node = NetKernel::named("rust@127.0.0.1").cookie("secret").start_link()?;
+//! NetKernel::named("rust@127.0.0.1").cookie("secret").start_link()?;
 //! // In a shell of Erlang: erl -name beam@127.0.0.1 -setcookie secret
-//! net_kernel::connect_node(Node::named("beam@127.0.0.1"))?;
+//! node::connect(Node::named("beam@127.0.0.1"))?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -26,9 +26,7 @@
 //! | `-epmd_module`, which finds nodes otherwise | [`peer`](NetKernel::peer) |
 //! | `-start_epmd false`, `inet_dist_listen_min` | [`without_epmd`](NetKernel::without_epmd), [`ports`](NetKernel::ports) |
 //! | `epmd` | [`embedded_epmd`](NetKernel::embedded_epmd), [`EpmdServer`] |
-//! | `net_kernel:connect_node(Node)` | [`connect_node`] |
-//! | `nodes(connected)` | [`nodes`] |
-//! | `node()` | [`Node::local`] |
+//! | `node()`, `nodes()`, `net_kernel:connect_node(Node)`, `net_kernel:monitor_nodes(true)` | [`node`](crate::node) |
 //!
 //! [`cookie`]: NetKernel::cookie
 //! [`hidden`]: NetKernel::hidden
@@ -97,33 +95,28 @@ use std::time::Duration;
 
 use crate::gen_server::ServerRef;
 use crate::id::Node;
+use crate::message::Name;
 
 pub use epmd::EpmdServer;
 pub use error::ConnectError;
+
 pub use start::{NetKernel, NetKernelError};
 
-use serve::{Connect, Kernel, NAME, Nodes};
+use serve::{Connect, Disconnect, Kernel, NAME};
 
-/// Connects with a node, if this one is not connected with it already.
-///
-/// Nobody needs to: what is sent to a process of another node does that, too.
-///
-/// # Errors
-///
-/// See [`ConnectError`].
-///
-/// OTP: [`net_kernel:connect_node/1`](https://www.erlang.org/doc/apps/kernel/net_kernel.html#connect_node/1).
-pub fn connect_node(node: Node) -> Result<(), ConnectError> {
-    let kernel = ServerRef::<Kernel, _>::named(NAME);
-    kernel.call_timeout(Connect(node), Duration::MAX).unwrap_or(Err(ConnectError::NotAlive))
+fn kernel() -> ServerRef<Kernel, Name> {
+    ServerRef::named(NAME)
 }
 
-/// Returns the nodes that this one is connected with, hidden ones too, in no order.
-///
-/// OTP: [`nodes/1`](https://www.erlang.org/doc/apps/erts/erlang.html#nodes/1).
-pub fn nodes() -> Vec<Node> {
-    let kernel = ServerRef::<Kernel, _>::named(NAME);
-    kernel.call_timeout(Nodes, Duration::MAX).unwrap_or_default()
+/// Connects with a node.
+pub(crate) fn connect(node: Node) -> Result<(), ConnectError> {
+    kernel().call_timeout(Connect(node), Duration::MAX).unwrap_or(Err(ConnectError::NotAlive))
+}
+
+/// Ends the connection with a node. Returns whether there was one; `None` if this program is no
+/// node.
+pub(crate) fn disconnect(node: Node) -> Option<bool> {
+    kernel().call_timeout(Disconnect(node), Duration::MAX).ok()
 }
 
 /// What integration tests share.

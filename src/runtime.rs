@@ -27,6 +27,8 @@ pub(crate) mod threads;
 pub(crate) mod names;
 pub(crate) mod address;
 pub(crate) mod monitors;
+#[cfg(feature = "dist")]
+pub(crate) mod node_monitors;
 pub(crate) mod snapshot;
 pub(crate) mod overflow;
 pub(crate) mod sort;

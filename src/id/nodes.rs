@@ -94,6 +94,13 @@ pub(super) fn known(name: &str) -> Option<Node> {
     NODES.read().node(name)
 }
 
+/// Returns all nodes in the table.
+#[cfg(target_os = "linux")]
+pub(super) fn all() -> Vec<Node> {
+    let count = NODES.read().names.len();
+    (0..).map(Node).take(count).collect()
+}
+
 /// Makes this program the node of this name, or none.
 #[cfg(target_os = "linux")]
 pub(super) fn set_alive(alive: Option<(&str, Alive)>) {

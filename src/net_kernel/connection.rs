@@ -15,10 +15,10 @@ use crate::exit::ExitReason;
 use crate::gen_server::ServerRef;
 use crate::id::{Incarnation, Node, Pid};
 use crate::io::{TcpStream, is_interrupted};
-use crate::message::{Message, Name};
+use crate::message::{Message, Name, NodeType};
 use crate::process;
 use crate::runtime::address::deliver;
-use crate::runtime::dist_entry;
+use crate::runtime::dist_entry::Controller;
 use crate::runtime::exit::signal_exit;
 use crate::runtime::incoming::{Connection, Frames};
 use crate::runtime::mailbox::Signal;
@@ -26,7 +26,7 @@ use crate::user_code::log_caught;
 
 use super::epmd::EpmdError;
 use super::error::ConnectError;
-use super::handshake::{self, Admission, HandshakeError, Peer};
+use super::handshake::{self, Admission, Flags, HandshakeError, Peer};
 use super::local::Local;
 use super::lost::{LOG, Lost};
 use super::name::NodeName;
@@ -180,11 +180,16 @@ pub(super) fn accept(local: &Arc<Local>, stream: TcpStream) -> Result<(), ExitRe
 
 /// The processes of a connection.
 struct Ends {
+    node_type: NodeType,
     reader: Pid,
     writer: Pid,
 }
 
-impl dist_entry::Writer for Ends {
+impl Controller for Ends {
+    fn node_type(&self) -> NodeType {
+        self.node_type
+    }
+
     fn wake(&self) {
         deliver(self.writer, Signal::Message(Message::new(Queued)));
     }
@@ -216,7 +221,11 @@ fn carry(
         Ok(frames) => writer.run(first, frames),
         Err(_) => Ok(()),
     })?;
-    let ends = Ends { reader: me, writer };
+    // To tell all ties of its loss takes as long as it takes, and then only this process is gone.
+    process::set_kill_grace(Duration::MAX);
+    let is_visible = peer.flags.has(Flags::PUBLISHED);
+    let node_type = if is_visible { NodeType::Visible } else { NodeType::Hidden };
+    let ends = Ends { node_type, reader: me, writer };
     let connection = Connection::up(incarnation, Arc::new(ends)).map_err(|_| {
         ExitReason::shutdown_with("there is a connection with the node already".to_owned())
     })?;

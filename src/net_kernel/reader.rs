@@ -10,7 +10,7 @@ use log::Level;
 use crate::exit::ExitReason;
 use crate::id::{Alias, MonitorRef, Pid};
 use crate::io::{TcpStream, is_interrupted};
-use crate::message::{Destination, Message};
+use crate::message::{Destination, Message, NodeDownReason};
 use crate::runtime::incoming::Connection;
 use crate::runtime::remote_ties::RemoteRef;
 use crate::term::{Term, WirePid, WireRef, WireTerm};
@@ -46,7 +46,10 @@ impl Reader {
                     decoder.feed(&room[..count]);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if is_interrupted(&error) => return Err(error.into()),
+                Err(error) if is_interrupted(&error) => {
+                    self.connection.frames().explain_loss(NodeDownReason::Shutdown);
+                    return Err(error.into());
+                }
                 Err(error) => return Err(Lost::Io(error).into()),
             }
             while let Some(frame) = frame::next(&mut decoder).map_err(Lost::Frame)? {

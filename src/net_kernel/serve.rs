@@ -12,9 +12,9 @@ use crate::gen_server::{
     noreply, ready, reply,
 };
 use crate::id::{Node, Pid};
-use crate::message::{Down, Message};
+use crate::message::{Down, Message, NodeDownReason};
 use crate::process;
-use crate::runtime::dist_entry::{Dial, fail_dials};
+use crate::runtime::dist_entry::{Dial, DistEntry, fail_dials};
 use crate::supervisor::ChildSpec;
 use crate::term::{self, Term, atom};
 
@@ -62,6 +62,8 @@ struct Contact {
     state: State,
     /// Who waits for the connection.
     waiting: Vec<ReplyTo<Connected>>,
+    /// Who waits until it is gone.
+    disconnecting: Vec<ReplyTo<bool>>,
     /// Why the dial has failed, whose process is ending.
     error: Option<ConnectError>,
     /// A connection that takes the place of this one, when this is gone.
@@ -111,9 +113,10 @@ pub(super) struct DialFailed {
     pub(super) error: ConnectError,
 }
 
-/// Which nodes there are connections with.
+/// There is to be no connection with this node any more. The answer, when there is none, is whether
+/// there was one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Nodes;
+pub(super) struct Disconnect(pub(super) Node);
 
 impl GenServer for Kernel {
     type Args = (Arc<Local>, DialBody);
@@ -199,6 +202,7 @@ impl Kernel {
             process,
             state,
             waiting: Vec::new(),
+            disconnecting: Vec::new(),
             error: None,
             next: None,
             dial: None,
@@ -221,6 +225,7 @@ impl Kernel {
             contact.next.take_if(|(next, _)| *next == process);
             return;
         }
+        contact.disconnecting.drain(..).for_each(|reply_to| reply_to.reply(true));
         if let Some((next, reply_to)) = contact.next.take() {
             (contact.process, contact.state) = (next, State::Accepting);
             reply_to.reply(());
@@ -339,6 +344,23 @@ impl HandleCall<Replace> for Kernel {
     }
 }
 
+impl HandleCall<Disconnect> for Kernel {
+    type Reply = bool;
+
+    fn handle_call(
+        &mut self,
+        Disconnect(node): Disconnect,
+        caller: &Caller<bool>,
+    ) -> CallResult<Kernel, Disconnect> {
+        let contact = self.contacts.get_mut(&node).filter(|contact| contact.state == State::Up);
+        let Some(contact) = contact else { return reply(false) };
+        DistEntry::of(node).explain_loss(NodeDownReason::Disconnect);
+        process::exit(contact.process, ExitReason::Shutdown);
+        contact.disconnecting.push(caller.defer());
+        noreply()
+    }
+}
+
 impl HandleCast<IsUp> for Kernel {
     fn handle_cast(&mut self, IsUp { node, process }: IsUp) -> CastResult<Kernel> {
         self.failed.remove(&node);
@@ -365,14 +387,5 @@ impl HandleCast<DialFailed> for Kernel {
             contact.error = Some(error);
         }
         noreply()
-    }
-}
-
-impl HandleCall<Nodes> for Kernel {
-    type Reply = Vec<Node>;
-
-    fn handle_call(&mut self, Nodes: Nodes, _: &Caller<Vec<Node>>) -> CallResult<Kernel, Nodes> {
-        let up = self.contacts.iter().filter(|(_, contact)| contact.state == State::Up);
-        reply(up.map(|(node, _)| *node).collect())
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::exit::ExitReason;
 use crate::io::TcpStream;
+use crate::message::NodeDownReason;
 use crate::process;
 use crate::runtime::dist_entry::Frame;
 use crate::runtime::incoming::Frames;
@@ -30,16 +31,26 @@ pub(super) struct Writer {
     quarter: Duration,
     ticks: Ticks,
     next: Instant,
+    /// What it writes; `None` until there is a connection.
+    frames: Option<Frames>,
 }
 
 impl Writer {
     pub(super) fn new(stream: TcpStream, heard: Arc<AtomicU64>, tick_time: Duration) -> Writer {
         let quarter = (tick_time / 4).max(Duration::from_millis(1));
-        Writer { stream, heard, quarter, ticks: Ticks::default(), next: Instant::now() + quarter }
+        Writer {
+            stream,
+            heard,
+            quarter,
+            ticks: Ticks::default(),
+            next: Instant::now() + quarter,
+            frames: None,
+        }
     }
 
     /// Writes `first`, and then what is queued, until the connection is lost.
     pub(super) fn run(mut self, first: Frame, frames: Frames) -> Result<(), ExitReason> {
+        self.frames = Some(frames);
         self.write(&[first])?;
         loop {
             let Some(queued) = frames.take() else { return Ok(()) };
@@ -90,7 +101,12 @@ impl Writer {
         match self.ticks.quarter(self.heard.load(Ordering::Relaxed)) {
             Due::Nothing => Ok(false),
             Due::Tick => Ok(true),
-            Due::GiveUp => Err(Lost::Silent.into()),
+            Due::GiveUp => {
+                self.frames
+                    .into_iter()
+                    .for_each(|it| it.explain_loss(NodeDownReason::NetTickTimeout));
+                Err(Lost::Silent.into())
+            }
         }
     }
 }

@@ -42,6 +42,7 @@
 //! connection is given up.
 
 mod room;
+mod dial;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -55,20 +56,26 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::exit::ExitReason;
 use crate::id::{Incarnation, MonitorRef, Node, Pid};
-use crate::message::{Destination, Message};
+use crate::message::{Destination, Message, NodeDownReason, NodeType};
 use crate::user_code::log_caught;
 
 use super::bound::Decision;
 use super::remote_ties::{Cut, RemoteRef, RemoteTies};
+
+pub(crate) use dial::{After, Dial, fail_dials};
 
 use room::{Room, let_go};
 
 /// The bytes that are written for one signal.
 pub(crate) type Frame = Vec<u8>;
 
-/// Writes the frames of one connection. It is told what to do where no lock is held, and does not
-/// wait.
-pub(crate) trait Writer: Send + Sync {
+/// What carries the frames of one connection. It is told what to do where no lock is held, and does
+/// not wait.
+///
+/// OTP: the distribution controller.
+pub(crate) trait Controller: Send + Sync {
+    fn node_type(&self) -> NodeType;
+
     /// There are frames to be taken, or the connection is lost.
     fn wake(&self);
 
@@ -197,13 +204,11 @@ pub(crate) fn carrier() -> Option<Arc<dyn Carrier>> {
     CARRIER.read().clone()
 }
 
-/// All dials that are under way have failed.
-///
-/// None is missed: who is to dial marks the node as dialled first, and looks who the carrier is
-/// then.
-pub(crate) fn fail_dials() {
+/// Returns the nodes that this one is connected with.
+pub(crate) fn connected() -> Vec<(Node, NodeType)> {
     let entries: Vec<_> = ENTRIES.read().values().copied().collect();
-    entries.into_iter().filter_map(DistEntry::dial).for_each(Dial::failed);
+    let up = |entry: &DistEntry| entry.node_type().map(|node_type| (entry.node, node_type));
+    entries.into_iter().filter_map(up).collect()
 }
 
 static ENTRIES: Lazy<RwLock<HashMap<Node, &'static DistEntry>>> = Lazy::new(RwLock::default);
@@ -234,6 +239,8 @@ struct State {
     connections: u64,
     /// How many dials there have been, with the one that is under way.
     dials: u64,
+    /// Why the connection that is up is about to be lost, if that is known.
+    reason: Option<NodeDownReason>,
 }
 
 #[derive(Default)]
@@ -244,78 +251,12 @@ enum Status {
     Pending,
     Up {
         incarnation: Incarnation,
-        writer: Arc<dyn Writer>,
-        /// Nothing more is sent, as the writer has been told that the connection is to be lost.
+        controller: Arc<dyn Controller>,
+        /// Nothing more is sent, as the controller has been told to give up.
         is_given_up: bool,
     },
     /// Those are being told that the connection is lost whom that concerns.
     Losing,
-}
-
-/// A dial of a node: a connection with it is to be made. It is told apart from other dials of the
-/// node, earlier and later ones.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Dial {
-    entry: &'static DistEntry,
-    number: u64,
-}
-
-impl Dial {
-    pub(crate) fn node(self) -> Node {
-        self.entry.node
-    }
-
-    /// Returns whether it is under way: what is to be sent to the node waits for it.
-    pub(crate) fn is_under_way(self) -> bool {
-        self.entry.state.lock().dial() == Some(self.number)
-    }
-
-    /// Has it made.
-    pub(crate) fn begin(self) {
-        match carrier() {
-            Some(carrier) => carrier.dial(self),
-            None => self.failed(),
-        }
-    }
-
-    /// The dial has failed. Returns the ties that have waited for it; none, if it is not the one
-    /// that is under way.
-    pub(super) fn give_up(self) -> Cut {
-        let mut state = self.entry.state.lock();
-        if state.dial() != Some(self.number) {
-            return Cut::default();
-        }
-        state.status = Status::Down;
-        let (cut, frames) = (state.ties.cut(), state.take_frames());
-        let senders = state.room.clear(Decision::SentAway);
-        drop(state);
-        drop(frames);
-        let_go(senders);
-        cut
-    }
-}
-
-/// What is left to do when something was queued, where no lock is held.
-#[must_use]
-pub(crate) enum After {
-    Nothing,
-    Wake(Arc<dyn Writer>),
-    GiveUp(Arc<dyn Writer>),
-    Begin(Dial),
-    /// So much waits for the dial that there is not to be more.
-    Fail(Dial),
-}
-
-impl After {
-    pub(crate) fn run(self) {
-        match self {
-            After::Nothing => {}
-            After::Wake(writer) => writer.wake(),
-            After::GiveUp(writer) => writer.give_up(),
-            After::Begin(dial) => dial.begin(),
-            After::Fail(dial) => dial.failed(),
-        }
-    }
 }
 
 /// There is a connection already, or an earlier one is not told to be lost yet.
@@ -357,6 +298,22 @@ impl DistEntry {
         Ok(dial.map_or(after, After::Begin))
     }
 
+    /// Monitors the node for `owner`. If there is no connection, there is to be one.
+    pub(crate) fn monitor_node(&'static self, owner: Pid) -> After {
+        let mut state = self.state.lock();
+        state.ties.monitor_node(owner);
+        let is_down = matches!(state.status, Status::Down);
+        if is_down { After::Begin(self.begin_dial(&mut state)) } else { After::Nothing }
+    }
+
+    /// Returns how the node is connected, if it is.
+    fn node_type(&self) -> Option<NodeType> {
+        match &self.state.lock().status {
+            Status::Up { controller, .. } => Some(controller.node_type()),
+            Status::Down | Status::Pending | Status::Losing => None,
+        }
+    }
+
     /// Changes the ties, and queues the frame if that is to be sent.
     fn act(
         &'static self,
@@ -371,18 +328,16 @@ impl DistEntry {
         let is_too_much = !state.room.take(&frame);
         match &mut state.status {
             Status::Up { is_given_up: true, .. } => After::Nothing,
-            Status::Up { writer, is_given_up, .. } if is_too_much => {
+            Status::Up { controller, is_given_up, .. } if is_too_much => {
                 *is_given_up = true;
-                After::GiveUp(Arc::clone(writer))
+                After::GiveUp(Arc::clone(controller))
             }
-            Status::Up { writer, .. } => {
+            Status::Up { controller, .. } => {
                 let is_first = state.queue.is_empty();
                 state.queue.push(frame);
-                if is_first { After::Wake(Arc::clone(writer)) } else { After::Nothing }
+                if is_first { After::Wake(Arc::clone(controller)) } else { After::Nothing }
             }
-            Status::Pending if is_too_much => {
-                After::Fail(Dial { entry: self, number: state.dials })
-            }
+            Status::Pending if is_too_much => After::Fail(self.last_dial(state)),
             // What comes after the most is missing: so the next connection must not be had.
             Status::Losing if is_too_much => After::Nothing,
             Status::Down | Status::Pending | Status::Losing => {
@@ -390,18 +345,6 @@ impl DistEntry {
                 After::Nothing
             }
         }
-    }
-
-    fn begin_dial(&'static self, state: &mut State) -> Dial {
-        state.status = Status::Pending;
-        state.dials += 1;
-        Dial { entry: self, number: state.dials }
-    }
-
-    /// Returns the dial that is under way.
-    fn dial(&'static self) -> Option<Dial> {
-        let number = self.state.lock().dial()?;
-        Some(Dial { entry: self, number })
     }
 
     /// As [`reach`](Self::reach), but if there is no connection nothing happens: then there is no
@@ -431,7 +374,7 @@ impl DistEntry {
         use_ties(&mut self.state.lock().ties)
     }
 
-    /// There is a connection, with this incarnation, whose frames `writer` takes when it has been
+    /// There is a connection, with this incarnation, whose frames `controller` takes when it has been
     /// woken. Returns its number, and the ties to earlier incarnations, which end now.
     ///
     /// # Errors
@@ -440,14 +383,14 @@ impl DistEntry {
     pub(crate) fn up(
         &self,
         incarnation: Incarnation,
-        writer: Arc<dyn Writer>,
+        controller: Arc<dyn Controller>,
     ) -> Result<(u64, Cut), AlreadyUp> {
         let mut state = self.state.lock();
         match state.status {
             Status::Down | Status::Pending => {}
             Status::Up { .. } | Status::Losing => return Err(AlreadyUp),
         }
-        state.status = Status::Up { incarnation, writer, is_given_up: false };
+        state.status = Status::Up { incarnation, controller, is_given_up: false };
         state.connections += 1;
         let waiting = mem::take(&mut state.waiting);
         let (to_it, stale): (Vec<_>, Vec<_>) =
@@ -475,20 +418,29 @@ impl DistEntry {
         Some(frames)
     }
 
-    /// The connection is lost. Returns the ties that it had, for the caller to tell, who then calls
-    /// [`told`](Self::told).
-    pub(crate) fn lose(&self) -> Cut {
+    /// Says why the connection that is up is about to be lost, unless that is known.
+    pub(crate) fn explain_loss(&self, reason: NodeDownReason) {
+        let mut state = self.state.lock();
+        if matches!(state.status, Status::Up { .. }) {
+            state.reason.get_or_insert(reason);
+        }
+    }
+
+    /// The connection is lost. Returns the ties that it had, for the caller to tell, and why it is
+    /// lost. Then the caller calls [`told`](Self::told).
+    pub(crate) fn lose(&self) -> (Cut, NodeDownReason) {
         let mut state = self.state.lock();
         let status = mem::replace(&mut state.status, Status::Losing);
         let (cut, frames) = (state.ties.cut(), state.take_frames());
         let senders = state.room.clear(Decision::SentAway);
+        let reason = state.reason.take().unwrap_or(NodeDownReason::ConnectionClosed);
         drop(state);
         drop(frames);
         let_go(senders);
-        if let Status::Up { writer, .. } = status {
-            writer.wake(); // There is nothing more to be written.
+        if let Status::Up { controller, .. } = status {
+            controller.wake(); // There is nothing more to be written.
         }
-        cut
+        (cut, reason)
     }
 
     /// All whom it concerns have been told that the connection is lost. Returns what is left to do:
@@ -496,7 +448,7 @@ impl DistEntry {
     pub(crate) fn told(&'static self) -> After {
         let mut state = self.state.lock();
         state.status = Status::Down;
-        if state.waiting.is_empty() {
+        if state.waiting.is_empty() && !state.ties.has_node_monitors() {
             return After::Nothing;
         }
         let dial = self.begin_dial(&mut state);
@@ -505,11 +457,6 @@ impl DistEntry {
 }
 
 impl State {
-    /// Returns the number of the dial that is under way.
-    fn dial(&self) -> Option<u64> {
-        matches!(self.status, Status::Pending).then_some(self.dials)
-    }
-
     /// Returns whether the node is up as another incarnation.
     fn is_with_another(&self, to: Option<Incarnation>) -> bool {
         let is_another = |up| to.is_some_and(|to| to != up);
@@ -534,7 +481,7 @@ mod tests {
     use crate::process;
 
     use super::super::incoming::Connection;
-    use super::super::loopback::{Peer, Waking, alone, left};
+    use super::super::loopback::{Peer, alone, left};
     use super::*;
 
     /// Only a failing test waits so long.
@@ -670,7 +617,7 @@ mod tests {
         let monitor = process::monitor(old);
         process::send(old, 1);
         process::send(new, 2);
-        let connection = Connection::up(peer.incarnation(2), Arc::new(Waking(|| {}))).unwrap();
+        let connection = Connection::up(peer.incarnation(2), Arc::new(|| {})).unwrap();
         assert_eq!(next::<Exit>(), Exit { from: old, reason: ExitReason::NoProc });
         let down = next::<Down>();
         assert_eq!((down.monitor, down.reason), (monitor, ExitReason::NoProc));
@@ -699,7 +646,7 @@ mod tests {
         let monitor = process::monitor(name);
         process::send(name, 1);
         let old = process::monitor(peer.process(1));
-        let connection = Connection::up(peer.incarnation(2), Arc::new(Waking(|| {}))).unwrap();
+        let connection = Connection::up(peer.incarnation(2), Arc::new(|| {})).unwrap();
         let down = next::<Down>();
         assert_eq!((down.monitor, down.reason), (old, ExitReason::NoProc));
         let gone = left(&connection);
@@ -733,7 +680,7 @@ mod tests {
     fn there_is_one_connection_at_a_time() {
         let peer = Peer::new("one_at_a_time");
         let connection = peer.connect();
-        assert!(Connection::up(peer.incarnation(2), Arc::new(Waking(|| {}))).is_err());
+        assert!(Connection::up(peer.incarnation(2), Arc::new(|| {})).is_err());
         let frames = connection.frames();
         drop(connection);
         assert!(frames.take().is_none());
@@ -748,7 +695,7 @@ mod tests {
         let peer = Peer::new("woken");
         let woken = Arc::new(AtomicUsize::new(0));
         let wake = Arc::clone(&woken);
-        let wake = Arc::new(Waking(move || _ = wake.fetch_add(1, Ordering::Relaxed)));
+        let wake = Arc::new(move || _ = wake.fetch_add(1, Ordering::Relaxed));
         let connection = Connection::up(peer.incarnation(1), wake).unwrap();
         for round in 1..=3 {
             process::send(peer.process(1), 1);
@@ -763,7 +710,7 @@ mod tests {
         let peer = Peer::new("woken_at_a_loss");
         let woken = Arc::new(AtomicUsize::new(0));
         let wake = Arc::clone(&woken);
-        let wake = Arc::new(Waking(move || _ = wake.fetch_add(1, Ordering::Relaxed)));
+        let wake = Arc::new(move || _ = wake.fetch_add(1, Ordering::Relaxed));
         let connection = Connection::up(peer.incarnation(1), wake).unwrap();
         assert_eq!(woken.load(Ordering::Relaxed), 0);
         drop(connection);
@@ -785,7 +732,7 @@ mod tests {
         let peer = Peer::new("not_used");
         let entry = DistEntry::of(peer.node);
         let unlocked = Unlocked(entry);
-        let wake = Arc::new(Waking(move || _ = &unlocked));
+        let wake = Arc::new(move || _ = &unlocked);
         let connection = Connection::up(peer.incarnation(2), wake).unwrap();
         let reach = |to| {
             let unlocked = Unlocked(entry);

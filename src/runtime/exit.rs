@@ -43,6 +43,8 @@ use super::dictionary;
 use super::mailbox::{ExitCause, ExitSignal, Orphans, Special};
 use super::monitors;
 use super::names;
+#[cfg(feature = "dist")]
+use super::node_monitors;
 use super::reply_slot::ServerDown;
 use super::slot::{Slot, Vacancy};
 use super::table::{self, Process};
@@ -177,6 +179,8 @@ fn announce(process: Process, before: impl FnOnce(Process)) {
     };
     let forget = |(id, entry)| monitors::forget(MonitorRef { id, owner: pid }, entry);
     let monitors: Vec<_> = links.monitors.into_iter().map(forget).collect();
+    #[cfg(feature = "dist")]
+    node_monitors::forget(pid, links.nodes);
     before(process);
     let last_replies = process.slot.pending_exit.lock().take_last_replies();
     leftovers.extend(last_replies.into_iter().filter_map(|last_reply| last_reply().err()));

@@ -4,17 +4,18 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use crate::exit::ExitReason;
-use crate::id::{Alias, Incarnation, LinkId, MonitorRef, Pid, unique};
-use crate::message::{Destination, Down, Message};
+use crate::id::{Alias, Incarnation, LinkId, MonitorRef, Node, Pid, unique};
+use crate::message::{Destination, Down, Message, NodeDown, NodeDownReason, NodeType};
 use crate::term::Term;
 use crate::user_code::drop_caught;
 
 use super::address::{signal_of_link, try_deliver, try_deliver_exit};
-use super::dist_entry::{AlreadyUp, Dial, DistEntry, Frame, Outgoing, Writer, carrier};
+use super::dist_entry::{AlreadyUp, Controller, Dial, DistEntry, Frame, Outgoing, carrier};
 use super::exit::signal_exit_detached;
 use super::links::Watcher;
-use super::mailbox::{ExitSignal, Orphans, Special};
+use super::mailbox::{ExitSignal, Orphans, Signal, Special};
 use super::monitors::{add_watcher, remove_watcher, tell_unwatched};
+use super::node_monitors::{tell_down, tell_up};
 use super::overload::give_up;
 use super::remote_ties::{Cut, RemoteRef, RemoteTies};
 use super::table::Process;
@@ -30,6 +31,7 @@ use super::timers::run_detached_soon;
 pub(crate) struct Connection {
     entry: &'static DistEntry,
     incarnation: Incarnation,
+    node_type: NodeType,
     number: u64,
 }
 
@@ -41,6 +43,11 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
+    /// Says why the connection is about to be lost, unless that is known.
+    pub(crate) fn explain_loss(self, reason: NodeDownReason) {
+        self.entry.explain_loss(reason);
+    }
+
     /// Takes all frames that have been queued, the oldest first; `None` if the connection is lost.
     pub(crate) fn take(self) -> Option<Vec<Frame>> {
         self.entry.take_frames(self.connection)
@@ -55,13 +62,13 @@ impl Dial {
     /// It has failed: what has waited for it is dropped, and those are told whom that concerns.
     /// Nothing happens if there is a connection all the same, or another dial by now.
     pub(crate) fn failed(self) {
-        self.give_up().tell(&ExitReason::NoConnection);
+        self.give_up().tell(self.node(), &ExitReason::NoConnection);
     }
 }
 
 impl Connection {
     /// There is a connection with `incarnation`. What has waited for it is queued. When all that
-    /// was queued has been taken, and there is more, `writer` is woken by who is sending. Ties to
+    /// was queued has been taken, and there is more, `controller` is woken by who is sending. Ties to
     /// earlier incarnations end.
     ///
     /// # Errors
@@ -69,12 +76,14 @@ impl Connection {
     /// See [`AlreadyUp`].
     pub(crate) fn up(
         incarnation: Incarnation,
-        writer: Arc<dyn Writer>,
+        controller: Arc<dyn Controller>,
     ) -> Result<Connection, AlreadyUp> {
         let entry = DistEntry::of(incarnation.node());
-        let (number, cut) = entry.up(incarnation, writer)?;
-        let connection = Connection { entry, incarnation, number };
-        cut.tell(&ExitReason::NoProc);
+        let node_type = controller.node_type();
+        let (number, cut) = entry.up(incarnation, controller)?;
+        let connection = Connection { entry, incarnation, node_type, number };
+        cut.tell(incarnation.node(), &ExitReason::NoProc);
+        tell_up(incarnation.node(), node_type).into_iter().for_each(drop_orphans);
         Ok(connection)
     }
 
@@ -269,14 +278,17 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.entry.lose().tell(&ExitReason::NoConnection);
+        let node = self.incarnation.node();
+        let (cut, reason) = self.entry.lose();
+        cut.tell(node, &ExitReason::NoConnection);
+        tell_down(node, self.node_type, reason).into_iter().for_each(drop_orphans);
         self.entry.told().run();
     }
 }
 
 impl Cut {
-    /// Tells those whose ties they are.
-    fn tell(self, reason: &ExitReason) {
+    /// Tells those whose ties with `node` they are.
+    fn tell(self, node: Node, reason: &ExitReason) {
         for ((local, remote), id) in self.links {
             end_link(local, signal_of_link(remote, id, reason.clone()));
         }
@@ -285,6 +297,12 @@ impl Cut {
         }
         for (target, number) in self.watchers {
             remove_watcher(target, number);
+        }
+        for (owner, count) in self.node_monitors {
+            for _ in 0..count {
+                let down = Signal::Message(Message::new(NodeDown(node)));
+                try_deliver(owner, down).unwrap_or_else(drop_orphans);
+            }
         }
     }
 }
@@ -300,7 +318,8 @@ fn fire(down: Down) {
 /// Drops what nobody gets; elsewhere, if it may be of the program's, whose destructors may take
 /// their time.
 fn drop_orphans(orphans: Orphans) {
-    if orphans.are_messages(|message| message.is::<Term>()) {
+    let is_harmless = |message: &Message| message.is::<Term>() || message.is::<NodeDown>();
+    if orphans.are_messages(is_harmless) {
         orphans.drop_caught();
     } else {
         run_detached_soon(|| orphans.drop_caught());
@@ -325,7 +344,7 @@ mod tests {
 
     use super::super::dist_entry::{After, Target};
     use super::super::links::AliasMode;
-    use super::super::loopback::{Peer, Stays, Waking, left};
+    use super::super::loopback::{Peer, Stays, left};
     use super::super::names::RegisterError;
     use super::*;
 
@@ -1016,12 +1035,12 @@ mod tests {
         let there = peer.process(1);
         let connection = peer.connect();
         let monitor = process::monitor(there);
-        let cut = connection.entry.lose();
+        let (cut, _) = connection.entry.lose();
         process::link(there);
-        assert!(Connection::up(peer.incarnation(1), Arc::new(Waking(|| {}))).is_err());
+        assert!(Connection::up(peer.incarnation(1), Arc::new(|| {})).is_err());
         assert_eq!(peer.dials().len(), 0);
 
-        cut.tell(&ExitReason::NoConnection);
+        cut.tell(peer.node, &ExitReason::NoConnection);
         let down = next::<Down>();
         assert_eq!((down.monitor, down.reason), (monitor, ExitReason::NoConnection));
         let After::Begin(_) = connection.entry.told() else { panic!("nothing to dial for") };

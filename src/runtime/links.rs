@@ -9,6 +9,8 @@
 //! after an `unlink` or a `demonitor`, nor on a link made since.
 
 use std::collections::BTreeMap;
+#[cfg(feature = "dist")]
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt;
 use std::mem;
@@ -18,6 +20,8 @@ use crossbeam_channel::Sender;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::exit::ExitReason;
+#[cfg(feature = "dist")]
+use crate::id::Node;
 use crate::id::{LinkId, Pid};
 use crate::message::{Destination, Down, Message};
 
@@ -76,6 +80,18 @@ pub(crate) struct Links {
     /// The monitors that others have set on the process.
     pub(crate) watchers: BTreeMap<NonZeroU64, Watcher>,
     pub(crate) aliases: BTreeMap<NonZeroU64, AliasMode>,
+    #[cfg(feature = "dist")]
+    pub(crate) nodes: NodeMonitors,
+}
+
+/// What a process may have asked to be told of other nodes.
+#[cfg(feature = "dist")]
+#[derive(Debug, Default)]
+pub(crate) struct NodeMonitors {
+    /// The nodes that it monitors, or has monitored.
+    pub(crate) nodes: BTreeSet<Node>,
+    /// Whether it monitors all nodes, or has done so.
+    pub(crate) all: bool,
 }
 
 /// The table cannot be changed any more, as its process has ended.
@@ -104,6 +120,8 @@ impl Links {
             monitors: BTreeMap::new(),
             watchers: BTreeMap::new(),
             aliases: BTreeMap::new(),
+            #[cfg(feature = "dist")]
+            nodes: NodeMonitors::default(),
         }
     }
 

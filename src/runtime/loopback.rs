@@ -13,11 +13,11 @@ use crossbeam_utils::sync::{Parker, Unparker};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::id::{Alias, Incarnation, MonitorRef, Node, Pid};
-use crate::message::Destination;
+use crate::message::{Destination, NodeType};
 
 use super::caller::caller;
 use super::dist_entry::{
-    Carrier, Dial, DistEntry, Frame, Outgoing, Target, Unsent, Writer, carrier, set_carrier,
+    Carrier, Controller, Dial, DistEntry, Frame, Outgoing, Target, Unsent, carrier, set_carrier,
 };
 use super::incoming::{Connection, Frames};
 use super::remote_ties::RemoteRef;
@@ -134,12 +134,14 @@ pub(crate) fn alone() -> Alone {
     Alone(guard)
 }
 
-/// A writer that calls a function when it is woken.
-pub(crate) struct Waking<F>(pub(crate) F);
+/// A function is called when there are frames to be taken.
+impl<F: Fn() + Send + Sync> Controller for F {
+    fn node_type(&self) -> NodeType {
+        NodeType::Visible
+    }
 
-impl<F: Fn() + Send + Sync> Writer for Waking<F> {
     fn wake(&self) {
-        self.0();
+        self();
     }
 
     fn give_up(&self) {
@@ -196,7 +198,7 @@ impl Peer {
     pub(crate) fn connect(&self) -> Connection {
         let node = self.node;
         let wake = move || assert_unlocked(caller().map(|process| process.pid), node);
-        Connection::up(self.incarnation(1), Arc::new(Waking(wake))).unwrap()
+        Connection::up(self.incarnation(1), Arc::new(wake)).unwrap()
     }
 }
 
@@ -227,7 +229,7 @@ impl Twins {
         let parkers = [Parker::new(), Parker::new()];
         let ends = [0, 1].map(|side| {
             let unparker: Unparker = parkers[side].unparker().clone();
-            let wake = Arc::new(Waking(move || unparker.unpark()));
+            let wake = Arc::new(move || unparker.unpark());
             Connection::up(nodes[side].incarnation(1), wake).unwrap()
         });
         let frames = [ends[0].frames(), ends[1].frames()];
@@ -332,7 +334,8 @@ mod tests {
     use std::time::Instant;
 
     use crate::exit::ExitReason;
-    use crate::message::{Down, Exit};
+    use crate::message::{Down, Exit, NodeDown};
+    use crate::node;
     use crate::process;
 
     use super::super::links::Links;
@@ -646,6 +649,25 @@ mod tests {
     fn an_exit_signal_sent_as_the_connection_is_lost_disturbs_nobody() {
         let act = |there, _| process::exit(there, ExitReason::Kill);
         as_it_is_lost("exit_and_loss", act, |_, ()| {});
+    }
+
+    #[test]
+    fn a_node_that_is_monitored_as_the_connection_is_lost_goes_down_once() {
+        as_it_is_lost(
+            "node_and_loss",
+            |there, _| node::monitor_node(there.node(), true).unwrap(),
+            |there, ()| assert_eq!(all::<NodeDown>(), [NodeDown(there.node())]),
+        );
+    }
+
+    #[test]
+    fn a_node_that_is_not_monitored_any_more_has_gone_down_before_or_never_does() {
+        let act = |there: Pid, _| {
+            node::monitor_node(there.node(), true).unwrap();
+            node::monitor_node(there.node(), false).unwrap();
+            all::<NodeDown>(); // What came before.
+        };
+        as_it_is_lost("node_demonitor_and_loss", act, |_, ()| {});
     }
 
     #[test]

@@ -109,6 +109,8 @@ pub(crate) struct RemoteTies {
     /// The calls by the monitors of their clients.
     watched_calls: BTreeSet<(NonZeroU64, NonZeroU64)>,
     unwatched_calls: BTreeSet<NonZeroU64>,
+    /// The processes of this node that monitor the other one, and how often.
+    node_monitors: BTreeMap<Pid, usize>,
 }
 
 /// The ties that were cut.
@@ -120,6 +122,8 @@ pub(crate) struct Cut {
     pub(crate) monitors: Vec<(MonitorRef, Destination)>,
     /// The monitors on processes of this node.
     pub(crate) watchers: Vec<(Pid, NonZeroU64)>,
+    /// The monitors on the other node, by their owners, and how often.
+    pub(crate) node_monitors: Vec<(Pid, usize)>,
 }
 
 impl RemoteTies {
@@ -291,22 +295,49 @@ impl RemoteTies {
         Some(tag)
     }
 
+    /// A process here monitors the other node, once more.
+    pub(crate) fn monitor_node(&mut self, owner: Pid) {
+        *self.node_monitors.entry(owner).or_default() += 1;
+    }
+
+    /// It does not any more, once.
+    pub(crate) fn demonitor_node(&mut self, owner: Pid) {
+        if let Some(count) = self.node_monitors.get_mut(&owner) {
+            *count -= 1;
+            if *count == 0 {
+                self.node_monitors.remove(&owner);
+            }
+        }
+    }
+
+    /// It has ended.
+    pub(crate) fn forget_node_monitors(&mut self, owner: Pid) {
+        self.node_monitors.remove(&owner);
+    }
+
+    /// Returns whether the other node is monitored.
+    pub(crate) fn has_node_monitors(&self) -> bool {
+        !self.node_monitors.is_empty()
+    }
+
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         let RemoteTies { links, unlinking, monitors, monitored_by, references, watches, .. } = self;
-        let RemoteTies { calls, watched_calls, unwatched_calls, .. } = self;
+        let RemoteTies { calls, watched_calls, unwatched_calls, node_monitors, .. } = self;
         let has_no_calls =
             calls.is_empty() && watched_calls.is_empty() && unwatched_calls.is_empty();
         let has_no_others = monitored_by.is_empty() && references.is_empty() && watches.is_empty();
         let has_no_links = links.is_empty() && unlinking.is_empty();
-        has_no_links && monitors.is_empty() && has_no_others && has_no_calls
+        let has_no_monitors = monitors.is_empty() && node_monitors.is_empty();
+        has_no_links && has_no_monitors && has_no_others && has_no_calls
     }
 
     /// The connection is lost. Returns all ties.
     pub(crate) fn cut(&mut self) -> Cut {
-        let RemoteTies { links, monitors, monitored_by, .. } = mem::take(self);
-        let watchers = monitored_by.into_values().map(|it| (it.target, it.number));
-        Cut { watchers: watchers.collect(), ..Cut::of(links, monitors) }
+        let RemoteTies { links, monitors, monitored_by, node_monitors, .. } = mem::take(self);
+        let watchers = monitored_by.into_values().map(|it| (it.target, it.number)).collect();
+        let node_monitors = node_monitors.into_iter().collect();
+        Cut { watchers, node_monitors, ..Cut::of(links, monitors) }
     }
 
     /// The other node has come up as `incarnation`. Returns the ties to processes of earlier ones.
@@ -334,7 +365,7 @@ impl Cut {
             .into_iter()
             .map(|(id, it)| (MonitorRef { id, owner: it.origin }, it.object))
             .collect();
-        Cut { links: links.collect(), monitors, watchers: Vec::new() }
+        Cut { links: links.collect(), monitors, ..Cut::default() }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use procession::net_kernel::{self, NetKernel};
+use procession::net_kernel::NetKernel;
+use procession::node;
 use procession::prelude::*;
 
 use super::support::rust::{Rust, process_there, there};
@@ -23,5 +24,5 @@ fn are_given_up_when_net_kernel_is_killed() {
     process::exit(kernel, ExitReason::Kill);
     assert_eq!(down_reason(dialled), ExitReason::NoConnection);
     beam.signal("CONT");
-    wait_until(|| net_kernel::connect_node(there(&beam)).is_ok());
+    wait_until(|| node::connect(there(&beam)).is_ok());
 }

@@ -4,7 +4,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Output};
 
 use procession::Node;
-use procession::net_kernel::{self, EpmdServer, NetKernel};
+use procession::net_kernel::{EpmdServer, NetKernel};
+use procession::node;
 use procession::prelude::*;
 
 use super::support::beam::{COOKIE, Cluster};
@@ -42,7 +43,7 @@ mod of_this_program {
         let Some(rust) = Rust::start_as_epmd() else { return };
         let (one, two) = (rust.cluster.beam("one"), rust.cluster.beam("two"));
         assert_eq!(ping(&one), "pong");
-        assert_eq!(net_kernel::connect_node(there(&two)), Ok(()));
+        assert_eq!(node::connect(there(&two)), Ok(()));
         assert_eq!(one.eval("net_adm:ping('two@127.0.0.1')"), "pong");
         let names = one.eval(
             "{ok, Names} = net_adm:names({127, 0, 0, 1}), lists:sort([N || {N, _} <- Names])",
@@ -86,7 +87,7 @@ mod of_this_program {
         rust.stop();
         wait_until(|| rust.cluster.find("twin").is_some());
         let net = node(&rust.cluster).embedded_epmd().start_link().unwrap();
-        assert_eq!(net_kernel::connect_node(twin.node()), Ok(()));
+        assert_eq!(node::connect(twin.node()), Ok(()));
         rust.net = Some(net);
     }
 
@@ -131,9 +132,9 @@ mod none {
         let node = NetKernel::named(NAME).cookie(COOKIE).without_epmd();
         let net = node.peer(beam.name(), address).start_link().unwrap();
         rust.net = Some(net);
-        assert_eq!(net_kernel::connect_node(there(&beam)), Ok(()));
+        assert_eq!(node::connect(there(&beam)), Ok(()));
         let nobody = Node::named("nobody@127.0.0.1");
-        let error = net_kernel::connect_node(nobody).unwrap_err().to_string();
+        let error = node::connect(nobody).unwrap_err().to_string();
         let expected = "it is not known where nobody@127.0.0.1 listens, and there is no epmd";
         assert_eq!(error, expected);
     }

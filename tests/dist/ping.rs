@@ -1,7 +1,7 @@
 //! What `net_adm:ping/1` says.
 
 use procession::Node;
-use procession::net_kernel::{self, ConnectError};
+use procession::node::{self, ConnectError, Nodes};
 
 use super::support::rust::{NAME, Rust, ping, there};
 
@@ -12,7 +12,7 @@ fn is_answered_by_a_pong() {
     assert_eq!(ping(&beam), "pong");
     assert_eq!(beam.eval("nodes()"), "[]");
     assert_eq!(beam.eval("nodes(hidden)"), format!("['{NAME}']"));
-    assert_eq!(net_kernel::nodes(), [there(&beam)]);
+    assert_eq!(node::nodes(Nodes::Connected), [there(&beam)]);
     assert_eq!(Node::local().name(), NAME);
 }
 
@@ -29,6 +29,6 @@ fn is_not_answered_where_the_cookies_differ() {
     let Some(rust) = Rust::start_with(|node| node.cookie("wrong")) else { return };
     let beam = rust.beam();
     assert_eq!(ping(&beam), "pang");
-    assert_eq!(net_kernel::connect_node(there(&beam)), Err(ConnectError::WrongCookie));
-    assert_eq!(net_kernel::nodes(), []);
+    assert_eq!(node::connect(there(&beam)), Err(ConnectError::WrongCookie));
+    assert_eq!(node::nodes(Nodes::Connected), []);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use procession::net_kernel;
+use procession::node;
 use procession::prelude::*;
 use procession::term::Term;
 
@@ -14,7 +14,7 @@ use super::support::wait::{assert_no_message, down_reason, expect_exit, wait_unt
 fn a_frame_that_is_cut_in_the_middle_ends_the_connection() {
     for way in [Way::There, Way::Back] {
         let Some((_rust, beam, relay)) = Rust::start_behind_a_relay(|node| node) else { return };
-        net_kernel::connect_node(there(&beam)).unwrap();
+        node::connect(there(&beam)).unwrap();
         let echo = process_there(&beam, "{test, 'rust@127.0.0.1'} ! Message");
         process::link(echo);
         let monitor = process::monitor(echo);
@@ -27,7 +27,7 @@ fn a_frame_that_is_cut_in_the_middle_ends_the_connection() {
         wait_until(|| beam.eval("nodes(hidden)") == "[]");
         assert_no_message();
         relay.release();
-        wait_until(|| net_kernel::connect_node(there(&beam)).is_ok());
+        wait_until(|| node::connect(there(&beam)).is_ok());
     }
 }
 
@@ -37,13 +37,13 @@ fn a_way_that_is_held_ends_the_connection_by_its_ticks() {
         let ticks = |node: net_kernel::NetKernel| node.tick_time(Duration::from_secs(1));
         let Some((_rust, beam, relay)) = Rust::start_behind_a_relay(ticks) else { return };
         beam.eval("net_kernel:set_net_ticktime(1, 0)");
-        net_kernel::connect_node(there(&beam)).unwrap();
+        node::connect(there(&beam)).unwrap();
         let echo = process_there(&beam, "{test, 'rust@127.0.0.1'} ! Message");
         let monitor = process::monitor(echo);
         relay.hold(way);
         assert_eq!(down_reason(monitor), ExitReason::NoConnection);
         wait_until(|| beam.eval("nodes(hidden)") == "[]");
         relay.release();
-        wait_until(|| net_kernel::connect_node(there(&beam)).is_ok());
+        wait_until(|| node::connect(there(&beam)).is_ok());
     }
 }

@@ -1,6 +1,6 @@
 //! Two programs of this kind.
 
-use procession::net_kernel;
+use procession::node::{self, Nodes};
 use procession::prelude::*;
 use procession::term::{Term, atom};
 
@@ -22,7 +22,7 @@ fn connect_and_talk() {
     assert_eq!(there.node(), twin.node());
     twin.tell(&process::self_pid());
     assert_eq!(expect::<Term>(), atom("hello").into());
-    assert_eq!(net_kernel::nodes(), [twin.node()]);
+    assert_eq!(node::nodes(Nodes::Connected), [twin.node()]);
     let monitor = process::monitor(there);
     process::send(there, atom("bye"));
     assert_eq!(down_reason(monitor), ExitReason::Shutdown);

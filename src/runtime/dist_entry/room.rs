@@ -304,7 +304,11 @@ mod tests {
     #[derive(Default)]
     struct Counting(AtomicUsize);
 
-    impl Writer for Counting {
+    impl Controller for Counting {
+        fn node_type(&self) -> NodeType {
+            NodeType::Visible
+        }
+
         fn wake(&self) {}
 
         fn give_up(&self) {
@@ -360,7 +364,7 @@ mod tests {
         let there = peer.process(1);
         let connection = peer.connect();
         let entry = DistEntry::of(peer.node);
-        drop(entry.lose());
+        drop(entry.lose().0);
         let monitor = process::monitor(there);
         for _ in 0..3 {
             send_regardless(there, Large(MOST / 2));
