@@ -188,7 +188,7 @@ fn a_pid_of_an_earlier_life_of_this_node_is_nobodys() {
         "{test, 'rust@127.0.0.1'} ! begin \
              process_flag(trap_exit, true), Message ! lost, exit(Message, kill), \
              R = monitor(process, Message), \
-             Down = receive {'DOWN', R, process, P, DownReason} -> {P =:= Message, DownReason} end, \
+             Down = receive {'DOWN', R, _, P, DownReason} -> {P =:= Message, DownReason} end, \
              link(Message), \
              Exit = receive {'EXIT', From, ExitReason} -> {From =:= Message, ExitReason} end, \
              {Down, Exit} end",

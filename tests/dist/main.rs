@@ -7,7 +7,9 @@
 #[path = "../support"]
 mod support {
     pub(crate) mod beam;
+    pub(crate) mod dice;
     pub(crate) mod relay;
+    pub(crate) mod rounds;
     pub(crate) mod rust;
     pub(crate) mod twin;
     pub(crate) mod wait;
@@ -21,6 +23,8 @@ mod ticks;
 mod messages;
 mod addresses;
 mod ties;
+mod monitors;
+mod links;
 mod relays;
 mod twins;
 mod dials;

@@ -1,6 +1,7 @@
 //! This program as a node, with a cluster around it.
 
 use parking_lot::{Mutex, MutexGuard};
+use serde::de::DeserializeOwned;
 
 use procession::Node;
 use procession::net_kernel::NetKernel;
@@ -135,6 +136,19 @@ pub(crate) fn ping(beam: &Beam) -> String {
 pub(crate) fn register(name: &'static str) {
     _ = process::unregister(name);
     process::register(name, process::self_pid()).unwrap();
+}
+
+/// Receives the next term, as the value that it is.
+#[track_caller]
+pub(crate) fn expect_term<T: DeserializeOwned>() -> T {
+    term::from_term(&expect::<Term>()).unwrap()
+}
+
+/// The pid of a process of a node of Erlang, as an expression for that node.
+pub(crate) fn own_pid(pid: Pid) -> String {
+    let text = pid.to_string();
+    let numbers: Vec<&str> = text.trim_matches(['<', '>']).split('.').collect();
+    format!("c:pid(0, {}, {})", numbers[1], numbers[2])
 }
 
 /// Registers the test as `test`, and lets the other node send it the pid of a process there that
