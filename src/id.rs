@@ -120,6 +120,19 @@ impl fmt::Display for Pid {
     }
 }
 
+/// A pid as it is shown where nobody may know which node its first number stands for: with the name
+/// of the node, if that is another one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Whereabouts(pub(crate) Pid);
+
+impl fmt::Display for Whereabouts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Whereabouts(pid) = self;
+        fmt::Display::fmt(pid, f)?;
+        if pid.is_remote() { write!(f, " on {}", pid.node()) } else { Ok(()) }
+    }
+}
+
 impl fmt::Debug for Pid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

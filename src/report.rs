@@ -90,7 +90,7 @@ use log::Level;
 use parking_lot::Mutex;
 
 use crate::exit::ExitReason;
-use crate::id::{Pid, unique};
+use crate::id::{Pid, Whereabouts, unique};
 use crate::message::{Destination, Name};
 use crate::user_code::{Backtrace, displayed, is_logged, is_seen, log_caught_with, run_caught};
 
@@ -367,7 +367,8 @@ impl CrashReport {
             write!(f, " ({})", Types(&self.message_types))?;
         }
         lines(f, "messages", &self.messages)?;
-        line(f, "links", Some(format_args!("{:?}", self.links)))?;
+        let links: Vec<_> = self.links.iter().map(|pid| Whereabouts(*pid).to_string()).collect();
+        line(f, "links", Some(format_args!("[{}]", links.join(", "))))?;
         if !self.dictionary.is_empty() {
             f.write_str("\n    dictionary:")?;
             for (key, value) in &self.dictionary {
@@ -448,7 +449,7 @@ pub struct Child {
 impl fmt::Display for Child {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.pid {
-            Some(pid) => write!(f, "{} ({pid})", self.id),
+            Some(pid) => write!(f, "{} ({})", self.id, Whereabouts(pid)),
             None => f.write_str(&self.id),
         }
     }

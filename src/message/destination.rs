@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::id::{Alias, Node, Pid};
+use crate::id::{Alias, Node, Pid, Whereabouts};
 #[cfg(feature = "dist")]
 use crate::term::ExternalRef;
 
@@ -92,7 +92,7 @@ impl Destination {
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Destination::Pid(pid) => fmt::Display::fmt(pid, f),
+            Destination::Pid(pid) => fmt::Display::fmt(&Whereabouts(*pid), f),
             Destination::Alias(alias) => fmt::Debug::fmt(alias, f),
             Destination::Name(name) => fmt::Display::fmt(name, f),
             Destination::OnNode(name, node) => write!(f, "{{{name}, {node}}}"),
@@ -168,5 +168,25 @@ impl From<ExternalRef> for Destination {
             Some(alias) => Destination::Alias(alias),
             None => Destination::Reference(Box::new(reference)),
         }
+    }
+}
+
+#[cfg(all(test, feature = "dist"))]
+mod tests {
+    use crate::id::Incarnation;
+
+    use super::*;
+
+    #[test]
+    fn what_is_of_another_node_prints_with_its_name() {
+        let node = Node::named("destination::tests@there");
+        let pid = Pid::remote(Incarnation::of(node, 1).unwrap(), 93, 0);
+        let printed = Destination::from(pid).to_string();
+        assert!(printed.ends_with(".93.0> on destination::tests@there"), "{printed}");
+        let printed = Destination::from(("logger", node)).to_string();
+        assert_eq!(printed, "{logger, destination::tests@there}");
+        assert_eq!(Destination::from(("logger", Node::local())).to_string(), "logger");
+        let here = Pid::local(1, std::num::NonZeroU64::MIN);
+        assert_eq!(Destination::from(here).to_string(), here.to_string());
     }
 }

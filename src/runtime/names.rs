@@ -110,7 +110,7 @@ impl fmt::Display for RegisterError {
             Self::Taken { name, holder } => write!(f, "the name {name:?} is taken by {holder}"),
             Self::HasName { pid, name } => write!(f, "{pid} already has the name {name:?}"),
             Self::NotAlive(pid) if pid.is_remote() => {
-                write!(f, "{pid} is a process of another node")
+                write!(f, "{pid} is a process of {}", pid.node())
             }
             Self::NotAlive(pid) => write!(f, "{pid} is not alive"),
             Self::Empty => f.write_str("a name cannot be empty"),

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::call_error::{CallError, CallErrorKind};
 use crate::graph_text::dot_string;
-use crate::id::Pid;
+use crate::id::{Pid, Whereabouts};
 use crate::message::{Destination, Name};
 use crate::process;
 use crate::process::Address;
@@ -149,7 +149,7 @@ impl Tree {
     /// Returns the rest of its line.
     fn notes(&self) -> Vec<String> {
         let mut notes = vec![match self.state {
-            ChildState::Running(pid) => pid.to_string(),
+            ChildState::Running(pid) => Whereabouts(pid).to_string(),
             ChildState::Restarting => String::from("restarting"),
             ChildState::Stopped => String::from("stopped"),
         }];
