@@ -26,7 +26,7 @@
 //! | `-epmd_module`, which finds nodes otherwise | [`peer`](NetKernel::peer) |
 //! | `-start_epmd false`, `inet_dist_listen_min` | [`without_epmd`](NetKernel::without_epmd), [`ports`](NetKernel::ports) |
 //! | `epmd` | [`embedded_epmd`](NetKernel::embedded_epmd), [`EpmdServer`] |
-//! | `node()`, `nodes()`, `net_kernel:connect_node(Node)`, `net_kernel:monitor_nodes(true)` | [`node`](crate::node) |
+//! | `net_kernel:connect_node(Node)`, `monitor_nodes`, `nodes()` | [`node`](crate::node) |
 //!
 //! [`cookie`]: NetKernel::cookie
 //! [`hidden`]: NetKernel::hidden

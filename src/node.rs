@@ -28,18 +28,19 @@
 //! | `nodes(hidden)` | `Node.list(:hidden)` | [`nodes`]`(`[`Nodes::Hidden`]`)` |
 //! | `net_kernel:connect_node(Node)` | `Node.connect(node)` | [`connect`] |
 //! | `erlang:disconnect_node(Node)` | `Node.disconnect(node)` | [`disconnect`] |
-//! | `erlang:monitor_node(Node, true)` | `Node.monitor(node, true)` | [`monitor_node`]`(node, true)` |
+//! | `erlang:monitor_node(Node, true)` | `Node.monitor(node, true)` | [`monitor_node`] |
 //! | `net_kernel:monitor_nodes(true, Options)` | | [`monitor_nodes`], [`monitor_nodes_with`] |
 //! | `{nodeup, Node}`, `{nodedown, Node}` | the same | [`NodeUp`], [`NodeDown`] |
 //! | `{nodedown, Node, InfoList}` | the same | [`NodeUpInfo`], [`NodeDownInfo`] |
-//! | `ignored`, `notalive` | `:ignored`, `ArgumentError` | [`ConnectError::NotAlive`], [`NotAlive`] |
+//! | `ignored` | `:ignored` | [`ConnectError::NotAlive`], [`NotAlive`] |
+//! | `notalive` | `ArgumentError` | [`NotAlive`] |
 //!
 //! # How a connection ends
 //!
 //! When a connection is lost, those who had ties over it are told in this order: links, monitors
 //! of processes, with those of calls that wait, monitors of the node, and whoever monitors all
-//! nodes. By then the node is not in [`nodes`]. Only after that can there be another connection with
-//! it, so a process that has heard [`NodeDown`] has seen all that came by the one before.
+//! nodes. By then the node is not in [`nodes`]. Only after that can there be another connection
+//! with it, so a process that has heard [`NodeDown`] has seen all that came by the one before.
 //!
 //! # Differences from OTP
 //!
@@ -142,8 +143,8 @@ pub fn connect(node: Node) -> Result<(), ConnectError> {
     net_kernel::connect(node)
 }
 
-/// Ends the connection with a node. Returns, when it is gone and all have been told of that, whether
-/// there was one.
+/// Ends the connection with a node. Returns, when it is gone and all have been told of that,
+/// whether there was one.
 ///
 /// What is sent there later makes another one.
 ///
@@ -179,8 +180,8 @@ pub fn monitor_node(node: Node, flag: bool) -> Result<(), NotAlive> {
     set(process, node).map_err(|node_monitors::NotAlive| NotAlive)
 }
 
-/// Asks for a [`NodeUp`] or [`NodeDown`] message whenever this node is connected with a visible one,
-/// or that is lost; or, if `flag` is `false`, takes back all such requests of the caller's.
+/// Asks for a [`NodeUp`] or [`NodeDown`] message whenever this node is connected with a visible
+/// one, or that is lost; or, if `flag` is `false`, takes back all such requests of the caller's.
 ///
 /// [`NodeUp`] comes before anything that the node sends, [`NodeDown`] after it. By then the node is
 /// in [`nodes`], or not any more. If this is called several times, as many messages come.

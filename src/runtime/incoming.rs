@@ -853,7 +853,7 @@ mod tests {
         let unlinked = peer.process(3);
         process::link(unlinked);
         process::unlink(unlinked);
-        let frames = connection.frames();
+        let (frames, ended) = (connection.frames(), process::monitor(here));
         drop(connection);
 
         let reason = ExitReason::NoConnection;
@@ -862,9 +862,8 @@ mod tests {
             let down = Down { monitor, object: there.into(), reason: reason.clone() };
             assert_eq!(next::<Down>(), down);
         }
+        assert_eq!(process::wait(ended, LONG), Some(reason));
         assert_no_message();
-        let monitor = process::monitor(here);
-        assert_eq!(process::wait(monitor, LONG), Some(reason));
         assert!(frames.take().is_none());
         assert_no_ties(&peer);
         assert!(!process::info(me()).unwrap().links.iter().any(|pid| pid.is_remote()));

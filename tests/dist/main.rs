@@ -28,3 +28,4 @@ mod links;
 mod relays;
 mod twins;
 mod dials;
+mod nodes;

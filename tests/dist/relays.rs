@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use procession::net_kernel::NetKernel;
 use procession::node;
 use procession::prelude::*;
 use procession::term::Term;
@@ -34,7 +35,7 @@ fn a_frame_that_is_cut_in_the_middle_ends_the_connection() {
 #[test]
 fn a_way_that_is_held_ends_the_connection_by_its_ticks() {
     for way in [Way::There, Way::Back] {
-        let ticks = |node: net_kernel::NetKernel| node.tick_time(Duration::from_secs(1));
+        let ticks = |node: NetKernel| node.tick_time(Duration::from_secs(1));
         let Some((_rust, beam, relay)) = Rust::start_behind_a_relay(ticks) else { return };
         beam.eval("net_kernel:set_net_ticktime(1, 0)");
         node::connect(there(&beam)).unwrap();

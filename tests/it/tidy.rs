@@ -218,7 +218,7 @@ fn imports_point_up() {
 
 /// The modules above the runtime that use its mechanisms, not only what a user has. Why each of
 /// them needs that is said in `ARCHITECTURE.md`.
-const PRIVILEGED: [&str; 22] = [
+const PRIVILEGED: [&str; 23] = [
     "call",
     "gen_server::next",
     "gen_server::request",
@@ -231,6 +231,7 @@ const PRIVILEGED: [&str; 22] = [
     "net_kernel::serve",
     "net_kernel::start",
     "net_kernel::writer",
+    "node",
     "proc_lib::start",
     "registry::dispatch",
     "stop",

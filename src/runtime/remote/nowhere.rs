@@ -35,10 +35,6 @@ impl Remote {
         match self {}
     }
 
-    pub(crate) fn node(&self) -> Node {
-        match *self {}
-    }
-
     #[inline(always)]
     pub(crate) fn of(_: Option<Pid>, _: &Destination) -> Option<Remote> {
         None
