@@ -3,6 +3,7 @@
 //! They are linked, so they end together; when they have, the kernel has been told that the
 //! connection is lost, as the reader owns what tells it.
 
+use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -53,6 +54,9 @@ pub(super) fn dial(local: &Arc<Local>, node: Node) -> Result<(), ExitReason> {
         Err(NotConnected::Interrupted(error)) => return Err(error.into()),
         Err(NotConnected::Failed(error)) => error,
     };
+    if error == ConnectError::WrongCookie {
+        log_caught(Level::Warn, LOG, format_args!("no connection with {node}: {error}"));
+    }
     // The kernel may monitor this process when it has ended.
     let process = process::self_pid();
     kernel().cast(DialFailed { node, process, error: error.clone() });
@@ -157,19 +161,22 @@ pub(super) fn accept(local: &Arc<Local>, stream: TcpStream) -> Result<(), ExitRe
     stream.set_nodelay(true)?;
     let mut stream = Timed::new(stream, deadline(local));
     let me = process::self_pid();
+    let name = RefCell::new(None);
     let admit = |peer: &Peer| {
+        name.replace(Some(peer.name.clone()));
         let request = Admit { peer: peer.name.clone(), process: me };
         // If there is no kernel, this is just being ended.
         kernel().call_timeout(request, Duration::MAX).unwrap_or(Admission::No)
     };
-    let (peer, last) = match handshake::accept(&mut stream, &local.identity, admit) {
+    let accepted = handshake::accept(&mut stream, &local.identity, admit);
+    let (peer, last) = match accepted {
         Ok(accepted) => accepted,
         Err(HandshakeError::Io(error)) if is_interrupted(&error) => return Err(error.into()),
         Err(error @ (HandshakeError::Simultaneous | HandshakeError::Closed)) => {
             return Err(ExitReason::shutdown_with(error.to_string()));
         }
         Err(error) => {
-            log_caught(Level::Warn, LOG, format_args!("a node was refused: {error}"));
+            log_refused(name.into_inner().as_ref(), &error);
             return Err(ExitReason::shutdown_with(error.to_string()));
         }
     };
@@ -197,6 +204,15 @@ impl Controller for Ends {
     fn give_up(&self) {
         // Whoever is sending logs nothing: the supervisor does, as this is a failure.
         signal_exit(self.reader, self.reader, ExitReason::from_display(Lost::Overloaded));
+    }
+}
+
+fn log_refused(name: Option<&NodeName>, error: &HandshakeError) {
+    match name {
+        Some(name) => {
+            log_caught(Level::Warn, LOG, format_args!("the node {name} was refused: {error}"));
+        }
+        None => log_caught(Level::Warn, LOG, format_args!("a node was refused: {error}")),
     }
 }
 
@@ -231,6 +247,8 @@ fn carry(
     })?;
     process::send(writer, connection.frames());
     kernel().cast(IsUp { node, process: me });
-    let reader = Reader { local: Arc::clone(local), connection, heard };
+    // The end of this node is not that of what is queued.
+    process::set_trap_exit(true);
+    let reader = Reader { local: Arc::clone(local), connection, heard, writer };
     reader.run(&stream)
 }

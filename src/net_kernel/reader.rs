@@ -2,15 +2,19 @@
 //! socket.
 
 use std::io::{ErrorKind, Read};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use log::Level;
 
 use crate::exit::ExitReason;
 use crate::id::{Alias, MonitorRef, Pid};
 use crate::io::{TcpStream, is_interrupted};
-use crate::message::{Destination, Message, NodeDownReason};
+use crate::message::{Destination, Exit, Message, NodeDownReason};
+use crate::process;
+use crate::receive;
 use crate::runtime::incoming::Connection;
 use crate::runtime::remote_ties::RemoteRef;
 use crate::term::{Term, WirePid, WireRef, WireTerm};
@@ -21,6 +25,12 @@ use super::frame::{self, Frame};
 use super::local::Local;
 use super::lost::{LOG, Lost};
 use super::payload::reason_of_term;
+use super::serve::CONNECTIONS;
+use super::timed::time_left;
+use super::writer::Finish;
+
+/// How long the other node has to close its side, when this one has closed its own.
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// How many bytes are read at once.
 const ROOM: usize = 64 * 1024;
@@ -31,6 +41,8 @@ pub(super) struct Reader {
     pub(super) connection: Connection,
     /// How many bytes have come.
     pub(super) heard: Arc<AtomicU64>,
+    /// The process that writes, which is linked.
+    pub(super) writer: Pid,
 }
 
 impl Reader {
@@ -48,7 +60,7 @@ impl Reader {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if is_interrupted(&error) => {
                     self.connection.frames().explain_loss(NodeDownReason::Shutdown);
-                    return Err(error.into());
+                    return Err(self.interrupted(stream));
                 }
                 Err(error) => return Err(Lost::Io(error).into()),
             }
@@ -62,6 +74,30 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// An exit signal has come, which is the reason to end. If that is as this program is a node no
+    /// more, what is queued leaves before.
+    fn interrupted(&self, stream: &TcpStream) -> ExitReason {
+        let exit = receive! { exit: Exit if exit.reason != ExitReason::Normal => exit };
+        if Some(exit.from) == process::whereis(CONNECTIONS) {
+            process::send(self.writer, Finish);
+            receive! { exit: Exit if exit.from == self.writer => {} }
+            // With what has come and was not read the system would throw away what it has not sent.
+            self.drain(stream);
+        }
+        exit.reason
+    }
+
+    /// Reads what comes until the other node has closed the connection, if it soon does.
+    fn drain(&self, mut stream: &TcpStream) {
+        let deadline = Instant::now() + DRAIN;
+        let mut room = vec![0; ROOM];
+        _ = stream.shutdown(Shutdown::Write);
+        while let Ok(left) = time_left(deadline)
+            && stream.set_read_timeout(Some(left)).is_ok()
+            && matches!(stream.read(&mut room), Ok(1..))
+        {}
     }
 
     fn act(&mut self, control: Control<'_>) -> Result<(), Lost> {

@@ -254,7 +254,8 @@ impl Kernel {
             contact.waiting.extend(clients);
             return;
         }
-        let failed = self.recent_failure(node).cloned();
+        // However recent that is by now.
+        let failed = self.failed.get(&node).map(|(_, error)| error.clone());
         let error = failed
             .unwrap_or_else(|| ConnectError::Failed("the node could not be dialled".to_owned()));
         clients.into_iter().for_each(|reply_to| reply_to.reply(Err(error.clone())));

@@ -245,11 +245,12 @@ impl NetKernel {
             Ok(process::spawn_link(move || acceptor::accept_all(&local, &listener))?)
         });
         let connections = DynamicSupervisor::new().named_child_spec(CONNECTIONS);
-        let mut supervisor = Supervisor::one_for_all();
+        // Whatever ends takes along what needs it; so the node stays registered.
+        let mut supervisor = Supervisor::rest_for_one();
         if let Some(registrar) = registrar {
             supervisor = supervisor.child(registrar);
         }
-        Ok(supervisor.child(connections).child(kernel).child(acceptor))
+        Ok(supervisor.child(kernel).child(connections).child(acceptor))
     }
 }
 

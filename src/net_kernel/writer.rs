@@ -23,6 +23,10 @@ const MAX_PARTS: usize = 1024;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Queued;
 
+/// What is queued is to be written, and then nothing more.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Finish;
+
 /// What writes to a connection.
 pub(super) struct Writer {
     stream: TcpStream,
@@ -56,8 +60,12 @@ impl Writer {
             let Some(queued) = frames.take() else { return Ok(()) };
             self.write(&queued)?;
             let left = self.next.saturating_duration_since(Instant::now());
-            // It is told of the first that is queued; what it is told is all the same.
-            _ = process::receive_timeout(left);
+            // It is told of the first that is queued.
+            let told = process::receive_timeout(left);
+            if told.is_some_and(|message| message.is::<Finish>()) {
+                let last = frames.take().unwrap_or_default();
+                return self.write(&last);
+            }
             self.tick()?;
         }
     }

@@ -1,7 +1,7 @@
 //! What messages are sent to, and what monitors are set on: pids, names on nodes, aliases. And what
 //! becomes of pids and references that travel.
 
-use procession::net_kernel;
+use procession::node;
 use procession::pg::Scope;
 use procession::prelude::*;
 use procession::process::AliasMode;
@@ -169,7 +169,7 @@ fn a_pid_of_an_earlier_life_of_this_node_is_nobodys() {
     rust.net = Some(node(&rust.cluster).start_link().unwrap());
     assert_ne!(external(stranger), old, "it has another creation now");
 
-    net_kernel::connect_node(there(&beam)).unwrap();
+    node::connect(there(&beam)).unwrap();
     let keeper: ExternalPid = external(keeper);
     process::send(
         term::from_term::<Pid>(&term::to_term(&keeper).unwrap()).unwrap(),

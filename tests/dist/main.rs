@@ -11,6 +11,7 @@ mod support {
     pub(crate) mod relay;
     pub(crate) mod rounds;
     pub(crate) mod rust;
+    pub(crate) mod stranger;
     pub(crate) mod twin;
     pub(crate) mod wait;
 }
@@ -29,3 +30,6 @@ mod relays;
 mod twins;
 mod dials;
 mod nodes;
+mod strangers;
+mod restarts;
+mod supervision;

@@ -111,7 +111,14 @@ impl Cluster {
 
     /// Starts the node `name@127.0.0.1` with more arguments.
     pub(crate) fn beam_with(&self, name: &str, arguments: &[&str]) -> Beam {
-        Beam::start(format!("{name}@127.0.0.1"), self.port, arguments)
+        let name = format!("{name}@127.0.0.1");
+        let arguments = [&["-name", &name, "-setcookie", COOKIE], arguments].concat();
+        Beam::start(name.clone(), self.port, &arguments)
+    }
+
+    /// Starts an Erlang that becomes the node `name@127.0.0.1` by [`Beam::begin_life`].
+    pub(crate) fn beam_to_be(&self, name: &str) -> Beam {
+        Beam::start(format!("{name}@127.0.0.1"), self.port, &[])
     }
 }
 
@@ -159,7 +166,6 @@ impl Beam {
         );
         let mut child = Command::new(program("TEST_ERL", "erl"))
             .args(["+pc", "unicode", "-noshell", "-start_epmd", "false"])
-            .args(["-name", &name, "-setcookie", COOKIE])
             .args(arguments)
             .args(["-eval", &begin])
             .env("ERL_EPMD_PORT", epmd_port.to_string())
@@ -179,6 +185,17 @@ impl Beam {
         let beam = Beam { name, child, input, lines, heard: RefCell::default() };
         beam.hear_until("be ready", |heard| heard.is_ready);
         beam
+    }
+
+    /// Makes it a node, which it was not or is not any more.
+    pub(crate) fn begin_life(&self) {
+        let start = format!("{{ok, _}} = net_kernel:start(['{}', longnames])", self.name);
+        self.eval(&format!("{start}, erlang:set_cookie('{COOKIE}')"));
+    }
+
+    /// Its end as a node; its processes live on.
+    pub(crate) fn end_life(&self) {
+        self.eval("ok = net_kernel:stop()");
     }
 
     /// Its full name.

@@ -11,7 +11,7 @@ use procession::term::{self, Term};
 use super::beam::{Beam, COOKIE, Cluster};
 use super::relay::Relay;
 use super::twin::{self, Parent, Twin};
-use super::wait::expect;
+use super::wait::{expect, expect_exit};
 
 /// The name of the node that this program is.
 pub(crate) const NAME: &str = "rust@127.0.0.1";
@@ -106,7 +106,10 @@ impl Rust {
 
     /// Ends the node, and leaves the rest.
     pub(crate) fn stop(&mut self) {
-        self.net.take().unwrap().stop().unwrap();
+        let net = self.net.take().unwrap();
+        net.stop().unwrap();
+        // The test traps exits, and is linked.
+        assert_eq!(expect_exit(net.pid()), ExitReason::Normal);
     }
 }
 

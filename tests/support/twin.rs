@@ -120,6 +120,12 @@ pub(crate) fn own_name() -> Option<String> {
     env::var(NAME).ok()
 }
 
+/// The node that the second program is.
+pub(crate) fn node(name: &str) -> NetKernel {
+    let port = env::var(EPMD_PORT).unwrap().parse().unwrap();
+    NetKernel::named(name).cookie(COOKIE).epmd_port(port).embedded_epmd()
+}
+
 /// Runs `body` in a process of a node, and waits for the end of the first program, with which this
 /// one ends.
 pub(crate) fn run(
@@ -127,9 +133,7 @@ pub(crate) fn run(
     options: fn(NetKernel) -> NetKernel,
     body: impl FnOnce(&Parent) + Send + 'static,
 ) -> ! {
-    let port = env::var(EPMD_PORT).unwrap().parse().unwrap();
-    let node = NetKernel::named(name).cookie(COOKIE).epmd_port(port).embedded_epmd();
-    let _net = options(node).start_link().unwrap();
+    let _net = options(node(name)).start_link().unwrap();
     let end = || std::process::exit(0);
     let parent = Parent { values: forward_values(BufReader::new(io::stdin()), end) };
     parent.tell(&true);

@@ -1,0 +1,130 @@
+//! The tree that makes this program a node, under supervisors of the program.
+
+use procession::Node;
+use procession::application::{self, Application};
+use procession::node::{self, Nodes};
+use procession::prelude::*;
+use procession::term::{Term, atom};
+
+use super::support::beam::Beam;
+use super::support::rust::{Rust, node, ping, process_there, register, there};
+use super::support::twin;
+use super::support::wait::{down_reason, exit_and_wait, expect, wait_until};
+
+/// Kills a part of the node, and waits until the next one is there.
+fn kill(name: &'static str) {
+    let part = process::whereis(name).unwrap();
+    assert_eq!(exit_and_wait(part, ExitReason::Kill), ExitReason::Killed);
+    wait_until(|| process::whereis(name).is_some_and(|again| again != part));
+}
+
+fn assert_is_connected_again(beam: &Beam) {
+    wait_until(|| node::connect(there(beam)).is_ok());
+    assert_eq!(ping(beam), "pong");
+    wait_until(|| beam.eval("nodes(hidden)") == "['rust@127.0.0.1']");
+}
+
+#[test]
+fn a_net_kernel_that_is_killed_takes_its_connections_along() {
+    let Some(rust) = Rust::start() else { return };
+    let beam = rust.beam();
+    let creation = Node::local();
+    let pid = process_there(&beam, "ok");
+    let monitor = process::monitor(pid);
+    kill("net_kernel");
+    assert_eq!(down_reason(monitor), ExitReason::NoConnection);
+    assert_is_connected_again(&beam);
+    assert_eq!(Node::local(), creation);
+    // It is the same node: the pid of this process is still known.
+    beam.eval("{test, 'rust@127.0.0.1'} ! hello");
+    assert_eq!(expect::<Term>(), atom("hello").into());
+}
+
+#[test]
+fn the_connections_may_be_killed() {
+    let Some(rust) = Rust::start() else { return };
+    let beam = rust.beam();
+    let monitor = process::monitor(process_there(&beam, "ok"));
+    kill("net_connections");
+    assert_eq!(down_reason(monitor), ExitReason::NoConnection);
+    assert_is_connected_again(&beam);
+}
+
+#[test]
+fn an_acceptor_that_is_killed_leaves_the_connections_alone() {
+    let Some(rust) = Rust::start() else { return };
+    let beam = rust.beam();
+    let echo = process_there(&beam, "{test, 'rust@127.0.0.1'} ! Message");
+    let monitor = process::monitor(echo);
+    let children = rust.net.as_ref().unwrap().which_children().unwrap();
+    let acceptor = children.iter().find(|child| child.id == "acceptor").unwrap();
+    exit_and_wait(acceptor.state.pid().unwrap(), ExitReason::Kill);
+    process::send(echo, atom("hello"));
+    assert_eq!(expect::<Term>(), atom("hello").into());
+    let other = rust.cluster.beam("other");
+    assert_eq!(ping(&other), "pong");
+    process::demonitor(monitor);
+}
+
+#[test]
+fn a_registration_that_is_killed_is_made_again() {
+    let Some(rust) = Rust::start() else { return };
+    let beam = rust.beam();
+    assert_eq!(ping(&beam), "pong");
+    let children = rust.net.as_ref().unwrap().which_children().unwrap();
+    let registrar = children.iter().find(|child| child.id == "erl_epmd").unwrap();
+    exit_and_wait(registrar.state.pid().unwrap(), ExitReason::Kill);
+    wait_until(|| rust.cluster.find("rust").is_some());
+    assert_is_connected_again(&beam);
+}
+
+#[test]
+fn a_supervisor_of_the_program_makes_it_a_node() {
+    let Some(mut rust) = Rust::start() else { return };
+    rust.stop();
+    let beam = rust.beam();
+    let node = node(&rust.cluster).child_spec();
+    let top = Supervisor::one_for_one().child(node).start_link().unwrap();
+    assert_eq!(ping(&beam), "pong");
+    top.stop().unwrap();
+    wait_until(|| beam.eval("nodes(hidden)") == "[]");
+    assert_eq!(ping(&beam), "pang");
+    assert_eq!(node::nodes(Nodes::Connected), []);
+}
+
+/// The second program stops as programs do, at `SIGTERM`.
+#[test]
+fn an_application_that_stops_says_what_was_to_be_said() {
+    let both = Rust::start_with_twin(|_| {
+        SupervisorRef::named("net_sup").stop().unwrap();
+        let node = twin::node("twin@127.0.0.1");
+        let worker = ChildSpec::new("worker", || {
+            let worker = process::spawn_link(|| receive! { () => {} })?;
+            process::register("worker", worker).unwrap();
+            Ok(worker)
+        });
+        let tree = move || {
+            let node = node.clone().child_spec();
+            Supervisor::one_for_one().child(node).child(worker.clone()).start_link()
+        };
+        application::run([Application::new("twin").start(tree)]).unwrap();
+        std::process::exit(0);
+    });
+    let Some((rust, twin)) = both else { return };
+    register("test");
+    let beam = rust.beam();
+    wait_until(|| beam.eval("net_adm:ping('twin@127.0.0.1')") == "pong");
+    let ends = beam.begin(
+        "net_kernel:monitor_nodes(true, [{node_type, all}]), \
+         M = erlang:monitor(process, {worker, 'twin@127.0.0.1'}), \
+         {test, 'rust@127.0.0.1'} ! ready, \
+         [receive {'DOWN', M, process, _, Reason} -> Reason end, \
+          receive {nodedown, 'twin@127.0.0.1', _} -> nodedown end]",
+    );
+    assert_eq!(expect::<Term>(), atom("ready").into());
+    // The monitor is set before the answer to this comes.
+    beam.eval("net_adm:ping('twin@127.0.0.1')");
+    twin.signal("TERM");
+    assert_eq!(beam.value(ends), "[shutdown,nodedown]");
+    assert_eq!(beam.log(), "");
+}

@@ -1,0 +1,200 @@
+//! What is left when many connections have come and gone, from nodes and from whoever else: nothing.
+//! A binary of its own, as threads, descriptors and memory are the program's, and so is its log.
+
+use std::cell::Cell;
+use std::fs;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use procession::net_kernel::{ConnectError, NetKernel};
+use procession::node::{self, Nodes};
+use procession::prelude::*;
+
+#[allow(dead_code, reason = "this binary needs few of them")]
+#[path = "support"]
+mod support {
+    pub(crate) mod beam;
+    pub(crate) mod dice;
+    pub(crate) mod frames;
+    pub(crate) mod logger;
+    pub(crate) mod mutation;
+    pub(crate) mod relay;
+    pub(crate) mod rounds;
+    pub(crate) mod rust;
+    pub(crate) mod stranger;
+    pub(crate) mod twin;
+    pub(crate) mod wait;
+}
+
+use support::dice::Dice;
+use support::frames::hostile;
+use support::logger::{keep_what_is_logged, logged};
+use support::mutation::fuzz;
+use support::rounds::rounds;
+use support::rust::{Rust, ping, process_there, there};
+use support::stranger::Stranger;
+use support::wait::{down_reason, wait_until};
+
+/// What this program has open and runs.
+#[derive(Clone, Copy, Debug)]
+struct Usage {
+    threads: usize,
+    descriptors: usize,
+    /// In kibibytes.
+    memory: usize,
+}
+
+impl Usage {
+    fn now() -> Usage {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let number = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        };
+        let descriptors = fs::read_dir("/proc/self/fd").unwrap().count();
+        Usage { threads: number("Threads:"), descriptors, memory: number("VmRSS:") }
+    }
+
+    /// There is not more of anything than before, but for threads that wait to be used again, with
+    /// what they have open, and for what the allocator keeps.
+    fn is_as(self, before: Usage) -> bool {
+        self.threads <= before.threads + 8
+            && self.descriptors <= before.descriptors + 16
+            && self.memory <= before.memory + 16 * 1024
+    }
+}
+
+/// Waits until there is not more of anything than there was.
+#[track_caller]
+fn wait_until_as(before: Usage) {
+    let start = std::time::Instant::now();
+    while !Usage::now().is_as(before) {
+        let now = Usage::now();
+        assert!(start.elapsed() < support::wait::test_timeout(), "{before:?}, then {now:?}");
+        std::thread::yield_now();
+    }
+}
+
+fn crashes() -> Vec<String> {
+    logged("procession::crash")
+}
+
+#[test]
+fn connects_and_disconnects_leave_nothing() {
+    let Some(rust) = Rust::start() else { return };
+    let beam = rust.beam();
+    let mut before = Usage::now();
+    for round in 0..rounds(500) {
+        if round == 50 {
+            before = Usage::now();
+        }
+        assert_eq!(ping(&beam), "pong");
+        let monitor = process::monitor(process_there(&beam, "ok"));
+        assert_eq!(beam.eval("erlang:disconnect_node('rust@127.0.0.1')"), "true");
+        assert_eq!(down_reason(monitor), ExitReason::NoConnection);
+        wait_until(|| node::nodes(Nodes::Connected).is_empty());
+    }
+    wait_until_as(before);
+}
+
+#[test]
+fn wrong_cookies_leave_a_line_in_the_log_and_nothing_else() {
+    keep_what_is_logged();
+    let Some(rust) = Rust::start_with(|node| node.cookie("wrong")) else { return };
+    let beam = rust.beam();
+    let mut before = Usage::now();
+    let text = "the node has another cookie";
+    for round in 0..50 {
+        if round == 10 {
+            before = Usage::now();
+        }
+        let lines = logged(text).len();
+        assert_eq!(ping(&beam), "pang");
+        wait_until(|| logged(text).len() == lines + 1);
+        // A node is not dialled again at once.
+        wait_until(|| {
+            let connected = node::connect(there(&beam));
+            assert_eq!(connected, Err(ConnectError::WrongCookie));
+            logged(text).len() > lines + 1
+        });
+        assert_eq!(logged(text).len(), lines + 2);
+    }
+    wait_until_as(before);
+    assert_eq!(crashes(), [""; 0]);
+}
+
+/// Connects, and sends bytes that make no sense, or none.
+fn garbage(address: SocketAddr, seed: u64) {
+    let mut dice = Dice::new(seed);
+    let Ok(mut stranger) = Stranger::connect(address) else { return };
+    let bytes: Vec<u8> = (0..dice.below(100)).map(|_| dice.below(256) as u8).collect();
+    // It may be closed already.
+    _ = stranger.0.write_all(&bytes);
+}
+
+#[test]
+fn strangers_do_not_keep_a_node_out() {
+    let set_up = |node: NetKernel| node.set_up_time(Duration::from_secs(1));
+    let Some(rust) = Rust::start_with(set_up) else { return };
+    let address = rust.cluster.address_of("rust");
+    let beam = rust.beam();
+    assert_eq!(ping(&beam), "pong");
+    (0..100).for_each(|seed| garbage(address, seed));
+    wait_until(|| Usage::now().threads < 60);
+    let before = Usage::now();
+
+    let half_open: Vec<_> = (0..1_000).map_while(|_| Stranger::connect(address).ok()).collect();
+    assert!(half_open.len() > 900);
+    // No more than 64 of them have a process.
+    wait_until(|| Usage::now().threads < before.threads + 80);
+    beam.eval("erlang:disconnect_node('rust@127.0.0.1')");
+    wait_until(|| ping(&beam) == "pong");
+    drop(half_open);
+
+    for seed in 0..rounds(1_000) {
+        garbage(address, seed as u64);
+    }
+    assert_eq!(ping(&beam), "pong");
+    wait_until_as(before);
+    assert_eq!(crashes(), [""; 0]);
+}
+
+/// A process that lives on whatever comes, unless it is killed.
+fn victim() -> Pid {
+    let live = || {
+        process::set_trap_exit(true);
+        loop {
+            process::receive();
+        }
+    };
+    process::spawn(live).unwrap()
+}
+
+#[test]
+fn nodes_that_send_garbage_lose_their_connections_and_nothing_else() {
+    keep_what_is_logged();
+    let Some(rust) = Rust::start() else { return };
+    let address = rust.cluster.address_of("rust");
+    let beam = rust.beam();
+    let monitor = process::monitor(process_there(&beam, "ok"));
+    let (pid, before) = (Cell::new(victim()), Cell::new(Usage::now()));
+    fuzz(rounds(1_000) as u64, |seed| {
+        if seed == 100 {
+            before.set(Usage::now());
+        }
+        if !process::is_alive(pid.get()) {
+            pid.set(victim());
+        }
+        let mut stranger = Stranger::node(address, "stranger@127.0.0.1", 7).unwrap();
+        // It may be closed before all of it is sent.
+        _ = stranger.0.write_all(&hostile(seed, pid.get()));
+        stranger.wait_until_closed();
+        assert_eq!(crashes(), [""; 0]);
+    });
+    wait_until(|| node::nodes(Nodes::Connected) == [there(&beam)]);
+    assert!(process::demonitor(monitor), "the other connection is lost");
+    assert_eq!(ping(&beam), "pong");
+    process::exit(pid.get(), ExitReason::Kill);
+    wait_until_as(before.get());
+}

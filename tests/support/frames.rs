@@ -1,0 +1,68 @@
+//! Frames that a node should not send.
+
+use procession::prelude::*;
+use procession::term::{self, ExternalPid, ExternalRef, Term, atom};
+
+use super::dice::Dice;
+use super::mutation::mutate;
+
+/// The ops of control messages.
+const OPS: [usize; 24] =
+    [1, 2, 3, 5, 6, 7, 8, 12, 13, 16, 18, 19, 20, 21, 22, 24, 26, 28, 29, 31, 33, 34, 35, 36];
+
+/// Makes what the node `stranger@127.0.0.1`, whose creation is 7, sends if it has lost its mind:
+/// frames that are changed, cut, made up. Their processes are of its own, and this one.
+pub(crate) fn hostile(seed: u64, victim: Pid) -> Vec<u8> {
+    let mut dice = Dice::new(seed);
+    let mut bytes = Vec::new();
+    for _ in 0..=dice.below(4) {
+        let mut body = control(&mut dice, victim);
+        if dice.happens(50) {
+            mutate(&mut dice, &mut body);
+        }
+        let length = match dice.below(20) {
+            0 => dice.below(1 << 31),
+            1 => body.len() / 2,
+            _ => body.len(),
+        };
+        bytes.extend((length as u32).to_be_bytes());
+        bytes.extend(body);
+    }
+    if dice.happens(20) {
+        bytes.truncate(dice.below(bytes.len()));
+    }
+    bytes
+}
+
+/// A control message, in most of whose places there is what belongs there.
+fn control(dice: &mut Dice, victim: Pid) -> Vec<u8> {
+    let op = if dice.happens(5) { dice.below(50) } else { dice.index(&OPS) };
+    let mut elements = vec![Term::from(op as u64)];
+    let count = if dice.happens(10) { dice.below(8) } else { 3 };
+    elements.extend((0..count).map(|_| element(dice, victim)));
+    let mut body = b"p".to_vec();
+    body.extend(term::to_vec(&Term::Tuple(elements)).unwrap());
+    if dice.happens(40) {
+        body.extend(term::to_vec(&element(dice, victim)).unwrap());
+    }
+    body
+}
+
+fn element(dice: &mut Dice, victim: Pid) -> Term {
+    let stranger = || atom("stranger@127.0.0.1");
+    match dice.below(8) {
+        0 => atom(dice.text("|nobody|noproc|kill|killed")).into(),
+        1 => Term::from(dice.below(1 << 40) as u64),
+        2 | 3 => term::to_term(&victim).unwrap(),
+        4 => {
+            let (id, serial) = (dice.below(9) as u32, dice.below(2) as u32);
+            ExternalPid { node: stranger(), id, serial, creation: 7 }.into()
+        }
+        5 => {
+            let words = [0; 5].map(|_: u32| dice.below(9) as u32);
+            ExternalRef::new(stranger(), 7, &words[..=dice.below(5)]).into()
+        }
+        6 => Term::Tuple((0..dice.below(4)).map(|_| element(dice, victim)).collect()),
+        _ => atom("normal").into(),
+    }
+}
