@@ -24,7 +24,9 @@
 //! | `inet_dist_use_interface` | [`listen`](NetKernel::listen) |
 //! | `ERL_EPMD_PORT` | the same, or [`epmd_port`](NetKernel::epmd_port) |
 //! | `-epmd_module`, which finds nodes otherwise | [`peer`](NetKernel::peer) |
-//! | `-start_epmd false`, `inet_dist_listen_min` | [`without_epmd`](NetKernel::without_epmd), [`ports`](NetKernel::ports) |
+//! | `-start_epmd false` | [`without_epmd`](NetKernel::without_epmd) |
+//! | `inet_dist_listen_min`, `inet_dist_listen_max` | [`ports`](NetKernel::ports) |
+//! | `-proto_dist inet_tls -ssl_dist_optfile File` | `NetKernel::tls`, with the feature `dist-tls` |
 //! | `epmd` | [`embedded_epmd`](NetKernel::embedded_epmd), [`EpmdServer`] |
 //! | `net_kernel:connect_node(Node)`, `monitor_nodes`, `nodes()` | [`node`](crate::node) |
 //!
@@ -45,11 +47,39 @@
 //! [`NoConnection`](crate::ExitReason::NoConnection), OTP's `noconnection`. Messages that were on
 //! their way are lost.
 //!
-//! # Safety
+//! # What opening a node to a network means
 //!
-//! Who knows the cookie can do to this program what its own processes can: send to them, and end
-//! them. There is no cookie by default, and the node listens on the loopback only unless it is told
-//! otherwise. What is sent is not encrypted.
+//! Without [`listen`](NetKernel::listen) a node can be reached from its own machine only. One that
+//! listens at another address trusts whoever can reach that and knows the cookie: another node can
+//!
+//! - send messages to each process, by its pid or its name, and end it, by an exit signal or a
+//!   link: an exit signal `kill` ends any process;
+//! - ask of servers what they answer to other nodes, and see which processes have ended, and why:
+//!   the reasons of exits, the texts of panics and where they were are sent to who monitors or is
+//!   linked;
+//! - take memory, up to [`max_frame`](NetKernel::max_frame) for each message, and in each mailbox
+//!   as any sender can.
+//!
+//! It cannot run code that the program does not offer, name types, or create atoms that stay.
+//!
+//! The cookie is what opens all of this, as in Erlang, and it is no more than a password: it is
+//! never sent, but whoever listens to a handshake can try cookies against what was said, and as
+//! nothing is encrypted after the handshake, whoever is on the way can read and change everything.
+//! So:
+//!
+//! - There is no default cookie. One is long and random, and comes from its file or the program's
+//!   secrets, not from the source. It is never in the log, and not shown by `Debug`.
+//! - On a network that others use the node encrypts its connections, and accepts only who has a
+//!   certificate (`NetKernel::tls`, feature `dist-tls`); or an encrypted tunnel carries them, with
+//!   the node at its end.
+//! - A firewall lets in only the nodes of the cluster, at the node's [`ports`](NetKernel::ports)
+//!   and EPMD's. EPMD tells anybody who asks which nodes there are; nodes that know each other's
+//!   addresses need [none](NetKernel::without_epmd).
+//!
+//! Against who does not know the cookie: handshakes must be through within the
+//! [set-up time](NetKernel::set_up_time), a message in them has at most 1,024 bytes, and at most 64
+//! are under way at once. Against a node that has gone mad: what it sends is checked before it is
+//! used; a frame that is malformed ends its connection, and nothing else.
 //!
 //! # Differences from OTP
 //!
@@ -70,9 +100,12 @@ mod bytes;
 mod random;
 mod name;
 mod timed;
+#[cfg(feature = "dist-tls")]
+mod tls;
 mod epmd;
 mod cookie;
 mod handshake;
+mod channel;
 mod control;
 mod frame;
 mod error;
@@ -101,6 +134,8 @@ pub use epmd::EpmdServer;
 pub use error::ConnectError;
 
 pub use start::{NetKernel, NetKernelError};
+#[cfg(feature = "dist-tls")]
+pub use tls::Tls;
 
 use serve::{Connect, Disconnect, Kernel, NAME};
 

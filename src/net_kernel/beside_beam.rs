@@ -10,7 +10,7 @@ use super::control::{Control, Object};
 use super::cookie::Cookie;
 use super::epmd::{Epmd, Registrant, Registration};
 use super::frame::{self, Frame, Signal};
-use super::handshake::{self, Admission, Flags, HandshakeError, Identity, Peer};
+use super::handshake::{self, Admission, Flags, HandshakeError, Identity, Lengths, Peer};
 use super::name::NodeName;
 use super::support::beam::{Beam, COOKIE, Cluster};
 use super::support::wait::wait_until;
@@ -51,7 +51,7 @@ impl Here {
         let name = NodeName::new(beam.name()).unwrap();
         let address = self.epmd.find(&name, deadline()).unwrap();
         let mut stream = Timed::new(TcpStream::connect(address)?, deadline());
-        let peer = handshake::dial(&mut stream, &self.us, &name)?;
+        let peer = handshake::dial(&mut stream, Lengths::Two, &self.us, &name)?;
         Ok((stream.into_inner()?, peer))
     }
 
@@ -59,7 +59,7 @@ impl Here {
         let (stream, _) = self.listener.accept_timeout(Duration::from_secs(20))?;
         let mut stream = Timed::new(stream, deadline());
         let admit = |_: &Peer| Admission::Yes;
-        let (peer, last) = handshake::accept(&mut stream, &self.us, admit)?;
+        let (peer, last) = handshake::accept(&mut stream, Lengths::Two, &self.us, admit)?;
         stream.write_all(&last)?;
         Ok((stream.into_inner()?, peer))
     }

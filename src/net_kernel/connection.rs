@@ -25,6 +25,7 @@ use crate::runtime::incoming::{Connection, Frames};
 use crate::runtime::mailbox::Signal;
 use crate::user_code::log_caught;
 
+use super::channel::SetUp;
 use super::epmd::EpmdError;
 use super::error::ConnectError;
 use super::handshake::{self, Admission, Flags, HandshakeError, Peer};
@@ -34,6 +35,8 @@ use super::name::NodeName;
 use super::reader::Reader;
 use super::serve::{Admit, DialFailed, IsUp, Kernel, NAME, Replace};
 use super::timed::{Timed, time_left};
+#[cfg(feature = "dist-tls")]
+use super::tls;
 use super::writer::{Queued, Writer};
 
 /// How many nodes may be in the middle of a handshake that they have begun.
@@ -99,7 +102,7 @@ impl NotConnected {
     }
 }
 
-fn connect(local: &Local, node: Node) -> Result<(TcpStream, Peer), NotConnected> {
+fn connect(local: &Local, node: Node) -> Result<(SetUp, Peer), NotConnected> {
     let Some(name) = NodeName::new(node.name()) else {
         let why = format!("{:?} cannot be the name of a node", node.name());
         return Err(NotConnected::Failed(ConnectError::Failed(why)));
@@ -127,12 +130,43 @@ fn shake_hands(
     name: &NodeName,
     address: SocketAddr,
     deadline: Instant,
-) -> Result<(TcpStream, Peer), HandshakeError> {
+) -> Result<(SetUp, Peer), HandshakeError> {
     let stream = TcpStream::connect_timeout(&address, time_left(deadline)?)?;
     stream.set_nodelay(true)?;
-    let mut stream = Timed::new(stream, deadline);
-    let peer = handshake::dial(&mut stream, &local.identity, name)?;
-    Ok((stream.into_inner()?, peer))
+    let mut stream = dialled(local, Timed::new(stream, deadline), name)?;
+    let lengths = stream.lengths();
+    let peer = handshake::dial(&mut stream, lengths, &local.identity, name)?;
+    Ok((stream, peer))
+}
+
+#[cfg(feature = "dist-tls")]
+fn dialled(local: &Local, stream: Timed, name: &NodeName) -> io::Result<SetUp> {
+    match &local.tls {
+        Some(configs) => {
+            tls::SetUp::dial(configs, stream, name.host()).map(Box::new).map(SetUp::Tls)
+        }
+        None => Ok(SetUp::Tcp(stream)),
+    }
+}
+
+#[cfg(feature = "dist-tls")]
+fn accepted(local: &Local, stream: Timed) -> io::Result<SetUp> {
+    match &local.tls {
+        Some(configs) => tls::SetUp::accept(configs, stream).map(Box::new).map(SetUp::Tls),
+        None => Ok(SetUp::Tcp(stream)),
+    }
+}
+
+#[cfg(not(feature = "dist-tls"))]
+#[expect(clippy::unnecessary_wraps, reason = "with TLS it may fail")]
+fn dialled(_: &Local, stream: Timed, _: &NodeName) -> io::Result<SetUp> {
+    Ok(SetUp::Tcp(stream))
+}
+
+#[cfg(not(feature = "dist-tls"))]
+#[expect(clippy::unnecessary_wraps, reason = "with TLS it may fail")]
+fn accepted(_: &Local, stream: Timed) -> io::Result<SetUp> {
+    Ok(SetUp::Tcp(stream))
 }
 
 /// A node that is in the middle of a handshake.
@@ -159,7 +193,7 @@ pub(super) fn accept(local: &Arc<Local>, stream: TcpStream) -> Result<(), ExitRe
         return Ok(());
     }
     stream.set_nodelay(true)?;
-    let mut stream = Timed::new(stream, deadline(local));
+    let stream = Timed::new(stream, deadline(local));
     let me = process::self_pid();
     let name = RefCell::new(None);
     let admit = |peer: &Peer| {
@@ -168,8 +202,12 @@ pub(super) fn accept(local: &Arc<Local>, stream: TcpStream) -> Result<(), ExitRe
         // If there is no kernel, this is just being ended.
         kernel().call_timeout(request, Duration::MAX).unwrap_or(Admission::No)
     };
-    let accepted = handshake::accept(&mut stream, &local.identity, admit);
-    let (peer, last) = match accepted {
+    let shaken = accepted(local, stream).map_err(HandshakeError::from).and_then(|mut stream| {
+        let lengths = stream.lengths();
+        let (peer, last) = handshake::accept(&mut stream, lengths, &local.identity, admit)?;
+        Ok((stream, peer, last))
+    });
+    let (stream, peer, last) = match shaken {
         Ok(accepted) => accepted,
         Err(HandshakeError::Io(error)) if is_interrupted(&error) => return Err(error.into()),
         Err(error @ (HandshakeError::Simultaneous | HandshakeError::Closed)) => {
@@ -180,7 +218,6 @@ pub(super) fn accept(local: &Arc<Local>, stream: TcpStream) -> Result<(), ExitRe
             return Err(ExitReason::shutdown_with(error.to_string()));
         }
     };
-    let stream = stream.into_inner()?;
     drop(guest);
     carry(local, stream, &peer, last)
 }
@@ -218,12 +255,7 @@ fn log_refused(name: Option<&NodeName>, error: &HandshakeError) {
 
 /// Carries signals from the other node and to it, until the connection is lost. What is written
 /// first tells the other node that it is up.
-fn carry(
-    local: &Arc<Local>,
-    stream: TcpStream,
-    peer: &Peer,
-    first: Vec<u8>,
-) -> Result<(), ExitReason> {
+fn carry(local: &Arc<Local>, stream: SetUp, peer: &Peer, first: Vec<u8>) -> Result<(), ExitReason> {
     let too_many = || ExitReason::from_display("there are too many nodes");
     let node = Node::find(peer.name.as_str()).ok_or_else(too_many)?;
     let incarnation = Incarnation::of(node, peer.creation).ok_or_else(too_many)?;
@@ -232,7 +264,8 @@ fn carry(
     kernel().call_timeout(Replace { node, process: me }, Duration::MAX)?;
 
     let heard = Arc::new(AtomicU64::new(0));
-    let writer = Writer::new(stream.try_clone()?, Arc::clone(&heard), local.settings.tick_time);
+    let (reading, writing) = stream.split()?;
+    let writer = Writer::new(writing, Arc::clone(&heard), local.settings.tick_time);
     let writer = process::spawn_link(move || match process::receive().downcast::<Frames>() {
         Ok(frames) => writer.run(first, frames),
         Err(_) => Ok(()),
@@ -250,5 +283,5 @@ fn carry(
     // The end of this node is not that of what is queued.
     process::set_trap_exit(true);
     let reader = Reader { local: Arc::clone(local), connection, heard, writer };
-    reader.run(&stream)
+    reader.run(reading)
 }

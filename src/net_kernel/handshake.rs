@@ -28,7 +28,7 @@ mod exchange;
 
 pub(super) use acceptor::{Admission, Standing};
 pub(super) use error::HandshakeError;
-pub(super) use exchange::{accept, dial};
+pub(super) use exchange::{Lengths, accept, dial};
 pub(super) use flags::Flags;
 
 use super::cookie::Cookie;
@@ -404,7 +404,7 @@ mod tests {
         let (mut dialling, mut accepting) = UnixStream::pair().unwrap();
         let (results, result) = std::sync::mpsc::channel();
         let acceptor = move || {
-            let accepted = super::accept(&mut accepting, &b, |_| admission);
+            let accepted = super::accept(&mut accepting, Lengths::Two, &b, |_| admission);
             let accepted = accepted.and_then(|(peer, last)| {
                 accepting.write_all(&last)?;
                 Ok(peer)
@@ -413,7 +413,7 @@ mod tests {
             results.send(accepted).unwrap();
         };
         process::spawn(acceptor).unwrap();
-        let dialled = super::dial(&mut dialling, &a, &name(B));
+        let dialled = super::dial(&mut dialling, Lengths::Two, &a, &name(B));
         [dialled, result.recv().unwrap()]
     }
 
@@ -450,7 +450,8 @@ mod tests {
     fn a_long_message_is_refused_before_it_is_read() {
         let (mut here, mut there) = UnixStream::pair().unwrap();
         there.write_all(&1025_u16.to_be_bytes()).unwrap();
-        let error = super::accept(&mut here, &identity(B), |_| Admission::Yes).unwrap_err();
+        let error =
+            super::accept(&mut here, Lengths::Two, &identity(B), |_| Admission::Yes).unwrap_err();
         assert_eq!(error.to_string(), "a message of 1025 bytes in the handshake");
     }
 
@@ -462,7 +463,7 @@ mod tests {
             there.write_all(&u16::try_from(message.len()).unwrap().to_be_bytes()).unwrap();
             there.write_all(message).unwrap();
         }
-        let error = super::dial(&mut here, &identity(A), &name(B)).unwrap_err();
+        let error = super::dial(&mut here, Lengths::Two, &identity(A), &name(B)).unwrap_err();
         assert!(matches!(error, HandshakeError::WrongCookie), "{error}");
         let mut rest = [0; 9];
         here.read_exact(&mut rest).unwrap();
@@ -477,7 +478,8 @@ mod tests {
             there.write_all(said).unwrap();
             let here = crate::io::TcpStream::try_from(listener.accept().unwrap().0).unwrap();
             let mut here = Timed::new(here, Instant::now() + Duration::from_millis(30));
-            let error = super::accept(&mut here, &identity(B), |_| Admission::Yes).unwrap_err();
+            let error = super::accept(&mut here, Lengths::Two, &identity(B), |_| Admission::Yes)
+                .unwrap_err();
             assert_eq!(error.to_string(), "the handshake was not through in time");
         }
     }

@@ -11,6 +11,8 @@ use crate::term::{WirePid, WireRef};
 
 use super::epmd::Epmd;
 use super::handshake::Identity;
+#[cfg(feature = "dist-tls")]
+use super::tls;
 
 /// What can be set.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +45,8 @@ pub(super) struct Local {
     /// Where it listens.
     pub(super) port: u16,
     pub(super) settings: Settings,
+    #[cfg(feature = "dist-tls")]
+    pub(super) tls: Option<tls::Configs>,
     /// How many nodes have connected, and are not through with the handshake.
     pub(super) guests: AtomicUsize,
 }

@@ -2,7 +2,6 @@
 //! socket.
 
 use std::io::{ErrorKind, Read};
-use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use log::Level;
 
 use crate::exit::ExitReason;
 use crate::id::{Alias, MonitorRef, Pid};
-use crate::io::{TcpStream, is_interrupted};
+use crate::io::is_interrupted;
 use crate::message::{Destination, Exit, Message, NodeDownReason};
 use crate::process;
 use crate::receive;
@@ -20,6 +19,7 @@ use crate::runtime::remote_ties::RemoteRef;
 use crate::term::{Term, WirePid, WireRef, WireTerm};
 use crate::user_code::log_caught;
 
+use super::channel::ReadHalf;
 use super::control::{Control, Object, Spawned};
 use super::frame::{self, Frame};
 use super::local::Local;
@@ -47,7 +47,7 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Reads until the connection is lost, and returns why it is.
-    pub(super) fn run(mut self, mut stream: &TcpStream) -> Result<(), ExitReason> {
+    pub(super) fn run(mut self, mut stream: ReadHalf) -> Result<(), ExitReason> {
         let mut decoder = frame::decoder(self.local.settings.max_frame);
         let mut room = vec![0; ROOM];
         loop {
@@ -60,7 +60,7 @@ impl Reader {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if is_interrupted(&error) => {
                     self.connection.frames().explain_loss(NodeDownReason::Shutdown);
-                    return Err(self.interrupted(stream));
+                    return Err(self.interrupted(&mut stream));
                 }
                 Err(error) => return Err(Lost::Io(error).into()),
             }
@@ -78,22 +78,22 @@ impl Reader {
 
     /// An exit signal has come, which is the reason to end. If that is as this program is a node no
     /// more, what is queued leaves before.
-    fn interrupted(&self, stream: &TcpStream) -> ExitReason {
+    fn interrupted(&self, stream: &mut ReadHalf) -> ExitReason {
         let exit = receive! { exit: Exit if exit.reason != ExitReason::Normal => exit };
         if Some(exit.from) == process::whereis(CONNECTIONS) {
             process::send(self.writer, Finish);
             receive! { exit: Exit if exit.from == self.writer => {} }
             // With what has come and was not read the system would throw away what it has not sent.
-            self.drain(stream);
+            Reader::drain(stream);
         }
         exit.reason
     }
 
     /// Reads what comes until the other node has closed the connection, if it soon does.
-    fn drain(&self, mut stream: &TcpStream) {
+    fn drain(stream: &mut ReadHalf) {
         let deadline = Instant::now() + DRAIN;
         let mut room = vec![0; ROOM];
-        _ = stream.shutdown(Shutdown::Write);
+        _ = stream.end_writing();
         while let Ok(left) = time_left(deadline)
             && stream.set_read_timeout(Some(left)).is_ok()
             && matches!(stream.read(&mut room), Ok(1..))

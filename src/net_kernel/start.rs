@@ -35,6 +35,8 @@ use super::name::NodeName;
 use super::random::random;
 use super::registrar::{self, Entry};
 use super::serve::{CONNECTIONS, DialBody, Kernel, NAME};
+#[cfg(feature = "dist-tls")]
+use super::tls::Tls;
 
 /// Describes the node that this program is to be.
 #[derive(Clone)]
@@ -48,6 +50,8 @@ pub struct NetKernel {
     epmd_port: Option<u16>,
     peers: HashMap<String, SocketAddr>,
     settings: Settings,
+    #[cfg(feature = "dist-tls")]
+    tls: Option<Tls>,
 }
 
 impl fmt::Debug for NetKernel {
@@ -75,6 +79,8 @@ impl NetKernel {
                 set_up_time: Duration::from_secs(7),
                 max_frame: 128 << 20,
             },
+            #[cfg(feature = "dist-tls")]
+            tls: None,
         }
     }
 
@@ -176,6 +182,16 @@ impl NetKernel {
         self
     }
 
+    /// Encrypts connections, with nodes that prove by certificates who they are; with others there
+    /// are none. Needs the feature `dist-tls`.
+    ///
+    /// OTP: [`-proto_dist inet_tls`](https://www.erlang.org/doc/apps/ssl/ssl_distribution.html).
+    #[cfg(feature = "dist-tls")]
+    pub fn tls(mut self, tls: Tls) -> NetKernel {
+        self.tls = Some(tls);
+        self
+    }
+
     /// Makes this program a node, by a supervisor that is linked to the caller. It is one until
     /// that ends.
     ///
@@ -202,6 +218,8 @@ impl NetKernel {
             None => Cookie::of_user(),
         };
         let cookie = cookie.map_err(NetKernelError::from)?;
+        #[cfg(feature = "dist-tls")]
+        let tls = self.tls.as_ref().map(Tls::load).transpose().map_err(NetKernelError::Tls)?;
         let listener = listen(self.address, self.ports)?;
         let port = listener.local_addr()?.port();
         let own_epmd = (self.epmd == Discovery::OwnEpmd).then_some(self.address);
@@ -224,7 +242,17 @@ impl NetKernel {
         let flags = Flags::ours(settings.is_hidden);
         let identity = Identity { name, creation, flags, cookie };
         let guests = AtomicUsize::new(0);
-        let local = Arc::new(Local { identity, epmd, own_epmd, peers, port, settings, guests });
+        let local = Arc::new(Local {
+            identity,
+            epmd,
+            own_epmd,
+            peers,
+            port,
+            settings,
+            #[cfg(feature = "dist-tls")]
+            tls,
+            guests,
+        });
         process::dictionary::put(ALIVE, Alive::new(&local));
 
         let (entry, listener) = (Mutex::new(entry), Arc::new(listener));
@@ -327,6 +355,9 @@ pub enum NetKernelError {
     NoEpmd(String),
     /// The node cannot listen, for the reason that the text says.
     Listen(String),
+    /// The certificates cannot be used, for the reason that the text says.
+    #[cfg(feature = "dist-tls")]
+    Tls(String),
 }
 
 impl From<CookieError> for NetKernelError {
@@ -354,6 +385,8 @@ impl fmt::Display for NetKernelError {
             NetKernelError::NoCookie(why)
             | NetKernelError::NoEpmd(why)
             | NetKernelError::Listen(why) => f.write_str(why),
+            #[cfg(feature = "dist-tls")]
+            NetKernelError::Tls(why) => write!(f, "TLS cannot be used: {why}"),
         }
     }
 }

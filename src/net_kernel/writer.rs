@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::exit::ExitReason;
-use crate::io::TcpStream;
 use crate::message::NodeDownReason;
 use crate::process;
 use crate::runtime::dist_entry::Frame;
 use crate::runtime::incoming::Frames;
 
+use super::channel::WriteHalf;
 use super::frame::TICK;
 use super::lost::Lost;
 use super::ticks::{Due, Ticks};
@@ -29,7 +29,7 @@ pub(super) struct Finish;
 
 /// What writes to a connection.
 pub(super) struct Writer {
-    stream: TcpStream,
+    stream: WriteHalf,
     /// How many bytes have been read from it.
     heard: Arc<AtomicU64>,
     quarter: Duration,
@@ -40,7 +40,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(stream: TcpStream, heard: Arc<AtomicU64>, tick_time: Duration) -> Writer {
+    pub(super) fn new(stream: WriteHalf, heard: Arc<AtomicU64>, tick_time: Duration) -> Writer {
         let quarter = (tick_time / 4).max(Duration::from_millis(1));
         Writer {
             stream,
@@ -64,7 +64,9 @@ impl Writer {
             let told = process::receive_timeout(left);
             if told.is_some_and(|message| message.is::<Finish>()) {
                 let last = frames.take().unwrap_or_default();
-                return self.write(&last);
+                self.write(&last)?;
+                self.stream.close();
+                return Ok(());
             }
             self.tick()?;
         }
@@ -77,21 +79,34 @@ impl Writer {
         let mut left = &mut parts[..];
         while !left.is_empty() {
             let count = left.len().min(MAX_PARTS);
-            let wait = self.next.saturating_duration_since(Instant::now());
-            self.stream.set_write_timeout(Some(wait.max(Duration::from_millis(1))))?;
-            match (&self.stream).write_vectored(&left[..count]) {
-                Ok(0) => return Err(io::Error::from(ErrorKind::WriteZero).into()),
-                Ok(written) => {
+            match self.attempt(|stream| stream.write_vectored(&left[..count]))? {
+                Some(0) => return Err(io::Error::from(ErrorKind::WriteZero).into()),
+                Some(written) => {
                     IoSlice::advance_slices(&mut left, written);
                     self.ticks.sent();
                 }
-                Err(error) if error.kind() == ErrorKind::TimedOut => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(Lost::Io(error).into()),
+                None => {}
             }
-            self.count_quarters()?;
         }
+        while self.attempt(|stream| stream.flush())?.is_none() {}
         Ok(())
+    }
+
+    /// Writes until the end of the quarter; `None` if there was nothing that could be written.
+    fn attempt<T>(
+        &mut self,
+        write: impl FnOnce(&mut WriteHalf) -> io::Result<T>,
+    ) -> Result<Option<T>, ExitReason> {
+        let wait = self.next.saturating_duration_since(Instant::now());
+        self.stream.set_write_timeout(Some(wait.max(Duration::from_millis(1))))?;
+        let written = match write(&mut self.stream) {
+            Ok(written) => Some(written),
+            Err(error) if error.kind() == ErrorKind::TimedOut => None,
+            Err(error) if error.kind() == ErrorKind::Interrupted => None,
+            Err(error) => return Err(Lost::Io(error).into()),
+        };
+        self.count_quarters()?;
+        Ok(written)
     }
 
     /// Sends a tick if it is time for one.

@@ -33,3 +33,5 @@ mod nodes;
 mod strangers;
 mod restarts;
 mod supervision;
+#[cfg(feature = "dist-tls")]
+mod tls;
