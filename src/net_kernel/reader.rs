@@ -185,7 +185,7 @@ impl Reader {
     fn queue(&mut self, control: &Control<'_, Term>) {
         // All that it has is terms already.
         if let Ok(frame) = frame::write(control) {
-            self.connection.queue(frame);
+            self.connection.frames().queue(frame);
         }
     }
 

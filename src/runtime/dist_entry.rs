@@ -57,7 +57,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::exit::ExitReason;
 use crate::id::{Incarnation, MonitorRef, Node, Pid};
 use crate::message::{Destination, Message, NodeDownReason, NodeType};
-use crate::user_code::log_caught;
+use crate::user_code::{drop_caught, log_caught};
 
 use super::bound::Decision;
 use super::remote_ties::{Cut, RemoteRef, RemoteTies};
@@ -363,6 +363,35 @@ impl DistEntry {
         }
     }
 
+    /// As [`tell`](Self::tell), for what is not written yet. Nothing happens either if there are no
+    /// other nodes any more: then all ties are being cut.
+    ///
+    /// # Errors
+    ///
+    /// If it does not travel. Then nothing has changed.
+    pub(crate) fn write_and_tell(
+        &'static self,
+        to: Option<Incarnation>,
+        outgoing: Outgoing,
+        change: impl FnOnce(&mut RemoteTies) -> bool,
+    ) -> Result<(), Unsent> {
+        match carrier() {
+            Some(carrier) => self.tell(to, carrier.frame(outgoing)?, change),
+            None => drop_caught(outgoing),
+        }
+        Ok(())
+    }
+
+    /// Queues what is no signal for the writer of a connection, unless that is lost.
+    pub(crate) fn queue(&'static self, connection: u64, frame: Frame) {
+        let mut state = self.state.lock();
+        if state.is_up(connection) {
+            let after = self.act(&mut state, None, frame, |_| true);
+            drop(state);
+            after.run();
+        }
+    }
+
     /// Returns whether nobody holds the lock for longer than a moment.
     #[cfg(test)]
     pub(crate) fn is_unlocked(&self) -> bool {
@@ -407,8 +436,7 @@ impl DistEntry {
     /// Takes the frames that wait for the writer of a connection; `None` if that is lost.
     pub(crate) fn take_frames(&self, connection: u64) -> Option<Vec<Frame>> {
         let mut state = self.state.lock();
-        let is_up = matches!(state.status, Status::Up { .. }) && state.connections == connection;
-        if !is_up {
+        if !state.is_up(connection) {
             return None;
         }
         let frames = mem::take(&mut state.queue);
@@ -457,6 +485,11 @@ impl DistEntry {
 }
 
 impl State {
+    /// Returns whether the connection that is up has this number.
+    fn is_up(&self, connection: u64) -> bool {
+        matches!(self.status, Status::Up { .. }) && self.connections == connection
+    }
+
     /// Returns whether the node is up as another incarnation.
     fn is_with_another(&self, to: Option<Incarnation>) -> bool {
         let is_another = |up| to.is_some_and(|to| to != up);

@@ -10,7 +10,7 @@ use crate::term::Term;
 use crate::user_code::drop_caught;
 
 use super::address::{signal_of_link, try_deliver, try_deliver_exit};
-use super::dist_entry::{AlreadyUp, Controller, Dial, DistEntry, Frame, Outgoing, carrier};
+use super::dist_entry::{AlreadyUp, Controller, Dial, DistEntry, Frame, Outgoing};
 use super::exit::signal_exit_detached;
 use super::links::Watcher;
 use super::mailbox::{ExitSignal, Orphans, Signal, Special};
@@ -51,6 +51,11 @@ impl Frames {
     /// Takes all frames that have been queued, the oldest first; `None` if the connection is lost.
     pub(crate) fn take(self) -> Option<Vec<Frame>> {
         self.entry.take_frames(self.connection)
+    }
+
+    /// Sends what is no signal of the kernel's. Any thread may do so.
+    pub(crate) fn queue(self, frame: Frame) {
+        self.entry.queue(self.connection, frame);
     }
 }
 
@@ -95,11 +100,6 @@ impl Connection {
     /// Returns the frames that leave by it.
     pub(crate) fn frames(&self) -> Frames {
         Frames { entry: self.entry, connection: self.number }
-    }
-
-    /// Sends what is no signal of the kernel's.
-    pub(crate) fn queue(&mut self, frame: Frame) {
-        self.entry.tell(Some(self.incarnation), frame, |_| true);
     }
 
     /// A message has come. It is dropped if there is no room for it, as nobody may wait here.
@@ -262,17 +262,12 @@ impl Connection {
 
     /// Changes the ties, and sends what says so.
     fn answer(&self, outgoing: Outgoing, change: impl FnOnce(&mut RemoteTies)) {
-        let Some(carrier) = carrier() else {
-            drop_caught(outgoing);
-            return self.entry.with_ties(change);
-        };
-        match carrier.frame(outgoing) {
-            Ok(frame) => self.entry.tell(Some(self.incarnation), frame, |ties| {
-                change(ties);
-                true
-            }),
-            Err(_) => self.entry.with_ties(change),
-        }
+        let incarnation = Some(self.incarnation);
+        // All that says something of ties is written.
+        _ = self.entry.write_and_tell(incarnation, outgoing, |ties| {
+            change(ties);
+            true
+        });
     }
 }
 
@@ -754,10 +749,15 @@ mod tests {
     #[test]
     fn what_is_no_signal_leaves_with_the_signals() {
         let peer = Peer::new("no_signal");
-        let mut connection = peer.connect();
-        connection.queue(vec![1, 2]);
-        assert_eq!(connection.frames().take(), Some(vec![vec![1, 2]]));
-        assert_eq!(connection.frames().take(), Some(vec![]));
+        let connection = peer.connect();
+        let frames = connection.frames();
+        frames.queue(vec![1, 2]);
+        assert_eq!(frames.take(), Some(vec![vec![1, 2]]));
+        assert_eq!(frames.take(), Some(vec![]));
+        drop(connection);
+        let next = peer.connect();
+        frames.queue(vec![3]);
+        assert_eq!(next.frames().take(), Some(vec![]), "it was for the connection before");
     }
 
     #[test]
@@ -1025,7 +1025,7 @@ mod tests {
         assert!(process::label(there).is_none());
         let refused = process::register("incoming::tests::unknown", there).unwrap_err();
         assert_eq!(refused, RegisterError::NotAlive(there));
-        assert_eq!(refused.to_string(), format!("{there} is a process of another node"));
+        assert_eq!(refused.to_string(), format!("{there} is a process of unknown@loopback"));
     }
 
     #[test]

@@ -5,11 +5,11 @@
 //! the feature `dist` there is none, and nothing is left of the question.
 
 #[cfg(not(feature = "dist"))]
-mod nowhere;
+mod alone;
 #[cfg(feature = "dist")]
-mod elsewhere;
+mod processes;
 
-#[cfg(feature = "dist")]
-pub(crate) use elsewhere::{Remote, RemotePid};
 #[cfg(not(feature = "dist"))]
-pub(crate) use nowhere::{Remote, RemotePid};
+pub(crate) use alone::{Remote, RemotePid};
+#[cfg(feature = "dist")]
+pub(crate) use processes::{Remote, RemotePid};

@@ -47,13 +47,13 @@ fn locate(index: u32) -> (usize, u32, u32) {
 
 /// The slot of the processes of other nodes: nobody ever lives here. So a part of the runtime that
 /// does not know of them sees a process that has ended.
-static ELSEWHERE: Lazy<Slot> = Lazy::new(|| Slot::new(u32::MAX));
+static NOBODYS: Lazy<Slot> = Lazy::new(|| Slot::new(u32::MAX));
 
 /// Returns the slot that `pid` lives or lived in.
 #[inline]
 fn slot_of(pid: Pid) -> &'static Slot {
     if pid.is_remote() {
-        return &ELSEWHERE;
+        return &NOBODYS;
     }
     slot(pid.index()).expect("a pid is only made for a slot that exists")
 }

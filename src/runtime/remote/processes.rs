@@ -205,14 +205,7 @@ impl Remote {
         outgoing: Outgoing,
         change: impl FnOnce(&mut RemoteTies) -> bool,
     ) -> Result<(), Unsent> {
-        match carrier() {
-            Some(carrier) => {
-                let frame = carrier.frame(outgoing)?;
-                self.entry().tell(self.incarnation(), frame, change);
-            }
-            None => drop_caught(outgoing),
-        }
-        Ok(())
+        self.entry().write_and_tell(self.incarnation(), outgoing, change)
     }
 }
 
