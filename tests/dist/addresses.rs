@@ -220,3 +220,53 @@ fn a_process_of_another_node_joins_no_group_here() {
     let pid: Pid = term::from_term(&Term::from(external)).unwrap();
     scope.join("group", pid).unwrap();
 }
+
+#[test]
+fn a_second_program_is_reached_by_all_of_them() {
+    let both = Rust::start_with_twin(|parent| {
+        register("echo");
+        let alias = process::alias();
+        parent.tell(&(process::self_pid(), alias));
+        loop {
+            let message: Term = expect();
+            process::send(("test", Node::named("rust@127.0.0.1")), message.clone());
+            if message == atom("unalias").into() {
+                process::unalias(alias);
+            }
+            if message == atom("boom").into() {
+                process::exit_self(ExitReason::new(message));
+            }
+        }
+    });
+    let Some((_rust, twin)) = both else { return };
+    register("test");
+    let (pid, alias): (Pid, ExternalRef) = twin.told();
+    let name = ("echo", twin.node());
+    let monitors = [process::monitor(pid), process::monitor(name)];
+    for number in 0..1_000_i64 {
+        match number % 3 {
+            0 => process::send(pid, number),
+            1 => process::send(name, number),
+            _ => process::send(alias.clone(), number),
+        }
+    }
+    for number in 0..1_000_i64 {
+        assert_eq!(expect::<Term>(), Term::Integer(number));
+    }
+    let own = process::alias();
+    assert_eq!((echoed(pid, &pid), echoed(pid, &own)), (pid, own));
+    assert_eq!(echoed(pid, &alias), alias);
+    process::send(pid, atom("unalias"));
+    assert_eq!(expect::<Term>(), atom("unalias").into());
+    process::send(alias, atom("too_late"));
+    process::send(name, atom("boom"));
+    assert_eq!(expect::<Term>(), atom("boom").into());
+    let reason = ExitReason::new(Term::from(atom("boom")));
+    for (monitor, object) in monitors.into_iter().zip([pid.into(), Destination::from(name)]) {
+        assert_eq!(expect::<Down>(), Down { monitor, object, reason: reason.clone() });
+    }
+    let down =
+        Down { monitor: process::monitor(name), object: name.into(), reason: ExitReason::NoProc };
+    assert_eq!(expect::<Down>(), down);
+    assert_no_message();
+}

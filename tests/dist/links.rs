@@ -225,7 +225,7 @@ fn that_are_made_and_removed_from_both_of_two_programs_leave_nothing() {
         parent.tell(&process::self_pid());
         let other: Pid = parent.told();
         link_and_unlink(other, 24);
-        parent.tell(&());
+        parent.told::<()>();
         process::link(other);
         process::exit_self(ExitReason::Shutdown);
     });
@@ -233,7 +233,7 @@ fn that_are_made_and_removed_from_both_of_two_programs_leave_nothing() {
     let other: Pid = twin.told();
     twin.tell(&process::self_pid());
     link_and_unlink(other, 23);
-    twin.told::<()>();
+    twin.tell(&());
     assert_eq!(expect_exit(other), ExitReason::Shutdown);
     assert_no_message();
 }
@@ -296,5 +296,55 @@ fn of_many_pairs_all_end_with_the_root_of_one_side() {
         wait_until(|| beam.eval(&is_as_before) == "true");
         assert!(!pids.iter().any(|pid| process::is_alive(*pid)));
     }
+    assert_no_message();
+}
+
+#[test]
+fn of_many_pairs_in_two_programs_all_end_with_the_root_of_one() {
+    let idle = || drop(process::receive());
+    let both = Rust::start_with_twin(move |parent| {
+        let (root, monitor) = process::spawn_monitor(move || {
+            let pids: Vec<Pid> = expect();
+            let (known, linked) = std::sync::mpsc::channel();
+            for pid in pids {
+                let known = known.clone();
+                let body = move || {
+                    process::link(pid);
+                    known.send(()).unwrap();
+                    drop(known);
+                    idle();
+                };
+                Builder::new().stack_size(64 * 1024).link().spawn(body).unwrap();
+            }
+            drop(known);
+            linked.into_iter().for_each(drop);
+            let test: Pid = expect();
+            process::send(test, atom("linked"));
+            process::exit_self(expect::<Exit>().reason);
+        })
+        .unwrap();
+        parent.tell(&root);
+        process::send(root, parent.told::<Vec<Pid>>());
+        process::send(root, parent.told::<Pid>());
+        parent.told::<()>();
+        process::exit(root, boom());
+        assert_eq!(down_reason(monitor), boom());
+        wait_until(|| process::processes().len() < 100);
+        parent.tell(&());
+    });
+    let Some((_rust, mut twin)) = both else { return };
+    let root: Pid = twin.told();
+    let small = || Builder::new().stack_size(64 * 1024);
+    let (pids, monitors): (Vec<Pid>, Vec<_>) =
+        (0..PAIRS).map(|_| small().spawn_monitor(idle).unwrap()).unzip();
+    let root = process::monitor(root);
+    twin.tell(&pids);
+    twin.tell(&process::self_pid());
+    assert_eq!(expect::<Term>(), atom("linked").into());
+    twin.tell(&());
+    for monitor in monitors.into_iter().chain([root]) {
+        assert_eq!(down_reason(monitor), boom());
+    }
+    twin.told::<()>();
     assert_no_message();
 }
