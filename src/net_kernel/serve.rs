@@ -288,7 +288,9 @@ impl HandleCall<Connect> for Kernel {
         Connect(node): Connect,
         caller: &Caller<Connected>,
     ) -> CallResult<Kernel, Connect> {
-        if node == Node::local() || self.standing(node) == Standing::Up {
+        // One that is lost is up here until its process has ended.
+        let is_up = || self.standing(node) == Standing::Up && DistEntry::of(node).is_up();
+        if node == Node::local() || is_up() {
             return reply(Ok(()));
         }
         self.dial(node, None);

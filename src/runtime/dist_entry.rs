@@ -314,6 +314,10 @@ impl DistEntry {
         }
     }
 
+    pub(crate) fn is_up(&self) -> bool {
+        self.node_type().is_some()
+    }
+
     /// Changes the ties, and queues the frame if that is to be sent.
     fn act(
         &'static self,
@@ -403,8 +407,8 @@ impl DistEntry {
         use_ties(&mut self.state.lock().ties)
     }
 
-    /// There is a connection, with this incarnation, whose frames `controller` takes when it has been
-    /// woken. Returns its number, and the ties to earlier incarnations, which end now.
+    /// There is a connection, with this incarnation, whose frames are taken when `controller` has
+    /// been woken. Returns its number, and the ties to earlier incarnations, which end now.
     ///
     /// # Errors
     ///

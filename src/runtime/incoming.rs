@@ -73,8 +73,8 @@ impl Dial {
 
 impl Connection {
     /// There is a connection with `incarnation`. What has waited for it is queued. When all that
-    /// was queued has been taken, and there is more, `controller` is woken by who is sending. Ties to
-    /// earlier incarnations end.
+    /// was queued has been taken, and there is more, `controller` is woken by who is sending. Ties
+    /// to earlier incarnations end.
     ///
     /// # Errors
     ///

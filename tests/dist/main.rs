@@ -35,3 +35,6 @@ mod restarts;
 mod supervision;
 #[cfg(feature = "dist-tls")]
 mod tls;
+mod losses;
+mod back_pressure;
+mod order;
