@@ -161,5 +161,6 @@ pub(crate) fn disconnect(node: Node) -> Option<bool> {
 mod support {
     pub(crate) mod beam;
     pub(crate) mod dice;
+    pub(crate) mod mutation;
     pub(crate) mod wait;
 }

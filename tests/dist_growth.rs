@@ -179,7 +179,7 @@ fn nodes_that_send_garbage_lose_their_connections_and_nothing_else() {
     let beam = rust.beam();
     let monitor = process::monitor(process_there(&beam, "ok"));
     let (pid, before) = (Cell::new(victim()), Cell::new(Usage::now()));
-    fuzz(rounds(1_000) as u64, |seed| {
+    fuzz(rounds(1_000), |seed| {
         if seed == 100 {
             before.set(Usage::now());
         }

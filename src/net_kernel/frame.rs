@@ -100,6 +100,7 @@ errors!(FrameError);
 #[cfg(test)]
 mod tests {
     use crate::net_kernel::support::dice::Dice;
+    use crate::net_kernel::support::mutation::{fuzz, mutate};
     use crate::term::{Term, WirePid};
 
     use super::*;
@@ -160,7 +161,7 @@ mod tests {
 
     #[test]
     fn whatever_comes_does_no_harm() {
-        for seed in 0..20_000 {
+        fuzz(20_000, |seed| {
             let mut dice = Dice::new(seed);
             let mut bytes = Vec::new();
             for _ in 0..dice.below(5) {
@@ -168,6 +169,9 @@ mod tests {
                     0 => bytes.extend_from_slice(&TICK),
                     1 => bytes.extend_from_slice(&write(&link()).unwrap()),
                     _ => bytes.extend((0..dice.below(10)).map(|_| dice.below(256) as u8)),
+                }
+                if dice.happens(30) {
+                    mutate(&mut dice, &mut bytes);
                 }
             }
             let mut decoder = decoder(1000);
@@ -181,6 +185,6 @@ mod tests {
                 }
                 bytes = rest;
             }
-        }
+        });
     }
 }

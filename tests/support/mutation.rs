@@ -27,19 +27,24 @@ pub(crate) fn mutate(dice: &mut Dice, bytes: &mut Vec<u8>) {
 }
 
 /// Calls `body` with one seed after the other: with `FUZZ_SEED` only this; else with the first
-/// `usual`, or for as many seconds as `FUZZ_SECONDS` says. A panic tells its seed.
-pub(crate) fn fuzz(usual: u64, body: impl Fn(u64)) {
+/// `usual`, or for as many seconds as `FUZZ_SECONDS` says. Returns how many there were; a panic
+/// tells its seed.
+pub(crate) fn fuzz(usual: usize, mut body: impl FnMut(u64)) -> usize {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
     if let Some(seed) = number("FUZZ_SEED") {
-        return body(seed);
+        body(seed);
+        return 1;
     }
     let time = number("FUZZ_SECONDS").map(Duration::from_secs);
     let start = Instant::now();
-    let goes_on = |seed| time.map_or(seed < usual, |time| start.elapsed() < time);
-    for seed in (0..).take_while(|seed| goes_on(*seed)) {
-        let _seed = Seed(seed);
-        body(seed);
+    let goes_on = |rounds| time.map_or(rounds < usual, |time| start.elapsed() < time);
+    let mut rounds = 0;
+    while goes_on(rounds) {
+        let _seed = Seed(rounds as u64);
+        body(rounds as u64);
+        rounds += 1;
     }
+    rounds
 }
 
 /// Says by which seed the test has failed.

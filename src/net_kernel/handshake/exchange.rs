@@ -18,6 +18,7 @@ use super::{Identity, Next, Peer};
 pub(crate) enum Lengths {
     Two,
     /// Over TLS.
+    #[cfg_attr(not(feature = "dist-tls"), allow(dead_code, reason = "there is no TLS"))]
     Four,
 }
 
