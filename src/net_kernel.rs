@@ -26,7 +26,7 @@
 //! | `-epmd_module`, which finds nodes otherwise | [`peer`](NetKernel::peer) |
 //! | `-start_epmd false` | [`without_epmd`](NetKernel::without_epmd) |
 //! | `inet_dist_listen_min`, `inet_dist_listen_max` | [`ports`](NetKernel::ports) |
-//! | `-proto_dist inet_tls -ssl_dist_optfile File` | `NetKernel::tls`, with the feature `dist-tls` |
+//! | `-proto_dist inet_tls` | `NetKernel::tls`, with the feature `dist-tls` |
 //! | `epmd` | [`embedded_epmd`](NetKernel::embedded_epmd), [`EpmdServer`] |
 //! | `net_kernel:connect_node(Node)`, `monitor_nodes`, `nodes()` | [`node`](crate::node) |
 //!

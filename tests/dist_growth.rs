@@ -1,5 +1,6 @@
 //! What is left when many connections have come and gone, from nodes and from whoever else:
-//! nothing. A binary of its own, as threads, descriptors and memory are the program's, and so is its log.
+//! nothing. A binary of its own, as threads, descriptors and memory are the program's, and so is
+//! its log.
 
 use std::cell::Cell;
 use std::fs;
