@@ -126,13 +126,22 @@
 //! # Limits
 //!
 //! Bytes may come from anywhere: what is wrong with them is an error that says at which byte. They
-//! are checked as a whole before anything is built. Then at most 4,096 elements are reserved
-//! ahead of what has been read. A term may be 512 containers deep, and made of 16,777,216 terms,
-//! which take up to 32 bytes each and what they own. Nothing else grows: an [`Atom`] is a string,
-//! and freed when it is dropped.
+//! are checked as a whole before anything is built. Then room for at most 4,096 elements is
+//! reserved ahead of what has been read, and later for as many as there are already.
+//!
+//! A term may be made of 16,777,216 terms. Each takes up to 32 bytes, and what has an allocation of
+//! its own counts as several: atoms, binaries and large integers as two, pids, ports and funs as
+//! four, references and funs that are named as five. What a binary or a large integer takes beyond
+//! that is in the bytes. Nothing else grows: an [`Atom`] is a string, and freed when it is dropped.
+//!
+//! A term may be 512 containers deep, and in a process only as deep as its
+//! [stack](crate::process::Builder::stack_size) has room for, with two KiB for each. That is what
+//! reading, copying, comparing, printing and dropping a [`Term`] takes at most. A type of the
+//! program that contains itself is read with what the compiler makes of it: in a release build less
+//! than that, else it can be twice as much, and then 512 levels just fit into the usual two MiB.
 //!
 //! A value that would exceed these limits is not written, either. A [`Term`] that is built by hand
-//! can be deeper; printing, comparing and dropping it take as much stack as it is deep.
+//! can be deeper, or be sent to a process with a smaller stack; then it is up to the program.
 //!
 //! # Erlang's words
 //!
@@ -166,6 +175,7 @@ mod order;
 mod tag;
 mod reader;
 mod print;
+pub(crate) mod stack;
 mod scan;
 mod decode;
 mod keys;

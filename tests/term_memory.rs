@@ -6,9 +6,11 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::fmt;
 
-use procession::term::{self, Term, atom};
-use serde::Deserialize;
+use procession::term::{self, DecodeErrorKind, Term, atom};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 #[allow(dead_code, reason = "this binary needs few of them")]
 mod support {
@@ -68,9 +70,9 @@ fn allocations_of<T>(work: impl FnOnce() -> T) -> usize {
     TIMES.get() - before
 }
 
-/// How much memory a byte of a term may take: a term is 32 bytes, and a `Vec` that grows is there
-/// twice for a moment, the second time twice as large.
-const PER_BYTE: usize = 100;
+/// How much memory a byte of a term may take: a term is 32 bytes, and while a `Vec` grows it is
+/// there twice.
+const PER_BYTE: usize = 70;
 
 /// For an error, and the first allocation of each kind.
 const MORE: usize = 1000;
@@ -120,6 +122,116 @@ fn takes_no_more_than_the_bytes_allow() {
         bytes[place] = dice.below(256) as u8;
         check(&bytes, &format!("seed {seed}"));
     }
+}
+
+/// A kind of term, and as how many terms it counts.
+type Kind = (&'static str, Vec<u8>, usize);
+
+fn kinds() -> Vec<Kind> {
+    let fun = [
+        &[112, 0, 0, 0, 50, 1][..],
+        &[0; 16],
+        &[0, 0, 0, 1, 0, 0, 0, 0],
+        b"w\0a\0a\0Xw\0",
+        &[0; 12],
+    ];
+    vec![
+        ("an empty list", vec![106], 1),
+        ("a tuple of one", vec![104, 1, 106], 2),
+        ("a list of one", vec![108, 0, 0, 0, 1, 106, 106], 3),
+        ("a map of one", vec![116, 0, 0, 0, 1, 97, 1, 106], 3),
+        ("a string of one", vec![107, 0, 1, 97], 2),
+        ("a string of ten", [&[107, 0, 10][..], &[97; 10]].concat(), 11),
+        ("a float", [&[70][..], &[0; 8]].concat(), 1),
+        ("a binary", vec![109, 0, 0, 0, 1, 97], 2),
+        ("bits", vec![77, 0, 0, 0, 1, 3, 97], 2),
+        ("a large integer", [&[110, 9, 0][..], &[1; 9]].concat(), 2),
+        ("an atom", vec![119, 0], 2),
+        ("a pid", [&[88, 119, 0][..], &[0; 12]].concat(), 4),
+        ("a port", [&[89, 119, 0][..], &[0; 8]].concat(), 4),
+        ("a reference", [&[90, 0, 1, 119, 0][..], &[0; 8]].concat(), 5),
+        ("a named fun", vec![113, 119, 0, 119, 0, 97, 0], 5),
+        ("a fun", fun.concat(), 4),
+        ("an improper list", vec![108, 0, 0, 0, 1, 106, 97, 1], 3),
+    ]
+}
+
+/// The list of so many of a kind.
+fn list_of(term: &[u8], count: u32) -> Vec<u8> {
+    [&[131, 108][..], &count.to_be_bytes(), &term.repeat(count as usize), &[106]].concat()
+}
+
+#[test]
+fn is_32_bytes_for_each_that_a_term_counts_as() {
+    const COUNT: usize = 100_000;
+    for (name, bytes, weight) in kinds() {
+        let bytes = list_of(&bytes, COUNT as u32);
+        let peak = peak_of(|| term::from_slice::<Term>(&bytes).unwrap());
+        // The list, while it grows, is there twice.
+        let most = COUNT * (weight + 1) * 32 + MORE;
+        assert!(peak <= most, "{name}: {} each", peak / COUNT);
+    }
+}
+
+#[test]
+fn is_bounded_by_what_terms_count_as() {
+    const MAX: usize = 16_777_216;
+    // Of others it takes too many.
+    for (name, bytes, weight) in kinds().into_iter().filter(|(.., weight)| *weight >= 4) {
+        let count = (MAX / weight + 1) as u32;
+        let bytes = list_of(&bytes, count);
+        let mut kind = None;
+        let peak = peak_of(|| kind = term::from_slice::<Term>(&bytes).err().map(|it| it.kind()));
+        assert_eq!(kind, Some(DecodeErrorKind::TooLarge), "{name}");
+        assert!(peak < MORE, "{name}: {peak}");
+    }
+}
+
+/// Nothing is reserved for what has not been read, beyond some.
+#[test]
+fn is_not_reserved_by_what_is_announced() {
+    struct Hint(Option<usize>);
+
+    impl<'de> Deserialize<'de> for Hint {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Hint, D::Error> {
+            struct Any;
+
+            impl<'de> Visitor<'de> for Any {
+                type Value = Hint;
+
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("a container")
+                }
+
+                fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Hint, A::Error> {
+                    let hint = seq.size_hint();
+                    while seq.next_element::<IgnoredAny>()?.is_some() {}
+                    Ok(Hint(hint))
+                }
+
+                fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Hint, A::Error> {
+                    let hint = map.size_hint();
+                    while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                    Ok(Hint(hint))
+                }
+            }
+
+            deserializer.deserialize_any(Any)
+        }
+    }
+
+    let count = 10_000_u32;
+    let hint = |bytes: &[u8]| term::from_slice::<Hint>(bytes).unwrap().0;
+    assert_eq!(hint(&list_of(&[106], count)), Some(4096));
+    assert_eq!(hint(&list_of(&[106], 3)), Some(3));
+    let many = |tag, each| [&[131, tag][..], &count.to_be_bytes(), &vec![106; each]].concat();
+    assert_eq!(hint(&many(105, 10_000)), Some(4096));
+    assert_eq!(hint(&many(116, 20_000)), Some(4096));
+    assert_eq!(hint(&[&[131, 107, 255, 255][..], &[1; 65_535]].concat()), Some(4096));
+
+    // Characters and bytes are collected here, not by a type of the program.
+    let text = list_of(&[106], 1_000_000);
+    assert!(peak_of(|| term::from_slice::<String>(&text)) < 4 * 4096 + MORE);
 }
 
 #[test]

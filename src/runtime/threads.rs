@@ -19,6 +19,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+#[cfg(feature = "dist")]
+use crate::term::stack;
+
 use super::backoff::{self, WaitFor};
 use super::limits::{self, ThreadLimit};
 use super::slot::{Job, Run, Slot, Vacancy};
@@ -253,6 +256,8 @@ fn start_thread(slot: &'static Slot, kind: &ThreadKind) -> Result<(), ThreadErro
     let cached = *kind == ThreadKind::Cached;
     let run = move || {
         limits::begun();
+        #[cfg(feature = "dist")]
+        stack::thread_begins(stack_size);
         work(slot, cached);
         end_thread();
     };

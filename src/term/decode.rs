@@ -21,7 +21,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<Reader<'_>, DecodeError> {
     let start = reader.position();
     let scan = scan(&mut reader)?;
     end(&reader)?;
-    scan.check_limits(start)?;
+    scan.check(start)?;
     Ok(term)
 }
 
@@ -85,12 +85,23 @@ fn extend(
     depth: usize,
 ) -> Result<(), DecodeError> {
     let depth = deeper(reader, depth)?;
-    // Not exactly: a list may come as many of one element, each the tail of the one before.
-    items.reserve(count.min(MAX_RESERVED));
-    for _ in 0..count {
+    let are_first = items.is_empty();
+    for left in (1..=count).rev() {
+        if are_first {
+            make_room(items, left);
+        }
+        // A list may come as many of one element, each the tail of the one before.
         items.push(inner(reader, depth)?);
     }
     Ok(())
+}
+
+/// Makes room for the next of `left` elements: for all in the end, and never for more. So much of
+/// it is made ahead as there is already.
+fn make_room<T>(items: &mut Vec<T>, left: usize) {
+    if items.len() == items.capacity() {
+        items.reserve_exact(left.min(items.len().max(MAX_RESERVED)));
+    }
 }
 
 /// Returns the depth inside of a container at that depth.
@@ -109,6 +120,9 @@ fn list(reader: &mut Reader<'_>, mut tag: u8, depth: usize) -> Result<Term, Deco
             tag::STRING => {
                 let length = reader.u16()?;
                 let bytes = reader.take(length.into())?;
+                if items.is_empty() {
+                    items.reserve_exact(bytes.len());
+                }
                 items.extend(bytes.iter().map(|&byte| Term::Integer(byte.into())));
                 return Ok(Term::List(items));
             }
@@ -130,8 +144,9 @@ fn list(reader: &mut Reader<'_>, mut tag: u8, depth: usize) -> Result<Term, Deco
 
 fn map(reader: &mut Reader<'_>, start: usize, depth: usize) -> Result<Term, DecodeError> {
     let (count, depth) = (reader.length()?, deeper(reader, depth)?);
-    let mut pairs = Vec::with_capacity(count.min(MAX_RESERVED));
-    for _ in 0..count {
+    let mut pairs = Vec::new();
+    for left in (1..=count).rev() {
+        make_room(&mut pairs, left);
         let key = inner(reader, depth)?;
         pairs.push((key, inner(reader, depth)?));
     }
@@ -218,4 +233,46 @@ pub(super) fn external_fun(reader: &mut Reader<'_>, _: u8) -> Result<ExternalFun
 
 pub(super) fn fun(reader: &mut Reader<'_>, _: u8) -> Result<Fun, DecodeError> {
     reader.fun().map(Fun::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::term::DecodeErrorKind;
+
+    use super::*;
+
+    fn error(bytes: &[u8]) -> (DecodeErrorKind, String) {
+        let error = term(&mut Reader::new(bytes, 0)).unwrap_err();
+        (error.kind(), error.text().to_owned())
+    }
+
+    /// What it is given has been scanned. If that was wrong once, it would be an error.
+    #[test]
+    fn it_relies_on_nothing() {
+        let too_deep = (DecodeErrorKind::TooLarge, "a term that is too deep".to_owned());
+        assert_eq!(error(&[104, 1].repeat(600)), too_deep);
+        assert_eq!(error(&[108, 0, 0, 0, 1].repeat(600)), too_deep);
+        assert_eq!(error(&[116, 0, 0, 0, 1].repeat(600)), too_deep);
+
+        let malformed = |text: &str| (DecodeErrorKind::Malformed, text.to_owned());
+        assert_eq!(error(&[80]), malformed("no term begins with 80"));
+        for tag in [105, 108, 109, 111, 112, 116] {
+            assert_eq!(error(&[tag, 255, 255, 255, 255]), malformed("the term is cut short"));
+        }
+        assert_eq!(error(&[112, 0, 0, 0, 3]), malformed("a fun that is shorter than its size"));
+    }
+
+    #[test]
+    fn a_list_has_room_for_its_elements_only() {
+        let room = |bytes: &[u8]| {
+            let term = term(&mut Reader::new(bytes, 0)).unwrap();
+            let (Term::List(items) | Term::Tuple(items)) = term else { unreachable!() };
+            (items.len(), items.capacity())
+        };
+        assert_eq!(room(&[104, 1, 106]), (1, 1));
+        assert_eq!(room(&[108, 0, 0, 0, 1, 106, 106]), (1, 1));
+        assert_eq!(room(&[107, 0, 1, 7]), (1, 1));
+        let many = [&[105][..], &9001_u32.to_be_bytes(), &[106; 9001]].concat();
+        assert_eq!(room(&many), (9001, 9001));
+    }
 }

@@ -10,22 +10,29 @@ use super::reader::{Number, Reader};
 use super::tag;
 
 /// Returns the first `max` characters of the term that comes next, as it prints; three points
-/// follow if that is not all. A map prints its keys in the order in which they came.
+/// follow if that is not all, as they do where it is too deep. A map prints its keys in the order
+/// in which they came.
 ///
 /// What it costs depends on `max`, not on the term: so a long list is a string if it begins as one.
 pub(super) fn excerpt(reader: &mut Reader<'_>, max: usize) -> String {
-    let mut printer = Printer { out: Bounded::new(max) };
+    let mut printer = Printer { out: Bounded::new(max), depth: 0 };
     if printer.term(reader).is_none() {
         printer.out.cut();
     }
     printer.out.finish()
 }
 
+/// How many containers in one another are printed. It is no matter of the stack then, which may be
+/// small where something is refused.
+const MAX_DEPTH: usize = 16;
+
 /// From more bytes than this on, integers print to the base 16, unless there is room for them.
 const LONG: usize = 100;
 
 struct Printer {
     out: Bounded,
+    /// How many containers what is printed is inside of.
+    depth: usize,
 }
 
 /// What each method returns: nothing if there is no more room, or no more of the term.
@@ -36,9 +43,18 @@ impl Printer {
         write!(self.out, "{text}").ok()
     }
 
-    /// Prints a term. It calls itself for what is inside a container, of which a character has
-    /// been printed before: so never deeper than there is room for characters.
+    /// Prints a term. It calls itself for what is inside a container, until that is too deep.
     fn term(&mut self, reader: &mut Reader<'_>) -> Printed {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return None;
+        }
+        self.inner(reader)?;
+        self.depth -= 1;
+        Some(())
+    }
+
+    fn inner(&mut self, reader: &mut Reader<'_>) -> Printed {
         if let Some(arity) = reader.next_tuple().ok()? {
             self.print("{")?;
             self.terms(reader, arity)?;
@@ -203,6 +219,13 @@ mod tests {
         excerpt(&mut Reader::new(bytes, 0), max)
     }
 
+    /// What follows the size of a fun.
+    const FUN: [u8; 50] = [
+        1, 192, 221, 69, 186, 115, 239, 31, 6, 181, 205, 167, 19, 216, 252, 197, 110, 0, 0, 0, 1,
+        0, 0, 0, 0, 119, 1, 117, 97, 1, 97, 6, 88, 119, 3, 110, 64, 104, 0, 0, 0, 9, 0, 0, 0, 0, 0,
+        0, 0, 0,
+    ];
+
     /// One of each kind, and some in each other.
     fn terms() -> Vec<Term> {
         let string = |text: &str| Term::List(text.chars().map(|it| u32::from(it).into()).collect());
@@ -227,7 +250,7 @@ mod tests {
             ExternalPid { node: node.clone(), id: 1, serial: 2, creation: 3 }.into(),
             ExternalRef::new(node, 3, &[1, 2, 3]).into(),
             ExternalFun { module: atom("m"), function: atom("f"), arity: 2 }.into(),
-            Fun::new(b"junk").into(),
+            Fun::new(&FUN).into(),
         ];
         terms.push(Term::List(terms.clone()));
         terms.push(Term::Tuple(terms.clone()));
@@ -250,6 +273,13 @@ mod tests {
         assert_eq!(of(&bytes, 99), "[1,97,98]");
         let bytes = [108, 0, 0, 0, 1, 97, 99, 107, 0, 2, 97, 98];
         assert_eq!(of(&bytes, 99), r#""cab""#);
+    }
+
+    #[test]
+    fn it_ends_where_the_term_is_too_deep() {
+        let bytes = [[104, 1].repeat(17), vec![106]].concat();
+        assert_eq!(of(&bytes, 99), format!("{}...", "{".repeat(16)));
+        assert_eq!(of(&bytes[4..], 99), format!("{}[]{}", "{".repeat(15), "}".repeat(15)));
     }
 
     /// Of each there is enough to take more than a second, if all of it were looked at or printed.

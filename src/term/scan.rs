@@ -4,13 +4,14 @@ use smallvec::SmallVec;
 
 use super::error::DecodeError;
 use super::reader::Reader;
+use super::stack;
 use super::tag;
 
 /// How deep terms may be nested: so many containers in one another.
 pub(super) const MAX_DEPTH: usize = 512;
 
-/// How many terms a term may be made of. Each takes up to 32 bytes, which are together four times
-/// as much as the largest frame, 128 MiB, takes.
+/// How many terms a term may be made of, where some [count](Head) as several. Each takes up to 32
+/// bytes, which are together four times as much as the largest frame, 128 MiB, takes.
 pub(super) const MAX_TERMS: usize = 4 * (128 << 20) / 32;
 
 /// What is said of a term that is too deep.
@@ -18,12 +19,12 @@ pub(super) fn too_deep() -> String {
     format!("a term deeper than {MAX_DEPTH}")
 }
 
-/// What is known of a term that has been walked over.
+/// What is known of a term that has been walked over; of what is inside of another, at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Scan {
     /// How many containers are in one another, at most; not counted beyond [`MAX_DEPTH`].
     depth: usize,
-    /// How many terms it is made of, itself included. The bytes of a list of bytes count.
+    /// How many terms it is made of, itself included, where some count as several.
     terms: usize,
     is_too_deep: bool,
 }
@@ -41,8 +42,16 @@ impl Scan {
         Ok(())
     }
 
-    pub(super) fn is_within_limits(self) -> bool {
-        !self.is_too_deep && self.terms <= MAX_TERMS
+    /// Fails if the term, which began at `start`, cannot be built here: also if it is too deep for
+    /// the stack that is left.
+    pub(super) fn check(self, start: usize) -> Result<(), DecodeError> {
+        self.check_limits(start)?;
+        if !stack::has_room_for(self.depth) {
+            let text =
+                format!("a term {} deep, for which there is no room on the stack", self.depth);
+            return Err(DecodeError::too_large(start, text));
+        }
+        Ok(())
     }
 
     pub(super) fn depth(self) -> usize {
@@ -57,12 +66,21 @@ impl Scan {
 /// it are to come, and beyond [`MAX_DEPTH`] only how many there are in all.
 pub(super) fn scan(reader: &mut Reader<'_>) -> Result<Scan, DecodeError> {
     let mut scan = Scan { depth: 0, terms: 0, is_too_deep: false };
-    let mut open: SmallVec<[usize; 16]> = SmallVec::new();
+    let mut open: SmallVec<[Open; 16]> = SmallVec::new();
     let mut pending = 1_usize;
     while pending > 0 {
         let start = reader.position();
-        let Head { inside, bytes } = head(reader)?;
-        scan.terms += 1 + bytes;
+        // Where the terms inside have to end, if they have to.
+        let mut end = None;
+        // What is too deep is not handed on, so it does not matter what is in a fun there.
+        let Head { inside, weight } = if reader.peek() == Some(tag::FUN) && !scan.is_too_deep {
+            let (head, behind) = fun_head(reader)?;
+            end = Some(behind);
+            head
+        } else {
+            head(reader)?
+        };
+        scan.terms = scan.terms.saturating_add(weight);
         // No term is shorter than a byte. So what is pending never exceeds the bytes, either.
         pending = (pending - 1).saturating_add(inside);
         if pending > reader.left() {
@@ -75,20 +93,37 @@ pub(super) fn scan(reader: &mut Reader<'_>) -> Result<Scan, DecodeError> {
             continue;
         }
         if inside > 0 {
-            open.push(inside);
+            open.push(Open { left: inside, end });
             scan.depth = scan.depth.max(open.len());
             continue;
         }
+        check_end(reader, end)?;
         // It is complete, and so are those that it was the last term of.
-        while let Some(left) = open.last_mut() {
-            *left -= 1;
-            if *left > 0 {
+        while let Some(last) = open.last_mut() {
+            last.left -= 1;
+            if last.left > 0 {
                 break;
             }
+            check_end(reader, last.end)?;
             open.pop();
         }
     }
     Ok(scan)
+}
+
+/// A container of which terms are to come.
+struct Open {
+    left: usize,
+    /// Where it has to end.
+    end: Option<usize>,
+}
+
+/// Fails if a fun, of which all terms have been read, is not as long as it has said.
+fn check_end(reader: &Reader<'_>, end: Option<usize>) -> Result<(), DecodeError> {
+    if end.is_none_or(|end| end == reader.position()) {
+        return Ok(());
+    }
+    Err(DecodeError::malformed(reader.position(), "a fun of another size than it has said"))
 }
 
 /// Moves `reader` behind the term that it stands before, which has been scanned.
@@ -109,14 +144,22 @@ pub(super) fn skip_head(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
 struct Head {
     /// How many terms follow that are part of it.
     inside: usize,
-    /// How many bytes of it are terms.
-    bytes: usize,
+    /// As how many terms it counts: with the memory that it needs elsewhere, a string as what is
+    /// in it. Never as more than it has bytes.
+    weight: usize,
 }
+
+/// Terms that have a small allocation of their own.
+const OWNING: usize = 2;
+/// Those with one in which there is an atom, with its own: a pid, a port, a fun.
+const BOXED: usize = 4;
+/// Those with a larger one, or with two atoms.
+const LARGE: usize = 5;
 
 /// Reads a term but for those inside it.
 fn head(reader: &mut Reader<'_>) -> Result<Head, DecodeError> {
     let start = reader.position();
-    let (mut inside, mut bytes) = (0, 0);
+    let (mut inside, mut weight) = (0, 1);
     match reader.u8()? {
         tag::SMALL_INTEGER => _ = reader.take(1)?,
         tag::NIL => {}
@@ -126,46 +169,91 @@ fn head(reader: &mut Reader<'_>) -> Result<Head, DecodeError> {
         tag::LIST => inside = reader.length()?.saturating_add(1),
         tag::MAP => inside = reader.length()?.saturating_mul(2),
         tag::STRING => {
-            bytes = reader.u16()?.into();
+            let bytes = reader.u16()?.into();
             reader.take(bytes)?;
+            weight += bytes;
         }
         tag::BINARY => {
             let length = reader.length()?;
             reader.take(length)?;
+            weight = OWNING;
         }
         tag::FLOAT => _ = reader.float()?,
-        tag::BIT_STRING => _ = reader.bits()?,
+        tag::BIT_STRING => {
+            reader.bits()?;
+            weight = OWNING;
+        }
         tag::PID => {
-            reader.inner_atom()?;
-            reader.take(12)?;
+            pid_fields(reader)?;
+            weight = BOXED;
         }
         tag::REFERENCE => {
             let count = reader.word_count()?;
             reader.inner_atom()?;
             reader.take(4 + 4 * count)?;
+            weight = LARGE;
         }
         tag::PORT => {
             reader.inner_atom()?;
             reader.take(8)?;
+            weight = BOXED;
         }
         tag::LARGE_PORT => {
             reader.inner_atom()?;
             reader.take(12)?;
+            weight = BOXED;
         }
-        tag::FUN => _ = reader.fun()?,
+        tag::FUN => {
+            reader.fun()?;
+            weight = BOXED;
+        }
         tag::EXPORT => {
             reader.inner_atom()?;
             reader.inner_atom()?;
             reader.inner_byte()?;
+            weight = LARGE;
         }
+        tag::INTEGER => _ = reader.take(4)?,
         tag => {
             let known = reader.integer(tag)?.is_some() || reader.atom(tag)?.is_some();
             if !known {
                 return Err(DecodeError::malformed(start, format!("no term begins with {tag}")));
             }
+            weight = OWNING;
         }
     }
-    Ok(Head { inside, bytes })
+    Ok(Head { inside, weight })
+}
+
+fn pid_fields(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    reader.inner_atom()?;
+    reader.take(12).map(|_| ())
+}
+
+/// Reads a fun but for its free variables, which are the terms inside, and returns where it has to
+/// end. Others than this node will read it, and end the connection if they cannot.
+fn fun_head(reader: &mut Reader<'_>) -> Result<(Head, usize), DecodeError> {
+    let mut behind = reader.clone();
+    head(&mut behind)?;
+    /// The size, the arity, what tells versions of a module apart, and the index.
+    const BEFORE_COUNT: usize = 4 + 1 + 16 + 4;
+    reader.take(1 + BEFORE_COUNT)?;
+    let inside = reader.length()?;
+    reader.inner_atom()?;
+    for _ in 0..2 {
+        // The index and the version as they were once.
+        let start = reader.position();
+        let tag = reader.u8()?;
+        if reader.integer(tag)?.is_none() {
+            return Err(DecodeError::malformed(start, "an integer must stand here"));
+        }
+    }
+    let start = reader.position();
+    if reader.u8()? != tag::PID {
+        return Err(DecodeError::malformed(start, "a pid must stand here"));
+    }
+    pid_fields(reader)?;
+    Ok((Head { inside, weight: BOXED }, behind.position()))
 }
 
 #[cfg(test)]
@@ -186,6 +274,60 @@ mod tests {
         ];
         let (scan, end) = scanned(&bytes);
         assert_eq!((end, scan.depth, scan.terms), (22, 2, 9));
+    }
+
+    /// `fun` of a module `u`, with these free variables: the size, and what follows it.
+    fn fun(count: u32, variables: &[u8]) -> Vec<u8> {
+        let head = [&[1][..], &[7; 16], &[0, 0, 0, 1], &count.to_be_bytes()].concat();
+        let names = b"w\x01ua\x01b\x06\x06\xea\x2dXw\x03n@h\0\0\0\x09\0\0\0\0\0\0\0\0";
+        let size = (4 + head.len() + names.len() + variables.len()) as u32;
+        [&[112][..], &size.to_be_bytes(), &head, names, variables].concat()
+    }
+
+    #[track_caller]
+    fn error(bytes: &[u8]) -> String {
+        scan(&mut Reader::new(bytes, 0)).unwrap_err().to_string()
+    }
+
+    /// OTP ends the connection over which another one comes, wherever it comes from.
+    #[test]
+    fn it_sees_that_a_fun_is_one() {
+        let none = fun(0, &[]);
+        assert_eq!(scanned(&none).1, none.len());
+        // {[], 1}
+        let two = fun(2, &[106, 97, 1]);
+        let (scan, end) = scanned(&two);
+        assert_eq!((end, scan.depth, scan.terms), (two.len(), 1, 6));
+        // Inside of others, and with more behind it.
+        let nested = [&[104, 2][..], &fun(1, &fun(1, &two)), &[106]].concat();
+        let (scan, end) = scanned(&nested);
+        assert_eq!((end, scan.depth, scan.terms), (nested.len(), 4, 16));
+
+        let text = "a fun of another size than it has said, at byte";
+        assert_eq!(error(&fun(0, &[106])), format!("{text} {}", none.len()));
+        assert_eq!(
+            error(&[&fun(1, &[]), &[106][..]].concat()),
+            format!("{text} {}", none.len() + 1)
+        );
+        assert_eq!(error(&fun(2, &[106])), "more is announced than there is, at byte 0");
+        assert_eq!(error(&[112, 0, 0, 0, 6, 1, 2]), "the term is cut short, at byte 7");
+        let mut other = fun(0, &[]);
+        other[30] = 106;
+        assert_eq!(error(&other), "an atom must stand here, at byte 30");
+        let mut other = fun(0, &[]);
+        other[33] = 106;
+        assert_eq!(error(&other), "an integer must stand here, at byte 33");
+        let mut other = fun(0, &[]);
+        other[40] = 106;
+        assert_eq!(error(&other), "a pid must stand here, at byte 40");
+    }
+
+    /// As a term it is refused, so nobody gets what is in there.
+    #[test]
+    fn it_takes_a_fun_as_it_is_that_is_too_deep() {
+        let bytes = [[104, 1].repeat(513), vec![112, 0, 0, 0, 5, 9]].concat();
+        let (scan, end) = scanned(&bytes);
+        assert_eq!((end, scan.is_too_deep), (bytes.len(), true));
     }
 
     #[test]

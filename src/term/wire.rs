@@ -13,7 +13,7 @@ use super::error::{DecodeError, EncodeError, located};
 use super::excerpt::excerpt;
 use super::external::{ExternalRef, Words};
 use super::reader::Reader;
-use super::scan::{scan, skip};
+use super::scan::{Scan, scan, skip};
 use super::ser::{TERM, append};
 use super::serde_impls::Encoded;
 use super::tag;
@@ -50,19 +50,28 @@ impl<'a> WireRef<'a> {
 
 /// A term that stays as it came. All of it is well-formed, but it may be larger than a receiver may
 /// be made to build.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct WireTerm<'a> {
     /// Without the version.
     bytes: &'a [u8],
-    is_within_limits: bool,
+    /// What is known of it, or of a term that it is inside of.
+    scan: Scan,
 }
+
+impl PartialEq for WireTerm<'_> {
+    fn eq(&self, other: &WireTerm<'_>) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for WireTerm<'_> {}
 
 /// Where a term stands in the bytes that it came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WirePlace {
     start: usize,
     length: usize,
-    is_within_limits: bool,
+    scan: Scan,
 }
 
 impl<'a> WireTerm<'a> {
@@ -77,8 +86,8 @@ impl<'a> WireTerm<'a> {
 
     fn next(reader: &mut Reader<'a>) -> Result<WireTerm<'a>, DecodeError> {
         let start = reader.position();
-        let is_within_limits = scan(reader)?.is_within_limits();
-        Ok(WireTerm { bytes: reader.since(start), is_within_limits })
+        let scan = scan(reader)?;
+        Ok(WireTerm { bytes: reader.since(start), scan })
     }
 
     /// Reads it into a type of Rust. Offsets in errors count from its first byte.
@@ -88,8 +97,9 @@ impl<'a> WireTerm<'a> {
 
     fn reader(self) -> Result<Reader<'a>, DecodeError> {
         let reader = Reader::new(self.bytes, 0);
-        if !self.is_within_limits {
-            scan(&mut reader.clone())?.check_limits(0)?;
+        // What it is inside of may be too large for what it is not.
+        if self.scan.check(0).is_err() {
+            scan(&mut reader.clone())?.check(0)?;
         }
         Ok(reader)
     }
@@ -105,8 +115,7 @@ impl<'a> WireTerm<'a> {
     /// If it is not in there.
     pub(crate) fn place_in(self, whole: &[u8]) -> WirePlace {
         let start = self.bytes.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
-        let place =
-            WirePlace { start, length: self.bytes.len(), is_within_limits: self.is_within_limits };
+        let place = WirePlace { start, length: self.bytes.len(), scan: self.scan };
         assert_eq!(place.term(whole).bytes.as_ptr(), self.bytes.as_ptr());
         place
     }
@@ -124,11 +133,10 @@ impl<'a> WireTerm<'a> {
         head.map(|head| (head.tag, head.fields))
     }
 
-    /// Returns its elements, if it is a tuple. They are well-formed, and within the limits if it
-    /// is.
+    /// Returns its elements, if it is a tuple.
     pub(crate) fn tuple(self) -> Result<WireTuple<'a>, DecodeError> {
         let mut reader = Reader::new(self.bytes, 0);
-        WireTuple::next(&mut reader, self.is_within_limits)
+        WireTuple::next(&mut reader, self.scan)
     }
 
     /// Returns the first `max` characters of what it prints; three points follow if that is not
@@ -146,8 +154,8 @@ impl WirePlace {
     ///
     /// If `whole` is too short.
     pub(crate) fn term(self, whole: &[u8]) -> WireTerm<'_> {
-        let WirePlace { start, length, is_within_limits } = self;
-        WireTerm { bytes: &whole[start..][..length], is_within_limits }
+        let WirePlace { start, length, scan } = self;
+        WireTerm { bytes: &whole[start..][..length], scan }
     }
 }
 
@@ -163,7 +171,8 @@ impl Serialize for WireTerm<'_> {
 pub(crate) struct WireTuple<'a> {
     reader: Reader<'a>,
     left: usize,
-    is_within_limits: bool,
+    /// What is known of the tuple, or of a term that it is inside of.
+    scan: Scan,
 }
 
 impl<'a> WireTuple<'a> {
@@ -173,16 +182,16 @@ impl<'a> WireTuple<'a> {
         let mut reader = Reader::new(bytes, 0);
         decode::version(&mut reader)?;
         let mut inside = reader.clone();
-        let is_within_limits = scan(&mut reader)?.is_within_limits();
-        let tuple = WireTuple::next(&mut inside, is_within_limits)?;
+        let scan = scan(&mut reader)?;
+        let tuple = WireTuple::next(&mut inside, scan)?;
         Ok((tuple, &bytes[reader.position()..]))
     }
 
     /// Begins with the tuple that comes next, and leaves the reader before its elements.
-    fn next(reader: &mut Reader<'a>, is_within_limits: bool) -> Result<WireTuple<'a>, DecodeError> {
+    fn next(reader: &mut Reader<'a>, scan: Scan) -> Result<WireTuple<'a>, DecodeError> {
         let start = reader.clone();
         match reader.next_tuple()? {
-            Some(left) => Ok(WireTuple { reader: reader.clone(), left, is_within_limits }),
+            Some(left) => Ok(WireTuple { reader: reader.clone(), left, scan }),
             None => Err(start.mismatch(&"a tuple")),
         }
     }
@@ -238,23 +247,21 @@ impl<'a> WireTuple<'a> {
     }
 
     pub(crate) fn tuple(&mut self) -> Result<WireTuple<'a>, DecodeError> {
-        let is_within_limits = self.is_within_limits;
+        let scan = self.scan;
         self.element("a tuple", |reader| {
             let mut inside = reader.clone();
             skip(reader)?;
-            WireTuple::next(&mut inside, is_within_limits).map(Some)
+            WireTuple::next(&mut inside, scan).map(Some)
         })
     }
 
+    /// Takes a term, which has been scanned with the tuple.
     pub(crate) fn term(&mut self) -> Result<WireTerm<'a>, DecodeError> {
-        let is_within_limits = self.is_within_limits;
+        let scan = self.scan;
         self.element("a term", |reader| {
-            if !is_within_limits {
-                return WireTerm::next(reader).map(Some);
-            }
             let start = reader.position();
             skip(reader)?;
-            Ok(Some(WireTerm { bytes: reader.since(start), is_within_limits }))
+            Ok(Some(WireTerm { bytes: reader.since(start), scan }))
         })
     }
 }

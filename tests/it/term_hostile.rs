@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use procession::prelude::*;
+use procession::process::Builder;
 use procession::term::{self, DecodeErrorKind, Term};
 use serde::{Deserialize, Serialize};
 
@@ -181,6 +182,31 @@ mod depth {
             }
         })
         .unwrap();
+        assert_eq!(down_reason(monitor), ExitReason::Normal);
+    }
+
+    /// Who sends a term does not know how large the stack of its receiver is.
+    #[test]
+    fn is_limited_by_the_stack_of_the_process() {
+        let small = Builder::new().stack_size(64 * 1024);
+        let (_, monitor) = small
+            .spawn_monitor(|| {
+                for (before, after) in CONTAINERS {
+                    let read = |depth| term::from_slice::<Term>(&nested(before, after, depth));
+                    let error = read(512).unwrap_err();
+                    let text =
+                        "a term 512 deep, for which there is no room on the stack, at byte 1";
+                    assert_eq!(error.to_string(), text);
+                    assert_eq!(error.kind(), DecodeErrorKind::TooLarge);
+
+                    let deepest = (1..512).rev().find_map(|depth| read(depth).ok());
+                    let deepest = deepest.expect("there is room for a few");
+                    assert!(deepest.to_string().len() > 20, "{deepest}");
+                    assert_eq!(deepest.clone().cmp(&deepest), std::cmp::Ordering::Equal);
+                    assert!(term::to_vec(&deepest).is_ok());
+                }
+            })
+            .unwrap();
         assert_eq!(down_reason(monitor), ExitReason::Normal);
     }
 
