@@ -171,6 +171,7 @@ mod atom;
 mod integer;
 mod external;
 mod map;
+mod convert;
 mod order;
 mod tag;
 mod reader;
@@ -202,7 +203,7 @@ pub use atom::{Atom, AtomTooLong, atom};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub use external::{ExternalFun, ExternalPid, ExternalPort, ExternalRef, Fun};
 pub use integer::BigInteger;
-pub use map::Map;
+pub use map::{Map, Pairs};
 #[cfg(target_os = "linux")]
 #[allow(unused_imports, reason = "for servers that declare their requests")]
 pub(crate) use probe::{Unspellable, check_tagged, variants};
@@ -511,57 +512,3 @@ pub fn from_term<T: DeserializeOwned>(term: &Term) -> Result<T, DecodeError> {
     encode::term(&mut bytes, term, Depth::ROOT).map_err(EncodeError::on_reading)?;
     from_slice(&bytes)
 }
-
-impl From<bool> for Term {
-    fn from(value: bool) -> Term {
-        Term::Atom(if value { atom("true") } else { atom("false") })
-    }
-}
-
-impl From<f64> for Term {
-    fn from(value: f64) -> Term {
-        Term::Float(value)
-    }
-}
-
-impl From<Atom> for Term {
-    fn from(atom: Atom) -> Term {
-        Term::Atom(atom)
-    }
-}
-
-/// A binary, as for serde.
-impl From<&str> for Term {
-    fn from(text: &str) -> Term {
-        Term::Binary(text.into())
-    }
-}
-
-/// A binary, as for serde.
-impl From<String> for Term {
-    fn from(text: String) -> Term {
-        Term::Binary(text.into())
-    }
-}
-
-/// Integers of Rust as terms.
-macro_rules! from_integers {
-    ($($type:ty),+) => {
-        $(
-            impl From<$type> for Term {
-                #[allow(unused_comparisons, reason = "of those without a sign")]
-                fn from(number: $type) -> Term {
-                    match i64::try_from(number) {
-                        Ok(number) => Term::Integer(number),
-                        Err(_) => {
-                            let absolute = if number < 0 { number.wrapping_neg() } else { number };
-                            Term::integer(number < 0, &absolute.to_le_bytes())
-                        }
-                    }
-                }
-            }
-        )+
-    };
-}
-
-from_integers!(i8, i16, i32, i64, i128, u8, u16, u32, u64, u128);

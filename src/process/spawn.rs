@@ -255,8 +255,8 @@ impl Builder {
 
     /// Runs the process on a thread of its own with a stack of `bytes`. Default: 2 MiB.
     ///
-    /// Only the part that is used takes memory. The system rounds up and has a minimum. How deep the
-    /// terms may be that the process reads depends on it, with the feature `dist`.
+    /// Only the part that is used takes memory. The system rounds up and has a minimum. With the
+    /// feature `dist` it limits how deep the terms may be that the process reads.
     ///
     /// ```
     /// # use procession::prelude::*;

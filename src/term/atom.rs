@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::error_text::errors;
@@ -27,6 +28,8 @@ pub(super) const MAX_CHARACTERS: usize = 255;
 /// assert_eq!(Atom::new("deposit"), Ok(DEPOSIT));
 /// assert_eq!(DEPOSIT, "deposit");
 /// assert_eq!(atom("Hello, world").to_string(), "'Hello, world'");
+/// assert_eq!("deposit".parse(), Ok(DEPOSIT));
+/// assert_eq!(format!("{DEPOSIT:>9}"), "  deposit");
 /// assert!(Atom::new(&"long".repeat(64)).is_err());
 /// ```
 #[derive(Clone)]
@@ -89,6 +92,25 @@ impl Atom {
             Name::Static(name) => name,
             Name::Shared(name) => name,
         }
+    }
+}
+
+/// As [`Atom::new`].
+impl FromStr for Atom {
+    type Err = AtomTooLong;
+
+    fn from_str(name: &str) -> Result<Atom, AtomTooLong> {
+        Atom::new(name)
+    }
+}
+
+/// As [`Atom::new`].
+impl TryFrom<String> for Atom {
+    type Error = AtomTooLong;
+
+    fn try_from(name: String) -> Result<Atom, AtomTooLong> {
+        check_length(&name)?;
+        Ok(Atom(Name::Shared(name.into())))
     }
 }
 

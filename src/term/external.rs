@@ -1,11 +1,14 @@
 //! Values that only their node can use: pids, references, ports and funs.
 
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
+
 use super::atom::Atom;
 
 /// The pid of a process on a node, as it is on the wire.
 ///
 /// Its numbers mean something to that node only.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ExternalPid {
     /// The name of the node.
     pub node: Atom,
@@ -19,7 +22,7 @@ pub struct ExternalPid {
 
 /// A reference that was made on a node, as it is on the wire: that of a monitor, an alias, a timer
 /// or a call.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ExternalRef {
     /// The name of the node.
     pub node: Atom,
@@ -28,8 +31,8 @@ pub struct ExternalRef {
     words: Words,
 }
 
-/// The words of a reference: one to five.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The words of a reference: one to five. Zeros at the end make no difference.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Words {
     count: usize,
     words: [u32; ExternalRef::MAX_WORDS],
@@ -49,6 +52,33 @@ impl Words {
     }
 }
 
+impl PartialEq for Words {
+    fn eq(&self, other: &Words) -> bool {
+        self.words == other.words
+    }
+}
+
+impl Eq for Words {}
+
+impl Hash for Words {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.words.hash(state);
+    }
+}
+
+impl PartialOrd for Words {
+    fn partial_cmp(&self, other: &Words) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The last word counts most.
+impl Ord for Words {
+    fn cmp(&self, other: &Words) -> Ordering {
+        self.words.iter().rev().cmp(other.words.iter().rev())
+    }
+}
+
 impl ExternalRef {
     /// The most words that a reference can have.
     pub const MAX_WORDS: usize = 5;
@@ -64,14 +94,15 @@ impl ExternalRef {
         ExternalRef { node, creation, words }
     }
 
-    /// Returns its words, the least significant one first.
+    /// Returns its words, the least significant one first. Zeros at the end make no difference to
+    /// which reference it is.
     pub fn words(&self) -> &[u32] {
         self.words.as_slice()
     }
 }
 
 /// A port of a node, as it is on the wire.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ExternalPort {
     /// The name of the node.
     pub node: Atom,
@@ -108,3 +139,42 @@ impl Fun {
         &self.bytes
     }
 }
+
+/// The order that Erlang has: by the serial, the id, the node, and its creation.
+impl Ord for ExternalPid {
+    fn cmp(&self, other: &ExternalPid) -> Ordering {
+        let numbers = |it: &ExternalPid| (it.serial, it.id);
+        let by_node = || (&self.node, self.creation).cmp(&(&other.node, other.creation));
+        numbers(self).cmp(&numbers(other)).then_with(by_node)
+    }
+}
+
+/// The order that Erlang has: by the node, its creation, and the words from the last one on.
+impl Ord for ExternalRef {
+    fn cmp(&self, other: &ExternalRef) -> Ordering {
+        let by_words = || self.words.cmp(&other.words);
+        (&self.node, self.creation).cmp(&(&other.node, other.creation)).then_with(by_words)
+    }
+}
+
+/// The order that Erlang has: by the node, its creation, and the id.
+impl Ord for ExternalPort {
+    fn cmp(&self, other: &ExternalPort) -> Ordering {
+        let by_id = || self.id.cmp(&other.id);
+        (&self.node, self.creation).cmp(&(&other.node, other.creation)).then_with(by_id)
+    }
+}
+
+macro_rules! ordered {
+    ($($type:ident),+) => {
+        $(
+            impl PartialOrd for $type {
+                fn partial_cmp(&self, other: &$type) -> Option<Ordering> {
+                    Some(self.cmp(other))
+                }
+            }
+        )+
+    };
+}
+
+ordered!(ExternalPid, ExternalRef, ExternalPort);

@@ -21,7 +21,7 @@ impl PartialOrd for Term {
 
 /// The order that Erlang has for the keys of a map: numbers, atoms, references, funs, ports, pids,
 /// tuples, maps, lists, bit strings. Integers come before floats; tuples and maps are ordered by
-/// their size first.
+/// their size first. Funs that only their node can call go by their bytes.
 ///
 /// Two terms are equal if `=:=` says so in OTP 27 and later: `0.0` is not `-0.0`.
 ///
@@ -44,9 +44,8 @@ impl Ord for Term {
             (Tuple(one), Tuple(other)) => one.len().cmp(&other.len()).then_with(|| one.cmp(other)),
             (Map(one), Map(other)) => {
                 // Each key once: it may be a map itself, and so on.
-                let keys = || one.iter().map(|(key, _)| key).cmp(other.iter().map(|(key, _)| key));
-                let values =
-                    || one.iter().map(|(_, value)| value).cmp(other.iter().map(|(_, value)| value));
+                let keys = || one.keys().cmp(other.keys());
+                let values = || one.values().cmp(other.values());
                 one.len().cmp(&other.len()).then_with(keys).then_with(values)
             }
             (List(_) | ImproperList(_), List(_) | ImproperList(_)) => compare_lists(self, other),
@@ -151,7 +150,7 @@ impl Hash for Term {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::term::{ImproperList, atom};
+    use crate::term::{ExternalPid, ExternalPort, ExternalRef, ImproperList, atom};
 
     #[test]
     fn lists_are_compared_by_cells_and_maps_by_their_keys_first() {
@@ -187,5 +186,51 @@ mod tests {
                 assert_eq!(term.cmp(other), place.cmp(&other_place), "{term} {other}");
             }
         }
+    }
+
+    /// OTP 25, run: `lists:sort/1`.
+    #[test]
+    fn pids_references_and_ports_are_ordered_as_in_erlang() {
+        #[track_caller]
+        fn check<T: Into<Term> + Clone>(sorted: &[T]) {
+            for (place, one) in sorted.iter().enumerate() {
+                for (other_place, other) in sorted.iter().enumerate() {
+                    let (one, other): (Term, Term) = (one.clone().into(), other.clone().into());
+                    assert_eq!(one.cmp(&other), place.cmp(&other_place), "{one} {other}");
+                }
+            }
+        }
+
+        let nodes = || [("a@h", 5), ("a@h", 6), ("b@h", 5)].into_iter();
+        let pid =
+            |(node, creation), id, serial| ExternalPid { node: atom(node), id, serial, creation };
+        let numbers = [(1, 1), (2, 1), (1, 2), (2, 2)];
+        let pids =
+            numbers.iter().flat_map(|&(id, serial)| nodes().map(move |node| pid(node, id, serial)));
+        check(&pids.collect::<Vec<_>>());
+
+        let words: [&[u32]; 9] = [
+            &[1],
+            &[2],
+            &[0, 1],
+            &[2, 1],
+            &[1, 2],
+            &[0, 0, 1],
+            &[3, 2, 1],
+            &[1, 2, 3],
+            &[1, 2, 3, 0, 1],
+        ];
+        let references = nodes().flat_map(|(node, creation)| {
+            words.iter().map(move |words| ExternalRef::new(atom(node), creation, words))
+        });
+        check(&references.collect::<Vec<_>>());
+        let [short, long] = [&[1, 2, 3][..], &[1, 2, 3, 0, 0]]
+            .map(|words| Term::from(ExternalRef::new(atom("a@h"), 5, words)));
+        assert_eq!(short, long);
+
+        let ports = nodes().flat_map(|(node, creation)| {
+            [1, 2, 1 << 40].map(|id| ExternalPort { node: atom(node), id, creation })
+        });
+        check(&ports.collect::<Vec<_>>());
     }
 }

@@ -180,7 +180,11 @@ fn quoted(
 /// behind it, or if it is a word of the language.
 impl Display for Atom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        AtomText(self.as_str()).fmt(f)
+        let text = AtomText(self.as_str());
+        match f.width() {
+            None => text.fmt(f),
+            Some(_) => f.pad(&text.to_string()),
+        }
     }
 }
 
