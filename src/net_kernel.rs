@@ -160,6 +160,7 @@ pub(crate) fn disconnect(node: Node) -> Option<bool> {
 #[allow(dead_code, reason = "the tests of the parts need few of them")]
 mod support {
     pub(crate) mod beam;
+    pub(crate) mod erlang;
     pub(crate) mod dice;
     pub(crate) mod mutation;
     pub(crate) mod wait;

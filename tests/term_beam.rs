@@ -5,9 +5,7 @@
 //! - `RUN_SLOW_TESTS=1` is for the long run.
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
-use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use procession::term::{self, ImproperList, Map, Term};
@@ -16,10 +14,12 @@ use procession::term::{self, ImproperList, Map, Term};
 #[path = "support"]
 mod support {
     pub(crate) mod dice;
+    pub(crate) mod erlang;
     pub(crate) mod terms;
 }
 
 use support::dice::Dice;
+use support::erlang;
 use support::terms::Kinds;
 
 /// The seed of the first term; each that follows has the next one.
@@ -37,23 +37,20 @@ fn count() -> u64 {
 }
 
 /// Has `terms.erl` answer; `None` if there is no Erlang here. `test` is part of the names of files.
-fn erlang(test: &str, command: &str, input: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
+fn answers(test: &str, command: &str, input: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("term_beam_{test}"));
     fs::create_dir_all(&folder).unwrap();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/term_beam/terms.erl");
-    let Ok(compiled) = Command::new("erlc").arg("-o").arg(&folder).arg(source).status() else {
-        let text = "skipped: there is nothing to compare with, as `erl` and `erlc` are not in PATH";
-        _ = writeln!(io::stderr(), "{text}");
+    if !erlang::is_here() {
         return None;
-    };
-    assert!(compiled.success(), "terms.erl does not compile");
+    }
+    erlang::compile("tests/term_beam/terms.erl", &folder);
 
     let (given, answer) = (folder.join("input"), folder.join("output"));
     _ = fs::remove_file(&answer);
     // What is generated is asked for in plain words.
     let words = if command == "generate" { input.concat() } else { chunks(input) };
     fs::write(&given, words).unwrap();
-    let status = Command::new("erl")
+    let status = erlang::erl()
         .args(["+pc", "unicode", "-noinput", "-pa"])
         .arg(&folder)
         .args(["-run", "terms", "main", command])
@@ -112,7 +109,7 @@ fn compare(test: &str, cases: &[Case]) {
         [term::to_vec(&case.term).unwrap(), text.into_bytes()]
     });
     let questions: Vec<Vec<u8>> = questions.collect();
-    let Some(answers) = erlang(test, "check", &questions) else { return };
+    let Some(answers) = answers(test, "check", &questions) else { return };
     assert_eq!(answers.len(), 3 * cases.len());
     for (case, answer) in cases.iter().zip(answers.chunks(3)) {
         let Case { term, name, is_literal } = case;
@@ -172,7 +169,7 @@ fn erlang_reads_what_is_at_a_limit_here() {
 fn what_erlang_writes_is_read_and_printed_here() {
     let (seed, count) = (first_seed(), count());
     let words = format!("{seed} {count}").into_bytes();
-    let Some(generated) = erlang("read", "generate", &[words]) else { return };
+    let Some(generated) = answers("read", "generate", &[words]) else { return };
     assert_eq!(generated.len() as u64, 2 * count);
 
     let mut pairs = Vec::new();
@@ -187,7 +184,7 @@ fn what_erlang_writes_is_read_and_printed_here() {
     }
 
     // And back: pids, references and funs are still the same.
-    let Some(answers) = erlang("read", "same", &pairs) else { return };
+    let Some(answers) = answers("read", "same", &pairs) else { return };
     for (index, answer) in answers.iter().enumerate() {
         let theirs = &pairs[2 * index];
         assert_eq!(text(answer), "true", "BEAM_SEED={seed}, term {index}: {theirs:?}");

@@ -2,9 +2,10 @@
 
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use crate::script::Script;
+use crate::support::erlang;
 
 /// One `erl`, which runs one scenario after the other.
 #[derive(Debug)]
@@ -18,17 +19,18 @@ impl Erlang {
     /// Starts it; `None` if there is no Erlang here.
     pub(crate) fn start() -> Option<Erlang> {
         let folder = env!("CARGO_TARGET_TMPDIR");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/beam/scenario.erl");
-        let compiled = Command::new("erlc").arg("-o").arg(folder).arg(source).status().ok()?;
-        assert!(compiled.success(), "scenario.erl does not compile");
+        if !erlang::is_here() {
+            return None;
+        }
+        erlang::compile("tests/beam/scenario.erl", Path::new(folder));
         // One scheduler: see `scenario.erl`.
-        let mut child = Command::new("erl")
+        let mut child = erlang::erl()
             .args(["+S", "1", "-noinput", "-pa", folder, "-run", "scenario", "main"])
             .env("ERL_CRASH_DUMP_SECONDS", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .ok()?;
+            .expect("it is here");
         let input = child.stdin.take().expect("it is piped");
         let output = child.stdout.take().expect("it is piped");
         Some(Erlang { child, input, output })

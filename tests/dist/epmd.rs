@@ -9,6 +9,7 @@ use procession::node;
 use procession::prelude::*;
 
 use super::support::beam::{COOKIE, Cluster};
+use super::support::erlang;
 use super::support::rust::{NAME, Rust, node, ping, there};
 use super::support::wait::{expect_exit, wait_until};
 
@@ -28,9 +29,8 @@ fn may_go_away_and_come_back() {
 
 /// What the program `epmd` does with the EPMD of the cluster.
 fn epmd(cluster: &Cluster, argument: &str) -> String {
-    let program = std::env::var("TEST_EPMD").unwrap_or_else(|_| "epmd".to_owned());
     let port = cluster.epmd_port().to_string();
-    let output = Command::new(program).args(["-port", &port, argument]).output();
+    let output = Command::new(erlang::epmd()).args(["-port", &port, argument]).output();
     let Output { stdout, stderr, .. } = output.unwrap();
     String::from_utf8([stdout, stderr].concat()).unwrap()
 }

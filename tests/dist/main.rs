@@ -8,6 +8,7 @@
 mod support {
     pub(crate) mod beam;
     pub(crate) mod dice;
+    pub(crate) mod erlang;
     pub(crate) mod relay;
     pub(crate) mod rounds;
     pub(crate) mod rust;

@@ -1,12 +1,9 @@
 //! Nodes of Erlang, with an EPMD of their own, which evaluate what a test asks.
-//!
-//! - `TEST_ERL` names another `erl`, `TEST_EPMD` another `epmd`.
-//! - `TEST_REQUIRE_BEAM=1` lets the tests fail where there is none, instead of skipping them.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::env;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -14,6 +11,7 @@ use std::time::Instant;
 
 use procession::prelude::*;
 
+use super::erlang;
 use super::wait::{test_timeout, wait_until};
 
 /// The cookie of the nodes.
@@ -21,11 +19,6 @@ pub(crate) const COOKIE: &str = "the cookie of the tests";
 
 /// What stands before a line that is an answer.
 const MARKER: &str = "#beam ";
-
-/// The program that the variable names, or else the usual one.
-fn program(variable: &str, usual: &str) -> String {
-    env::var(variable).unwrap_or_else(|_| usual.to_owned())
-}
 
 /// An EPMD at a port of its own, for nodes that know each other by it. It ends with this.
 #[derive(Debug)]
@@ -37,18 +30,7 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts an EPMD; `None`, with a message, if there is no Erlang here.
     pub(crate) fn start() -> Option<Cluster> {
-        let erl = program("TEST_ERL", "erl");
-        let is_there = |command: &mut Command| {
-            let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            quiet.status().is_ok()
-        };
-        let epmd = program("TEST_EPMD", "epmd");
-        let known = is_there(Command::new(&erl).arg("-version"))
-            && is_there(Command::new(&epmd).args(["-port", "1", "-names"]));
-        if !known {
-            let text = "`erl` and `epmd` are not in PATH";
-            assert!(env::var_os("TEST_REQUIRE_BEAM").is_none(), "{text}");
-            _ = writeln!(io::stderr(), "skipped: {text}");
+        if !erlang::is_here() {
             return None;
         }
         let mut cluster = Cluster::without_epmd();
@@ -67,7 +49,9 @@ impl Cluster {
         let script = "\"$0\" -relaxed_command_check -address 127.0.0.1 -port \"$1\" & \
                       read -r line; kill $!; wait";
         let child = Command::new("sh")
-            .args(["-c", script, &program("TEST_EPMD", "epmd"), &self.port.to_string()])
+            .args(["-c", script])
+            .arg(erlang::epmd())
+            .arg(self.port.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -164,7 +148,7 @@ impl Beam {
             "{{ok, M, Code}} = compile:file({source:?}, [binary, report]), \
              {{module, M}} = code:load_binary(M, {source:?}, Code), spawn(M, main, [])."
         );
-        let mut child = Command::new(program("TEST_ERL", "erl"))
+        let mut child = erlang::erl()
             .args(["+pc", "unicode", "-noshell", "-start_epmd", "false"])
             .args(arguments)
             .args(["-eval", &begin])
