@@ -17,6 +17,8 @@ mod support {
     pub(crate) mod supervision;
     pub(crate) mod table_machine;
     #[cfg(feature = "dist")]
+    pub(crate) mod fuzz;
+    #[cfg(feature = "dist")]
     pub(crate) mod terms;
     pub(crate) mod wait;
 }
@@ -139,6 +141,8 @@ mod term_attributes;
 mod term_serde;
 #[cfg(feature = "dist")]
 mod term_hostile;
+#[cfg(feature = "dist")]
+mod term_fuzz;
 mod compile_fail;
 mod user_code;
 mod io;

@@ -64,26 +64,6 @@ mod bytes {
     }
 
     #[test]
-    fn that_were_a_term_do_no_harm() {
-        for seed in 0..rounds(20_000) as u64 {
-            let mut dice = Dice::new(seed);
-            let size = dice.index(&[3, 10, 60]);
-            let term = terms::term(&mut dice, Kinds::All, size);
-            let mut bytes = term::to_vec(&term).unwrap();
-            for _ in 0..=dice.below(3) {
-                let place = 1 + dice.below(bytes.len() - 1);
-                match dice.below(4) {
-                    0 => bytes[place] ^= 1 << dice.below(8),
-                    1 => bytes[place] = dice.index(&[0, 1, 127, 128, 255]) as u8,
-                    2 => bytes[place] = TAGS[dice.below(TAGS.len())],
-                    _ => bytes.insert(place, dice.below(256) as u8),
-                }
-            }
-            read_all(&bytes, seed);
-        }
-    }
-
-    #[test]
     fn that_are_cut_short_are_no_term() {
         for seed in 0..500 {
             let mut dice = Dice::new(seed);

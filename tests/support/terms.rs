@@ -1,20 +1,22 @@
 //! Random terms.
 
 use procession::term::{
-    Atom, BitString, ExternalFun, ExternalPid, ExternalPort, ExternalRef, ImproperList, Map, Term,
-    atom,
+    self, Atom, BitString, ExternalFun, ExternalPid, ExternalPort, ExternalRef, ImproperList, Map,
+    Term, atom,
 };
 
 use crate::support::dice::Dice;
 
 /// What a random term may be.
-#[allow(dead_code, reason = "only the comparison with Erlang needs it")]
+#[allow(dead_code, reason = "not each binary needs all of them")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kinds {
     /// All that can be written down in Erlang's language.
     Literals,
     /// Pids and their like, too.
     All,
+    /// Funs of a node as well, which Erlang writes in other bytes than it has read.
+    WithFuns,
 }
 
 /// Returns a term of about `size` terms.
@@ -26,7 +28,15 @@ pub(crate) fn term(dice: &mut Dice, kinds: Kinds, size: usize) -> Term {
         let count = dice.below(size.min(8)) + 1;
         (0..count).map(|_| term(dice, kinds, (size - 1) / count)).collect::<Vec<Term>>()
     };
+    // More than a byte can count. Not as keys: Erlang has no order for so many.
+    let many = |dice: &mut Dice| {
+        (0..250 + dice.below(20)).map(|_| leaf(dice, kinds)).collect::<Vec<Term>>()
+    };
+    if dice.happens(1) {
+        return Term::Tuple(many(dice));
+    }
     match dice.below(6) {
+        0 | 1 if dice.happens(2) => Term::List(many(dice)),
         0 | 1 => Term::List(inside(dice)),
         2 | 3 => Term::Tuple(inside(dice)),
         4 => ImproperList::new(inside(dice), leaf(dice, kinds)),
@@ -40,7 +50,12 @@ pub(crate) fn term(dice: &mut Dice, kinds: Kinds, size: usize) -> Term {
 }
 
 fn leaf(dice: &mut Dice, kinds: Kinds) -> Term {
-    match dice.below(if kinds == Kinds::All { 12 } else { 8 }) {
+    let kinds = match kinds {
+        Kinds::Literals => 8,
+        Kinds::All => 12,
+        Kinds::WithFuns => 13,
+    };
+    match dice.below(kinds) {
         0 => Term::Integer(dice.below(300) as i64 - 20),
         1 => integer(dice),
         2 => Term::Float(float(dice)),
@@ -57,11 +72,26 @@ fn leaf(dice: &mut Dice, kinds: Kinds) -> Term {
             let id = u64::from(word(dice)) << dice.index(&[0, 0, 20, 32]);
             ExternalPort { node: node(dice), id, creation: word(dice) }.into()
         }
-        _ => {
+        11 => {
             let (module, function) = (name(dice), name(dice));
             ExternalFun { module, function, arity: dice.below(256) as u8 }.into()
         }
+        _ => fun(dice),
     }
+}
+
+/// A fun, of which there are only those that come from elsewhere.
+fn fun(dice: &mut Dice) -> Term {
+    let part = |term: Term| term::to_vec(&term).unwrap()[1..].to_vec();
+    let free: Vec<Vec<u8>> =
+        (0..dice.below(4)).map(|_| part(leaf(dice, Kinds::WithFuns))).collect();
+    let count = u32::try_from(free.len()).unwrap();
+    let head = [&[dice.below(256) as u8][..], &[7; 16], &word(dice).to_be_bytes()].concat();
+    let names = [name(dice).into(), Term::from(word(dice) >> 1), Term::from(word(dice) >> 1)];
+    let names: Vec<Vec<u8>> = names.into_iter().chain([pid(dice).into()]).map(part).collect();
+    let rest = [head, count.to_be_bytes().to_vec(), names.concat(), free.concat()].concat();
+    let size = u32::try_from(rest.len() + 4).unwrap().to_be_bytes();
+    term::from_slice(&[&[131, 112][..], &size, &rest].concat()).unwrap()
 }
 
 fn word(dice: &mut Dice) -> u32 {
