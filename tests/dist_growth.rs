@@ -17,6 +17,7 @@ use procession::prelude::*;
 mod support {
     pub(crate) mod beam;
     pub(crate) mod dice;
+    pub(crate) mod erlang;
     pub(crate) mod frames;
     pub(crate) mod logger;
     pub(crate) mod mutation;

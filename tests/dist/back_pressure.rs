@@ -82,13 +82,12 @@ fn of_a_program_that_is_stopped_holds_up_who_sends() {
         let other: Pid = parent.told();
         let mut next = 0;
         loop {
-            match expect::<Term>() {
-                Term::Tuple(message) => {
-                    assert_eq!(message[0], Term::Integer(next));
-                    next += 1;
-                }
-                last if last == atom("last").into() => process::send(other, next),
-                _ => {}
+            let message = expect::<Term>();
+            if let Term::Tuple(numbered) = &message {
+                assert_eq!(numbered[0], Term::Integer(next));
+                next += 1;
+            } else if message == atom("last").into() {
+                process::send(other, next);
             }
         }
     });
