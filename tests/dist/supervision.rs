@@ -128,3 +128,21 @@ fn an_application_that_stops_says_what_was_to_be_said() {
     assert_eq!(beam.value(ends), "[shutdown,nodedown]");
     assert_eq!(beam.log(), "");
 }
+
+#[test]
+fn what_was_sent_before_the_node_is_stopped_arrives() {
+    let Some(mut rust) = Rust::start() else { return };
+    let beam = rust.beam();
+    let counter = process_there(
+        &beam,
+        "case Message of {get, P} -> P ! {n, get(n)}; \
+         begin_ -> register(counter, self()), put(n, 0); _ -> put(n, get(n) + 1) end",
+    );
+    process::send(counter, atom("begin_"));
+    for _ in 0..200 {
+        process::send(counter, Term::Binary(vec![0; 100_000]));
+    }
+    rust.stop();
+    wait_until(|| beam.eval("nodes(hidden)") == "[]");
+    assert_eq!(beam.eval("counter ! {get, self()}, receive {n, N} -> N end"), "200");
+}
