@@ -2,7 +2,7 @@
 //!
 //! A connection with another node is made when something is to be sent there, and stays. So
 //! [`connect`] is needed only by who wants to know whether there can be one. This module needs the
-//! feature `dist`, and Linux; [`net_kernel`](crate::net_kernel) makes a program a node.
+//! feature `dist`, and Linux; [`net_kernel`] makes a program a node.
 //!
 //! ```
 //! use procession::net_kernel::NetKernel;
