@@ -48,6 +48,20 @@ impl fmt::Display for Name {
 /// Messages, requests, monitors, signals and timers are addressed to a destination. Functions that
 /// take one accept pids, aliases, names and the references of servers; and a name with the node
 /// that it is looked up on, `("logger", node)`.
+///
+/// ```
+/// # #[cfg(feature = "dist")] {
+/// use procession::Node;
+/// use procession::prelude::*;
+/// use std::time::Duration;
+///
+/// let logger = ("logger", Node::named("beam@127.0.0.1"));
+/// process::send(logger, "to nobody");
+/// // This program is not a node yet, so it is connected with none.
+/// let reason = process::join(logger, Duration::from_secs(5));
+/// assert_eq!(reason, Some(ExitReason::NoConnection));
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Destination {

@@ -7,7 +7,6 @@ use log::Level;
 
 use crate::exit::ExitReason;
 use crate::io::is_interrupted;
-use crate::runtime::incoming::Strangers;
 use crate::user_code::log_caught;
 
 use super::control::ControlError;
@@ -40,12 +39,6 @@ impl fmt::Display for Lost {
             Lost::Control(error) => fmt::Display::fmt(error, f),
             Lost::Strangers => f.write_str("a signal is from a third node, or to one"),
         }
-    }
-}
-
-impl From<Strangers> for Lost {
-    fn from(Strangers: Strangers) -> Lost {
-        Lost::Strangers
     }
 }
 

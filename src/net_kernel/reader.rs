@@ -14,7 +14,7 @@ use crate::io::is_interrupted;
 use crate::message::{Destination, Exit, Message, NodeDownReason};
 use crate::process;
 use crate::receive;
-use crate::runtime::incoming::Connection;
+use crate::runtime::incoming::{Connection, Strangers};
 use crate::runtime::remote_ties::RemoteRef;
 use crate::term::{Term, WirePid, WireRef, WireTerm};
 use crate::user_code::log_caught;
@@ -231,6 +231,12 @@ impl Reader {
             }
         }
         Ok(())
+    }
+}
+
+impl From<Strangers> for Lost {
+    fn from(Strangers: Strangers) -> Lost {
+        Lost::Strangers
     }
 }
 
