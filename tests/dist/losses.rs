@@ -149,36 +149,6 @@ fn of_a_node_of_erlang_that_is_stopped_is_told_on_both_sides_and_once() {
     assert_no_message();
 }
 
-#[test]
-fn of_a_program_that_is_stopped_is_told_on_both_sides_and_once() {
-    let both = Rust::start_both_with(
-        |node| node.tick_time(TICK),
-        |parent| {
-            process::set_trap_exit(true);
-            parent.tell(&process::self_pid());
-            let other: Pid = parent.told();
-            node::monitor_node(other.node(), true).unwrap();
-            let monitor = process::monitor(other);
-            parent.tell(&true);
-            assert_eq!(down_reason(monitor), ExitReason::NoConnection);
-            assert_eq!(expect::<NodeDown>(), NodeDown(other.node()));
-            parent.tell(&true);
-            process::send(other, 1);
-            process::sleep(Duration::MAX);
-        },
-    );
-    let Some((_rust, mut twin)) = both else { return };
-    let ties = Ties::make(twin.told());
-    twin.tell(&process::self_pid());
-    twin.told::<bool>();
-    twin.signal("STOP");
-    ties.assert_cut();
-    twin.signal("CONT");
-    twin.told::<bool>();
-    assert_eq!(next::<Term>(), Term::Integer(1));
-    assert_no_message();
-}
-
 /// Who is being tied as the connection is lost is told once, or before.
 #[test]
 fn are_told_once_whatever_is_under_way() {
@@ -202,6 +172,7 @@ fn are_told_once_whatever_is_under_way() {
         assert_eq!(down_reason(monitor), ExitReason::NoConnection);
         // It may have been set by the next connection.
         process::demonitor_flush(late);
+        wait_until(|| node::connect(there.node()).is_ok());
         node::disconnect(there.node()).unwrap();
         assert_eq!(expect::<NodeDown>(), NodeDown(there.node()), "round {round}");
         assert_no_message();

@@ -1,13 +1,13 @@
 //! The order of what one process sends another, whatever becomes of the connection.
 
-use procession::node;
+use procession::node::{self, MonitorNodesOptions, NodeDownInfo};
 use procession::prelude::*;
 use procession::term::{Term, atom};
 
 use super::support::dice::Dice;
 use super::support::rounds::rounds;
 use super::support::rust::{Rust, process_there, there};
-use super::support::wait::wait_until;
+use super::support::wait::{expect, wait_until};
 
 const MESSAGES: i64 = 100_000;
 
@@ -40,7 +40,10 @@ fn send_numbered(there: Pid, dice: &mut Dice, cut: impl Fn()) -> usize {
         monitor = process::monitor(there);
         process::send(there, atom("last"));
         receive! {
-            down: Down if down.monitor == monitor => told += 1,
+            down: Down if down.monitor == monitor => {
+                assert_eq!(down.reason, ExitReason::NoConnection);
+                told += 1;
+            },
             _: Term => break,
         }
     }
@@ -52,34 +55,30 @@ fn send_numbered(there: Pid, dice: &mut Dice, cut: impl Fn()) -> usize {
 #[derive(Debug, Default)]
 struct Order {
     next: i64,
-    /// The sender is monitored; if it is not, a message may be missing.
-    monitor: Option<MonitorRef>,
-    gaps: usize,
+    /// The connection was lost since the last one: some may be missing.
+    is_cut: bool,
+    gaps: i64,
 }
 
 impl Order {
-    /// Receives all that `sender` sends, up to the last.
-    fn receive_all(&mut self, sender: Pid) {
+    /// Receives all that is sent, up to the last.
+    fn receive_all(&mut self) {
         loop {
             receive! {
-                Term::Integer(number) => self.take(number, sender),
-                down: Down => {
-                    assert_eq!(down.reason, ExitReason::NoConnection);
-                    assert_eq!(self.monitor.take(), Some(down.monitor));
-                },
+                Term::Integer(number) => self.take(number),
+                NodeDownInfo { .. } => self.is_cut = true,
                 _: Term => return,
             }
         }
     }
 
-    fn take(&mut self, number: i64, sender: Pid) {
+    fn take(&mut self, number: i64) {
         assert!(number >= self.next, "{number} after {}", self.next);
         if number > self.next {
-            assert_eq!(self.monitor, None, "{number} instead of {}", self.next);
+            assert!(self.is_cut, "{number} instead of {}", self.next);
             self.gaps += 1;
         }
-        self.next = number + 1;
-        self.monitor.get_or_insert_with(|| process::monitor(sender));
+        (self.next, self.is_cut) = (number + 1, false);
     }
 }
 
@@ -88,13 +87,11 @@ fn is_kept_between_programs_or_monitors_say_that_it_was_cut() {
     let both = Rust::start_with_twin(|parent| {
         parent.tell(&process::self_pid());
         let sender: Pid = parent.told();
+        node::monitor_nodes_with(true, MonitorNodesOptions::new().all_node_types());
         loop {
             let mut order = Order::default();
-            order.receive_all(sender);
-            process::send(sender, order.gaps as i64);
-            if let Some(monitor) = order.monitor {
-                process::demonitor_flush(monitor);
-            }
+            order.receive_all();
+            process::send(sender, order.gaps);
         }
     });
     let Some((_rust, mut twin)) = both else { return };
@@ -115,22 +112,21 @@ fn is_kept_for_a_node_of_erlang_or_monitors_say_that_it_was_cut() {
     node::connect(there(&beam)).unwrap();
     let there = process_there(
         &beam,
-        "case Message of \
+        "case get(next) of \
+             undefined -> put(next, 0), net_kernel:monitor_nodes(true, [{node_type, all}]); \
+             _ -> ok \
+         end, \
+         case Message of \
              last -> put(next, 0), {test, 'rust@127.0.0.1'} ! got; \
-             {'DOWN', _, _, _, noconnection} -> erase(monitor); \
-             N -> Next = case get(next) of undefined -> 0; Known -> Known end, \
-                 case N of \
-                     Next -> ok; \
-                     _ when N > Next, N > 0 -> undefined = get(monitor) \
-                 end, \
-                 put(next, N + 1), \
-                 case get(monitor) of \
-                     undefined -> \
-                         put(monitor, erlang:monitor(process, {test, 'rust@127.0.0.1'})); \
-                     _ -> ok \
-                 end \
+             {nodedown, _, _} -> put(cut, true); \
+             {nodeup, _, _} -> ok; \
+             N -> case get(next) of N -> erase(cut); Next when N > Next -> true = erase(cut) end, \
+                 put(next, N + 1) \
          end",
     );
+    // It is told of nodes from its first message on.
+    process::send(there, atom("last"));
+    assert_eq!(expect::<Term>(), atom("got").into());
     for run in 0..rounds(1) {
         let told = send_numbered(there, &mut Dice::new(run as u64), || relay.cut());
         assert!(told > 0);
