@@ -81,6 +81,9 @@
 //! OTP: [`pg`](https://www.erlang.org/doc/apps/kernel/pg.html).
 
 mod table;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "nodes do not tell yet when they come up"))]
+mod peers;
 mod serve;
 
 use std::borrow::Borrow;
@@ -629,4 +632,11 @@ impl<G: Group> Scope<G> {
     {
         ServerRef::<Server<G>>::named(Arc::clone(&self.name)).call_timeout(request, Duration::MAX)
     }
+}
+
+/// What is there for integration tests.
+#[cfg(all(test, feature = "dist", target_os = "linux"))]
+#[path = "../tests/support"]
+mod support {
+    pub(super) mod dice;
 }
