@@ -109,12 +109,14 @@ mod channel;
 mod control;
 mod frame;
 mod error;
-mod local;
 mod payload;
+mod offers;
+mod local;
 mod ticks;
 mod lost;
 mod serve;
 mod writer;
+mod execute;
 mod reader;
 mod connection;
 mod acceptor;
@@ -132,7 +134,7 @@ use crate::message::Name;
 
 pub use epmd::EpmdServer;
 pub use error::ConnectError;
-
+pub use offers::Offered;
 pub use start::{NetKernel, NetKernelError};
 #[cfg(feature = "dist-tls")]
 pub use tls::Tls;
@@ -158,7 +160,7 @@ pub(crate) fn disconnect(node: Node) -> Option<bool> {
 #[cfg(test)]
 #[path = "../tests/support"]
 #[allow(dead_code, reason = "the tests of the parts need few of them")]
-mod support {
+pub(crate) mod support {
     pub(crate) mod beam;
     pub(crate) mod erlang;
     pub(crate) mod dice;

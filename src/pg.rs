@@ -633,10 +633,3 @@ impl<G: Group> Scope<G> {
         ServerRef::<Server<G>>::named(Arc::clone(&self.name)).call_timeout(request, Duration::MAX)
     }
 }
-
-/// What is there for integration tests.
-#[cfg(all(test, feature = "dist", target_os = "linux"))]
-#[path = "../tests/support"]
-mod support {
-    pub(super) mod dice;
-}

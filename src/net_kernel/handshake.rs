@@ -122,7 +122,7 @@ mod tests {
         Cookie::new(COOKIE).unwrap().digest(challenge)
     }
 
-    const OURS: u64 = 0xc_0717_5fbd;
+    const OURS: u64 = 0xd_0717_5fbd;
 
     /// What a machine has come to.
     #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use crate::term::{WirePid, WireRef};
 
 use super::epmd::Epmd;
 use super::handshake::Identity;
+use super::offers::Offers;
 #[cfg(feature = "dist-tls")]
 use super::tls;
 
@@ -45,6 +47,8 @@ pub(super) struct Local {
     /// Where it listens.
     pub(super) port: u16,
     pub(super) settings: Settings,
+    /// What other nodes may have run.
+    pub(super) offers: Arc<Offers>,
     #[cfg(feature = "dist-tls")]
     pub(super) tls: Option<tls::Configs>,
     /// How many nodes have connected, and are not through with the handshake.

@@ -16,13 +16,15 @@ use crate::process;
 use crate::receive;
 use crate::runtime::incoming::{Connection, Strangers};
 use crate::runtime::remote_ties::RemoteRef;
-use crate::term::{Term, WirePid, WireRef, WireTerm};
+use crate::term::{Term, WirePid, WireRef, WireTerm, atom};
 use crate::user_code::log_caught;
 
 use super::channel::ReadHalf;
-use super::control::{Control, Object, Spawned};
+use super::control::{Control, Object, SpawnRequest, Spawned};
+use super::execute;
+use super::execute::Task;
 use super::frame::{self, Frame};
-use super::local::Local;
+use super::local::{Local, wire_pid};
 use super::lost::{LOG, Lost};
 use super::payload::reason_of_term;
 use super::serve::CONNECTIONS;
@@ -34,6 +36,9 @@ const DRAIN: Duration = Duration::from_secs(1);
 
 /// How many bytes are read at once.
 const ROOM: usize = 64 * 1024;
+
+/// In the answer to a request for a process: it is monitored.
+const MONITORED: u64 = 2;
 
 /// What reads from a connection.
 pub(super) struct Reader {
@@ -148,11 +153,7 @@ impl Reader {
                     self.connection.down(MonitorRef { id, owner }, read_reason(reason));
                 }
             }
-            Control::SpawnRequest(request) => {
-                let spawned = Spawned::Error("notsup".into());
-                let (request, to) = (request.request, request.from);
-                self.queue(&Control::SpawnReply { request, to, flags: 0, spawned });
-            }
+            Control::SpawnRequest(request) => self.spawn(*request)?,
             Control::SpawnReply { .. } | Control::Nothing => {}
         }
         Ok(())
@@ -199,11 +200,39 @@ impl Reader {
         }
     }
 
+    /// A process asks for one that runs a function.
+    fn spawn(&mut self, request: SpawnRequest<'_, WireTerm<'_>>) -> Result<(), Lost> {
+        let SpawnRequest { request: reference, from, function, options, arguments, .. } = request;
+        let asker = self.other(&from)?;
+        let (options, arguments) = (options.read::<Vec<Term>>(), arguments.read::<Term>());
+        let task = arguments.ok().and_then(|arguments| Task::of(&function, arguments));
+        let spawned = match task.map(|task| task.spawn(Arc::clone(&self.local.offers))) {
+            Some(Ok(process)) => Ok(process),
+            Some(Err(_)) => Err("system_limit"),
+            None => Err("notsup"),
+        };
+        let known = RemoteRef::new(reference.words());
+        let is_watched = options.is_ok_and(|options| options.contains(&atom("monitor").into()));
+        let flags = if is_watched { MONITORED } else { 0 };
+        let answer = match spawned {
+            Ok(process) => Spawned::Pid(wire_pid(process)),
+            Err(error) => Spawned::Error(error.into()),
+        };
+        self.queue(&Control::SpawnReply { request: reference, to: from, flags, spawned: answer });
+        let Ok(process) = spawned else { return Ok(()) };
+        if let Some(known) = known.filter(|_| is_watched) {
+            self.connection.monitor(asker, process.into(), known)?;
+        }
+        // Not before: else its end could come before the answer.
+        execute::begin(process);
+        Ok(())
+    }
+
     fn link(&mut self, from: &WirePid<'_>, to: &WirePid<'_>) -> Result<(), Lost> {
         match self.ends(from, to)? {
             Some((from, to)) => self.connection.link(from, to)?,
             None => {
-                let reason = crate::term::atom("noproc").into();
+                let reason = atom("noproc").into();
                 self.queue(&Control::Exit { from: to.clone(), to: from.clone(), reason });
             }
         }
@@ -225,7 +254,7 @@ impl Reader {
                 self.connection.monitor(from, target, known)?;
             }
             _ => {
-                let reason = crate::term::atom("noproc").into();
+                let reason = atom("noproc").into();
                 let (to, reference) = (from.clone(), reference.clone());
                 self.queue(&Control::Down { object, to, reference, reason });
             }

@@ -32,6 +32,7 @@ use super::epmd::{Epmd, EpmdError, Registrant};
 use super::handshake::{Flags, Identity};
 use super::local::{Local, Settings};
 use super::name::NodeName;
+use super::offers::{Offered, Offers};
 use super::random::random;
 use super::registrar::{self, Entry};
 use super::serve::{CONNECTIONS, DialBody, Kernel, NAME};
@@ -52,6 +53,7 @@ pub struct NetKernel {
     settings: Settings,
     #[cfg(feature = "dist-tls")]
     tls: Option<Tls>,
+    offers: Offers,
 }
 
 impl fmt::Debug for NetKernel {
@@ -81,6 +83,7 @@ impl NetKernel {
             },
             #[cfg(feature = "dist-tls")]
             tls: None,
+            offers: Offers::default(),
         }
     }
 
@@ -192,6 +195,34 @@ impl NetKernel {
         self
     }
 
+    /// Lets other nodes call `function` as `module:name`, by `rpc` and `erpc`. It may be offered
+    /// several times, with different numbers of arguments.
+    ///
+    /// Each call runs in a process of its own. Arguments that the function does not take are an
+    /// error of the caller's, `function_clause`, as what was not offered is `undef`; a panic is the
+    /// error `{panic, Text}`. How values are spelt is said in [`term`](crate::term).
+    ///
+    /// ```no_run
+    /// use procession::net_kernel::NetKernel;
+    ///
+    /// let node = NetKernel::named("rust@127.0.0.1")
+    ///     .offer("math", "add", |a: i64, b: i64| a + b)
+    ///     .start_link()?;
+    /// // In Erlang: 5 = erpc:call('rust@127.0.0.1', math, add, [2, 3])
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// OTP: [`erpc:call/4`](https://www.erlang.org/doc/apps/kernel/erpc.html#call/4).
+    pub fn offer<A>(
+        mut self,
+        module: impl Into<String>,
+        name: impl Into<String>,
+        function: impl Offered<A>,
+    ) -> NetKernel {
+        self.offers.add(module.into(), name.into(), function);
+        self
+    }
+
     /// Makes this program a node, by a supervisor that is linked to the caller. It is one until
     /// that ends.
     ///
@@ -242,6 +273,7 @@ impl NetKernel {
         let flags = Flags::ours(settings.is_hidden);
         let identity = Identity { name, creation, flags, cookie };
         let guests = AtomicUsize::new(0);
+        let offers = Arc::new(self.offers);
         let local = Arc::new(Local {
             identity,
             epmd,
@@ -251,6 +283,7 @@ impl NetKernel {
             settings,
             #[cfg(feature = "dist-tls")]
             tls,
+            offers,
             guests,
         });
         process::dictionary::put(ALIVE, Alive::new(&local));

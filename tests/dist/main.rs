@@ -39,3 +39,4 @@ mod tls;
 mod losses;
 mod back_pressure;
 mod order;
+mod rpc;

@@ -77,6 +77,7 @@ impl Flags {
         .and(Flags::UNICODE_IO)
         .and(Flags::SMALL_ATOM_TAGS)
         .and(Flags::BIG_SEQTRACE_LABELS)
+        .and(Flags::SPAWN)
         .and(Flags::ALIAS);
 
     /// Returns what this side can do. A hidden node is not published.
@@ -131,8 +132,8 @@ mod tests {
 
     #[test]
     fn a_visible_node_is_published() {
-        assert_eq!(Flags::ours(true), Flags(0xc_0717_5fbc));
-        assert_eq!(Flags::ours(false), Flags(0xc_0717_5fbd));
+        assert_eq!(Flags::ours(true), Flags(0xd_0717_5fbc));
+        assert_eq!(Flags::ours(false), Flags(0xd_0717_5fbd));
     }
 
     // OTP 25, run: `erts_internal:get_dflags()`.

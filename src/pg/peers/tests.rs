@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::id::{Incarnation, Node};
+use crate::net_kernel::support::dice::Dice;
 
-use super::super::support::dice::Dice;
 use super::*;
 
 const ME: u32 = 1;
