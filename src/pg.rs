@@ -48,6 +48,19 @@
 //! Reading does not go through the process. A process that has learned of the end of another one
 //! does not find it in a group any more.
 //!
+//! # Other nodes
+//!
+//! On a [node](crate::Node) of a cluster, which a program can be with the feature `dist`, a scope
+//! knows the members that the scopes of its name have on the other nodes: those of programs like
+//! this one, and of Erlang. Each scope tells the others of its own members, and hears of theirs a
+//! moment later. They are among the members, in no order that all nodes share; monitors tell of
+//! them; and when the connection with their node is lost, they leave. A hidden node takes no part.
+//!
+//! For that the names of the groups must be terms. Names of plain types are; of the program's own
+//! types, those that are declared, by `NetKernel::groups`. A scope with names of any other type is
+//! one of its node alone. Names that do not fit into the scope's type are left out; `term::Term`
+//! fits them all, and `term::Atom` those that Erlang uses most.
+//!
 //! # When a scope ends
 //!
 //! Its groups end with it, and so do the monitors, without a message: only a monitor of the scope's
@@ -66,13 +79,14 @@
 //!
 //! # Differences from OTP
 //!
-//! - There is one node for now, so all members are local ones.
-//! - The names of a scope's groups have one type. With a [`Scope`] of another type, reading finds
-//!   no scope, and everything else returns [`CallErrorKind::WrongServer`].
+//! - The names of a scope's groups have one type, which decides whether other nodes know them. With
+//!   a [`Scope`] of another type, reading finds no scope, and everything else returns
+//!   [`CallErrorKind::WrongServer`].
 //! - When processes leave, the [`Update`] lists those that were members, where OTP lists all that
 //!   were passed to `leave`. A process that ends leaves a group in one step, where OTP sends a
 //!   message for each time that it had joined.
 //! - [`Scope::join`] of no process does nothing, where OTP makes a group without members.
+//! - If another node says of all its members at once that some have changed, monitors are told.
 //! - Members are returned in the order in which they have joined. A process that has joined several
 //!   times and leaves once gives up its last place.
 //! - A scope logs and drops unexpected messages; in OTP it crashes.
@@ -82,8 +96,13 @@
 
 mod table;
 #[cfg(all(feature = "dist", target_os = "linux"))]
-#[cfg_attr(not(test), expect(dead_code, reason = "nodes do not tell yet when they come up"))]
 mod peers;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod spelling;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod elsewhere;
+#[cfg(not(all(feature = "dist", target_os = "linux")))]
+mod nowhere;
 mod serve;
 
 use std::borrow::Borrow;
@@ -103,6 +122,7 @@ use crate::message::Name;
 use crate::process;
 use crate::process::Mark;
 use crate::process::current::current;
+use crate::process::info::may_be_alive;
 use crate::supervisor::{Child, ChildSpec};
 
 use serve::{Demonitor, Join, Leave, Monitor, MonitorScope, Server};
@@ -161,6 +181,15 @@ pub enum Change {
     Join,
     /// Members have left, or ended.
     Leave,
+}
+
+/// The members of a group have changed that other nodes have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Changed<G> {
+    group: G,
+    change: Change,
+    /// At least one, each as often as it has joined or left.
+    pids: Vec<Pid>,
 }
 
 /// One or several processes that join or leave a group in one step: made from one [`Pid`] or
@@ -459,11 +488,11 @@ impl<G: Group> Scope<G> {
         Q: Hash + Eq + ?Sized,
     {
         let mut members = self.table().map_or_else(Vec::new, |table| table.members(group));
-        members.retain(|pid| process::is_alive(*pid));
+        members.retain(|pid| may_be_alive(*pid));
         members
     }
 
-    /// Returns the members of `group` on this node: all members, as there is only one node for now.
+    /// Returns the members of `group` that are processes of this node.
     ///
     /// ```
     /// # use procession::pg::Scope;
@@ -481,7 +510,9 @@ impl<G: Group> Scope<G> {
         G: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        self.get_members(group)
+        let mut members = self.get_members(group);
+        members.retain(|pid| !pid.is_remote());
+        members
     }
 
     /// Returns the groups that have members, in no particular order.
@@ -505,10 +536,7 @@ impl<G: Group> Scope<G> {
     ///
     /// [`CallErrorKind::NoProc`] if the scope does not run.
     pub fn which_groups(&self) -> Result<Vec<G>, CallError> {
-        let scope = Arc::clone(&self.name);
-        let gone = || CallError::new(CallErrorKind::NoProc, scope, "which_groups");
-        let groups = self.table().ok_or_else(gone)?.groups();
-        Ok(groups.iter().map(|group| G::clone(group)).collect())
+        self.groups_with(may_be_alive)
     }
 
     /// Returns the groups that have members on this node.
@@ -527,7 +555,15 @@ impl<G: Group> Scope<G> {
     ///
     /// As [`which_groups`](Self::which_groups).
     pub fn which_local_groups(&self) -> Result<Vec<G>, CallError> {
-        self.which_groups()
+        self.groups_with(|pid| !pid.is_remote() && process::is_alive(pid))
+    }
+
+    /// Returns the groups that have a member that is as `is_wanted` says.
+    fn groups_with(&self, is_wanted: fn(Pid) -> bool) -> Result<Vec<G>, CallError> {
+        let scope = Arc::clone(&self.name);
+        let gone = || CallError::new(CallErrorKind::NoProc, scope, "which_groups");
+        let groups = self.table().ok_or_else(gone)?.groups_with(is_wanted);
+        Ok(groups.iter().map(|group| G::clone(group)).collect())
     }
 
     /// Monitors `group`: the caller gets an [`Update`] at every change. Returns the monitor and the

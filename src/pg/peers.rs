@@ -16,7 +16,7 @@ use std::hash::Hash;
 
 use crate::id::Pid;
 
-use super::Change;
+use super::{Change, Changed};
 
 /// What one scope says to another. Each begins with who says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,19 +37,9 @@ pub(super) enum Act<G> {
     Change(Changed<G>),
 }
 
-/// The members of a group have changed that other nodes have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Changed<G> {
-    pub(super) group: G,
-    pub(super) change: Change,
-    /// At least one, each as often as it has joined or left.
-    pub(super) pids: Vec<Pid>,
-}
-
-impl<G> Changed<G> {
-    fn act(group: G, change: Change, pids: Vec<Pid>) -> Option<Act<G>> {
-        (!pids.is_empty()).then_some(Act::Change(Changed { group, change, pids }))
-    }
+/// Returns what tells of a change, if there is any.
+fn changed<G>(group: G, change: Change, pids: Vec<Pid>) -> Option<Act<G>> {
+    (!pids.is_empty()).then_some(Act::Change(Changed { group, change, pids }))
 }
 
 /// The groups of a peer, without empty ones.
@@ -103,7 +93,7 @@ impl<G: Clone + Eq + Hash> Peers<G> {
     /// The peer, or the connection with it, is gone.
     pub(super) fn lost(&mut self, peer: Pid) -> Vec<Act<G>> {
         let groups = self.groups.remove(&peer).into_iter().flatten();
-        groups.filter_map(|(group, pids)| Changed::act(group, Change::Leave, pids)).collect()
+        groups.filter_map(|(group, pids)| changed(group, Change::Leave, pids)).collect()
     }
 
     fn discovered(&mut self, peer: Pid, own: Vec<(G, Vec<Pid>)>) -> Vec<Act<G>> {
@@ -132,11 +122,11 @@ impl<G: Clone + Eq + Hash> Peers<G> {
             }
             let mut new = pids.clone();
             new.retain(|pid| !take(&mut gone, *pid));
-            acts.extend(Changed::act(group.clone(), Change::Leave, gone));
-            acts.extend(Changed::act(group.clone(), Change::Join, new));
+            acts.extend(changed(group.clone(), Change::Leave, gone));
+            acts.extend(changed(group.clone(), Change::Join, new));
         }
         let ended = before.into_iter();
-        acts.extend(ended.filter_map(|(group, pids)| Changed::act(group, Change::Leave, pids)));
+        acts.extend(ended.filter_map(|(group, pids)| changed(group, Change::Leave, pids)));
         self.groups.insert(peer, now);
         acts
     }
@@ -146,7 +136,7 @@ impl<G: Clone + Eq + Hash> Peers<G> {
         if !pids.is_empty() {
             groups.entry(group.clone()).or_default().extend(&pids);
         }
-        Changed::act(group, Change::Join, pids).into_iter().collect()
+        changed(group, Change::Join, pids).into_iter().collect()
     }
 
     fn leave(&mut self, peer: Pid, pids: &[Pid], groups: Vec<G>) -> Vec<Act<G>> {
@@ -159,7 +149,7 @@ impl<G: Clone + Eq + Hash> Peers<G> {
             if members.get().is_empty() {
                 members.remove();
             }
-            acts.extend(Changed::act(group, Change::Leave, gone));
+            acts.extend(changed(group, Change::Leave, gone));
         }
         acts
     }

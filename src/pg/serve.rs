@@ -15,15 +15,21 @@ use crate::id::{MonitorRef, Pid};
 use crate::message::{Destination, Down, Message};
 use crate::process;
 
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use super::elsewhere::Elsewhere;
+#[cfg(not(all(feature = "dist", target_os = "linux")))]
+use super::nowhere::Elsewhere;
 use super::table::Table;
-use super::{Change, Group, GroupMonitorRef, Update};
+use super::{Change, Changed, Group, GroupMonitorRef, Update};
 
 /// The state of a scope.
 #[derive(Debug)]
 pub(super) struct Server<G: Group> {
     table: Arc<Table<G>>,
     _publication: Publication,
+    /// The processes of this node that are in some group.
     members: HashMap<Pid, Member<G>>,
+    elsewhere: Elsewhere<G>,
     /// The group of each monitor; `None` if it monitors all groups.
     monitors: HashMap<MonitorRef, Option<Arc<G>>>,
     /// The same the other way round, with the processes that get the updates.
@@ -45,7 +51,8 @@ impl<G: Group> GenServer for Server<G> {
     fn init(name: Arc<str>) -> InitResult<Server<G>> {
         let table = Arc::new(Table::default());
         ready(Server {
-            _publication: directory::publish(name, Arc::clone(&table)),
+            _publication: directory::publish(Arc::clone(&name), Arc::clone(&table)),
+            elsewhere: Elsewhere::new(name),
             table,
             members: HashMap::new(),
             monitors: HashMap::new(),
@@ -59,7 +66,10 @@ impl<G: Group> GenServer for Server<G> {
                 self.process_ended(monitor, pid)
             }
             Ok(_) => {}
-            Err(message) => warn_of_unhandled::<Self>(message),
+            Err(message) => match self.elsewhere.hear(message, || own_groups(&self.table)) {
+                Ok(changes) => self.apply(changes),
+                Err(message) => warn_of_unhandled::<Self>(message),
+            },
         }
         noreply()
     }
@@ -80,6 +90,7 @@ impl<G: Group> Server<G> {
         }
         self.table.add(&group, pids);
         self.tell(&group, Change::Join, pids);
+        self.elsewhere.joined(&group, pids);
     }
 
     /// Returns whether any of the processes was a member.
@@ -91,6 +102,7 @@ impl<G: Group> Server<G> {
         }
         self.table.remove(&group, &pids);
         self.tell(&group, Change::Leave, &pids);
+        self.elsewhere.left(&pids, &[group]);
         true
     }
 
@@ -111,19 +123,38 @@ impl<G: Group> Server<G> {
         true
     }
 
-    /// Removes a member that has ended, or the monitor of a process that has ended.
+    /// Removes a member that has ended, or a peer, or the monitor of a process that has ended.
     fn process_ended(&mut self, monitor: MonitorRef, pid: Pid) {
         if self.forget(monitor) {
             return;
         }
-        let Entry::Occupied(member) = self.members.entry(pid) else { return };
+        let Entry::Occupied(member) = self.members.entry(pid) else {
+            let changes = self.elsewhere.lost(pid);
+            self.apply(changes);
+            return;
+        };
         if member.get().monitor != monitor {
             return;
         }
+        let mut places = Vec::new();
         for (group, times) in member.remove().groups {
             let pids = vec![pid; times];
             self.table.remove(&group, &pids);
             self.tell(&group, Change::Leave, &pids);
+            places.resize(places.len() + times, group);
+        }
+        self.elsewhere.left(&[pid], &places);
+    }
+
+    /// Members of other nodes have come or gone.
+    fn apply(&self, changes: Vec<Changed<Arc<G>>>) {
+        for Changed { group, change, pids } in changes {
+            let group = self.table.known(&group).unwrap_or(group);
+            match change {
+                Change::Join => self.table.add(&group, &pids),
+                Change::Leave => self.table.remove(&group, &pids),
+            }
+            self.tell(&group, change, &pids);
         }
     }
 
@@ -156,6 +187,14 @@ impl<G: Group> Server<G> {
             Destination::Pid(*pid).notify(Message::new(update));
         }
     }
+}
+
+/// Returns the members that are processes of this node.
+fn own_groups<G: Group>(table: &Table<G>) -> Vec<(Arc<G>, Vec<Pid>)> {
+    let mut groups = table.all();
+    groups.iter_mut().for_each(|(_, pids)| pids.retain(|pid| !pid.is_remote()));
+    groups.retain(|(_, pids)| !pids.is_empty());
+    groups
 }
 
 #[derive(Debug)]

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use crate::id::Pid;
-use crate::process;
 
 use super::Group;
 
@@ -57,9 +56,9 @@ impl<G: Group> Table<G> {
         self.find(group).map_or_else(Vec::new, |members| members.pids.to_vec())
     }
 
-    /// Returns the groups that have members that are alive.
-    pub(super) fn groups(&self) -> Vec<Arc<G>> {
-        let is_there = |it: &Members<G>| it.pids.iter().any(|pid| process::is_alive(*pid));
+    /// Returns the groups that have a member that is as `is_wanted` says.
+    pub(super) fn groups_with(&self, is_wanted: fn(Pid) -> bool) -> Vec<Arc<G>> {
+        let is_there = |it: &Members<G>| it.pids.iter().any(|pid| is_wanted(*pid));
         self.entries().into_iter().filter(is_there).map(|it| it.group).collect()
     }
 

@@ -40,3 +40,4 @@ mod losses;
 mod back_pressure;
 mod order;
 mod rpc;
+mod pg;
