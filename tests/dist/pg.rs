@@ -278,10 +278,10 @@ fn a_hidden_node_takes_no_part() {
 }
 
 #[test]
-#[should_panic(expected = "is a process of beam@127.0.0.1, and joins groups there")]
+#[should_panic(expected = "is of beam@127.0.0.1: it joins on its own node")]
 fn a_process_joins_on_its_own_node() {
     let Some(_rust) = Rust::start_with(visible) else {
-        panic!("is a process of beam@127.0.0.1, and joins groups there: no Erlang here");
+        panic!("is of beam@127.0.0.1: it joins on its own node: no Erlang here");
     };
     let pid = ExternalPid { node: atom("beam@127.0.0.1"), id: 1, serial: 2, creation: 3 };
     let pid: Pid = term::from_term(&pid.into()).unwrap();
