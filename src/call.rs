@@ -16,6 +16,9 @@
 //!
 //! [reply slot]: crate::runtime::reply_slot
 
+#[cfg(all(feature = "dist", target_os = "linux"))]
+pub(crate) mod across;
+
 use std::any::type_name;
 use std::cell::Cell;
 use std::fmt;
@@ -174,6 +177,11 @@ pub(crate) struct Client {
 /// reply slot. No number of a request is that large.
 const BY_MAILBOX: u64 = 1 << 63;
 
+/// Set in the number of a request whose reply goes to another node, or is read as if it came from
+/// one, if it comes to the mailbox. Of the other bits, those for a client of another node are its
+/// incarnation, and what tells its requests apart.
+const ELSEWHERE: u64 = 1 << 62;
+
 impl Client {
     fn by_reply_slot(client: Pid, request: NonZeroU64) -> Client {
         Client { request, process: ShortPid::of(client) }
@@ -185,16 +193,41 @@ impl Client {
 
     #[inline]
     fn has_reply_slot(self) -> bool {
-        self.request.get() & BY_MAILBOX == 0
+        self.request.get() & (BY_MAILBOX | ELSEWHERE) == 0
+    }
+
+    /// Whether the client is one of another node, or reads the answer as such a one does.
+    #[inline]
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    fn reads(self) -> bool {
+        self.request.get() & ELSEWHERE != 0
+    }
+
+    /// Whether the client is one of another node.
+    #[inline]
+    fn is_remote(self) -> bool {
+        cfg!(all(feature = "dist", target_os = "linux"))
+            && self.request.get() & (BY_MAILBOX | ELSEWHERE) == ELSEWHERE
     }
 
     #[inline]
     fn request(self) -> NonZeroU64 {
-        NonZeroU64::new(self.request.get() & !BY_MAILBOX).expect("numbers start at one")
+        NonZeroU64::new(self.request.get() & !(BY_MAILBOX | ELSEWHERE))
+            .expect("numbers start at one")
     }
 
     #[inline]
     pub(crate) fn pid(self) -> Pid {
+        #[cfg(all(feature = "dist", target_os = "linux"))]
+        if self.is_remote() {
+            return self.remote_pid();
+        }
+        self.local_pid()
+    }
+
+    /// As [`pid`](Self::pid), of one of this node.
+    #[inline]
+    fn local_pid(self) -> Pid {
         self.process.pid()
     }
 
@@ -202,9 +235,23 @@ impl Client {
         Alias { id: self.request(), owner: self.pid() }
     }
 
+    /// Returns the alias by which the reply comes to the mailbox of a client of this node.
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    pub(crate) fn mailbox(self) -> Option<Alias> {
+        (self.request.get() & BY_MAILBOX != 0).then(|| self.alias())
+    }
+
     /// Records that the client does not wait for the receiver of its request any more.
     #[inline]
     pub(crate) fn clear_edge(self) {
+        if !self.is_remote() {
+            self.clear_local_edge();
+        }
+    }
+
+    /// As [`clear_edge`](Self::clear_edge), for one of this node: others have none here.
+    #[inline]
+    fn clear_local_edge(self) {
         self.process.slot().wait.edge.clear(self.request());
     }
 
@@ -288,6 +335,11 @@ impl<R: Send + 'static> ReplyTo<R> {
     ///
     /// Returns a reply that the client does not wait for any more, which must be dropped.
     pub(crate) fn reply_at_end(self, reply: R) -> Result<(), Orphans> {
+        #[cfg(all(feature = "dist", target_os = "linux"))]
+        if self.client.reads() {
+            self.answer_regardless(Ok(reply));
+            return Ok(());
+        }
         let answer = self.message(Ok(reply));
         self.clear_edge();
         if self.client.has_reply_slot() {
@@ -303,13 +355,15 @@ impl<R: Send + 'static> ReplyTo<R> {
     }
 
     fn answer(self, outcome: Result<R, CallErrorKind>) {
-        let answer = self.message(outcome);
         if self.client.has_reply_slot() {
-            put_reply(self.client, answer);
-        } else {
-            self.clear_edge();
-            process::send(self.alias(), answer);
+            return put_reply(self.client, self.message(outcome));
         }
+        #[cfg(all(feature = "dist", target_os = "linux"))]
+        if self.client.reads() {
+            return self.answer_across(outcome);
+        }
+        self.clear_edge();
+        process::send(self.alias(), self.message(outcome));
     }
 
     fn message(self, outcome: Result<R, CallErrorKind>) -> Message {
@@ -352,7 +406,7 @@ pub(crate) fn put_reply(client: Client, reply: Message) {
         },
     };
     // Before the answer: there must be no edge for a wait that is over.
-    client.clear_edge();
+    client.clear_local_edge();
     client.answer(reply);
 }
 
@@ -360,6 +414,12 @@ impl<R> ReplyTo<R> {
     /// Returns the process that waits for the reply.
     pub fn pid(&self) -> Pid {
         self.client.pid()
+    }
+
+    /// As [`pid`](Self::pid), of one of this node.
+    #[inline]
+    pub(crate) fn local_pid(&self) -> Pid {
+        self.client.local_pid()
     }
 
     /// The address by which the client knows its request.
@@ -378,7 +438,12 @@ impl<R> Copy for ReplyTo<R> {}
 
 impl<R> fmt::Debug for ReplyTo<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ReplyTo").field(&self.pid()).field(&self.alias()).finish()
+        let mut tuple = f.debug_tuple("ReplyTo");
+        tuple.field(&self.pid());
+        if !self.client.is_remote() {
+            tuple.field(&self.alias());
+        }
+        tuple.finish()
     }
 }
 
@@ -542,7 +607,7 @@ impl<R: Send + 'static> Pending<R> {
                 Ok(down) => Err(self.why_down(down.reason)),
                 Err(message) => match message.downcast::<Deadlocked>() {
                     Ok(deadlocked) => Err(CallErrorKind::Deadlock(deadlocked.cycle)),
-                    Err(_) => unreachable!("nothing else ends a request"),
+                    Err(message) => open_other(message),
                 },
             },
         }
@@ -583,8 +648,42 @@ pub(crate) fn ended_request<R: Send + 'static>(message: &Message) -> Option<NonZ
     }
     match message.downcast_ref::<Down>() {
         Some(down) => Some(down.monitor.id),
-        None => message.downcast_ref::<Deadlocked>().map(|deadlocked| deadlocked.request),
+        None => match message.downcast_ref::<Deadlocked>() {
+            Some(deadlocked) => Some(deadlocked.request),
+            None => other_end(message),
+        },
     }
+}
+
+/// Returns the request that a message ends which a client gets that reads the answer, or which has
+/// come from another node.
+#[cfg(all(feature = "dist", target_os = "linux"))]
+fn other_end(message: &Message) -> Option<NonZeroU64> {
+    let refused = message.downcast_ref::<across::Refused>();
+    message.answers().or_else(|| refused.map(|refused| refused.request))
+}
+
+#[cfg(not(all(feature = "dist", target_os = "linux")))]
+fn other_end(_: &Message) -> Option<NonZeroU64> {
+    None
+}
+
+/// Takes the outcome out of such a message.
+#[cfg(all(feature = "dist", target_os = "linux"))]
+fn open_other<R: Send + 'static>(message: Message) -> Result<R, CallErrorKind> {
+    match message.downcast::<across::Refused>() {
+        Ok(refused) => Err(refused.why),
+        Err(answer) => {
+            let outcome = across::read_answer(&answer);
+            drop_caught(answer);
+            outcome
+        }
+    }
+}
+
+#[cfg(not(all(feature = "dist", target_os = "linux")))]
+fn open_other<R>(_: Message) -> Result<R, CallErrorKind> {
+    unreachable!("nothing else ends a request")
 }
 
 /// Sends the request that `make` makes, and waits for the reply. If it comes back in the message of

@@ -144,7 +144,7 @@ impl fmt::Display for Server<'_> {
 }
 
 /// The name of a type, without the paths of its parts.
-struct TypeName(&'static str);
+pub(crate) struct TypeName(pub(crate) &'static str);
 
 impl fmt::Display for TypeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

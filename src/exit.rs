@@ -177,6 +177,11 @@ impl Detail {
         self.0.type_name()
     }
 
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    pub(crate) fn value(&self) -> &dyn Any {
+        self.0.value()
+    }
+
     /// Returns the value, if it is a `T`.
     pub fn downcast_ref<T: Any>(&self) -> Option<&T> {
         self.0.value().downcast_ref()

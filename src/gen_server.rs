@@ -449,12 +449,20 @@
 
 mod next;
 mod status;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod declared;
 mod serve;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+pub(crate) mod spelling;
 mod request;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+pub(crate) mod wire;
 mod start;
 mod request_id;
 mod reference;
 mod server_ref;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod remote_server;
 mod group;
 mod handle_info;
 mod answers;
@@ -484,6 +492,8 @@ pub use next::{
     ready, reply, stop, stop_with_reply,
 };
 pub(crate) use reference::reference_traits;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+pub use remote_server::RemoteServer;
 pub use request_id::{RequestId, RequestIds, WaitError};
 pub(crate) use serve::{Settings, describe_client, submit};
 pub(crate) use server_ref::stop_owned;
@@ -491,6 +501,8 @@ pub use server_ref::{OwnedServer, ServerRef};
 pub(crate) use start::{Behaviour, enter, start, start_monitored};
 pub use start::{EnterLoopError, NameRefused, StartError, StartOptions, enter_loop};
 pub use status::StatusPart;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+pub use wire::{Requests, Wire};
 
 /// The log target of warnings.
 const TARGET: &str = "procession::gen_server";

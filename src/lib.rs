@@ -89,6 +89,8 @@ mod graph_text;
 mod user_code;
 mod exit;
 mod message;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod external;
 mod call_error;
 mod exit_error;
 pub mod report;

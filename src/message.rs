@@ -4,6 +4,8 @@ mod via;
 mod destination;
 #[cfg(feature = "dist")]
 mod node;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod external;
 
 use std::any::{Any, TypeId, type_name};
 use std::fmt;
@@ -16,6 +18,8 @@ use crate::exit::ExitReason;
 use crate::id::{MonitorRef, Pid, TimerRef};
 
 pub use destination::{Destination, Name};
+#[cfg(all(feature = "dist", target_os = "linux"))]
+pub(crate) use external::{AsTerm, External};
 #[cfg(feature = "dist")]
 pub use node::{NodeDown, NodeDownInfo, NodeDownReason, NodeType, NodeUp, NodeUpInfo};
 pub use via::{NameRefusal, Registrar, Via};
@@ -114,6 +118,18 @@ trait Payload: Send + fmt::Debug {
 
     fn is_taken(&self) -> bool;
     fn as_request(&mut self) -> Option<&mut dyn Request>;
+
+    /// What it is, if it has come from another node.
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    fn external(&self) -> Option<&dyn AsTerm> {
+        None
+    }
+
+    /// The value, as its [place](Self::place), or else the request.
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    fn content(&self) -> &dyn Any {
+        self.place()
+    }
 
     /// User code has received the message, and may send it on: see [`Request::handed_out`].
     fn handed_out(&mut self) {}
@@ -215,6 +231,11 @@ impl<Q: Request> Payload for RequestPayload<Q> {
 
     fn as_request(&mut self) -> Option<&mut dyn Request> {
         Some(&mut self.0)
+    }
+
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    fn content(&self) -> &dyn Any {
+        &self.0
     }
 
     fn handed_out(&mut self) {

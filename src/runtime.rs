@@ -11,6 +11,8 @@ pub(crate) mod bound;
 pub(crate) mod mailbox;
 pub(crate) mod links;
 #[cfg(feature = "dist")]
+pub(crate) mod remote_calls;
+#[cfg(feature = "dist")]
 pub(crate) mod remote_ties;
 pub(crate) mod reply_slot;
 pub(crate) mod wait_graph;

@@ -474,6 +474,8 @@ mod restart;
 mod ordered;
 pub(crate) mod dynamic;
 pub(crate) mod serve;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+pub(crate) mod across;
 mod supervisor_ref;
 mod simple_one_for_one;
 mod supervise;

@@ -126,6 +126,8 @@
 
 mod debug;
 mod handle;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+pub(crate) mod across;
 
 use std::any::Any;
 use std::fmt;

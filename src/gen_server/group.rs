@@ -4,17 +4,21 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::id::Node;
-use crate::message::Name;
+#[cfg(feature = "dist")]
+use crate::message::NodeType;
+use crate::message::{Destination, Name};
 use crate::process::receive::{deadline_after, time_left};
 use crate::process::self_pid;
+#[cfg(feature = "dist")]
+use crate::runtime::dist_entry::connected;
 
 use super::{GenServer, HandleCall, HandleCast, ServerRef};
 
-/// Requests to the servers of one name on several nodes. There is only the local node for now, so
-/// there is one server at most.
+/// Requests to the servers of one name on several nodes.
 impl<S: GenServer> ServerRef<S, Name> {
-    /// Calls the server with this name on every node, and waits until all have answered or ended.
-    /// Returns the replies, and the nodes without one.
+    /// Calls the server with this name on this node and on all visible ones that it is connected
+    /// with, and waits until all have answered or ended. Returns the replies, and the nodes without
+    /// one.
     ///
     /// OTP: [`gen_server:multi_call/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#multi_call/2).
     ///
@@ -26,7 +30,7 @@ impl<S: GenServer> ServerRef<S, Name> {
         S: HandleCall<M>,
         M: Clone + fmt::Debug + Send + 'static,
     {
-        self.multi_call_on(&[Node::local()], request)
+        self.multi_call_on(&all_nodes(), request)
     }
 
     /// As [`multi_call`](Self::multi_call), on each of `nodes`.
@@ -45,7 +49,8 @@ impl<S: GenServer> ServerRef<S, Name> {
     }
 
     /// As [`multi_call_on`](Self::multi_call_on), for at most `timeout`. The nodes without a reply
-    /// are those on which there is no such server, or on which it ended or did not answer in time.
+    /// are those with which there is no connection, on which there is no such server, or on which
+    /// it ended, refused the request, or did not answer in time.
     ///
     /// A server that calls its own name in this way waits until the time is over; if it is not
     /// limited, not at all. A reply that comes too late never reaches the caller's mailbox.
@@ -67,11 +72,14 @@ impl<S: GenServer> ServerRef<S, Name> {
     {
         let deadline = deadline_after(timeout);
         let would_wait_forever = deadline.is_none() && self.whereis() == Some(self_pid());
-        let requests: Vec<_> =
-            nodes.iter().map(|node| (*node, self.send_request(request.clone()))).collect();
+        let requests: Vec<_> = nodes
+            .iter()
+            .map(|node| (*node, self.on_node(*node).send_request(request.clone())))
+            .collect();
         let (mut replies, mut bad_nodes) = (Vec::new(), Vec::new());
         for (node, request) in requests {
-            let time = if would_wait_forever { Duration::ZERO } else { time_left(deadline) };
+            let is_hopeless = would_wait_forever && node.is_here();
+            let time = if is_hopeless { Duration::ZERO } else { time_left(deadline) };
             match request.receive_response(time) {
                 Ok(reply) => replies.push((node, reply)),
                 Err(_) => bad_nodes.push(node),
@@ -80,8 +88,8 @@ impl<S: GenServer> ServerRef<S, Name> {
         (replies, bad_nodes)
     }
 
-    /// Sends `message` to the server with this name on every node, and does not wait. It is dropped
-    /// where there is no such server.
+    /// Sends `message` to the server with this name on this node and on all visible ones that it is
+    /// connected with, and does not wait. It is dropped where there is no such server.
     ///
     /// OTP: [`gen_server:abcast/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#abcast/2).
     ///
@@ -93,7 +101,7 @@ impl<S: GenServer> ServerRef<S, Name> {
         S: HandleCast<M>,
         M: Clone + fmt::Debug + Send + 'static,
     {
-        self.abcast_on(&[Node::local()], message);
+        self.abcast_on(&all_nodes(), message);
     }
 
     /// As [`abcast`](Self::abcast), on each of `nodes`.
@@ -108,6 +116,26 @@ impl<S: GenServer> ServerRef<S, Name> {
         S: HandleCast<M>,
         M: Clone + fmt::Debug + Send + 'static,
     {
-        nodes.iter().for_each(|_| self.cast(message.clone()));
+        nodes.iter().for_each(|node| self.on_node(*node).cast(message.clone()));
     }
+
+    /// Returns a reference to the server that has the name on `node`. One that somebody else keeps
+    /// is a name on this node.
+    fn on_node(&self, node: Node) -> ServerRef<S, Destination> {
+        let destination = self.destination();
+        if let Destination::Name(Name::Local(name)) = destination {
+            return ServerRef::at((name, node));
+        }
+        ServerRef::at(destination)
+    }
+}
+
+/// Returns this node and all visible ones that it is connected with.
+fn all_nodes() -> Vec<Node> {
+    #[cfg(feature = "dist")]
+    let others = connected().into_iter().filter(|(_, it)| *it == NodeType::Visible);
+    #[cfg(feature = "dist")]
+    return std::iter::once(Node::local()).chain(others.map(|(node, _)| node)).collect();
+    #[cfg(not(feature = "dist"))]
+    vec![Node::local()]
 }

@@ -6,17 +6,27 @@ use std::marker::PhantomData;
 use std::mem;
 
 use log::Level;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use serde::ser::Error as _;
 
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use crate::call::Client;
 use crate::call::{Caller, ReplyTo};
 use crate::call_error::CallErrorKind;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use crate::external;
 use crate::id::Pid;
 use crate::message::{Message, Request};
 use crate::process::info::logged_self;
 use crate::runtime::links::LastReply;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use crate::term::EncodeError;
 use crate::user_code::{Guarded, drop_caught, is_seen, printed};
 
 use super::next::{CallResult, Next, Step, Stop};
 use super::serve::Server;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use super::spelling::{WriteRequest, write_call, write_cast};
 use super::{HandleCall, HandleCast, TARGET, warn};
 
 pub(crate) fn call_message<S, M>(message: M, reply_to: ReplyTo<S::Reply>) -> Message
@@ -41,6 +51,55 @@ where
         },
         None => Err(message),
     }
+}
+
+/// Has `server`, a running server of type `S`, handle a call of a client of another node.
+#[cfg(all(feature = "dist", target_os = "linux"))]
+pub(crate) fn dispatch_call<S, M>(message: M, client: Client, server: &mut dyn Any)
+where
+    S: HandleCall<M>,
+    M: fmt::Debug + Send + 'static,
+{
+    let (content, reply_to) = (Content::Request(message), ReplyTo::of(client));
+    Call::<S, M> { content, reply_to }.dispatch(server, type_name::<S>());
+}
+
+/// As [`dispatch_call`], of a cast.
+#[cfg(all(feature = "dist", target_os = "linux"))]
+pub(super) fn dispatch_cast<S, M>(message: M, server: &mut dyn Any)
+where
+    S: HandleCast<M>,
+    M: fmt::Debug + Send + 'static,
+{
+    Cast::<S, M> { message: Some(message), server: PhantomData }.dispatch(server, type_name::<S>());
+}
+
+/// Declares how calls of a server on another node are written.
+#[cfg(all(feature = "dist", target_os = "linux"))]
+pub(super) fn declare_call<S, M>(write: impl WriteRequest<M>)
+where
+    S: HandleCall<M>,
+    M: fmt::Debug + Send + 'static,
+{
+    external::declare_written(move |call: &Call<S, M>, out| match &call.content {
+        Content::Request(message) => {
+            write_call(call.reply_to.client(), out, |out| write(message, out))
+        }
+        Content::Handled | Content::Reply(_) => Err(EncodeError::custom("it was handled")),
+    });
+}
+
+/// As [`declare_call`], of casts.
+#[cfg(all(feature = "dist", target_os = "linux"))]
+pub(super) fn declare_cast<S, M>(write: impl WriteRequest<M>)
+where
+    S: HandleCast<M>,
+    M: fmt::Debug + Send + 'static,
+{
+    external::declare_written(move |cast: &Cast<S, M>, out| match &cast.message {
+        Some(message) => write_cast(out, |out| write(message, out)),
+        None => Err(EncodeError::custom("it was handled")),
+    });
 }
 
 pub(crate) fn cast_message<S, M>(message: M) -> Message
@@ -90,7 +149,7 @@ where
     M: fmt::Debug + Send + 'static,
 {
     fn client(&self) -> Option<Pid> {
-        Some(self.reply_to.pid())
+        Some(self.reply_to.local_pid())
     }
 
     fn content(&self) -> &dyn Any {

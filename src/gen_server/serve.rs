@@ -1,5 +1,7 @@
 //! The loop of a running server.
 
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use std::any::TypeId;
 use std::any::type_name;
 use std::fmt;
 use std::mem;
@@ -13,6 +15,7 @@ use crate::message::{Exit, Message, Request};
 use crate::process;
 use crate::process::Info;
 use crate::process::current::{current, ending};
+use crate::process::info::may_be_alive;
 use crate::process::receive::Senders;
 use crate::process::{exit, receive};
 use crate::report;
@@ -22,6 +25,8 @@ use crate::sys;
 use crate::sys::{DebugOptions, Event, Incoming, OldVersion, System, exit_of};
 use crate::user_code::{displayed, drop_caught, printed, printed_up_to};
 
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use super::declared::read_info;
 use super::next::{Step, Stop, Wait};
 use super::{GenServer, IdleTimeout, StatusPart};
 
@@ -155,6 +160,8 @@ impl<S: GenServer> Server<S> {
     }
 
     fn handle_info(&mut self, message: Message) {
+        #[cfg(all(feature = "dist", target_os = "linux"))]
+        let message = read_info(TypeId::of::<Server<S>>(), message);
         self.note(None, || Incoming::message(&message));
         if self.is_debugged() {
             let (kind, message) = (sys::Kind::Info, Incoming::message(&message));
@@ -303,7 +310,8 @@ pub(crate) fn submit(describe: impl FnOnce() -> ServerReport) {
 
 pub(crate) fn describe_client(pid: Pid) -> Client {
     let name = process::info(pid).and_then(|info| info.any_name());
-    Client { pid, name, is_alive: process::is_alive(pid) }
+    // Of one of another node, it is not known.
+    Client { pid, name, is_alive: may_be_alive(pid) }
 }
 
 impl<S: GenServer> System for Server<S> {

@@ -10,6 +10,8 @@ use std::time::Duration;
 use crate::call::{DEFAULT_TIMEOUT, call};
 use crate::call_error::CallError;
 use crate::exit::{ExitReason, Reason};
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use crate::id::Node;
 use crate::id::Pid;
 use crate::message::{Destination, Message, Name};
 use crate::process::current::current;
@@ -53,6 +55,43 @@ impl<S: GenServer> ServerRef<S> {
     /// Returns a reference to the server that is registered as `name` at the time of each use.
     pub fn named(name: impl Into<Name>) -> ServerRef<S, Name> {
         ServerRef { to: name.into(), marker: PhantomData }
+    }
+
+    /// Returns a reference to the server that has this name on `node` at the time of each use.
+    ///
+    /// What travels is what the type [declares](super::Wire), in both programs; a call of anything
+    /// else is the error [`NoExternalForm`](crate::CallErrorKind::NoExternalForm).
+    ///
+    /// ```no_run
+    /// # use procession::gen_server::{Requests, Wire};
+    /// # use procession::prelude::*;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Debug)] struct Counter(i64);
+    /// # #[derive(Debug, Serialize, Deserialize)] struct Add(i64);
+    /// # impl Wire for Counter {
+    /// #     fn requests(accept: &mut Requests<Counter>) { accept.call::<Add>("add"); }
+    /// # }
+    /// # impl GenServer for Counter {
+    /// #     type Args = ();
+    /// #     fn init((): ()) -> InitResult<Self> { ready(Counter(0)) }
+    /// # }
+    /// # impl HandleCall<Add> for Counter {
+    /// #     type Reply = i64;
+    /// #     fn handle_call(&mut self, _: Add, _: &Caller<i64>) -> CallResult<Self, Add> {
+    /// #         reply(3)
+    /// #     }
+    /// # }
+    /// use procession::Node;
+    /// use procession::net_kernel::NetKernel;
+    ///
+    /// NetKernel::named("rust@127.0.0.1").serve::<Counter>().start_link()?;
+    /// let twin = ServerRef::<Counter>::on(Node::named("twin@127.0.0.1"), "counter");
+    /// assert_eq!(twin.call(Add(3))?, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    pub fn on(node: Node, name: &str) -> ServerRef<S, Destination> {
+        ServerRef::at((name, node))
     }
 
     /// Returns a reference to the server at any destination.

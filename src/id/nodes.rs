@@ -24,7 +24,7 @@ use super::{Node, Pid};
 const ROOM: usize = 64 << 20;
 /// What an entry takes beside the bytes of its name.
 const ENTRY: usize = 64;
-const MAX_INCARNATIONS: usize = 1 << 20;
+const MAX_INCARNATIONS: usize = 1 << Incarnation::BITS;
 
 /// The longest name, in characters: that of an atom.
 const MAX_NAME: usize = 255;
@@ -44,6 +44,21 @@ impl Incarnation {
     pub(crate) fn of(node: Node, creation: u32) -> Option<Incarnation> {
         let known = NODES.read().incarnation(node, creation);
         known.or_else(|| NODES.write().add_incarnation(node, creation))
+    }
+
+    /// How many bits its [index](Self::index) has at most.
+    pub(crate) const BITS: u32 = 20;
+
+    /// Returns it as a small number.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn index(self) -> u32 {
+        self.number() - 1
+    }
+
+    /// Returns the incarnation of this [index](Self::index).
+    #[cfg(target_os = "linux")]
+    pub(crate) fn of_index(index: u32) -> Option<Incarnation> {
+        Incarnation::from_number(index + 1)
     }
 
     pub(super) fn from_number(number: u32) -> Option<Incarnation> {

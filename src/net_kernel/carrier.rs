@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::ser::{Serialize, SerializeTuple, Serializer};
-
+use crate::external::reason_to_term;
 use crate::id::{Incarnation, Pid};
 use crate::message::{Destination, Message, Name};
 use crate::process::whereis;
@@ -17,7 +16,7 @@ use crate::user_code::drop_caught;
 use super::control::{Control, Object};
 use super::frame;
 use super::local::{Local, wire_pid};
-use super::payload::{Travelling, reason_to_term};
+use super::payload::{Answered, Sent};
 use super::serve::NAME;
 
 /// Writes what leaves as the frames of Erlang's protocol.
@@ -46,24 +45,12 @@ impl Carrier for Wire {
     }
 }
 
-/// The answer to a request: `{Tag, Reply}`.
-struct Answer<'a>(WireTerm<'a>, &'a Message);
-
-impl Serialize for Answer<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut pair = serializer.serialize_tuple(2)?;
-        pair.serialize_element(&self.0)?;
-        pair.serialize_element(&Travelling(self.1))?;
-        pair.end()
-    }
-}
-
 impl Wire {
     fn write(&self, outgoing: &Outgoing) -> Result<Frame, EncodeError> {
         let pid = |pid: &Pid| wire_pid(*pid);
         let control: Control<'_, Term> = match outgoing {
             Outgoing::Send { from, to, message } => {
-                let message = Travelling(message);
+                let message = Sent(message);
                 let from = || from.as_ref().map_or_else(|| self.local.nobody(), pid);
                 return frame::write(&match to {
                     Target::Pid(to) => Control::Send { to: pid(to), message },
@@ -78,7 +65,14 @@ impl Wire {
             }
             Outgoing::Answer { to, tag, message } => {
                 let tag = WireTerm::open(tag).map_err(serde::ser::Error::custom)?;
-                return frame::write(&Control::Send { to: pid(to), message: Answer(tag, message) });
+                let (alias, message) = (tag.alias(), Answered(tag, message));
+                return frame::write(&match alias {
+                    Some(alias) => {
+                        let from = self.local.nobody();
+                        Control::SendToAlias { from, alias, message }
+                    }
+                    None => Control::Send { to: pid(to), message },
+                });
             }
             Outgoing::ExitRequest { from, to, reason } => {
                 let reason = reason_to_term(reason);

@@ -14,8 +14,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroU64;
 
+use serde::ser::Serialize;
+
 use crate::error_text::errors;
-use crate::term::{DecodeError, WirePid, WireRef, WireTerm};
+use crate::term::{DecodeError, EncodeError, WirePid, WireRef, WireTerm, WireWriter};
 
 /// A process by its pid, or by its name on the node that the signal goes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +51,17 @@ pub(super) struct SpawnRequest<'a, T> {
     pub(super) function: Function<'a>,
     pub(super) options: T,
     pub(super) arguments: T,
+}
+
+/// What a control message carries, when it is written.
+pub(super) trait Carried {
+    fn write(&self, out: &mut WireWriter<'_>) -> Result<(), EncodeError>;
+}
+
+impl<T: Serialize> Carried for T {
+    fn write(&self, out: &mut WireWriter<'_>) -> Result<(), EncodeError> {
+        out.value(self)
+    }
 }
 
 /// A control message with what it carries, which is of type `T`: as it is read, bytes.

@@ -7,13 +7,11 @@
 
 use std::fmt;
 
-use serde::ser::Serialize;
-
 use crate::error_text::errors;
 use crate::io::{Decoder, Packet, PacketTooLong};
 use crate::term::EncodeError;
 
-use super::control::{Control, ControlError};
+use super::control::{Carried, Control, ControlError};
 
 /// The first byte of a frame with a signal: there is only one kind.
 const PASS_THROUGH: u8 = b'p';
@@ -34,6 +32,14 @@ pub(super) enum Frame {
 pub(super) struct Signal(Vec<u8>);
 
 impl Signal {
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
     pub(super) fn control(&self) -> Result<Control<'_>, ControlError> {
         Control::read(&self.0[1..])
     }
@@ -66,7 +72,7 @@ impl Frame {
 /// # Errors
 ///
 /// If what it carries is no term, or is too long for a frame.
-pub(super) fn write<T: Serialize>(control: &Control<'_, T>) -> Result<Vec<u8>, EncodeError> {
+pub(super) fn write<T: Carried>(control: &Control<'_, T>) -> Result<Vec<u8>, EncodeError> {
     let mut out = vec![0, 0, 0, 0, PASS_THROUGH];
     control.write(&mut out)?;
     let length = out.len() - TICK.len();

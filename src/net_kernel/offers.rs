@@ -8,10 +8,9 @@ use serde::de::DeserializeOwned;
 use serde::ser::Serialize;
 
 use crate::exit::ExitReason;
+use crate::external::reason_to_term;
 use crate::process;
 use crate::term::{self, DecodeError, EncodeError, Term, atom};
-
-use super::payload::reason_to_term;
 
 /// A function that can be [offered](super::NetKernel::offer) to other nodes: one of up to eight
 /// arguments that serde can read, and with a result that it can write.

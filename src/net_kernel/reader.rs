@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use log::Level;
 
 use crate::exit::ExitReason;
+use crate::external::reason_of_term;
 use crate::id::{Alias, MonitorRef, Pid};
 use crate::io::is_interrupted;
-use crate::message::{Destination, Exit, Message, NodeDownReason};
+use crate::message::{Destination, Exit, NodeDownReason};
 use crate::process;
 use crate::receive;
 use crate::runtime::incoming::{Connection, Strangers};
@@ -19,6 +20,7 @@ use crate::runtime::remote_ties::RemoteRef;
 use crate::term::{Term, WirePid, WireRef, WireTerm, atom};
 use crate::user_code::log_caught;
 
+use super::arrival::Arrival;
 use super::channel::ReadHalf;
 use super::control::{Control, Object, SpawnRequest, Spawned};
 use super::execute;
@@ -26,7 +28,6 @@ use super::execute::Task;
 use super::frame::{self, Frame};
 use super::local::{Local, wire_pid};
 use super::lost::{LOG, Lost};
-use super::payload::reason_of_term;
 use super::serve::CONNECTIONS;
 use super::timed::time_left;
 use super::writer::Finish;
@@ -74,7 +75,9 @@ impl Reader {
                     Frame::Tick => {}
                     Frame::Signal(signal) => {
                         let control = signal.control().map_err(Lost::Control)?;
-                        self.act(control)?;
+                        if let Some(message) = self.act(control, &signal)? {
+                            message.deliver(&mut self.connection, signal);
+                        }
                     }
                 }
             }
@@ -105,20 +108,33 @@ impl Reader {
         {}
     }
 
-    fn act(&mut self, control: Control<'_>) -> Result<(), Lost> {
+    /// Does what a signal asks for. Returns the message, if it is one.
+    fn act(
+        &mut self,
+        control: Control<'_>,
+        frame: &frame::Signal,
+    ) -> Result<Option<Arrival>, Lost> {
+        let (to, message) = if let Control::Send { to, message } = &control {
+            (self.local.own(to).map(Destination::Pid), *message)
+        } else if let Control::SendToName { name, message, .. } = &control {
+            (Some(Destination::from(&**name)), *message)
+        } else if let Control::SendToAlias { alias, message, .. } = &control {
+            (self.local.alias(alias).map(Destination::Alias), *message)
+        } else {
+            return self.act_on_other(control).map(|()| None);
+        };
+        let Some(to) = to else { return Ok(None) };
+        let arrival = Arrival::of(&self.local, to.clone(), message, frame);
+        let arrival = arrival.inspect_err(|error| {
+            log_caught(Level::Warn, LOG, format_args!("a message to {to} is dropped: {error}"));
+        });
+        Ok(arrival.ok())
+    }
+
+    fn act_on_other(&mut self, control: Control<'_>) -> Result<(), Lost> {
         match control {
-            Control::Send { to, message } => {
-                if let Some(to) = self.local.own(&to) {
-                    self.message(to.into(), message);
-                }
-            }
-            Control::SendToName { name, message, .. } => {
-                self.message(Destination::from(&*name), message);
-            }
-            Control::SendToAlias { alias, message, .. } => {
-                if let Some(alias) = self.local.alias(&alias) {
-                    self.message(alias.into(), message);
-                }
+            Control::Send { .. } | Control::SendToName { .. } | Control::SendToAlias { .. } => {
+                unreachable!("it is a message")
             }
             Control::Link { from, to } => self.link(&from, &to)?,
             Control::Unlink { number, from, to } => match self.ends(&from, &to)? {
@@ -187,16 +203,6 @@ impl Reader {
         // All that it has is terms already.
         if let Ok(frame) = frame::write(control) {
             self.connection.frames().queue(frame);
-        }
-    }
-
-    fn message(&mut self, to: Destination, message: WireTerm<'_>) {
-        match message.read::<Term>() {
-            Ok(term) => self.connection.message(&to, Message::new(term)),
-            Err(error) => {
-                let text = format_args!("a message to {to} is dropped: {error}");
-                log_caught(Level::Warn, LOG, text);
-            }
         }
     }
 

@@ -16,7 +16,6 @@ use crate::message::{Down, Message, NodeDownReason};
 use crate::process;
 use crate::runtime::dist_entry::{Dial, DistEntry, fail_dials};
 use crate::supervisor::ChildSpec;
-use crate::term::{self, Term, atom};
 
 use super::error::ConnectError;
 use super::handshake::{Admission, Standing};
@@ -136,18 +135,11 @@ impl GenServer for Kernel {
             }
             Err(message) => message,
         };
-        let message = match message.downcast::<Down>() {
-            Ok(Down { object, reason, .. }) => {
-                if let Some(process) = object.fixed_pid() {
-                    self.process_ended(process, &reason);
-                }
-                return noreply();
-            }
-            Err(message) => message,
-        };
         // Other nodes send what makes no sense here, too.
-        if let Ok(term) = message.downcast::<Term>() {
-            Kernel::answer(&term);
+        if let Ok(Down { object, reason, .. }) = message.downcast::<Down>()
+            && let Some(process) = object.fixed_pid()
+        {
+            self.process_ended(process, &reason);
         }
         noreply()
     }
@@ -260,24 +252,6 @@ impl Kernel {
             .unwrap_or_else(|| ConnectError::Failed("the node could not be dialled".to_owned()));
         clients.into_iter().for_each(|reply_to| reply_to.reply(Err(error.clone())));
     }
-
-    /// Answers a call of another node's: what `net_adm:ping/1` asks.
-    fn answer(request: &Term) {
-        let Some((client, tag)) = is_auth(request) else { return };
-        if let Ok(client) = term::from_term::<Pid>(client) {
-            process::send(client, Term::Tuple(vec![tag.clone(), atom("yes").into()]));
-        }
-    }
-}
-
-/// Returns who has sent `{'$gen_call', {Client, Tag}, {is_auth, Node}}`, and the tag.
-fn is_auth(request: &Term) -> Option<(&Term, &Term)> {
-    let Term::Tuple(call) = request else { return None };
-    let [Term::Atom(kind), Term::Tuple(from), Term::Tuple(request)] = &call[..] else {
-        return None;
-    };
-    let ([client, tag], [Term::Atom(what), _]) = (&from[..], &request[..]) else { return None };
-    (kind == "$gen_call" && what == "is_auth").then_some((client, tag))
 }
 
 impl HandleCall<Connect> for Kernel {

@@ -14,15 +14,17 @@ use parking_lot::Mutex;
 use crate::dynamic_supervisor::DynamicSupervisor;
 use crate::error_text::errors;
 use crate::exit::ExitReason;
-use crate::gen_server::{GenServer, StartError, StartOptions};
+use crate::gen_server::{self, GenServer, StartError, StartOptions, wire};
 use crate::id::{self, Node};
 use crate::io::TcpListener;
 use crate::listener::ListenError;
 use crate::process;
 use crate::runtime::dist_entry::set_carrier;
 use crate::runtime::table::known_as;
+use crate::supervisor;
 use crate::supervisor::serve::SupervisorPlan;
 use crate::supervisor::{ChildSpec, ChildType, Supervisor, SupervisorRef};
+use crate::sys;
 
 use super::acceptor;
 use super::carrier::Wire;
@@ -54,6 +56,8 @@ pub struct NetKernel {
     #[cfg(feature = "dist-tls")]
     tls: Option<Tls>,
     offers: Offers,
+    /// Declares types of servers.
+    servers: Vec<fn()>,
 }
 
 impl fmt::Debug for NetKernel {
@@ -84,6 +88,7 @@ impl NetKernel {
             #[cfg(feature = "dist-tls")]
             tls: None,
             offers: Offers::default(),
+            servers: vec![wire::declare::<Kernel>, supervisor::across::declare],
         }
     }
 
@@ -223,6 +228,22 @@ impl NetKernel {
         self
     }
 
+    /// Declares servers of type `S`: other nodes can make the requests of them that
+    /// [`Wire`](gen_server::Wire) says,
+    /// and [references](ServerRef) to such servers on other nodes can be used. What is declared
+    /// stays so for as long as the program runs.
+    ///
+    /// [`ServerRef`]: crate::gen_server::ServerRef
+    ///
+    /// # Panics
+    ///
+    /// When the node is started, if a declaration cannot be true: see
+    /// [`Requests::call`](crate::gen_server::Requests::call).
+    pub fn serve<S: gen_server::Wire>(mut self) -> NetKernel {
+        self.servers.push(wire::declare::<S>);
+        self
+    }
+
     /// Makes this program a node, by a supervisor that is linked to the caller. It is one until
     /// that ends.
     ///
@@ -261,6 +282,8 @@ impl NetKernel {
                 Some(Epmd::from_env().map_err(NetKernelError::from)?)
             }
         };
+        sys::across::declare();
+        self.servers.iter().for_each(|declare| declare());
         let (settings, peers) = (self.settings, self.peers);
         let registrant = Registrant { name: &name, port, is_hidden: settings.is_hidden };
         let deadline = Instant::now() + settings.set_up_time;

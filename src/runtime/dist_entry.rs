@@ -104,7 +104,7 @@ pub(crate) enum Outgoing {
     /// The answer to a request of `to`, whose tag came with the request.
     Answer {
         to: Pid,
-        tag: Box<[u8]>,
+        tag: Arc<[u8]>,
         message: Message,
     },
     /// An exit signal that a process asked for.

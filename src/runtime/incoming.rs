@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use crate::exit::ExitReason;
-use crate::id::{Alias, Incarnation, LinkId, MonitorRef, Node, Pid, unique};
+use crate::id::{Incarnation, LinkId, MonitorRef, Node, Pid, unique};
 use crate::message::{Destination, Down, Message, NodeDown, NodeDownReason, NodeType};
 use crate::term::Term;
 use crate::user_code::drop_caught;
@@ -17,6 +17,7 @@ use super::mailbox::{ExitSignal, Orphans, Signal, Special};
 use super::monitors::{add_watcher, remove_watcher, tell_unwatched};
 use super::node_monitors::{tell_down, tell_up};
 use super::overload::give_up;
+use super::remote_calls::CallId;
 use super::remote_ties::{Cut, RemoteRef, RemoteTies};
 use super::table::Process;
 use super::timers::run_detached_soon;
@@ -109,13 +110,12 @@ impl Connection {
         }
     }
 
-    /// A request of `client` to `server` has come. What is sent to the alias returned is the
-    /// answer: the first such message leaves, for this `tag`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for requests to servers"))]
-    pub(crate) fn request(&mut self, client: Pid, server: Pid, tag: Box<[u8]>) -> Alias {
-        let number = unique();
-        self.entry.with_ties(|ties| ties.call(number, (client, server), tag));
-        Alias { id: number, owner: client }
+    /// A request to `server` has come, of a process of that or of any other node, as processes
+    /// there may pass on what they were sent. Its answer goes to `tag`, which is the client's
+    /// business. Returns false if there have been too many, or if the tag is too long.
+    pub(crate) fn request(&mut self, id: CallId, server: Pid, tag: Arc<[u8]>) -> bool {
+        let entry = DistEntry::of(id.client.node());
+        entry.with_ties(|ties| ties.call(id, server, tag))
     }
 
     /// Whether a signal can be from this process, and to that.
@@ -341,6 +341,7 @@ mod tests {
     use super::super::links::AliasMode;
     use super::super::loopback::{Peer, Stays, left};
     use super::super::names::RegisterError;
+    use super::super::remote::RemotePid;
     use super::*;
 
     /// Only a failing test waits so long.
@@ -832,13 +833,52 @@ mod tests {
     fn the_first_answer_to_a_request_leaves() {
         let peer = Peer::new("a_request");
         let (mut connection, client) = (peer.connect(), peer.process(1));
-        let alias = connection.request(client, me(), Box::from([7]));
-        process::send(alias, 1);
-        process::send(alias, 2);
+        let id = CallId { client, number: 1 };
+        assert!(connection.request(id, me(), Arc::from([7])));
+        let client_there = RemotePid::of(client).unwrap();
+        for answer in [1, 2] {
+            client_there.answer(1, Message::new(answer)).unwrap();
+        }
         let left = left(&connection);
         let [Outgoing::Answer { to, tag, message }] = &left[..] else { panic!("{left:?}") };
         assert_eq!((*to, &**tag, message.downcast_ref()), (client, &[7][..], Some(&1)));
         assert_no_ties(&peer);
+    }
+
+    #[test]
+    fn a_request_that_is_refused_ends_by_the_monitor_of_its_client() {
+        let peer = Peer::new("a_refusal");
+        let (mut connection, client, server) = (peer.connect(), peer.process(1), waiting());
+        connection.monitor(client, server.into(), reference(1)).unwrap();
+        connection.monitor(client, server.into(), reference(2)).unwrap();
+        let id = CallId { client, number: 1 };
+        assert!(connection.request(id, server, Arc::from([7])));
+        let client_there = RemotePid::of(client).unwrap();
+        client_there.refuse(1, reason());
+        client_there.answer(1, Message::new(1)).unwrap();
+        let left = left(&connection);
+        let [Outgoing::Down { object, to, reference: told, reason: why }] = &left[..] else {
+            panic!("{left:?}")
+        };
+        assert_eq!((object, *to, *told), (&Destination::Pid(server), client, reference(2)));
+        assert_eq!(why, &reason());
+        assert_eq!(process::info(server).unwrap().monitored_by, [client]);
+        end(server);
+    }
+
+    #[test]
+    fn a_request_that_was_passed_on_is_answered_over_the_connection_of_its_client() {
+        let [peer, other] = ["a_proxy", "a_client"].map(Peer::new);
+        other.hold_dials();
+        let (mut connection, client) = (peer.connect(), other.process(1));
+        let id = CallId { client, number: 1 };
+        assert!(connection.request(id, me(), Arc::from([7])));
+        RemotePid::of(client).unwrap().answer(1, Message::new(1)).unwrap();
+        assert_eq!(left(&connection).len(), 0);
+        let left = left(&other.connect());
+        let [Outgoing::Answer { to, .. }] = &left[..] else { panic!("{left:?}") };
+        assert_eq!(*to, client);
+        assert_no_ties(&other);
     }
 
     #[test]
@@ -849,7 +889,8 @@ mod tests {
         process::link(there);
         connection.link(peer.process(2), here).unwrap();
         connection.monitor(there, here.into(), reference(1)).unwrap();
-        connection.request(there, here, Box::from([]));
+        let id = CallId { client: there, number: 1 };
+        assert!(connection.request(id, here, Arc::from([])));
         let unlinked = peer.process(3);
         process::link(unlinked);
         process::unlink(unlinked);
@@ -984,13 +1025,12 @@ mod tests {
     fn a_server_of_a_node_without_a_connection_cannot_be_called() {
         let peer = Peer::new("a_server");
         let server = ServerRef::<Server>::from_pid(peer.process(1));
-        let reason = ExitReason::NoConnection;
         server.cast(1);
         let error = server.call(1).unwrap_err();
         assert_eq!(error.into_kind(), CallErrorKind::NodeDown(peer.node));
         let error = server.send_request(1).receive_response(LONG).unwrap_err();
         assert_eq!(error.into_kind(), CallErrorKind::NodeDown(peer.node));
-        assert_eq!(server.stop(), Err(StopError::Down(reason)));
+        assert_eq!(server.stop(), Err(StopError::NodeDown(peer.node)));
         assert_no_message();
         assert_no_ties(&peer);
     }

@@ -25,13 +25,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use crate::id::{Incarnation, LinkId, MonitorRef, Pid};
 use crate::message::Destination;
 
-/// How many requests are kept whose clients have set no monitor, so that nothing says when they
-/// stop waiting.
-const MAX_UNWATCHED_CALLS: usize = 1 << 16;
+use super::remote_calls::{CallId, RemoteCalls};
 
 /// How many links are kept whose unlink is not acknowledged.
 const MAX_UNLINKING: usize = 1 << 16;
@@ -85,14 +84,6 @@ struct MonitoredBy {
     target: Pid,
 }
 
-/// A request of a process of the other node that is not answered yet.
-#[derive(Debug)]
-struct Call {
-    tag: Box<[u8]>,
-    /// The monitor by which its client hears of the end of the server.
-    monitor: Option<NonZeroU64>,
-}
-
 /// The ties to one other node.
 #[derive(Debug, Default)]
 pub(crate) struct RemoteTies {
@@ -105,10 +96,7 @@ pub(crate) struct RemoteTies {
     references: BTreeMap<NonZeroU64, RemoteRef>,
     /// Their numbers, by who watches whom.
     watches: BTreeSet<(Pid, Pid, NonZeroU64)>,
-    calls: BTreeMap<NonZeroU64, Call>,
-    /// The calls by the monitors of their clients.
-    watched_calls: BTreeSet<(NonZeroU64, NonZeroU64)>,
-    unwatched_calls: BTreeSet<NonZeroU64>,
+    calls: RemoteCalls,
     /// The processes of this node that monitor the other one, and how often.
     node_monitors: BTreeMap<Pid, usize>,
 }
@@ -251,13 +239,7 @@ impl RemoteTies {
         let MonitoredBy { number, origin, target } = self.monitored_by.remove(&reference)?;
         self.references.remove(&number);
         self.watches.remove(&(origin, target, number));
-        // Its client does not wait any more, or has been told that its server has ended.
-        let calls = (number, NonZeroU64::MIN)..=(number, NonZeroU64::MAX);
-        let calls: Vec<_> = self.watched_calls.range(calls).copied().collect();
-        for call in calls {
-            self.watched_calls.remove(&call);
-            self.calls.remove(&call.1);
-        }
+        self.calls.unwatch(number);
         Some((target, number))
     }
 
@@ -266,33 +248,32 @@ impl RemoteTies {
         self.references.get(&number).copied()
     }
 
-    /// A request has come, from a process of the other node to one of this. Its answer goes to
-    /// `tag`, which is the other node's business.
-    pub(crate) fn call(&mut self, number: NonZeroU64, (client, server): Pair, tag: Box<[u8]>) {
+    /// A request has come, of a process of the other node to one of this. Its answer goes to `tag`.
+    /// Returns whether it is kept.
+    pub(crate) fn call(&mut self, id: CallId, server: Pid, tag: Arc<[u8]>) -> bool {
+        let client = id.client;
         let watches = (client, server, NonZeroU64::MIN)..=(client, server, NonZeroU64::MAX);
         // The last, as a call sets its monitor just before.
         let monitor = self.watches.range(watches).next_back().map(|(.., monitor)| *monitor);
-        self.calls.insert(number, Call { tag, monitor });
-        if let Some(monitor) = monitor {
-            self.watched_calls.insert((monitor, number));
-            return;
-        }
-        self.unwatched_calls.insert(number);
-        if self.unwatched_calls.len() > MAX_UNWATCHED_CALLS
-            && let Some(oldest) = self.unwatched_calls.pop_first()
-        {
-            self.calls.remove(&oldest);
-        }
+        self.calls.add(id, monitor, tag)
     }
 
-    /// A request is answered. Returns where the answer goes, if its client may wait for it.
-    pub(crate) fn answer(&mut self, number: NonZeroU64) -> Option<Box<[u8]>> {
-        let Call { tag, monitor } = self.calls.remove(&number)?;
-        match monitor {
-            Some(monitor) => self.watched_calls.remove(&(monitor, number)),
-            None => self.unwatched_calls.remove(&number),
-        };
-        Some(tag)
+    /// Returns where the answer to a request goes, if its client may wait for it.
+    pub(crate) fn tag(&self, id: CallId) -> Option<Arc<[u8]>> {
+        self.calls.tag(id)
+    }
+
+    /// A request is answered. Returns whether its client may have waited for that.
+    pub(crate) fn answered(&mut self, id: CallId) -> bool {
+        self.calls.remove(id)
+    }
+
+    /// Returns the monitor by which the client of a request can be told that there is no answer:
+    /// the name of it, the process that it is set on, and what that calls it.
+    pub(crate) fn monitor_of(&self, id: CallId) -> Option<(RemoteRef, Pid, NonZeroU64)> {
+        let reference = self.reference(self.calls.monitor(id)?)?;
+        let MonitoredBy { number, target, .. } = *self.monitored_by.get(&reference)?;
+        Some((reference, target, number))
     }
 
     /// A process here monitors the other node, once more.
@@ -322,14 +303,12 @@ impl RemoteTies {
 
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
-        let RemoteTies { links, unlinking, monitors, monitored_by, references, watches, .. } = self;
-        let RemoteTies { calls, watched_calls, unwatched_calls, node_monitors, .. } = self;
-        let has_no_calls =
-            calls.is_empty() && watched_calls.is_empty() && unwatched_calls.is_empty();
+        let RemoteTies { links, unlinking, monitors, monitored_by, .. } = self;
+        let RemoteTies { references, watches, calls, node_monitors, .. } = self;
         let has_no_others = monitored_by.is_empty() && references.is_empty() && watches.is_empty();
         let has_no_links = links.is_empty() && unlinking.is_empty();
         let has_no_monitors = monitors.is_empty() && node_monitors.is_empty();
-        has_no_links && has_no_monitors && has_no_others && has_no_calls
+        has_no_links && has_no_monitors && has_no_others && calls.is_empty()
     }
 
     /// The connection is lost. Returns all ties.
@@ -388,6 +367,10 @@ mod tests {
     fn remote(creation: u32, id: u32) -> Pid {
         let node = Node::named("remote_ties::tests@there");
         Pid::remote(Incarnation::of(node, creation).unwrap(), id, 0)
+    }
+
+    fn call(client: u32, number: u64) -> CallId {
+        CallId { client: remote(1, client), number }
     }
 
     fn pair() -> Pair {
@@ -601,8 +584,8 @@ mod tests {
         let mut ties = ties(Linked, LinkId::new());
         let monitor = own(&mut ties, remote(1, 1));
         assert!(ties.watch(reference(7), number(1), (remote(1, 1), local(1))));
-        ties.call(number(2), (remote(1, 1), local(1)), Box::from([]));
-        ties.call(number(3), (remote(1, 2), local(1)), Box::from([]));
+        assert!(ties.call(call(1, 2), local(1), Arc::from([])));
+        assert!(ties.call(call(2, 3), local(1), Arc::from([])));
         let cut = ties.cut();
         assert_eq!(cut.links.len(), 1);
         assert_eq!(cut.monitors, [(monitor, Destination::Pid(remote(1, 1)))]);
@@ -620,21 +603,6 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_answered_once() {
-        let mut ties = RemoteTies::default();
-        for is_watched in [false, true] {
-            if is_watched {
-                assert!(ties.watch(reference(7), number(1), (remote(1, 1), local(1))));
-            }
-            ties.call(number(2), (remote(1, 1), local(1)), Box::from([9]));
-            assert_eq!(ties.answer(number(2)).as_deref(), Some([9].as_slice()));
-            assert_eq!(ties.answer(number(2)), None);
-        }
-        assert!(ties.unwatch(reference(7)).is_some());
-        assert!(ties.is_empty(), "{ties:?}");
-    }
-
-    #[test]
     fn a_call_goes_with_the_monitor_that_its_client_has_set_last_on_its_server() {
         let mut ties = RemoteTies::default();
         let (client, server) = (remote(1, 1), local(1));
@@ -642,25 +610,14 @@ mod tests {
         assert!(ties.watch(reference(2), number(2), (client, server)));
         assert!(ties.watch(reference(3), number(3), (client, local(2))));
         assert!(ties.watch(reference(4), number(4), (remote(1, 2), server)));
-        ties.call(number(9), (client, server), Box::from([]));
+        assert!(ties.call(call(1, 9), server, Arc::from([])));
+        assert_eq!(ties.monitor_of(call(1, 9)), Some((reference(2), server, number(2))));
         for other in [1, 3, 4] {
             assert!(ties.unwatch(reference(other)).is_some());
         }
-        assert!(ties.calls.contains_key(&number(9)));
+        assert!(ties.tag(call(1, 9)).is_some());
         assert!(ties.unwatch(reference(2)).is_some());
         assert!(ties.is_empty(), "{ties:?}");
-    }
-
-    #[test]
-    fn of_calls_without_a_monitor_the_last_are_kept() {
-        let mut ties = RemoteTies::default();
-        let last = MAX_UNWATCHED_CALLS as u64 + 1;
-        for n in 1..=last {
-            ties.call(number(n), (remote(1, 1), local(1)), Box::from([]));
-        }
-        assert_eq!(ties.answer(number(1)), None);
-        assert!(ties.answer(number(2)).is_some());
-        assert!(ties.answer(number(last)).is_some());
     }
 
     #[test]

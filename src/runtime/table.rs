@@ -103,6 +103,17 @@ impl ShortPid {
         ShortPid { index: pid.index(), generation: low_half(pid.generation()) }
     }
 
+    /// Keeps two numbers, by which somebody else knows a process.
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    pub(crate) fn of_halves(index: u32, generation: u32) -> ShortPid {
+        ShortPid { index, generation }
+    }
+
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    pub(crate) fn halves(self) -> (u32, u32) {
+        (self.index, self.generation)
+    }
+
     /// Returns the slot that the process lives or lived in.
     #[inline]
     pub(crate) fn slot(self) -> &'static Slot {

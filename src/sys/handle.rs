@@ -7,12 +7,16 @@ use std::ops::ControlFlow;
 use crate::call::{Client, ReplyTo};
 use crate::call_error::CallErrorKind;
 use crate::exit::ExitReason;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use crate::external;
 use crate::id::Pid;
 use crate::message::Awaited;
 use crate::message::Exit;
 use crate::message::Message;
 use crate::process;
 use crate::report::MachineStatus;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use crate::term::Term;
 use crate::user_code::drop_caught;
 use crate::user_code::printed;
 
@@ -68,9 +72,19 @@ pub(crate) enum Order {
     Resume(ReplyTo<()>),
     Status(ReplyTo<Status>),
     State(StateOrder),
+    /// Answers with the state as another node sees it.
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    WrittenState(ReplyTo<Term>),
     Debug(Box<dyn FnOnce(&mut DebugOptions) + Send>),
-    ChangeCode { old_version: OldVersion, extra: Message, reply_to: ReplyTo<Result<(), SysError>> },
-    Terminate { reason: ExitReason, reply_to: Option<ReplyTo<()>> },
+    ChangeCode {
+        old_version: OldVersion,
+        extra: Message,
+        reply_to: ReplyTo<Result<(), SysError>>,
+    },
+    Terminate {
+        reason: ExitReason,
+        reply_to: Option<ReplyTo<()>>,
+    },
 }
 
 /// A function on the state. It gets the state without its type, and the name of the type.
@@ -79,6 +93,16 @@ pub(crate) type StateOrder = Box<dyn FnOnce(&mut dyn Any, &'static str) + Send>;
 impl Request {
     pub(crate) fn new(order: Order, client: Option<Client>) -> Request {
         Request { order, client }
+    }
+
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    pub(super) fn order(&self) -> &Order {
+        &self.order
+    }
+
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    pub(super) fn client(&self) -> Option<Client> {
+        self.client
     }
 }
 
@@ -95,6 +119,8 @@ impl fmt::Debug for Request {
             Order::Resume(_) => "Resume",
             Order::Status(_) => "GetStatus",
             Order::State(_) => "State",
+            #[cfg(all(feature = "dist", target_os = "linux"))]
+            Order::WrittenState(_) => "State",
             Order::Debug(_) => "Debug",
             Order::ChangeCode { .. } => "ChangeCode",
             Order::Terminate { .. } => "Terminate",
@@ -191,6 +217,8 @@ fn obey(request: Request, mode: Mode, system: &mut impl System) -> ControlFlow<E
         }
         Order::Status(reply_to) => reply_to.reply(status_of(mode, system)),
         Order::State(act) => act_on_state(act, system),
+        #[cfg(all(feature = "dist", target_os = "linux"))]
+        Order::WrittenState(reply_to) => reply_to.reply(state_to_term(system)),
         Order::Debug(act) => act(system.debug()),
         Order::ChangeCode { reply_to, .. } if mode == Mode::Running => {
             reply_to.reply(Err(SysError::NotSuspended));
@@ -205,6 +233,13 @@ fn obey(request: Request, mode: Mode, system: &mut impl System) -> ControlFlow<E
         }
     }
     ControlFlow::Continue(mode)
+}
+
+/// Returns the state as another node sees it: its term, if its type travels, or else what it
+/// prints.
+#[cfg(all(feature = "dist", target_os = "linux"))]
+fn state_to_term<S: System>(system: &mut S) -> Term {
+    external::to_term(system.state()).unwrap_or_else(|| system.print().into())
 }
 
 fn act_on_state<S: System>(act: StateOrder, system: &mut S) {

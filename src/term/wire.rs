@@ -95,6 +95,11 @@ impl<'a> WireTerm<'a> {
         located(0, T::deserialize(&mut self.reader()?))
     }
 
+    /// Returns whether a receiver may be made to build it.
+    pub(crate) fn check(self) -> Result<(), DecodeError> {
+        self.reader().map(|_| ())
+    }
+
     fn reader(self) -> Result<Reader<'a>, DecodeError> {
         let reader = Reader::new(self.bytes, 0);
         // What it is inside of may be too large for what it is not.
@@ -131,6 +136,21 @@ impl<'a> WireTerm<'a> {
     pub(crate) fn variant(self) -> Option<(Cow<'a, str>, usize)> {
         let head = Reader::new(self.bytes, 0).next_variant().ok()?;
         head.map(|head| (head.tag, head.fields))
+    }
+
+    /// Returns the reference in `[alias|Ref]`, or in `[[alias|Ref]|_]`: in what stands before the
+    /// reply to a request, if that is to be sent to an alias.
+    pub(crate) fn alias(self) -> Option<WireRef<'a>> {
+        let mut reader = Reader::new(self.bytes, 0);
+        let first = |reader: &mut Reader<'a>| {
+            (reader.u8() == Ok(tag::LIST)).then(|| reader.length().ok()).flatten()
+        };
+        let mut length = first(&mut reader)?;
+        if length >= 1 && reader.peek() == Some(tag::LIST) {
+            length = first(&mut reader)?;
+        }
+        let is_alias = length == 1 && reader.next_atom().ok()?.as_deref() == Some("alias");
+        is_alias.then(|| any_reference(&mut reader).ok()).flatten()?
     }
 
     /// Returns its elements, if it is a tuple.
@@ -343,6 +363,11 @@ impl WireWriter<'_> {
     /// Writes what stands before so many elements of a list, and its end.
     pub(crate) fn list(&mut self, length: usize) -> Result<(), EncodeError> {
         encode::list_head(self.0, length)
+    }
+
+    /// Writes a term that [`to_vec`](super::to_vec) has written.
+    pub(crate) fn written(&mut self, term: &[u8]) {
+        self.0.extend_from_slice(&term[super::BODY..]);
     }
 
     /// Writes a value as [`to_vec_tagged`](super::to_vec_tagged) does; if that fails, nothing.

@@ -7,6 +7,7 @@
 #[path = "../support"]
 mod support {
     pub(crate) mod beam;
+    pub(crate) mod counter;
     pub(crate) mod dice;
     pub(crate) mod erlang;
     pub(crate) mod relay;
@@ -27,6 +28,10 @@ mod addresses;
 mod ties;
 mod monitors;
 mod links;
+mod served;
+mod remote_servers;
+mod system_messages;
+mod served_twins;
 mod relays;
 mod twins;
 mod dials;

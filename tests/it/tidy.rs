@@ -218,12 +218,15 @@ fn imports_point_up() {
 
 /// The modules above the runtime that use its mechanisms, not only what a user has. Why each of
 /// them needs that is said in `ARCHITECTURE.md`.
-const PRIVILEGED: [&str; 23] = [
+const PRIVILEGED: [&str; 26] = [
     "call",
+    "call::across",
+    "gen_server::group",
     "gen_server::next",
     "gen_server::request",
     "gen_server::serve",
     "gen_server::server_ref",
+    "net_kernel::arrival",
     "net_kernel::carrier",
     "net_kernel::connection",
     "net_kernel::local",

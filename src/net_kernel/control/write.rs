@@ -1,13 +1,11 @@
 //! Writing control messages.
 
-use serde::ser::Serialize;
-
 use crate::term::{EncodeError, WirePid, WireWriter};
 
 use super::op::{self, Shape};
-use super::{Control, Object, SpawnRequest, Spawned};
+use super::{Carried, Control, Object, SpawnRequest, Spawned};
 
-impl<T: Serialize> Control<'_, T> {
+impl<T: Carried> Control<'_, T> {
     /// Writes the message with what it carries.
     pub(in crate::net_kernel) fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let mut writer = WireWriter(out);
@@ -15,7 +13,7 @@ impl<T: Serialize> Control<'_, T> {
         let payload = self.write_tuple(&mut writer)?;
         if let Some(payload) = payload {
             writer.version();
-            writer.value(payload)?;
+            payload.write(&mut writer)?;
         }
         Ok(())
     }
@@ -45,7 +43,7 @@ impl<T: Serialize> Control<'_, T> {
             }
             Control::Exit { from, to, reason } | Control::ExitRequest { from, to, reason } => {
                 pids(out, [from, to])?;
-                out.value(reason)?;
+                reason.write(out)?;
             }
             Control::Monitor { from, object, reference }
             | Control::Demonitor { from, object, reference } => {
@@ -57,7 +55,7 @@ impl<T: Serialize> Control<'_, T> {
                 object.write(out)?;
                 out.pid(to)?;
                 out.reference(reference)?;
-                out.value(reason)?;
+                reason.write(out)?;
             }
             Control::SpawnRequest(request) => {
                 let SpawnRequest { request, from, leader, function, options, arguments } =
@@ -68,7 +66,7 @@ impl<T: Serialize> Control<'_, T> {
                 out.atom(&function.module)?;
                 out.atom(&function.name)?;
                 out.integer(function.arity)?;
-                out.value(options)?;
+                options.write(out)?;
                 return Ok(Some(arguments));
             }
             Control::SpawnReply { request, to, flags, spawned } => {

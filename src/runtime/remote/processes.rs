@@ -11,8 +11,9 @@ use crate::user_code::{Guarded, drop_caught};
 use super::super::bound::{Decision, Sender};
 use super::super::caller::caller;
 use super::super::dist_entry::{DistEntry, Outgoing, Target, Unsent, carrier};
-use super::super::links::{Closed, Linked};
+use super::super::links::{Closed, Linked, Watcher};
 use super::super::mailbox::{ExitCause, ExitSignal, Signal, Special};
+use super::super::remote_calls::CallId;
 use super::super::remote_ties::{RemoteRef, RemoteTies};
 use super::super::table::Process;
 
@@ -236,21 +237,52 @@ impl RemotePid {
         match signal {
             Signal::Message(message) => self.target().send(message),
             Signal::Special(special) => match *special {
-                Special::Aliased(request, message) => {
-                    let tag = self.entry().with_ties(|ties| ties.answer(request));
-                    match tag {
-                        Some(tag) => {
-                            let answer = Outgoing::Answer { to: self.pid, tag, message };
-                            if let Err(unsent) = self.tell(answer, |_| true) {
-                                unsent.log();
-                            }
-                        }
-                        None => drop_caught(message), // Its client does not wait any more.
-                    }
-                }
+                // No alias is made by processes of other nodes.
+                Special::Aliased(_, message) => drop_caught(message),
                 Special::Exit(signal) => self.exit(signal),
                 Special::Down(down) => self.down(down),
             },
+        }
+    }
+
+    /// Answers its request of this number, if it may wait for that. It is the first answer.
+    ///
+    /// # Errors
+    ///
+    /// If the answer does not travel. Then the request waits as before.
+    #[cold]
+    pub(crate) fn answer(self, number: u64, message: Message) -> Result<(), Unsent> {
+        let id = CallId { client: self.pid, number };
+        let Some(tag) = self.entry().with_ties(|ties| ties.tag(id)) else {
+            drop_caught(message);
+            return Ok(());
+        };
+        let answer = Outgoing::Answer { to: self.pid, tag, message };
+        match self.target().reach(answer, |ties| ties.answered(id)) {
+            Ok(()) | Err(Unreached::Gone(_)) => Ok(()),
+            Err(Unreached::Unsent(unsent)) => Err(unsent),
+        }
+    }
+
+    /// Tells it that its request of this number gets no answer: as if the server had ended for
+    /// `reason`. That is told by the monitor that it has set on the server; who has set none hears
+    /// nothing.
+    #[cold]
+    pub(crate) fn refuse(self, number: u64, reason: ExitReason) {
+        let id = CallId { client: self.pid, number };
+        let Some((reference, target, watch)) = self.entry().with_ties(|ties| ties.monitor_of(id))
+        else {
+            self.entry().with_ties(|ties| ties.answered(id));
+            return drop_caught(reason);
+        };
+        let watcher = {
+            let mut links = Process::of(target).slot.links.lock();
+            links.is_of(target).then(|| links.watchers.remove(&watch)).flatten()
+        };
+        // Otherwise the server is telling its end.
+        if let Some(Watcher { object, .. }) = watcher {
+            let down = Outgoing::Down { object, to: self.pid, reference, reason };
+            _ = self.tell(down, |ties| ties.unwatch(reference).is_some());
         }
     }
 

@@ -1,0 +1,131 @@
+//! Exit reasons as terms.
+
+use crate::exit::{Detail, ExitReason};
+use crate::term::{Term, atom};
+use crate::user_code::printed;
+
+use super::to_term;
+
+/// Returns a reason as the term that it is.
+pub(crate) fn reason_to_term(reason: &ExitReason) -> Term {
+    let plain = |name| Term::from(atom(name));
+    match reason {
+        ExitReason::Normal => plain("normal"),
+        ExitReason::Shutdown => plain("shutdown"),
+        ExitReason::Kill => plain("kill"),
+        ExitReason::Killed => plain("killed"),
+        ExitReason::NoProc => plain("noproc"),
+        ExitReason::NoConnection => plain("noconnection"),
+        ExitReason::ShutdownWith(detail) => {
+            Term::Tuple(vec![plain("shutdown"), detail_to_term(detail)])
+        }
+        ExitReason::Panic(panic) => {
+            let message = Term::Tuple(vec![plain("panic"), panic.message.as_str().into()]);
+            let place = panic.location.as_deref().map(place).unwrap_or_default();
+            let frame = vec![plain("rust"), plain("panic"), 0.into(), Term::List(place)];
+            Term::Tuple(vec![message, Term::List(vec![Term::Tuple(frame)])])
+        }
+        ExitReason::Other(detail) => detail_to_term(detail),
+    }
+}
+
+/// Returns where something is, `file:line:column`, as stack traces in Erlang say it.
+fn place(location: &str) -> Vec<Term> {
+    let mut parts = location.rsplitn(3, ':');
+    let (_column, line, file) = (parts.next(), parts.next(), parts.next());
+    let (Some(Ok(line)), Some(file)) = (line.map(str::parse::<u32>), file) else {
+        return Vec::new();
+    };
+    let file = file.chars().map(|character| u32::from(character).into()).collect();
+    let pair = |name, value| Term::Tuple(vec![Term::from(atom(name)), value]);
+    vec![pair("file", Term::List(file)), pair("line", line.into())]
+}
+
+fn detail_to_term(detail: &Detail) -> Term {
+    to_term(detail.value())
+        .unwrap_or_else(|| Term::Tuple(vec![atom("rust").into(), Term::from(printed(detail))]))
+}
+
+/// Returns the reason that a term is.
+pub(crate) fn reason_of_term(term: Term) -> ExitReason {
+    if let Term::Tuple(elements) = &term
+        && let [Term::Atom(tag), detail] = &elements[..]
+        && tag == "shutdown"
+    {
+        return ExitReason::shutdown_with(detail.clone());
+    }
+    let Term::Atom(name) = &term else { return ExitReason::new(term) };
+    match name.as_str() {
+        "normal" => ExitReason::Normal,
+        "shutdown" => ExitReason::Shutdown,
+        "kill" => ExitReason::Kill,
+        "killed" => ExitReason::Killed,
+        "noproc" => ExitReason::NoProc,
+        "noconnection" => ExitReason::NoConnection,
+        _ => ExitReason::new(term),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::user_code::Panic;
+
+    use super::*;
+
+    fn spelt(reason: &ExitReason) -> String {
+        reason_to_term(reason).to_string()
+    }
+
+    #[test]
+    fn reasons_that_both_sides_know_are_atoms() {
+        for (reason, text) in [
+            (ExitReason::Normal, "normal"),
+            (ExitReason::Shutdown, "shutdown"),
+            (ExitReason::Kill, "kill"),
+            (ExitReason::Killed, "killed"),
+            (ExitReason::NoProc, "noproc"),
+            (ExitReason::NoConnection, "noconnection"),
+        ] {
+            assert_eq!(spelt(&reason), text);
+            assert_eq!(reason_of_term(reason_to_term(&reason)), reason);
+        }
+    }
+
+    #[test]
+    fn an_orderly_reason_with_a_detail_stays_orderly() {
+        let reason = ExitReason::shutdown_with(Term::from("bye"));
+        assert_eq!(spelt(&reason), r#"{shutdown,<<"bye">>}"#);
+        assert_eq!(reason_of_term(reason_to_term(&reason)), reason);
+    }
+
+    #[test]
+    fn a_panic_prints_in_a_shell_as_an_error_with_its_place() {
+        let location = Some("src/main.rs:12:5".to_owned());
+        let panic = Panic { message: "oh".to_owned(), location, backtrace: None };
+        let text = r#"{{panic,<<"oh">>},[{rust,panic,0,[{file,"src/main.rs"},{line,12}]}]}"#;
+        assert_eq!(spelt(&ExitReason::Panic(Arc::new(panic))), text);
+        let panic = Panic { message: "oh".to_owned(), location: None, backtrace: None };
+        let text = r#"{{panic,<<"oh">>},[{rust,panic,0,[]}]}"#;
+        assert_eq!(spelt(&ExitReason::Panic(Arc::new(panic))), text);
+    }
+
+    #[test]
+    fn a_reason_of_the_program_is_its_term_or_else_its_text() {
+        #[derive(Debug, PartialEq)]
+        struct OutOfPaper(u8);
+
+        assert_eq!(spelt(&ExitReason::new(7_u32)), "7");
+        assert_eq!(spelt(&ExitReason::new("text")), r#"<<"text">>"#);
+        assert_eq!(spelt(&ExitReason::new(OutOfPaper(2))), r#"{rust,<<"OutOfPaper(2)">>}"#);
+    }
+
+    #[test]
+    fn any_other_reason_is_a_term() {
+        let term = Term::Tuple(vec![atom("badmatch").into(), 1.into()]);
+        assert_eq!(reason_of_term(term.clone()), ExitReason::new(term));
+        let term = Term::from(atom("boom"));
+        assert_eq!(reason_of_term(term.clone()), ExitReason::new(term));
+    }
+}

@@ -1,0 +1,204 @@
+//! Terms that have come from other nodes, and stay bytes until somebody looks at them.
+
+use std::any::{Any, TypeId, type_name};
+use std::cell::OnceCell;
+use std::fmt;
+use std::num::NonZeroU64;
+
+use smallbox::smallbox;
+
+use crate::term::{DecodeError, Term, WirePlace, WireTerm};
+
+use super::{Message, Payload, Request, Value};
+
+/// A term that has come from another node: to its receiver a [`Term`], which is built when that
+/// looks at it, on its own thread.
+pub(crate) struct External {
+    /// What it has come in.
+    frame: Vec<u8>,
+    place: WirePlace,
+    term: OnceCell<Value<Term>>,
+}
+
+impl External {
+    /// Returns the term that stands at this place of the frame, and is within the limits.
+    pub(crate) fn new(frame: Vec<u8>, place: WirePlace) -> External {
+        External { frame, place, term: OnceCell::new() }
+    }
+
+    /// Returns the term that these bytes are, which have been written here.
+    pub(crate) fn written(bytes: Vec<u8>) -> External {
+        let place = WireTerm::open(&bytes).map(|term| term.place_in(&bytes));
+        External::new(bytes, place.expect("what is written can be read"))
+    }
+
+    /// Returns it as it came.
+    pub(crate) fn wire(&self) -> WireTerm<'_> {
+        self.wire_at(self.place)
+    }
+
+    /// Returns a part of it as it came.
+    pub(crate) fn wire_at(&self, place: WirePlace) -> WireTerm<'_> {
+        place.term(&self.frame)
+    }
+
+    /// Returns where its last element stands, if it is a tuple with any, or else where it does.
+    pub(crate) fn last_place(&self) -> WirePlace {
+        let last = self.wire().tuple().ok().and_then(|mut tuple| {
+            let mut last = None;
+            while tuple.left() > 0 {
+                last = tuple.term().ok();
+            }
+            last
+        });
+        last.map_or(self.place, |last| last.place_in(&self.frame))
+    }
+
+    /// Returns it as a term, unless that was taken.
+    pub(crate) fn term(&self) -> Option<&Term> {
+        self.value().0.as_ref()
+    }
+
+    fn value(&self) -> &Value<Term> {
+        self.term.get_or_init(|| {
+            let read = self.wire().read::<Term>();
+            // What has been checked, and is within the limits, can be built.
+            Value(Some(read.unwrap_or_else(|error| Term::from(error.to_string()))))
+        })
+    }
+}
+
+impl fmt::Debug for External {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.value(), f)
+    }
+}
+
+/// What is a term to who takes it for a plain message.
+pub(crate) trait AsTerm: Send + fmt::Debug {
+    fn external(&self) -> &External;
+    fn external_mut(&mut self) -> &mut External;
+
+    fn as_request(&mut self) -> Option<&mut dyn Request> {
+        None
+    }
+
+    /// The request of this node's that it is the reply to.
+    fn answers(&self) -> Option<NonZeroU64> {
+        None
+    }
+}
+
+impl AsTerm for External {
+    fn external(&self) -> &External {
+        self
+    }
+
+    fn external_mut(&mut self) -> &mut External {
+        self
+    }
+}
+
+/// The reply to a request of this node's: `{Tag, Reply}`.
+#[derive(Debug)]
+struct Answer {
+    request: NonZeroU64,
+    term: External,
+}
+
+impl AsTerm for Answer {
+    fn external(&self) -> &External {
+        &self.term
+    }
+
+    fn external_mut(&mut self) -> &mut External {
+        &mut self.term
+    }
+
+    fn answers(&self) -> Option<NonZeroU64> {
+        Some(self.request)
+    }
+}
+
+/// The payload of a message that has come from another node.
+struct ExternalPayload<E>(E);
+
+impl<E: fmt::Debug> fmt::Debug for ExternalPayload<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl<E: AsTerm> Payload for ExternalPayload<E> {
+    fn type_name(&self) -> &'static str {
+        type_name::<Term>()
+    }
+
+    fn is_place_of(&self, type_id: TypeId) -> bool {
+        TypeId::of::<Term>() == type_id
+    }
+
+    fn place(&self) -> &dyn Any {
+        self.0.external().value().place()
+    }
+
+    fn place_mut(&mut self) -> &mut dyn Any {
+        let external = self.0.external_mut();
+        external.value();
+        external.term.get_mut().expect("it was built above").place_mut()
+    }
+
+    fn is_taken(&self) -> bool {
+        self.0.external().term.get().is_some_and(Payload::is_taken)
+    }
+
+    fn as_request(&mut self) -> Option<&mut dyn Request> {
+        self.0.as_request()
+    }
+
+    fn external(&self) -> Option<&dyn AsTerm> {
+        Some(&self.0)
+    }
+}
+
+impl Message {
+    /// Makes a message of what has come from another node.
+    pub(crate) fn external(it: impl AsTerm + 'static) -> Message {
+        Message(smallbox!(ExternalPayload(it)))
+    }
+
+    /// Makes a message of the term `{Tag, Reply}`, by which another node answers a request of this
+    /// one's.
+    pub(crate) fn answer(request: NonZeroU64, term: External) -> Message {
+        Message::external(Answer { request, term })
+    }
+
+    /// Returns the term that the message is, if it has come from another node.
+    pub(crate) fn as_external(&self) -> Option<&External> {
+        self.0.external().map(AsTerm::external)
+    }
+
+    /// Returns the request of this node's that the message answers, if it has come from another
+    /// node.
+    pub(crate) fn answers(&self) -> Option<NonZeroU64> {
+        self.0.external()?.answers()
+    }
+
+    /// Reads the reply in an answer.
+    pub(crate) fn read_reply<R>(
+        &self,
+        read: impl FnOnce(WireTerm<'_>) -> Result<R, DecodeError>,
+    ) -> Option<Result<R, DecodeError>> {
+        let reply = |external: &External| {
+            let mut pair = external.wire().tuple()?;
+            pair.term()?;
+            read(pair.term()?)
+        };
+        self.as_external().map(reply)
+    }
+
+    /// Returns the value that the message holds, in an `Option`, or else the request that it is.
+    pub(crate) fn content(&self) -> &dyn Any {
+        self.0.content()
+    }
+}
