@@ -262,6 +262,25 @@
 //! returns [`.timeout(duration)`](Then::timeout) and no message comes for that long, `handle_info`
 //! gets an [`IdleTimeout`].
 //!
+//! # Servers across nodes
+//!
+//! With the feature `dist`, and in a program that is a [node](crate::net_kernel), a server can be
+//! used by other nodes, of Erlang or of this kind, as soon as its type says what they may ask: by
+//! the trait `Wire`, which `NetKernel::serve` makes known.
+//!
+//! | there | here |
+//! |---|---|
+//! | `gen_server:call({counter, Node}, {add, 3})` | [`HandleCall`] of the type with the tag `add` |
+//! | `gen_server:cast({counter, Node}, reset)` | [`HandleCast`] likewise |
+//! | `{counter, Node} ! {tick, 1}` | `handle_info` likewise, or with a `Term` |
+//! | `sys:get_state`, `get_status`, `suspend`, `resume`, `statistics` | the same, in OTP's shapes |
+//! | `gen_server:stop`, `multi_call`, `abcast` | the same |
+//!
+//! The other way, `ServerRef::on` refers to a server on another node whose type this program has,
+//! and `RemoteServer` to any, by terms. Both set a monitor for each call, as OTP does: a lost
+//! connection is [`NodeDown`](CallErrorKind::NodeDown), and an answer that comes too late is
+//! dropped.
+//!
 //! # How a server ends
 //!
 //! [`terminate`](GenServer::terminate) is called, and then the process ends with the reason, when a
@@ -433,11 +452,16 @@
 //!   `Delete` set to `true`.
 //! - [`format_status`](GenServer::format_status) prints one part of the status after the other, not
 //!   a map of all. The events that `sys` has kept are no part of it.
-//! - There is only the local node: [`multi_call`](ServerRef::multi_call) and
-//!   [`abcast`](ServerRef::abcast) reach one server. With several nodes, they would reach the
-//!   servers of the name on all of them, and the forms with a list those on the nodes of the list.
-//!   A server that calls its own name without a limit of time gets its node among the bad ones at
-//!   once, where OTP's waits forever.
+//! - A server that calls its own name on all nodes without a limit of time gets its node among the
+//!   bad ones at once, where OTP's waits forever.
+//! - Other nodes can ask of a server only what its type [declares](#servers-across-nodes). A
+//!   request that does not fit ends its caller alone, with `{bad_request, Text}`; in OTP it ends
+//!   the server.
+//! - Requests to other nodes can wait forever for each other: who waits for whom is known of this
+//!   node only.
+//! - The requests of [`gen_statem`](crate::gen_statem), [`gen_event`](crate::gen_event) and
+//!   [`agent`](crate::agent) cannot be made by other nodes, only their system messages: their
+//!   events and closures are types that are not declared. A server in front of them can be called.
 //! - [`code_change`](GenServer::code_change) takes the state by value, so a panic there loses it,
 //!   and ends the server.
 //! - There is no `send_request/4`: [`RequestIds::add`] adds a request that was sent.

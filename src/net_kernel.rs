@@ -38,10 +38,12 @@
 //! # Processes of other nodes
 //!
 //! What a process of another node sends to a pid, a registered name or an alias of this one arrives
-//! as a [`Term`](crate::term::Term). The pids in it are read by [`term`](crate::term), and are used
-//! as those of this node: they can be sent messages, linked and monitored. A
-//! [`Term`](crate::term::Term) and values of plain types of the standard library travel; a message
-//! of another type is dropped, with an error in the log.
+//! as a [`Term`](crate::term::Term), which is built when its receiver looks at it. The pids in it
+//! are read by [`term`](crate::term), and are used as those of this node: they can be sent
+//! messages, linked and monitored. A [`Term`](crate::term::Term) and values of plain types of the
+//! standard library travel, and types that are [declared](NetKernel::serve); a message of another
+//! type is dropped, with an error in the log. How servers are called is said
+//! [there](crate::gen_server#servers-across-nodes).
 //!
 //! When a connection is lost, links and monitors tell so: with
 //! [`NoConnection`](crate::ExitReason::NoConnection), OTP's `noconnection`. Messages that were on
