@@ -55,5 +55,8 @@ fn and_a_ping_at_the_same_time_lead_to_one_connection() {
         let disconnected = beam.eval("erlang:disconnect_node('rust@127.0.0.1')");
         assert_eq!(disconnected, "true");
         wait_until(|| node::nodes(Nodes::Connected).is_empty());
+        // It takes the connection for one until its own `net_kernel` has heard of its end.
+        let left = "ets:lookup(sys_dist, 'rust@127.0.0.1')";
+        wait_until(|| beam.eval(left) == "[]");
     }
 }

@@ -173,7 +173,12 @@ impl Beam {
 
     /// Makes it a node, which it was not or is not any more.
     pub(crate) fn begin_life(&self) {
-        let start = format!("{{ok, _}} = net_kernel:start(['{}', longnames])", self.name);
+        // EPMD hears of the end of its last life a moment later, and refuses its name until then.
+        let start = format!(
+            "(fun Start() -> case net_kernel:start(['{}', longnames]) of {{ok, _}} -> ok; \
+             {{error, _}} -> Start() end end)()",
+            self.name,
+        );
         self.eval(&format!("{start}, erlang:set_cookie('{COOKIE}')"));
     }
 
