@@ -229,11 +229,8 @@ impl NetKernel {
     }
 
     /// Declares servers of type `S`: other nodes can make the requests of them that
-    /// [`Wire`](gen_server::Wire) says,
-    /// and [references](ServerRef) to such servers on other nodes can be used. What is declared
-    /// stays so for as long as the program runs.
-    ///
-    /// [`ServerRef`]: crate::gen_server::ServerRef
+    /// [`Wire`](gen_server::Wire) says, and [references](gen_server::ServerRef::on) to such servers
+    /// on other nodes can be used. What is declared stays so for as long as the program runs.
     ///
     /// # Panics
     ///
