@@ -149,6 +149,39 @@ fn of_a_node_of_erlang_that_is_stopped_is_told_on_both_sides_and_once() {
     assert_no_message();
 }
 
+#[test]
+fn of_a_program_that_is_stopped_is_told_on_both_sides_and_once() {
+    let both = Rust::start_both_with(
+        |node| node.tick_time(TICK),
+        |parent| {
+            process::set_trap_exit(true);
+            parent.tell(&process::self_pid());
+            let other: Pid = parent.told();
+            // Else it would be stopped while it dials, and lose nothing.
+            node::connect(other.node()).unwrap();
+            node::monitor_node(other.node(), true).unwrap();
+            let monitor = process::monitor(other);
+            parent.tell(&true);
+            assert_eq!(down_reason(monitor), ExitReason::NoConnection);
+            assert_eq!(expect::<NodeDown>(), NodeDown(other.node()));
+            parent.tell(&format!("{:?}", node::connect(other.node())));
+            process::send(other, 1);
+            process::sleep(Duration::MAX);
+        },
+    );
+    let Some((_rust, mut twin)) = both else { return };
+    let there = twin.told();
+    twin.tell(&process::self_pid());
+    twin.told::<bool>();
+    let ties = Ties::make(there);
+    twin.signal("STOP");
+    ties.assert_cut();
+    twin.signal("CONT");
+    assert_eq!(twin.told::<String>(), "Ok(())");
+    assert_eq!(next::<Term>(), Term::Integer(1));
+    assert_no_message();
+}
+
 /// Who is being tied as the connection is lost is told once, or before.
 #[test]
 fn are_told_once_whatever_is_under_way() {
