@@ -168,6 +168,6 @@ pub(crate) mod support {
     pub(crate) mod beam;
     pub(crate) mod erlang;
     pub(crate) mod dice;
-    pub(crate) mod mutation;
+    pub(crate) mod fuzz;
     pub(crate) mod wait;
 }

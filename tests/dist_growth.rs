@@ -19,8 +19,8 @@ mod support {
     pub(crate) mod dice;
     pub(crate) mod erlang;
     pub(crate) mod frames;
+    pub(crate) mod fuzz;
     pub(crate) mod logger;
-    pub(crate) mod mutation;
     pub(crate) mod relay;
     pub(crate) mod rounds;
     pub(crate) mod rust;
@@ -31,8 +31,8 @@ mod support {
 
 use support::dice::Dice;
 use support::frames::hostile;
+use support::fuzz::seeds;
 use support::logger::{keep_what_is_logged, logged};
-use support::mutation::fuzz;
 use support::rounds::rounds;
 use support::rust::{Rust, ping, process_there, there};
 use support::stranger::Stranger;
@@ -181,7 +181,7 @@ fn nodes_that_send_garbage_lose_their_connections_and_nothing_else() {
     let beam = rust.beam();
     let monitor = process::monitor(process_there(&beam, "ok"));
     let (pid, before) = (Cell::new(victim()), Cell::new(Usage::now()));
-    fuzz(rounds(1_000), |seed| {
+    seeds(rounds(1_000), |seed| {
         if seed == 100 {
             before.set(Usage::now());
         }

@@ -46,7 +46,7 @@
 //! | `observer` | [`supervisor::tree`], [`process::info`] |
 //! | `init:stop` | [`application::terminate`], [`shutdown`] |
 //! | ExUnit's `start_supervised`, `assert_receive` | [`testing`](crate::testing) |
-//! | nodes | not here yet |
+//! | nodes, `net_kernel` | `net_kernel` and `node`, with the feature `dist` |
 //!
 //! # Requests are typed
 //!

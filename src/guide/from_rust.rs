@@ -113,7 +113,8 @@
 //! - Where a panic must abort (`panic = "abort"`), or a computation must be stopped whether it
 //!   likes that or not: a thread ends only at a [`checkpoint`](crate::process::checkpoint) or in a
 //!   wait.
-//! - To talk to other machines: there is one node so far.
+//! - To talk to machines that are not trusted: nodes, which the feature `dist` brings, trust each
+//!   other.
 //!
 //! [`process::tuning`](crate::process::tuning) says what a process costs and what can be set.
 //!

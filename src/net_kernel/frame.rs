@@ -105,8 +105,7 @@ errors!(FrameError);
 
 #[cfg(test)]
 mod tests {
-    use crate::net_kernel::support::dice::Dice;
-    use crate::net_kernel::support::mutation::{fuzz, mutate};
+    use crate::net_kernel::support::fuzz::{TERM_TOKENS, fuzz};
     use crate::term::{Term, WirePid};
 
     use super::*;
@@ -165,32 +164,47 @@ mod tests {
         assert!(write(&send).is_err());
     }
 
+    /// The frames in what has come in pieces, and why there are no more.
+    fn frames(pieces: &[&[u8]]) -> (Vec<Frame>, Option<String>) {
+        let mut decoder = decoder(1000);
+        let mut found = Vec::new();
+        for piece in pieces {
+            decoder.feed(piece);
+            loop {
+                match next(&mut decoder) {
+                    Ok(Some(frame)) => found.push(frame),
+                    Ok(None) => break,
+                    Err(error) => return (found, Some(error.to_string())),
+                }
+            }
+        }
+        (found, None)
+    }
+
+    /// What has become of bytes, which does not depend on the pieces in which they come.
+    fn told_apart(bytes: &[u8]) -> String {
+        let whole = frames(&[bytes]);
+        let pieces: Vec<&[u8]> = bytes.chunks(1 + bytes.len() % 7).collect();
+        assert_eq!(frames(&pieces), whole);
+        let (found, error) = whole;
+        let kinds = found.iter().map(|frame| match frame {
+            Frame::Tick => "tick",
+            Frame::Signal(signal) if signal.control().is_ok() => "signal",
+            Frame::Signal(_) => "no signal",
+        });
+        let kinds: Vec<&str> = kinds.take(4).collect();
+        let error = error.unwrap_or_default();
+        let error: String = error.chars().filter(|it| !it.is_ascii_digit()).collect();
+        format!("{kinds:?} {error}")
+    }
+
     #[test]
     fn whatever_comes_does_no_harm() {
-        fuzz(20_000, |seed| {
-            let mut dice = Dice::new(seed);
-            let mut bytes = Vec::new();
-            for _ in 0..dice.below(5) {
-                match dice.below(3) {
-                    0 => bytes.extend_from_slice(&TICK),
-                    1 => bytes.extend_from_slice(&write(&link()).unwrap()),
-                    _ => bytes.extend((0..dice.below(10)).map(|_| dice.below(256) as u8)),
-                }
-                if dice.happens(30) {
-                    mutate(&mut dice, &mut bytes);
-                }
-            }
-            let mut decoder = decoder(1000);
-            while !bytes.is_empty() {
-                let rest = bytes.split_off(dice.below(bytes.len() + 1).max(1));
-                decoder.feed(&bytes);
-                while let Ok(Some(frame)) = next(&mut decoder) {
-                    if let Frame::Signal(signal) = frame {
-                        _ = signal.control();
-                    }
-                }
-                bytes = rest;
-            }
-        });
+        let frame = write(&link()).unwrap();
+        let one_of_each = [&frame[..], &TICK, &frame, &1001_u32.to_be_bytes()].concat();
+        let corpus = vec![frame.clone(), [&frame[..], &frame].concat(), one_of_each];
+        let seen = fuzz("frame", corpus, TERM_TOKENS, 20_000, told_apart);
+        assert!(seen.iter().any(|what| what.contains("begins with")), "{seen:?}");
+        assert!(seen.iter().any(|what| what.contains("are allowed")), "{seen:?}");
     }
 }

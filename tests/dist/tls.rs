@@ -1,7 +1,6 @@
 //! Connections that are encrypted.
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use procession::net_kernel::{NetKernel, Tls};
@@ -10,6 +9,7 @@ use procession::prelude::*;
 use procession::term::{Term, atom};
 
 use super::support::beam::Beam;
+use super::support::erlang;
 use super::support::rust::{Rust, node, ping, process_there, register, there};
 use super::support::wait::{down_reason, expect, wait_until};
 
@@ -47,9 +47,7 @@ fn options(name: &str) -> PathBuf {
 
 /// Starts a node of Erlang with a certificate; `None`, with a message, if this Erlang has no TLS.
 fn beam(rust: &Rust, certificate: &str) -> Option<Beam> {
-    let plain = rust.cluster.beam("plain");
-    if plain.eval("code:lib_dir(ssl)").contains("error") {
-        _ = writeln!(io::stderr(), "skipped: this Erlang has no application `ssl`");
+    if !erlang::has_ssl() {
         return None;
     }
     let path = options(certificate);

@@ -11,15 +11,9 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use crate::support::dice::Dice;
-use crate::support::fuzz::fuzz;
+use crate::support::fuzz::{TERM_TOKENS, fuzz};
 use crate::support::rounds::rounds;
 use crate::support::terms::{self, Kinds};
-
-/// The tags, a few lengths, and what atoms are made of.
-const TOKENS: &[u8] = &[
-    70, 77, 80, 82, 88, 89, 90, 97, 98, 100, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 115,
-    116, 118, 119, 120, 131, 0, 1, 2, b'o', b'k',
-];
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -218,5 +212,5 @@ fn spelt<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) -> Vec<u
 
 #[test]
 fn does_no_harm() {
-    fuzz(corpus(), TOKENS, rounds(100_000), check);
+    fuzz("term", corpus(), TERM_TOKENS, rounds(100_000), check);
 }

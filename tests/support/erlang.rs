@@ -1,7 +1,8 @@
 //! The programs of Erlang that tests compare with.
 //!
 //! - `TEST_ERL` names another `erl`, beside which is its `erlc`; `TEST_EPMD` another `epmd`.
-//! - `TEST_REQUIRE_BEAM=1` lets the tests fail where there are none, instead of skipping them.
+//! - `TEST_REQUIRE_BEAM=1` lets the tests fail where there are none, instead of skipping them, and
+//!   where Erlang has no application `ssl`, unless `TEST_SKIP_SSL=1` is set.
 
 use std::env;
 use std::io::{self, Write};
@@ -34,12 +35,31 @@ pub(crate) fn is_here() -> bool {
     let is_here = is_there(erl().arg("-version"))
         && is_there(Command::new(epmd()).args(["-port", "1", "-names"]));
     if !is_here {
-        let text = "`erl` and `epmd` are not in PATH";
-        assert!(env::var_os("TEST_REQUIRE_BEAM").is_none(), "{text}");
-        // Also shown if the test passes.
-        _ = writeln!(io::stderr(), "skipped: {text}");
+        skip("`erl` and `epmd` are not in PATH", true);
     }
     is_here
+}
+
+/// Whether this Erlang has TLS. If not, it says that a test is skipped.
+///
+/// # Panics
+///
+/// If it has not, and `TEST_REQUIRE_BEAM` is set, but not `TEST_SKIP_SSL`.
+pub(crate) fn has_ssl() -> bool {
+    let found = "halt(case code:lib_dir(ssl) of {error, _} -> 1; _ -> 0 end)";
+    let has_ssl = erl().args(["-noshell", "-eval", found]).status().is_ok_and(|it| it.success());
+    if !has_ssl {
+        let is_needed = env::var_os("TEST_SKIP_SSL").is_none();
+        skip("this Erlang has no application `ssl`", is_needed);
+    }
+    has_ssl
+}
+
+/// Says why a test is skipped, or fails if Erlang is required, and with it what there is not.
+fn skip(why: &str, is_needed: bool) {
+    assert!(!is_needed || env::var_os("TEST_REQUIRE_BEAM").is_none(), "{why}");
+    // Also shown if the test passes.
+    _ = writeln!(io::stderr(), "skipped: {why}");
 }
 
 /// Compiles a module of the tests into the folder.

@@ -4,7 +4,7 @@ use procession::prelude::*;
 use procession::term::{self, ExternalPid, ExternalRef, Term, atom};
 
 use super::dice::Dice;
-use super::mutation::mutate;
+use super::fuzz::{TERM_TOKENS, changed};
 
 /// The ops of control messages.
 const OPS: [usize; 24] =
@@ -18,7 +18,7 @@ pub(crate) fn hostile(seed: u64, victim: Pid) -> Vec<u8> {
     for _ in 0..=dice.below(4) {
         let mut body = control(&mut dice, victim);
         if dice.happens(50) {
-            mutate(&mut dice, &mut body);
+            body = changed(&mut dice, &[body], TERM_TOKENS);
         }
         let length = match dice.below(20) {
             0 => dice.below(1 << 31),
