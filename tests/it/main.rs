@@ -2,6 +2,9 @@
 
 #[path = "../support"]
 mod support {
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    #[allow(dead_code, reason = "these tests need few of them")]
+    pub(crate) mod beam;
     pub(crate) mod calls;
     pub(crate) mod child;
     pub(crate) mod dice;
@@ -155,3 +158,5 @@ mod examples;
 mod example_cores;
 mod examples_servers;
 mod examples_machines;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod examples_nodes;

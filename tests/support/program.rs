@@ -38,8 +38,12 @@ pub(crate) struct Ended {
 
 impl Program {
     pub(crate) fn start(path: &Path, arguments: &[&str]) -> Program {
-        let mut child = Command::new(path)
-            .args(arguments)
+        Program::run(Command::new(path).args(arguments))
+    }
+
+    /// Starts a command that is described up to its standard streams.
+    pub(crate) fn run(command: &mut Command) -> Program {
+        let mut child = command
             .env_remove("RUST_LOG")
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::piped())
