@@ -1,4 +1,5 @@
-//! The guide: nine short chapters, from a process to a program that survives its own faults.
+//! The guide: ten short chapters, from a process to a program that survives its own faults, and on
+//! to a cluster.
 //!
 //! There is no code in this module, only this text. One example grows through it: a store that
 //! knows how many there are of each item. Two further pages are for readers who know other tools:
@@ -13,6 +14,11 @@
 //! 7. [Blocking work](#blocking-work)
 //! 8. [When it goes wrong](#when-it-goes-wrong)
 //! 9. [Testing](#testing)
+#![cfg_attr(all(feature = "dist", target_os = "linux"), doc = "10. [A cluster](cluster)")]
+#![cfg_attr(
+    not(all(feature = "dist", target_os = "linux")),
+    doc = "10. A cluster, with the feature `dist`"
+)]
 //!
 //! # A process
 //!
@@ -655,5 +661,7 @@
 //! Read on: [`testing`](crate::testing), and the templates in this crate's repository, whose
 //! programs have tests.
 
+#[cfg(all(feature = "dist", target_os = "linux"))]
+pub mod cluster;
 pub mod from_erlang;
 pub mod from_rust;

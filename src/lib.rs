@@ -30,7 +30,7 @@
 //!
 //! Where to read on:
 //!
-//! - [`guide`]: nine chapters with one example that grows; and two pages for readers who know
+//! - [`guide`]: ten chapters with one example that grows; and two pages for readers who know
 //!   [Erlang or Elixir](guide::from_erlang), or [tokio, actix or crossbeam](guide::from_rust).
 //! - [`process`]: spawning, sending, receiving, links, monitors, names, exits.
 //! - [`receive!`]: selective receive with typed patterns.

@@ -46,7 +46,7 @@
 //! | `observer` | [`supervisor::tree`], [`process::info`] |
 //! | `init:stop` | [`application::terminate`], [`shutdown`] |
 //! | ExUnit's `start_supervised`, `assert_receive` | [`testing`](crate::testing) |
-//! | nodes, `net_kernel` | `net_kernel` and `node`, with the feature `dist` |
+//! | `node()`, `nodes()`, `net_kernel` | with the feature `dist`: a chapter of the [guide](super) |
 //!
 //! # Requests are typed
 //!
