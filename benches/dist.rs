@@ -140,12 +140,11 @@ fn bulk(nodes: &Nodes, quick: bool) {
     sides.compare("bulk_rust_rust", "rust_rust", "tcp", Some(TARGET));
 }
 
+type ByErlang = fn(&Erlang, &str) -> f64;
+type ByRust = fn(&There) -> f64;
+
 /// Adds what goes from each kind of node to each, as Erlang or this program measures it.
-fn add_pairs<'a>(
-    sides: &mut Sides<'a>,
-    nodes: &'a Nodes,
-    (erlang, rust): (fn(&Erlang, &str) -> f64, fn(&There) -> f64),
-) {
+fn add_pairs<'a>(sides: &mut Sides<'a>, nodes: &'a Nodes, (erlang, rust): (ByErlang, ByRust)) {
     if let Some([one, two]) = &nodes.beams {
         let there = There::on(two.name());
         sides.add("beam_beam", move || erlang(one, two.name()));

@@ -31,6 +31,6 @@ impl HandleCall<Find> for Stage {
     type Reply = Option<Pid>;
 
     fn handle_call(&mut self, Find(name): Find, _: &Caller<Option<Pid>>) -> CallResult<Self, Find> {
-        reply(process::wait_for(&*name, Duration::from_secs(3)))
+        reply(process::wait_for(&name, Duration::from_secs(3)))
     }
 }

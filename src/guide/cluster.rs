@@ -252,8 +252,9 @@
 //! #     type Args = ();
 //! #     fn init((): ()) -> InitResult<Self> { ready(Store) }
 //! # }
-//! let scope = Scope::<String>::start_link("shops")?; // In Erlang: pg:start_link(shops)
-//! scope.join("stores", process::self_pid())?; // pg:join(shops, <<"stores">>, self())
+//! let scope = Scope::<String>::start_link("shops")?; // pg:start_link(shops)
+//! // In Erlang: pg:join(shops, <<"stores">>, self())
+//! scope.join("stores".to_owned(), process::self_pid())?;
 //! for store in scope.get_members("stores") {
 //!     println!("{store} on {}", store.node());
 //! }
