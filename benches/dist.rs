@@ -43,6 +43,7 @@ mod sides;
 #[path = "../tests/support"]
 mod support {
     pub(crate) mod beam;
+    pub(crate) mod erlang;
     pub(crate) mod wait;
 }
 #[path = "dist/twin.rs"]

@@ -9,7 +9,7 @@ use procession::term::{self, ExternalPid, ExternalRef, Term, atom};
 use procession::{Alias, Node};
 
 use super::support::beam::Beam;
-use super::support::rust::{self, Rust, process_there, register, there};
+use super::support::rust::{Rust, process_there, register, there};
 use super::support::wait::{assert_no_message, down_reason, expect};
 
 /// Lets the other node send the test, which is registered as `test`, the value of `source`.
@@ -166,7 +166,7 @@ fn a_pid_of_an_earlier_life_of_this_node_is_nobodys() {
     process::send(keeper, stranger);
     let old = external(stranger);
     rust.stop();
-    rust.net = Some(rust::node(&rust.cluster).start_link().unwrap());
+    rust.start_again();
     assert_ne!(external(stranger), old, "it has another creation now");
 
     node::connect(there(&beam)).unwrap();

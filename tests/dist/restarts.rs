@@ -7,7 +7,7 @@ use procession::prelude::*;
 use procession::term::{Term, atom};
 
 use super::support::rounds::rounds;
-use super::support::rust::{Rust, node, process_there, there};
+use super::support::rust::{Rust, process_there, there};
 use super::support::wait::{assert_no_message, down_reason, expect, expect_exit, wait_until};
 
 #[test]
@@ -47,7 +47,7 @@ fn of_this_node_leave_nothing_of_its_old_processes() {
         wait_until(|| beam.eval("is_pid(persistent_term:get(old, none))") == "true");
         rust.stop();
         wait_until(|| beam.eval("nodes(hidden)") == "[]");
-        rust.net = Some(node(&rust.cluster).start_link().unwrap());
+        rust.start_again();
         let seen = beam.eval(
             "Old = persistent_term:get(old), process_flag(trap_exit, true), Old ! lost, \
              M = erlang:monitor(process, Old), link(Old), \

@@ -9,6 +9,8 @@ mod support {
     pub(crate) mod child;
     pub(crate) mod dice;
     pub(crate) mod drops;
+    #[allow(dead_code, reason = "these tests need few of them")]
+    pub(crate) mod erlang;
     pub(crate) mod example;
     pub(crate) mod handlers;
     pub(crate) mod machine;

@@ -1,5 +1,7 @@
 //! This program as a node, with a cluster around it.
 
+use std::cell::Cell;
+
 use parking_lot::{Mutex, MutexGuard};
 use serde::de::DeserializeOwned;
 
@@ -11,7 +13,7 @@ use procession::term::{self, Term};
 use super::beam::{Beam, COOKIE, Cluster};
 use super::relay::Relay;
 use super::twin::{self, Parent, Twin};
-use super::wait::{expect, expect_exit};
+use super::wait::{expect, expect_exit, wait_until};
 
 /// The name of the node that this program is.
 pub(crate) const NAME: &str = "rust@127.0.0.1";
@@ -102,6 +104,24 @@ impl Rust {
     /// Starts the node `beam@127.0.0.1`.
     pub(crate) fn beam(&self) -> Beam {
         self.cluster.beam("beam")
+    }
+
+    /// Makes this program a node again, which was [stopped](Self::stop).
+    pub(crate) fn start_again(&mut self) {
+        // EPMD frees the name a moment after the end of the last life.
+        let next = Cell::new(None);
+        wait_until(|| match node(&self.cluster).start_link() {
+            Ok(net) => {
+                next.set(Some(net));
+                true
+            }
+            Err(error) => {
+                assert!(error.to_string().contains("has the name"), "{error}");
+                process::flush(); // Its exit is told to the test, which traps exits.
+                false
+            }
+        });
+        self.net = next.take();
     }
 
     /// Ends the node, and leaves the rest.
