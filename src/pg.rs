@@ -104,6 +104,8 @@ mod elsewhere;
 #[cfg(not(all(feature = "dist", target_os = "linux")))]
 mod nowhere;
 mod serve;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod across;
 
 use std::borrow::Borrow;
 use std::collections::HashMap;

@@ -14,8 +14,8 @@ use crate::term::{DecodeError, WireTerm};
 pub(crate) type Tag = Option<&'static str>;
 
 pub(super) type TakeCall = fn(WireTerm<'_>, Tag, (&mut dyn Any, Client)) -> Result<(), DecodeError>;
-type TakeCast = fn(WireTerm<'_>, Tag, &mut dyn Any) -> Result<(), DecodeError>;
-type TakeInfo = fn(WireTerm<'_>, Tag, ()) -> Result<Message, DecodeError>;
+pub(super) type TakeCast = fn(WireTerm<'_>, Tag, &mut dyn Any) -> Result<(), DecodeError>;
+pub(super) type TakeInfo = fn(WireTerm<'_>, Tag, ()) -> Result<Message, DecodeError>;
 
 /// What is done with a request that has a certain tag.
 pub(super) struct Entry<T> {

@@ -66,7 +66,7 @@ where
 
 /// As [`dispatch_call`], of a cast.
 #[cfg(all(feature = "dist", target_os = "linux"))]
-pub(super) fn dispatch_cast<S, M>(message: M, server: &mut dyn Any)
+pub(crate) fn dispatch_cast<S, M>(message: M, server: &mut dyn Any)
 where
     S: HandleCast<M>,
     M: fmt::Debug + Send + 'static,

@@ -17,9 +17,9 @@ use crate::message::Message;
 use crate::term::{self, DecodeError, EncodeError, Unspellable, WireTerm, WireWriter};
 
 pub(crate) use super::declared::Tag;
-use super::declared::{Entry, Table, TakeCall};
-pub(crate) use super::request::dispatch_call;
-use super::request::{declare_call, declare_cast, dispatch_cast};
+use super::declared::{Entry, Table, TakeCall, TakeCast, TakeInfo};
+use super::request::{declare_call, declare_cast};
+pub(crate) use super::request::{dispatch_call, dispatch_cast};
 use super::serve::Server;
 use super::spelling::WriteRequest;
 use super::{GenServer, HandleCall, HandleCast};
@@ -231,6 +231,19 @@ impl<S: GenServer> Requests<S> {
     {
         self.table.calls.add(tag, Entry { tag: Some(tag), take });
         declare_reply_as::<S::Reply>(write);
+    }
+
+    /// Accepts casts that the crate reads itself.
+    pub(crate) fn cast_by<M>(&mut self, tag: &'static str, take: TakeCast)
+    where
+        S: HandleCast<M>,
+    {
+        self.table.casts.add(tag, Entry { tag: Some(tag), take });
+    }
+
+    /// Accepts ordinary messages that the crate reads itself.
+    pub(crate) fn info_by(&mut self, tag: &'static str, take: TakeInfo) {
+        self.table.infos.add(tag, Entry { tag: Some(tag), take });
     }
 }
 

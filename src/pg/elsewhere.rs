@@ -13,11 +13,10 @@ use crate::message::{Destination, Message};
 use crate::net_kernel::NetKernel;
 use crate::node::{NodeDown, NodeUp, monitor_nodes};
 use crate::process;
-use crate::term::Term;
 use crate::user_code::log_caught;
 
 use super::peers::{Act, Peers, Said};
-use super::spelling::{Spelling, is_discover};
+use super::spelling::Spelling;
 use super::{Changed, Group};
 
 impl NetKernel {
@@ -84,21 +83,13 @@ impl<G: Group> Elsewhere<G> {
         if message.is::<NodeDown>() {
             return Ok(Vec::new()); // The scope there is monitored.
         }
-        let Some(term) = message.downcast_ref::<Term>() else { return Err(message) };
-        let Some(spelling) = Spelling::of_type() else {
-            if !is_discover(term) {
-                return Err(message);
-            }
+        let said = message.downcast::<Said<Arc<G>>>()?;
+        if Spelling::<G>::of_type().is_none() {
             self.explain();
             return Ok(Vec::new());
-        };
-        match spelling.read(term) {
-            Some(said) => {
-                let acts = self.peers.hear(said, own);
-                Ok(self.act(acts))
-            }
-            None => Err(message),
         }
+        let acts = self.peers.hear(said, own);
+        Ok(self.act(acts))
     }
 
     /// A peer is gone, if the process was one.

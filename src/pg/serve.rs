@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use crate::directory;
 use crate::directory::Publication;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use crate::gen_server::wire;
 use crate::gen_server::{
     CallResult, Caller, CastResult, GenServer, HandleCall, InitResult, noreply, ready, reply,
     warn_of_unhandled,
@@ -49,6 +51,8 @@ impl<G: Group> GenServer for Server<G> {
     type Args = Arc<str>;
 
     fn init(name: Arc<str>) -> InitResult<Server<G>> {
+        #[cfg(all(feature = "dist", target_os = "linux"))]
+        wire::declare::<Server<G>>();
         let table = Arc::new(Table::default());
         ready(Server {
             _publication: directory::publish(Arc::clone(&name), Arc::clone(&table)),

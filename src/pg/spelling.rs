@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use once_cell::sync::Lazy;
 use parking_lot::RwLock;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::Serialize;
 
+use crate::external;
 use crate::id::Pid;
 use crate::term;
-use crate::term::{Atom, Term, atom};
+use crate::term::{Atom, DecodeError, Term, WireTerm, atom};
 
 use super::Group;
 use super::peers::Said;
@@ -96,22 +97,14 @@ impl<G: Group> Spelling<G> {
         })
     }
 
-    /// Returns what a message says, if a scope of another node has sent it. Groups of other types
-    /// are left out, and so are processes of other nodes than that.
-    pub(super) fn read(self, message: &Term) -> Option<Said<Arc<G>>> {
-        let Term::Tuple(elements) = message else { return None };
-        let (Term::Atom(what), rest) = elements.split_first()? else { return None };
-        match (what.as_str(), rest) {
-            ("discover", [from] | [from, _]) => Some(Said::Discover(peer(from)?)),
-            ("$gen_cast", [Term::Tuple(request)]) => {
-                let [Term::Atom(what), from, Term::List(groups)] = &request[..] else {
-                    return None;
-                };
-                let from = (what == "sync").then(|| peer(from)).flatten()?;
-                Some(Said::Sync(
-                    from,
-                    groups.iter().filter_map(|it| self.group(from, it)).collect(),
-                ))
+    /// Returns what a message says that needs the names of groups. Groups of other types are left
+    /// out, and so are processes of other nodes than the sender's.
+    fn read(self, what: &str, rest: &[Term]) -> Option<Said<Arc<G>>> {
+        match (what, rest) {
+            ("sync", [from, Term::List(groups)]) => {
+                let from = peer(from)?;
+                let groups = groups.iter().filter_map(|group| self.group(from, group));
+                Some(Said::Sync(from, groups.collect()))
             }
             ("join", [from, group, members]) => {
                 let from = peer(from)?;
@@ -133,10 +126,22 @@ impl<G: Group> Spelling<G> {
     }
 }
 
-/// Returns whether a message is what a scope of another node says first.
-pub(super) fn is_discover(message: &Term) -> bool {
-    let Term::Tuple(elements) = message else { return false };
-    matches!(&elements[..], [Term::Atom(what), Term::Pid(_), ..] if what == "discover")
+/// Reads what a scope of another node says.
+pub(super) fn read<G: Group>(message: WireTerm<'_>) -> Result<Said<Arc<G>>, DecodeError> {
+    let read = |message: WireTerm<'_>| {
+        let said = said(&message.read()?);
+        said.ok_or_else(|| DecodeError::custom("no scope of another node says so"))
+    };
+    external::read_by(read, message)
+}
+
+fn said<G: Group>(message: &Term) -> Option<Said<Arc<G>>> {
+    let Term::Tuple(elements) = message else { return None };
+    let (Term::Atom(what), rest) = elements.split_first()? else { return None };
+    match (what.as_str(), rest) {
+        ("discover", [from] | [from, _]) => peer(from).map(Said::Discover),
+        (what, rest) => Spelling::of_type()?.read(what, rest),
+    }
 }
 
 fn word(name: &'static str) -> Term {
