@@ -1,6 +1,6 @@
 //! The order of what one process sends another, whatever becomes of the connection.
 
-use procession::node::{self, MonitorNodesOptions, NodeDownInfo};
+use procession::node;
 use procession::prelude::*;
 use procession::term::{Term, atom};
 
@@ -14,14 +14,22 @@ const MESSAGES: i64 = 100_000;
 /// How often connections are cut in a run, about.
 const CUTS: usize = 20;
 
-/// Sends numbered messages, and cuts the connection now and then. Returns how often its monitors
-/// have said so.
-fn send_numbered(there: Pid, dice: &mut Dice, cut: impl Fn()) -> usize {
+/// How many messages are sent, at most, from when a cut is prepared to when it is made.
+const BURST: usize = 200;
+
+/// Sends numbered messages, and now and then prepares to cut the connection, and soon cuts it.
+/// Returns how often its monitors have said so.
+fn send_numbered(there: Pid, dice: &mut Dice, prepare: impl Fn(), cut: impl Fn()) -> usize {
     let mut monitor = process::monitor(there);
     let mut told = 0;
+    let mut next_cut = None;
     for number in 0..MESSAGES {
         process::send(there, number);
-        if dice.below(MESSAGES as usize / CUTS) == 0 {
+        if next_cut.is_none() && dice.below(MESSAGES as usize / CUTS) == 0 {
+            prepare();
+            next_cut = Some(number + dice.below(BURST) as i64);
+        }
+        if next_cut.take_if(|next| *next <= number).is_some() {
             cut();
         }
         if number % 64 == 0
@@ -55,19 +63,30 @@ fn send_numbered(there: Pid, dice: &mut Dice, cut: impl Fn()) -> usize {
 #[derive(Debug, Default)]
 struct Order {
     next: i64,
-    /// The connection was lost since the last one: some may be missing.
+    /// Its monitor of the sender, if that stands.
+    monitor: Option<MonitorRef>,
+    /// The monitor has told of a loss since the last message: some may be missing.
     is_cut: bool,
     gaps: i64,
 }
 
 impl Order {
-    /// Receives all that is sent, up to the last.
-    fn receive_all(&mut self) {
+    /// Receives all that is sent, up to the last, and monitors the sender as soon as that asks.
+    fn receive_all(&mut self, sender: Pid) {
         loop {
             receive! {
                 Term::Integer(number) => self.take(number),
-                NodeDownInfo { .. } => self.is_cut = true,
-                _: Term => return,
+                down: Down if Some(down.monitor) == self.monitor => {
+                    assert_eq!(down.reason, ExitReason::NoConnection);
+                    (self.monitor, self.is_cut) = (None, true);
+                },
+                term: Term => {
+                    if term == atom("last").into() {
+                        return;
+                    }
+                    self.monitor.get_or_insert_with(|| process::monitor(sender));
+                    process::send(sender, atom("monitored"));
+                },
             }
         }
     }
@@ -82,27 +101,37 @@ impl Order {
     }
 }
 
+/// The receiver monitors the sender when a connection is cut: so it is told before it gets anything
+/// that comes after a gap.
 #[test]
 fn is_kept_between_programs_or_monitors_say_that_it_was_cut() {
     let both = Rust::start_with_twin(|parent| {
         parent.tell(&process::self_pid());
         let sender: Pid = parent.told();
-        node::monitor_nodes_with(true, MonitorNodesOptions::new().all_node_types());
         loop {
             let mut order = Order::default();
-            order.receive_all();
+            order.receive_all(sender);
+            order.monitor.into_iter().for_each(|monitor| _ = process::demonitor_flush(monitor));
+            parent.tell(&order.gaps);
             process::send(sender, order.gaps);
         }
     });
     let Some((_rust, mut twin)) = both else { return };
     let there: Pid = twin.told();
     twin.tell(&process::self_pid());
+    let prepare = || {
+        process::send(there, atom("monitor"));
+        assert_eq!(expect::<Term>(), atom("monitored").into());
+    };
+    let mut gaps = 0;
     for run in 0..rounds(2) {
         let mut dice = Dice::new(run as u64);
-        let told = send_numbered(there, &mut dice, || _ = node::disconnect(there.node()));
+        let told = send_numbered(there, &mut dice, prepare, || _ = node::disconnect(there.node()));
         assert!(told > 0);
+        gaps += twin.told::<i64>();
         process::flush();
     }
+    assert!(gaps > 0, "nothing was lost");
 }
 
 #[test]
@@ -128,7 +157,7 @@ fn is_kept_for_a_node_of_erlang_or_monitors_say_that_it_was_cut() {
     process::send(there, atom("last"));
     assert_eq!(expect::<Term>(), atom("got").into());
     for run in 0..rounds(1) {
-        let told = send_numbered(there, &mut Dice::new(run as u64), || relay.cut());
+        let told = send_numbered(there, &mut Dice::new(run as u64), || {}, || relay.cut());
         assert!(told > 0);
         process::flush();
     }
