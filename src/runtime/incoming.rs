@@ -898,12 +898,13 @@ mod tests {
         drop(connection);
 
         let reason = ExitReason::NoConnection;
+        // It ends in its own time.
+        assert_eq!(process::wait(ended, LONG), Some(reason.clone()));
         assert_eq!(next::<Exit>(), Exit { from: there, reason: reason.clone() });
         for monitor in monitors {
             let down = Down { monitor, object: there.into(), reason: reason.clone() };
             assert_eq!(next::<Down>(), down);
         }
-        assert_eq!(process::wait(ended, LONG), Some(reason));
         assert_no_message();
         assert!(frames.take().is_none());
         assert_no_ties(&peer);
