@@ -266,9 +266,10 @@ fn carry(local: &Arc<Local>, stream: SetUp, peer: &Peer, first: Vec<u8>) -> Resu
     let heard = Arc::new(AtomicU64::new(0));
     let (reading, writing) = stream.split()?;
     let writer = Writer::new(writing, Arc::clone(&heard), local.settings.tick_time);
-    let writer = process::spawn_link(move || match process::receive().downcast::<Frames>() {
-        Ok(frames) => writer.run(first, frames),
-        Err(_) => Ok(()),
+    let writer = process::spawn_link(move || {
+        // It may be told before that something is queued.
+        let frames = process::receive_match(|message| message.is::<Frames>());
+        frames.downcast().map_or(Ok(()), |frames| writer.run(first, frames))
     })?;
     // To tell all ties of its loss takes as long as it takes, and then only this process is gone.
     process::set_kill_grace(Duration::MAX);
