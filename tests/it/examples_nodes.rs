@@ -155,3 +155,38 @@ mod super_duper_distributed {
         assert!(fits(&ended.output, SHOW), "it printed\n{}", ended.output);
     }
 }
+
+mod chat_cluster {
+    use super::*;
+
+    const CHAT: &str = "\
+        \u{20}ann | this is ann; type what you want to say\n\
+        \u{20}bob | this is bob; type what you want to say\n\
+        \u{20}bob | ann is here\n\
+        \u{20}ann | bob is here\n\
+        cleo | this is cleo; type what you want to say\n\
+        cleo | ann is here\n\
+        cleo | bob is here\n\
+        \u{20}ann | cleo is here\n\
+        \u{20}bob | cleo is here\n\
+        \u{20}ann > hello\n\
+        \u{20}bob | ann: hello\n\
+        cleo | ann: hello\n\
+        \u{20}bob > I have to\n\
+        \u{20}ann | bob: I have to\n\
+        cleo | bob: I have to\n\
+        bob's program is killed\n\
+        \u{20}ann | bob is gone\n\
+        cleo | bob is gone\n\
+        cleo > Bob?\n\
+        \u{20}ann | cleo: Bob?\n\
+        cleo says goodbye\n\
+        \u{20}ann | cleo is gone\n";
+
+    #[test]
+    fn tells_everybody_what_is_said_and_who_is_gone() {
+        let cluster = Cluster::without_epmd();
+        let ended = start(&cluster, "chat_cluster", &[]).finish();
+        assert_eq!((ended.code, ended.output.as_str()), (Some(0), CHAT), "{}", ended.errors);
+    }
+}
