@@ -3,10 +3,9 @@
 //! its log.
 
 use std::cell::Cell;
-use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use procession::net_kernel::{ConnectError, NetKernel};
 use procession::node::{self, Nodes};
@@ -26,6 +25,7 @@ mod support {
     pub(crate) mod rust;
     pub(crate) mod stranger;
     pub(crate) mod twin;
+    pub(crate) mod usage;
     pub(crate) mod wait;
 }
 
@@ -34,49 +34,11 @@ use support::frames::hostile;
 use support::fuzz::seeds;
 use support::logger::{keep_what_is_logged, logged};
 use support::rounds::rounds;
-use support::rust::{Rust, ping, process_there, there};
+use support::rust::{Rust, node, ping, process_there, there};
 use support::stranger::Stranger;
-use support::wait::{down_reason, wait_until};
-
-/// What this program has open and runs.
-#[derive(Clone, Copy, Debug)]
-struct Usage {
-    threads: usize,
-    descriptors: usize,
-    /// In kibibytes.
-    memory: usize,
-}
-
-impl Usage {
-    fn now() -> Usage {
-        let status = fs::read_to_string("/proc/self/status").unwrap();
-        let number = |name: &str| {
-            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-            line.split_whitespace().nth(1).unwrap().parse().unwrap()
-        };
-        let descriptors = fs::read_dir("/proc/self/fd").unwrap().count();
-        Usage { threads: number("Threads:"), descriptors, memory: number("VmRSS:") }
-    }
-
-    /// There is not more of anything than before, but for threads that wait to be used again, with
-    /// what they have open, and for what the allocator keeps.
-    fn is_as(self, before: Usage) -> bool {
-        self.threads <= before.threads + 8
-            && self.descriptors <= before.descriptors + 16
-            && self.memory <= before.memory + 16 * 1024
-    }
-}
-
-/// Waits until there is not more of anything than there was.
-#[track_caller]
-fn wait_until_as(before: Usage) {
-    let start = std::time::Instant::now();
-    while !Usage::now().is_as(before) {
-        let now = Usage::now();
-        assert!(start.elapsed() < support::wait::test_timeout(), "{before:?}, then {now:?}");
-        std::thread::yield_now();
-    }
-}
+use support::twin::Twin;
+use support::usage::{Usage, wait_until_as};
+use support::wait::{down_reason, expect_exit, test_timeout, wait_until};
 
 fn crashes() -> Vec<String> {
     logged("procession::crash")
@@ -98,6 +60,96 @@ fn connects_and_disconnects_leave_nothing() {
         wait_until(|| node::nodes(Nodes::Connected).is_empty());
     }
     wait_until_as(before);
+}
+
+#[test]
+fn restarts_of_the_other_node_leave_nothing() {
+    let Some(rust) = Rust::start() else { return };
+    let beam = rust.cluster.beam_to_be("beam");
+    let mut before = Usage::now();
+    for round in 0..rounds(500) {
+        if round == 50 {
+            before = Usage::now();
+        }
+        beam.begin_life();
+        let there = process_there(&beam, "ok");
+        let monitor = process::monitor(there);
+        process::link(there);
+        beam.end_life();
+        assert_eq!(down_reason(monitor), ExitReason::NoConnection);
+        assert_eq!(expect_exit(there), ExitReason::NoConnection);
+    }
+    wait_until_as(before);
+}
+
+#[test]
+fn restarts_of_this_node_leave_nothing() {
+    let Some(mut rust) = Rust::start() else { return };
+    let beam = rust.beam();
+    let mut before = Usage::now();
+    for round in 0..rounds(500) {
+        if round == 50 {
+            before = Usage::now();
+        }
+        wait_until(|| ping(&beam) == "pong");
+        let monitor = process::monitor(process_there(&beam, "ok"));
+        rust.stop();
+        assert_eq!(down_reason(monitor), ExitReason::NoConnection);
+        rust.net = Some(node(&rust.cluster).start_link().unwrap());
+    }
+    wait_until_as(before);
+}
+
+#[test]
+fn a_frame_above_the_limit_leaves_a_line_in_the_log() {
+    keep_what_is_logged();
+    let Some(rust) = Rust::start_with(|node| node.max_frame(100_000)) else { return };
+    let beam = rust.beam();
+    let monitor = process::monitor(process_there(&beam, "ok"));
+    beam.eval("{test, 'rust@127.0.0.1'} ! <<0:800000>>");
+    assert_eq!(down_reason(monitor), ExitReason::NoConnection);
+    let text = "where at most 100000 are allowed";
+    wait_until(|| !logged(text).is_empty());
+    // It is back at the next use.
+    wait_until(|| ping(&beam) == "pong");
+    assert_eq!(logged(text).len(), 1);
+    assert_eq!(crashes(), [""; 0]);
+}
+
+#[test]
+fn connections_of_two_programs_leave_nothing() {
+    let both = Rust::start_with_twin(|parent| {
+        loop {
+            let usage = Usage::now();
+            parent.tell(&[usage.threads, usage.descriptors, usage.memory].map(|it| it as u64));
+            let _: bool = parent.told();
+        }
+    });
+    let Some((_rust, mut twin)) = both else { return };
+    let told = |twin: &Twin| {
+        let [threads, descriptors, memory] = twin.told::<[u64; 3]>().map(|it| it as usize);
+        Usage { threads, descriptors, memory }
+    };
+    let mut before = [Usage::now(), told(&twin)];
+    for round in 0..rounds(500) {
+        if round == 50 {
+            twin.tell(&true);
+            before = [Usage::now(), told(&twin)];
+        }
+        wait_until(|| node::connect(twin.node()).is_ok());
+        assert_eq!(node::nodes(Nodes::Connected), [twin.node()]);
+        assert_eq!(node::disconnect(twin.node()), Ok(true));
+    }
+    wait_until_as(before[0]);
+    let start = Instant::now();
+    loop {
+        twin.tell(&true);
+        let now = told(&twin);
+        if now.is_as(before[1]) {
+            return;
+        }
+        assert!(start.elapsed() < test_timeout(), "{:?}, then {now:?}", before[1]);
+    }
 }
 
 #[test]

@@ -46,3 +46,4 @@ mod back_pressure;
 mod order;
 mod rpc;
 mod pg;
+mod twin_faults;

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use procession::gen_server::RemoteServer;
 use procession::node::{self, Nodes};
 use procession::prelude::*;
 use procession::term::{Term, atom};
@@ -26,6 +27,8 @@ fn of_the_other_node_leave_nothing_of_its_old_processes() {
         if let Some(old) = old.replace(Some(pid)) {
             assert_ne!(old, pid);
             assert_eq!(down_reason(process::monitor(old)), ExitReason::NoProc);
+            let call = RemoteServer::from_pid(old).call::<Term>(&atom("lost")).unwrap_err();
+            assert_eq!(call.kind(), &CallErrorKind::NoProc);
             process::send(old, atom("lost"));
             process::link(old);
             assert_eq!(expect_exit(old), ExitReason::NoProc);
@@ -52,10 +55,11 @@ fn of_this_node_leave_nothing_of_its_old_processes() {
             "Old = persistent_term:get(old), process_flag(trap_exit, true), Old ! lost, \
              M = erlang:monitor(process, Old), link(Old), \
              Seen = [receive {'DOWN', M, process, Old, R} -> R end, \
-                     receive {'EXIT', Old, R} -> R end], \
+                     receive {'EXIT', Old, R} -> R end, \
+                     try gen_server:call(Old, lost) catch exit:{R, _} -> R end], \
              {test, 'rust@127.0.0.1'} ! last, persistent_term:put(old, none), Seen",
         );
-        assert_eq!(seen, "[noproc,noproc]", "round {round}");
+        assert_eq!(seen, "[noproc,noproc,noproc]", "round {round}");
         assert_eq!(expect::<Term>(), atom("last").into());
         assert_no_message();
         assert_eq!(node::nodes(Nodes::Connected), [there(&beam)]);

@@ -16,14 +16,14 @@ const COUNTER: &str = "{counter, 'rust@127.0.0.1'}";
 struct Setting {
     beam: Beam,
     counter: ServerRef<Counter>,
-    _rust: Rust,
+    rust: Rust,
 }
 
 impl Setting {
     fn start() -> Option<Setting> {
         let rust = Rust::start_with(NetKernel::serve::<Counter>)?;
         let beam = rust.beam();
-        Some(Setting { beam, counter: counter::start(), _rust: rust })
+        Some(Setting { beam, counter: counter::start(), rust })
     }
 
     #[track_caller]
@@ -198,6 +198,29 @@ mod a_call {
         let Some(it) = Setting::start() else { return };
         assert_eq!(it.call("stop_with_reply"), "0");
         assert_eq!(it.call_failure("get"), "noproc");
+    }
+
+    #[test]
+    fn under_way_when_the_node_is_stopped_ends_with_it() {
+        let Some(mut it) = Setting::start() else { return };
+        register("test");
+        let ends = it.beam.begin(&format!(
+            "erlang:monitor_node('rust@127.0.0.1', true), \
+             Requests = [gen_server:send_request({COUNTER}, later) || _ <- lists:seq(1, 20)], \
+             0 = gen_server:call({COUNTER}, get), {{test, 'rust@127.0.0.1'}} ! ready, \
+             Call = try gen_server:call({COUNTER}, later) catch exit:{{R, _}} -> R end, \
+             Ends = [gen_server:receive_response(Id, infinity) || Id <- Requests], \
+             receive {{nodedown, Node}} -> ok end, \
+             {{messages, []}} = process_info(self(), messages), \
+             {{Call, lists:usort(Ends), Node}}"
+        ));
+        assert_eq!(expect::<Term>(), atom("ready").into());
+        it.rust.stop();
+        let ends = it.beam.value(ends);
+        let down = "{{nodedown,'rust@127.0.0.1'},\
+                    [{error,{noconnection,{counter,'rust@127.0.0.1'}}}],'rust@127.0.0.1'}";
+        assert_eq!(ends, down);
+        assert_eq!(it.beam.log(), "");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::exit::ExitReason;
 use crate::gen_server::{StartError, StartOptions};
@@ -13,6 +13,7 @@ use crate::process;
 use crate::supervisor::serve::SupervisorPlan;
 use crate::supervisor::{ChildSpec, ChildType, Supervisor, SupervisorRef};
 
+use crate::net_kernel::random::random;
 use crate::net_kernel::timed::Timed;
 
 use super::names::{Names, Registered, SharedNames};
@@ -122,12 +123,15 @@ impl Bound {
         let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
         // All addresses are with the loopback.
         let also = (!address.is_unspecified() && address != loopback).then_some(loopback);
+        let at = SocketAddr::new(address, port);
         let sockets = [Some(address), also].into_iter().flatten().map(|address| {
             let at = SocketAddr::new(address, port);
             TcpListener::bind(at).map_err(|error| ListenError { address: at.to_string(), error })
         });
         let sockets = sockets.collect::<Result<_, _>>()?;
-        Ok(Bound { sockets, names: SharedNames::new(Names::new(now())) })
+        // A node that has lived under another server, a moment ago, is not to be taken for itself.
+        let creation = random().map_err(|error| ListenError { address: at.to_string(), error })?;
+        Ok(Bound { sockets, names: SharedNames::new(Names::new(creation)) })
     }
 
     /// Registers the node that this program is.
@@ -146,13 +150,6 @@ impl Bound {
 /// Whether the reason is that somebody listens there already.
 pub(crate) fn is_taken(error: &ListenError) -> bool {
     error.error.kind() == ErrorKind::AddrInUse
-}
-
-/// A number that is larger than those of a server that was there before, unless that has had more
-/// than one node a second.
-fn now() -> u32 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs() as u32)
 }
 
 fn start(
