@@ -264,7 +264,7 @@
 //!
 //! # Servers across nodes
 //!
-//! With the feature `dist`, and in a program that is a [node](crate::net_kernel), a server can be
+//! With the feature `dist`, and in a program that is a node, a server can be
 //! used by other nodes, of Erlang or of this kind, as soon as its type says what they may ask: by
 //! the trait `Wire`, which `NetKernel::serve` makes known.
 //!

@@ -21,8 +21,8 @@ use super::{Changed, Group};
 
 impl NetKernel {
     /// Lets groups of [`pg`](crate::pg) that have names of type `G` be known on other nodes. Those
-    /// of plain types are known without: [`Term`], [`Atom`](crate::term::Atom), `String`,
-    /// `Arc<str>`, `Pid`, `bool`, `char` and integers.
+    /// of plain types are known without: [`Term`](crate::term::Term),
+    /// [`Atom`](crate::term::Atom), `String`, `Arc<str>`, `Pid`, `bool`, `char` and integers.
     ///
     /// ```no_run
     /// use procession::net_kernel::NetKernel;
