@@ -119,6 +119,8 @@ pub mod listener;
 pub mod net_kernel;
 #[cfg(all(feature = "dist", target_os = "linux"))]
 pub mod node;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+pub mod rpc;
 mod directory;
 mod service;
 pub mod registry;

@@ -121,6 +121,7 @@ mod serve;
 mod ping;
 mod writer;
 mod execute;
+mod rex;
 mod reader;
 mod connection;
 mod acceptor;

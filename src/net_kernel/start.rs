@@ -37,6 +37,7 @@ use super::name::NodeName;
 use super::offers::{Offered, Offers};
 use super::random::random;
 use super::registrar::{self, Entry};
+use super::rex::Rex;
 use super::serve::{CONNECTIONS, DialBody, Kernel, NAME};
 #[cfg(feature = "dist-tls")]
 use super::tls::Tls;
@@ -88,7 +89,11 @@ impl NetKernel {
             #[cfg(feature = "dist-tls")]
             tls: None,
             offers: Offers::default(),
-            servers: vec![wire::declare::<Kernel>, supervisor::across::declare],
+            servers: vec![
+                wire::declare::<Kernel>,
+                wire::declare::<Rex>,
+                supervisor::across::declare,
+            ],
         }
     }
 
@@ -321,6 +326,7 @@ impl NetKernel {
             let arguments = (Arc::clone(&kernel), connection::dial as DialBody);
             Kernel::start_link_with(arguments, StartOptions::new().name(NAME))
         });
+        let rex = Rex::child_spec(&local.offers);
         let acceptor = ChildSpec::new("acceptor", move || {
             let (local, listener) = (Arc::clone(&local), Arc::clone(&listener));
             Ok(process::spawn_link(move || acceptor::accept_all(&local, &listener))?)
@@ -331,7 +337,7 @@ impl NetKernel {
         if let Some(registrar) = registrar {
             supervisor = supervisor.child(registrar);
         }
-        Ok(supervisor.child(kernel).child(connections).child(acceptor))
+        Ok(supervisor.child(kernel).child(connections).child(rex).child(acceptor))
     }
 }
 
