@@ -188,10 +188,8 @@ mod de;
 mod tagged;
 mod serde_impls;
 #[cfg(target_os = "linux")]
-#[allow(dead_code, reason = "for servers that declare their requests")]
 mod probe;
 #[cfg(target_os = "linux")]
-#[allow(dead_code, reason = "for servers that refuse requests")]
 mod excerpt;
 #[cfg(target_os = "linux")]
 mod wire;

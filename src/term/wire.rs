@@ -110,7 +110,6 @@ impl<'a> WireTerm<'a> {
     }
 }
 
-#[allow(dead_code, reason = "for requests of servers, which are read where they are served")]
 impl<'a> WireTerm<'a> {
     /// Returns where it stands in `whole`, which it was found in, so that it can be found there
     /// again when `whole` has moved to another thread.
@@ -166,7 +165,6 @@ impl<'a> WireTerm<'a> {
     }
 }
 
-#[allow(dead_code, reason = "for requests of servers, which are read where they are served")]
 impl WirePlace {
     /// Returns the term that stands there.
     ///
@@ -358,7 +356,6 @@ impl WireWriter<'_> {
     }
 }
 
-#[allow(dead_code, reason = "for requests of servers, which are read where they are served")]
 impl WireWriter<'_> {
     /// Writes what stands before so many elements of a list, and its end.
     pub(crate) fn list(&mut self, length: usize) -> Result<(), EncodeError> {
