@@ -41,6 +41,9 @@ pub(super) struct Kernel {
     contacts: HashMap<Node, Contact>,
     /// The nodes that the processes of connections are for. They are monitored.
     processes: HashMap<Pid, Node>,
+    /// The processes of handshakes that other nodes have begun, while nobody waits for these: as
+    /// many as there may be at once. They are monitored.
+    guests: HashMap<Pid, NodeName>,
     /// When the last dials have failed.
     failed: HashMap<Node, (Instant, ConnectError)>,
 }
@@ -65,8 +68,9 @@ struct Contact {
     disconnecting: Vec<ReplyTo<bool>>,
     /// Why the dial has failed, whose process is ending.
     error: Option<ConnectError>,
-    /// A connection that takes the place of this one, when this is gone.
-    next: Option<(Pid, ReplyTo<()>)>,
+    /// A process that takes the place of this one when this is gone, and what it waits for if its
+    /// handshake is through.
+    next: Option<(Pid, Option<ReplyTo<()>>)>,
     /// The kernel's dial, if that is to be told how this ends.
     dial: Option<Dial>,
 }
@@ -123,8 +127,14 @@ impl GenServer for Kernel {
     fn init((local, dial_body): Self::Args) -> InitResult<Kernel> {
         // Those that another one has known of which was here before.
         fail_dials();
-        let (contacts, processes, failed) = (HashMap::new(), HashMap::new(), HashMap::new());
-        ready(Kernel { local, dial_body, contacts, processes, failed })
+        ready(Kernel {
+            local,
+            dial_body,
+            contacts: HashMap::new(),
+            processes: HashMap::new(),
+            guests: HashMap::new(),
+            failed: HashMap::new(),
+        })
     }
 
     fn handle_info(&mut self, message: Message) -> CastResult<Kernel> {
@@ -157,6 +167,12 @@ impl Kernel {
 
     /// Sees to it that there is a connection, or that it is told why there is none: to the kernel,
     /// if it has asked by `dial`.
+    ///
+    /// While the node has a handshake with this one it is not dialled. For the node has no dial to
+    /// give up any more when that comes through, and each side could end the connection that the
+    /// other one goes on with.
+    ///
+    /// OTP: `accept_pending` in `net_kernel`.
     fn dial(&mut self, node: Node, dial: Option<Dial>) {
         if let Some(contact) = self.contacts.get_mut(&node) {
             contact.dial = dial.or(contact.dial);
@@ -164,6 +180,11 @@ impl Kernel {
         }
         if self.recent_failure(node).is_some() {
             dial.into_iter().for_each(Dial::failed);
+            return;
+        }
+        let of_node = |(_, name): &(&Pid, &NodeName)| name.as_str() == node.name();
+        if let Some((&guest, _)) = self.guests.iter().find(of_node) {
+            self.enter(node, guest, State::Accepting).dial = dial;
             return;
         }
         let (local, body) = (Arc::clone(&self.local), self.dial_body);
@@ -187,6 +208,17 @@ impl Kernel {
         (when.elapsed() < PAUSE).then_some(error)
     }
 
+    /// A node is not dialled any more, as it has dialled this one: `guest` has the handshake.
+    fn give_up_dial(&mut self, node: Node, guest: Pid) {
+        if let Some(contact) = self.contacts.get_mut(&node) {
+            // It may have a connection by now, of which it has not told yet.
+            process::exit(contact.process, ExitReason::Shutdown);
+            contact.state = State::Accepting;
+            contact.next = Some((guest, None));
+            self.watch(node, guest);
+        }
+    }
+
     /// A process is the one of the connection with a node.
     fn enter(&mut self, node: Node, process: Pid, state: State) -> &mut Contact {
         self.watch(node, process);
@@ -204,12 +236,14 @@ impl Kernel {
     }
 
     fn watch(&mut self, node: Node, process: Pid) {
-        if self.processes.insert(process, node).is_none() {
+        let was_guest = self.guests.remove(&process).is_some();
+        if self.processes.insert(process, node).is_none() && !was_guest {
             process::monitor(process);
         }
     }
 
     fn process_ended(&mut self, process: Pid, reason: &ExitReason) {
+        self.guests.remove(&process);
         let Some(node) = self.processes.remove(&process) else { return };
         let Entry::Occupied(mut entry) = self.contacts.entry(node) else { return };
         let contact = entry.get_mut();
@@ -220,7 +254,7 @@ impl Kernel {
         contact.disconnecting.drain(..).for_each(|reply_to| reply_to.reply(true));
         if let Some((next, reply_to)) = contact.next.take() {
             (contact.process, contact.state) = (next, State::Accepting);
-            reply_to.reply(());
+            reply_to.into_iter().for_each(|reply_to| reply_to.reply(()));
             return;
         }
         let Contact { state, waiting, error, dial, .. } = entry.remove();
@@ -281,15 +315,18 @@ impl HandleCall<Admit> for Kernel {
         Admit { peer, process }: Admit,
         _: &Caller<Admission>,
     ) -> CallResult<Kernel, Admit> {
-        // Who has not come through the handshake may have been anybody: nothing is kept of that.
-        let Some(node) = Node::known(peer.as_str()) else { return reply(Admission::Yes) };
         let ours = &self.local.identity.name;
-        let admission = Admission::of(&peer, ours, self.standing(node));
-        if admission == Admission::InsteadOfOurs
-            && let Some(contact) = self.contacts.get(&node)
-        {
-            process::exit(contact.process, ExitReason::Shutdown);
-            self.enter(node, process, State::Accepting);
+        // Who has not come through the handshake may be anybody: its name is not made a node.
+        let node = Node::known(peer.as_str());
+        let standing = node.map_or(Standing::Nothing, |node| self.standing(node));
+        let admission = Admission::of(&peer, ours, standing);
+        match (admission, node) {
+            (Admission::InsteadOfOurs, Some(node)) => self.give_up_dial(node, process),
+            (Admission::Yes | Admission::InPlaceOfAnother, _) => {
+                process::monitor(process);
+                self.guests.insert(process, peer);
+            }
+            (Admission::InsteadOfOurs, None) | (Admission::No, _) => {}
         }
         reply(admission)
     }
@@ -312,8 +349,8 @@ impl HandleCall<Replace> for Kernel {
         }
         // It is told when the other one is gone.
         process::exit(contact.process, ExitReason::Shutdown);
-        let replaced = contact.next.replace((process, caller.defer()));
-        if let Some((older, _)) = replaced {
+        let replaced = contact.next.replace((process, Some(caller.defer())));
+        if let Some((older, _)) = replaced.filter(|(older, _)| *older != process) {
             process::exit(older, ExitReason::Shutdown);
         }
         self.watch(node, process);
@@ -343,6 +380,7 @@ impl HandleCast<IsUp> for Kernel {
         self.failed.remove(&node);
         if let Some(contact) = self.contacts.get_mut(&node)
             && contact.process == process
+            && contact.next.is_none()
         {
             contact.state = State::Up;
             // One that is under way has been begun since, as this connection is lost already.

@@ -92,6 +92,9 @@ fn dials_of_both_at_once_lead_to_one_connection() {
         process::send(first, process::self_pid());
         loop {
             let round: u64 = parent.told();
+            // What is sent over a connection that is lost, and not known to be, is lost, too.
+            wait_until(|| node::nodes(Nodes::Connected).is_empty());
+            parent.tell(&round);
             delay_by(round as usize);
             node::connect(first.node()).unwrap();
             process::send(first, round);
@@ -105,6 +108,7 @@ fn dials_of_both_at_once_lead_to_one_connection() {
         assert_eq!(node::disconnect(twin.node()), Ok(true));
         assert_eq!(expect::<NodeDownInfo>().node, twin.node());
         twin.tell(&round);
+        assert_eq!(twin.told::<u64>(), round);
         delay_by(63 - round as usize % 64);
         assert_eq!(node::connect(twin.node()), Ok(()), "round {round}");
         assert_eq!(expect::<NodeUpInfo>().node, twin.node());
