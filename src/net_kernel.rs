@@ -80,7 +80,8 @@
 //!
 //! Against who does not know the cookie: handshakes must be through within the
 //! [set-up time](NetKernel::set_up_time), a message in them has at most 1,024 bytes, and at most 64
-//! are under way at once. Against a node that has gone mad: what it sends is checked before it is
+//! are under way at once. A node is not dialled while somebody is in a handshake under its name, so
+//! who pretends to be one delays connections with that by the set-up time, as in Erlang. Against a node that has gone mad: what it sends is checked before it is
 //! used; a frame that is malformed ends its connection, and nothing else.
 //!
 //! # Differences from OTP
