@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use crate::call_error::CallErrorKind;
 use crate::exit::ExitReason;
-use crate::id::{Alias, MonitorRef, Node, Pid, unique};
+use crate::id::{Alias, MonitorRef, Node, Pid, UNIQUE_END, unique};
 use crate::message::{Destination, Down, Message};
 use crate::process;
 use crate::process::current::{Ended, current, ending};
@@ -180,7 +180,7 @@ const BY_MAILBOX: u64 = 1 << 63;
 /// Set in the number of a request whose reply goes to another node, or is read as if it came from
 /// one, if it comes to the mailbox. Of the other bits, those for a client of another node are its
 /// incarnation, and what tells its requests apart.
-const ELSEWHERE: u64 = 1 << 62;
+const ELSEWHERE: u64 = UNIQUE_END;
 
 impl Client {
     fn by_reply_slot(client: Pid, request: NonZeroU64) -> Client {

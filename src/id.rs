@@ -316,6 +316,8 @@ impl Alias {
     pub(crate) fn of_words(node: &str, creation: u32, words: &[u32]) -> Option<Alias> {
         let &[low, high, index, serial, 0] = words else { return None };
         let id = NonZeroU64::new(u64::from(high) << 32 | u64::from(low))?;
+        // Whoever has made larger ones up may not have them taken for what is marked by these bits.
+        let id = (id.get() < UNIQUE_END).then_some(id)?;
         let alive = nodes::alive().filter(|alive| alive.creation == creation)?;
         let owner =
             (node == Node::local().name()).then(|| (alive.find)(index, serial)).flatten()?;
@@ -365,6 +367,10 @@ impl LinkId {
 
 /// The number of numbers that a thread takes from the common counter at once.
 const BLOCK: u64 = 1024;
+
+/// No number is this large, as nothing can be counted that far. So the bits from here on are free
+/// for other purposes.
+pub(crate) const UNIQUE_END: u64 = 1 << 62;
 
 /// Returns a number that no other call returns, on any thread.
 ///

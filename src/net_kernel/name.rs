@@ -19,14 +19,16 @@ pub(super) struct NodeName {
 
 impl NodeName {
     /// Returns the name that `text` is: with one `@`, and something before and behind it, in
-    /// characters of Latin-1, as the protocol has no others.
+    /// characters of Latin-1, as the protocol has no others. Control characters are not among them:
+    /// anybody can send a name, and it is shown in the log.
     pub(super) fn new(text: impl Into<String>) -> Option<NodeName> {
         let text = text.into();
         let (name, host) = text.split_once('@')?;
         let is_whole = !name.is_empty() && !host.is_empty() && !host.contains('@');
+        let is_shown = !text.contains(char::is_control);
         let length = to_latin1(&text)?.len();
         let at = name.len();
-        (is_whole && length <= MAX_CHARACTERS).then_some(NodeName { text, at })
+        (is_whole && is_shown && length <= MAX_CHARACTERS).then_some(NodeName { text, at })
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -81,6 +83,13 @@ mod tests {
         assert_eq!((name.alive(), name.host()), ("rust", "127.0.0.1"));
         for text in ["", "rust", "@", "rust@", "@host", "a@b@c", "a@@b"] {
             assert_eq!(NodeName::new(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_does_not_change_what_a_log_says() {
+        for text in ["a\n[ERROR] b@c", "a@b\r", "a\u{1b}[2J@b", "a\u{85}@b", "\0@b"] {
+            assert_eq!(NodeName::new(text), None, "{text:?}");
         }
     }
 

@@ -187,6 +187,11 @@ impl Kernel {
             self.enter(node, guest, State::Accepting).dial = dial;
             return;
         }
+        self.dial_whoever_comes(node, dial);
+    }
+
+    /// Dials, even while somebody has a handshake with this node in the other one's name.
+    fn dial_whoever_comes(&mut self, node: Node, dial: Option<Dial>) {
         let (local, body) = (Arc::clone(&self.local), self.dial_body);
         let spec = ChildSpec::once(node.name(), move || {
             Ok(process::spawn_link(move || body(&local, node))?)
@@ -264,10 +269,13 @@ impl Kernel {
                 waiting.into_iter().for_each(|reply_to| reply_to.reply(Err(error.clone())));
                 self.fail(node, dial, error);
             }
-            // Who has not come through the handshake may have been anybody.
             State::Accepting | State::Up => {
+                // Another connection may have made it superfluous, and be lost by now.
+                let dial = dial.filter(|dial| dial.is_under_way());
                 if dial.is_some() || !waiting.is_empty() {
-                    self.dial(node, dial);
+                    // Who has not come through the handshake may have been anybody, and have more
+                    // of the kind: they do not keep this node from dialling again.
+                    self.dial_whoever_comes(node, dial);
                     self.wait(node, waiting);
                 }
             }
@@ -366,8 +374,12 @@ impl HandleCall<Disconnect> for Kernel {
         Disconnect(node): Disconnect,
         caller: &Caller<bool>,
     ) -> CallResult<Kernel, Disconnect> {
-        let contact = self.contacts.get_mut(&node).filter(|contact| contact.state == State::Up);
-        let Some(contact) = contact else { return reply(false) };
+        // Others can know of a connection before this server has been told.
+        let is_up =
+            |contact: &&mut Contact| contact.state == State::Up || DistEntry::of(node).is_up();
+        let Some(contact) = self.contacts.get_mut(&node).filter(is_up) else {
+            return reply(false);
+        };
         DistEntry::of(node).explain_loss(NodeDownReason::Disconnect);
         process::exit(contact.process, ExitReason::Shutdown);
         contact.disconnecting.push(caller.defer());

@@ -22,12 +22,13 @@
 //!
 //! ```text
 //!   Down -- something is to be sent: a dial --> Pending -- it is up --> Up
-//!    ^ ^                                         |   ^                  |
-//!    | +------------- the dial fails ------------+   |               is lost
-//!    |                                               |                  |
+//!    ^                                           |   ^                  |
+//!    |                                the dial fails |               is lost
+//!    |                                           |   |                  |
+//!    |                                           +---|----------------->|
 //!    |                                     and something waits          v
-//!    +---- the loss has been told, ------------------+--------------- Losing
-//!          and nothing waits
+//!    +--- that has been told, -----------------------+--------------- Losing
+//!         and nothing waits
 //! ```
 //!
 //! What is to be sent while it is not up waits, and so do the ties. It does so, too, while a loss
@@ -255,7 +256,7 @@ enum Status {
         /// Nothing more is sent, as the controller has been told to give up.
         is_given_up: bool,
     },
-    /// Those are being told that the connection is lost whom that concerns.
+    /// Those are being told that the connection is lost, or the dial has failed, whom that concerns.
     Losing,
 }
 
@@ -475,7 +476,7 @@ impl DistEntry {
         (cut, reason)
     }
 
-    /// All whom it concerns have been told that the connection is lost. Returns what is left to do:
+    /// All whom it concerns have been told that there is no connection. Returns what is left to do:
     /// there is to be another one, if something waits for that by now.
     pub(crate) fn told(&'static self) -> After {
         let mut state = self.state.lock();
@@ -574,6 +575,26 @@ mod tests {
         assert_eq!((down.monitor, down.reason), (monitor, ExitReason::NoConnection));
         DistEntry::of(peer.node).with_ties(|ties| assert!(ties.is_empty(), "{ties:?}"));
         assert_eq!(left(&peer.connect()).len(), 0);
+    }
+
+    /// What comes by the next connection must not come before the news of this one.
+    #[test]
+    fn a_node_is_not_dialled_again_before_it_is_told_that_a_dial_has_failed() {
+        let peer = Peer::new("told_first");
+        peer.hold_dials();
+        let there = peer.process(1);
+        let monitor = process::monitor(there);
+        let dial = peer.last_dial();
+        let cut = dial.give_up().unwrap();
+        process::send(there, 1);
+        assert_eq!(peer.dials().len(), 0);
+        assert!(DistEntry::of(peer.node).up(peer.incarnation(1), Arc::new(|| {})).is_err());
+        assert!(dial.give_up().is_none());
+        drop(cut);
+        dial.told().run();
+        assert_eq!(peer.dials().len(), 1);
+        assert_eq!(left(&peer.connect()).len(), 1);
+        _ = process::demonitor(monitor);
     }
 
     #[test]

@@ -68,7 +68,10 @@ impl Dial {
     /// It has failed: what has waited for it is dropped, and those are told whom that concerns.
     /// Nothing happens if there is a connection all the same, or another dial by now.
     pub(crate) fn failed(self) {
-        self.give_up().tell(self.node(), &ExitReason::NoConnection);
+        if let Some(cut) = self.give_up() {
+            cut.tell(self.node(), &ExitReason::NoConnection);
+            self.told().run();
+        }
     }
 }
 

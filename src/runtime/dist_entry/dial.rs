@@ -43,20 +43,25 @@ impl Dial {
         }
     }
 
-    /// The dial has failed. Returns the ties that have waited for it; none, if it is not the one
-    /// that is under way.
-    pub(in crate::runtime) fn give_up(self) -> Cut {
+    /// The dial has failed. Returns the ties that have waited for it, for the caller to tell; `None`
+    /// if it is not the one that is under way. Then the caller calls [`told`](Self::told).
+    pub(in crate::runtime) fn give_up(self) -> Option<Cut> {
         let mut state = self.entry.state.lock();
         if state.dial() != Some(self.number) {
-            return Cut::default();
+            return None;
         }
-        state.status = Status::Down;
+        state.status = Status::Losing;
         let (cut, frames) = (state.ties.cut(), state.take_frames());
         let senders = state.room.clear(Decision::SentAway);
         drop(state);
         drop(frames);
         let_go(senders);
-        cut
+        Some(cut)
+    }
+
+    /// All whom it concerns have been told that it has failed.
+    pub(in crate::runtime) fn told(self) -> After {
+        self.entry.told()
     }
 }
 
