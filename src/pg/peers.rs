@@ -120,8 +120,9 @@ impl<G: Clone + Eq + Hash> Peers<G> {
             if gone == *pids {
                 continue; // The usual case, which is not to cost more.
             }
-            let mut new = pids.clone();
-            new.retain(|pid| !take(&mut gone, *pid));
+            let (mut new, mut left) = (pids.clone(), Places::of(&gone));
+            new.retain(|pid| !left.take(*pid));
+            gone.retain(|pid| left.take(*pid));
             acts.extend(changed(group.clone(), Change::Leave, gone));
             acts.extend(changed(group.clone(), Change::Join, new));
         }
@@ -144,8 +145,9 @@ impl<G: Clone + Eq + Hash> Peers<G> {
         let mut acts = Vec::new();
         for group in groups {
             let Entry::Occupied(mut members) = known.entry(group.clone()) else { continue };
-            let mut gone = pids.to_vec();
-            gone.retain(|pid| take(members.get_mut(), *pid));
+            let (mut gone, mut left) = (pids.to_vec(), Places::of(pids));
+            members.get_mut().retain(|pid| !left.take(*pid));
+            gone.retain(|pid| !left.take(*pid));
             if members.get().is_empty() {
                 members.remove();
             }
@@ -155,8 +157,21 @@ impl<G: Clone + Eq + Hash> Peers<G> {
     }
 }
 
-/// Takes one place of `pid`, the last. Returns whether there was one.
-fn take(pids: &mut Vec<Pid>, pid: Pid) -> bool {
-    let place = pids.iter().rposition(|other| *other == pid);
-    place.map(|place| pids.remove(place)).is_some()
+/// How many places each process has in a list, which may be as long as a frame.
+struct Places(HashMap<Pid, usize>);
+
+impl Places {
+    fn of(pids: &[Pid]) -> Places {
+        let mut places = HashMap::with_capacity(pids.len());
+        for pid in pids {
+            *places.entry(*pid).or_default() += 1;
+        }
+        Places(places)
+    }
+
+    /// Takes one place of a process. Returns whether there was one.
+    fn take(&mut self, pid: Pid) -> bool {
+        let left = self.0.get_mut(&pid).filter(|left| **left > 0);
+        left.map(|left| *left -= 1).is_some()
+    }
 }

@@ -171,9 +171,10 @@ fn announce(process: Process, before: impl FnOnce(Process)) {
         let children = Children::signal(process, &reason, &mut seen, &mut leftovers);
         signalled.append(&mut children.links());
         await_gone(process, children);
-        // Closed only if no child was given to it meanwhile.
+        // Closed only if no child was given to it meanwhile. Processes of other nodes are none,
+        // and are not waited for: they could go on to link themselves.
         let mut links = process.slot.links.lock();
-        if links.peers.values().all(|link| seen.contains(link)) {
+        if links.peers.iter().all(|(peer, link)| peer.is_remote() || seen.contains(link)) {
             break links.close();
         }
     };

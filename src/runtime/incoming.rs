@@ -327,6 +327,7 @@ fn drop_orphans(orphans: Orphans) {
 #[cfg(test)]
 mod tests {
     use std::fmt::Debug;
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
     use std::sync::mpsc;
     use std::thread::{self, ThreadId};
     use std::time::Duration;
@@ -398,6 +399,36 @@ mod tests {
         let monitor = process::monitor(pid);
         process::send(pid, ());
         assert_eq!(process::wait(monitor, LONG), Some(reason()));
+    }
+
+    /// Who ends waits for its children alone, and those are of this node.
+    #[test]
+    fn processes_of_another_node_do_not_hold_up_an_end_by_linking_to_it() {
+        const MOST: u32 = 1_000_000;
+        let peer = Peer::new("links");
+        let mut connection = peer.connect();
+        let victim = process::spawn(|| process::sleep(Duration::MAX)).unwrap();
+        let monitor = process::monitor(victim);
+        let (count, is_told) = (AtomicU32::new(0), AtomicBool::new(false));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for n in 0..MOST {
+                    connection.link(peer.process(n), victim).unwrap();
+                    count.store(n, Ordering::Relaxed);
+                    if is_told.load(Ordering::Relaxed) {
+                        break;
+                    }
+                }
+            });
+            while count.load(Ordering::Relaxed) < 10_000 {
+                thread::yield_now();
+            }
+            process::exit(victim, ExitReason::Shutdown);
+            assert_eq!(process::wait(monitor, LONG), Some(ExitReason::Shutdown));
+            is_told.store(true, Ordering::Relaxed);
+        });
+        assert!(count.load(Ordering::Relaxed) < MOST - 1);
+        assert_no_ties(&peer);
     }
 
     #[test]
