@@ -21,7 +21,7 @@ use crate::term::{
 };
 use crate::user_code::{Caught, catch};
 
-pub(crate) use reason::{reason_of_term, reason_to_term};
+pub(crate) use reason::{reason_of_term, reason_to_term, reason_to_text};
 
 type Write = dyn Fn(&dyn Any, &mut WireWriter<'_>) -> Result<(), EncodeError> + Send + Sync;
 type Read<T> = fn(WireTerm<'_>) -> Result<T, DecodeError>;

@@ -1,8 +1,10 @@
 //! Exit reasons as terms.
 
+use std::fmt::Debug;
+
 use crate::exit::{Detail, ExitReason};
 use crate::term::{Term, atom};
-use crate::user_code::printed;
+use crate::user_code::{printed, printed_up_to};
 
 use super::to_term;
 
@@ -42,8 +44,32 @@ fn place(location: &str) -> Vec<Term> {
 }
 
 fn detail_to_term(detail: &Detail) -> Term {
-    to_term(detail.value())
-        .unwrap_or_else(|| Term::Tuple(vec![atom("rust").into(), Term::from(printed(detail))]))
+    to_term(detail.value()).unwrap_or_else(|| rust(printed(detail)))
+}
+
+/// What stands for a value that is no term: its text.
+fn rust(text: String) -> Term {
+    Term::Tuple(vec![atom("rust").into(), text.into()])
+}
+
+/// Returns what stands for a reason whose [term](reason_to_term) cannot be sent, as it is too deep
+/// or too long: the beginning of its text. One that was orderly still is.
+pub(crate) fn reason_to_text(reason: &ExitReason) -> Term {
+    const BYTES: usize = 4096;
+    let text = |reason: &dyn Debug| rust(printed_up_to(BYTES, reason));
+    match reason {
+        ExitReason::ShutdownWith(detail) => {
+            Term::Tuple(vec![atom("shutdown").into(), text(detail)])
+        }
+        ExitReason::Other(detail) => text(detail),
+        ExitReason::Panic(panic) => text(panic),
+        ExitReason::Normal
+        | ExitReason::Shutdown
+        | ExitReason::Kill
+        | ExitReason::Killed
+        | ExitReason::NoProc
+        | ExitReason::NoConnection => reason_to_term(reason),
+    }
 }
 
 /// Returns the reason that a term is.
@@ -119,6 +145,19 @@ mod tests {
         assert_eq!(spelt(&ExitReason::new(7_u32)), "7");
         assert_eq!(spelt(&ExitReason::new("text")), r#"<<"text">>"#);
         assert_eq!(spelt(&ExitReason::new(OutOfPaper(2))), r#"{rust,<<"OutOfPaper(2)">>}"#);
+    }
+
+    #[test]
+    fn a_reason_that_is_too_long_is_the_beginning_of_its_text() {
+        let text = |reason| reason_to_text(&reason).to_string();
+        let long = || Term::List(vec![0_u32.into(); 1 << 20]);
+        let cut = |start: &str| {
+            let zeros = &"0,".repeat(4096)[..4096 - start.len()];
+            format!("{{rust,<<\"{start}{zeros}...\">>}}")
+        };
+        assert_eq!(text(ExitReason::new(7_u32)), r#"{rust,<<"7">>}"#);
+        assert_eq!(text(ExitReason::new(long())), cut("["));
+        assert_eq!(text(ExitReason::shutdown_with(long())), format!("{{shutdown,{}}}", cut("[")));
     }
 
     #[test]

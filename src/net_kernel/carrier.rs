@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::external::reason_to_term;
+use crate::exit::ExitReason;
+use crate::external::{reason_to_term, reason_to_text};
 use crate::id::{Incarnation, Pid};
 use crate::message::{Destination, Message, Name};
 use crate::process::whereis;
@@ -50,18 +51,7 @@ impl Wire {
         let pid = |pid: &Pid| wire_pid(*pid);
         let control: Control<'_, Term> = match outgoing {
             Outgoing::Send { from, to, message } => {
-                let message = Sent(message);
-                let from = || from.as_ref().map_or_else(|| self.local.nobody(), pid);
-                return frame::write(&match to {
-                    Target::Pid(to) => Control::Send { to: pid(to), message },
-                    Target::Name(name, _) => {
-                        Control::SendToName { from: from(), name: (&**name).into(), message }
-                    }
-                    Target::Alias(incarnation, alias) => {
-                        let alias = their_ref(Some(*incarnation), *alias)?;
-                        Control::SendToAlias { from: from(), alias, message }
-                    }
-                });
+                return self.write_sent(*from, to, message);
             }
             Outgoing::Answer { to, tag, message } => {
                 let tag = WireTerm::open(tag).map_err(serde::ser::Error::custom)?;
@@ -75,8 +65,12 @@ impl Wire {
                 });
             }
             Outgoing::ExitRequest { from, to, reason } => {
-                let reason = reason_to_term(reason);
-                Control::ExitRequest { from: pid(from), to: pid(to), reason }
+                let (from, to) = (pid(from), pid(to));
+                return write_end(reason, |reason| Control::ExitRequest {
+                    from: from.clone(),
+                    to: to.clone(),
+                    reason,
+                });
             }
             Outgoing::Link { from, to } => Control::Link { from: pid(from), to: pid(to) },
             Outgoing::Unlink { from, to, number } => {
@@ -86,7 +80,12 @@ impl Wire {
                 Control::UnlinkAck { number: *number, from: pid(from), to: pid(to) }
             }
             Outgoing::Exit { from, to, reason } => {
-                Control::Exit { from: pid(from), to: pid(to), reason: reason_to_term(reason) }
+                let (from, to) = (pid(from), pid(to));
+                return write_end(reason, |reason| Control::Exit {
+                    from: from.clone(),
+                    to: to.clone(),
+                    reason,
+                });
             }
             Outgoing::Monitor { monitor, to } => Control::Monitor {
                 from: pid(&monitor.owner),
@@ -98,15 +97,52 @@ impl Wire {
                 object: wire_target(to)?,
                 reference: self.local.wire_ref(*monitor),
             },
-            Outgoing::Down { object, to, reference, reason } => Control::Down {
-                object: wire_object(object),
-                to: pid(to),
-                reference: their_ref(to.incarnation(), *reference)?,
-                reason: reason_to_term(reason),
-            },
+            Outgoing::Down { object, to, reference, reason } => {
+                let (object, reference) =
+                    (wire_object(object), their_ref(to.incarnation(), *reference)?);
+                return write_end(reason, |reason| Control::Down {
+                    object: object.clone(),
+                    to: pid(to),
+                    reference: reference.clone(),
+                    reason,
+                });
+            }
         };
         frame::write(&control)
     }
+
+    fn write_sent(
+        &self,
+        from: Option<Pid>,
+        to: &Target,
+        message: &Message,
+    ) -> Result<Frame, EncodeError> {
+        let message = Sent(message);
+        let from = || match from {
+            Some(from) => wire_pid(from),
+            None => self.local.nobody(),
+        };
+        frame::write(&match to {
+            Target::Pid(to) => Control::Send { to: wire_pid(*to), message },
+            Target::Name(name, _) => {
+                Control::SendToName { from: from(), name: (&**name).into(), message }
+            }
+            Target::Alias(incarnation, alias) => {
+                let alias = their_ref(Some(*incarnation), *alias)?;
+                Control::SendToAlias { from: from(), alias, message }
+            }
+        })
+    }
+}
+
+/// Writes what tells of the end of a process, for `reason`; or for its text, if it is too deep or
+/// too long: whoever is linked to a process, or monitors it, hears of its end in any case.
+fn write_end<'a>(
+    reason: &ExitReason,
+    control: impl Fn(Term) -> Control<'a, Term>,
+) -> Result<Frame, EncodeError> {
+    frame::write(&control(reason_to_term(reason)))
+        .or_else(|_| frame::write(&control(reason_to_text(reason))))
 }
 
 /// A process of another node, as that knows it.
