@@ -7,6 +7,7 @@
 #[path = "../support"]
 mod support {
     pub(crate) mod beam;
+    pub(crate) mod c_node;
     pub(crate) mod counter;
     pub(crate) mod dice;
     pub(crate) mod erlang;
@@ -45,5 +46,6 @@ mod losses;
 mod back_pressure;
 mod order;
 mod rpc;
+mod c_nodes;
 mod pg;
 mod twin_faults;

@@ -1,5 +1,6 @@
 //! Functions that nodes have each other run.
 
+use std::io::{self, Write};
 use std::process::Command;
 use std::time::Duration;
 
@@ -204,17 +205,30 @@ fn the_server_rex_answers_plain_messages() {
     );
 }
 
+// OTP 25, run: `erl_call` prints the same of nodes of Erlang
 #[test]
 fn erl_call_calls_what_is_offered() {
     let Some(rust) = Rust::start_with(offering) else { return };
-    let mut erl_call = Command::new("erl_call");
-    erl_call.args(["-c", COOKIE, "-name", "rust@127.0.0.1", "-a", "math add [2,3]"]);
-    erl_call.env("ERL_EPMD_PORT", rust.cluster.epmd_port().to_string());
-    let Ok(output) = erl_call.output() else {
-        return eprintln!("there is no erl_call here");
+    let called = |what: &str| {
+        let output = Command::new("erl_call")
+            .args(["-c", COOKIE, "-name", "rust@127.0.0.1", "-a", what])
+            .env("ERL_EPMD_PORT", rust.cluster.epmd_port().to_string())
+            .output()
+            .ok()?;
+        let error = String::from_utf8_lossy(&output.stderr);
+        Some(format!("{}{error}", String::from_utf8_lossy(&output.stdout).trim()))
     };
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "5", "{error}");
+    let Some(sum) = called("math add [2,3]") else {
+        // Also shown if the test passes.
+        _ = writeln!(io::stderr(), "skipped: there is no `erl_call` in PATH");
+        return;
+    };
+    assert_eq!(sum, "5");
+    assert_eq!(called("math nothing").unwrap(), "ok");
+    let undefined = called("math sub [2000,3000]").unwrap().replace(' ', "");
+    assert_eq!(undefined, "{badrpc,{'EXIT',{undef,[{math,sub,[2000,3000],[]}]}}}");
+    let panicked = called("math divide [1,0]").unwrap().replace(' ', "");
+    assert!(panicked.starts_with("{badrpc,{'EXIT',{{panic,#Bin<97,116,116,"), "{panicked}");
 }
 
 /// The reason of a function that has failed.
