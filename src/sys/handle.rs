@@ -16,7 +16,7 @@ use crate::message::Message;
 use crate::process;
 use crate::report::MachineStatus;
 #[cfg(all(feature = "dist", target_os = "linux"))]
-use crate::term::Term;
+use crate::term::{Term, atom};
 use crate::user_code::drop_caught;
 use crate::user_code::printed;
 
@@ -218,7 +218,7 @@ fn obey(request: Request, mode: Mode, system: &mut impl System) -> ControlFlow<E
         Order::Status(reply_to) => reply_to.reply(status_of(mode, system)),
         Order::State(act) => act_on_state(act, system),
         #[cfg(all(feature = "dist", target_os = "linux"))]
-        Order::WrittenState(reply_to) => reply_to.reply(state_to_term(system)),
+        Order::WrittenState(reply_to) => reply_to.reply(written_state(system)),
         Order::Debug(act) => act(system.debug()),
         Order::ChangeCode { reply_to, .. } if mode == Mode::Running => {
             reply_to.reply(Err(SysError::NotSuspended));
@@ -235,11 +235,15 @@ fn obey(request: Request, mode: Mode, system: &mut impl System) -> ControlFlow<E
     ControlFlow::Continue(mode)
 }
 
-/// Returns the state as another node sees it: its term, if its type travels, or else what it
-/// prints.
+/// Returns `{ok, State}`, where the state is as another node sees it: its term, if its type travels,
+/// or else what it prints.
+///
+/// So answer the servers of OTP 27, whose `sys:get_state` takes nothing else. That of OTP 25 takes
+/// whatever comes for the state.
 #[cfg(all(feature = "dist", target_os = "linux"))]
-fn state_to_term<S: System>(system: &mut S) -> Term {
-    external::to_term(system.state()).unwrap_or_else(|| system.print().into())
+fn written_state<S: System>(system: &mut S) -> Term {
+    let state = external::to_term(system.state()).unwrap_or_else(|| system.print().into());
+    Term::Tuple(vec![atom("ok").into(), state])
 }
 
 fn act_on_state<S: System>(act: StateOrder, system: &mut S) {
