@@ -235,8 +235,8 @@ fn obey(request: Request, mode: Mode, system: &mut impl System) -> ControlFlow<E
     ControlFlow::Continue(mode)
 }
 
-/// Returns `{ok, State}`, where the state is as another node sees it: its term, if its type travels,
-/// or else what it prints.
+/// Returns `{ok, State}`, where the state is as another node sees it: its term, if its type
+/// travels, or else what it prints.
 ///
 /// So answer the servers of OTP 27, whose `sys:get_state` takes nothing else. That of OTP 25 takes
 /// whatever comes for the state.

@@ -18,7 +18,7 @@ pub(crate) struct Program(PathBuf);
 pub(crate) struct CNode(Child);
 
 impl Program {
-    /// Compiles it for the test `test`; `None`, with a message, if there is no `gcc` or `ei.h` here.
+    /// Compiles it for the test `test`; `None`, with a message, if there is no `gcc` or `ei.h`.
     pub(crate) fn compile(test: &str) -> Option<Program> {
         let has_ei = Command::new("gcc")
             .args(["-E", "-include", "ei.h", "-x", "c", "/dev/null"])
