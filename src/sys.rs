@@ -121,8 +121,8 @@
 //! - A closure cannot be compared, so a debug function is installed, and removed, by a name.
 //! - Replies need not be printable: an event shows the type of one.
 //! - Statistics count no reductions.
-//! - A server answers `sys:get_state` of another node as one of OTP 27 does. On a node of OTP 25 the
-//!   state is therefore shown as `{ok, State}`.
+//! - A server answers `sys:get_state` of another node as one of OTP 27 does. On a node of OTP 25
+//!   the state is therefore shown as `{ok, State}`.
 //!
 //! OTP: [`sys`](https://www.erlang.org/doc/apps/stdlib/sys.html).
 
