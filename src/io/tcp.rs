@@ -6,6 +6,8 @@ use std::net::{self, Shutdown, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "dist")]
+use rustix::buffer::spare_capacity;
 use rustix::net::AddressFamily;
 
 use crate::process::receive::deadline_after;
@@ -155,6 +157,13 @@ impl TcpStream {
     /// Those of a read.
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.socket.read(|socket| socket.peek(buf))
+    }
+
+    /// Reads into the room that there is behind `bytes`, which is not filled before; returns how
+    /// many bytes.
+    #[cfg(feature = "dist")]
+    pub(crate) fn read_to_spare(&self, bytes: &mut Vec<u8>) -> io::Result<usize> {
+        self.socket.read(|socket| Ok(rustix::io::read(socket, spare_capacity(bytes))?))
     }
 
     /// Sets whether small writes are sent at once, instead of being gathered for a moment.

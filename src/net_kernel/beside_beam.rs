@@ -1,6 +1,6 @@
 //! The parts of the protocol beside Erlang's own, where that is installed.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use crate::io::{TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use crate::term::{Term, WirePid};
 use super::control::{Control, Object};
 use super::cookie::Cookie;
 use super::epmd::{Epmd, Registrant, Registration};
-use super::frame::{self, Frame, Signal};
+use super::frame::{self, Decoder, Frame, Signal};
 use super::handshake::{self, Admission, Flags, HandshakeError, Identity, Lengths, Peer};
 use super::name::NodeName;
 use super::support::beam::{Beam, COOKIE, Cluster};
@@ -206,7 +206,7 @@ fn an_erlang_node_has_no_connection_where_it_is_refused() {
 /// The signals that come from the other node.
 struct Signals {
     stream: TcpStream,
-    decoder: crate::io::Decoder,
+    decoder: Decoder,
 }
 
 impl Signals {
@@ -216,10 +216,8 @@ impl Signals {
                 Some(Frame::Signal(signal)) => return signal,
                 Some(Frame::Tick) => {}
                 None => {
-                    let mut bytes = [0; 1000];
-                    let count = self.stream.read(&mut bytes).unwrap();
+                    let count = self.decoder.read_from(&mut self.stream).unwrap();
                     assert!(count > 0, "the connection was closed");
-                    self.decoder.feed(&bytes[..count]);
                 }
             }
         }
@@ -233,7 +231,7 @@ fn an_erlang_node_pings() {
     let (here, beam) = (Here::new(&cluster, true), cluster.beam("beam"));
     let ping = beam.begin("net_adm:ping('rust@127.0.0.1')");
     let (mut stream, _) = here.accept().unwrap();
-    let decoder = frame::decoder(1 << 20);
+    let decoder = Decoder::new(1 << 20);
     let mut signals = Signals { stream: stream.try_clone().unwrap(), decoder };
 
     let (monitor, request) = (signals.next(), signals.next());

@@ -113,6 +113,52 @@ impl Read for ReadHalf {
     }
 }
 
+/// What frames are read from.
+pub(super) trait Source: Read {
+    /// Reads into the room that there is behind `bytes`, but at most `most` bytes, and returns how
+    /// many.
+    fn read_behind(&mut self, bytes: &mut Vec<u8>, most: usize) -> io::Result<usize> {
+        read_over_zeros(self, bytes, most)
+    }
+}
+
+fn read_over_zeros(
+    source: &mut (impl Read + ?Sized),
+    bytes: &mut Vec<u8>,
+    most: usize,
+) -> io::Result<usize> {
+    const ZEROS: usize = 16 * 1024;
+
+    let start = bytes.len();
+    let room = (bytes.capacity() - start).min(most).min(ZEROS);
+    bytes.resize(start + room, 0);
+    let read = source.read(&mut bytes[start..]);
+    bytes.truncate(start + *read.as_ref().unwrap_or(&0));
+    read
+}
+
+impl Source for TcpStream {
+    fn read_behind(&mut self, bytes: &mut Vec<u8>, most: usize) -> io::Result<usize> {
+        if bytes.capacity() - bytes.len() > most {
+            return read_over_zeros(self, bytes, most);
+        }
+        self.read_to_spare(bytes)
+    }
+}
+
+#[cfg(feature = "dist-tls")]
+impl Source for tls::ReadHalf {}
+
+impl Source for ReadHalf {
+    fn read_behind(&mut self, bytes: &mut Vec<u8>, most: usize) -> io::Result<usize> {
+        match self {
+            ReadHalf::Tcp(stream) => stream.read_behind(bytes, most),
+            #[cfg(feature = "dist-tls")]
+            ReadHalf::Tls(half) => half.read_behind(bytes, most),
+        }
+    }
+}
+
 /// The end of a connection that is written. What it has taken may have to be
 /// [flushed](Write::flush).
 #[derive(Debug)]

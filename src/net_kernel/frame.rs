@@ -1,17 +1,21 @@
 //! Frames: what stands around the signals that travel between nodes, once they are connected.
 //!
-//! A frame has its length in front, in four bytes, and is read by a [`Decoder`], whose memory grows
-//! with what has come. One without content is a tick, which says that the node is alive.
+//! A frame has its length in front, in four bytes. One without content is a tick, which says that
+//! the node is alive.
 //!
 //! OTP: [Protocol between connected nodes](https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#protocol-between-connected-nodes).
+
+mod decoder;
 
 use std::fmt;
 
 use crate::error_text::errors;
-use crate::io::{Decoder, Packet, PacketTooLong};
+use crate::io::PacketTooLong;
 use crate::term::EncodeError;
 
 use super::control::{Carried, Control, ControlError};
+
+pub(super) use decoder::Decoder;
 
 /// The first byte of a frame with a signal: there is only one kind.
 const PASS_THROUGH: u8 = b'p';
@@ -45,15 +49,9 @@ impl Signal {
     }
 }
 
-/// Returns what finds the frames in what a node sends, of which none may have more than `limit`
-/// bytes.
-pub(super) fn decoder(limit: usize) -> Decoder {
-    Decoder::new(Packet::Length4).packet_size(limit)
-}
-
 /// Takes the next frame, if all of it has come.
 pub(super) fn next(decoder: &mut Decoder) -> Result<Option<Frame>, FrameError> {
-    let frame = decoder.next_packet().map_err(FrameError::TooLong)?;
+    let frame = decoder.next().map_err(FrameError::TooLong)?;
     frame.map(Frame::new).transpose()
 }
 
@@ -105,10 +103,13 @@ errors!(FrameError);
 
 #[cfg(test)]
 mod tests {
+    use crate::net_kernel::channel::Source;
     use crate::net_kernel::support::fuzz::{TERM_TOKENS, fuzz};
     use crate::term::{Term, WirePid};
 
     use super::*;
+
+    impl Source for &[u8] {}
 
     fn link() -> Control<'static, ()> {
         let pid = |id| WirePid { node: "n@h".into(), id, serial: 0, creation: 1 };
@@ -121,11 +122,11 @@ mod tests {
         let length = u32::try_from(frame.len() - 4).unwrap();
         assert_eq!(frame[..7], [&length.to_be_bytes()[..], b"p\x83h"].concat());
 
-        let mut decoder = decoder(1000);
+        let mut decoder = Decoder::new(1000);
         let bytes = [&frame[..], &TICK, &frame].concat();
         let mut found = Vec::new();
         for byte in bytes {
-            decoder.feed(&[byte]);
+            decoder.read_from(&mut &[byte][..]).unwrap();
             found.extend(next(&mut decoder).unwrap());
         }
         let [Frame::Signal(signal), Frame::Tick, Frame::Signal(_)] = &found[..] else {
@@ -137,23 +138,24 @@ mod tests {
 
     #[test]
     fn a_frame_beyond_the_limit_is_refused_before_it_has_come() {
-        let mut decoder = decoder(1000);
-        decoder.feed(&1001_u32.to_be_bytes());
+        let mut decoder = Decoder::new(1000);
+        decoder.read_from(&mut &1001_u32.to_be_bytes()[..]).unwrap();
         let error = next(&mut decoder).unwrap_err();
         assert_eq!(error.to_string(), "a frame of 1001 bytes, where at most 1000 are allowed");
     }
 
     #[test]
     fn a_frame_at_the_limit_is_read() {
-        let mut decoder = decoder(1000);
-        decoder.feed(&[&1000_u32.to_be_bytes()[..], &[b'p'; 1000]].concat());
+        let mut decoder = Decoder::new(1000);
+        let frame = [&1000_u32.to_be_bytes()[..], &[b'p'; 1000]].concat();
+        decoder.read_from(&mut &frame[..]).unwrap();
         assert!(matches!(next(&mut decoder), Ok(Some(Frame::Signal(_)))));
     }
 
     #[test]
     fn a_frame_of_another_kind_is_refused() {
-        let mut decoder = decoder(1000);
-        decoder.feed(&[0, 0, 0, 2, 131, 68]);
+        let mut decoder = Decoder::new(1000);
+        decoder.read_from(&mut &[0, 0, 0, 2, 131, 68][..]).unwrap();
         assert_eq!(next(&mut decoder).unwrap_err().to_string(), "a frame that begins with 131");
     }
 
@@ -166,10 +168,10 @@ mod tests {
 
     /// The frames in what has come in pieces, and why there are no more.
     fn frames(pieces: &[&[u8]]) -> (Vec<Frame>, Option<String>) {
-        let mut decoder = decoder(1000);
+        let mut decoder = Decoder::new(1000);
         let mut found = Vec::new();
         for piece in pieces {
-            decoder.feed(piece);
+            decoder.read_from(&mut { *piece }).unwrap();
             loop {
                 match next(&mut decoder) {
                     Ok(Some(frame)) => found.push(frame),

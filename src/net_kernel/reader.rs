@@ -25,7 +25,7 @@ use super::channel::ReadHalf;
 use super::control::{Control, Object, SpawnRequest, Spawned};
 use super::execute;
 use super::execute::Task;
-use super::frame::{self, Frame};
+use super::frame::{self, Decoder, Frame};
 use super::local::{Local, wire_pid};
 use super::lost::{LOG, Lost};
 use super::serve::CONNECTIONS;
@@ -34,9 +34,6 @@ use super::writer::Finish;
 
 /// How long the other node has to close its side, when this one has closed its own.
 const DRAIN: Duration = Duration::from_secs(1);
-
-/// How many bytes are read at once.
-const ROOM: usize = 64 * 1024;
 
 /// In the answer to a request for a process: it is monitored.
 const MONITORED: u64 = 2;
@@ -54,15 +51,11 @@ pub(super) struct Reader {
 impl Reader {
     /// Reads until the connection is lost, and returns why it is.
     pub(super) fn run(mut self, mut stream: ReadHalf) -> Result<(), ExitReason> {
-        let mut decoder = frame::decoder(self.local.settings.max_frame);
-        let mut room = vec![0; ROOM];
+        let mut decoder = Decoder::new(self.local.settings.max_frame);
         loop {
-            match stream.read(&mut room) {
+            match decoder.read_from(&mut stream) {
                 Ok(0) => return Err(Lost::Closed.into()),
-                Ok(count) => {
-                    self.heard.fetch_add(count as u64, Ordering::Relaxed);
-                    decoder.feed(&room[..count]);
-                }
+                Ok(count) => _ = self.heard.fetch_add(count as u64, Ordering::Relaxed),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if is_interrupted(&error) => {
                     self.connection.frames().explain_loss(NodeDownReason::Shutdown);
@@ -100,7 +93,7 @@ impl Reader {
     /// Reads what comes until the other node has closed the connection, if it soon does.
     fn drain(stream: &mut ReadHalf) {
         let deadline = Instant::now() + DRAIN;
-        let mut room = vec![0; ROOM];
+        let mut room = vec![0; 64 * 1024];
         _ = stream.end_writing();
         while let Ok(left) = time_left(deadline)
             && stream.set_read_timeout(Some(left)).is_ok()
