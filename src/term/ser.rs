@@ -1,6 +1,7 @@
 //! From Rust's types to terms.
 
 use std::cell::Cell;
+use std::mem;
 
 use serde::ser::{self, Serialize};
 
@@ -25,14 +26,17 @@ pub(super) const LEAF: &str = "$procession::term::Leaf";
 pub(super) const IS_HUMAN_READABLE: bool = true;
 
 thread_local! {
-    /// Whether bytes that are serialized next are taken as a term.
-    static TAKES_TERM: Cell<bool> = const { Cell::new(false) };
+    /// What the term is appended to that is serialized next.
+    static LENT: Cell<Option<Vec<u8>>> = const { Cell::new(None) };
 }
 
-/// Returns whether the bytes that are to be serialized now are taken as a term. Other formats know
-/// nothing of [`TERM`].
-pub(super) fn takes_term() -> bool {
-    TAKES_TERM.take()
+/// Appends a term to what is being written, by `write`; `None` if it is not this codec that is
+/// writing. Other formats know nothing of [`TERM`].
+pub(super) fn append_term<R>(write: impl FnOnce(&mut Vec<u8>) -> R) -> Option<R> {
+    let mut out = LENT.take()?;
+    let result = write(&mut out);
+    LENT.set(Some(out));
+    Some(result)
 }
 
 /// How a variant with one field is spelt: as it is called, but for those of `Result`.
@@ -90,7 +94,7 @@ enum Content {
     Plain,
     /// The name of an atom.
     AtomName,
-    /// A term that is encoded already.
+    /// A term, which is [appended](append_term) to what was lent.
     Term,
 }
 
@@ -110,25 +114,27 @@ impl<'a> Serializer<'a> {
         encode::atom(self.out, name)
     }
 
-    /// Serializes a newtype of ours by what is inside.
-    fn content<T: Serialize + ?Sized>(
-        &mut self,
-        content: Content,
-        value: &T,
-    ) -> Result<(), EncodeError> {
-        self.next = content;
-        TAKES_TERM.set(content == Content::Term);
-        let result = value.serialize(&mut *self);
-        TAKES_TERM.set(false);
+    /// Serializes the name of an atom.
+    fn atom_name<T: Serialize + ?Sized>(&mut self, name: &T) -> Result<(), EncodeError> {
+        self.next = Content::AtomName;
+        let result = name.serialize(&mut *self);
         self.next = Content::Plain;
         result
     }
 
-    /// Adds a term that is encoded already, after a look at it.
-    fn encoded(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
-        let scan = scan(&mut Reader::new(bytes, 0)).map_err(ser::Error::custom)?;
+    /// Has a term append itself, and looks at it.
+    fn term<T: Serialize + ?Sized>(&mut self, term: &T) -> Result<(), EncodeError> {
+        let start = self.out.len();
+        self.next = Content::Term;
+        let outer = LENT.replace(Some(mem::take(self.out)));
+        let result = term.serialize(&mut *self);
+        let whole = LENT.replace(outer).unwrap_or_default();
+        self.next = Content::Plain;
+        // What was written here meanwhile, by a type that is none of ours, is gone.
+        *self.out = whole;
+        result?;
+        let scan = scan(&mut Reader::new(&self.out[start..], 0)).map_err(ser::Error::custom)?;
         self.is_deep |= self.depth.inside(scan.depth()).is_err();
-        self.out.extend_from_slice(bytes);
         Ok(())
     }
 
@@ -368,7 +374,7 @@ impl<'s, 'a> ser::Serializer for &'s mut Serializer<'a> {
 
     fn serialize_bytes(self, value: &[u8]) -> Result<(), EncodeError> {
         match self.next {
-            Content::Term => self.encoded(value),
+            Content::Term => Ok(()), // It is where it belongs.
             Content::Plain | Content::AtomName => encode::binary(self.out, value),
         }
     }
@@ -400,8 +406,8 @@ impl<'s, 'a> ser::Serializer for &'s mut Serializer<'a> {
         value: &T,
     ) -> Result<(), EncodeError> {
         match name {
-            ATOM => self.content(Content::AtomName, value),
-            TERM => self.content(Content::Term, value),
+            ATOM => self.atom_name(value),
+            TERM => self.term(value),
             _ => value.serialize(self),
         }
     }

@@ -14,7 +14,7 @@ use super::encode::{self, Depth};
 use super::error::{DecodeError, EncodeError};
 use super::external::{ExternalFun, ExternalPid, ExternalPort, ExternalRef, Fun};
 use super::reader::Reader;
-use super::ser::{ATOM, LEAF, TERM, takes_term};
+use super::ser::{ATOM, LEAF, TERM, append_term};
 use super::tag;
 
 /// Is serialized as a string; in the formats of other crates it is one.
@@ -49,25 +49,24 @@ impl<'de> Deserialize<'de> for Atom {
     }
 }
 
-/// Bytes of a term, which only this codec takes for one.
-pub(super) struct Encoded<'a>(pub(super) &'a [u8]);
+/// What appends a term, which only this codec lets it do.
+struct Appended<W>(W);
 
-impl Serialize for Encoded<'_> {
+impl<W: Fn(&mut Vec<u8>) -> Result<(), EncodeError>> Serialize for Appended<W> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if takes_term() {
-            return serializer.serialize_bytes(self.0);
-        }
-        Err(S::Error::custom("a term of Erlang can only be written in Erlang's format"))
+        let foreign = "a term of Erlang can only be written in Erlang's format";
+        let appended = append_term(&self.0).ok_or_else(|| S::Error::custom(foreign))?;
+        appended.map_err(S::Error::custom)?;
+        serializer.serialize_bytes(&[])
     }
 }
 
-fn serialize_encoded<S: Serializer>(
+/// Serializes a term that `encode` appends.
+pub(super) fn serialize_encoded<S: Serializer>(
     serializer: S,
-    encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
+    encode: impl Fn(&mut Vec<u8>) -> Result<(), EncodeError>,
 ) -> Result<S::Ok, S::Error> {
-    let mut bytes = Vec::with_capacity(64);
-    encode(&mut bytes).map_err(S::Error::custom)?;
-    serializer.serialize_newtype_struct(TERM, &Encoded(&bytes))
+    serializer.serialize_newtype_struct(TERM, &Appended(encode))
 }
 
 /// Only for the functions of [this module](super).

@@ -14,8 +14,8 @@ use super::excerpt::excerpt;
 use super::external::{ExternalRef, Words};
 use super::reader::Reader;
 use super::scan::{Scan, scan, skip};
-use super::ser::{TERM, append};
-use super::serde_impls::Encoded;
+use super::ser::append;
+use super::serde_impls::serialize_encoded;
 use super::tag;
 use super::tagged::{append_tagged, read_tagged};
 
@@ -180,7 +180,10 @@ impl WirePlace {
 /// Only for this codec.
 impl Serialize for WireTerm<'_> {
     fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_newtype_struct(TERM, &Encoded(self.bytes))
+        serialize_encoded(serializer, |out| {
+            out.extend_from_slice(self.bytes);
+            Ok(())
+        })
     }
 }
 
