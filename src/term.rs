@@ -169,6 +169,7 @@ mod bounded;
 mod error;
 mod atom;
 mod integer;
+mod binary;
 mod external;
 mod map;
 mod convert;
@@ -198,6 +199,7 @@ use serde::de::{Deserialize, DeserializeOwned};
 use serde::ser::Serialize;
 
 pub use atom::{Atom, AtomTooLong, atom};
+pub use binary::Binary;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub use external::{ExternalFun, ExternalPid, ExternalPort, ExternalRef, Fun};
 pub use integer::BigInteger;
@@ -243,7 +245,7 @@ pub enum Term {
     /// An atom; `true` and `false` are two of them.
     Atom(Atom),
     /// A binary, which is also what a string of Rust is.
-    Binary(Vec<u8>),
+    Binary(Binary),
     /// A bit string that is no binary.
     BitString(BitString),
     /// A list; what is a string in Erlang is one of integers.
@@ -351,7 +353,7 @@ impl BitString {
     /// use procession::term::{BitString, Term};
     ///
     /// assert_eq!(BitString::new(&[1, 0b1010_0000], 3).to_string(), "<<1,5:3>>");
-    /// assert_eq!(BitString::new(b"x", 8), Term::Binary(b"x".to_vec()));
+    /// assert_eq!(BitString::new(b"x", 8), "x".into());
     /// ```
     ///
     /// # Panics
@@ -366,7 +368,7 @@ impl BitString {
                 *last &= 0xff << (8 - last_bits);
                 Term::BitString(BitString { bytes: bytes.into(), last_bits })
             }
-            Some(_) | None => Term::Binary(bytes),
+            Some(_) | None => Term::Binary(bytes.into()),
         }
     }
 

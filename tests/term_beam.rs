@@ -149,7 +149,7 @@ fn erlang_reads_what_is_at_a_limit_here() {
         ImproperList::new(vec![1.into(); 65_536], 2.into()),
         Term::Tuple(vec![1.into(); 255]),
         Term::Tuple(vec![1.into(); 256]),
-        Term::Binary(vec![0; 65_536]),
+        Term::Binary(vec![0; 65_536].into()),
         Term::Map(Map::from_iter((0..1000).map(|key| (key, key)))),
         term::to_term(&vec![256; 65_536]).unwrap(),
     ];

@@ -108,7 +108,7 @@ impl There {
 
     /// Nanoseconds for a mebibyte of a large cast.
     pub(crate) fn bulk(&self) -> f64 {
-        let binary = Term::Binary(vec![7; BULK]);
+        let binary = Term::Binary(vec![7; BULK].into());
         in_thread(|| {
             let before = self.0.call(Total).unwrap();
             let start = Instant::now();

@@ -7,7 +7,7 @@ use std::num::NonZeroU64;
 
 use smallbox::smallbox;
 
-use crate::term::{DecodeError, Term, WirePlace, WireTerm};
+use crate::term::{Binary, DecodeError, Term, WirePlace, WireTerm};
 
 use super::{Message, Payload, Request, Value};
 
@@ -15,7 +15,7 @@ use super::{Message, Payload, Request, Value};
 /// looks at it, on its own thread.
 pub(crate) struct External {
     /// What it has come in.
-    frame: Vec<u8>,
+    frame: Binary,
     place: WirePlace,
     term: OnceCell<Value<Term>>,
 }
@@ -23,7 +23,7 @@ pub(crate) struct External {
 impl External {
     /// Returns the term that stands at this place of the frame, and is within the limits.
     pub(crate) fn new(frame: Vec<u8>, place: WirePlace) -> External {
-        External { frame, place, term: OnceCell::new() }
+        External { frame: Binary::of_message(frame), place, term: OnceCell::new() }
     }
 
     /// Returns the term that these bytes are, which have been written here.
@@ -39,7 +39,7 @@ impl External {
 
     /// Returns a part of it as it came.
     pub(crate) fn wire_at(&self, place: WirePlace) -> WireTerm<'_> {
-        place.term(&self.frame)
+        place.term_of(&self.frame)
     }
 
     /// Returns where its last element stands, if it is a tuple with any, or else where it does.
@@ -200,5 +200,60 @@ impl Message {
     /// Returns the value that the message holds, in an `Option`, or else the request that it is.
     pub(crate) fn content(&self) -> &dyn Any {
         self.0.content()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::{Deserialize, Deserializer};
+
+    use crate::term::{Atom, atom, to_vec};
+    use crate::user_code::catch;
+
+    use super::*;
+
+    /// `{bulk, Binary}`, with a large one.
+    fn bulk() -> External {
+        let binary = Term::Binary(vec![7; 1 << 20].into());
+        External::written(to_vec(&(atom("bulk"), binary)).unwrap())
+    }
+
+    fn is_shared(external: &External, term: &Term) -> bool {
+        let Term::Binary(binary) = term else { panic!("{term}") };
+        assert_eq!(binary[..], [7; 1 << 20]);
+        external.frame.as_ptr_range().contains(&binary.as_ptr())
+    }
+
+    #[test]
+    fn a_large_binary_is_not_copied_however_it_is_read() {
+        let external = bulk();
+        let Some(Term::Tuple(whole)) = external.term() else { panic!("{external:?}") };
+        let tagged: Term = external.wire().read_tagged("bulk").unwrap();
+        let (_, second): (Atom, Term) = external.wire().read().unwrap();
+        let last = external.wire_at(external.last_place()).read().unwrap();
+        let mut tuple = external.wire().tuple().unwrap();
+        tuple.term().unwrap();
+        let element = tuple.term().unwrap().read().unwrap();
+        for term in [&whole[1], &tagged, &second, &last, &element] {
+            assert!(is_shared(&external, term));
+        }
+    }
+
+    #[test]
+    fn a_message_is_not_shared_when_its_reading_has_panicked() {
+        #[derive(Debug)]
+        struct Panics;
+
+        impl<'de> Deserialize<'de> for Panics {
+            fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Panics, D::Error> {
+                panic!("it is read");
+            }
+        }
+
+        let external = bulk();
+        assert!(catch(|| external.wire().read::<Panics>()).is_err());
+        let bytes = &external.frame[..];
+        let (_, second): (Atom, Term) = crate::term::from_slice(bytes).unwrap();
+        assert!(!is_shared(&external, &second));
     }
 }

@@ -105,14 +105,14 @@ impl From<Vec<Term>> for Term {
 /// A binary, as for serde.
 impl From<&str> for Term {
     fn from(text: &str) -> Term {
-        Term::Binary(text.into())
+        Term::Binary(text.as_bytes().into())
     }
 }
 
 /// A binary, as for serde.
 impl From<String> for Term {
     fn from(text: String) -> Term {
-        Term::Binary(text.into())
+        Term::Binary(text.into_bytes().into())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Building terms out of bytes.
 
 use super::atom::Atom;
+use super::binary;
 use super::error::DecodeError;
 use super::external::{ExternalFun, ExternalPid, ExternalPort, ExternalRef, Fun};
 use super::integer::Integer;
@@ -160,7 +161,7 @@ fn leaf(reader: &mut Reader<'_>, tag: u8) -> Result<Term, DecodeError> {
         tag::FLOAT => Term::Float(reader.float()?),
         tag::BINARY => {
             let length = reader.length()?;
-            Term::Binary(reader.take(length)?.to_vec())
+            Term::Binary(binary::read(reader.take(length)?))
         }
         tag::BIT_STRING => {
             let (bytes, bits) = reader.bits()?;

@@ -7,6 +7,7 @@ use std::num::NonZeroU64;
 use serde::de::Deserialize;
 use serde::ser::{self, Serialize};
 
+use super::binary::{self, Binary};
 use super::decode;
 use super::encode;
 use super::error::{DecodeError, EncodeError, located};
@@ -56,6 +57,8 @@ pub(crate) struct WireTerm<'a> {
     bytes: &'a [u8],
     /// What is known of it, or of a term that it is inside of.
     scan: Scan,
+    /// The message that it is a part of, if its large binaries are to share that.
+    message: Option<&'a Binary>,
 }
 
 impl PartialEq for WireTerm<'_> {
@@ -87,12 +90,13 @@ impl<'a> WireTerm<'a> {
     fn next(reader: &mut Reader<'a>) -> Result<WireTerm<'a>, DecodeError> {
         let start = reader.position();
         let scan = scan(reader)?;
-        Ok(WireTerm { bytes: reader.since(start), scan })
+        Ok(WireTerm { bytes: reader.since(start), scan, message: None })
     }
 
     /// Reads it into a type of Rust. Offsets in errors count from its first byte.
     pub(crate) fn read<T: Deserialize<'a>>(self) -> Result<T, DecodeError> {
-        located(0, T::deserialize(&mut self.reader()?))
+        let mut reader = self.reader()?;
+        binary::within(self.message, || located(0, T::deserialize(&mut reader)))
     }
 
     /// Returns whether a receiver may be made to build it.
@@ -127,7 +131,8 @@ impl<'a> WireTerm<'a> {
     /// Reads it as the variant of that tag, as [`from_slice_tagged`](super::from_slice_tagged)
     /// does.
     pub(crate) fn read_tagged<T: Deserialize<'a>>(self, tag: &str) -> Result<T, DecodeError> {
-        read_tagged(&mut self.reader()?, tag)
+        let mut reader = self.reader()?;
+        binary::within(self.message, || read_tagged(&mut reader, tag))
     }
 
     /// Returns the tag that it has as the variant of an enum, and how many fields follow that, if
@@ -155,7 +160,8 @@ impl<'a> WireTerm<'a> {
     /// Returns its elements, if it is a tuple.
     pub(crate) fn tuple(self) -> Result<WireTuple<'a>, DecodeError> {
         let mut reader = Reader::new(self.bytes, 0);
-        WireTuple::next(&mut reader, self.scan)
+        let tuple = WireTuple::next(&mut reader, self.scan)?;
+        Ok(WireTuple { message: self.message, ..tuple })
     }
 
     /// Returns the first `max` characters of what it prints; three points follow if that is not
@@ -173,7 +179,16 @@ impl WirePlace {
     /// If `whole` is too short.
     pub(crate) fn term(self, whole: &[u8]) -> WireTerm<'_> {
         let WirePlace { start, length, scan } = self;
-        WireTerm { bytes: &whole[start..][..length], scan }
+        WireTerm { bytes: &whole[start..][..length], scan, message: None }
+    }
+
+    /// Returns the term that stands there in a message, whose large binaries share that.
+    ///
+    /// # Panics
+    ///
+    /// If the message is too short.
+    pub(crate) fn term_of(self, message: &Binary) -> WireTerm<'_> {
+        WireTerm { message: Some(message), ..self.term(message) }
     }
 }
 
@@ -194,6 +209,8 @@ pub(crate) struct WireTuple<'a> {
     left: usize,
     /// What is known of the tuple, or of a term that it is inside of.
     scan: Scan,
+    /// See [`WireTerm`].
+    message: Option<&'a Binary>,
 }
 
 impl<'a> WireTuple<'a> {
@@ -212,7 +229,7 @@ impl<'a> WireTuple<'a> {
     fn next(reader: &mut Reader<'a>, scan: Scan) -> Result<WireTuple<'a>, DecodeError> {
         let start = reader.clone();
         match reader.next_tuple()? {
-            Some(left) => Ok(WireTuple { reader: reader.clone(), left, scan }),
+            Some(left) => Ok(WireTuple { reader: reader.clone(), left, scan, message: None }),
             None => Err(start.mismatch(&"a tuple")),
         }
     }
@@ -268,21 +285,22 @@ impl<'a> WireTuple<'a> {
     }
 
     pub(crate) fn tuple(&mut self) -> Result<WireTuple<'a>, DecodeError> {
-        let scan = self.scan;
+        let (scan, message) = (self.scan, self.message);
         self.element("a tuple", |reader| {
             let mut inside = reader.clone();
             skip(reader)?;
-            WireTuple::next(&mut inside, scan).map(Some)
+            let tuple = WireTuple::next(&mut inside, scan)?;
+            Ok(Some(WireTuple { message, ..tuple }))
         })
     }
 
     /// Takes a term, which has been scanned with the tuple.
     pub(crate) fn term(&mut self) -> Result<WireTerm<'a>, DecodeError> {
-        let scan = self.scan;
+        let (scan, message) = (self.scan, self.message);
         self.element("a term", |reader| {
             let start = reader.position();
             skip(reader)?;
-            Ok(Some(WireTerm { bytes: reader.since(start), scan }))
+            Ok(Some(WireTerm { bytes: reader.since(start), scan, message }))
         })
     }
 }

@@ -18,7 +18,7 @@ const SIZE: usize = 64 << 10;
 const MOST: usize = 64 << 20;
 
 fn numbered(number: i64) -> Term {
-    Term::Tuple(vec![Term::Integer(number), Term::Binary(vec![7; SIZE])])
+    Term::Tuple(vec![Term::Integer(number), Term::Binary(vec![7; SIZE].into())])
 }
 
 /// Sends another process its last message when it is dropped.

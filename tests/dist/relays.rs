@@ -22,7 +22,7 @@ fn a_frame_that_is_cut_in_the_middle_ends_the_connection() {
         // Both have it: what is sent next is cut.
         beam.eval("nodes()");
         relay.cut_after(way, 1000);
-        process::send(echo, Term::Binary(vec![0; 2000]));
+        process::send(echo, Term::Binary(vec![0; 2000].into()));
         assert_eq!(expect_exit(echo), ExitReason::NoConnection);
         assert_eq!(down_reason(monitor), ExitReason::NoConnection);
         wait_until(|| beam.eval("nodes(hidden)") == "[]");

@@ -140,7 +140,7 @@ fn what_was_sent_before_the_node_is_stopped_arrives() {
     );
     process::send(counter, atom("begin_"));
     for _ in 0..200 {
-        process::send(counter, Term::Binary(vec![0; 100_000]));
+        process::send(counter, Term::Binary(vec![0; 100_000].into()));
     }
     rust.stop();
     wait_until(|| beam.eval("nodes(hidden)") == "[]");

@@ -164,7 +164,7 @@ fn a_frame_above_the_limit_ends_its_connection() {
     twin.tell(&process::self_pid());
     assert_echoes(echo);
     let monitor = process::monitor(echo);
-    process::send(echo, Term::Binary(vec![0; 200_000]));
+    process::send(echo, Term::Binary(vec![0; 200_000].into()));
     assert_eq!(down_reason(monitor), ExitReason::NoConnection);
     wait_until(|| node::connect(twin.node()).is_ok());
     assert_echoes(echo);
@@ -179,7 +179,7 @@ fn a_frame_that_is_cut_in_the_middle_ends_the_connection() {
         process::link(echo);
         let monitor = process::monitor(echo);
         relay.cut_after(way, 1000);
-        process::send(echo, Term::Binary(vec![0; 2000]));
+        process::send(echo, Term::Binary(vec![0; 2000].into()));
         assert_eq!(expect_exit(echo), ExitReason::NoConnection);
         assert_eq!(down_reason(monitor), ExitReason::NoConnection);
         assert_no_message();

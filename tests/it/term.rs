@@ -90,7 +90,7 @@ mod bytes {
             (&[108, 0, 0, 0, 1, 97, 1, 107, 0, 1, 5], list(&[1, 5])),
             (&[107, 0, 0], list(&[])),
             (&[77, 0, 0, 0, 0, 0], "".into()),
-            (&[77, 0, 0, 0, 1, 8, 255], Term::Binary(vec![255])),
+            (&[77, 0, 0, 0, 1, 8, 255], Term::Binary(vec![255].into())),
             (&[77, 0, 0, 0, 1, 3, 255], BitString::new(&[0b1110_0000], 3)),
             (&[110, 1, 2, 5], (-5).into()),
             (&[110, 0, 0], 0.into()),
@@ -319,10 +319,10 @@ mod display {
         check(atom("ñandú"), "ñandú");
         check(Term::List(vec![97.into(), 98.into()]), r#""ab""#);
         check(Term::List(vec![1.into(), 2.into()]), "[1,2]");
-        check(Term::Binary(vec![1, 2]), "<<1,2>>");
+        check(Term::Binary(vec![1, 2].into()), "<<1,2>>");
         check("ж", r#"<<"ж"/utf8>>"#);
         check("a\"b\u{1b}", r#"<<"a\"b\e">>"#);
-        check(Term::Binary(vec![233]), r#"<<"é">>"#);
+        check(Term::Binary(vec![233].into()), r#"<<"é">>"#);
         check("", "<<>>");
         check(BitString::new(&[97, 0b1010_0000], 3), "<<97,5:3>>");
         check(ImproperList::new(vec![97.into()], 98.into()), "[97|98]");

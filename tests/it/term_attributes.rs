@@ -164,7 +164,7 @@ mod fields {
         let others = [
             Term::from(7),
             Term::Tuple(vec![atom("x").into(), atom("ab").into()]),
-            Term::Binary(vec![255, b'x']),
+            Term::Binary(vec![255, b'x'].into()),
             Term::List(vec![97.into(), 98.into()]),
             Term::Float(1.0),
             Term::Map(Map::from_iter([(1, 2)])),
@@ -299,7 +299,7 @@ mod maps {
         is_not_written(map(&[0.0.into(), (-0.0).into()]), text);
         assert!(term::to_vec(&map(&[key(0.0, 1), key(-0.0, 2)])).is_ok());
         // Bytes that look like it are none.
-        let binary = |sign: u8| Term::Binary(vec![70, sign, 0, 0, 0, 0, 0, 0, 0]);
+        let binary = |sign: u8| Term::Binary(vec![70, sign, 0, 0, 0, 0, 0, 0, 0].into());
         assert!(term::to_vec(&map(&[binary(0), binary(0x80)])).is_ok());
     }
 }
@@ -439,12 +439,12 @@ mod binaries {
     #[test]
     fn that_are_read_as_lists_are_read_to_their_end() {
         refuses::<First>(vec![1, 2], "a list that is too long, at byte 1");
-        refuses::<First>(Term::Binary(vec![1, 2, 3]), "2 bytes too many, at byte 1");
+        refuses::<First>(Term::Binary(vec![1, 2, 3].into()), "2 bytes too many, at byte 1");
     }
 
     #[test]
     fn have_elements_that_can_be_ignored() {
-        let bytes = term::to_vec(&Term::Binary(vec![1, 2])).unwrap();
+        let bytes = term::to_vec(&Term::Binary(vec![1, 2].into())).unwrap();
         assert_eq!(term::from_slice::<Vec<serde::de::IgnoredAny>>(&bytes).unwrap().len(), 2);
     }
 }

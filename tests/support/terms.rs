@@ -60,7 +60,7 @@ fn leaf(dice: &mut Dice, kinds: Kinds) -> Term {
         1 => integer(dice),
         2 => Term::Float(float(dice)),
         3 | 4 => name(dice).into(),
-        5 => Term::Binary(text(dice).into()),
+        5 => Term::from(text(dice)),
         6 => bits(dice),
         7 => Term::List(text(dice).chars().map(|it| u32::from(it).into()).collect()),
         8 => pid(dice).into(),
