@@ -6,6 +6,8 @@ mod nodes;
 use std::cell::Cell;
 use std::fmt;
 use std::num::NonZeroU64;
+#[cfg(feature = "dist")]
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 #[cfg(feature = "dist")]
@@ -223,13 +225,50 @@ impl Node {
     /// # Panics
     ///
     /// If it is no such name, or has more than 255 characters; or if the names that the program has
-    /// used, or has got from other nodes, take 64 MiB.
+    /// used, or has got from other nodes, take 64 MiB. A name that comes from elsewhere is
+    /// [parsed](#impl-FromStr-for-Node).
     #[cfg(feature = "dist")]
     #[track_caller]
     pub fn named(name: &str) -> Node {
-        nodes::named(name).unwrap_or_else(|| panic!("{name:?} cannot be the name of a node"))
+        name.parse().unwrap_or_else(|error: InvalidNodeName| panic!("{error}"))
     }
 }
+
+/// As [`Node::named`], for a name that somebody else has chosen.
+///
+/// ```
+/// use procession::Node;
+///
+/// let there: Node = "beam@127.0.0.1".parse()?;
+/// assert_eq!(there, Node::named("beam@127.0.0.1"));
+/// let error = "beam".parse::<Node>().unwrap_err();
+/// assert_eq!(error.to_string(), "\"beam\" cannot be the name of a node");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[cfg(feature = "dist")]
+impl FromStr for Node {
+    type Err = InvalidNodeName;
+
+    fn from_str(name: &str) -> Result<Node, InvalidNodeName> {
+        Node::find(name).ok_or_else(|| InvalidNodeName(name.to_owned()))
+    }
+}
+
+/// No node can have this name, for the reasons that [`Node::named`] panics for.
+#[cfg(feature = "dist")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidNodeName(String);
+
+#[cfg(feature = "dist")]
+impl fmt::Display for InvalidNodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let InvalidNodeName(name) = self;
+        write!(f, "{name:?} cannot be the name of a node")
+    }
+}
+
+#[cfg(feature = "dist")]
+impl std::error::Error for InvalidNodeName {}
 
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

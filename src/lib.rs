@@ -136,6 +136,8 @@ pub mod guide;
 pub use call_error::{CallError, CallErrorKind};
 pub use exit::{Detail, ExitReason, Reason};
 pub use exit_error::{ExitError, OrExit};
+#[cfg(feature = "dist")]
+pub use id::InvalidNodeName;
 pub use id::{Alias, MonitorRef, Node, Pid, TimerRef};
 pub use message::{
     Destination, Down, Exit, Message, Name, NameRefusal, Opaque, Registrar, TaggedDown, Timeout,
