@@ -35,6 +35,7 @@ use crate::process;
 use crate::process::current::{Ended, current, ending};
 use crate::process::info::may_be_alive;
 use crate::process::monitor::forget_request;
+use crate::process::receive::{deadline_after, time_left};
 use crate::process::{Address, AliasMode, Builder, Mark, MonitorOptions, SpawnError};
 use crate::runtime::address::{deliver, try_deliver, try_deliver_to_alias};
 use crate::runtime::exit::Body;
@@ -472,7 +473,8 @@ pub(crate) struct Pending<R> {
 
 impl<R: Send + 'static> Pending<R> {
     /// Sends the request that `make` makes to the process at `to`, which is `target` if its pid is
-    /// known here, and does not wait. If there is no such process, a DOWN comes.
+    /// known here, and does not wait but for room on the connection with another node. If there is
+    /// no such process, a DOWN comes.
     pub(crate) fn send(
         client: Process,
         to: Destination,
@@ -481,7 +483,8 @@ impl<R: Send + 'static> Pending<R> {
     ) -> Pending<R> {
         let alive = target.filter(|pid| may_be_alive(*pid));
         let pending = Pending::prepare(client, to.clone(), alive, AliasMode::Reply);
-        pending.post(&to, target, pending.request(make));
+        let request = pending.request(make);
+        pending.post(client, (&to, target), request, Duration::MAX);
         pending
     }
 
@@ -508,9 +511,10 @@ impl<R: Send + 'static> Pending<R> {
         mode: AliasMode,
         make: impl FnOnce(ReplyTo<R>) -> Message,
     ) -> Pending<R> {
-        let to = Destination::Pid(pid);
-        let pending = Pending::prepare(current(), to.clone(), Some(pid), mode);
-        pending.post(&to, Some(pid), pending.request(make));
+        let (client, to) = (current(), Destination::Pid(pid));
+        let pending = Pending::prepare(client, to.clone(), Some(pid), mode);
+        let request = pending.request(make);
+        pending.post(client, (&to, Some(pid)), request, Duration::MAX);
         pending
     }
 
@@ -541,10 +545,18 @@ impl<R: Send + 'static> Pending<R> {
         request
     }
 
-    fn post(&self, to: &Destination, target: Option<Pid>, request: Message) {
+    /// Sends the request, if there is room for it within `timeout`.
+    fn post(
+        &self,
+        client: Process,
+        (to, target): (&Destination, Option<Pid>),
+        request: Message,
+        timeout: Duration,
+    ) {
         match (target, Remote::of(target, to)) {
             (_, Some(remote)) => {
-                if let Err(unsent) = remote.request(request) {
+                let sent = client.request_when_there_is_room(remote, request, timeout);
+                if let Err(unsent) = sent {
                     self.fail(CallErrorKind::NoExternalForm(unsent.into_text()));
                 }
             }
@@ -781,7 +793,10 @@ fn call_by_mailbox<R: Send + 'static>(
     let waiting = target.map(|target| client.wait_for(target, pending.id())).transpose();
     let outcome = match waiting {
         Ok(_waiting) => {
-            pending.post(&to, target, request.into_inner());
+            // To wait for room takes of the time.
+            let deadline = pending.node.and_then(|_| deadline_after(timeout));
+            pending.post(client, (&to, target), request.into_inner(), timeout);
+            let timeout = if deadline.is_some() { time_left(deadline) } else { timeout };
             pending.wait(timeout).unwrap_or(Err(CallErrorKind::Timeout))
         }
         Err(Cycle(cycle)) => Err(CallErrorKind::Deadlock(cycle)),

@@ -459,6 +459,8 @@
 //!   the server.
 //! - Requests to other nodes can wait forever for each other: who waits for whom is known of this
 //!   node only.
+//! - The time of a call to another node begins before there is room for it on the connection, where
+//!   OTP's begins when it is sent.
 //! - The requests of [`gen_statem`](crate::gen_statem), [`gen_event`](crate::gen_event) and
 //!   [`agent`](crate::agent) cannot be made by other nodes, only their system messages: their
 //!   events and closures are types that are not declared. A server in front of them can be called.

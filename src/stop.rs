@@ -6,11 +6,12 @@ use std::time::Duration;
 use crate::error_text::errors;
 use crate::exit::ExitReason;
 #[cfg(all(feature = "dist", target_os = "linux"))]
-use crate::external::reason_to_term;
+use crate::external::{reason_to_term, reason_to_text};
 use crate::id::{Node, Pid};
 use crate::message::{Destination, Down, Message};
 use crate::process::current::{Ended, current};
 use crate::process::monitor::forget_request;
+use crate::process::receive::{deadline_after, time_left};
 use crate::process::{Address, MonitorOptions};
 use crate::runtime::address::deliver;
 use crate::runtime::mailbox::Signal;
@@ -98,14 +99,17 @@ pub(crate) fn stop(
         }
     };
     let order = stop_message(reason.clone());
+    let deadline = deadline_after(timeout);
     match (remote.clone(), target) {
         // What cannot be told has ended, or so says the monitor.
-        (Some(remote), _) => _ = remote.request(order),
+        (Some(remote), _) => {
+            _ = caller.request_when_there_is_room(remote, order, timeout);
+        }
         (None, Some(target)) => deliver(target, Signal::Message(order)),
         (None, None) => unreachable!("it was looked at"),
     }
     let down = caller
-        .receive_since(since, timeout, is_end)
+        .receive_since(since, time_left(deadline), is_end)
         .map_err(|Ended| StopError::CallerEnded)?
         .map(|message| message.downcast::<Down>());
     match down {
@@ -131,7 +135,8 @@ pub(crate) fn stop(
 fn is_same(found: &ExitReason, asked: &ExitReason, is_remote: bool) -> bool {
     #[cfg(all(feature = "dist", target_os = "linux"))]
     if is_remote {
-        return reason_to_term(found) == reason_to_term(asked);
+        let found = reason_to_term(found);
+        return found == reason_to_term(asked) || found == reason_to_text(asked);
     }
     _ = is_remote;
     found == asked

@@ -14,7 +14,7 @@ use crate::runtime::backoff::{self, Parked, WaitFor};
 use crate::runtime::bound::{Bound, Decision, Overflow};
 use crate::runtime::mailbox::{Orphans, Signal};
 use crate::runtime::overload::{give_up, note_refused};
-use crate::runtime::remote::Remote;
+use crate::runtime::remote::{self, Remote};
 use crate::runtime::table::Process;
 #[cfg(feature = "dist")]
 use crate::term::ExternalRef;
@@ -617,16 +617,53 @@ impl Process {
         timeout: Duration,
     ) -> Result<(), Undone> {
         let message = Guarded::new(message); // A signal may end the caller meanwhile.
+        let decision = self.await_room(&to, timeout);
+        let message = message.into_inner();
+        match decision {
+            Some(Decision::Served) => {
+                to.send(message);
+                Ok(())
+            }
+            // The connection was lost.
+            Some(Decision::SentAway) => {
+                Err(Undone::Orphans(Orphans::from(Signal::Message(message))))
+            }
+            Some(Decision::None | Decision::Over) | None => Err(Undone::Busy(to, message)),
+        }
+    }
+
+    /// Waits until the connection with the node of a process has room, for at most `timeout`: for
+    /// the caller, which is this process. Returns what has been decided; `None` if the caller must
+    /// not wait.
+    fn await_room(self, to: &Remote, timeout: Duration) -> Option<Decision> {
         // A destructor is not to be held up by another node.
         if std::thread::panicking() || self.may_block().is_err() {
-            return Err(Undone::Busy(to, message.into_inner()));
+            return None;
         }
         let wait = |decision: &dyn Fn() -> Decision| _ = self.await_decision(decision, timeout);
-        let sent = to.send_in_turn(message, self.slot, wait);
-        sent.map_err(|(to, message)| match to {
-            Some(to) => Undone::Busy(to, message),
-            None => Undone::Orphans(Orphans::from(Signal::Message(message))),
-        })
+        Some(to.await_room(self.slot, wait))
+    }
+
+    /// Sends a request to a process of another node when there is room for it, for at most
+    /// `timeout`: for the caller, which is this process and monitors the other one. It is dropped
+    /// if the time is over, and if there is no connection, of which the monitor tells.
+    ///
+    /// # Errors
+    ///
+    /// If it does not travel.
+    #[cold]
+    pub(crate) fn request_when_there_is_room(
+        self,
+        to: Remote,
+        request: Message,
+        timeout: Duration,
+    ) -> Result<(), remote::Unsent> {
+        let request = Guarded::new(request); // A signal may end the caller meanwhile.
+        let decision = if to.is_busy() { self.await_room(&to, timeout) } else { None };
+        match decision {
+            Some(Decision::Served) | None => to.request(request.into_inner()),
+            Some(Decision::SentAway | Decision::None | Decision::Over) => Ok(()),
+        }
     }
 
     /// Waits until it is decided whether there is room for the caller, which is this process, for

@@ -68,8 +68,7 @@ impl Destination {
             #[cfg(feature = "dist")]
             Destination::Reference(reference) => match Remote::aliased(reference) {
                 Some(remote) => {
-                    remote.send(message);
-                    Ok(())
+                    remote.offer(message).map_err(|(to, message)| Undone::Busy(to, message))
                 }
                 None => Err(Undone::Orphans(Orphans::from(Signal::Message(message)))),
             },

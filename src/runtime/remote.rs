@@ -10,6 +10,6 @@ mod alone;
 mod processes;
 
 #[cfg(not(feature = "dist"))]
-pub(crate) use alone::{Remote, RemotePid};
+pub(crate) use alone::{Remote, RemotePid, Unsent};
 #[cfg(feature = "dist")]
-pub(crate) use processes::{Remote, RemotePid};
+pub(crate) use processes::{Remote, RemotePid, Unsent};

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use procession::gen_server::RemoteServer;
 use procession::prelude::*;
 use procession::process::TrySendError;
-use procession::term::{Term, atom};
+use procession::term::{ExternalRef, Term, atom};
 
-use super::support::rust::{Rust, process_there, register};
+use super::support::beam::Beam;
+use super::support::rust::{Rust, expect_term, process_there, register, there};
 use super::support::wait::{down_reason, expect, wait_until};
 
 /// How many bytes a message has.
@@ -33,12 +35,18 @@ impl Drop for Last {
 /// Sends without end to a process that does not take it, until the sender waits; ends the sender,
 /// and returns how many messages it has sent, before its last.
 fn send_in_vain(there: Pid) -> i64 {
+    send_in_vain_by(there, move || move |number| process::send(there, numbered(number)))
+}
+
+/// The same, where each message is sent by what `begin` returns.
+fn send_in_vain_by<S: FnMut(i64)>(there: Pid, begin: impl FnOnce() -> S + Send + 'static) -> i64 {
     let sent = Arc::new(AtomicI64::new(0));
     let count = Arc::clone(&sent);
     let (sender, monitor) = process::spawn_monitor(move || {
         let _last = Last(there);
+        let mut send = begin();
         for number in 0.. {
-            process::send(there, numbered(number));
+            send(number);
             count.fetch_add(1, Ordering::SeqCst);
         }
     })
@@ -73,6 +81,60 @@ fn of_a_node_of_erlang_that_is_stopped_holds_up_who_sends() {
     let sent = send_in_vain(there);
     beam.signal("CONT");
     assert_eq!(expect::<Term>().to_string(), format!("{{got,{sent}}}"));
+}
+
+/// A process there, named `counting`, that counts the numbered messages which it gets: as they are,
+/// as requests and as casts. It tells that, and begins anew, when it gets the last one.
+fn counting(beam: &Beam) -> Pid {
+    let there = process_there(
+        beam,
+        "Count = fun(N) -> N = get(next), put(next, N + 1) end, \
+         case Message of \
+             start -> register(counting, self()), put(next, 0), \
+                 {test, 'rust@127.0.0.1'} ! alias(); \
+             {'$gen_call', _, {N, _}} -> Count(N); \
+             {'$gen_cast', {N, _}} -> Count(N); \
+             {N, _} -> Count(N); \
+             last -> {test, 'rust@127.0.0.1'} ! {got, put(next, 0)}; \
+             nothing -> ok \
+         end",
+    );
+    process::send(there, atom("start"));
+    there
+}
+
+/// Stops a node, and has somebody send without end what counts there.
+fn assert_holds_up<S: FnMut(i64)>(
+    beam: &Beam,
+    there: Pid,
+    begin: impl FnOnce() -> S + Send + 'static,
+) {
+    beam.signal("STOP");
+    let sent = send_in_vain_by(there, begin);
+    beam.signal("CONT");
+    assert_eq!(expect::<Term>().to_string(), format!("{{got,{sent}}}"));
+}
+
+// OTP: whoever calls, casts or sends to an alias is suspended, too, as long as the port is busy.
+#[test]
+fn of_a_node_that_is_stopped_holds_up_who_makes_requests() {
+    let Some(rust) = Rust::start() else { return };
+    let beam = rust.beam();
+    let (node, there) = (there(&beam), counting(&beam));
+    let alias: ExternalRef = expect_term();
+    assert_holds_up(&beam, there, move || {
+        let mut requests = Vec::new();
+        move |number| {
+            let server = RemoteServer::from_pid(there);
+            requests.push(server.send_request::<Term>(&numbered(number)).unwrap());
+        }
+    });
+    assert_holds_up(&beam, there, move || {
+        move |number| RemoteServer::abcast(&[node], "counting", &numbered(number)).unwrap()
+    });
+    assert_holds_up(&beam, there, move || {
+        move |number| process::send(alias.clone(), numbered(number))
+    });
 }
 
 #[test]

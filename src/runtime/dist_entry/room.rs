@@ -133,10 +133,13 @@ impl Drop for QueuedUp {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread;
     use std::time::{Duration, Instant};
 
+    use crate::call::call_with_message;
+    use crate::call_error::CallErrorKind;
     use crate::message::{Down, Message};
     use crate::process::send::send_regardless;
     use crate::process::{self, TrySendError};
@@ -286,6 +289,52 @@ mod tests {
         let (_, monitor) = process::spawn_monitor(panicking).unwrap();
         assert!(process::wait(monitor, LONG).is_some());
         assert_eq!(messages(left(&connection)), [Large(ROOM + 1), Large(9), Large(9)]);
+    }
+
+    /// Starts a process that makes a request, has to wait for room, and ends when it has an answer.
+    fn waiting_client(peer: &Peer, timeout: Duration) -> MonitorRef {
+        let (entry, there) = (DistEntry::of(peer.node), peer.process(1));
+        let before = entry.senders();
+        let request = move || {
+            let call = call_with_message::<()>(&there, timeout, |_| Message::new(Large(8)));
+            process::exit_self(ExitReason::new(call.unwrap_err()));
+        };
+        let (_, monitor) = process::spawn_monitor(request).unwrap();
+        wait_until(|| entry.senders() > before);
+        monitor
+    }
+
+    #[test]
+    fn a_request_waits_for_room_too() {
+        let peer = Peer::new("request");
+        let (connection, there) = (peer.connect(), peer.process(1));
+        fill(there);
+        let monitor = waiting_client(&peer, LONG);
+        assert_eq!(messages(left(&connection)), [Large(ROOM + 1)]);
+        let sent = RefCell::new(Vec::new());
+        wait_until(|| {
+            sent.borrow_mut().extend(messages(left(&connection)));
+            !sent.borrow().is_empty()
+        });
+        assert_eq!(sent.into_inner(), [Large(8)]);
+        fill(there);
+        let second = waiting_client(&peer, LONG);
+        drop(connection);
+        for monitor in [monitor, second] {
+            assert_ended(monitor, &ExitReason::new(CallErrorKind::NodeDown(peer.node)));
+        }
+        assert_eq!(left(&peer.connect()).len(), 0);
+    }
+
+    #[test]
+    fn a_request_that_has_found_no_room_in_its_time_is_not_sent() {
+        let peer = Peer::new("request_in_time");
+        let (connection, there) = (peer.connect(), peer.process(1));
+        fill(there);
+        let late =
+            call_with_message::<()>(&there, Duration::from_millis(1), |_| Message::new(Large(8)));
+        assert_eq!(late, Err(CallErrorKind::Timeout));
+        assert_eq!(messages(left(&connection)), [Large(ROOM + 1)]);
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::exit::ExitReason;
 use crate::id::{LinkId, MonitorRef, Node, Pid};
 use crate::message::{Destination, Message};
-use crate::user_code::Guarded;
 
 use super::super::bound::{Decision, Sender};
 use super::super::links::{Closed, Linked};
@@ -53,13 +52,16 @@ impl Remote {
         match self {}
     }
 
-    pub(crate) fn send_in_turn(
-        self,
-        _: Guarded<Message>,
+    pub(crate) fn is_busy(&self) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn await_room(
+        &self,
         _: &'static dyn Sender,
         _: impl FnOnce(&dyn Fn() -> Decision),
-    ) -> Result<(), (Option<Remote>, Message)> {
-        match self {}
+    ) -> Decision {
+        match *self {}
     }
 
     pub(crate) fn send(self, _: Message) {

@@ -6,16 +6,18 @@ use crate::exit::ExitReason;
 use crate::id::{Incarnation, LinkId, MonitorRef, Node, Pid, unique};
 use crate::message::{Destination, Down, Message};
 use crate::term::ExternalRef;
-use crate::user_code::{Guarded, drop_caught};
+use crate::user_code::drop_caught;
 
 use super::super::bound::{Decision, Sender};
 use super::super::caller::caller;
-use super::super::dist_entry::{DistEntry, Outgoing, Target, Unsent, carrier};
+use super::super::dist_entry::{DistEntry, Outgoing, Target, carrier};
 use super::super::links::{Closed, Linked, Watcher};
 use super::super::mailbox::{ExitCause, ExitSignal, Signal, Special};
 use super::super::remote_calls::CallId;
 use super::super::remote_ties::{RemoteRef, RemoteTies};
 use super::super::table::Process;
+
+pub(crate) use super::super::dist_entry::Unsent;
 
 /// A process of another node, by its pid, or by the name that it has there.
 #[derive(Clone, Debug)]
@@ -60,38 +62,29 @@ impl Remote {
     /// The message, and to whom it is, if there is none.
     #[cold]
     pub(crate) fn offer(self, message: Message) -> Result<(), (Remote, Message)> {
-        if self.entry().is_busy() {
+        if self.is_busy() {
             return Err((self, message));
         }
         self.send(message);
         Ok(())
     }
 
-    /// Sends a message when there is room for it, or a decision has been awaited for long enough:
-    /// by `await_decision`, for `sender`.
-    ///
-    /// # Errors
-    ///
-    /// The message, if it was not sent; and to whom it is, unless it is to be dropped as the
-    /// connection was lost.
-    pub(crate) fn send_in_turn(
-        self,
-        message: Guarded<Message>,
+    /// Returns whether so much waits to leave for its node that senders are to wait.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.entry().is_busy()
+    }
+
+    /// Lets `sender` wait for room until that is decided, or has been awaited for long enough: by
+    /// `await_decision`. Returns what has been decided: `SentAway` if the connection was lost, with
+    /// which what is to be sent goes, too.
+    pub(crate) fn await_room(
+        &self,
         sender: &'static dyn Sender,
         await_decision: impl FnOnce(&dyn Fn() -> Decision),
-    ) -> Result<(), (Option<Remote>, Message)> {
+    ) -> Decision {
         let queued = self.entry().queue_up(sender);
         await_decision(&|| queued.decision());
-        let decision = queued.leave();
-        let message = message.into_inner();
-        match decision {
-            Decision::Served => {
-                self.send(message);
-                Ok(())
-            }
-            Decision::SentAway => Err((None, message)),
-            Decision::None | Decision::Over => Err((Some(self), message)),
-        }
+        queued.leave()
     }
 
     /// Sends a message, whatever room there is, or drops it if there is no connection or no such
