@@ -121,6 +121,8 @@ pub mod net_kernel;
 pub mod node;
 #[cfg(all(feature = "dist", target_os = "linux"))]
 pub mod rpc;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+pub mod erpc;
 mod directory;
 mod service;
 pub mod registry;

@@ -29,6 +29,8 @@
 //! | `-proto_dist inet_tls` | `NetKernel::tls`, with the feature `dist-tls` |
 //! | `epmd` | [`embedded_epmd`](NetKernel::embedded_epmd), [`EpmdServer`] |
 //! | `net_kernel:connect_node(Node)`, `monitor_nodes`, `nodes()` | [`node`](crate::node) |
+//! | `rpc:call`, `erpc:call` of other nodes | [`rpc`](crate::rpc), [`erpc`](crate::erpc) |
+//! | what others may call by `rpc` and `erpc`, where Erlang lets them call all | [`offer`](NetKernel::offer) |
 //!
 //! [`cookie`]: NetKernel::cookie
 //! [`hidden`]: NetKernel::hidden

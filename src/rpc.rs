@@ -6,7 +6,7 @@
 //! use procession::rpc;
 //!
 //! let there = Node::named("beam@127.0.0.1");
-//! let reversed: Vec<u32> = rpc::call(there, "lists", "reverse", &([1, 2, 3],))?;
+//! let reversed: Vec<u32> = rpc::call(there, "lists", "reverse", &(vec![1, 2, 3],))?;
 //! assert_eq!(reversed, [3, 2, 1]);
 //! # Ok::<(), rpc::RpcError>(())
 //! ```
@@ -36,6 +36,8 @@
 //!   this node is asked for alike, so that only what is offered can be called.
 //! - **A function runs with the group leader `user`** of its node: what it prints is printed there.
 //!
+//! How a function has failed is told more exactly by [`erpc`](crate::erpc).
+//!
 //! OTP: [`rpc`](https://www.erlang.org/doc/apps/kernel/rpc.html).
 
 use std::fmt;
@@ -52,7 +54,7 @@ use crate::process::receive::{deadline_after, time_left};
 use crate::term::{self, Atom, EncodeError, Term, atom};
 
 /// The name of the server that runs functions.
-const REX: &str = "rex";
+pub(crate) const REX: &str = "rex";
 
 /// Error returned from calls of functions of other nodes.
 #[derive(Clone, PartialEq)]
@@ -219,16 +221,23 @@ pub fn multicall<R: DeserializeOwned>(
 }
 
 /// `{call, M, F, Args, user}`
-fn request(
+pub(crate) fn request(
     kind: &'static str,
-    (module, function): (&str, &str),
+    function: (&str, &str),
     arguments: &(impl Arguments + ?Sized),
 ) -> Result<Term, EncodeError> {
-    let name = |name: &str| Atom::new(name).map_err(serde::ser::Error::custom);
-    let (module, function) = (name(module)?, name(function)?);
-    let arguments = Term::List(arguments.to_terms()?);
+    let [module, function, arguments] = call_of(function, arguments)?;
     let user = atom("user").into();
-    Ok(Term::Tuple(vec![atom(kind).into(), module.into(), function.into(), arguments, user]))
+    Ok(Term::Tuple(vec![atom(kind).into(), module, function, arguments, user]))
+}
+
+/// `M`, `F` and `Args`.
+pub(crate) fn call_of(
+    (module, function): (&str, &str),
+    arguments: &(impl Arguments + ?Sized),
+) -> Result<[Term; 3], EncodeError> {
+    let name = |name: &str| Atom::new(name).map(Term::from).map_err(serde::ser::Error::custom);
+    Ok([name(module)?, name(function)?, Term::List(arguments.to_terms()?)])
 }
 
 /// Returns the value of a function, unless it has failed.

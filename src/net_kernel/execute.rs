@@ -53,7 +53,18 @@ impl Task {
         })
     }
 
-    fn run(self, offers: &Offers) -> Result<(), ExitReason> {
+    /// As [`of`](Self::of), for one that is called as any other function.
+    pub(super) fn of_call(call: &Call) -> Option<Task> {
+        let Call { module, function, arguments } = call;
+        if module != "erpc" {
+            return None;
+        }
+        let (module, name) = (module.into(), function.into());
+        let function = Function { module, name, arity: arguments.len() as u64 };
+        Task::of(&function, Term::List(arguments.clone()))
+    }
+
+    pub(super) fn run(self, offers: &Offers) -> Result<(), ExitReason> {
         match self {
             Task::Call(reference, call) => {
                 let outcome = outcome(reference, offers.apply(call));

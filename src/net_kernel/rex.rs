@@ -22,7 +22,7 @@ use crate::process::Builder;
 use crate::supervisor::ChildSpec;
 use crate::term::{self, DecodeError, Term, WireTerm, atom};
 
-use super::execute;
+use super::execute::{self, Task};
 use super::offers::{Call, Offers};
 
 /// The name of the server.
@@ -134,8 +134,13 @@ impl Rex {
     fn run(&mut self, asker: Asker, call: Call) {
         let offers = Arc::clone(&self.offers);
         let body = move || {
+            // It ends for the outcome, which is the answer.
+            if let Some(task) = Task::of_call(&call) {
+                return task.run(&offers);
+            }
             let value = offers.apply(call);
             asker.answer(value.unwrap_or_else(|failure| bad_rpc(failure.reason())));
+            Ok(())
         };
         match Builder::new().without_ancestors().spawn_monitor(body) {
             Ok((_, monitor)) => _ = self.running.insert(monitor, asker),
@@ -146,6 +151,7 @@ impl Rex {
     /// A process has answered, or was ended before.
     fn ended(&mut self, down: &Down) {
         let Some(asker) = self.running.remove(&down.monitor) else { return };
+        // It may be the outcome.
         if down.reason != ExitReason::Normal {
             asker.answer(bad_rpc(reason_to_term(&down.reason)));
         }

@@ -21,6 +21,7 @@ mod support {
 
 mod start;
 mod epmd;
+mod erpc;
 mod connect_node;
 mod ping;
 mod ticks;
