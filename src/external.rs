@@ -53,6 +53,11 @@ pub(crate) fn declare_read<T: DeserializeOwned + 'static>() {
     }
 }
 
+/// Declares how values of type `T` are read.
+pub(crate) fn declare_read_by<T: 'static>(read: Read<T>) {
+    FORMS.write().read.entry(TypeId::of::<T>()).or_insert_with(|| Box::leak(Box::new(read)));
+}
+
 /// Writes a value, or what is in an `Option` of it, as its type was declared.
 ///
 /// # Errors

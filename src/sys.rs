@@ -120,9 +120,12 @@
 //!   `procession::sys`, as a library does not own the standard output.
 //! - A closure cannot be compared, so a debug function is installed, and removed, by a name.
 //! - Replies need not be printable: an event shows the type of one.
-//! - Statistics count no reductions.
+//! - Statistics count no reductions. Their times, if they come from another node, are taken for
+//!   UTC; Erlang's are local.
 //! - A server answers `sys:get_state` of another node as one of OTP 27 does. On a node of OTP 25
 //!   the state is therefore shown as `{ok, State}`.
+//! - A process of another node is suspended, resumed, traced, counted, ended and shown; but closures
+//!   do not travel, so its state is not replaced, its log not kept, and no function installed.
 //!
 //! OTP: [`sys`](https://www.erlang.org/doc/apps/stdlib/sys.html).
 
@@ -138,8 +141,13 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use serde::de::DeserializeOwned;
+
 use crate::call::{DEFAULT_TIMEOUT, ReplyTo, call_with_message};
 use crate::call_error::CallError;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use crate::call_error::CallErrorKind;
 use crate::error_text::errors;
 use crate::exit::{ExitReason, Reason};
 use crate::id::Pid;
@@ -148,6 +156,8 @@ use crate::process;
 use crate::process::current::current;
 use crate::report::MachineStatus;
 use crate::runtime::dictionary::print_all;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use crate::term::{self, DecodeError, Term, atom};
 use crate::user_code::displayed;
 
 pub use debug::{DebugOptions, Event, Incoming, Kind, Statistics};
@@ -401,7 +411,7 @@ impl<S: ?Sized> Sys<S> {
     ///
     /// [`SysError::Call`] if there is no answer.
     pub fn statistics_on(&self) -> Result<(), SysError> {
-        self.debug("statistics_on", DebugOptions::count)
+        self.debug_as("statistics_on", ("statistics", "true"), DebugOptions::count)
     }
 
     /// Stops counting.
@@ -410,7 +420,8 @@ impl<S: ?Sized> Sys<S> {
     ///
     /// [`SysError::Call`] if there is no answer.
     pub fn statistics_off(&self) -> Result<(), SysError> {
-        self.debug("statistics_off", DebugOptions::stop_counting)
+        let off = ("statistics", "false");
+        self.debug_as("statistics_off", off, DebugOptions::stop_counting)
     }
 
     /// Returns the counts; `None` if events are not counted.
@@ -419,7 +430,7 @@ impl<S: ?Sized> Sys<S> {
     ///
     /// [`SysError::Call`] if there is no answer.
     pub fn statistics(&self) -> Result<Option<Statistics>, SysError> {
-        self.debug("statistics", |debug| debug.counted())
+        self.debug_as("statistics", ("statistics", "get"), |debug| debug.counted())
     }
 
     /// Keeps the last `limit` events from now on; OTP's default is 10. Events that were kept before
@@ -486,7 +497,7 @@ impl<S: ?Sized> Sys<S> {
     ///
     /// [`SysError::Call`] if there is no answer.
     pub fn trace_on(&self) -> Result<(), SysError> {
-        self.debug("trace_on", |debug| debug.set_trace(true))
+        self.debug_as("trace_on", ("trace", "true"), |debug| debug.set_trace(true))
     }
 
     /// Stops writing events to the program's log.
@@ -495,7 +506,7 @@ impl<S: ?Sized> Sys<S> {
     ///
     /// [`SysError::Call`] if there is no answer.
     pub fn trace_off(&self) -> Result<(), SysError> {
-        self.debug("trace_off", |debug| debug.set_trace(false))
+        self.debug_as("trace_off", ("trace", "false"), |debug| debug.set_trace(false))
     }
 
     /// Removes the function that was installed under `name`, if there is one.
@@ -567,17 +578,79 @@ impl<S: ?Sized> Sys<S> {
         })
     }
 
+    /// As [`debug`](Self::debug), for what a process of another node is asked for, too: `{debug,
+    /// {Command, Argument}}`.
+    fn debug_as<R: Send + 'static>(
+        &self,
+        function: &'static str,
+        what: (&'static str, &'static str),
+        act: impl FnOnce(&mut DebugOptions) -> R + Send + 'static,
+    ) -> Result<R, SysError> {
+        self.send(function, |reply_to: ReplyTo<R>| {
+            let order = Order::Debug(Box::new(move |debug| reply_to.reply(act(debug))));
+            let request = Request::new(order, Some(reply_to.client()));
+            #[cfg(all(feature = "dist", target_os = "linux"))]
+            let request = request.spelt(across::debug_what(what.0, what.1));
+            _ = what; // Without other nodes it is not asked for.
+            Message::awaited(request)
+        })
+    }
+
     /// Sends the process an order, for the function of this module with this name.
     fn ask<R: Send + 'static>(
         &self,
         function: &'static str,
         order: impl FnOnce(ReplyTo<R>) -> Order,
     ) -> Result<R, SysError> {
-        let make = |reply_to: ReplyTo<R>| {
+        self.send(function, |reply_to: ReplyTo<R>| {
             Message::awaited(Request::new(order(reply_to), Some(reply_to.client())))
-        };
+        })
+    }
+
+    fn send<R: Send + 'static>(
+        &self,
+        function: &'static str,
+        make: impl FnOnce(ReplyTo<R>) -> Message,
+    ) -> Result<R, SysError> {
         let answer = call_with_message(&self.to, self.timeout, make);
         Ok(answer.map_err(|kind| CallError::new(kind, self.to.clone(), function))?)
+    }
+}
+
+/// What is asked of processes of other nodes, too.
+#[cfg(all(feature = "dist", target_os = "linux"))]
+impl<S: ?Sized> Sys<S> {
+    /// Returns the state of the process as a value that is read from its term: of a process of
+    /// Erlang, its state; of one of this library, on whatever node, its state if the type of that
+    /// [travels](crate::gen_server::Wire), and else the state as text.
+    ///
+    /// Other nodes are asked for no closure, so this does there what
+    /// [`get_state`](Sys::get_state) does here.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer, or the state is no `R`.
+    pub fn get_state_as<R: DeserializeOwned>(&self) -> Result<R, SysError> {
+        let state = self.ask_for("get_state_as", "get_state")?;
+        let unread = |error: DecodeError| CallErrorKind::BadReply(error.to_string());
+        let read = term::from_term(&state).map_err(unread);
+        Ok(read.map_err(|kind| CallError::new(kind, self.to.clone(), "get_state_as"))?)
+    }
+
+    /// Returns the status of the process as OTP shows it: `{status, Pid, {module, Module},
+    /// [Dictionary, Mode, Parent, Debug, State]}`. In contrast to [`get_status`](Self::get_status)
+    /// the process may be one of another node.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn get_status_term(&self) -> Result<Term, SysError> {
+        self.ask_for("get_status_term", "get_status")
+    }
+
+    fn ask_for(&self, function: &'static str, what: &'static str) -> Result<Term, SysError> {
+        across::declare(); // This program may be no node.
+        self.send(function, |reply_to| across::ask(atom(what).into(), reply_to))
     }
 }
 

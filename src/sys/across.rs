@@ -1,16 +1,14 @@
 //! System messages from other nodes, and to them: `{system, {Pid, Tag}, What}`.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use serde::ser::Error as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::call::across::{declare_reply, declare_reply_as};
 use crate::call::{Client, ReplyTo};
-use crate::external::{self, reason_of_term, reason_to_term};
+use crate::external::{self, reason_of_term, reason_to_term, reason_to_text};
 use crate::id::{Alias, unique};
 use crate::message::Message;
 use crate::process;
-use crate::term::{self, EncodeError, Term, WireTerm, WireWriter, atom};
+use crate::term::{self, Atom, DecodeError, EncodeError, Term, WireTerm, WireWriter, atom};
 use crate::user_code::displayed;
 
 use super::handle::{Order, Request};
@@ -41,6 +39,7 @@ pub(crate) fn declare() {
     external::declare_written(write_request);
     declare_reply::<()>();
     declare_reply::<Term>();
+    external::declare_read_by(statistics_of_term);
     declare_reply_as::<Status>(|status, out| out.value(&status_to_term(status)));
     declare_reply_as::<Result<(), SysError>>(|outcome, out| match outcome {
         Ok(()) => out.atom("ok"),
@@ -51,22 +50,50 @@ pub(crate) fn declare() {
 
 /// Writes a system message to a process of another node.
 fn write_request(request: &Request, out: &mut WireWriter<'_>) -> Result<(), EncodeError> {
-    let what = match request.order() {
-        Order::Suspend(_) => name("suspend"),
-        Order::Resume(_) => name("resume"),
-        Order::Terminate { reason, .. } => pair(name("terminate"), reason_to_term(reason)),
-        Order::Status(_)
-        | Order::State(_)
-        | Order::WrittenState(_)
-        | Order::Debug(_)
-        | Order::ChangeCode { .. } => {
-            return Err(EncodeError::custom(format_args!("{request:?} is for this node")));
+    let what = match (request.spelling(), request.order()) {
+        (Some(what), _) => what.clone(),
+        (None, Order::Suspend(_)) => name("suspend"),
+        (None, Order::Resume(_)) => name("resume"),
+        (None, Order::Terminate { reason, .. }) => {
+            let what = pair(name("terminate"), reason_to_term(reason));
+            // If that is too deep, its text is not.
+            if term::to_vec(&what).is_ok() {
+                what
+            } else {
+                pair(name("terminate"), reason_to_text(reason))
+            }
+        }
+        (
+            None,
+            Order::Status(_)
+            | Order::State(_)
+            | Order::WrittenState(_)
+            | Order::Debug(_)
+            | Order::ChangeCode { .. },
+        ) => {
+            return Err(<EncodeError as serde::ser::Error>::custom(format_args!(
+                "{request:?} is for this node"
+            )));
         }
     };
     // An answer that nobody waits for goes nowhere.
     let alias = request.client().and_then(Client::mailbox);
     let alias = alias.unwrap_or_else(|| Alias { id: unique(), owner: process::self_pid() });
     external::write_request(SYSTEM, alias, out, |out| out.value(&what))
+}
+
+/// Returns the system message by which a client of this node asks a process, of whatever node, for
+/// `what`: the answer is read as a term.
+pub(super) fn ask(what: Term, reply_to: ReplyTo<Term>) -> Message {
+    let client = reply_to.client().mailbox().expect("the reply comes to the mailbox");
+    let client = Client::reading(client);
+    let order = order(what.clone(), client).unwrap_or_else(|| unreachable!("it is known here"));
+    Message::awaited(Request::new(order, Some(client)).spelt(what))
+}
+
+/// What asks for something about debugging.
+pub(super) fn debug_what(command: &'static str, argument: &'static str) -> Term {
+    pair(name("debug"), pair(name(command), name(argument)))
 }
 
 /// Returns the system message by which `client` asks for `what`.
@@ -192,20 +219,62 @@ fn statistics_to_term(statistics: &Statistics) -> Term {
     ])
 }
 
+/// Reads `{ok, Statistics}`, or `{ok, no_statistics}`.
+fn statistics_of_term(answer: WireTerm<'_>) -> Result<Option<Statistics>, DecodeError> {
+    type Time = ((u64, u64, u64), (u64, u64, u64));
+    let (_, counted): (Atom, Term) = answer.read()?;
+    if counted == name("no_statistics") {
+        return Ok(None);
+    }
+    let entries: Vec<(Atom, Term)> = term::from_term(&counted)?;
+    let entry = |key: &str| {
+        let found = entries.iter().find(|(name, _)| name == key).map(|(_, value)| value);
+        found.ok_or_else(|| {
+            <DecodeError as serde::de::Error>::custom(format_args!("statistics without {key}"))
+        })
+    };
+    let time = |key| Ok::<_, DecodeError>(time_of(term::from_term::<Time>(entry(key)?)?));
+    Ok(Some(Statistics {
+        start_time: time("start_time")?,
+        current_time: time("current_time")?,
+        messages_in: term::from_term(entry("messages_in")?)?,
+        messages_out: term::from_term(entry("messages_out")?)?,
+    }))
+}
+
+/// Returns the time of a date and a time of day in UTC, from 1970 to 9999.
+fn time_of(
+    ((year, month, day), (hour, minute, second)): ((u64, u64, u64), (u64, u64, u64)),
+) -> SystemTime {
+    let year = year.clamp(1970, 9999);
+    let leap_days = |year: u64| year / 4 - year / 100 + year / 400;
+    let of_years = (year - 1970) * 365 + leap_days(year - 1) - leap_days(1969);
+    let months = days_of_months(year);
+    let of_months: u64 = months.iter().take(month.clamp(1, 12) as usize - 1).sum();
+    let days = of_years + of_months + day.clamp(1, 31) - 1;
+    let of_day = hour.min(23) * 3600 + minute.min(59) * 60 + second.min(60);
+    UNIX_EPOCH + Duration::from_secs(days * 86_400 + of_day)
+}
+
+fn is_leap(year: u64) -> bool {
+    year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400)
+}
+
+fn days_of_months(year: u64) -> [u64; 12] {
+    [31, 28 + u64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+}
+
 /// Returns a time as `{{Year, Month, Day}, {Hour, Minute, Second}}`, in UTC.
 fn date_and_time(time: SystemTime) -> Term {
     let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (mut days, of_day) = (seconds / 86_400, seconds % 86_400);
-    let is_leap =
-        |year: u64| year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
     let mut year = 1970;
     while days >= 365 + u64::from(is_leap(year)) {
         days -= 365 + u64::from(is_leap(year));
         year += 1;
     }
-    let february = 28 + u64::from(is_leap(year));
     let mut month = 1_u64;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+    for length in days_of_months(year) {
         if days < length {
             break;
         }
@@ -218,8 +287,6 @@ fn date_and_time(time: SystemTime) -> Term {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     // OTP 25, run: `calendar:system_time_to_universal_time/2`.
@@ -234,7 +301,9 @@ mod tests {
             (4_107_542_400, "{{2100,3,1},{0,0,0}}"),
         ] {
             let time = UNIX_EPOCH + Duration::from_secs(seconds);
-            assert_eq!(date_and_time(time).to_string(), shown);
+            let spelt = date_and_time(time);
+            assert_eq!(spelt.to_string(), shown);
+            assert_eq!(time_of(term::from_term(&spelt).unwrap()), time);
         }
     }
 }

@@ -27,6 +27,9 @@ pub struct Request {
     order: Order,
     /// The client that waits for the answer.
     client: Option<Client>,
+    /// What asks a process of another node for the same, if it is known.
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    spelt: Option<Term>,
 }
 
 /// The version of the program that a state was made by: a server's
@@ -92,7 +95,23 @@ pub(crate) type StateOrder = Box<dyn FnOnce(&mut dyn Any, &'static str) + Send>;
 
 impl Request {
     pub(crate) fn new(order: Order, client: Option<Client>) -> Request {
-        Request { order, client }
+        Request {
+            order,
+            client,
+            #[cfg(all(feature = "dist", target_os = "linux"))]
+            spelt: None,
+        }
+    }
+
+    /// Says what asks a process of another node for the same.
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    pub(super) fn spelt(self, what: Term) -> Request {
+        Request { spelt: Some(what), ..self }
+    }
+
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    pub(super) fn spelling(&self) -> Option<&Term> {
+        self.spelt.as_ref()
     }
 
     #[cfg(all(feature = "dist", target_os = "linux"))]

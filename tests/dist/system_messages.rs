@@ -3,6 +3,7 @@
 use procession::net_kernel::NetKernel;
 use procession::prelude::*;
 use procession::sys;
+use procession::term::{Atom, atom};
 
 use super::support::beam::Beam;
 use super::support::counter::{self, Counter};
@@ -118,6 +119,64 @@ mod suspend {
         assert!(it.beam.eval("element(4, sys:get_status(rex))").contains("suspended"));
         sys.resume().unwrap();
         assert!(it.beam.eval("element(4, sys:get_status(rex))").contains("running"));
+    }
+}
+
+mod of_a_process_there {
+    use super::*;
+
+    /// A server of Erlang, named `keeper`, whose state is `{kept, 7}`.
+    fn keeper(beam: &Beam) -> sys::Sys {
+        beam.eval(
+            "register(keeper, proc_lib:spawn(fun() -> \
+                 gen_server:enter_loop(sys_keeper, [], {kept, 7}) end))",
+        );
+        sys::of(("keeper", there(beam)))
+    }
+
+    // OTP: sys_SUITE:get_status, suspend
+    #[test]
+    fn the_state_and_the_status_are_seen() {
+        let Some(it) = Setting::start() else { return };
+        let keeper = keeper(&it.beam);
+        assert_eq!(keeper.get_state_as::<(Atom, u32)>().unwrap(), (atom("kept"), 7));
+        let status = keeper.get_status_term().unwrap().to_string();
+        assert!(status.starts_with("{status,") && status.contains("running"), "{status}");
+        keeper.suspend().unwrap();
+        let status = keeper.get_status_term().unwrap().to_string();
+        assert!(status.contains("suspended") && status.contains("{kept,7}"), "{status}");
+        let error = keeper.get_state_as::<u32>().unwrap_err();
+        assert!(error.to_string().contains("was not understood"), "{error}");
+    }
+
+    // OTP: sys_SUITE:stats
+    #[test]
+    fn messages_are_counted() {
+        let Some(it) = Setting::start() else { return };
+        let rex = sys::of(("rex", there(&it.beam)));
+        rex.statistics_on().unwrap();
+        it.beam.eval("gen_server:cast(rex, nothing)");
+        let counted = rex.statistics().unwrap().unwrap();
+        assert_eq!((counted.messages_in, counted.messages_out), (1, 0));
+        assert!(counted.start_time <= counted.current_time);
+        rex.statistics_off().unwrap();
+        assert!(rex.statistics().unwrap().is_none());
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Count {
+        count: u32,
+    }
+
+    #[test]
+    fn is_as_of_one_here() {
+        let Some(it) = Setting::start() else { return };
+        let counter = sys::of("counter");
+        let Count { count } = counter.get_state_as().unwrap();
+        assert_eq!(count, 0);
+        let status = counter.get_status_term().unwrap().to_string();
+        assert!(status.starts_with("{status,") && status.contains("running"), "{status}");
+        assert_eq!(it.counter.call(counter::Add(0)).unwrap(), 0);
     }
 }
 
