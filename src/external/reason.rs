@@ -1,10 +1,11 @@
 //! Exit reasons as terms.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use crate::exit::{Detail, ExitReason};
-use crate::term::{Term, atom};
-use crate::user_code::{printed, printed_up_to};
+use crate::term::{self, Atom, Term, atom};
+use crate::user_code::{Panic, printed, printed_up_to};
 
 use super::to_term;
 
@@ -31,13 +32,14 @@ pub(crate) fn reason_to_term(reason: &ExitReason) -> Term {
     }
 }
 
-/// Returns where something is, `file:line:column`, as stack traces in Erlang say it.
+/// Returns where something is, `file:line:column` or `file:line`, as stack traces in Erlang say it.
 fn place(location: &str) -> Vec<Term> {
-    let mut parts = location.rsplitn(3, ':');
-    let (_column, line, file) = (parts.next(), parts.next(), parts.next());
-    let (Some(Ok(line)), Some(file)) = (line.map(str::parse::<u32>), file) else {
-        return Vec::new();
+    let numbered = |text: &str| {
+        let (text, number) = text.rsplit_once(':')?;
+        Some((text.to_owned(), number.parse::<u32>().ok()?))
     };
+    let Some((file, line)) = numbered(location) else { return Vec::new() };
+    let (file, line) = numbered(&file).unwrap_or((file, line));
     let file = file.chars().map(|character| u32::from(character).into()).collect();
     let pair = |name, value| Term::Tuple(vec![Term::from(atom(name)), value]);
     vec![pair("file", Term::List(file)), pair("line", line.into())]
@@ -72,8 +74,34 @@ pub(crate) fn reason_to_text(reason: &ExitReason) -> Term {
     }
 }
 
+/// Returns the panic that a term says, if it is one of a program of this library: without the column
+/// of where it was.
+fn panic_of_term(term: &Term) -> Option<Panic> {
+    type Frame = (Atom, Atom, u32, Vec<Term>);
+    let Term::Tuple(elements) = term else { return None };
+    let [what, Term::List(stack)] = &elements[..] else { return None };
+    let (tag, message): (Atom, String) = term::from_term(what).ok()?;
+    let [frame] = &stack[..] else { return None };
+    let (module, function, _, place): Frame = term::from_term(frame).ok()?;
+    if tag != "panic" || module != "rust" || function != "panic" {
+        return None;
+    }
+    let location = match &place[..] {
+        [file, line] => {
+            let (_, file): (Atom, String) = term::from_term(file).ok()?;
+            let (_, line): (Atom, u32) = term::from_term(line).ok()?;
+            Some(format!("{file}:{line}"))
+        }
+        _ => None,
+    };
+    Some(Panic { message, location, backtrace: None })
+}
+
 /// Returns the reason that a term is.
 pub(crate) fn reason_of_term(term: Term) -> ExitReason {
+    if let Some(panic) = panic_of_term(&term) {
+        return ExitReason::Panic(Arc::new(panic));
+    }
     if let Term::Tuple(elements) = &term
         && let [Term::Atom(tag), detail] = &elements[..]
         && tag == "shutdown"
@@ -94,10 +122,6 @@ pub(crate) fn reason_of_term(term: Term) -> ExitReason {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use crate::user_code::Panic;
-
     use super::*;
 
     fn spelt(reason: &ExitReason) -> String {
@@ -135,6 +159,20 @@ mod tests {
         let panic = Panic { message: "oh".to_owned(), location: None, backtrace: None };
         let text = r#"{{panic,<<"oh">>},[{rust,panic,0,[]}]}"#;
         assert_eq!(spelt(&ExitReason::Panic(Arc::new(panic))), text);
+    }
+
+    #[test]
+    fn a_panic_of_another_node_is_one_here() {
+        for location in [Some("src/main.rs:12".to_owned()), None] {
+            let panic = Panic { message: "oh".to_owned(), location, backtrace: None };
+            let reason = ExitReason::Panic(Arc::new(panic));
+            assert_eq!(reason_of_term(reason_to_term(&reason)), reason);
+        }
+        let frame = ["rust", "other"].map(|name| Term::from(atom(name)));
+        let frame = Term::Tuple([&frame[..], &[0.into(), Term::List(vec![])]].concat());
+        let what = Term::Tuple(vec![atom("panic").into(), "oh".into()]);
+        let other = Term::Tuple(vec![what, Term::List(vec![frame])]);
+        assert_eq!(reason_of_term(other.clone()), ExitReason::new(other));
     }
 
     #[test]

@@ -98,7 +98,8 @@ fn deliver_request(
     let Some(server) = to.resolve() else { return drop_caught(request) };
     let id = CallId { client: client.pid(), number: client.number() };
     if client.pid().is_remote() && !connection.request(id, server, tag) {
-        let text = format_args!("a request to {to} is dropped: it cannot be answered");
+        let node = client.pid().node();
+        let text = format_args!("a request of {node} to {to} is dropped: it cannot be answered");
         return log_caught(Level::Warn, LOG, text);
     }
     match to {

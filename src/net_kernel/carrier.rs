@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::exit::ExitReason;
-use crate::external::{reason_to_term, reason_to_text};
+use crate::external::{reason_to_term, reason_to_text, wire_pid};
 use crate::id::{Incarnation, Pid};
 use crate::message::{Destination, Message, Name};
 use crate::process::whereis;
@@ -16,7 +16,7 @@ use crate::user_code::drop_caught;
 
 use super::control::{Control, Object};
 use super::frame;
-use super::local::{Local, wire_pid};
+use super::local::Local;
 use super::payload::{Answered, Sent};
 use super::serve::NAME;
 

@@ -28,12 +28,6 @@ pub(super) struct Settings {
     pub(super) max_frame: usize,
 }
 
-/// Returns a pid as it is on the wire.
-pub(super) fn wire_pid(pid: Pid) -> WirePid<'static> {
-    let [id, serial, creation] = pid.numbers();
-    WirePid { node: pid.node().name().into(), id, serial, creation }
-}
-
 /// This node, for as long as it is one.
 #[derive(Debug)]
 pub(super) struct Local {

@@ -6,6 +6,7 @@ use std::io;
 use log::Level;
 
 use crate::exit::ExitReason;
+use crate::id::Node;
 use crate::io::is_interrupted;
 use crate::user_code::log_caught;
 
@@ -26,6 +27,8 @@ pub(super) enum Lost {
     Control(ControlError),
     /// A signal is from a process of a third node, or to one.
     Strangers,
+    /// The process of the connection is to end for this reason.
+    Told(ExitReason),
 }
 
 impl fmt::Display for Lost {
@@ -38,6 +41,20 @@ impl fmt::Display for Lost {
             Lost::Frame(error) => fmt::Display::fmt(error, f),
             Lost::Control(error) => fmt::Display::fmt(error, f),
             Lost::Strangers => f.write_str("a signal is from a third node, or to one"),
+            Lost::Told(reason) => fmt::Display::fmt(reason, f),
+        }
+    }
+}
+
+impl Lost {
+    /// Logs that the connection with `node` is lost, if that is as something is wrong with it.
+    pub(super) fn log(&self, node: Node) {
+        match self {
+            Lost::Closed | Lost::Silent | Lost::Io(_) | Lost::Told(_) => {}
+            Lost::Overloaded | Lost::Frame(_) | Lost::Control(_) | Lost::Strangers => {
+                let text = format_args!("the connection with {node} is closed: {self}");
+                log_caught(Level::Warn, LOG, text);
+            }
         }
     }
 }
@@ -46,14 +63,15 @@ impl fmt::Display for Lost {
 impl From<Lost> for ExitReason {
     fn from(lost: Lost) -> ExitReason {
         match lost {
+            Lost::Told(reason) => reason,
             Lost::Io(error) if is_interrupted(&error) => error.into(),
-            Lost::Closed | Lost::Silent | Lost::Io(_) => {
-                ExitReason::shutdown_with(lost.to_string())
-            }
-            Lost::Overloaded | Lost::Frame(_) | Lost::Control(_) | Lost::Strangers => {
-                log_caught(Level::Warn, LOG, format_args!("a connection is closed: {lost}"));
-                ExitReason::shutdown_with(lost.to_string())
-            }
+            Lost::Closed
+            | Lost::Silent
+            | Lost::Io(_)
+            | Lost::Overloaded
+            | Lost::Frame(_)
+            | Lost::Control(_)
+            | Lost::Strangers => ExitReason::shutdown_with(lost.to_string()),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use log::Level;
 
 use crate::exit::ExitReason;
-use crate::external::reason_of_term;
+use crate::external::{reason_of_term, wire_pid};
 use crate::id::{Alias, MonitorRef, Pid};
 use crate::io::is_interrupted;
 use crate::message::{Destination, Exit, NodeDownReason};
@@ -26,7 +26,7 @@ use super::control::{Control, Object, SpawnRequest, Spawned};
 use super::execute;
 use super::execute::Task;
 use super::frame::{self, Decoder, Frame};
-use super::local::{Local, wire_pid};
+use super::local::Local;
 use super::lost::{LOG, Lost};
 use super::serve::CONNECTIONS;
 use super::timed::time_left;
@@ -50,18 +50,23 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Reads until the connection is lost, and returns why it is.
-    pub(super) fn run(mut self, mut stream: ReadHalf) -> Result<(), ExitReason> {
+    pub(super) fn run(mut self, stream: ReadHalf) -> Result<(), ExitReason> {
+        let node = self.connection.incarnation().node();
+        Ok(self.read(stream).inspect_err(|lost| lost.log(node))?)
+    }
+
+    fn read(&mut self, mut stream: ReadHalf) -> Result<(), Lost> {
         let mut decoder = Decoder::new(self.local.settings.max_frame);
         loop {
             match decoder.read_from(&mut stream) {
-                Ok(0) => return Err(Lost::Closed.into()),
+                Ok(0) => return Err(Lost::Closed),
                 Ok(count) => _ = self.heard.fetch_add(count as u64, Ordering::Relaxed),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if is_interrupted(&error) => {
                     self.connection.frames().explain_loss(NodeDownReason::Shutdown);
-                    return Err(self.interrupted(&mut stream));
+                    return Err(Lost::Told(self.interrupted(&mut stream)));
                 }
-                Err(error) => return Err(Lost::Io(error).into()),
+                Err(error) => return Err(Lost::Io(error)),
             }
             while let Some(frame) = frame::next(&mut decoder).map_err(Lost::Frame)? {
                 match frame {
@@ -119,7 +124,9 @@ impl Reader {
         let Some(to) = to else { return Ok(None) };
         let arrival = Arrival::of(&self.local, to.clone(), message, frame);
         let arrival = arrival.inspect_err(|error| {
-            log_caught(Level::Warn, LOG, format_args!("a message to {to} is dropped: {error}"));
+            let node = self.connection.incarnation().node();
+            let text = format_args!("a message of {node} to {to} is dropped: {error}");
+            log_caught(Level::Warn, LOG, text);
         });
         Ok(arrival.ok())
     }

@@ -309,6 +309,9 @@ impl HandleCall<Connect> for Kernel {
         if node == Node::local() || is_up() {
             return reply(Ok(()));
         }
+        // Who asks for a connection is not told of an earlier failure: only messages are dropped that
+        // follow one.
+        self.failed.remove(&node);
         self.dial(node, None);
         self.wait(node, vec![caller.defer()]);
         noreply()

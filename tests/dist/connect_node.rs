@@ -1,7 +1,12 @@
 //! Connecting.
 
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use procession::Node;
 use procession::node::{self, Nodes};
+use procession::prelude::*;
 
 use super::support::rust::{NAME, Rust, ping, there};
 use super::support::wait::wait_until;
@@ -29,6 +34,30 @@ fn says_why_there_is_no_connection() {
     assert!(error.starts_with("no epmd could be reached at 127.0.0.1"), "{error}");
 }
 
+// OTP: each `net_kernel:connect_node/1` tries it.
+#[test]
+fn tries_it_each_time_that_it_is_asked_to() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let Some(_rust) = Rust::start_with(|node| node.peer("closes@127.0.0.1", address)) else {
+        return;
+    };
+    let attempts = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&attempts);
+    let close = move || {
+        for stream in listener.incoming().take(3) {
+            count.fetch_add(1, Ordering::SeqCst);
+            drop(stream);
+        }
+    };
+    process::spawn(close).unwrap();
+    let closes = Node::named("closes@127.0.0.1");
+    for attempt in 1..=3 {
+        assert!(node::connect(closes).is_err());
+        assert_eq!(attempts.load(Ordering::SeqCst), attempt);
+    }
+}
+
 #[test]
 fn connects_again_with_a_node_that_was_restarted() {
     let Some(rust) = Rust::start() else { return };
@@ -37,8 +66,7 @@ fn connects_again_with_a_node_that_was_restarted() {
     beam.kill();
     wait_until(|| node::nodes(Nodes::Connected).is_empty());
     let beam = rust.beam();
-    // The dial that has failed, perhaps, is remembered for a moment.
-    wait_until(|| node::connect(there(&beam)).is_ok());
+    assert_eq!(node::connect(there(&beam)), Ok(()));
     assert_eq!(ping(&beam), "pong");
 }
 
