@@ -509,7 +509,7 @@
 //! the worker's place, as [`ReplyTo`](crate::gen_server::ReplyTo#if-nobody-replies) shows.
 //!
 //! A thread cannot be stopped from outside. A process that is told to end does so when it next
-//! calls the runtime, and while it waits there. The sockets are those of [`io`](crate::io), which
+//! calls the runtime, and while it waits there. The sockets are those of [`io`], which
 //! are used as std's, but their waits are the runtime's: if the store is shut down while an order
 //! is on its way, the process that waits for the supplier ends, too, and its connection is closed.
 //! A long computation calls [`checkpoint`](crate::process::checkpoint) now and then, and a wait
@@ -518,7 +518,7 @@
 //! left behind after its [grace](crate::process::Builder::kill_grace).
 //!
 //! Read on: [periodic work](crate::gen_server#periodic-work), children that [own a
-//! socket](crate::dynamic_supervisor), servers for [clients in a network](crate::listener), and the
+//! socket](crate::dynamic_supervisor), servers for [clients in a network], and the
 //! example `tcp_counter`.
 //!
 //! [deferred]: crate::gen_server::Caller::defer
@@ -660,6 +660,20 @@
 //!
 //! Read on: [`testing`](crate::testing), and the templates in this crate's repository, whose
 //! programs have tests.
+//!
+#![cfg_attr(all(feature = "io", target_os = "linux"), doc = "[`io`]: crate::io")]
+#![cfg_attr(
+    not(all(feature = "io", target_os = "linux")),
+    doc = "[`io`]: https://docs.rs/procession/latest/procession/io/index.html"
+)]
+#![cfg_attr(
+    all(feature = "io", target_os = "linux"),
+    doc = "[clients in a network]: crate::listener"
+)]
+#![cfg_attr(
+    not(all(feature = "io", target_os = "linux")),
+    doc = "[clients in a network]: https://docs.rs/procession/latest/procession/listener/index.html"
+)]
 
 #[cfg(all(feature = "dist", target_os = "linux"))]
 pub mod cluster;

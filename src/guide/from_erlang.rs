@@ -41,7 +41,7 @@
 //! | `ets` | [`table`](crate::table) |
 //! | `application`, `.app` file, release | [`application`](crate::application) |
 //! | `sys`, `:sys.get_state` | [`sys`](crate::sys) |
-//! | `open_port` | [`io::Child`](crate::io::Child), and a process that reads its pipe |
+//! | `open_port` | [`io::Child`], and a process that reads its pipe |
 //! | `logger` reports, SASL | [`report`](crate::report) |
 //! | `observer` | [`supervisor::tree`], [`process::info`] |
 //! | `init:stop` | [`application::terminate`], [`shutdown`] |
@@ -111,7 +111,7 @@
 //! reported as ended, and its thread is left behind.
 //!
 //! So a loop that computes for long should call `checkpoint`. A process that waits for a socket of
-//! [`io`](crate::io) ends at once; other waits outside of the crate are interrupted by
+//! [`io`] ends at once; other waits outside of the crate are interrupted by
 //! [`process::blocking`](crate::process::blocking()).
 //!
 //! # There is no group leader
@@ -148,3 +148,13 @@
 //! [`process::info`]: crate::process::info()
 //! [`application::terminate`]: crate::application::terminate
 //! [`shutdown`]: fn@crate::shutdown
+#![cfg_attr(all(feature = "io", target_os = "linux"), doc = "[`io`]: crate::io")]
+#![cfg_attr(
+    not(all(feature = "io", target_os = "linux")),
+    doc = "[`io`]: https://docs.rs/procession/latest/procession/io/index.html"
+)]
+#![cfg_attr(all(feature = "io", target_os = "linux"), doc = "[`io::Child`]: crate::io::Child")]
+#![cfg_attr(
+    not(all(feature = "io", target_os = "linux")),
+    doc = "[`io::Child`]: https://docs.rs/procession/latest/procession/io/struct.Child.html"
+)]

@@ -23,7 +23,7 @@
 //! | an enum of states, and a `match` in a loop | [`gen_statem`](crate::gen_statem) |
 //! | `DashMap` | a [`table`], if rows must outlive their owner's crash; else `DashMap` |
 //! | a task that owns a `TcpStream` | a child that is started [once] |
-//! | `tokio::net`, `tokio::io::stdin` | [`io`](crate::io): std's types, but a wait can be ended |
+//! | `tokio::net`, `tokio::io::stdin` | [`io`]: std's types, but a wait can be ended |
 //! | `spawn_blocking` | not needed: [every process may block](super#blocking-work) |
 //! | `#[tokio::main]`, a runtime | not needed: any thread can take part, `main` included |
 //! | graceful shutdown by hand | [`application::run`](fn@crate::application::run) |
@@ -138,3 +138,8 @@
 //! [`registry`]: crate::registry
 //! [`pg`]: crate::pg
 //! [`table`]: crate::table
+#![cfg_attr(all(feature = "io", target_os = "linux"), doc = "[`io`]: crate::io")]
+#![cfg_attr(
+    not(all(feature = "io", target_os = "linux")),
+    doc = "[`io`]: https://docs.rs/procession/latest/procession/io/index.html"
+)]
