@@ -157,7 +157,7 @@ use crate::process::current::current;
 use crate::report::MachineStatus;
 use crate::runtime::dictionary::print_all;
 #[cfg(all(feature = "dist", target_os = "linux"))]
-use crate::term::{self, DecodeError, Term, atom};
+use crate::term::{Term, atom};
 use crate::user_code::displayed;
 
 pub use debug::{DebugOptions, Event, Incoming, Kind, Statistics};
@@ -631,10 +631,11 @@ impl<S: ?Sized> Sys<S> {
     ///
     /// [`SysError::Call`] if there is no answer, or the state is no `R`.
     pub fn get_state_as<R: DeserializeOwned>(&self) -> Result<R, SysError> {
-        let state = self.ask_for("get_state_as", "get_state")?;
-        let unread = |error: DecodeError| CallErrorKind::BadReply(error.to_string());
-        let read = term::from_term(&state).map_err(unread);
-        Ok(read.map_err(|kind| CallError::new(kind, self.to.clone(), "get_state_as"))?)
+        let answer = self.ask_for("get_state_as", "get_state")?;
+        across::state_of_term(&answer).map_err(|error| {
+            let kind = CallErrorKind::BadReply(error.to_string());
+            CallError::new(kind, self.to.clone(), "get_state_as").into()
+        })
     }
 
     /// Returns the status of the process as OTP shows it: `{status, Pid, {module, Module},

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::de::DeserializeOwned;
+
 use crate::call::across::{declare_reply, declare_reply_as};
 use crate::call::{Client, ReplyTo};
 use crate::external::{self, reason_of_term, reason_to_term, reason_to_text};
@@ -217,6 +219,18 @@ fn statistics_to_term(statistics: &Statistics) -> Term {
         pair(name("messages_in"), messages_in.into()),
         pair(name("messages_out"), messages_out.into()),
     ])
+}
+
+/// Reads `{ok, State}`, or what a server of OTP 25 answers: the bare state, which may look as that.
+pub(super) fn state_of_term<R: DeserializeOwned>(answer: &Term) -> Result<R, DecodeError> {
+    if let Term::Tuple(elements) = answer
+        && let [Term::Atom(tag), state] = &elements[..]
+        && tag == "ok"
+        && let Ok(state) = term::from_term(state)
+    {
+        return Ok(state);
+    }
+    term::from_term(answer)
 }
 
 /// Reads `{ok, Statistics}`, or `{ok, no_statistics}`.
