@@ -1,4 +1,4 @@
-//! Names and locks for all nodes, of which there is only one for now.
+//! Names and locks for all nodes that are connected.
 //!
 //! ```
 //! use procession::global::{self, GlobalError, LockId};
@@ -45,6 +45,24 @@
 //! name is free again when the process ends: a process that has been told of the end finds no
 //! process under the name, and can register it. A lookup needs no call, and never waits.
 //!
+//! # Several nodes
+//!
+//! With the feature `dist` a program can be a [node](crate::net_kernel) among others, of Erlang or
+//! like itself. All visible nodes that are connected have the same names: one is registered on all
+//! of them at once, or on none, and the process can be of any node. When two nodes meet, each
+//! connects with all nodes that the other knows, and they compare their names; until that is done,
+//! `sync` waits. Two processes with the same name clash: the function that one of them was
+//! [registered with](register_name_with) says which one keeps it. If the connection with a node is
+//! lost, the names of its processes are free.
+//!
+//! If a node has lost another one, all are told of that, and end their connections with one of the
+//! two: so the nodes are always in groups in which all are connected with each other.
+//!
+//! A name is an atom of Erlang: `global:whereis_name(counter)` finds `"counter"`. Names that are
+//! other terms are not found here, but handed on to other nodes.
+//!
+//! A lock is set on all nodes that are connected.
+//!
 //! # Locks
 //!
 //! A [`LockId`] is a resource and a requester. As long as a resource is locked for one requester,
@@ -66,7 +84,8 @@
 //! its code, at the latest when its [grace](crate::process::Builder::kill_grace) is over. A process
 //! that is told of the end of another one may find that its lock is taken a moment longer.
 //!
-//! Names and locks are independent of each other.
+//! Names and locks are independent of each other, but for the resource `global`, which is locked
+//! while names change.
 //!
 //! | OTP | here |
 //! |---|---|
@@ -79,21 +98,32 @@
 //! | `set_lock` | [`set_lock`], [`set_lock_timeout`] |
 //! | `del_lock` | the same |
 //! | `trans` | [`trans`], [`trans_timeout`] |
+//! | `sync` | `sync`, with the feature `dist` |
 //! | `{ResourceId, LockRequesterId}` | [`LockId`] |
 //!
 //! # Differences from OTP
 //!
-//! - There is one node for now. So nothing takes a list of nodes, and there is no `sync`,
-//!   `disconnect`, or the like. A function that resolves a clash of names is kept with the name,
-//!   and never called.
+//! - Nothing takes a list of nodes, and there is no `disconnect`, no `connect_all` and no
+//!   `prevent_overlapping_partitions`: they are as if they were `true`. `global_group` is not known.
+//! - A process of this node that loses its name in a clash that another node resolves gets no
+//!   [`NameConflict`], but the [`Term`](crate::term::Term) that Erlang sends:
+//!   `{global_name_conflict, Name}`, or one with the other process.
+//! - A function of this program that resolves clashes is `fun procession:resolve/3` for other nodes,
+//!   and only this one can call it. Of the functions of other nodes only those of
+//!   `global` are known here.
+//! - A node that knows no other one does not wait before it compares names with the first that it
+//!   meets, where OTP waits for 200 ms.
+//! - The C nodes of `register_name_external` are processes as all others: their names are free when
+//!   the connection with *their* node is lost.
 //! - Names are strings, and so are resources; a [`Requester`] is a process or a string.
 //! - A process that has ended cannot be registered; in OTP it can, and its name is free again at
 //!   once.
 //! - There is no way to allow a process several names, but by [`re_register_name`], as in OTP.
-//! - A request for a lock waits until the lock is free, or until its timeout, where OTP tries again
-//!   after random times. OTP's `Retries` of zero is a timeout of zero; its `infinity` is
+//! - As long as this node is connected with no other one, a request for a lock waits until the lock
+//!   is free, or until its timeout, where OTP tries again after random times. Among several nodes it
+//!   is tried again, as in OTP. OTP's `Retries` of zero is a timeout of zero; its `infinity` is
 //!   [`set_lock`] and [`trans`].
-//! - Requesters take turns. In OTP a process gets a lock at once if it is locked for the process's
+//! - Requesters take turns on a node that is connected with no other one. In OTP a process gets a lock at once if it is locked for the process's
 //!   own requester, so a stream of such processes keeps out all others. Therefore a process that
 //!   holds a lock must not wait for a *message* of another process that has yet to lock the same
 //!   for the same requester, nor call one that waits for the lock already: that one may be behind a
@@ -101,14 +131,48 @@
 //!   then. And processes that lock several resources must lock them in the same order, even for the
 //!   same requester.
 //! - A process that holds a lock for one requester and asks for it for another is refused at once,
-//!   where OTP lets it wait for itself.
+//!   where OTP, and this node if it is connected with others, let it wait for itself.
 //!
 //! OTP: [`global`](https://www.erlang.org/doc/apps/kernel/global.html).
 
+mod key;
 mod resolve;
+mod method;
+mod named;
 mod locks;
 mod names;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod said;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod dice;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod acts;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod round;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod locker;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod registrar;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod partitions;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod cluster;
+mod tables;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod spelling;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod elsewhere;
+#[cfg(not(all(feature = "dist", target_os = "linux")))]
+mod nowhere;
 mod serve;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod across;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod everywhere;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod judge;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod member;
 
 use std::any::Any;
 use std::fmt;
@@ -122,6 +186,8 @@ use crate::directory;
 use crate::error_text::errors;
 use crate::exit::ExitReason;
 
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use crate::id::Node;
 use crate::id::Pid;
 use crate::message::{Message, Name, NameRefusal, Registrar, Via};
 use crate::process;
@@ -130,9 +196,13 @@ use crate::user_code::Guarded;
 
 pub use resolve::{NameConflict, notify_all_name, random_exit_name, random_notify_name};
 
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use across::AwaitSync;
+use key::Key;
+use method::{BuiltIn, Method};
+use named::{Job, Named};
 use names::Directory;
-use resolve::Resolve;
-use serve::{DelLock, ReRegister, Register, SetLock, Unregister, ask, ask_if_running};
+use serve::{DelLock, SetLock, ask, ask_if_running};
 
 /// Identifies a lock: a resource, and the requester that it is locked for.
 ///
@@ -310,14 +380,13 @@ pub fn name(name: impl Into<Arc<str>>) -> Via {
 /// - [`GlobalError::NotAlive`] if `pid` has ended.
 /// - [`GlobalError::NoServer`], [`GlobalError::Call`].
 pub fn register_name(name: impl Into<Arc<str>>, pid: Pid) -> Result<(), GlobalError> {
-    ask(Register { name: name.into(), pid, resolve: None })?
+    ask(Job::Register(named(name.into(), pid, Method::BuiltIn(BuiltIn::RandomExit))))?
 }
 
 /// Registers a name as [`register_name`] does, with a function that resolves a clash: when two
 /// nodes meet on which the name was given to different processes, it returns the one that keeps the
 /// name, or `None`. It can be a function of the program, or [`random_exit_name`],
-/// [`random_notify_name`], [`notify_all_name`]. There is one node for now, so the function is kept,
-/// and never called.
+/// [`random_notify_name`], [`notify_all_name`].
 ///
 /// ```
 /// # use procession::{global, process};
@@ -337,7 +406,7 @@ pub fn register_name_with(
     pid: Pid,
     resolve: impl Fn(&str, Pid, Pid) -> Option<Pid> + Send + Sync + 'static,
 ) -> Result<(), GlobalError> {
-    ask(Register { name: name.into(), pid, resolve: Some(Resolve::new(resolve)) })?
+    ask(Job::Register(named(name.into(), pid, Method::new(resolve))))?
 }
 
 /// Gives `pid` the global name `name`, whichever process has it. The name changes its holder in one
@@ -361,7 +430,7 @@ pub fn register_name_with(
 /// - [`GlobalError::NotAlive`] if `pid` has ended; the name stays where it is.
 /// - [`GlobalError::NoServer`], [`GlobalError::Call`].
 pub fn re_register_name(name: impl Into<Arc<str>>, pid: Pid) -> Result<(), GlobalError> {
-    ask(ReRegister { name: name.into(), pid, resolve: None })?
+    ask(Job::ReRegister(named(name.into(), pid, Method::BuiltIn(BuiltIn::RandomExit))))?
 }
 
 /// Gives `pid` a name as [`re_register_name`] does, with a function as for [`register_name_with`].
@@ -384,7 +453,7 @@ pub fn re_register_name_with(
     pid: Pid,
     resolve: impl Fn(&str, Pid, Pid) -> Option<Pid> + Send + Sync + 'static,
 ) -> Result<(), GlobalError> {
-    ask(ReRegister { name: name.into(), pid, resolve: Some(Resolve::new(resolve)) })?
+    ask(Job::ReRegister(named(name.into(), pid, Method::new(resolve))))?
 }
 
 /// Frees the global name `name`. It is not an error if no process has it.
@@ -404,7 +473,7 @@ pub fn re_register_name_with(
 ///
 /// [`GlobalError::Call`] if there is no answer.
 pub fn unregister_name(name: &str) -> Result<(), GlobalError> {
-    ask_if_running(Unregister(Arc::from(name)))
+    ask_if_running(Job::Unregister(Key::Text(name.into())))
 }
 
 /// Returns the process with the global name `name`. It may end at any moment.
@@ -520,6 +589,13 @@ pub fn set_lock(id: &LockId) -> Result<(), GlobalError> {
 ///
 /// As [`set_lock`]; and [`GlobalError::Locked`] if the requester did not get the lock in time.
 pub fn set_lock_timeout(id: &LockId, timeout: Duration) -> Result<(), GlobalError> {
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    let is_set = if has_others() {
+        everywhere::set(id, timeout)?
+    } else {
+        ask(SetLock { id: id.clone(), timeout })?
+    };
+    #[cfg(not(all(feature = "dist", target_os = "linux")))]
     let is_set = ask(SetLock { id: id.clone(), timeout })?;
     if is_set { Ok(()) } else { Err(GlobalError::Locked(id.clone())) }
 }
@@ -548,6 +624,10 @@ pub fn set_lock_timeout(id: &LockId, timeout: Duration) -> Result<(), GlobalErro
 ///
 /// [`GlobalError::Call`] if there is no answer.
 pub fn del_lock(id: &LockId) -> Result<(), GlobalError> {
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    if has_others() {
+        return everywhere::del(id);
+    }
     ask_if_running(DelLock(id.clone()))
 }
 
@@ -602,6 +682,34 @@ pub fn trans_timeout<R>(
     Ok(value.into_inner())
 }
 
+/// Waits until all nodes that this one is connected with have the same names as this one.
+///
+/// A node that has just been connected, or has connected itself, has other names for a moment: this
+/// waits for it. A node with which the connection is lost meanwhile is not waited for. Needs the
+/// feature `dist`.
+///
+/// ```
+/// # use procession::global;
+/// global::sync()?; // There are no others.
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// OTP: [`global:sync/0`](https://www.erlang.org/doc/apps/kernel/global.html#sync/0).
+///
+/// # Errors
+///
+/// [`GlobalError::NoServer`], [`GlobalError::Call`].
+#[cfg(all(feature = "dist", target_os = "linux"))]
+pub fn sync() -> Result<(), GlobalError> {
+    ask(AwaitSync)?
+}
+
+/// Whether this node is connected with others, so that it is not all there is.
+#[cfg(all(feature = "dist", target_os = "linux"))]
+fn has_others() -> bool {
+    !Node::list().is_empty()
+}
+
 /// A lock that is given up when it is dropped.
 struct Held<'a>(&'a LockId);
 
@@ -649,6 +757,10 @@ impl Registrar for Global {
     fn fmt_name(&self, name: &Arc<str>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{name:?} in global")
     }
+}
+
+fn named(name: Arc<str>, pid: Pid, method: Method) -> Named {
+    Named { name: Key::Text(name), pid, method }
 }
 
 /// Returns the readable part of the names, if the process that keeps them runs.

@@ -90,8 +90,6 @@
 //!
 //! - **A program is no node** until it is made one, and there is no default cookie: one is given,
 //!   or is in the user's file, which is not made.
-//! - **It is hidden** by default, as nodes that see each other expect of each other the protocol of
-//!   `global`, which this one does not speak yet.
 //! - **An EPMD is not started** unless the node is told to be one, in this program: it ends with
 //!   it, where Erlang's stays, and the next such program takes its place.
 //! - **A node of OTP 24 or earlier is refused**, as newer ones refuse it.

@@ -1,33 +1,38 @@
 //! Global locks: their holders, and the processes that wait for them.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::{Caller, ReplyTo};
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use crate::id::Node;
 use crate::id::{MonitorRef, Pid, TimerRef};
 use crate::process;
 use crate::process::MonitorOptions;
 use crate::process::wait::waits_for;
 use crate::timer;
 
-use super::{LockId, Requester};
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use super::key::LockOfNames;
+use super::key::{Key, Lock as Id};
 
 /// The resources that are locked.
 #[derive(Debug, Default)]
 pub(super) struct Locks {
-    locks: HashMap<Arc<str>, Lock>,
+    locks: HashMap<Key, Lock>,
+    /// Whether the last holder of the lock of names has ended, and not given it up.
+    is_left: bool,
 }
 
 /// The resource, as the tag of the monitors of its holders and waiters, and as the value of the
 /// waiters' timers.
 #[derive(Clone, Debug)]
-pub(super) struct Resource(Arc<str>);
+pub(super) struct Resource(Key);
 
 /// The lock of a resource.
 #[derive(Debug)]
 struct Lock {
-    requester: Requester,
+    requester: Key,
     /// Never empty.
     holders: Vec<Holder>,
     /// The next turn first. Each turn is for another requester, and the first one is not for the
@@ -38,7 +43,7 @@ struct Lock {
 /// The processes that wait for the same requester, and get the lock together.
 #[derive(Debug)]
 struct Turn {
-    requester: Requester,
+    requester: Key,
     /// Never empty.
     waiters: Vec<Waiter>,
 }
@@ -58,8 +63,8 @@ struct Waiter {
 
 impl Holder {
     /// Creates the entry of a process that holds `resource`, or waits for it, and monitors it.
-    fn new(pid: Pid, resource: &Arc<str>) -> Holder {
-        let tag = Resource(Arc::clone(resource));
+    fn new(pid: Pid, resource: &Key) -> Holder {
+        let tag = Resource(resource.clone());
         Holder { pid, monitor: process::monitor_with(pid, MonitorOptions::new().tag(tag)) }
     }
 
@@ -76,12 +81,12 @@ impl Lock {
     /// Returns whether a process gets the lock together with its holders: not before another
     /// requester that waits, unless a holder waits for the process, and so cannot give the lock up
     /// before.
-    fn admits(&self, requester: &Requester, pid: Pid) -> bool {
+    fn admits(&self, requester: &Key, pid: Pid) -> bool {
         let is_waited_for = || self.holders.iter().any(|holder| waits_for(holder.pid, pid));
         self.requester == *requester && (self.waiting.is_empty() || is_waited_for())
     }
 
-    fn wait(&mut self, requester: Requester, waiter: Waiter) {
+    fn wait(&mut self, requester: Key, waiter: Waiter) {
         match self.waiting.iter_mut().find(|turn| turn.requester == requester) {
             Some(turn) => turn.waiters.push(waiter),
             None => self.waiting.push_back(Turn { requester, waiters: vec![waiter] }),
@@ -118,7 +123,7 @@ impl Locks {
     /// Sets a lock. Returns whether that succeeded; `None` if the caller is answered later.
     pub(super) fn set(
         &mut self,
-        LockId { resource, requester }: LockId,
+        Id { resource, requester }: Id,
         timeout: Duration,
         caller: &Caller<bool>,
     ) -> Option<bool> {
@@ -147,11 +152,12 @@ impl Locks {
         }
     }
 
-    pub(super) fn del(&mut self, LockId { resource, requester }: &LockId, pid: Pid) {
+    pub(super) fn del(&mut self, Id { resource, requester }: &Id, pid: Pid) {
         let Some(lock) = self.locks.get_mut(resource) else { return };
         if lock.requester == *requester {
             let given_up = lock.holders.extract_if(.., |holder| holder.pid == pid);
-            given_up.for_each(|holder| holder.demonitor());
+            let is_given_up = given_up.inspect(|holder| holder.demonitor()).count() > 0;
+            self.is_left &= !(is_given_up && *resource == Key::names());
             self.pass_on(resource);
         }
     }
@@ -159,7 +165,8 @@ impl Locks {
     /// Handles the end of a process that held a lock or waited for it.
     pub(super) fn process_ended(&mut self, monitor: MonitorRef, Resource(resource): &Resource) {
         let Some(lock) = self.locks.get_mut(resource) else { return };
-        lock.holders.retain(|holder| holder.monitor != monitor);
+        let held = lock.holders.extract_if(.., |holder| holder.monitor == monitor).count() > 0;
+        self.is_left |= held && lock.holders.is_empty() && *resource == Key::names();
         if let Some(gone) = lock.remove(|waiter| waiter.holder.monitor == monitor) {
             gone.timer.map(timer::cancel);
         }
@@ -178,7 +185,7 @@ impl Locks {
 
     /// Gives a free lock to the next turn; a held one, to the next turn if that is for its
     /// requester.
-    fn pass_on(&mut self, resource: &Arc<str>) {
+    fn pass_on(&mut self, resource: &Key) {
         let Some(lock) = self.locks.get_mut(resource) else { return };
         if lock.holders.is_empty() {
             let Some(next) = lock.waiting.front() else {
@@ -188,5 +195,54 @@ impl Locks {
             lock.requester = next.requester.clone();
         }
         lock.admit_next();
+    }
+}
+
+/// What other nodes do.
+#[cfg(all(feature = "dist", target_os = "linux"))]
+impl Locks {
+    /// Returns whether a resource is free, or locked for the same requester.
+    pub(super) fn can_set(&self, Id { resource, requester }: &Id) -> bool {
+        self.locks.get(resource).is_none_or(|lock| lock.requester == *requester)
+    }
+
+    /// Sets a lock for a process that does not wait for its turn. Returns whether that succeeded.
+    pub(super) fn set_now(&mut self, id: &Id, pid: Pid) -> bool {
+        if !self.can_set(id) {
+            return false;
+        }
+        let Id { resource, requester } = id;
+        let free =
+            || Lock { requester: requester.clone(), holders: Vec::new(), waiting: VecDeque::new() };
+        let lock = self.locks.entry(resource.clone()).or_insert_with(free);
+        if !lock.is_held_by(pid) {
+            lock.holders.push(Holder::new(pid, resource));
+        }
+        true
+    }
+
+    /// Returns who holds the lock of all names.
+    pub(super) fn of_names(&self) -> LockOfNames {
+        match self.locks.get(&Key::names()) {
+            Some(Lock { requester, holders, .. }) => LockOfNames::Held {
+                requester: requester.clone(),
+                holders: holders.iter().map(|holder| holder.pid).collect(),
+            },
+            None if self.is_left => LockOfNames::Left,
+            None => LockOfNames::Free,
+        }
+    }
+
+    /// Takes all locks from the processes of another node.
+    pub(super) fn forget(&mut self, node: Node) {
+        let of_node = |holder: &&Holder| holder.pid.is_remote() && holder.pid.node() == node;
+        let gone = self.locks.iter().flat_map(|(resource, lock)| {
+            let gone = lock.holders.iter().filter(of_node);
+            gone.map(|holder| (holder.monitor, Resource(resource.clone())))
+        });
+        for (monitor, resource) in gone.collect::<Vec<_>>() {
+            process::demonitor_flush(monitor);
+            self.process_ended(monitor, &resource);
+        }
     }
 }

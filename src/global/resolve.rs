@@ -7,7 +7,13 @@ use crate::exit::ExitReason;
 use crate::id::Pid;
 use crate::message::{Destination, Message};
 use crate::process;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use crate::term::{Term, atom};
 use crate::user_code::drop_caught;
+
+use super::key::Key;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use super::key::pid_term;
 
 /// The message that tells a process that another one has had its global name on another node.
 ///
@@ -37,13 +43,7 @@ pub struct NameConflict {
 /// OTP:
 /// [`global:random_exit_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#random_exit_name/3).
 pub fn random_exit_name(name: &str, one: Pid, other: Pid) -> Option<Pid> {
-    let (winner, loser) = decide(one, other);
-    log::info!(
-        target: "procession::global",
-        "clash of the global name {name:?}: {winner} keeps it, {loser} is killed"
-    );
-    process::exit(loser, ExitReason::Kill);
-    Some(winner)
+    Some(exit_one(&Key::Text(name.into()), one, other))
 }
 
 /// Lets one of the two processes keep the name, the same as [`random_exit_name`] does, and sends
@@ -63,9 +63,7 @@ pub fn random_exit_name(name: &str, one: Pid, other: Pid) -> Option<Pid> {
 /// OTP:
 /// [`global:random_notify_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#random_notify_name/3).
 pub fn random_notify_name(name: &str, one: Pid, other: Pid) -> Option<Pid> {
-    let (winner, loser) = decide(one, other);
-    notify(loser, NameConflict { name: Arc::from(name), other: winner });
-    Some(winner)
+    Some(notify_one(&Key::Text(name.into()), one, other))
 }
 
 /// Takes the name from both processes, and sends each a [`NameConflict`].
@@ -82,20 +80,58 @@ pub fn random_notify_name(name: &str, one: Pid, other: Pid) -> Option<Pid> {
 /// OTP:
 /// [`global:notify_all_name/3`](https://www.erlang.org/doc/apps/kernel/global.html#notify_all_name/3).
 pub fn notify_all_name(name: &str, one: Pid, other: Pid) -> Option<Pid> {
-    let name: Arc<str> = Arc::from(name);
-    notify(one, NameConflict { name: Arc::clone(&name), other });
-    notify(other, NameConflict { name, other: one });
+    notify_both(&Key::Text(name.into()), one, other);
     None
 }
 
+pub(super) fn exit_one(name: &Key, one: Pid, other: Pid) -> Pid {
+    let (winner, loser) = decide(one, other);
+    log::info!(
+        target: "procession::global",
+        "clash of the global name {name}: {winner} keeps it, {loser} is killed"
+    );
+    process::exit(loser, ExitReason::Kill);
+    winner
+}
+
+pub(super) fn notify_one(name: &Key, one: Pid, other: Pid) -> Pid {
+    let (winner, loser) = decide(one, other);
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    if loser.is_remote() {
+        notify(loser, conflict(name, None));
+        return winner;
+    }
+    notify(loser, Message::new(NameConflict { name: name.text(), other: winner }));
+    winner
+}
+
+pub(super) fn notify_both(name: &Key, one: Pid, other: Pid) {
+    for (pid, other) in [(one, other), (other, one)] {
+        #[cfg(all(feature = "dist", target_os = "linux"))]
+        if pid.is_remote() {
+            notify(pid, conflict(name, Some(other)));
+            continue;
+        }
+        notify(pid, Message::new(NameConflict { name: name.text(), other }));
+    }
+}
+
 /// Tells a process whose mailbox may be full: the server of names must not wait for that.
-fn notify(pid: Pid, conflict: NameConflict) {
-    Destination::Pid(pid).notify(Message::new(conflict));
+fn notify(pid: Pid, conflict: Message) {
+    Destination::Pid(pid).notify(conflict);
+}
+
+/// `{global_name_conflict, Name}`, with the other process, if there is one.
+#[cfg(all(feature = "dist", target_os = "linux"))]
+fn conflict(name: &Key, other: Option<Pid>) -> Message {
+    let mut conflict = vec![atom("global_name_conflict").into(), name.to_term()];
+    conflict.extend(other.map(pid_term));
+    Message::new(Term::Tuple(conflict))
 }
 
 /// Returns the process that keeps the name, and the one that loses it.
 fn decide(one: Pid, other: Pid) -> (Pid, Pid) {
-    if one.node() < other.node() { (one, other) } else { (other, one) }
+    if one.node().name() < other.node().name() { (one, other) } else { (other, one) }
 }
 
 /// A function that chooses which of two processes keeps a name that both have.
@@ -108,6 +144,12 @@ impl Resolve {
         resolve: impl Fn(&str, Pid, Pid) -> Option<Pid> + Send + Sync + 'static,
     ) -> Resolve {
         Resolve(Some(Box::new(resolve)))
+    }
+
+    /// Runs the function, which may panic.
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    pub(super) fn call(&self, name: &str, one: Pid, other: Pid) -> Option<Pid> {
+        self.0.as_ref().and_then(|resolve| resolve(name, one, other))
     }
 }
 

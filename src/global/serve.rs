@@ -7,17 +7,23 @@ use std::time::Duration;
 use crate::call_error::CallErrorKind;
 use crate::directory;
 use crate::directory::Publication;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use crate::gen_server::wire;
 use crate::gen_server::{
     CallResult, Caller, CastResult, GenServer, HandleCall, InitResult, ServerRef, noreply, ready,
     reply, warn_of_unhandled,
 };
-use crate::id::Pid;
 use crate::message::{Destination, Down, Message, TaggedDown, Timeout};
 use crate::service;
 
+#[cfg(all(feature = "dist", target_os = "linux"))]
+use super::elsewhere::Elsewhere;
 use super::locks::{Locks, Resource};
+use super::named::{Job, Outcome};
 use super::names::{Directory, Names};
-use super::resolve::Resolve;
+#[cfg(not(all(feature = "dist", target_os = "linux")))]
+use super::nowhere::Elsewhere;
+use super::tables::Kept;
 use super::{GlobalError, LockId};
 
 /// The name of the process, and of the directory that it publishes.
@@ -35,16 +41,16 @@ where
 /// Calls the server as [`ask`] does. If there is no server, there is nothing to do.
 pub(super) fn ask_if_running<M>(request: M) -> Result<(), GlobalError>
 where
-    Server: HandleCall<M, Reply = ()>,
+    Server: HandleCall<M, Reply = Outcome>,
     M: fmt::Debug + Send + 'static,
 {
     match ServerRef::<Server>::named(NAME).call_timeout(request, Duration::MAX) {
-        Err(error) if error.kind() != &CallErrorKind::NoProc => Err(error.into()),
-        Ok(()) | Err(_) => Ok(()),
+        Err(error) if error.kind() == &CallErrorKind::NoProc => Ok(()),
+        outcome => outcome?,
     }
 }
 
-fn server() -> Result<ServerRef<Server>, GlobalError> {
+pub(super) fn server() -> Result<ServerRef<Server>, GlobalError> {
     let pid = service::ensure::<Server>(NAME).map_err(GlobalError::NoServer)?;
     Ok(ServerRef::from_pid(pid))
 }
@@ -52,8 +58,8 @@ fn server() -> Result<ServerRef<Server>, GlobalError> {
 /// The state of the server.
 #[derive(Debug)]
 pub(super) struct Server {
-    names: Names,
-    locks: Locks,
+    pub(super) kept: Kept,
+    pub(super) elsewhere: Elsewhere,
     _publication: Publication,
 }
 
@@ -61,18 +67,25 @@ impl GenServer for Server {
     type Args = ();
 
     fn init((): ()) -> InitResult<Server> {
+        #[cfg(all(feature = "dist", target_os = "linux"))]
+        wire::declare::<Server>();
         let directory = Arc::new(Directory::default());
         ready(Server {
             _publication: directory::publish(NAME, Arc::clone(&directory)),
-            names: Names::new(directory),
-            locks: Locks::default(),
+            kept: Kept { names: Names::new(directory), locks: Locks::default() },
+            elsewhere: Elsewhere::new(),
         })
     }
 
     fn handle_info(&mut self, message: Message) -> CastResult<Server> {
+        #[cfg(all(feature = "dist", target_os = "linux"))]
+        let message = match self.elsewhere.hear(message, &mut self.kept) {
+            Ok(()) => return noreply(),
+            Err(message) => message,
+        };
         let message = match message.downcast::<Down>() {
             Ok(Down { monitor, object: Destination::Pid(pid), .. }) => {
-                self.names.process_ended(monitor, pid);
+                self.kept.names.process_ended(monitor, pid);
                 return noreply();
             }
             Ok(_) => return noreply(),
@@ -80,35 +93,18 @@ impl GenServer for Server {
         };
         let message = match message.downcast::<TaggedDown<Resource>>() {
             Ok(TaggedDown { tag, down }) => {
-                self.locks.process_ended(down.monitor, &tag);
+                self.kept.locks.process_ended(down.monitor, &tag);
                 return noreply();
             }
             Err(message) => message,
         };
         match message.downcast::<Timeout<Resource>>() {
-            Ok(Timeout { timer, value }) => self.locks.overdue(timer, &value),
+            Ok(Timeout { timer, value }) => self.kept.locks.overdue(timer, &value),
             Err(message) => warn_of_unhandled::<Self>(message),
         }
         noreply()
     }
 }
-
-#[derive(Debug)]
-pub(super) struct Register {
-    pub(super) name: Arc<str>,
-    pub(super) pid: Pid,
-    pub(super) resolve: Option<Resolve>,
-}
-
-#[derive(Debug)]
-pub(super) struct ReRegister {
-    pub(super) name: Arc<str>,
-    pub(super) pid: Pid,
-    pub(super) resolve: Option<Resolve>,
-}
-
-#[derive(Debug)]
-pub(super) struct Unregister(pub(super) Arc<str>);
 
 #[derive(Debug)]
 pub(super) struct SetLock {
@@ -120,40 +116,14 @@ pub(super) struct SetLock {
 #[derive(Debug)]
 pub(super) struct DelLock(pub(super) LockId);
 
-impl HandleCall<Register> for Server {
-    type Reply = Result<(), GlobalError>;
+impl HandleCall<Job> for Server {
+    type Reply = Outcome;
 
-    fn handle_call(
-        &mut self,
-        Register { name, pid, resolve }: Register,
-        _: &Caller<Self::Reply>,
-    ) -> CallResult<Self, Register> {
-        reply(self.names.register(name, pid, resolve))
-    }
-}
-
-impl HandleCall<ReRegister> for Server {
-    type Reply = Result<(), GlobalError>;
-
-    fn handle_call(
-        &mut self,
-        ReRegister { name, pid, resolve }: ReRegister,
-        _: &Caller<Self::Reply>,
-    ) -> CallResult<Self, ReRegister> {
-        reply(self.names.re_register(name, pid, resolve))
-    }
-}
-
-impl HandleCall<Unregister> for Server {
-    type Reply = ();
-
-    fn handle_call(
-        &mut self,
-        Unregister(name): Unregister,
-        _: &Caller<()>,
-    ) -> CallResult<Self, Unregister> {
-        self.names.unregister(&name);
-        reply(())
+    fn handle_call(&mut self, job: Job, caller: &Caller<Outcome>) -> CallResult<Self, Job> {
+        match self.elsewhere.add(job, caller, &mut self.kept) {
+            Some(outcome) => reply(outcome),
+            None => noreply(),
+        }
     }
 }
 
@@ -166,7 +136,7 @@ impl HandleCall<SetLock> for Server {
         SetLock { id, timeout }: SetLock,
         caller: &Caller<bool>,
     ) -> CallResult<Self, SetLock> {
-        match self.locks.set(id, timeout, caller) {
+        match self.kept.locks.set((&id).into(), timeout, caller) {
             Some(is_set) => reply(is_set),
             None => noreply(),
         }
@@ -174,14 +144,14 @@ impl HandleCall<SetLock> for Server {
 }
 
 impl HandleCall<DelLock> for Server {
-    type Reply = ();
+    type Reply = Outcome;
 
     fn handle_call(
         &mut self,
         DelLock(id): DelLock,
-        caller: &Caller<()>,
+        caller: &Caller<Outcome>,
     ) -> CallResult<Self, DelLock> {
-        self.locks.del(&id, caller.pid());
-        reply(())
+        self.kept.locks.del(&(&id).into(), caller.pid());
+        reply(Ok(()))
     }
 }

@@ -12,7 +12,8 @@
 //! 5. [Depending on another node](#depending-on-another-node)
 //! 6. [Nodes that come and go](#nodes-that-come-and-go)
 //! 7. [Groups](#groups)
-//! 8. [What it takes to be safe](#what-it-takes-to-be-safe)
+//! 8. [One for all](#one-for-all)
+//! 9. [What it takes to be safe](#what-it-takes-to-be-safe)
 //!
 //! # Becoming a node
 //!
@@ -258,6 +259,27 @@
 //! for store in scope.get_members("stores") {
 //!     println!("{store} on {}", store.node());
 //! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # One for all
+//!
+//! Of what there is to be one in the whole cluster has a [global name](crate::global): all nodes find
+//! it by that, and no second process gets it. If two clusters meet in which it was given twice, one
+//! of the two processes loses it, by default its life.
+//!
+//! ```no_run
+//! use procession::global;
+//! use procession::prelude::*;
+//!
+//! # #[derive(Debug)] struct Mint;
+//! # impl GenServer for Mint {
+//! #     type Args = ();
+//! #     fn init((): ()) -> InitResult<Self> { ready(Mint) }
+//! # }
+//! // In Erlang: global:whereis_name(mint)
+//! let options = StartOptions::new().name(global::name("mint"));
+//! let mint = Mint::start_link_with((), options)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

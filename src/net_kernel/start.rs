@@ -15,7 +15,7 @@ use crate::dynamic_supervisor::DynamicSupervisor;
 use crate::error_text::errors;
 use crate::exit::ExitReason;
 use crate::gen_server::{self, GenServer, StartError, StartOptions, wire};
-use crate::id::{self, Node};
+use crate::id::{self, Node, Pid};
 use crate::io::TcpListener;
 use crate::listener::ListenError;
 use crate::process;
@@ -23,7 +23,7 @@ use crate::runtime::dist_entry::set_carrier;
 use crate::runtime::table::known_as;
 use crate::supervisor;
 use crate::supervisor::serve::SupervisorPlan;
-use crate::supervisor::{ChildSpec, ChildType, Supervisor, SupervisorRef};
+use crate::supervisor::{Child, ChildSpec, Supervisor, SupervisorRef};
 use crate::sys;
 
 use super::acceptor;
@@ -69,8 +69,6 @@ impl fmt::Debug for NetKernel {
 
 impl NetKernel {
     /// Describes a node with this name, `name@host`.
-    ///
-    /// It is hidden.
     pub fn named(name: impl Into<String>) -> NetKernel {
         NetKernel {
             name: name.into(),
@@ -81,7 +79,7 @@ impl NetKernel {
             epmd_port: None,
             peers: HashMap::new(),
             settings: Settings {
-                is_hidden: true,
+                is_hidden: false,
                 tick_time: Duration::from_secs(60),
                 set_up_time: Duration::from_secs(7),
                 max_frame: 128 << 20,
@@ -105,7 +103,7 @@ impl NetKernel {
     }
 
     /// Sets whether the node is hidden: others do not see it in `nodes()`, and do not connect it
-    /// with the nodes that they know. Default: it is.
+    /// with the nodes that they know. Default: it is not.
     pub fn hidden(mut self, is_hidden: bool) -> NetKernel {
         self.settings.is_hidden = is_hidden;
         self
@@ -246,26 +244,20 @@ impl NetKernel {
         self
     }
 
-    /// Makes this program a node, by a supervisor that is linked to the caller. It is one until
-    /// that ends.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError::Failed`] with a [`NetKernelError`] as the detail of its reason.
-    pub fn start_link(self) -> Result<SupervisorRef, StartError> {
+    /// Makes this program a node, by a supervisor that is linked to the caller. If it is a visible
+    /// one, it has a child more: it is started before there can be connections, and stopped while
+    /// there are some.
+    pub(crate) fn start_with<C: Child>(
+        self,
+        member: ChildSpec<C>,
+    ) -> Result<SupervisorRef, StartError> {
         let options = StartOptions::new().name("net_sup");
-        let init = || self.open().map(|plan| Some(SupervisorPlan::Ordered(plan)));
+        let init = || self.open(member).map(|plan| Some(SupervisorPlan::Ordered(plan)));
         SupervisorRef::start("procession::net_kernel::NetKernel", init, options)
     }
 
-    /// Returns the specification of a child that makes this program a node.
-    pub fn child_spec(self) -> ChildSpec<SupervisorRef> {
-        ChildSpec::new("net_sup", move || self.clone().start_link())
-            .child_type(ChildType::Supervisor)
-    }
-
     /// Registers the node, and returns the supervisor that the calling process becomes.
-    fn open(self) -> Result<Supervisor, ExitReason> {
+    fn open<C: Child>(self, member: ChildSpec<C>) -> Result<Supervisor, ExitReason> {
         let name = NodeName::new(self.name.as_str()).ok_or(NetKernelError::Name(self.name))?;
         let cookie = match &self.cookie {
             Some(cookie) => Cookie::new(cookie),
@@ -313,14 +305,8 @@ impl NetKernel {
         });
         process::dictionary::put(ALIVE, Alive::new(&local));
 
-        let (entry, listener) = (Mutex::new(entry), Arc::new(listener));
-        let kept = Arc::clone(&local);
-        let registrar = epmd.map(|epmd| {
-            ChildSpec::new("erl_epmd", move || {
-                let (local, entry) = (Arc::clone(&kept), entry.lock().take());
-                Ok(process::spawn_link(move || registrar::keep(&local, epmd, entry))?)
-            })
-        });
+        let listener = Arc::new(listener);
+        let registrar = epmd.map(|epmd| registrar_spec(&local, epmd, entry));
         let kernel = Arc::clone(&local);
         let kernel = ChildSpec::new(NAME, move || {
             let arguments = (Arc::clone(&kernel), connection::dial as DialBody);
@@ -337,8 +323,21 @@ impl NetKernel {
         if let Some(registrar) = registrar {
             supervisor = supervisor.child(registrar);
         }
-        Ok(supervisor.child(kernel).child(connections).child(rex).child(acceptor))
+        supervisor = supervisor.child(kernel).child(connections).child(rex);
+        if !settings.is_hidden {
+            supervisor = supervisor.child(member);
+        }
+        Ok(supervisor.child(acceptor))
     }
+}
+
+/// Returns the child that keeps the node registered.
+fn registrar_spec(local: &Arc<Local>, epmd: Epmd, entry: Option<Entry>) -> ChildSpec<Pid> {
+    let (kept, entry) = (Arc::clone(local), Mutex::new(entry));
+    ChildSpec::new("erl_epmd", move || {
+        let (local, entry) = (Arc::clone(&kept), entry.lock().take());
+        Ok(process::spawn_link(move || registrar::keep(&local, epmd, entry))?)
+    })
 }
 
 /// Listens at the first of the ports that is free.

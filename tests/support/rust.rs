@@ -141,9 +141,9 @@ impl Drop for Rust {
     }
 }
 
-/// This program as the node of a cluster.
+/// This program as the node of a cluster, a hidden one: so others have nothing to say to it.
 pub(crate) fn node(cluster: &Cluster) -> NetKernel {
-    NetKernel::named(NAME).cookie(COOKIE).epmd_port(cluster.epmd_port())
+    NetKernel::named(NAME).cookie(COOKIE).epmd_port(cluster.epmd_port()).hidden(true)
 }
 
 pub(crate) fn there(beam: &Beam) -> Node {

@@ -123,7 +123,7 @@ pub(crate) fn own_name() -> Option<String> {
 /// The node that the second program is.
 pub(crate) fn node(name: &str) -> NetKernel {
     let port = env::var(EPMD_PORT).unwrap().parse().unwrap();
-    NetKernel::named(name).cookie(COOKIE).epmd_port(port).embedded_epmd()
+    NetKernel::named(name).cookie(COOKIE).epmd_port(port).embedded_epmd().hidden(true)
 }
 
 /// Runs `body` in a process of a node, and waits for the end of the first program, with which this
