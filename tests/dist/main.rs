@@ -11,6 +11,7 @@ mod support {
     pub(crate) mod counter;
     pub(crate) mod dice;
     pub(crate) mod erlang;
+    pub(crate) mod named;
     pub(crate) mod relay;
     pub(crate) mod rounds;
     pub(crate) mod rust;
@@ -49,4 +50,8 @@ mod order;
 mod rpc;
 mod c_nodes;
 mod pg;
+mod global;
+mod global_clashes;
+mod global_locks;
+mod global_mesh;
 mod twin_faults;
