@@ -50,7 +50,8 @@ use crate::id::{Alias, Node, unique};
 use crate::message::Message;
 use crate::process;
 use crate::process::receive::{deadline_after, time_left};
-use crate::rpc::{self, Arguments, REX, RpcError};
+use crate::net_kernel::REX;
+use crate::rpc::{self, Arguments, RpcError};
 use crate::term::{self, Term, atom};
 
 /// Error returned from calls of functions of other nodes: how the function has failed.

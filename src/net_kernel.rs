@@ -141,6 +141,7 @@ use crate::message::Name;
 pub use epmd::EpmdServer;
 pub use error::ConnectError;
 pub use offers::Offered;
+pub(crate) use rex::REX;
 pub use start::{NetKernel, NetKernelError};
 #[cfg(feature = "dist-tls")]
 pub use tls::Tls;

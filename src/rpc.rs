@@ -50,11 +50,9 @@ use crate::call_error::{CallError, CallErrorKind};
 use crate::error_text::errors;
 use crate::gen_server::{RemoteServer, RequestId};
 use crate::id::Node;
+use crate::net_kernel::REX;
 use crate::process::receive::{deadline_after, time_left};
 use crate::term::{self, Atom, EncodeError, Term, atom};
-
-/// The name of the server that runs functions.
-pub(crate) const REX: &str = "rex";
 
 /// Error returned from calls of functions of other nodes.
 #[derive(Clone, PartialEq)]

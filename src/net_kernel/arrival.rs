@@ -124,16 +124,16 @@ impl Kind {
                 if let Some(alias) = first.alias() {
                     return local.alias(&alias).map(Kind::Answer);
                 }
-                let is_cast = first.variant().is_some_and(|(name, _)| name == CAST);
-                is_cast.then_some(())?;
+                let (name, _) = first.variant()?;
+                let CAST = &*name else { return None };
                 Some(Kind::Cast { request: tuple.term().ok()?.place_in(whole) })
             }
             3 => {
                 let label = tuple.atom().ok()?;
-                (label == CALL || label == SYSTEM).then_some(())?;
+                let (CALL | SYSTEM) = &*label else { return None };
                 let mut from = tuple.tuple().ok()?;
                 let (client, tag) = (from.pid().ok()?, from.term().ok()?);
-                (from.left() == 0).then_some(())?;
+                let 0 = from.left() else { return None };
                 let request = tuple.term().ok()?.place_in(whole);
                 let client = match local.own(&client) {
                     // It has come back by processes that have passed it on.

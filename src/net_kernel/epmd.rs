@@ -23,7 +23,7 @@ use crate::listener::ListenError;
 use super::name::NodeName;
 use super::timed::{Timed, time_left};
 
-pub(super) use names::Registered;
+pub(super) use names::{LEAST_CREATION, Registered};
 pub use server::EpmdServer;
 pub(super) use server::{Bound, is_taken};
 

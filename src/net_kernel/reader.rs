@@ -112,29 +112,17 @@ impl Reader {
         control: Control<'_>,
         frame: &frame::Signal,
     ) -> Result<Option<Arrival>, Lost> {
-        let (to, message) = if let Control::Send { to, message } = &control {
-            (self.local.own(to).map(Destination::Pid), *message)
-        } else if let Control::SendToName { name, message, .. } = &control {
-            (Some(Destination::from(&**name)), *message)
-        } else if let Control::SendToAlias { alias, message, .. } = &control {
-            (self.local.alias(alias).map(Destination::Alias), *message)
-        } else {
-            return self.act_on_other(control).map(|()| None);
-        };
-        let Some(to) = to else { return Ok(None) };
-        let arrival = Arrival::of(&self.local, to.clone(), message, frame);
-        let arrival = arrival.inspect_err(|error| {
-            let node = self.connection.incarnation().node();
-            let text = format_args!("a message of {node} to {to} is dropped: {error}");
-            log_caught(Level::Warn, LOG, text);
-        });
-        Ok(arrival.ok())
-    }
-
-    fn act_on_other(&mut self, control: Control<'_>) -> Result<(), Lost> {
         match control {
-            Control::Send { .. } | Control::SendToName { .. } | Control::SendToAlias { .. } => {
-                unreachable!("it is a message")
+            Control::Send { to, message } => {
+                let to = self.local.own(&to).map(Destination::Pid);
+                return Ok(self.message(to, message, frame));
+            }
+            Control::SendToName { name, message, .. } => {
+                return Ok(self.message(Some(Destination::from(&*name)), message, frame));
+            }
+            Control::SendToAlias { alias, message, .. } => {
+                let to = self.local.alias(&alias).map(Destination::Alias);
+                return Ok(self.message(to, message, frame));
             }
             Control::Link { from, to } => self.link(&from, &to)?,
             Control::Unlink { number, from, to } => match self.ends(&from, &to)? {
@@ -172,7 +160,24 @@ impl Reader {
             Control::SpawnRequest(request) => self.spawn(*request)?,
             Control::SpawnReply { .. } | Control::Nothing => {}
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// Returns a message to a process of this node, unless it is too large for that.
+    fn message(
+        &self,
+        to: Option<Destination>,
+        message: WireTerm<'_>,
+        frame: &frame::Signal,
+    ) -> Option<Arrival> {
+        let to = to?;
+        let arrival = Arrival::of(&self.local, to.clone(), message, frame);
+        let arrival = arrival.inspect_err(|error| {
+            let node = self.connection.incarnation().node();
+            let text = format_args!("a message of {node} to {to} is dropped: {error}");
+            log_caught(Level::Warn, LOG, text);
+        });
+        arrival.ok()
     }
 
     /// A process of the other node, and one of this; `None` if that is of an earlier life of this

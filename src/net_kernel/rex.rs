@@ -26,7 +26,7 @@ use super::execute::{self, Task};
 use super::offers::{Call, Offers};
 
 /// The name of the server.
-const REX: &str = "rex";
+pub(crate) const REX: &str = "rex";
 
 /// The state of the server.
 #[derive(Debug)]

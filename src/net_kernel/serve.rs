@@ -68,11 +68,17 @@ struct Contact {
     disconnecting: Vec<ReplyTo<bool>>,
     /// Why the dial has failed, whose process is ending.
     error: Option<ConnectError>,
-    /// A process that takes the place of this one when this is gone, and what it waits for if its
-    /// handshake is through.
-    next: Option<(Pid, Option<ReplyTo<()>>)>,
+    next: Option<Successor>,
     /// The kernel's dial, if that is to be told how this ends.
     dial: Option<Dial>,
+}
+
+/// A process that takes the place of the one of a contact when that is gone.
+#[derive(Debug)]
+struct Successor {
+    process: Pid,
+    /// Who waits for that: the process, if its handshake is through.
+    waiting: Option<ReplyTo<()>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,7 +225,7 @@ impl Kernel {
             // It may have a connection by now, of which it has not told yet.
             process::exit(contact.process, ExitReason::Shutdown);
             contact.state = State::Accepting;
-            contact.next = Some((guest, None));
+            contact.next = Some(Successor { process: guest, waiting: None });
             self.watch(node, guest);
         }
     }
@@ -253,13 +259,13 @@ impl Kernel {
         let Entry::Occupied(mut entry) = self.contacts.entry(node) else { return };
         let contact = entry.get_mut();
         if contact.process != process {
-            contact.next.take_if(|(next, _)| *next == process);
+            contact.next.take_if(|next| next.process == process);
             return;
         }
         contact.disconnecting.drain(..).for_each(|reply_to| reply_to.reply(true));
-        if let Some((next, reply_to)) = contact.next.take() {
-            (contact.process, contact.state) = (next, State::Accepting);
-            reply_to.into_iter().for_each(|reply_to| reply_to.reply(()));
+        if let Some(Successor { process, waiting }) = contact.next.take() {
+            (contact.process, contact.state) = (process, State::Accepting);
+            waiting.into_iter().for_each(|reply_to| reply_to.reply(()));
             return;
         }
         let Contact { state, waiting, error, dial, .. } = entry.remove();
@@ -360,9 +366,10 @@ impl HandleCall<Replace> for Kernel {
         }
         // It is told when the other one is gone.
         process::exit(contact.process, ExitReason::Shutdown);
-        let replaced = contact.next.replace((process, Some(caller.defer())));
-        if let Some((older, _)) = replaced.filter(|(older, _)| *older != process) {
-            process::exit(older, ExitReason::Shutdown);
+        let successor = Successor { process, waiting: Some(caller.defer()) };
+        let replaced = contact.next.replace(successor);
+        if let Some(older) = replaced.filter(|older| older.process != process) {
+            process::exit(older.process, ExitReason::Shutdown);
         }
         self.watch(node, process);
         noreply()

@@ -30,7 +30,7 @@ use super::acceptor;
 use super::carrier::Wire;
 use super::connection;
 use super::cookie::{Cookie, CookieError};
-use super::epmd::{Epmd, EpmdError, Registrant};
+use super::epmd::{Epmd, EpmdError, LEAST_CREATION, Registrant};
 use super::handshake::{Flags, Identity};
 use super::local::{Local, Settings};
 use super::name::NodeName;
@@ -367,9 +367,6 @@ enum Discovery {
     /// By addresses that are known.
     Peers,
 }
-
-/// Numbers below this have meant something else, once.
-const LEAST_CREATION: u32 = 4;
 
 /// What the supervisor has in its dictionary for as long as the program is a node.
 const ALIVE: &str = "$procession.alive";

@@ -17,7 +17,7 @@ pub(super) struct Names {
 }
 
 /// Numbers below this have meant something else, once.
-const LEAST_CREATION: u32 = 4;
+pub(in crate::net_kernel) const LEAST_CREATION: u32 = 4;
 
 impl Names {
     /// No names; the lives of nodes are numbered from `creation` on.
