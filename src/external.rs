@@ -78,7 +78,7 @@ pub(crate) fn write(value: &dyn Any, out: &mut WireWriter<'_>) -> Result<(), Opt
 /// Returns a value as a term, if it is one and its type was declared.
 pub(crate) fn to_term(value: &dyn Any) -> Option<Term> {
     let mut bytes = Vec::new();
-    let mut out = WireWriter(&mut bytes);
+    let mut out = WireWriter::new(&mut bytes);
     out.version();
     write(value, &mut out).ok()?;
     term::from_slice(&bytes).ok()
@@ -128,7 +128,7 @@ pub(crate) fn write_request(
     out.tuple(2)?;
     out.pid(&wire_pid(alias.owner))?;
     write_tag(alias, out)?;
-    write(out)
+    write(&mut out.inside())
 }
 
 /// Writes `[alias | Ref]`: what stands before the reply to a request that is sent to the alias.

@@ -107,11 +107,11 @@ pub(super) struct Refused {
 /// Returns `{[alias|Ref], Reply}`.
 fn written_answer(alias: Alias, answer: &Message) -> Result<External, EncodeError> {
     let mut bytes = Vec::new();
-    let mut out = WireWriter(&mut bytes);
+    let mut out = WireWriter::new(&mut bytes);
     out.version();
     out.tuple(2)?;
     write_tag(alias, &mut out)?;
-    write_answer(answer, &mut out)?;
+    write_answer(answer, &mut out.inside())?;
     Ok(External::written(bytes))
 }
 

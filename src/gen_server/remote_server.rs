@@ -301,7 +301,7 @@ impl Written {
 
 fn spelt(write: impl FnOnce(&mut WireWriter<'_>) -> Result<(), EncodeError>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut out = WireWriter(&mut bytes);
+    let mut out = WireWriter::new(&mut bytes);
     out.version();
     write(&mut out).expect("all of it is written already, or has names of nodes");
     bytes

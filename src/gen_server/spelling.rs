@@ -40,5 +40,5 @@ pub(super) fn write_cast(
 ) -> Result<(), EncodeError> {
     out.tuple(2)?;
     out.atom(CAST)?;
-    write(out)
+    write(&mut out.inside())
 }

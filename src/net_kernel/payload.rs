@@ -30,7 +30,7 @@ impl Carried for Answered<'_> {
     fn write(&self, out: &mut WireWriter<'_>) -> Result<(), EncodeError> {
         out.tuple(2)?;
         out.value(&self.0)?;
-        write_answer(self.1, out)
+        write_answer(self.1, &mut out.inside())
     }
 }
 
@@ -41,7 +41,24 @@ fn unspelt(type_name: &str) -> EncodeError {
 
 #[cfg(test)]
 mod tests {
+    use crate::term::Term;
+
     use super::*;
+
+    /// Its receiver looks at the whole: `{Tag, Reply}`.
+    #[test]
+    fn an_answer_is_as_deep_as_what_stands_around_it_allows() {
+        let nested = |depth| (0..depth).fold(Term::from(1), |inner, _| Term::Tuple(vec![inner]));
+        let write = |depth| {
+            let (tag, answer) = (crate::term::to_vec(&1).unwrap(), Message::new(nested(depth)));
+            let mut bytes = vec![131];
+            let answered = Answered(WireTerm::open(&tag).unwrap(), &answer);
+            answered.write(&mut WireWriter::new(&mut bytes)).map(|()| bytes)
+        };
+        let deepest = write(511).unwrap();
+        assert!(WireTerm::open(&deepest).unwrap().check().is_ok());
+        assert!(write(512).is_err());
+    }
 
     #[test]
     fn a_value_of_a_type_that_does_not_travel_is_named() {
@@ -50,7 +67,7 @@ mod tests {
 
         let write = |message| {
             let mut bytes = vec![131];
-            Sent(&message).write(&mut WireWriter(&mut bytes)).map(|()| bytes)
+            Sent(&message).write(&mut WireWriter::new(&mut bytes)).map(|()| bytes)
         };
         let error = write(Message::new(Private)).unwrap_err().to_string();
         assert!(error.ends_with("Private are not spelt in Erlang"), "{error}");

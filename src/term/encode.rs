@@ -170,6 +170,11 @@ pub(super) struct Depth(usize);
 impl Depth {
     pub(super) const ROOT: Depth = Depth(0);
 
+    /// Returns the depth inside so many containers.
+    pub(super) fn of(outside: usize) -> Depth {
+        Depth(outside)
+    }
+
     /// Returns the depth inside `inner` more containers.
     pub(super) fn inside(self, inner: usize) -> Result<Depth, EncodeError> {
         let depth = Depth(self.0 + inner);

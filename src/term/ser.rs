@@ -9,7 +9,7 @@ use super::encode::{self, Depth};
 use super::error::EncodeError;
 use super::keys;
 use super::reader::Reader;
-use super::scan::{MAX_TERMS, scan};
+use super::scan::{MAX_DEPTH, MAX_TERMS, scan, too_deep};
 use super::tag;
 
 /// The name of newtypes that are an atom, for this codec only: inside is its name.
@@ -48,16 +48,19 @@ pub(super) fn spelt_newtype(name: &str, variant: &'static str) -> &'static str {
     }
 }
 
-/// Appends what `write` writes to `out`; if it fails, nothing.
+/// Appends what `write` writes to `out`, which is to stand inside of so many containers; if it
+/// fails, nothing.
 pub(super) fn append(
     out: &mut Vec<u8>,
+    outside: usize,
     write: impl FnOnce(&mut Serializer<'_>) -> Result<(), EncodeError>,
 ) -> Result<(), EncodeError> {
     let start = out.len();
     let mut serializer = Serializer::new(out);
+    serializer.depth = Depth::of(outside);
     let result = write(&mut serializer);
     let is_deep = serializer.is_deep;
-    let result = result.and_then(|()| check_limits(&out[start..], is_deep));
+    let result = result.and_then(|()| check_limits(&out[start..], outside, is_deep));
     if result.is_err() {
         out.truncate(start);
     }
@@ -65,12 +68,18 @@ pub(super) fn append(
 }
 
 /// Fails if the term would not be read again. No byte counts as more than one term.
-fn check_limits(bytes: &[u8], is_deep: bool) -> Result<(), EncodeError> {
+fn check_limits(bytes: &[u8], outside: usize, is_deep: bool) -> Result<(), EncodeError> {
     if !is_deep && bytes.len() <= MAX_TERMS {
         return Ok(());
     }
     let scan = scan(&mut Reader::new(bytes, 0)).map_err(ser::Error::custom)?;
-    scan.check_limits(0).map_err(|error| EncodeError::too_large(error.text().to_owned()))
+    scan.check_limits(0).map_err(|error| EncodeError::too_large(error.text().to_owned()))?;
+    // What it stands in counts, too: its receiver looks at the whole.
+    if outside + scan.depth() > MAX_DEPTH {
+        Err(EncodeError::too_large(too_deep()))
+    } else {
+        Ok(())
+    }
 }
 
 /// Writes values as terms behind what is in `out`.

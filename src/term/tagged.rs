@@ -8,13 +8,14 @@ use super::reader::Reader;
 use super::ser::{Container, IS_HUMAN_READABLE, Serializer, append};
 use super::variant::VariantText;
 
-/// Appends `value` as the variant of that tag; if it fails, nothing.
+/// Appends `value` as the variant of that tag, inside of so many containers; if it fails, nothing.
 pub(super) fn append_tagged<T: Serialize + ?Sized>(
     out: &mut Vec<u8>,
+    outside: usize,
     tag: &str,
     value: &T,
 ) -> Result<(), EncodeError> {
-    append(out, |inner| value.serialize(TaggedSerializer { inner, tag }))
+    append(out, outside, |inner| value.serialize(TaggedSerializer { inner, tag }))
 }
 
 /// Reads a value that is the variant of that tag.

@@ -337,55 +337,71 @@ fn any_reference<'a>(reader: &mut Reader<'a>) -> Result<Option<WireRef<'a>>, Dec
 
 /// Writes terms one after the other.
 #[derive(Debug)]
-pub(crate) struct WireWriter<'a>(pub(crate) &'a mut Vec<u8>);
+pub(crate) struct WireWriter<'a> {
+    out: &'a mut Vec<u8>,
+    /// How many containers stand around what is written.
+    outside: usize,
+}
+
+impl<'a> WireWriter<'a> {
+    pub(crate) fn new(out: &'a mut Vec<u8>) -> WireWriter<'a> {
+        WireWriter { out, outside: 0 }
+    }
+}
 
 impl WireWriter<'_> {
+    /// Returns what writes the parts of a container that has been begun: a term is not deeper with
+    /// it than it may be.
+    pub(crate) fn inside(&mut self) -> WireWriter<'_> {
+        WireWriter { out: self.out, outside: self.outside + 1 }
+    }
+
     /// Writes what stands before a term that is by itself.
     pub(crate) fn version(&mut self) {
-        self.0.push(tag::VERSION);
+        self.out.push(tag::VERSION);
     }
 
     /// Writes what stands before so many elements of a tuple.
     pub(crate) fn tuple(&mut self, arity: usize) -> Result<(), EncodeError> {
-        encode::tuple(self.0, arity)
+        encode::tuple(self.out, arity)
     }
 
     pub(crate) fn integer(&mut self, number: u64) -> Result<(), EncodeError> {
         match i64::try_from(number) {
-            Ok(number) => encode::signed(self.0, number),
-            Err(_) => encode::small_big(self.0, false, &number.to_le_bytes()),
+            Ok(number) => encode::signed(self.out, number),
+            Err(_) => encode::small_big(self.out, false, &number.to_le_bytes()),
         }
         Ok(())
     }
 
     pub(crate) fn atom(&mut self, name: &str) -> Result<(), EncodeError> {
-        encode::atom(self.0, name)
+        encode::atom(self.out, name)
     }
 
     pub(crate) fn pid(&mut self, pid: &WirePid<'_>) -> Result<(), EncodeError> {
         let WirePid { ref node, id, serial, creation } = *pid;
-        encode::pid_of(self.0, node, [id, serial, creation])
+        encode::pid_of(self.out, node, [id, serial, creation])
     }
 
     pub(crate) fn reference(&mut self, reference: &WireRef<'_>) -> Result<(), EncodeError> {
-        encode::reference_of(self.0, &reference.node, reference.creation, reference.words())
+        encode::reference_of(self.out, &reference.node, reference.creation, reference.words())
     }
 
     /// Writes a value; if that fails, nothing.
     pub(crate) fn value(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), EncodeError> {
-        append(self.0, |serializer| value.serialize(serializer))
+        append(self.out, self.outside, |serializer| value.serialize(serializer))
     }
 }
 
 impl WireWriter<'_> {
     /// Writes what stands before so many elements of a list, and its end.
     pub(crate) fn list(&mut self, length: usize) -> Result<(), EncodeError> {
-        encode::list_head(self.0, length)
+        encode::list_head(self.out, length)
     }
 
     /// Writes a term that [`to_vec`](super::to_vec) has written.
     pub(crate) fn written(&mut self, term: &[u8]) {
-        self.0.extend_from_slice(&term[super::BODY..]);
+        self.out.extend_from_slice(&term[super::BODY..]);
     }
 
     /// Writes a value as [`to_vec_tagged`](super::to_vec_tagged) does; if that fails, nothing.
@@ -394,7 +410,7 @@ impl WireWriter<'_> {
         tag: &str,
         value: &(impl Serialize + ?Sized),
     ) -> Result<(), EncodeError> {
-        append_tagged(self.0, tag, value)
+        append_tagged(self.out, self.outside, tag, value)
     }
 }
 
@@ -470,7 +486,7 @@ mod tests {
     #[test]
     fn values_are_appended_or_leave_nothing() {
         let mut out = vec![1];
-        let mut writer = WireWriter(&mut out);
+        let mut writer = WireWriter::new(&mut out);
         writer.tuple(2).unwrap();
         writer.list(1).unwrap();
         writer.value(&"head").unwrap();

@@ -8,7 +8,7 @@ use super::{Carried, Control, Object, SpawnRequest, Spawned};
 impl<T: Carried> Control<'_, T> {
     /// Writes the message with what it carries.
     pub(in crate::net_kernel) fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let mut writer = WireWriter(out);
+        let mut writer = WireWriter::new(out);
         writer.version();
         let payload = self.write_tuple(&mut writer)?;
         if let Some(payload) = payload {
