@@ -19,7 +19,7 @@ use crate::id::{MonitorRef, Pid, TimerRef};
 
 pub use destination::{Destination, Name};
 #[cfg(all(feature = "dist", target_os = "linux"))]
-pub(crate) use external::{AsTerm, External};
+pub(crate) use external::{AsTerm, External, print_external};
 #[cfg(feature = "dist")]
 pub use node::{NodeDown, NodeDownInfo, NodeDownReason, NodeType, NodeUp, NodeUpInfo};
 pub use via::{NameRefusal, Registrar, Via};

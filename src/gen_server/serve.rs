@@ -133,7 +133,7 @@ impl<S: GenServer> Server<S> {
     fn handle(&mut self, message: &mut Message) {
         if let Some(request) = message.as_request() {
             let client = request.client();
-            self.note(client, || Incoming::content(request, request.content()));
+            self.note(client, || Incoming::request(request));
             let mut reply = None;
             if self.is_debugged() {
                 self.show_request(request);
@@ -207,7 +207,7 @@ impl<S: GenServer> Server<S> {
     fn show_request(&mut self, request: &dyn Request) {
         let from = request.client();
         let kind = if from.is_some() { sys::Kind::Call } else { sys::Kind::Cast };
-        let message = Incoming::content(request, request.content());
+        let message = Incoming::request(request);
         self.show(&Event::In { kind, message, from });
     }
 

@@ -5,9 +5,11 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::num::NonZeroU64;
 
+use log::Level;
 use smallbox::smallbox;
 
 use crate::term::{Binary, DecodeError, Term, WirePlace, WireTerm};
+use crate::user_code::log_caught;
 
 use super::{Message, Payload, Request, Value};
 
@@ -59,18 +61,42 @@ impl External {
         self.value().0.as_ref()
     }
 
+    /// What cannot be built is gone as if it were taken, so that nobody gets it: it is too deep for
+    /// the stack of its receiver, or is a map with one key twice.
     fn value(&self) -> &Value<Term> {
         self.term.get_or_init(|| {
-            let read = self.wire().read::<Term>();
-            // What has been checked, and is within the limits, can be built.
-            Value(Some(read.unwrap_or_else(|error| Term::from(error.to_string()))))
+            let read = self.wire().read::<Term>().inspect_err(|error| {
+                let text = format_args!("a message from another node is dropped: {error}");
+                log_caught(Level::Warn, "procession::process", text);
+            });
+            Value(read.ok())
         })
+    }
+
+    /// Returns it, if it was built.
+    pub(crate) fn built(&self) -> Option<&Term> {
+        self.term.get()?.0.as_ref()
     }
 }
 
+/// How many characters of what is not built are printed: as many as reports show.
+const PRINTED: usize = 1000;
+
 impl fmt::Debug for External {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.value(), f)
+        print_external(self.built(), self.wire(), f)
+    }
+}
+
+/// Prints a term of a message, or the beginning of its bytes: for a report it is not built.
+pub(crate) fn print_external(
+    built: Option<&Term>,
+    wire: WireTerm<'_>,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    match built {
+        Some(term) => fmt::Debug::fmt(term, f),
+        None => f.write_str(&wire.excerpt(PRINTED)),
     }
 }
 
@@ -135,7 +161,7 @@ impl<E: AsTerm> Payload for ExternalPayload<E> {
     }
 
     fn is_place_of(&self, type_id: TypeId) -> bool {
-        TypeId::of::<Term>() == type_id
+        TypeId::of::<Term>() == type_id && self.0.external().term().is_some()
     }
 
     fn place(&self) -> &dyn Any {
@@ -255,5 +281,33 @@ mod tests {
         let bytes = &external.frame[..];
         let (_, second): (Atom, Term) = crate::term::from_slice(bytes).unwrap();
         assert!(!is_shared(&external, &second));
+    }
+
+    fn message(bytes: &[u8]) -> Message {
+        Message::external(External::written(bytes.to_vec()))
+    }
+
+    /// A map with a key that it has twice.
+    const UNREADABLE: [u8; 14] = [131, 116, 0, 0, 0, 2, 97, 1, 97, 1, 97, 1, 97, 2];
+
+    #[test]
+    fn what_cannot_be_built_is_nothing_to_its_receiver() {
+        let unread = || message(&UNREADABLE);
+        assert!(!unread().is::<Term>());
+        assert_eq!(unread().downcast_ref::<Term>(), None);
+        assert!(unread().downcast::<Term>().is_err());
+        let mut probed = unread();
+        assert!(!probed.probe::<Term, _>(|term| (true, term)));
+        assert!(probed.is_lent(), "it stays in the queue");
+    }
+
+    #[test]
+    fn what_nobody_has_looked_at_is_printed_without_being_built() {
+        let message = message(&[131, 104, 2, 97, 1, 106]);
+        assert_eq!(format!("{message:?}"), "{1,[]}");
+        assert_eq!(message.as_external().unwrap().built(), None);
+        assert!(message.is::<Term>());
+        assert!(message.as_external().unwrap().built().is_some());
+        assert_eq!(format!("{message:?}"), "{1,[]}");
     }
 }

@@ -316,7 +316,9 @@ fn fire(down: Down) {
 /// Drops what nobody gets; elsewhere, if it may be of the program's, whose destructors may take
 /// their time.
 fn drop_orphans(orphans: Orphans) {
-    let is_harmless = |message: &Message| message.is::<Term>() || message.is::<NodeDown>();
+    let is_harmless = |message: &Message| {
+        message.as_external().is_some() || message.is::<Term>() || message.is::<NodeDown>()
+    };
     if orphans.are_messages(is_harmless) {
         orphans.drop_caught();
     } else {

@@ -13,7 +13,7 @@ use log::Level;
 
 use crate::exit::ExitReason;
 use crate::id::Pid;
-use crate::message::Message;
+use crate::message::{Message, Request};
 use crate::process;
 use crate::user_code::{displayed, drop_caught, drop_each_caught, log_caught, printed_up_to};
 
@@ -118,6 +118,8 @@ pub struct Incoming<'a> {
 enum Value<'a> {
     Plain(&'a dyn Any),
     Message(&'a Message),
+    /// What is in it is built when somebody asks for it.
+    Request(&'a dyn Request),
 }
 
 impl<'a> Incoming<'a> {
@@ -134,11 +136,16 @@ impl<'a> Incoming<'a> {
         Incoming { text, value: Value::Plain(value) }
     }
 
+    pub(crate) fn request(request: &'a dyn Request) -> Incoming<'a> {
+        Incoming { text: request, value: Value::Request(request) }
+    }
+
     /// Returns the message, if it is a `T`.
     pub fn downcast_ref<T: Any>(&self) -> Option<&'a T> {
         match self.value {
             Value::Plain(value) => value.downcast_ref(),
             Value::Message(message) => message.downcast_ref(),
+            Value::Request(request) => request.content().downcast_ref(),
         }
     }
 }

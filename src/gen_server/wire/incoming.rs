@@ -9,7 +9,7 @@ use crate::call::Client;
 use crate::call_error::TypeName;
 use crate::exit::ExitReason;
 use crate::id::Pid;
-use crate::message::{AsTerm, External, Request};
+use crate::message::{AsTerm, External, Request, print_external};
 use crate::process::info::logged_self;
 use crate::term::{DecodeError, Term, WirePlace, WireTerm, atom};
 use crate::user_code::is_seen;
@@ -58,16 +58,18 @@ macro_rules! external_request {
     ($type:ident, $index:literal) => {
         impl fmt::Debug for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self.shown() {
-                    Some(request) => fmt::Debug::fmt(request, f),
-                    None => f.write_str("(taken)"),
-                }
+                let built = self.term.built().and_then($type::part);
+                print_external(built, self.term.wire_at(self.request), f)
             }
         }
 
         impl $type {
             fn shown(&self) -> Option<&Term> {
-                match self.term.term()? {
+                $type::part(self.term.term()?)
+            }
+
+            fn part(whole: &Term) -> Option<&Term> {
+                match whole {
                     Term::Tuple(elements) => elements.get($index),
                     _ => None,
                 }
