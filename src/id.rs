@@ -11,6 +11,8 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 #[cfg(feature = "dist")]
+use nodes::Asker;
+#[cfg(feature = "dist")]
 pub(crate) use nodes::{Alive, Incarnation};
 
 /// Identifies a process for as long as the program runs; never reused.
@@ -97,7 +99,7 @@ impl Pid {
     /// be such a node, or if there have been too many. One of this node, but of an earlier life of
     /// it, or of which nobody has ever heard, is that of a process which nobody reaches.
     pub(crate) fn of_numbers(node: &str, [id, serial, creation]: [u32; 3]) -> Option<Pid> {
-        let node = nodes::named(node)?;
+        let node = nodes::named(node, Asker::Term)?;
         let found = match nodes::alive() {
             Some(alive) if node == Node::local() && alive.creation == creation => {
                 (alive.find)(id, serial)
@@ -189,7 +191,14 @@ impl Node {
     /// Returns the node with this name; `None` if it is none, or if there are too many.
     #[cfg(feature = "dist")]
     pub(crate) fn find(name: &str) -> Option<Node> {
-        nodes::named(name)
+        nodes::named(name, Asker::Term)
+    }
+
+    /// As [`find`](Self::find), for a connection with it: what terms of other nodes enter leaves a
+    /// part of the table to these.
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    pub(crate) fn connected(name: &str) -> Option<Node> {
+        nodes::named(name, Asker::Program)
     }
 
     /// Returns all nodes that this program has heard of, itself included.
@@ -225,8 +234,8 @@ impl Node {
     /// # Panics
     ///
     /// If it is no such name, or has more than 255 characters; or if the names that the program has
-    /// used, or has got from other nodes, take 64 MiB. A name that comes from elsewhere is
-    /// [parsed](#impl-FromStr-for-Node).
+    /// used, or has got from other nodes, take 64 MiB. What is in messages of other nodes takes at
+    /// most 48 MiB of that. A name that comes from elsewhere is [parsed](#impl-FromStr-for-Node).
     #[cfg(feature = "dist")]
     #[track_caller]
     pub fn named(name: &str) -> Node {
@@ -250,7 +259,7 @@ impl FromStr for Node {
     type Err = InvalidNodeName;
 
     fn from_str(name: &str) -> Result<Node, InvalidNodeName> {
-        Node::find(name).ok_or_else(|| InvalidNodeName(name.to_owned()))
+        nodes::named(name, Asker::Program).ok_or_else(|| InvalidNodeName(name.to_owned()))
     }
 }
 

@@ -84,7 +84,11 @@
 //! [set-up time](NetKernel::set_up_time), a message in them has at most 1,024 bytes, and at most 64
 //! are under way at once. A node is not dialled while somebody is in a handshake under its name, so
 //! who pretends to be one delays connections with that by the set-up time, as in Erlang. Against a node that has gone mad: what it sends is checked before it is
-//! used; a frame that is malformed ends its connection, and nothing else.
+//! used; a frame that is malformed ends its connection, and nothing else. The names of nodes in what
+//! it sends, and their lives, are never forgotten, as pids are of them: they are bounded, to 48 MiB
+//! and 786,432. Beyond that, pids of others are not read any more. A further 16 MiB, and 262,144
+//! lives, are kept for nodes that the program [names](crate::Node::named), or that have come through
+//! the handshake.
 //!
 //! # Differences from OTP
 //!

@@ -5,7 +5,8 @@
 //! pid belongs to an incarnation, so a node that was restarted has other pids than before.
 //!
 //! Pids are plain numbers, so what they stand for is never forgotten: both tables only grow. They
-//! are bounded, as other nodes decide what is in them.
+//! are bounded, as other nodes decide what is in them; and what terms of other nodes enter leaves a
+//! part to the nodes that the program names, or is connected with.
 //!
 //! This program has a place in the table, too: as long as it is no node that of the name that such
 //! a program has, and then that of its own name, which others may have spoken of before.
@@ -26,6 +27,33 @@ const ROOM: usize = 64 << 20;
 const ENTRY: usize = 64;
 const MAX_INCARNATIONS: usize = 1 << Incarnation::BITS;
 
+/// For whom there is to be an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// For what another node has sent: anything.
+    Term,
+    /// For the program, or for a connection.
+    Program,
+}
+
+impl Asker {
+    /// Returns how many bytes of the names are left to others.
+    fn kept_room(self) -> usize {
+        match self {
+            Asker::Term => ROOM / 4,
+            Asker::Program => 0,
+        }
+    }
+
+    /// Returns how many incarnations are left to others.
+    fn kept_incarnations(self) -> usize {
+        match self {
+            Asker::Term => MAX_INCARNATIONS / 4,
+            Asker::Program => 0,
+        }
+    }
+}
+
 /// The longest name, in characters: that of an atom.
 const MAX_NAME: usize = 255;
 
@@ -42,8 +70,18 @@ pub(crate) struct Incarnation(NonZeroU32);
 impl Incarnation {
     /// Returns the incarnation of `node` that has this creation; `None` if there were too many.
     pub(crate) fn of(node: Node, creation: u32) -> Option<Incarnation> {
+        Incarnation::find(node, creation, Asker::Term)
+    }
+
+    /// As [`of`](Self::of), for a connection with it: terms have left a part of the table to these.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn connected(node: Node, creation: u32) -> Option<Incarnation> {
+        Incarnation::find(node, creation, Asker::Program)
+    }
+
+    fn find(node: Node, creation: u32, asker: Asker) -> Option<Incarnation> {
         let known = NODES.read().incarnation(node, creation);
-        known.or_else(|| NODES.write().add_incarnation(node, creation))
+        known.or_else(|| NODES.write().add_incarnation(node, creation, asker))
     }
 
     /// How many bits its [index](Self::index) has at most.
@@ -90,9 +128,9 @@ pub(super) fn name_of(node: Node) -> &'static str {
 }
 
 /// Returns the node with this name; `None` if it is not a name, or if there are too many.
-pub(super) fn named(name: &str) -> Option<Node> {
+pub(super) fn named(name: &str, asker: Asker) -> Option<Node> {
     let known = NODES.read().node(name);
-    known.or_else(|| NODES.write().add_node(name))
+    known.or_else(|| NODES.write().add_node(name, asker))
 }
 
 /// What other nodes know this one by, and how its processes are found by what others have of their
@@ -162,12 +200,12 @@ impl Nodes {
         self.nodes.get(name).copied()
     }
 
-    fn add_node(&mut self, name: &str) -> Option<Node> {
+    fn add_node(&mut self, name: &str, asker: Asker) -> Option<Node> {
         if let Some(known) = self.node(name) {
             return Some(known); // Another thread has been faster.
         }
         let room = self.room.checked_sub(name.len() + ENTRY)?;
-        if !is_name(name) {
+        if room < asker.kept_room() || !is_name(name) {
             return None;
         }
         self.room = room;
@@ -189,11 +227,11 @@ impl Nodes {
         self.incarnations.get(&(node, creation)).copied()
     }
 
-    fn add_incarnation(&mut self, node: Node, creation: u32) -> Option<Incarnation> {
+    fn add_incarnation(&mut self, node: Node, creation: u32, asker: Asker) -> Option<Incarnation> {
         if let Some(known) = self.incarnation(node, creation) {
             return Some(known);
         }
-        if self.lives.len() == MAX_INCARNATIONS {
+        if self.lives.len() + asker.kept_incarnations() >= MAX_INCARNATIONS {
             return None;
         }
         self.lives.push((node, creation));
@@ -221,16 +259,16 @@ mod tests {
     #[test]
     fn a_node_is_its_name() {
         let mut nodes = Nodes::default();
-        let first = nodes.add_node("a@here").unwrap();
-        assert_ne!(nodes.add_node("b@here"), Some(first));
-        assert_eq!(nodes.add_node("a@here"), Some(first));
+        let first = nodes.add_node("a@here", Asker::Term).unwrap();
+        assert_ne!(nodes.add_node("b@here", Asker::Term), Some(first));
+        assert_eq!(nodes.add_node("a@here", Asker::Program), Some(first));
         assert_eq!(nodes.node("a@here"), Some(first));
         assert_eq!(nodes.node("c@here"), None);
     }
 
     #[test]
     fn a_program_that_is_no_node_has_a_name_that_says_so() {
-        assert_eq!(Nodes::default().add_node(Node::NO_NAME), Some(Node::local()));
+        assert_eq!(Nodes::default().add_node(Node::NO_NAME, Asker::Term), Some(Node::local()));
         assert_eq!(Node::local().name(), Node::NO_NAME);
     }
 
@@ -238,28 +276,40 @@ mod tests {
     fn names_have_two_parts_and_no_more_characters_than_an_atom() {
         let mut nodes = Nodes::default();
         let longest = format!("{}@a", "ü".repeat(253));
-        assert!(nodes.add_node(&longest).is_some());
+        assert!(nodes.add_node(&longest, Asker::Term).is_some());
         for name in ["", "a", "@", "a@", "@a", &format!("{longest}a")] {
-            assert_eq!(nodes.add_node(name), None, "{name}");
+            assert_eq!(nodes.add_node(name, Asker::Program), None, "{name}");
         }
     }
 
     #[test]
     fn there_are_no_more_nodes_than_there_is_room_for() {
-        let mut nodes = Nodes { room: 10 * (ENTRY + "a0@here".len()), ..Nodes::default() };
-        let added = (0..).map_while(|n| nodes.add_node(&format!("a{n}@here"))).count();
+        let each = ENTRY + "a00@here".len();
+        let mut nodes = Nodes { room: Asker::Term.kept_room() + 10 * each, ..Nodes::default() };
+        let name = |n: u64| format!("a{n:02}@here");
+        let added = (0..).map_while(|n| nodes.add_node(&name(n), Asker::Term)).count();
         assert_eq!(added, 10);
-        assert!(nodes.add_node("a0@here").is_some());
+        assert!(nodes.add_node(&name(0), Asker::Term).is_some());
+
+        assert!(nodes.add_node(&name(10), Asker::Program).is_some());
+        assert_eq!(nodes.add_node(&name(11), Asker::Term), None);
+        nodes.room = 5 * each;
+        let added = (20..).map_while(|n| nodes.add_node(&name(n), Asker::Program)).count();
+        assert_eq!(added, 5);
         nodes.enter("me@here");
     }
 
     #[test]
     fn there_are_no_more_incarnations_than_there_is_room_for() {
         let mut nodes = Nodes::default();
-        let node = nodes.add_node("a@here").unwrap();
-        let added = (0..).map_while(|n| nodes.add_incarnation(node, n)).count();
-        assert_eq!(added, MAX_INCARNATIONS);
-        assert!(nodes.add_incarnation(node, 0).is_some());
+        let node = nodes.add_node("a@here", Asker::Term).unwrap();
+        let mut add =
+            |from, asker| (from..).map_while(|n| nodes.add_incarnation(node, n, asker)).count();
+        let kept = Asker::Term.kept_incarnations();
+        assert_eq!(add(0, Asker::Term), MAX_INCARNATIONS - kept);
+        assert_eq!(add(u32::MAX / 2, Asker::Program), kept);
+        assert!(nodes.add_incarnation(node, 0, Asker::Term).is_some());
+        assert_eq!(nodes.add_incarnation(node, u32::MAX, Asker::Program), None);
     }
 
     #[test]

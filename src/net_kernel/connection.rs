@@ -257,8 +257,8 @@ fn log_refused(name: Option<&NodeName>, error: &HandshakeError) {
 /// first tells the other node that it is up.
 fn carry(local: &Arc<Local>, stream: SetUp, peer: &Peer, first: Vec<u8>) -> Result<(), ExitReason> {
     let too_many = || ExitReason::from_display("there are too many nodes");
-    let node = Node::find(peer.name.as_str()).ok_or_else(too_many)?;
-    let incarnation = Incarnation::of(node, peer.creation).ok_or_else(too_many)?;
+    let node = Node::connected(peer.name.as_str()).ok_or_else(too_many)?;
+    let incarnation = Incarnation::connected(node, peer.creation).ok_or_else(too_many)?;
     let me = process::self_pid();
     // An earlier connection with it ends before this one begins.
     kernel().call_timeout(Replace { node, process: me }, Duration::MAX)?;
