@@ -13,6 +13,8 @@ pub(crate) mod links;
 #[cfg(feature = "dist")]
 pub(crate) mod remote_calls;
 #[cfg(feature = "dist")]
+pub(crate) mod passed_on;
+#[cfg(feature = "dist")]
 pub(crate) mod remote_ties;
 pub(crate) mod reply_slot;
 pub(crate) mod wait_graph;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use log::Level;
 
 use crate::call::Client;
+use crate::exit::ExitReason;
 use crate::gen_server::spelling::{CALL, CAST};
 use crate::gen_server::wire::{ExternalCall, ExternalCast};
 use crate::id::{Alias, Pid};
@@ -17,7 +18,7 @@ use crate::runtime::mailbox::Signal;
 use crate::runtime::remote_calls::CallId;
 use crate::sys;
 use crate::sys::across::SYSTEM;
-use crate::term::{self, DecodeError, WirePlace, WireTerm};
+use crate::term::{self, DecodeError, Term, WirePlace, WireTerm, atom};
 use crate::user_code::{drop_caught, log_caught};
 
 use super::frame;
@@ -100,7 +101,9 @@ fn deliver_request(
     if client.pid().is_remote() && !connection.request(id, server, tag) {
         let node = client.pid().node();
         let text = format_args!("a request of {node} to {to} is dropped: it cannot be answered");
-        return log_caught(Level::Warn, LOG, text);
+        log_caught(Level::Warn, LOG, text);
+        drop_caught(request);
+        return connection.refuse(client.pid(), server, unanswerable());
     }
     match to {
         Destination::Alias(_) => connection.message(to, request),
@@ -112,6 +115,12 @@ fn deliver_request(
             deliver(server, Signal::Message(request));
         }
     }
+}
+
+/// The reason with which a client is told that its request is not kept.
+fn unanswerable() -> ExitReason {
+    let text = "too many requests of its node wait for answers, or its tag is too long";
+    ExitReason::new(Term::Tuple(vec![atom("bad_request").into(), text.into()]))
 }
 
 impl Kind {

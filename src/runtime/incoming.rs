@@ -17,6 +17,8 @@ use super::mailbox::{ExitSignal, Orphans, Signal, Special};
 use super::monitors::{add_watcher, remove_watcher, tell_unwatched};
 use super::node_monitors::{tell_down, tell_up};
 use super::overload::give_up;
+use super::passed_on;
+use super::remote::RemotePid;
 use super::remote_calls::CallId;
 use super::remote_ties::{Cut, RemoteRef, RemoteTies};
 use super::table::Process;
@@ -117,8 +119,20 @@ impl Connection {
     /// there may pass on what they were sent. Its answer goes to `tag`, which is the client's
     /// business. Returns false if there have been too many, or if the tag is too long.
     pub(crate) fn request(&mut self, id: CallId, server: Pid, tag: Arc<[u8]>) -> bool {
-        let entry = DistEntry::of(id.client.node());
-        entry.with_ties(|ties| ties.call(id, server, tag))
+        if id.client.incarnation() == Some(self.incarnation) {
+            self.entry.with_ties(|ties| ties.call(id, server, tag))
+        } else {
+            passed_on::add(self.incarnation.node(), id, tag)
+        }
+    }
+
+    /// A request to `server` is not kept, and gets no answer. If its client has a monitor on that,
+    /// this tells it so, as if the server had ended.
+    pub(crate) fn refuse(&mut self, client: Pid, server: Pid, reason: ExitReason) {
+        match RemotePid::of(client) {
+            Some(client) => client.refuse_as(server, reason),
+            None => drop_caught(reason),
+        }
     }
 
     /// Whether a signal can be from this process, and to that.
@@ -279,6 +293,7 @@ impl Drop for Connection {
         let node = self.incarnation.node();
         let (cut, reason) = self.entry.lose();
         cut.tell(node, &ExitReason::NoConnection);
+        passed_on::forget(node);
         tell_down(node, self.node_type, reason).into_iter().for_each(drop_orphans);
         self.entry.told().run();
     }

@@ -11,11 +11,11 @@ use crate::id::Pid;
 
 /// How many requests are kept whose clients have set no monitor, so that nothing says when they
 /// stop waiting.
-const MAX_UNWATCHED: usize = 1 << 16;
+pub(super) const MAX_UNWATCHED: usize = 1 << 16;
 /// How many are kept of others.
 const MAX_WATCHED: usize = 1 << 18;
 /// How many bytes a tag may have: a reference, mostly, with the name of a node.
-const MAX_TAG: usize = 1024;
+pub(super) const MAX_TAG: usize = 1024;
 
 /// A request: its client, and what tells the requests of that client apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

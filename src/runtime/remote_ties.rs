@@ -84,6 +84,10 @@ struct MonitoredBy {
     target: Pid,
 }
 
+/// A monitor by a process of the other node: its name, the process that it is set on, and what that
+/// calls it.
+pub(crate) type Watch = (RemoteRef, Pid, NonZeroU64);
+
 /// The ties to one other node.
 #[derive(Debug, Default)]
 pub(crate) struct RemoteTies {
@@ -251,11 +255,15 @@ impl RemoteTies {
     /// A request has come, of a process of the other node to one of this. Its answer goes to `tag`.
     /// Returns whether it is kept.
     pub(crate) fn call(&mut self, id: CallId, server: Pid, tag: Arc<[u8]>) -> bool {
-        let client = id.client;
-        let watches = (client, server, NonZeroU64::MIN)..=(client, server, NonZeroU64::MAX);
-        // The last, as a call sets its monitor just before.
-        let monitor = self.watches.range(watches).next_back().map(|(.., monitor)| *monitor);
+        let monitor = self.last_watch(id.client, server);
         self.calls.add(id, monitor, tag)
+    }
+
+    /// Returns what the last monitor of `client` on `server` is called by that: a call sets it just
+    /// before.
+    fn last_watch(&self, client: Pid, server: Pid) -> Option<NonZeroU64> {
+        let watches = (client, server, NonZeroU64::MIN)..=(client, server, NonZeroU64::MAX);
+        self.watches.range(watches).next_back().map(|(.., monitor)| *monitor)
     }
 
     /// Returns where the answer to a request goes, if its client may wait for it.
@@ -268,10 +276,18 @@ impl RemoteTies {
         self.calls.remove(id)
     }
 
-    /// Returns the monitor by which the client of a request can be told that there is no answer:
-    /// the name of it, the process that it is set on, and what that calls it.
-    pub(crate) fn monitor_of(&self, id: CallId) -> Option<(RemoteRef, Pid, NonZeroU64)> {
-        let reference = self.reference(self.calls.monitor(id)?)?;
+    /// Returns the monitor by which the client of a request can be told that there is no answer.
+    pub(crate) fn monitor_of(&self, id: CallId) -> Option<Watch> {
+        self.watch_of(self.calls.monitor(id)?)
+    }
+
+    /// Returns the monitor that `client` has set last on `server`.
+    pub(crate) fn monitor_on(&self, server: Pid, client: Pid) -> Option<Watch> {
+        self.watch_of(self.last_watch(client, server)?)
+    }
+
+    fn watch_of(&self, monitor: NonZeroU64) -> Option<Watch> {
+        let reference = self.reference(monitor)?;
         let MonitoredBy { number, target, .. } = *self.monitored_by.get(&reference)?;
         Some((reference, target, number))
     }

@@ -13,8 +13,9 @@ use super::super::caller::caller;
 use super::super::dist_entry::{DistEntry, Outgoing, Target, carrier};
 use super::super::links::{Closed, Linked, Watcher};
 use super::super::mailbox::{ExitCause, ExitSignal, Signal, Special};
+use super::super::passed_on;
 use super::super::remote_calls::CallId;
-use super::super::remote_ties::{RemoteRef, RemoteTies};
+use super::super::remote_ties::{RemoteRef, RemoteTies, Watch};
 use super::super::table::Process;
 
 pub(crate) use super::super::dist_entry::Unsent;
@@ -246,13 +247,18 @@ impl RemotePid {
     #[cold]
     pub(crate) fn answer(self, number: u64, message: Message) -> Result<(), Unsent> {
         let id = CallId { client: self.pid, number };
-        let Some(tag) = self.entry().with_ties(|ties| ties.tag(id)) else {
+        let own = self.entry().with_ties(|ties| ties.tag(id));
+        let Some(tag) = own.or_else(|| passed_on::tag(id)) else {
             drop_caught(message);
             return Ok(());
         };
         let answer = Outgoing::Answer { to: self.pid, tag, message };
-        match self.target().reach(answer, |ties| ties.answered(id)) {
-            Ok(()) | Err(Unreached::Gone(_)) => Ok(()),
+        match self.target().reach(answer, |ties| ties.answered(id) || passed_on::remove(id)) {
+            Ok(()) => Ok(()),
+            Err(Unreached::Gone(_)) => {
+                passed_on::remove(id);
+                Ok(())
+            }
             Err(Unreached::Unsent(unsent)) => Err(unsent),
         }
     }
@@ -263,11 +269,25 @@ impl RemotePid {
     #[cold]
     pub(crate) fn refuse(self, number: u64, reason: ExitReason) {
         let id = CallId { client: self.pid, number };
-        let Some((reference, target, watch)) = self.entry().with_ties(|ties| ties.monitor_of(id))
-        else {
-            self.entry().with_ties(|ties| ties.answered(id));
+        let Some(watch) = self.entry().with_ties(|ties| ties.monitor_of(id)) else {
+            let was_own = self.entry().with_ties(|ties| ties.answered(id));
+            _ = was_own || passed_on::remove(id);
             return drop_caught(reason);
         };
+        self.fire(watch, reason);
+    }
+
+    /// As [`refuse`](Self::refuse), for its last request to `server`, which is not known.
+    #[cold]
+    pub(crate) fn refuse_as(self, server: Pid, reason: ExitReason) {
+        match self.entry().with_ties(|ties| ties.monitor_on(server, self.pid)) {
+            Some(watch) => self.fire(watch, reason),
+            None => drop_caught(reason),
+        }
+    }
+
+    /// Tells it by its monitor on `target`, which calls that `watch`, that this has ended.
+    fn fire(self, (reference, target, watch): Watch, reason: ExitReason) {
         let watcher = {
             let mut links = Process::of(target).slot.links.lock();
             links.is_of(target).then(|| links.watchers.remove(&watch)).flatten()
