@@ -107,6 +107,7 @@ mod bytes;
 mod random;
 mod name;
 mod timed;
+mod resolve;
 #[cfg(feature = "dist-tls")]
 mod tls;
 mod epmd;

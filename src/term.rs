@@ -403,7 +403,7 @@ const BODY: usize = 1;
 /// with one key twice; and if it exceeds the [limits](self#limits).
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
     let mut out = vec![tag::VERSION];
-    ser::append(&mut out, |serializer| value.serialize(serializer))?;
+    ser::append(&mut out, 0, |serializer| value.serialize(serializer))?;
     Ok(out)
 }
 
@@ -459,7 +459,7 @@ pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Decod
 /// As [`to_vec`]; and if the tag is longer than an atom can be.
 pub fn to_vec_tagged<T: Serialize + ?Sized>(tag: &str, value: &T) -> Result<Vec<u8>, EncodeError> {
     let mut out = vec![tag::VERSION];
-    tagged::append_tagged(&mut out, tag, value)?;
+    tagged::append_tagged(&mut out, 0, tag, value)?;
     Ok(out)
 }
 

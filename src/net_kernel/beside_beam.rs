@@ -1,7 +1,7 @@
 //! The parts of the protocol beside Erlang's own, where that is installed.
 
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::io::{TcpListener, TcpStream};
 use crate::term::{Term, WirePid};
@@ -14,10 +14,10 @@ use super::handshake::{self, Admission, Flags, HandshakeError, Identity, Lengths
 use super::name::NodeName;
 use super::support::beam::{Beam, COOKIE, Cluster};
 use super::support::wait::wait_until;
-use super::timed::Timed;
+use super::timed::{Deadline, Timed};
 
-fn deadline() -> Instant {
-    Instant::now() + Duration::from_secs(20)
+fn deadline() -> Deadline {
+    Deadline::after(Duration::from_secs(20))
 }
 
 /// This side, registered as `rust@127.0.0.1`.

@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use log::Level;
 
@@ -34,7 +34,7 @@ use super::lost::{LOG, Lost};
 use super::name::NodeName;
 use super::reader::Reader;
 use super::serve::{Admit, DialFailed, IsUp, Kernel, NAME, Replace};
-use super::timed::{Timed, time_left};
+use super::timed::{Deadline, Timed};
 #[cfg(feature = "dist-tls")]
 use super::tls;
 use super::writer::{Queued, Writer};
@@ -42,8 +42,8 @@ use super::writer::{Queued, Writer};
 /// How many nodes may be in the middle of a handshake that they have begun.
 const MAX_GUESTS: usize = 64;
 
-fn deadline(local: &Local) -> Instant {
-    Instant::now() + local.settings.set_up_time
+fn deadline(local: &Local) -> Deadline {
+    Deadline::after(local.settings.set_up_time)
 }
 
 fn kernel() -> ServerRef<Kernel, Name> {
@@ -119,8 +119,9 @@ fn connect(local: &Local, node: Node) -> Result<(SetUp, Peer), NotConnected> {
     let connected = shake_hands(local, &name, address, deadline);
     if let Err(HandshakeError::Simultaneous) = connected {
         // The other connection is on its way: when it is admitted, this process is ended.
-        let left = deadline.saturating_duration_since(Instant::now());
-        process::receive_match_timeout(left, |_| false);
+        if let Ok(left) = deadline.left() {
+            process::receive_match_timeout(left, |_| false);
+        }
     }
     Ok(connected?)
 }
@@ -129,9 +130,9 @@ fn shake_hands(
     local: &Local,
     name: &NodeName,
     address: SocketAddr,
-    deadline: Instant,
+    deadline: Deadline,
 ) -> Result<(SetUp, Peer), HandshakeError> {
-    let stream = TcpStream::connect_timeout(&address, time_left(deadline)?)?;
+    let stream = TcpStream::connect_timeout(&address, deadline.left()?)?;
     stream.set_nodelay(true)?;
     let mut stream = dialled(local, Timed::new(stream, deadline), name)?;
     let lengths = stream.lengths();

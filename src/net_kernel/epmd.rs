@@ -13,15 +13,15 @@ mod server;
 use std::env;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::time::Instant;
+use std::net::SocketAddr;
 
 use crate::error_text::errors;
 use crate::io::{TcpStream, is_interrupted};
 use crate::listener::ListenError;
 
 use super::name::NodeName;
-use super::timed::{Timed, time_left};
+use super::resolve::resolve;
+use super::timed::{Deadline, Timed};
 
 pub(super) use names::{LEAST_CREATION, Registered};
 pub use server::EpmdServer;
@@ -85,7 +85,7 @@ impl Epmd {
     pub(super) fn register(
         self,
         node: Registrant<'_>,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> Result<Registration, EpmdError> {
         let mut stream = Timed::new(self.connect("127.0.0.1", deadline)?.0, deadline);
         stream.write_all(&message::register(node))?;
@@ -94,7 +94,7 @@ impl Epmd {
     }
 
     /// Asks the EPMD of the node's host where the node listens.
-    pub(super) fn find(self, node: &NodeName, deadline: Instant) -> Result<SocketAddr, EpmdError> {
+    pub(super) fn find(self, node: &NodeName, deadline: Deadline) -> Result<SocketAddr, EpmdError> {
         let (stream, address) = self.connect(node.host(), deadline)?;
         let mut stream = Timed::new(stream, deadline);
         stream.write_all(&message::find(node))?;
@@ -103,11 +103,11 @@ impl Epmd {
     }
 
     /// Connects with the EPMD of a host. Also returns its address.
-    fn connect(self, host: &str, deadline: Instant) -> Result<(TcpStream, SocketAddr), EpmdError> {
+    fn connect(self, host: &str, deadline: Deadline) -> Result<(TcpStream, SocketAddr), EpmdError> {
         let unreachable = |error| EpmdError::unreachable(host, self.port, error);
         let mut last = io::Error::new(ErrorKind::NotFound, "the name stands for no address");
-        for address in (host, self.port).to_socket_addrs().map_err(unreachable)? {
-            let left = time_left(deadline).map_err(unreachable)?;
+        for address in resolve(host, self.port, deadline).map_err(unreachable)? {
+            let left = deadline.left().map_err(unreachable)?;
             match TcpStream::connect_timeout(&address, left) {
                 Ok(stream) => return Ok((stream, address)),
                 Err(error) if is_interrupted(&error) => return Err(error.into()),
@@ -234,16 +234,16 @@ mod tests {
         NodeName::new("rust@127.0.0.1").unwrap()
     }
 
-    fn soon(milliseconds: u64) -> Instant {
-        Instant::now() + Duration::from_millis(milliseconds)
+    fn soon(milliseconds: u64) -> Deadline {
+        Deadline::after(Duration::from_millis(milliseconds))
     }
 
-    fn register(epmd: Epmd, deadline: Instant) -> Result<Registration, String> {
+    fn register(epmd: Epmd, deadline: Deadline) -> Result<Registration, String> {
         let registrant = Registrant { name: &name(), port: 1, is_hidden: true };
         epmd.register(registrant, deadline).map_err(|error| error.to_string())
     }
 
-    fn find(epmd: Epmd, deadline: Instant) -> Result<SocketAddr, String> {
+    fn find(epmd: Epmd, deadline: Deadline) -> Result<SocketAddr, String> {
         epmd.find(&name(), deadline).map_err(|error| error.to_string())
     }
 

@@ -66,10 +66,10 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
     use std::os::unix::net::UnixStream;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use crate::net_kernel::support::fuzz::fuzz;
-    use crate::net_kernel::timed::Timed;
+    use crate::net_kernel::timed::{Deadline, Timed};
     use crate::process;
 
     use super::acceptor::{Acceptor, Standing};
@@ -476,7 +476,7 @@ mod tests {
             let mut there = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             there.write_all(said).unwrap();
             let here = crate::io::TcpStream::try_from(listener.accept().unwrap().0).unwrap();
-            let mut here = Timed::new(here, Instant::now() + Duration::from_millis(30));
+            let mut here = Timed::new(here, Deadline::after(Duration::from_millis(30)));
             let error = super::accept(&mut here, Lengths::Two, &identity(B), |_| Admission::Yes)
                 .unwrap_err();
             assert_eq!(error.to_string(), "the handshake was not through in time");

@@ -4,7 +4,7 @@
 use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use log::Level;
 
@@ -28,8 +28,8 @@ use super::execute::Task;
 use super::frame::{self, Decoder, Frame};
 use super::local::Local;
 use super::lost::{LOG, Lost};
-use super::serve::CONNECTIONS;
-use super::timed::time_left;
+use super::serve::{CONNECTIONS, NAME};
+use super::timed::Deadline;
 use super::writer::Finish;
 
 /// How long the other node has to close its side, when this one has closed its own.
@@ -97,10 +97,10 @@ impl Reader {
 
     /// Reads what comes until the other node has closed the connection, if it soon does.
     fn drain(stream: &mut ReadHalf) {
-        let deadline = Instant::now() + DRAIN;
+        let deadline = Deadline::after(DRAIN);
         let mut room = vec![0; 64 * 1024];
         _ = stream.end_writing();
-        while let Ok(left) = time_left(deadline)
+        while let Ok(left) = deadline.left()
             && stream.set_read_timeout(Some(left)).is_ok()
             && matches!(stream.read(&mut room), Ok(1..))
         {}

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use log::Level;
 
@@ -13,6 +13,7 @@ use crate::user_code::log_caught;
 use super::epmd::{Bound, Epmd, EpmdError, Registered, Registrant, Registration, is_taken};
 use super::local::Local;
 use super::lost::LOG;
+use super::timed::Deadline;
 
 /// How long it waits before it looks for an EPMD that is gone, as in OTP.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -31,7 +32,7 @@ impl Entry {
         epmd: Epmd,
         own_epmd: Option<IpAddr>,
         node: Registrant<'_>,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> Result<Entry, EpmdError> {
         match own_epmd.map(|address| Bound::new(address, epmd.port)) {
             Some(Ok(bound)) => {
@@ -84,7 +85,7 @@ pub(super) fn keep(
             log_caught(Level::Warn, LOG, format_args!("epmd has gone away"));
             pause();
         }
-        let deadline = Instant::now() + local.settings.set_up_time;
+        let deadline = Deadline::after(local.settings.set_up_time);
         match Entry::new(epmd, local.own_epmd, node, deadline) {
             Ok(again) => {
                 is_taken = false;

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -39,6 +39,7 @@ use super::random::random;
 use super::registrar::{self, Entry};
 use super::rex::Rex;
 use super::serve::{CONNECTIONS, DialBody, Kernel, NAME};
+use super::timed::Deadline;
 #[cfg(feature = "dist-tls")]
 use super::tls::Tls;
 
@@ -172,6 +173,7 @@ impl NetKernel {
 
     /// Sets the tick time: a node of which nothing was heard for so long, or a quarter longer, is
     /// taken for dead. Default: 60 seconds, as all nodes of a cluster must agree on it.
+    /// [`Duration::MAX`] is for ever.
     ///
     /// OTP: [`net_ticktime`](https://www.erlang.org/doc/apps/kernel/kernel_app.html#net_ticktime).
     pub fn tick_time(mut self, time: Duration) -> NetKernel {
@@ -179,7 +181,7 @@ impl NetKernel {
         self
     }
 
-    /// Sets how long it may take to connect. Default: 7 seconds.
+    /// Sets how long it may take to connect. Default: 7 seconds. [`Duration::MAX`] is for ever.
     ///
     /// OTP: [`net_setuptime`](https://www.erlang.org/doc/apps/kernel/kernel_app.html#net_setuptime).
     pub fn set_up_time(mut self, time: Duration) -> NetKernel {
@@ -280,7 +282,7 @@ impl NetKernel {
         self.servers.iter().for_each(|declare| declare());
         let (settings, peers) = (self.settings, self.peers);
         let registrant = Registrant { name: &name, port, is_hidden: settings.is_hidden };
-        let deadline = Instant::now() + settings.set_up_time;
+        let deadline = Deadline::after(settings.set_up_time);
         let entry = epmd.map(|epmd| Entry::new(epmd, own_epmd, registrant, deadline));
         let entry = entry.transpose().map_err(NetKernelError::from)?;
         let creation = match &entry {

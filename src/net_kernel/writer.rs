@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::exit::ExitReason;
 use crate::message::NodeDownReason;
 use crate::process;
+use crate::process::receive::{deadline_after, is_past, time_left};
 use crate::runtime::dist_entry::Frame;
 use crate::runtime::incoming::Frames;
 
@@ -34,7 +35,8 @@ pub(super) struct Writer {
     heard: Arc<AtomicU64>,
     quarter: Duration,
     ticks: Ticks,
-    next: Instant,
+    /// When the quarter is over; never, if that is too far off for the clock.
+    next: Option<Instant>,
     /// What it writes; `None` until there is a connection.
     frames: Option<Frames>,
 }
@@ -47,7 +49,7 @@ impl Writer {
             heard,
             quarter,
             ticks: Ticks::default(),
-            next: Instant::now() + quarter,
+            next: deadline_after(quarter),
             frames: None,
         }
     }
@@ -59,9 +61,8 @@ impl Writer {
         loop {
             let Some(queued) = frames.take() else { return Ok(()) };
             self.write(&queued)?;
-            let left = self.next.saturating_duration_since(Instant::now());
             // It is told of the first that is queued.
-            let told = process::receive_timeout(left);
+            let told = process::receive_timeout(time_left(self.next));
             if told.is_some_and(|message| message.is::<Finish>()) {
                 let last = frames.take().unwrap_or_default();
                 self.write(&last)?;
@@ -97,7 +98,7 @@ impl Writer {
         &mut self,
         write: impl FnOnce(&mut WriteHalf) -> io::Result<T>,
     ) -> Result<Option<T>, ExitReason> {
-        let wait = self.next.saturating_duration_since(Instant::now());
+        let wait = time_left(self.next);
         self.stream.set_write_timeout(Some(wait.max(Duration::from_millis(1))))?;
         let written = match write(&mut self.stream) {
             Ok(written) => Some(written),
@@ -116,11 +117,11 @@ impl Writer {
 
     /// Counts the quarters that are over. Returns whether a tick is to be sent.
     fn count_quarters(&mut self) -> Result<bool, ExitReason> {
-        if Instant::now() < self.next {
+        if !is_past(self.next) {
             return Ok(false);
         }
         // If this process was late, what is missing of the others may be on its way.
-        self.next = Instant::now() + self.quarter;
+        self.next = deadline_after(self.quarter);
         match self.ticks.quarter(self.heard.load(Ordering::Relaxed)) {
             Due::Nothing => Ok(false),
             Due::Tick => Ok(true),

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::exit::ExitReason;
 use crate::gen_server::{StartError, StartOptions};
@@ -14,7 +14,7 @@ use crate::supervisor::serve::SupervisorPlan;
 use crate::supervisor::{ChildSpec, ChildType, Supervisor, SupervisorRef};
 
 use crate::net_kernel::random::random;
-use crate::net_kernel::timed::Timed;
+use crate::net_kernel::timed::{Deadline, Timed};
 
 use super::names::{Names, Registered, SharedNames};
 use super::request::{Registering, Request, found, listed, registered};
@@ -193,7 +193,7 @@ fn answer(
 ) -> std::io::Result<()> {
     let own = stream.local_addr()?;
     let is_local = stream.peer_addr()?.ip() == own.ip() || stream.peer_addr()?.ip().is_loopback();
-    let mut stream = Timed::new(stream, Instant::now() + REQUEST_TIME);
+    let mut stream = Timed::new(stream, Deadline::after(REQUEST_TIME));
     let mut length = [0; 2];
     stream.read_exact(&mut length)?;
     let length = u16::from_be_bytes(length);
