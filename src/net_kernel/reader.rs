@@ -63,7 +63,6 @@ impl Reader {
                 Ok(count) => _ = self.heard.fetch_add(count as u64, Ordering::Relaxed),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if is_interrupted(&error) => {
-                    self.connection.frames().explain_loss(NodeDownReason::Shutdown);
                     return Err(Lost::Told(self.interrupted(&mut stream)));
                 }
                 Err(error) => return Err(Lost::Io(error)),
@@ -86,7 +85,13 @@ impl Reader {
     /// more, what is queued leaves before.
     fn interrupted(&self, stream: &mut ReadHalf) -> ExitReason {
         let exit = receive! { exit: Exit if exit.reason != ExitReason::Normal => exit };
-        if Some(exit.from) == process::whereis(CONNECTIONS) {
+        let is_from = |name| Some(exit.from) == process::whereis(name);
+        let is_stopped = is_from(CONNECTIONS);
+        // The writer may have met the end of the connection first.
+        if is_stopped || is_from(NAME) {
+            self.connection.frames().explain_loss(NodeDownReason::Shutdown);
+        }
+        if is_stopped {
             process::send(self.writer, Finish);
             receive! { exit: Exit if exit.from == self.writer => {} }
             // With what has come and was not read the system would throw away what it has not sent.
