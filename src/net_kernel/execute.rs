@@ -1,5 +1,6 @@
 //! Processes that other nodes ask for, to run a function: what `erpc` of Erlang, and `rpc`, do.
 
+use std::mem;
 use std::sync::Arc;
 
 use crate::exit::ExitReason;
@@ -21,9 +22,14 @@ pub(super) enum Task {
     Cast(Call),
 }
 
-/// The process is known to who has asked for it.
+/// What a process waits for before it runs its function.
 #[derive(Debug)]
-struct Go;
+enum Go {
+    /// It is known to who has asked for it.
+    Run,
+    /// It will be known to nobody.
+    End,
+}
 
 impl Task {
     /// Returns what a function of Erlang is to do with these arguments; `None` if it is none of
@@ -45,12 +51,16 @@ impl Task {
         }
     }
 
-    /// Starts the process, which waits until [`begin`] is called.
-    pub(super) fn spawn(self, offers: Arc<Offers>) -> Result<Pid, SpawnError> {
-        Builder::new().without_ancestors().spawn(move || {
-            process::receive_match(|message| message.is::<Go>());
-            self.run(&offers)
-        })
+    /// Starts the process, which waits until it is to [begin](Waiting::begin).
+    pub(super) fn spawn(self, offers: Arc<Offers>) -> Result<Waiting, SpawnError> {
+        let spawned = Builder::new().without_ancestors().spawn(move || {
+            let go = process::receive_match(|message| message.is::<Go>());
+            match go.downcast() {
+                Ok(Go::Run) => self.run(&offers),
+                Ok(Go::End) | Err(_) => Ok(()),
+            }
+        });
+        spawned.map(Waiting)
     }
 
     /// As [`of`](Self::of), for one that is called as any other function.
@@ -79,9 +89,28 @@ impl Task {
     }
 }
 
-/// Lets a process begin.
-pub(super) fn begin(process: Pid) {
-    send_regardless(process, Go);
+/// A process that has not begun. If it never does, as whoever is to let it has ended before, it
+/// ends.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Waiting(Pid);
+
+impl Waiting {
+    pub(super) fn pid(&self) -> Pid {
+        self.0
+    }
+
+    /// Lets the process begin.
+    pub(super) fn begin(self) {
+        send_regardless(self.0, Go::Run);
+        mem::forget(self);
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        send_regardless(self.0, Go::End);
+    }
 }
 
 /// Returns the call of a function with a list of arguments.
@@ -99,4 +128,45 @@ fn outcome(reference: Term, result: Result<Term, Failure>) -> Term {
         Err(Failure::Error(reason, stack)) => vec![reference, class("error"), reason, stack],
         Err(Failure::Exit(reason)) => vec![reference, class("exit"), reason],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn waiting(run: impl Fn() + Send + Sync + 'static) -> Waiting {
+        let mut offers = Offers::default();
+        offers.add("m".to_owned(), "f".to_owned(), run);
+        let call = Call { module: "m".to_owned(), function: "f".to_owned(), arguments: Vec::new() };
+        Task::Cast(call).spawn(Arc::new(offers)).unwrap()
+    }
+
+    fn ended(waiting: &Waiting) -> impl FnOnce() -> Option<ExitReason> + use<> {
+        let monitor = process::monitor(waiting.pid());
+        move || process::wait(monitor, Duration::from_secs(20))
+    }
+
+    #[test]
+    fn a_process_runs_its_function_when_it_is_to_begin() {
+        let test = process::self_pid();
+        let waiting = waiting(move || process::send(test, 7));
+        let ended = ended(&waiting);
+        waiting.begin();
+        assert_eq!(ended(), Some(ExitReason::Normal));
+        assert!(process::receive().is::<i32>());
+    }
+
+    #[test]
+    fn a_process_that_nobody_lets_begin_ends() {
+        let waiting = waiting(|| unreachable!("it was not to begin"));
+        let ended = ended(&waiting);
+        let owner = process::spawn(move || {
+            let _waiting = waiting;
+            process::receive_match(|_| false);
+        });
+        process::exit(owner.unwrap(), ExitReason::Kill);
+        assert_eq!(ended(), Some(ExitReason::Normal));
+    }
 }

@@ -23,7 +23,6 @@ use crate::user_code::log_caught;
 use super::arrival::Arrival;
 use super::channel::ReadHalf;
 use super::control::{Control, Object, SpawnRequest, Spawned};
-use super::execute;
 use super::execute::Task;
 use super::frame::{self, Decoder, Frame};
 use super::local::Local;
@@ -223,24 +222,24 @@ impl Reader {
         let (options, arguments) = (options.read::<Vec<Term>>(), arguments.read::<Term>());
         let task = arguments.ok().and_then(|arguments| Task::of(&function, arguments));
         let spawned = match task.map(|task| task.spawn(Arc::clone(&self.local.offers))) {
-            Some(Ok(process)) => Ok(process),
+            Some(Ok(waiting)) => Ok(waiting),
             Some(Err(_)) => Err("system_limit"),
             None => Err("notsup"),
         };
         let known = RemoteRef::new(reference.words());
         let is_watched = options.is_ok_and(|options| options.contains(&atom("monitor").into()));
         let flags = if is_watched { MONITORED } else { 0 };
-        let answer = match spawned {
-            Ok(process) => Spawned::Pid(wire_pid(process)),
-            Err(error) => Spawned::Error(error.into()),
+        let answer = match &spawned {
+            Ok(waiting) => Spawned::Pid(wire_pid(waiting.pid())),
+            Err(error) => Spawned::Error((*error).into()),
         };
         self.queue(&Control::SpawnReply { request: reference, to: from, flags, spawned: answer });
-        let Ok(process) = spawned else { return Ok(()) };
+        let Ok(waiting) = spawned else { return Ok(()) };
         if let Some(known) = known.filter(|_| is_watched) {
-            self.connection.monitor(asker, process.into(), known)?;
+            self.connection.monitor(asker, waiting.pid().into(), known)?;
         }
         // Not before: else its end could come before the answer.
-        execute::begin(process);
+        waiting.begin();
         Ok(())
     }
 
