@@ -16,7 +16,7 @@ use crate::gen_server::{
     ServerRef, StartOptions, Wire, noreply, ready, warn_of_unhandled,
 };
 use crate::id::{MonitorRef, Pid};
-use crate::message::{Down, Message};
+use crate::message::{Destination, Down, Message};
 use crate::process;
 use crate::process::Builder;
 use crate::supervisor::ChildSpec;
@@ -46,16 +46,19 @@ enum Asker {
 }
 
 impl Asker {
-    fn answer(self, value: Term) {
+    /// Gives it the value, by `send` if that goes to a process.
+    fn answer(self, value: Term, send: fn(Pid, Term)) {
         match self {
             Asker::Client(reply_to) => reply_to.reply(value),
-            Asker::Process(pid) => {
-                let answer = Term::Tuple(vec![atom(REX).into(), value]);
-                process::send(pid, answer);
-            }
+            Asker::Process(pid) => send(pid, Term::Tuple(vec![atom(REX).into(), value])),
             Asker::Nobody => {}
         }
     }
+}
+
+/// Sends what the server itself answers, which does not wait: others wait for it.
+fn notify(pid: Pid, answer: Term) {
+    Destination::from(pid).notify(Message::new(answer));
 }
 
 /// `{call, M, F, Args, GroupLeader}`, and the same with `cast`.
@@ -139,12 +142,13 @@ impl Rex {
                 return task.run(&offers);
             }
             let value = offers.apply(call);
-            asker.answer(value.unwrap_or_else(|failure| bad_rpc(failure.reason())));
+            let value = value.unwrap_or_else(|failure| bad_rpc(failure.reason()));
+            asker.answer(value, process::send);
             Ok(())
         };
         match Builder::new().without_ancestors().spawn_monitor(body) {
             Ok((_, monitor)) => _ = self.running.insert(monitor, asker),
-            Err(_) => asker.answer(bad_rpc(atom("system_limit").into())),
+            Err(_) => asker.answer(bad_rpc(atom("system_limit").into()), notify),
         }
     }
 
@@ -153,7 +157,7 @@ impl Rex {
         let Some(asker) = self.running.remove(&down.monitor) else { return };
         // It may be the outcome.
         if down.reason != ExitReason::Normal {
-            asker.answer(bad_rpc(reason_to_term(&down.reason)));
+            asker.answer(bad_rpc(reason_to_term(&down.reason)), notify);
         }
     }
 }
