@@ -115,10 +115,11 @@ impl<G: Group> Elsewhere<G> {
         self.say(Destination::from((Arc::clone(&self.name), node)), &self.peers.greeting());
     }
 
-    /// Sends what is said, and does not wait if that cannot leave at once.
+    /// Sends what is said, and does not wait if that cannot leave at once. With a node that is lost
+    /// nobody connects to say it.
     fn say(&self, to: Destination, said: &Said<Arc<G>>) {
         if let Some(term) = Spelling::of_type().and_then(|spelling| spelling.write(said)) {
-            to.notify(Message::new(term));
+            to.notify_connected(Message::new(term));
         }
     }
 

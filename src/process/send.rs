@@ -500,6 +500,22 @@ impl Destination {
             Err(Unsent::Busy(to, message)) => to.send(message),
         }
     }
+
+    /// As [`notify`](Self::notify), but a process of a node that this one is not connected with
+    /// gets nothing.
+    ///
+    /// OTP: the option `noconnect` of `erlang:send/3`.
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    pub(crate) fn notify_connected(&self, message: Message) {
+        match Remote::of(self.resolve(), self) {
+            None => self.notify(message),
+            Some(remote) => {
+                if let Err(unsent) = remote.request(message) {
+                    unsent.log();
+                }
+            }
+        }
+    }
 }
 
 /// A message that was not sent.

@@ -9,11 +9,14 @@ use std::time::Duration;
 use crate::call::{Pending, call_with_message};
 use crate::call_error::CallErrorKind;
 use crate::id::Node;
-use crate::message::Exit;
+use crate::message::{Exit, External};
+use crate::pg::Scope;
 use crate::prelude::*;
 use crate::process::MonitorOptions;
 use crate::process::current::current;
 use crate::stop::StopError;
+use crate::sys;
+use crate::term::{self, atom};
 
 use super::super::dist_entry::{After, Target};
 use super::super::links::AliasMode;
@@ -812,4 +815,28 @@ fn a_link_made_anew_from_there_outlives_the_news_of_the_loss() {
     assert_eq!(next::<Exit>(), Exit { from: there, reason: reason() });
     assert!(!process::info(me()).unwrap().links.contains(&there));
     assert_no_ties(&peer);
+}
+
+/// What it would say is of no use to the one that is there next, if it says it before it knows.
+#[test]
+fn what_a_scope_says_to_a_peer_that_is_lost_makes_no_connection() {
+    let peer = Peer::new("a_lost_scope");
+    peer.hold_dials();
+    let scope = Scope::<i32>::start("a_lost_scope").unwrap();
+    let pid = process::whereis("a_lost_scope").unwrap();
+    let mut connection = peer.connect();
+    let discover = term::to_vec(&(atom("discover"), peer.process(1))).unwrap();
+    connection.message(&pid.into(), Message::external(External::written(discover)));
+    sys::of(pid).suspend().unwrap();
+    let joining = scope.clone();
+    process::spawn(move || joining.join(1, me()).unwrap()).unwrap();
+    while process::info(pid).unwrap().message_queue_len == 0 {
+        thread::yield_now();
+    }
+    drop(connection);
+    assert_eq!(peer.dials().len(), 0);
+    sys::of(pid).resume().unwrap();
+    sys::of(pid).suspend().unwrap();
+    assert_eq!(peer.dials().len(), 0);
+    process::exit(pid, ExitReason::Kill);
 }
