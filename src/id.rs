@@ -169,6 +169,12 @@ impl Node {
     /// The name of one.
     const NO_NAME: &str = "nonode@nohost";
 
+    /// Returns whether this program has a name, as it is part of a cluster.
+    #[cfg(all(feature = "dist", target_os = "linux"))]
+    pub(crate) fn is_alive() -> bool {
+        Node::local() != Node::NAMELESS
+    }
+
     /// Returns whether it is this program: as it is now, or as it was before it had a name.
     pub(crate) fn is_here(self) -> bool {
         self == Node::NAMELESS || self == Node::local()

@@ -159,13 +159,23 @@ fn kernel() -> ServerRef<Kernel, Name> {
 
 /// Connects with a node.
 pub(crate) fn connect(node: Node) -> Result<(), ConnectError> {
-    kernel().call_timeout(Connect(node), Duration::MAX).unwrap_or(Err(ConnectError::NotAlive))
+    let answer = kernel().call_timeout(Connect(node), Duration::MAX);
+    answer.unwrap_or_else(|error| {
+        // The server is restarted if it crashes.
+        let is_alive = Node::is_alive();
+        Err(if is_alive { ConnectError::Failed(error.to_string()) } else { ConnectError::NotAlive })
+    })
 }
 
 /// Ends the connection with a node. Returns whether there was one; `None` if this program is no
 /// node.
 pub(crate) fn disconnect(node: Node) -> Option<bool> {
-    kernel().call_timeout(Disconnect(node), Duration::MAX).ok()
+    let was_up = serve::is_up(node);
+    match kernel().call_timeout(Disconnect(node), Duration::MAX) {
+        Ok(was_up) => Some(was_up),
+        // If the server has crashed, that ends all connections.
+        Err(_) => Node::is_alive().then_some(was_up),
+    }
 }
 
 /// What integration tests share.

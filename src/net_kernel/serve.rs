@@ -127,6 +127,11 @@ pub(super) struct DialFailed {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Disconnect(pub(super) Node);
 
+/// Returns whether there is a connection with the node.
+pub(super) fn is_up(node: Node) -> bool {
+    DistEntry::of(node).is_up()
+}
+
 impl GenServer for Kernel {
     type Args = (Arc<Local>, DialBody);
 
@@ -311,8 +316,8 @@ impl HandleCall<Connect> for Kernel {
         caller: &Caller<Connected>,
     ) -> CallResult<Kernel, Connect> {
         // One that is lost is up here until its process has ended.
-        let is_up = || self.standing(node) == Standing::Up && DistEntry::of(node).is_up();
-        if node == Node::local() || is_up() {
+        let is_connected = || self.standing(node) == Standing::Up && is_up(node);
+        if node == Node::local() || is_connected() {
             return reply(Ok(()));
         }
         // Who asks for a connection is not told of an earlier failure: only messages are dropped that
@@ -385,9 +390,8 @@ impl HandleCall<Disconnect> for Kernel {
         caller: &Caller<bool>,
     ) -> CallResult<Kernel, Disconnect> {
         // Others can know of a connection before this server has been told.
-        let is_up =
-            |contact: &&mut Contact| contact.state == State::Up || DistEntry::of(node).is_up();
-        let Some(contact) = self.contacts.get_mut(&node).filter(is_up) else {
+        let is_connected = |contact: &&mut Contact| contact.state == State::Up || is_up(node);
+        let Some(contact) = self.contacts.get_mut(&node).filter(is_connected) else {
             return reply(false);
         };
         DistEntry::of(node).explain_loss(NodeDownReason::Disconnect);
