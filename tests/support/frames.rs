@@ -1,7 +1,7 @@
 //! Frames that a node should not send.
 
 use procession::prelude::*;
-use procession::term::{self, ExternalPid, ExternalRef, Term, atom};
+use procession::term::{self, Atom, ExternalPid, ExternalRef, ImproperList, Term, atom};
 
 use super::dice::Dice;
 use super::fuzz::{TERM_TOKENS, changed};
@@ -11,7 +11,8 @@ const OPS: [usize; 24] =
     [1, 2, 3, 5, 6, 7, 8, 12, 13, 16, 18, 19, 20, 21, 22, 24, 26, 28, 29, 31, 33, 34, 35, 36];
 
 /// Makes what the node `stranger@127.0.0.1`, whose creation is 7, sends if it has lost its mind:
-/// frames that are changed, cut, made up. Their processes are of its own, and this one.
+/// frames that are changed, cut, made up. Their processes and references are of its own, and of this
+/// one: the references those that this one could make, and larger ones.
 pub(crate) fn hostile(seed: u64, victim: Pid) -> Vec<u8> {
     let mut dice = Dice::new(seed);
     let mut bytes = Vec::new();
@@ -43,25 +44,67 @@ fn control(dice: &mut Dice, victim: Pid) -> Vec<u8> {
     let mut body = b"p".to_vec();
     body.extend(term::to_vec(&Term::Tuple(elements)).unwrap());
     if dice.happens(40) {
-        body.extend(term::to_vec(&element(dice, victim)).unwrap());
+        body.extend(term::to_vec(&payload(dice, victim)).unwrap());
     }
     body
 }
 
+/// A message: a request, with what its answer goes to, an answer, or anything.
+fn payload(dice: &mut Dice, victim: Pid) -> Term {
+    let label = |name| Term::from(atom(name));
+    let elements = match dice.below(6) {
+        0 | 1 => {
+            let from = Term::Tuple(vec![pid(dice, victim), tag(dice, victim)]);
+            let label = label(if dice.happens(20) { "system" } else { "$gen_call" });
+            vec![label, from, element(dice, victim)]
+        }
+        2 => vec![label("$gen_cast"), element(dice, victim)],
+        3 => vec![tag(dice, victim), element(dice, victim)],
+        _ => return element(dice, victim),
+    };
+    Term::Tuple(elements)
+}
+
+fn tag(dice: &mut Dice, victim: Pid) -> Term {
+    match dice.below(3) {
+        0 => element(dice, victim),
+        1 => reference(dice, victim),
+        _ => {
+            let alias = ImproperList::new(vec![atom("alias").into()], reference(dice, victim));
+            if dice.happens(20) { Term::List(vec![alias]) } else { alias }
+        }
+    }
+}
+
+fn pid(dice: &mut Dice, victim: Pid) -> Term {
+    if dice.happens(50) {
+        return term::to_term(&victim).unwrap();
+    }
+    let (id, serial) = (dice.below(9) as u32, dice.below(2) as u32);
+    ExternalPid { node: stranger(), id, serial, creation: 7 }.into()
+}
+
+fn reference(dice: &mut Dice, victim: Pid) -> Term {
+    if dice.happens(50) {
+        let words = [0; 5].map(|_: u32| dice.below(9) as u32);
+        return ExternalRef::new(stranger(), 7, &words[..=dice.below(5)]).into();
+    }
+    let Term::Pid(owner) = term::to_term(&victim).unwrap() else { panic!("it is a pid") };
+    let high = dice.index(&[0, 1, 0x3fff_ffff, 0x4000_0000, 0x8000_0000, 0xc000_0000]);
+    let words = [dice.below(9) as u32, high as u32, owner.id, owner.serial, 0];
+    ExternalRef::new(owner.node, owner.creation, &words).into()
+}
+
+fn stranger() -> Atom {
+    atom("stranger@127.0.0.1")
+}
+
 fn element(dice: &mut Dice, victim: Pid) -> Term {
-    let stranger = || atom("stranger@127.0.0.1");
     match dice.below(8) {
         0 => atom(dice.text("|nobody|noproc|kill|killed")).into(),
         1 => Term::from(dice.below(1 << 40) as u64),
-        2 | 3 => term::to_term(&victim).unwrap(),
-        4 => {
-            let (id, serial) = (dice.below(9) as u32, dice.below(2) as u32);
-            ExternalPid { node: stranger(), id, serial, creation: 7 }.into()
-        }
-        5 => {
-            let words = [0; 5].map(|_: u32| dice.below(9) as u32);
-            ExternalRef::new(stranger(), 7, &words[..=dice.below(5)]).into()
-        }
+        2..=4 => pid(dice, victim),
+        5 => reference(dice, victim),
         6 => Term::Tuple((0..dice.below(4)).map(|_| element(dice, victim)).collect()),
         _ => atom("normal").into(),
     }
