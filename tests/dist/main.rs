@@ -40,6 +40,7 @@ mod twins;
 mod dials;
 mod nodes;
 mod strangers;
+mod signals;
 mod restarts;
 mod supervision;
 #[cfg(feature = "dist-tls")]
