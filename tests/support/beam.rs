@@ -88,6 +88,21 @@ impl Cluster {
         Some(SocketAddr::from(([127, 0, 0, 1], u16::from_be_bytes([answer[2], answer[3]]))))
     }
 
+    /// Says to the EPMD that the node `name@127.0.0.1` listens at `port`, for as long as the answer
+    /// is kept.
+    pub(crate) fn announce(&self, name: &str, port: u16) -> TcpStream {
+        let mut epmd = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let length = u16::try_from(name.len()).unwrap().to_be_bytes();
+        let what = [&b"x"[..], &port.to_be_bytes(), &[72, 0, 0, 6, 0, 6], &length].concat();
+        let request = [&what[..], name.as_bytes(), &[0, 0]].concat();
+        let length = u16::try_from(request.len()).unwrap().to_be_bytes();
+        epmd.write_all(&[&length, &request[..]].concat()).unwrap();
+        let mut answer = [0; 2];
+        epmd.read_exact(&mut answer).unwrap();
+        assert_eq!(answer[1], 0, "the name is taken");
+        epmd
+    }
+
     /// Starts the node `name@127.0.0.1`.
     pub(crate) fn beam(&self, name: &str) -> Beam {
         self.beam_with(name, &[])
@@ -113,7 +128,7 @@ impl Drop for Cluster {
 }
 
 /// A port that nobody listens at, as it seems.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

@@ -1,8 +1,9 @@
-//! A relay between two ends of TCP connections, which cuts them, or holds what passes.
+//! A relay between two ends of TCP connections, which cuts them, or holds or slows down what passes.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -32,6 +33,8 @@ struct Shared {
     target: SocketAddr,
     state: Mutex<State>,
     changed: Condvar,
+    /// Another relay: of both, one connection is cut.
+    other: Mutex<Weak<Shared>>,
 }
 
 #[derive(Debug, Default)]
@@ -44,13 +47,15 @@ struct State {
 #[derive(Debug)]
 struct WayState {
     is_held: bool,
-    /// How many bytes pass before all is cut.
+    /// How many bytes pass before the connection is cut, once.
     room: usize,
+    /// How many bytes pass in a second, if they do not pass at once.
+    pace: Option<usize>,
 }
 
 impl Default for WayState {
     fn default() -> WayState {
-        WayState { is_held: false, room: usize::MAX }
+        WayState { is_held: false, room: usize::MAX, pace: None }
     }
 }
 
@@ -59,11 +64,17 @@ impl Relay {
     pub(crate) fn to(target: SocketAddr) -> Relay {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (state, changed) = (Mutex::default(), Condvar::new());
-        let shared = Arc::new(Shared { target, state, changed });
+        let (state, changed, other) = (Mutex::default(), Condvar::new(), Mutex::default());
+        let shared = Arc::new(Shared { target, state, changed, other });
         let relay = Relay { address, shared: Arc::clone(&shared) };
         process::spawn(move || shared.accept_all(&listener)).unwrap();
         relay
+    }
+
+    /// What is said to both of what is to be cut is said of one connection.
+    pub(crate) fn pair(&self, other: &Relay) {
+        *self.shared.other.lock() = Arc::downgrade(&other.shared);
+        *other.shared.other.lock() = Arc::downgrade(&self.shared);
     }
 
     /// Where it listens.
@@ -76,7 +87,7 @@ impl Relay {
         self.shared.state.lock().cut();
     }
 
-    /// Cuts all connections when so many more bytes have passed this way.
+    /// Cuts a connection, the first in which so many more bytes have passed this way.
     pub(crate) fn cut_after(&self, way: Way, bytes: usize) {
         self.shared.change(way, |state| state.room = bytes);
     }
@@ -86,10 +97,14 @@ impl Relay {
         self.shared.change(way, |state| state.is_held = true);
     }
 
+    /// Lets no more than so many bytes pass in a second, each way.
+    pub(crate) fn slow_down(&self, bytes: usize) {
+        self.shared.change_all(|way| way.pace = Some(bytes));
+    }
+
     /// Lets bytes pass again, both ways and as many as come.
     pub(crate) fn release(&self) {
-        self.shared.change(Way::There, |state| *state = WayState::default());
-        self.shared.change(Way::Back, |state| *state = WayState::default());
+        self.shared.change_all(|way| *way = WayState::default());
     }
 }
 
@@ -120,6 +135,11 @@ impl Shared {
         self.changed.notify_all();
     }
 
+    fn change_all(&self, change: impl Fn(&mut WayState)) {
+        self.state.lock().ways.iter_mut().for_each(change);
+        self.changed.notify_all();
+    }
+
     fn accept_all(self: Arc<Shared>, listener: &TcpListener) {
         loop {
             let (near, _) = listener.accept().unwrap();
@@ -145,9 +165,6 @@ impl Shared {
         while let Ok(count @ 1..) = from.read(&mut room) {
             let passing = self.take(way, count);
             let written = to.write_all(&room[..passing]);
-            if passing < count {
-                self.state.lock().cut();
-            }
             if passing < count || written.is_err() {
                 break;
             }
@@ -162,9 +179,18 @@ impl Shared {
         while state.ways[way as usize].is_held && !state.has_ended {
             self.changed.wait(&mut state);
         }
+        if let Some(pace) = state.ways[way as usize].pace {
+            let end = Instant::now() + Duration::from_secs_f64(count as f64 / pace as f64);
+            while !state.has_ended && !self.changed.wait_until(&mut state, end).timed_out() {}
+        }
         let room = &mut state.ways[way as usize].room;
         let passing = count.min(*room);
-        if *room != usize::MAX {
+        if passing < count {
+            *room = usize::MAX;
+            drop(state);
+            let other = self.other.lock().upgrade();
+            other.into_iter().for_each(|it| it.change_all(|way| way.room = usize::MAX));
+        } else if *room != usize::MAX {
             *room -= passing;
         }
         passing

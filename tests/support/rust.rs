@@ -1,6 +1,7 @@
 //! This program as a node, with a cluster around it.
 
 use std::cell::Cell;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 use parking_lot::{Mutex, MutexGuard};
 use serde::de::DeserializeOwned;
@@ -10,8 +11,8 @@ use procession::net_kernel::NetKernel;
 use procession::prelude::*;
 use procession::term::{self, Term};
 
-use super::beam::{Beam, COOKIE, Cluster};
-use super::relay::Relay;
+use super::beam::{Beam, COOKIE, Cluster, free_port};
+use super::relay::{Relay, Way};
 use super::twin::{self, Parent, Twin};
 use super::wait::{expect, expect_exit, wait_until};
 
@@ -101,6 +102,34 @@ impl Rust {
         Some((rust, twin))
     }
 
+    /// Starts the node `beam@127.0.0.1`, and makes this program a node. Both find each other at
+    /// relays.
+    pub(crate) fn start_between_relays(
+        options: impl FnOnce(NetKernel) -> NetKernel,
+    ) -> Option<(Rust, Beam, Relays)> {
+        let turn = Rust::turn();
+        let cluster = Cluster::start()?;
+        let beam = cluster.beam("beam");
+        let (relays, port) = Relays::start("beam", &cluster);
+        let net = options(relays.node(port, beam.name())).start_link().unwrap();
+        Some((Rust { cluster, net: Some(net), _turn: turn }, beam, relays))
+    }
+
+    /// As [`start_both_with`](Self::start_both_with), but both find each other at relays.
+    pub(crate) fn start_both_between_relays(
+        options: fn(NetKernel) -> NetKernel,
+        body: impl FnOnce(&Parent) + Send + 'static,
+    ) -> Option<(Rust, Twin, Relays)> {
+        let (mut rust, twin) = Rust::start_both_with(options, body)?;
+        rust.stop();
+        // The second one is the EPMD now.
+        wait_until(|| rust.cluster.find("twin").is_some());
+        let (relays, port) = Relays::start("twin", &rust.cluster);
+        let node = options(relays.node(port, twin.node().name()));
+        rust.net = Some(node.start_link().unwrap());
+        Some((rust, twin, relays))
+    }
+
     /// Starts the node `beam@127.0.0.1`.
     pub(crate) fn beam(&self) -> Beam {
         self.cluster.beam("beam")
@@ -138,6 +167,54 @@ impl Drop for Rust {
         if let Some(net) = self.net.take() {
             _ = net.stop();
         }
+    }
+}
+
+/// What stands between this program and another node, whichever connects.
+#[derive(Debug)]
+pub(crate) struct Relays {
+    there: Relay,
+    back: Relay,
+    _announced: TcpStream,
+}
+
+impl Relays {
+    /// Returns also the port that this program is to listen at.
+    fn start(other: &str, cluster: &Cluster) -> (Relays, u16) {
+        let port = free_port();
+        let there = Relay::to(cluster.address_of(other));
+        let back = Relay::to(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        there.pair(&back);
+        let announced = cluster.announce("rust", back.address().port());
+        (Relays { there, back, _announced: announced }, port)
+    }
+
+    fn node(&self, port: u16, other: &str) -> NetKernel {
+        let node = NetKernel::named(NAME).cookie(COOKIE).without_epmd().ports(port..=port);
+        let node = node.hidden(true);
+        node.peer(other, self.there.address())
+    }
+
+    /// Cuts what is connected now.
+    pub(crate) fn cut(&self) {
+        [&self.there, &self.back].into_iter().for_each(Relay::cut);
+    }
+
+    /// Cuts the connection, once, when so many more bytes have passed this way.
+    pub(crate) fn cut_after(&self, way: Way, bytes: usize) {
+        let other = if way == Way::There { Way::Back } else { Way::There };
+        self.there.cut_after(way, bytes);
+        self.back.cut_after(other, bytes);
+    }
+
+    /// Lets no more than so many bytes pass in a second, each way.
+    pub(crate) fn slow_down(&self, bytes: usize) {
+        [&self.there, &self.back].into_iter().for_each(|relay| relay.slow_down(bytes));
+    }
+
+    /// Lets bytes pass again, both ways and as many as come.
+    pub(crate) fn release(&self) {
+        [&self.there, &self.back].into_iter().for_each(Relay::release);
     }
 }
 
