@@ -99,6 +99,9 @@
 //! - **A node of OTP 24 or earlier is refused**, as newer ones refuse it.
 //! - **Handshakes** that others begin are at most 64 at once; more connections are closed as they
 //!   come.
+//! - **A large message is sent in one piece**, not in fragments: other messages wait for it. A node
+//!   of Erlang hears of it when all of it has come, and takes this one for dead if that takes longer
+//!   than its tick time.
 //!
 //! OTP: [`net_kernel`](https://www.erlang.org/doc/apps/kernel/net_kernel.html),
 //! [Distribution protocol](https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html).

@@ -28,6 +28,7 @@ mod ping;
 mod ticks;
 mod messages;
 mod addresses;
+mod terms;
 mod ties;
 mod monitors;
 mod links;
@@ -45,7 +46,9 @@ mod restarts;
 mod supervision;
 #[cfg(feature = "dist-tls")]
 mod tls;
+mod large;
 mod losses;
+mod numbers;
 mod back_pressure;
 mod order;
 mod rpc;
