@@ -1,17 +1,23 @@
 //! Connections that are lost: who is told of it, in which order, and how often.
 
 use std::fs;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use procession::Node;
+use procession::gen_server::RemoteServer;
 use procession::net_kernel::NetKernel;
 use procession::node::{self, NodeDown};
 use procession::prelude::*;
 use procession::process::{AliasMode, MonitorOptions};
-use procession::term::{self, Term};
+use procession::term::{self, Term, atom};
 
+use super::support::erlang;
+use super::support::relay::Way;
 use super::support::rounds::{delay_by, rounds};
-use super::support::rust::{Rust, process_there, register, there};
+use super::support::rust::{NAME, Relays, Rust, expect_term, process_there, register, there};
+use super::support::twin::Parent;
 use super::support::wait::{assert_no_message, down_reason, expect, test_timeout, wait_until};
 
 /// Takes the message that has come first.
@@ -34,6 +40,22 @@ impl Ties {
         let monitors = [process::monitor_with(there, call), process::monitor(there)];
         process::link(there);
         Ties { there, monitors }
+    }
+
+    /// Asserts that they have told of a loss, before the answer of a call in flight, but for the
+    /// monitor of the node, which tells last.
+    #[track_caller]
+    fn assert_cut_before(self) {
+        let at_once = |_| process::receive_timeout(Duration::ZERO).expect("nothing has come");
+        let [exit, downs @ ..] = [(); 3].map(at_once);
+        let Ties { there, monitors } = self;
+        let exit = exit.downcast::<Exit>().unwrap();
+        assert_eq!((exit.from, exit.reason), (there, ExitReason::NoConnection));
+        let downs = downs.map(|down| down.downcast::<Down>().unwrap());
+        assert!(downs.iter().all(|down| down.reason == ExitReason::NoConnection));
+        assert_eq!(downs.map(|down| down.monitor), monitors);
+        assert_eq!(next::<NodeDown>(), NodeDown(there.node()));
+        assert_no_message();
     }
 
     /// Asserts that they tell of a loss, each once, and in their order.
@@ -73,6 +95,160 @@ fn of_a_program_of_this_kind_that_is_killed_is_told_in_order() {
     ties.assert_cut();
 }
 
+/// What a process of Erlang does that has a server's place: it tells `watch` of a request, and
+/// answers only to `now`. It lives on when a link is cut.
+const SERVER: &str = "process_flag(trap_exit, true), \
+    case Message of \
+        {'$gen_call', From, now} -> gen_server:reply(From, now); \
+        {'$gen_call', _, Request} -> {watch, 'rust@127.0.0.1'} ! Request; \
+        _ -> ok \
+    end";
+
+/// The same in a second program.
+fn serve(parent: &Parent) {
+    process::set_trap_exit(true);
+    parent.tell(&process::self_pid());
+    loop {
+        let Term::Tuple(call) = expect() else { panic!() };
+        let (client, tag) = term::from_term::<(Pid, Term)>(&call[1]).unwrap();
+        let answer = |reply| process::send(client, Term::Tuple(vec![tag, reply]));
+        match &*call[2].to_string() {
+            "now" => answer(atom("now").into()),
+            "pid" => answer(term::to_term(&process::self_pid()).unwrap()),
+            _ => process::send(("watch", Node::named(NAME)), call[2].clone()),
+        }
+    }
+}
+
+/// Calls a server that does not answer, and has the connection lost when the request is there.
+fn lose_in_a_call(server: Pid, lose: impl FnOnce() + Send) {
+    let ties = Ties::make(server);
+    let error = thread::scope(|scope| {
+        let (begin, has_begun) = mpsc::channel();
+        scope.spawn(move || {
+            register("watch");
+            begin.send(()).unwrap();
+            expect::<Term>();
+            lose();
+        });
+        has_begun.recv().unwrap();
+        let call = RemoteServer::from_pid(server).call_timeout(&atom("later"), Duration::MAX);
+        call.map(|reply: Term| panic!("{reply}")).unwrap_err()
+    });
+    assert_eq!(error.kind(), &CallErrorKind::NodeDown(server.node()));
+    ties.assert_cut_before();
+}
+
+#[test]
+fn in_a_call_of_a_node_of_erlang_that_is_killed_is_told_in_order() {
+    let Some(rust) = Rust::start() else { return };
+    for _ in 0..rounds(2) {
+        let mut beam = rust.beam();
+        let server = process_there(&beam, SERVER);
+        lose_in_a_call(server, || beam.kill());
+        wait_until(|| rust.cluster.find("beam").is_none());
+    }
+}
+
+#[test]
+fn in_a_call_of_a_program_that_is_killed_is_told_in_order() {
+    let Some((_rust, mut twin)) = Rust::start_with_twin(serve) else { return };
+    let server = twin.told();
+    lose_in_a_call(server, || twin.kill());
+}
+
+/// Loses a connection in calls: some are in flight for certain, others are just being answered.
+fn lose_in_calls(server: Pid, relays: &Relays) {
+    for round in 0..rounds(250) {
+        relays.release();
+        wait_until(|| node::connect(server.node()).is_ok());
+        let lose = || {
+            delay_by(round);
+            match round % 3 {
+                0 => _ = node::disconnect(server.node()),
+                1 => relays.cut(),
+                _ => relays.cut_after(Way::There, 10),
+            }
+        };
+        lose_in_a_call(server, || {
+            lose();
+            // What goes this way is cut in the middle.
+            process::exit(server, ExitReason::Normal);
+        });
+
+        relays.release();
+        wait_until(|| node::connect(server.node()).is_ok());
+        let ties = Ties::make(server);
+        let call = RemoteServer::from_pid(server);
+        let answer = thread::scope(|scope| {
+            scope.spawn(|| {
+                lose();
+                process::exit(server, ExitReason::Normal);
+            });
+            delay_by(round / 64);
+            call.call::<Term>(&atom("now"))
+        });
+        match answer {
+            Ok(answer) => {
+                assert_eq!(answer, atom("now").into());
+                ties.assert_cut();
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), &CallErrorKind::NodeDown(server.node()));
+                ties.assert_cut_before();
+            }
+        }
+    }
+}
+
+#[test]
+fn in_calls_of_a_node_of_erlang_are_told_in_order() {
+    let Some((_rust, beam, relays)) = Rust::start_between_relays(|node| node) else { return };
+    let server = process_there(&beam, SERVER);
+    assert_eq!(RemoteServer::from_pid(server).call::<Term>(&atom("now")), Ok(atom("now").into()));
+    lose_in_calls(server, &relays);
+}
+
+#[test]
+fn in_calls_between_programs_are_told_in_order() {
+    let both = Rust::start_both_between_relays(|node| node, serve);
+    let Some((_rust, twin, relays)) = both else { return };
+    lose_in_calls(twin.told(), &relays);
+}
+
+/// The second program is what is killed beside a node of Erlang, in a call of that.
+#[test]
+fn in_a_call_of_this_program_are_told_to_a_node_of_erlang() {
+    let both = Rust::start_with_twin(|parent| {
+        register("server");
+        serve(parent);
+    });
+    let Some((rust, mut twin)) = both else { return };
+    let _: Pid = twin.told();
+    register("watch");
+    if !erlang::is_here() {
+        return;
+    }
+    let beam = rust.beam();
+    let told = beam.begin(
+        "process_flag(trap_exit, true), \
+         Pid = gen_server:call({server, 'twin@127.0.0.1'}, pid), \
+         R = monitor(process, {server, 'twin@127.0.0.1'}), link(Pid), \
+         erlang:monitor_node('twin@127.0.0.1', true), \
+         Call = try gen_server:call({server, 'twin@127.0.0.1'}, later, infinity) \
+             catch exit:{Why, _} -> Why end, \
+         receive {nodedown, _} = Down -> self() ! Down end, \
+         {messages, Messages} = process_info(self(), messages), \
+         {Call, [case M of {'EXIT', Pid, E} -> {exit, E}; {'DOWN', R, _, _, D} -> {down, D}; \
+             _ -> M end || M <- Messages]}",
+    );
+    assert_eq!(expect::<Term>(), atom("later").into());
+    twin.kill();
+    let down = "{{nodedown,'twin@127.0.0.1'},\
+                [{exit,noconnection},{down,noconnection},{nodedown,'twin@127.0.0.1'}]}";
+    assert_eq!(beam.value(told), down);
+}
+
 #[test]
 fn of_this_program_is_told_when_it_ends() {
     let Some(mut rust) = Rust::start() else { return };
@@ -85,7 +261,7 @@ fn of_this_program_is_told_when_it_ends() {
          erlang:monitor_node(node(Pid), true), {{test, node(Pid)}} ! ready, \
          F = fun F(0) -> []; F(N) -> receive M -> [element(1, M) | F(N - 1)] end end, \
          lists:sort(F(3))",
-        super::support::rust::NAME
+        NAME
     ));
     let there: Pid = term::from_term(&expect::<Term>()).unwrap();
     process::send(there, pid);
@@ -185,6 +361,50 @@ fn of_a_program_that_is_stopped_is_told_on_both_sides_and_once() {
     assert_no_message();
 }
 
+/// The second program is what is stopped beside a node of Erlang, again and again.
+#[test]
+fn of_this_program_that_is_stopped_are_told_to_a_node_of_erlang_each_time() {
+    let both = Rust::start_both_with(
+        |node| node.tick_time(TICK / 4),
+        |parent| {
+            process::set_trap_exit(true);
+            register("server");
+            loop {
+                let there: Pid = expect_term();
+                let ties = Ties::make(there);
+                process::send(there, process::self_pid());
+                ties.assert_cut();
+                parent.tell(&true);
+            }
+        },
+    );
+    let Some((rust, twin)) = both else { return };
+    if !erlang::is_here() {
+        return;
+    }
+    register("test");
+    let beam = rust.beam();
+    beam.eval("net_kernel:set_net_ticktime(1, 0)");
+    for _ in 0..rounds(3) {
+        wait_until(|| beam.eval("net_adm:ping('twin@127.0.0.1')") == "pong");
+        let told = beam.begin(
+            "process_flag(trap_exit, true), Node = 'twin@127.0.0.1', {server, Node} ! self(), \
+             Pid = receive P -> P end, link(Pid), \
+             R = monitor(process, Pid), erlang:monitor_node(Node, true), \
+             {test, 'rust@127.0.0.1'} ! ready, \
+             receive {'EXIT', Pid, noconnection} -> ok end, \
+             receive {'DOWN', R, _, _, noconnection} -> ok end, \
+             receive {nodedown, Node} -> ok end, \
+             process_info(self(), messages)",
+        );
+        assert_eq!(expect::<Term>(), atom("ready").into());
+        twin.signal("STOP");
+        assert_eq!(beam.value(told), "{messages,[]}");
+        twin.signal("CONT");
+        assert!(twin.told::<bool>());
+    }
+}
+
 /// Who is being tied as the connection is lost is told once, or before.
 #[test]
 fn are_told_once_whatever_is_under_way() {
@@ -199,7 +419,7 @@ fn are_told_once_whatever_is_under_way() {
             delay_by(round);
             relay.cut();
         };
-        let late = std::thread::scope(|scope| {
+        let late = thread::scope(|scope| {
             scope.spawn(cut);
             delay_by(round / 64);
             node::monitor_node(there.node(), true).unwrap();

@@ -217,36 +217,40 @@ fn a_way_that_is_held_ends_the_connection_by_its_ticks() {
     }
 }
 
+/// Each time both are told once, and both find each other again.
 #[test]
-fn a_program_that_is_stopped_is_lost_and_comes_back() {
+fn a_program_that_is_stopped_again_and_again_is_lost_and_comes_back() {
     let both = Rust::start_both_with(
-        |node| node.tick_time(TICK),
+        |node| node.tick_time(TICK / 4),
         |parent| {
+            process::set_trap_exit(true);
             parent.tell(&process::self_pid());
             let first: Pid = parent.told();
-            node::monitor_node(first.node(), true).unwrap();
-            process::send(first, 1);
-            assert_eq!(expect::<NodeDown>(), NodeDown(first.node()));
-            parent.tell(&true);
-            process::sleep(Duration::MAX);
+            loop {
+                wait_until(|| node::connect(first.node()).is_ok());
+                node::monitor_node(first.node(), true).unwrap();
+                process::link(first);
+                process::send(first, 1);
+                assert_eq!(expect_exit(first), ExitReason::NoConnection);
+                assert_eq!(expect::<NodeDown>(), NodeDown(first.node()));
+                assert_no_message();
+                parent.tell(&true);
+            }
         },
     );
     let Some((_rust, mut twin)) = both else { return };
     let there: Pid = twin.told();
     twin.tell(&process::self_pid());
-    assert_eq!(expect::<Term>(), Term::Integer(1));
-    let monitor = process::monitor(there);
-    let stopped = Instant::now();
-    twin.signal("STOP");
-    assert_eq!(down_reason(monitor), ExitReason::NoConnection);
-    assert_in_bounds(stopped);
-    twin.signal("CONT");
-    assert!(twin.told::<bool>());
-    wait_until(|| node::connect(twin.node()).is_ok());
-    let monitor = process::monitor(there);
-    process::exit(there, ExitReason::Kill);
-    assert_eq!(down_reason(monitor), ExitReason::Killed);
-    assert_no_message();
+    for _ in 0..rounds(3) {
+        assert_eq!(expect::<Term>(), Term::Integer(1));
+        let monitor = process::monitor(there);
+        twin.signal("STOP");
+        assert_eq!(down_reason(monitor), ExitReason::NoConnection);
+        assert_eq!(expect_exit(there), ExitReason::NoConnection);
+        assert_no_message();
+        twin.signal("CONT");
+        assert!(twin.told::<bool>());
+    }
 }
 
 #[test]
