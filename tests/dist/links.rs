@@ -1,5 +1,8 @@
 //! Links and exit signals between nodes: what they do, from both sides, and that none is stray.
 
+use std::sync::mpsc;
+
+use procession::Node;
 use procession::prelude::*;
 use procession::process::Builder;
 use procession::term::{self, Term, atom};
@@ -7,7 +10,8 @@ use procession::term::{self, Term, atom};
 use super::support::beam::Beam;
 use super::support::dice::Dice;
 use super::support::rounds::{delay_by, rounds};
-use super::support::rust::{Rust, expect_term, own_pid, process_there, register};
+use super::support::rust::{NAME, Rust, expect_term, own_pid, process_there, register};
+use super::support::twin::Parent;
 use super::support::wait::{assert_no_message, down_reason, expect, expect_exit, wait_until};
 
 fn boom() -> ExitReason {
@@ -171,6 +175,75 @@ fn an_exit_signal_ends_is_trapped_or_kills() {
     assert_eq!(down_reason(ended), boom());
     send(trapping, "kill");
     assert_eq!(down_reason(killed), ExitReason::Killed);
+}
+
+/// The second program starts processes that link themselves with a pid, tell of exit messages if
+/// they trap exits, and end for the reason that they get.
+fn start_linkers(parent: &Parent) {
+    loop {
+        let (other, traps): (Pid, bool) = parent.told();
+        let (tell, told) = mpsc::channel();
+        let linker = process::spawn(move || {
+            process::set_trap_exit(traps);
+            process::link(other);
+            tell.send(()).unwrap();
+            loop {
+                let told = receive! {
+                    exit: Exit => (exit.from, exit.reason.to_string()),
+                    reason: Term => match reason == atom("normal").into() {
+                        true => break,
+                        false => process::exit_self(ExitReason::new(reason)),
+                    },
+                };
+                process::send(("test", Node::named(NAME)), term::to_term(&told).unwrap());
+            }
+        });
+        told.recv().unwrap();
+        parent.tell(&linker.unwrap());
+    }
+}
+
+#[test]
+fn ends_in_each_of_two_programs_are_told_in_the_other_or_end_it() {
+    let Some((_rust, mut twin)) = Rust::start_with_twin(start_linkers) else { return };
+    register("test");
+    let mut linked_there = |other: Pid, traps: bool| -> Pid {
+        twin.tell(&(other, traps));
+        twin.told()
+    };
+    let me = process::self_pid();
+    for (sent, reason) in [("boom", boom()), ("normal", ExitReason::Normal)] {
+        let there = linked_there(me, false);
+        process::send(there, atom(sent));
+        assert_eq!(expect_exit(there), reason);
+    }
+    let there = linked_there(me, true);
+    process::exit(there, ExitReason::Kill);
+    assert_eq!(expect_exit(there), ExitReason::Killed);
+
+    // An exit signal that is asked for is no end.
+    let [plain, trapping] = [false, true].map(|traps| linked_there(me, traps));
+    process::exit(plain, ExitReason::Normal);
+    process::exit(trapping, ExitReason::Normal);
+    assert_eq!(expect_term::<(Pid, String)>(), (me, "normal".to_owned()));
+    process::exit(trapping, boom());
+    assert_eq!(expect_term::<(Pid, String)>(), (me, "boom".to_owned()));
+    process::exit(plain, boom());
+    assert_eq!(expect_exit(plain), boom());
+
+    for (reason, text) in [(boom(), "boom"), (ExitReason::Kill, "killed")] {
+        let (here, ended) = linker(false);
+        let [plain, _trapping] = [false, true].map(|traps| linked_there(here, traps));
+        wait_until(|| process::info(here).unwrap().links.len() == 2);
+        let monitor = process::monitor(plain);
+        process::exit(here, reason);
+        assert_eq!(down_reason(ended).to_string(), text);
+        assert_eq!(down_reason(monitor).to_string(), text);
+        assert_eq!(expect_term::<(Pid, String)>(), (here, text.to_owned()));
+    }
+    process::exit(trapping, ExitReason::Kill);
+    assert_eq!(expect_exit(trapping), ExitReason::Killed);
+    assert_no_message();
 }
 
 /// Links itself to a process of another node that does the same, and unlinks itself, again and

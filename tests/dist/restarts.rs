@@ -16,12 +16,18 @@ fn of_the_other_node_leave_nothing_of_its_old_processes() {
     let Some(rust) = Rust::start() else { return };
     let beam = rust.cluster.beam_to_be("beam");
     let old = Cell::new(None);
-    for round in 0..rounds(500) as i64 {
+    for round in 0..rounds(50) as i64 {
         beam.begin_life();
         let pid = process_there(&beam, "{test, 'rust@127.0.0.1'} ! {echo, Message}");
         process::send(pid, round);
         let Term::Tuple(echo) = expect::<Term>() else { panic!() };
         assert_eq!(echo[1], Term::Integer(round));
+        // Names work as ever.
+        beam.eval(
+            "register(echo, spawn(fun() -> receive M -> {test, 'rust@127.0.0.1'} ! M end end))",
+        );
+        process::send(("echo", there(&beam)), round);
+        assert_eq!(expect::<Term>(), Term::Integer(round));
         let monitor = process::monitor(pid);
         process::link(pid);
         if let Some(old) = old.replace(Some(pid)) {

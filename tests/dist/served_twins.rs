@@ -7,7 +7,7 @@ use procession::net_kernel::NetKernel;
 use procession::prelude::*;
 use procession::term::{Term, atom};
 
-use super::support::counter::{self, Add, Counter, Query, Reset, Tick};
+use super::support::counter::{self, Add, Counter, Query, Release, Reset, Tick};
 use super::support::rust::Rust;
 use super::support::twin::{Parent, Twin};
 use super::support::wait::{assert_no_message, down_reason, wait_until};
@@ -59,6 +59,31 @@ fn the_end_of_a_server_of_another_program_has_its_reason() {
     assert_eq!(counter.stop(), Err(StopError::NoProc));
     drop(twin);
     assert_no_message();
+}
+
+#[test]
+fn what_a_server_of_another_program_does_not_take_ends_a_call_alone() {
+    let Some((_rust, twin, counter)) = start() else { return };
+    let by_terms = RemoteServer::on(twin.node(), "counter");
+    let error = by_terms.call::<i64>(&(atom("sub"), 3)).unwrap_err();
+    let CallErrorKind::Down(reason) = error.kind() else { panic!("{error}") };
+    assert_eq!(reason.to_string(), r#"{bad_request,<<"Counter takes no {sub,3}">>}"#);
+    by_terms.cast(&atom("unknown")).unwrap();
+    process::send(("counter", twin.node()), atom("unknown"));
+    assert_eq!(counter.call(Add(3)), Ok(3));
+    assert_no_message();
+}
+
+#[test]
+fn a_call_of_another_program_that_has_timed_out_leaves_nothing() {
+    let Some((_rust, _twin, counter)) = start() else { return };
+    let error = counter.call_timeout(Query::Later, Duration::from_millis(1)).unwrap_err();
+    assert_eq!(error.kind(), &CallErrorKind::Timeout);
+    // The late answer comes before the next one.
+    counter.cast(Release);
+    assert_eq!(counter.call(Query::Get), Ok(0));
+    assert_no_message();
+    assert!(process::info(process::self_pid()).unwrap().monitors.is_empty());
 }
 
 #[test]

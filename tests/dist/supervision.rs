@@ -1,15 +1,24 @@
 //! The tree that makes this program a node, under supervisors of the program.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
 use procession::Node;
 use procession::application::{self, Application};
+use procession::net_kernel::NetKernel;
 use procession::node::{self, Nodes};
 use procession::prelude::*;
 use procession::term::{Term, atom};
 
 use super::support::beam::Beam;
-use super::support::rust::{Rust, node, ping, process_there, register, there};
+use super::support::counter::{Add, Counter, Query};
+use super::support::erlang;
+use super::support::rounds::{delay_by, rounds};
+use super::support::rust::{NAME, Rust, node, ping, process_there, register, there};
 use super::support::twin;
-use super::support::wait::{down_reason, exit_and_wait, expect, wait_until};
+use super::support::wait::{assert_no_message, down_reason, exit_and_wait, expect, wait_until};
 
 /// Kills a part of the node, and waits until the next one is there.
 fn kill(name: &'static str) {
@@ -111,6 +120,9 @@ fn an_application_that_stops_says_what_was_to_be_said() {
         std::process::exit(0);
     });
     let Some((rust, twin)) = both else { return };
+    if !erlang::is_here() {
+        return;
+    }
     register("test");
     let beam = rust.beam();
     wait_until(|| beam.eval("net_adm:ping('twin@127.0.0.1')") == "pong");
@@ -145,4 +157,113 @@ fn what_was_sent_before_the_node_is_stopped_arrives() {
     rust.stop();
     wait_until(|| beam.eval("nodes(hidden)") == "[]");
     assert_eq!(beam.eval("counter ! {get, self()}, receive {n, N} -> N end"), "200");
+}
+
+/// A counter under a supervisor, that is ended again and again for all kinds of reasons, each time
+/// when the one before has been restarted. Returns the supervisor.
+fn restart_under_load() -> SupervisorRef {
+    let spec = || {
+        ChildSpec::new("counter", || {
+            Counter::start_link_with((), StartOptions::new().name("counter"))
+        })
+    };
+    let top = Supervisor::one_for_one()
+        .intensity(usize::MAX, Duration::from_secs(1))
+        .child(spec())
+        .start_link()
+        .unwrap();
+    let counter = || process::whereis("counter");
+    for round in 0..rounds(200) {
+        let old = counter().unwrap();
+        let by_name = ServerRef::<Counter, _>::named("counter");
+        match round % 4 {
+            0 => process::exit(old, ExitReason::Kill),
+            1 => process::exit(old, ExitReason::new("boom")),
+            2 => _ = by_name.call(Query::Panic),
+            _ => _ = by_name.call(Query::Stop("bye".to_owned())),
+        }
+        wait_until(|| counter().is_some_and(|new| new != old));
+        delay_by(round);
+        // It is used meanwhile.
+        by_name.call(Query::Get).unwrap();
+    }
+    top
+}
+
+// OTP: the idea of supervisor_SUITE, with clients on another node.
+#[test]
+fn calls_of_a_server_that_is_restarted_end_by_its_end_or_find_none() {
+    let Some(rust) = Rust::start_with(NetKernel::serve::<Counter>) else { return };
+    let beam = rust.beam();
+    let seen = beam.begin(&format!(
+        "persistent_term:put(over, false), \
+         Call = fun Call(Seen) -> \
+             Now = try gen_server:call({{counter, '{NAME}'}}, {{add, 1}}) of \
+                     N when is_integer(N) -> answer \
+                 catch exit:{{{{{{panic, _}}, _}}, _}} -> panic; exit:{{Why, _}} -> Why end, \
+             case persistent_term:get(over) of \
+                 true -> {{lists:usort(Seen), process_info(self(), messages)}}; \
+                 false -> Call(case lists:member(Now, Seen) of true -> Seen; _ -> [Now | Seen] end) \
+             end end, \
+         Self = self(), \
+         [spawn(fun() -> Self ! {{seen, Call([])}} end) || _ <- lists:seq(1, 4)], \
+         Seen = [receive {{seen, {{S, {{messages, []}}}}}} -> S end || _ <- lists:seq(1, 4)], \
+         lists:usort(lists:append(Seen))"
+    ));
+    // They call.
+    wait_until(|| beam.eval("persistent_term:get(over, none)") == "false");
+    assert_eq!(ping(&beam), "pong");
+    let top = restart_under_load();
+    beam.eval("persistent_term:put(over, true)");
+    let seen = beam.value(seen);
+    top.stop().unwrap();
+    let all = "[answer,killed,noproc,panic,{shutdown,<<\"bye\">>},<<\"boom\">>]";
+    assert_eq!(seen, all);
+}
+
+/// What a call has come to, in a word.
+fn outcome(called: Result<i64, CallError>) -> String {
+    let Err(error) = called else { return "answer".to_owned() };
+    let text = if let CallErrorKind::Down(reason) = error.kind() {
+        reason.to_string()
+    } else {
+        format!("{:?}", error.kind())
+    };
+    if text.contains("as asked") { "panic".to_owned() } else { text }
+}
+
+#[test]
+fn calls_of_a_server_that_is_restarted_in_a_second_program_end_by_its_end_or_find_none() {
+    let both = Rust::start_both_with(NetKernel::serve::<Counter>, |parent| {
+        let first: Pid = parent.told();
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (tell, told) = mpsc::channel();
+        for _ in 0..4 {
+            let (is_over, tell) = (Arc::clone(&is_over), tell.clone());
+            let call = move || {
+                let counter = ServerRef::<Counter>::on(first.node(), "counter");
+                let mut seen = BTreeSet::new();
+                while !is_over.load(Ordering::Relaxed) {
+                    seen.insert(outcome(counter.call(Add(1))));
+                }
+                assert_no_message();
+                tell.send(seen).unwrap();
+            };
+            process::spawn(call).unwrap();
+        }
+        parent.tell(&true);
+        parent.told::<bool>();
+        is_over.store(true, Ordering::Relaxed);
+        let seen: BTreeSet<String> = (0..4).flat_map(|_| told.recv().unwrap()).collect();
+        parent.tell(&Vec::from_iter(seen));
+    });
+    let Some((_rust, mut twin)) = both else { return };
+    twin.tell(&process::self_pid());
+    assert!(twin.told::<bool>());
+    let top = restart_under_load();
+    twin.tell(&true);
+    let seen: Vec<String> = twin.told();
+    top.stop().unwrap();
+    let all = ["<<\"boom\">>", "NoProc", "answer", "killed", "panic", "shutdown: <<\"bye\">>"];
+    assert_eq!(seen, all);
 }
