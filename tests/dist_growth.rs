@@ -3,6 +3,7 @@
 //! its log.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -34,11 +35,13 @@ use support::frames::hostile;
 use support::fuzz::seeds;
 use support::logger::{keep_what_is_logged, logged};
 use support::rounds::rounds;
-use support::rust::{Rust, node, ping, process_there, there};
+use support::rust::{Rust, expect_term, node, ping, process_there, register, there};
 use support::stranger::Stranger;
 use support::twin::Twin;
 use support::usage::{Usage, wait_until_as};
-use support::wait::{down_reason, expect_exit, test_timeout, wait_until};
+use support::wait::{
+    assert_no_message, down_reason, expect, expect_exit, test_timeout, wait_until,
+};
 
 fn crashes() -> Vec<String> {
     logged("procession::crash")
@@ -96,6 +99,38 @@ fn restarts_of_this_node_leave_nothing() {
         rust.stop();
         assert_eq!(down_reason(monitor), ExitReason::NoConnection);
         rust.net = Some(node(&rust.cluster).start_link().unwrap());
+    }
+    wait_until_as(before);
+}
+
+/// Ten thousand, of a hundred processes, each of which fires when their node is killed.
+#[test]
+fn monitors_of_nodes_that_are_killed_leave_nothing() {
+    const PROCESSES: usize = 100;
+    let Some(rust) = Rust::start() else { return };
+    let mut before = Usage::now();
+    for round in 0..rounds(8) {
+        if round == 2 {
+            before = Usage::now();
+        }
+        let mut beam = rust.beam();
+        register("test");
+        beam.eval(&format!(
+            "Idle = fun() -> receive x -> x end end, \
+             {{test, 'rust@127.0.0.1'}} ! [spawn(Idle) || _ <- lists:seq(1, {PROCESSES})]"
+        ));
+        let pids: Vec<Pid> = expect_term();
+        let all = pids.iter().cycle().take(100 * PROCESSES);
+        let monitors: BTreeSet<_> = all.map(|pid| process::monitor(*pid)).collect();
+        beam.kill();
+        let fired = monitors.iter().map(|_| {
+            let down: Down = expect();
+            assert_eq!(down.reason, ExitReason::NoConnection);
+            down.monitor
+        });
+        assert_eq!(fired.collect::<BTreeSet<_>>(), monitors);
+        assert_no_message();
+        wait_until(|| rust.cluster.find("beam").is_none());
     }
     wait_until_as(before);
 }
