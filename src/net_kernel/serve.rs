@@ -430,3 +430,129 @@ impl HandleCast<DialFailed> for Kernel {
         noreply()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use crate::call_error::CallErrorKind;
+    use crate::gen_server::StartOptions;
+    use crate::message::Exit;
+    use crate::runtime::loopback::{Peer, alone};
+
+    use super::super::cookie::Cookie;
+    use super::super::handshake::{Flags, Identity};
+    use super::super::local::Settings;
+    use super::*;
+
+    /// Only a failing test waits so long.
+    const LONG: Duration = Duration::from_secs(20);
+
+    fn local() -> Arc<Local> {
+        let identity = Identity {
+            name: NodeName::new("here@loopback").unwrap(),
+            creation: 7,
+            flags: Flags::ours(true),
+            cookie: Cookie::new("a cookie").unwrap(),
+        };
+        let settings =
+            Settings { is_hidden: true, tick_time: LONG, set_up_time: LONG, max_frame: 1000 };
+        Arc::new(Local {
+            identity,
+            epmd: None,
+            own_epmd: None,
+            peers: HashMap::new(),
+            port: 0,
+            settings,
+            offers: Arc::default(),
+            #[cfg(feature = "dist-tls")]
+            tls: None,
+            guests: AtomicUsize::new(0),
+        })
+    }
+
+    /// A kernel that has no supervisor of connections, so that each of its dials fails.
+    fn kernel() -> Kernel {
+        Kernel {
+            local: local(),
+            dial_body: |_, _| Ok(()),
+            contacts: HashMap::new(),
+            processes: HashMap::new(),
+            guests: HashMap::new(),
+            failed: HashMap::new(),
+        }
+    }
+
+    fn idle() -> Pid {
+        process::spawn(|| process::sleep(Duration::MAX)).unwrap()
+    }
+
+    fn is_up(kernel: &mut Kernel, node: Node, process: Pid) {
+        _ = kernel.handle_cast(IsUp { node, process });
+    }
+
+    #[test]
+    fn a_dial_that_has_led_to_a_connection_is_not_made_again_when_that_is_lost() {
+        let peer = Peer::new("a_dial_that_is_over");
+        peer.hold_dials();
+        let (mut kernel, dialler) = (kernel(), idle());
+        process::send(peer.process(1), 1);
+        kernel.enter(peer.node, dialler, State::Dialling).dial = Some(peer.last_dial());
+        let connection = peer.connect();
+        is_up(&mut kernel, peer.node, dialler);
+        drop(connection);
+        kernel.process_ended(dialler, &ExitReason::Shutdown);
+        assert!(kernel.contacts.is_empty());
+        assert!(kernel.failed.is_empty(), "it was dialled again");
+    }
+
+    /// The news of a connection may come when that is lost already, and the node is to be dialled
+    /// again.
+    #[test]
+    fn a_dial_that_is_under_way_is_made_when_the_connection_before_is_gone() {
+        let peer = Peer::new("a_dial_after_a_loss");
+        peer.hold_dials();
+        let (mut kernel, dialler) = (kernel(), idle());
+        process::send(peer.process(1), 1);
+        kernel.enter(peer.node, dialler, State::Dialling).dial = Some(peer.last_dial());
+        drop(peer.connect());
+        let monitor = process::monitor(peer.process(1));
+        let dial = peer.last_dial();
+        kernel.dial(peer.node, Some(dial));
+        is_up(&mut kernel, peer.node, dialler);
+        assert!(dial.is_under_way());
+        kernel.process_ended(dialler, &ExitReason::Shutdown);
+        assert!(kernel.failed.contains_key(&peer.node), "it was not dialled");
+        assert_eq!(process::wait(monitor, LONG), Some(ExitReason::NoConnection));
+    }
+
+    #[test]
+    fn a_connection_takes_the_place_of_another_when_that_is_gone() {
+        let _alone = alone(); // As it begins it makes all dials fail.
+        let node = Node::named("replaced@loopback");
+        let dial_body: DialBody = |_, _| Ok(());
+        let kernel = Kernel::start_with((local(), dial_body), StartOptions::new()).unwrap();
+        let test = process::self_pid();
+        let ending = process::spawn(move || {
+            process::set_trap_exit(true);
+            process::send(test, ());
+            let exit: Exit = process::receive().downcast().unwrap();
+            process::send(test, exit.reason);
+            process::receive(); // Until it may end.
+        });
+        let (old, new) = (ending.unwrap(), idle());
+        process::receive_match(|message| message.is::<()>());
+        assert_eq!(kernel.call(Replace { node, process: old }), Ok(()));
+        let mut request = kernel.send_request(Replace { node, process: new });
+        let reason = process::receive_match(|message| message.is::<ExitReason>());
+        assert_eq!(reason.downcast().ok(), Some(ExitReason::Shutdown));
+        // What it does next comes after its answer, if it has given one.
+        assert_eq!(kernel.call(Disconnect(Node::named("nobody@loopback"))), Ok(false));
+        let early = request.wait_response(Duration::ZERO);
+        assert_eq!(early.unwrap_err().kind(), &CallErrorKind::Timeout);
+        process::send(old, ());
+        assert_eq!(request.receive_response(LONG), Ok(()));
+        kernel.stop().unwrap();
+        process::exit(new, ExitReason::Kill);
+    }
+}

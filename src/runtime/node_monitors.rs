@@ -194,12 +194,14 @@ fn tell(node_type: NodeType, message: impl Fn(MonitorNodesOptions) -> Message) -
 mod tests {
     use std::any::Any;
     use std::sync::{Arc, mpsc};
+    use std::thread;
     use std::time::Duration;
 
     use crate::exit::ExitReason;
     use crate::message::{Down, Exit};
     use crate::node;
     use crate::process;
+    use crate::process::current::current;
 
     use super::super::dist_entry::Controller;
     use super::super::incoming::Connection;
@@ -367,6 +369,8 @@ mod tests {
         let why = NodeDownReason::NetTickTimeout;
         assert_eq!(next_of::<NodeDownInfo>(node), down(visible, why));
 
+        // There is no connection that could be lost for this.
+        DistEntry::of(node).explain_loss(NodeDownReason::Disconnect);
         let connection = Connection::up(peer.incarnation(1), Arc::new(HiddenNode)).unwrap();
         assert!(node::nodes(node::Nodes::Hidden).contains(&node));
         assert!(!node::nodes(node::Nodes::Visible).contains(&node));
@@ -398,6 +402,36 @@ mod tests {
             (0..round % 100).for_each(|_| std::hint::spin_loop());
             process::exit(pid, ExitReason::Kill);
             assert_eq!(process::wait(monitor, LONG), Some(ExitReason::Killed));
+            assert_no_ties(&peer);
+            assert!(SUBSCRIPTIONS.lock().keys().all(|(subscriber, _)| *subscriber != pid));
+        }
+    }
+
+    /// The exit of a thread of the program's own is run by who kills it, at once, so also between
+    /// two steps of what the thread does.
+    #[test]
+    fn a_thread_that_is_killed_meanwhile_leaves_nothing() {
+        let peer = Peer::new("killed_meanwhile");
+        let _connection = peer.connect();
+        let node = peer.node;
+        for round in 0..5_000 {
+            let (tell, told) = mpsc::channel();
+            let pid = thread::scope(|scope| {
+                scope.spawn(move || {
+                    let owner = current();
+                    tell.send(owner.pid).unwrap();
+                    for _ in 0..10 {
+                        monitor_node(owner, node).unwrap();
+                        monitor_nodes(owner, MonitorNodesOptions::new());
+                    }
+                });
+                let pid = told.recv().unwrap();
+                (0..round % 200).for_each(|_| std::hint::spin_loop());
+                let monitor = process::monitor(pid);
+                process::exit(pid, ExitReason::Kill);
+                assert!(process::wait(monitor, LONG).is_some());
+                pid
+            });
             assert_no_ties(&peer);
             assert!(SUBSCRIPTIONS.lock().keys().all(|(subscriber, _)| *subscriber != pid));
         }

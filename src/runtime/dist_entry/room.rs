@@ -23,9 +23,11 @@ pub(super) struct Room {
     senders: Vec<Arc<Waiter>>,
 }
 
+/// What a frame takes besides its bytes.
+const ENTRY: usize = 40;
+
 /// Returns how much a frame takes, wherever it waits.
 fn size(frame: &Frame) -> usize {
-    const ENTRY: usize = 40;
     ENTRY + frame.len()
 }
 
@@ -219,6 +221,30 @@ mod tests {
     }
 
     #[test]
+    fn there_is_room_for_so_much_and_small_messages_count_too() {
+        let peer = Peer::new("so_much");
+        let (connection, there) = (peer.connect(), peer.process(1));
+        let send = |length| process::try_send(there, Large(length)).is_ok();
+        assert!(send(ROOM - ENTRY), "it fits");
+        assert!(send(8), "there was room");
+        assert!(!send(8));
+        assert_eq!(left(&connection).len(), 2);
+        let count = (0..).take_while(|_| send(8)).count();
+        assert_eq!(count, ROOM / (ENTRY + 8) + 1);
+        assert_eq!(left(&connection).len(), count);
+    }
+
+    #[test]
+    fn a_sender_that_finds_room_after_all_does_not_wait() {
+        let peer = Peer::new("after_all");
+        let _connection = peer.connect();
+        let entry = DistEntry::of(peer.node);
+        let queued_up = entry.queue_up(process::current::current().slot);
+        assert_eq!(queued_up.leave(), Decision::Served);
+        assert_eq!(entry.senders(), 0);
+    }
+
+    #[test]
     fn a_wait_ends_with_the_connection() {
         let peer = Peer::new("ends_with_it");
         let connection = peer.connect();
@@ -397,10 +423,12 @@ mod tests {
         peer.hold_dials();
         let there = peer.process(1);
         let monitor = process::monitor(there);
-        for _ in 0..2 {
-            send_regardless(there, Large(MOST / 2));
-        }
-        assert!(peer.last_dial().is_under_way());
+        send_regardless(there, Large(MOST / 2));
+        let taken = DistEntry::of(peer.node).state.lock().room.bytes;
+        send_regardless(there, Large(MOST - taken - ENTRY));
+        let dial = peer.last_dial();
+        send_regardless(there, Large(8)); // Before this it was not too much.
+        assert!(dial.is_under_way());
         send_regardless(there, Large(8));
         assert_ended(monitor, &ExitReason::NoConnection);
         assert_eq!(left(&peer.connect()).len(), 0);
@@ -418,6 +446,7 @@ mod tests {
         for _ in 0..3 {
             send_regardless(there, Large(MOST / 2));
         }
+        assert_eq!(entry.state.lock().waiting.len(), 3, "nothing more is kept");
         entry.told().run();
         assert_ended(monitor, &ExitReason::NoConnection);
         mem::forget(connection);

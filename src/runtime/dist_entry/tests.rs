@@ -227,8 +227,10 @@ fn there_is_one_connection_at_a_time() {
     let connection = peer.connect();
     assert!(Connection::up(peer.incarnation(2), Arc::new(|| {})).is_err());
     let frames = connection.frames();
+    process::send(peer.process(1), 1);
     drop(connection);
     assert!(frames.take().is_none());
+    assert!(DistEntry::of(peer.node).state.lock().queue.is_empty(), "it is kept");
     let next = peer.connect();
     process::send(peer.process(1), 1);
     assert!(frames.take().is_none(), "it is another connection's");
@@ -295,6 +297,15 @@ fn what_is_not_used_is_dropped_without_a_lock() {
         false
     });
     drop(connection);
+}
+
+#[test]
+fn the_frame_of_a_change_that_is_none_does_not_leave() {
+    let peer = Peer::new("no_change");
+    let (entry, connection) = (DistEntry::of(peer.node), peer.connect());
+    entry.reach(None, vec![1], |_| false).unwrap().run();
+    entry.tell(None, vec![2], |_| false);
+    assert_eq!(connection.frames().take(), Some(vec![]));
 }
 
 // OTP 25, run: `noconnection` from a node that is not alive.
