@@ -287,3 +287,53 @@ fn carry(local: &Arc<Local>, stream: SetUp, peer: &Peer, first: Vec<u8>) -> Resu
     let reader = Reader { local: Arc::clone(local), connection, heard, writer };
     reader.run(reading)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::gen_server::{GenServer, StartOptions};
+    use crate::io::TcpListener;
+    use crate::runtime::dist_entry::DistEntry;
+    use crate::runtime::loopback::alone;
+
+    use super::super::serve::DialBody;
+    use super::*;
+
+    /// Only a failing test waits so long.
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// Longer than the grace of other processes that are killed.
+    const LATER: Duration = Duration::from_millis(1_500);
+
+    #[test]
+    fn a_process_that_is_killed_ends_when_it_has_told_of_the_loss() {
+        let _alone = alone(); // Its kernel makes all dials fail.
+        let local = Local::for_tests();
+        let dial_body: DialBody = |_, _| Ok(());
+        let options = StartOptions::new().name(NAME);
+        let kernel = Kernel::start_with((Arc::clone(&local), dial_body), options).unwrap();
+
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let _far = listener.accept().unwrap();
+        let (name, flags) = (NodeName::new("slowly@loopback").unwrap(), local.identity.flags);
+        let node = Node::named(name.as_str());
+        let peer = Peer { name, creation: 1, flags };
+        let carry = move || {
+            let stream = SetUp::Tcp(Timed::new(near, deadline(&local)));
+            carry(&local, stream, &peer, Vec::new())
+        };
+        let (connection, ended) = process::spawn_monitor(carry).unwrap();
+        let entry = DistEntry::of(node);
+        while !entry.is_up() {
+            std::thread::yield_now();
+        }
+        let early = entry.with_ties(|_| {
+            process::exit(connection, ExitReason::Kill);
+            process::wait(ended, LATER)
+        });
+        assert_eq!(early, None, "it has ended, and has not told");
+        assert_eq!(process::wait(ended, LONG), Some(ExitReason::Killed));
+        assert!(!entry.is_up());
+        kernel.stop().unwrap();
+    }
+}

@@ -50,6 +50,32 @@ pub(super) struct Local {
 }
 
 impl Local {
+    /// A node that nobody can dial.
+    #[cfg(test)]
+    pub(super) fn for_tests() -> Arc<Local> {
+        let identity = Identity {
+            name: super::name::NodeName::new("here@loopback").unwrap(),
+            creation: 7,
+            flags: super::handshake::Flags::ours(true),
+            cookie: super::cookie::Cookie::new("a cookie").unwrap(),
+        };
+        let time = Duration::from_secs(20);
+        let settings =
+            Settings { is_hidden: true, tick_time: time, set_up_time: time, max_frame: 1000 };
+        Arc::new(Local {
+            identity,
+            epmd: None,
+            own_epmd: None,
+            peers: HashMap::new(),
+            port: 0,
+            settings,
+            offers: Arc::default(),
+            #[cfg(feature = "dist-tls")]
+            tls: None,
+            guests: AtomicUsize::new(0),
+        })
+    }
+
     fn name(&self) -> &str {
         self.identity.name.as_str()
     }

@@ -433,48 +433,20 @@ impl HandleCast<DialFailed> for Kernel {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
-
     use crate::call_error::CallErrorKind;
     use crate::gen_server::StartOptions;
     use crate::message::Exit;
     use crate::runtime::loopback::{Peer, alone};
 
-    use super::super::cookie::Cookie;
-    use super::super::handshake::{Flags, Identity};
-    use super::super::local::Settings;
     use super::*;
 
     /// Only a failing test waits so long.
     const LONG: Duration = Duration::from_secs(20);
 
-    fn local() -> Arc<Local> {
-        let identity = Identity {
-            name: NodeName::new("here@loopback").unwrap(),
-            creation: 7,
-            flags: Flags::ours(true),
-            cookie: Cookie::new("a cookie").unwrap(),
-        };
-        let settings =
-            Settings { is_hidden: true, tick_time: LONG, set_up_time: LONG, max_frame: 1000 };
-        Arc::new(Local {
-            identity,
-            epmd: None,
-            own_epmd: None,
-            peers: HashMap::new(),
-            port: 0,
-            settings,
-            offers: Arc::default(),
-            #[cfg(feature = "dist-tls")]
-            tls: None,
-            guests: AtomicUsize::new(0),
-        })
-    }
-
     /// A kernel that has no supervisor of connections, so that each of its dials fails.
     fn kernel() -> Kernel {
         Kernel {
-            local: local(),
+            local: Local::for_tests(),
             dial_body: |_, _| Ok(()),
             contacts: HashMap::new(),
             processes: HashMap::new(),
@@ -531,7 +503,8 @@ mod tests {
         let _alone = alone(); // As it begins it makes all dials fail.
         let node = Node::named("replaced@loopback");
         let dial_body: DialBody = |_, _| Ok(());
-        let kernel = Kernel::start_with((local(), dial_body), StartOptions::new()).unwrap();
+        let kernel =
+            Kernel::start_with((Local::for_tests(), dial_body), StartOptions::new()).unwrap();
         let test = process::self_pid();
         let ending = process::spawn(move || {
             process::set_trap_exit(true);
