@@ -8,9 +8,11 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use procession::global::{self, LockId};
 use procession::net_kernel::{ConnectError, NetKernel};
 use procession::node::{self, Nodes};
 use procession::prelude::*;
+use procession::term::{self, Term};
 
 #[allow(dead_code, reason = "this binary needs few of them")]
 #[path = "support"]
@@ -20,6 +22,8 @@ mod support {
     pub(crate) mod erlang;
     pub(crate) mod frames;
     pub(crate) mod fuzz;
+    pub(crate) mod global_frames;
+    pub(crate) mod named;
     pub(crate) mod logger;
     pub(crate) mod relay;
     pub(crate) mod rounds;
@@ -33,10 +37,12 @@ mod support {
 use support::dice::Dice;
 use support::frames::hostile;
 use support::fuzz::seeds;
+use support::global_frames::{Session, hostile_names};
 use support::logger::{keep_what_is_logged, logged};
+use support::named::{Named, holder_there, meet, names, visible};
 use support::rounds::rounds;
 use support::rust::{Rust, expect_term, node, ping, process_there, register, there};
-use support::stranger::Stranger;
+use support::stranger::{FLAGS, PUBLISHED, Stranger};
 use support::twin::Twin;
 use support::usage::{Usage, wait_until_as};
 use support::wait::{
@@ -285,5 +291,63 @@ fn nodes_that_send_garbage_lose_their_connections_and_nothing_else() {
     assert!(process::demonitor(monitor), "the other connection is lost");
     assert_eq!(ping(&beam), "pong");
     process::exit(pid.get(), ExitReason::Kill);
+    wait_until_as(before.get());
+}
+
+/// The tag of the session that the server of names has begun with a node that has come up.
+fn session_tag(stranger: &mut Stranger) -> Term {
+    let cast = [&b"\x83h\x02w\x09$gen_casth"[..]].concat();
+    loop {
+        let frame = stranger.receive_frame().expect("the node begins a session");
+        let Some(start) = frame.windows(cast.len()).position(|window| window == cast) else {
+            continue;
+        };
+        // {'$gen_cast', {init_connect, {Version, Tag}, Node, _}}
+        if let Ok(Term::Tuple(cast)) = term::from_slice(&frame[start..])
+            && let Some(Term::Tuple(said)) = cast.into_iter().nth(1)
+            && let [Term::Atom(what), Term::Tuple(version), ..] = &said[..]
+            && what.as_str() == "init_connect"
+        {
+            return version[1].clone();
+        }
+    }
+}
+
+// OTP: global_SUITE:garbage_messages
+#[test]
+fn nodes_that_send_garbage_to_the_server_of_names_end_nothing_of_it() {
+    keep_what_is_logged();
+    let Some(rust) = Rust::start_with(visible) else { return };
+    let address = rust.cluster.address_of("rust");
+    let beam = rust.beam();
+    let pid = victim();
+    meet(&beam);
+    let server = process::whereis("global_name_server").unwrap();
+    let before = Cell::new(Usage::now());
+    seeds(rounds(500), |seed| {
+        if seed == 100 {
+            before.set(Usage::now());
+        }
+        let flags = FLAGS | PUBLISHED;
+        let mut stranger = Stranger::node_with(flags, address, "stranger@127.0.0.1", 7).unwrap();
+        let tag = session_tag(&mut stranger);
+        // It may be closed before all of it is sent.
+        _ = stranger.0.write_all(&hostile_names(seed, &Session { pid, tag }));
+        stranger.wait_until_closed();
+        assert_eq!(crashes(), [""; 0]);
+        assert_eq!(process::whereis("global_name_server"), Some(server));
+    });
+    // What was said of others may have ended a connection, or given a process a name.
+    meet(&beam);
+    for name in names() {
+        global::unregister_name(&name).unwrap();
+    }
+    let mine = Named::new("name");
+    assert_eq!(holder_there(&beam, "name"), "'rust@127.0.0.1'");
+    global::trans(&LockId::new("resource", "test"), || ()).unwrap();
+    drop(mine);
+    process::exit(pid, ExitReason::Kill);
+    assert_eq!(crashes(), [""; 0]);
+    drop(beam);
     wait_until_as(before.get());
 }

@@ -9,6 +9,9 @@ use super::wait::test_timeout;
 /// What a node can do that is hidden, and lacks nothing.
 pub(crate) const FLAGS: u64 = 0xc_0717_5fbc;
 
+/// What a node says of itself, besides, that is visible.
+pub(crate) const PUBLISHED: u64 = 1;
+
 /// One end of a connection with a node.
 #[derive(Debug)]
 pub(crate) struct Stranger(pub(crate) TcpStream);
@@ -21,13 +24,23 @@ impl Stranger {
         Ok(Stranger(stream))
     }
 
-    /// Connects, and is through with the handshake as the node `name`.
+    /// Connects, and is through with the handshake as the node `name`, which is hidden.
     pub(crate) fn node(node: SocketAddr, name: &str, creation: u32) -> io::Result<Stranger> {
+        Stranger::node_with(FLAGS, node, name, creation)
+    }
+
+    /// The same, as a node that can do what the flags say.
+    pub(crate) fn node_with(
+        flags: u64,
+        node: SocketAddr,
+        name: &str,
+        creation: u32,
+    ) -> io::Result<Stranger> {
         let mut stranger = Stranger::connect(node)?;
-        stranger.introduce(FLAGS, name, creation)?;
+        stranger.introduce(flags, name, creation)?;
         let status = stranger.receive()?;
         match &status[..] {
-            b"sok" => {}
+            b"sok" | b"sok_simultaneous" => {}
             b"salive" => stranger.send(b"strue")?,
             other => return Err(io::Error::other(String::from_utf8_lossy(other).into_owned())),
         }
@@ -64,6 +77,15 @@ impl Stranger {
         let mut message = vec![0; u16::from_be_bytes(length).into()];
         self.0.read_exact(&mut message)?;
         Ok(message)
+    }
+
+    /// Receives a frame, after the handshake.
+    pub(crate) fn receive_frame(&mut self) -> io::Result<Vec<u8>> {
+        let mut length = [0; 4];
+        self.0.read_exact(&mut length)?;
+        let mut frame = vec![0; u32::from_be_bytes(length) as usize];
+        self.0.read_exact(&mut frame)?;
+        Ok(frame)
     }
 
     /// Waits until the node has closed the connection, and says nothing more.
