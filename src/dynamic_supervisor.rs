@@ -70,7 +70,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A child that waits for a socket of [`io`](crate::io) ends when it is told to shut down. One that
+//! A child that waits for a socket of [`io`] ends when it is told to shut down. One that
 //! waits where the crate does not know of it is killed when its
 //! [time](crate::supervisor::Shutdown) is over, unless it does so by
 //! [`process::blocking`](crate::process::blocking()).
@@ -100,6 +100,12 @@
 //! - `start_child` returns [`SupervisorError::Ignored`] if the child chooses not to start.
 //!
 //! Elixir: [`DynamicSupervisor`](https://hexdocs.pm/elixir/DynamicSupervisor.html).
+//!
+#![cfg_attr(all(feature = "io", target_os = "linux"), doc = "[`io`]: crate::io")]
+#![cfg_attr(
+    not(all(feature = "io", target_os = "linux")),
+    doc = "[`io`]: https://docs.rs/procession/latest/procession/io/index.html"
+)]
 
 use std::any::type_name;
 use std::time::Duration;

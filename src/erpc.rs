@@ -14,7 +14,7 @@
 //! # Ok::<(), ErpcError>(())
 //! ```
 //!
-//! Functions, arguments and values are those of [`rpc`](crate::rpc), as is what other nodes may
+//! Functions, arguments and values are those of [`rpc`], as is what other nodes may
 //! call here. This module needs the feature `dist`, and Linux.
 //!
 //! | OTP | here |

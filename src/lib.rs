@@ -64,7 +64,15 @@
 //!
 //! OTP decides what happens; each module lists where it differs, and why. The crate needs `panic =
 //! "unwind"`.
-
+//!
+#![cfg_attr(
+    not(all(feature = "io", target_os = "linux")),
+    doc = "[`io`]: https://docs.rs/procession/latest/procession/io/index.html"
+)]
+#![cfg_attr(
+    not(all(feature = "io", target_os = "linux")),
+    doc = "[`listener`]: https://docs.rs/procession/latest/procession/listener/index.html"
+)]
 #![warn(missing_docs)]
 
 #[cfg(panic = "abort")]

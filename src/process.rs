@@ -283,7 +283,7 @@
 //! - **Not here**, as threads and their memory belong to the system: priorities, reductions, heap
 //!   sizes, garbage collection, and `process_flag` except for [`set_trap_exit`]. There are no group
 //!   leaders either, as output belongs to the program, which has one standard output; and no ports:
-//!   [`io`](crate::io) has a type for each kind of what they are for.
+//!   [`io`] has a type for each kind of what they are for.
 //! - **Mailboxes can be bounded**, which OTP's cannot: only a distribution channel or a port that
 //!   is busy suspends who sends there, as [`Overflow::Block`] and a busy connection do here;
 //!   `nosuspend` is [`try_send`]. OTP suspends who sends an exit signal, or sets a link, too.
@@ -291,6 +291,12 @@
 //! - **Processes of other nodes**, with the feature `dist`: [`is_alive`] is `false` and [`info()`]
 //!   `None`, as only their node knows, [`register`] refuses them, and timers that are set for them
 //!   never expire, where OTP raises `badarg`.
+//!
+#![cfg_attr(all(feature = "io", target_os = "linux"), doc = "[`io`]: crate::io")]
+#![cfg_attr(
+    not(all(feature = "io", target_os = "linux")),
+    doc = "[`io`]: https://docs.rs/procession/latest/procession/io/index.html"
+)]
 
 pub(crate) mod current;
 pub(crate) mod wait;

@@ -18,7 +18,7 @@ use super::current::{CallerState, current};
 /// a C library, for a lock of another crate, ends when that wait is over; `interrupt` ends it now.
 /// What it does depends on what `body` waits for: it cancels, closes or sends something. `body`
 /// then returns early, with whatever it has. Sockets, pipes, child processes and standard input
-/// need none of this: the types in [`io`](crate::io) do it by themselves.
+/// need none of this: the types in [`io`] do it by themselves.
 ///
 /// ```
 /// use procession::prelude::*;
@@ -62,6 +62,12 @@ use super::current::{CallerState, current};
 /// # Panics
 ///
 /// In a thread of the program's own that was killed: before `body` runs, or when it has returned.
+///
+#[cfg_attr(all(feature = "io", target_os = "linux"), doc = "[`io`]: crate::io")]
+#[cfg_attr(
+    not(all(feature = "io", target_os = "linux")),
+    doc = "[`io`]: https://docs.rs/procession/latest/procession/io/index.html"
+)]
 pub fn blocking<R>(interrupt: impl FnOnce() + Send + 'static, body: impl FnOnce() -> R) -> R {
     let wake = in_process_of_its_own(Guarded::new(interrupt));
     let body = Guarded::new(body);
