@@ -48,9 +48,9 @@ use crate::error_text::errors;
 use crate::gen_server::{RemoteServer, RequestId};
 use crate::id::{Alias, Node, unique};
 use crate::message::Message;
+use crate::net_kernel::REX;
 use crate::process;
 use crate::process::receive::{deadline_after, time_left};
-use crate::net_kernel::REX;
 use crate::rpc::{self, Arguments, RpcError};
 use crate::term::{self, Term, atom};
 

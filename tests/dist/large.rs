@@ -85,7 +85,7 @@ impl SmallCalls {
 /// Sends bytes to a process of another node and back, again and again, with small calls beside.
 fn there_and_back(echo: Pid, small: Pid, size: usize, times: usize) {
     let small = SmallCalls::of(small);
-    let bytes = Term::Binary(bytes(size));
+    let bytes = Term::Binary(bytes(size).into());
     let large = RemoteServer::from_pid(echo);
     for _ in 0..times {
         let back = large.call_timeout::<_, Term>(&(atom("echo"), &bytes), Duration::MAX);
@@ -179,7 +179,7 @@ fn that_take_longer_than_the_tick_time_come_from_a_node_of_erlang() {
     let small = SmallCalls::of(small);
     for _ in 0..rounds(1) {
         process::send(sender, 2 * PACE);
-        assert!(expect::<Term>() == Term::Binary(vec![7; 2 * PACE]));
+        assert!(expect::<Term>() == Term::Binary(vec![7; 2 * PACE].into()));
     }
     small.end();
 }

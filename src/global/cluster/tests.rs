@@ -271,10 +271,14 @@ impl World {
             }
             Act::Resolve(other, tag, clashes) => {
                 let verdict = |clash: Clash| {
-                    let verdict = match clash.theirs.name {
-                        Key::Text(ref name) if &**name == "nobody" => Verdict::Nobody,
-                        _ if clash.theirs.pid < clash.ours.pid => Verdict::Theirs,
-                        _ => Verdict::Ours,
+                    let is_nobodys =
+                        matches!(&clash.theirs.name, Key::Text(name) if &**name == "nobody");
+                    let verdict = if is_nobodys {
+                        Verdict::Nobody
+                    } else if clash.theirs.pid < clash.ours.pid {
+                        Verdict::Theirs
+                    } else {
+                        Verdict::Ours
                     };
                     (clash, verdict)
                 };
