@@ -45,6 +45,8 @@ pub(super) struct Clash {
 pub(super) enum Timer {
     Locker(u64),
     Registrar(u64),
+    /// A session is to begin again.
+    Session(Node),
 }
 
 /// The names and locks of this node.

@@ -78,6 +78,8 @@ pub(super) struct Cluster {
     synced: HashSet<Node>,
     /// Those whose connections are about to be given up.
     removing: HashSet<Node>,
+    /// Those with which a session is to begin again after a pause, and what they say meanwhile.
+    restarting: HashMap<Node, Option<(Tag, u32, Pid)>>,
     /// Whether this node belongs to others.
     is_member: bool,
     losses: Losses,
@@ -102,6 +104,13 @@ impl Cluster {
 
     /// There is a connection with a node.
     pub(super) fn node_up(&mut self, cx: &mut Context<'_>, node: Node) {
+        self.removing.remove(&node);
+        self.restarting.remove(&node);
+        self.begin(cx, node);
+    }
+
+    /// Begins a session with a node.
+    fn begin(&mut self, cx: &mut Context<'_>, node: Node) {
         if self.known.contains_key(&node) || self.sessions.contains_key(&node) {
             return;
         }
@@ -127,6 +136,7 @@ impl Cluster {
 
     fn lose(&mut self, cx: &mut Context<'_>, node: Node, loser: Loser) {
         self.end_session(cx, node, true);
+        self.restarting.remove(&node);
         self.locker.remove_known(node);
         match loser {
             Loser::Prevention => _ = self.removing.insert(node),
@@ -184,18 +194,28 @@ impl Cluster {
             }
             Said::NewNodes { from: _, operations, nodes, lock } => {
                 let added = self.add_known(cx, nodes);
-                added.into_iter().for_each(|node| cx.act(Act::Connect(node)));
+                added.iter().for_each(|node| cx.act(Act::Connect(*node)));
                 apply(cx, operations, lock.as_ref());
+                for node in added {
+                    if self.synced.contains(&node) {
+                        self.end_session(cx, node, false); // It has said so before.
+                    }
+                }
             }
             Said::InSync { from } => {
                 self.synced.insert(from);
                 self.not_awaited(cx, from);
-                self.end_session(cx, from, false);
+                // If it is not known, what makes it known is under way, or will never come: then
+                // only the session does.
+                if self.known.contains_key(&from) {
+                    self.end_session(cx, from, false);
+                }
             }
             Said::LostConnection(loss) => self.loss(cx, loss),
             Said::RemoveConnection { from } => {
+                // Even if it is not known: it does not begin again before the connection is ended.
+                cx.act(Act::Disconnect(from));
                 if self.is_near(from) {
-                    cx.act(Act::Disconnect(from));
                     warn(cx, "ends its connection with", from);
                     self.lose(cx, from, Loser::Prevention);
                 }
@@ -226,6 +246,13 @@ impl Cluster {
             Timer::Registrar(timer) => {
                 let Cluster { known, registrar, .. } = self;
                 registrar.wake(cx, timer, &|| known.keys().copied().collect());
+            }
+            Timer::Session(node) => {
+                let Some(early) = self.restarting.remove(&node) else { return };
+                self.begin(cx, node);
+                if let Some((tag, version, locker)) = early {
+                    self.init_connect(cx, node, (tag, version), locker);
+                }
             }
         }
     }
@@ -290,7 +317,12 @@ impl Cluster {
             warn(cx, &format!("does not speak version {version} of its protocol, as does"), from);
             return;
         }
-        let Some(session) = self.sessions.get_mut(&from) else { return };
+        let Some(session) = self.sessions.get_mut(&from) else {
+            if let Some(early) = self.restarting.get_mut(&from) {
+                *early = Some((his_tag, version, locker));
+            }
+            return;
+        };
         if session.his.is_some() {
             cx.say(from, Said::CancelConnect { from: cx.own.node, tag: his_tag });
             self.restart(cx, from);
@@ -320,12 +352,14 @@ impl Cluster {
         self.both_locked(cx, ready);
     }
 
-    /// Begins a session again, if there is one.
+    /// Begins a session again, after a pause: else two nodes could cancel each other's for ever.
     fn restart(&mut self, cx: &mut Context<'_>, node: Node) {
         self.end_session(cx, node, true);
         if !self.known.contains_key(&node) {
             cx.tables.forget(node);
-            self.node_up(cx, node);
+            self.restarting.insert(node, None);
+            let pause = cx.own.dice.pause(0);
+            cx.act(Act::Wake(Timer::Session(node), pause));
         }
     }
 

@@ -125,11 +125,12 @@ pub(crate) fn meet(beam: &Beam) {
     sync(beam);
 }
 
-/// Waits until both nodes have the names of all that they are connected with.
+/// Waits until both nodes have the names of all that they are connected with. When this one has
+/// them, the other one has heard of the connection, too, and of the end of the one before.
 #[track_caller]
 pub(crate) fn sync(beam: &Beam) {
-    assert_eq!(beam.eval("global:sync()"), "ok");
     global::sync().unwrap();
+    assert_eq!(beam.eval("global:sync()"), "ok");
 }
 
 /// Waits until this node has no names.

@@ -137,9 +137,14 @@ impl Rust {
 
     /// Makes this program a node again, which was [stopped](Self::stop).
     pub(crate) fn start_again(&mut self) {
+        self.start_again_with(|node| node);
+    }
+
+    /// The same, with options.
+    pub(crate) fn start_again_with(&mut self, options: fn(NetKernel) -> NetKernel) {
         // EPMD frees the name a moment after the end of the last life.
         let next = Cell::new(None);
-        wait_until(|| match node(&self.cluster).start_link() {
+        wait_until(|| match options(node(&self.cluster)).start_link() {
             Ok(net) => {
                 next.set(Some(net));
                 true
