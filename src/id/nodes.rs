@@ -306,6 +306,7 @@ mod tests {
         let mut add =
             |from, asker| (from..).map_while(|n| nodes.add_incarnation(node, n, asker)).count();
         let kept = Asker::Term.kept_incarnations();
+        assert_ne!(kept, 0);
         assert_eq!(add(0, Asker::Term), MAX_INCARNATIONS - kept);
         assert_eq!(add(u32::MAX / 2, Asker::Program), kept);
         assert!(nodes.add_incarnation(node, 0, Asker::Term).is_some());

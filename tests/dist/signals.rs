@@ -16,7 +16,7 @@ use procession::term::{self, Atom, ExternalPid, ExternalRef, Term, atom};
 use super::support::counter::{self, Counter};
 use super::support::rust::{Rust, process_there, register, there};
 use super::support::stranger::Stranger;
-use super::support::wait::{assert_no_message, expect, wait_until};
+use super::support::wait::{assert_no_message, down_reason, expect, wait_until};
 
 const STRANGER: &str = "stranger@127.0.0.1";
 const THIRD: &str = "third@127.0.0.1";
@@ -198,7 +198,9 @@ fn functions_are_run_while_an_answer_cannot_leave() {
     while process::try_send(there, large).is_ok() {
         large = Term::Binary(vec![7; 4 << 20].into());
     }
+    let monitor = process::monitor(running);
     process::exit(running, ExitReason::Kill);
+    assert_eq!(down_reason(monitor), ExitReason::Killed);
     ask("run");
     assert_eq!(expect::<Atom>(), atom("run"));
     assert_no_message();

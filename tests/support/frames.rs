@@ -37,6 +37,12 @@ pub(crate) fn hostile(seed: u64, victim: Pid) -> Vec<u8> {
 
 /// A control message, in most of whose places there is what belongs there.
 fn control(dice: &mut Dice, victim: Pid) -> Vec<u8> {
+    if dice.happens(25) {
+        // As it should be, so that what it carries is looked at.
+        let send = (2, atom(""), victim);
+        let terms = [term::to_vec(&send).unwrap(), term::to_vec(&payload(dice, victim)).unwrap()];
+        return [b"p".to_vec(), terms.concat()].concat();
+    }
     let op = if dice.happens(5) { dice.below(50) } else { dice.index(&OPS) };
     let mut elements = vec![Term::from(op as u64)];
     let count = if dice.happens(10) { dice.below(8) } else { 3 };
@@ -54,7 +60,12 @@ fn payload(dice: &mut Dice, victim: Pid) -> Term {
     let label = |name| Term::from(atom(name));
     let elements = match dice.below(6) {
         0 | 1 => {
-            let from = Term::Tuple(vec![pid(dice, victim), tag(dice, victim)]);
+            let from = if dice.happens(50) {
+                vec![term::to_term(&victim).unwrap(), alias(own_reference(dice, victim))]
+            } else {
+                vec![pid(dice, victim), tag(dice, victim)]
+            };
+            let from = Term::Tuple(from);
             let label = label(if dice.happens(20) { "system" } else { "$gen_call" });
             vec![label, from, element(dice, victim)]
         }
@@ -70,10 +81,15 @@ fn tag(dice: &mut Dice, victim: Pid) -> Term {
         0 => element(dice, victim),
         1 => reference(dice, victim),
         _ => {
-            let alias = ImproperList::new(vec![atom("alias").into()], reference(dice, victim));
+            let alias = alias(reference(dice, victim));
             if dice.happens(20) { Term::List(vec![alias]) } else { alias }
         }
     }
+}
+
+/// `[alias|Ref]`
+fn alias(reference: Term) -> Term {
+    ImproperList::new(vec![atom("alias").into()], reference)
 }
 
 fn pid(dice: &mut Dice, victim: Pid) -> Term {
@@ -89,9 +105,13 @@ fn reference(dice: &mut Dice, victim: Pid) -> Term {
         let words = [0; 5].map(|_: u32| dice.below(9) as u32);
         return ExternalRef::new(stranger(), 7, &words[..=dice.below(5)]).into();
     }
+    own_reference(dice, victim)
+}
+
+fn own_reference(dice: &mut Dice, victim: Pid) -> Term {
     let Term::Pid(owner) = term::to_term(&victim).unwrap() else { panic!("it is a pid") };
     let high = dice.index(&[0, 1, 0x3fff_ffff, 0x4000_0000, 0x8000_0000, 0xc000_0000]);
-    let words = [dice.below(9) as u32, high as u32, owner.id, owner.serial, 0];
+    let words = [dice.below(3) as u32, high as u32, owner.id, owner.serial, 0];
     ExternalRef::new(owner.node, owner.creation, &words).into()
 }
 
