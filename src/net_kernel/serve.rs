@@ -280,16 +280,26 @@ impl Kernel {
                 waiting.into_iter().for_each(|reply_to| reply_to.reply(Err(error.clone())));
                 self.fail(node, dial, error);
             }
-            State::Accepting | State::Up => {
-                // Another connection may have made it superfluous, and be lost by now.
-                let dial = dial.filter(|dial| dial.is_under_way());
-                if dial.is_some() || !waiting.is_empty() {
-                    // Who has not come through the handshake may have been anybody, and have more
-                    // of the kind: they do not keep this node from dialling again.
-                    self.dial_whoever_comes(node, dial);
-                    self.wait(node, waiting);
-                }
-            }
+            // Who has not come through the handshake may have been anybody, and have more of the
+            // kind: they do not keep this node from dialling again.
+            State::Accepting => self.begin_again(node, dial, waiting, Kernel::dial_whoever_comes),
+            State::Up => self.begin_again(node, dial, waiting, Kernel::dial),
+        }
+    }
+
+    /// Dials anew a node whose connection has come to nothing, or is lost, if somebody waits.
+    fn begin_again(
+        &mut self,
+        node: Node,
+        wanted: Option<Dial>,
+        waiting: Vec<ReplyTo<Connected>>,
+        dial: fn(&mut Kernel, Node, Option<Dial>),
+    ) {
+        // Another connection may have made it superfluous, and be lost by now.
+        let wanted = wanted.filter(|wanted| wanted.is_under_way());
+        if wanted.is_some() || !waiting.is_empty() {
+            dial(self, node, wanted);
+            self.wait(node, waiting);
         }
     }
 
