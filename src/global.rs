@@ -120,16 +120,16 @@
 //!   once.
 //! - There is no way to allow a process several names, but by [`re_register_name`], as in OTP.
 //! - As long as this node is connected with no other one, a request for a lock waits until the lock
-//!   is free, or until its timeout, where OTP tries again after random times. Among several nodes it
-//!   is tried again, as in OTP. OTP's `Retries` of zero is a timeout of zero; its `infinity` is
+//!   is free, or until its timeout, where OTP tries again after random times. Among several nodes
+//!   it is tried again, as in OTP. OTP's `Retries` of zero is a timeout of zero; its `infinity` is
 //!   [`set_lock`] and [`trans`].
-//! - Requesters take turns on a node that is connected with no other one. In OTP a process gets a lock at once if it is locked for the process's
-//!   own requester, so a stream of such processes keeps out all others. Therefore a process that
-//!   holds a lock must not wait for a *message* of another process that has yet to lock the same
-//!   for the same requester, nor call one that waits for the lock already: that one may be behind a
-//!   third one, which waits for the holder. It can call, start or stop a process that locks it only
-//!   then. And processes that lock several resources must lock them in the same order, even for the
-//!   same requester.
+//! - Requesters take turns on a node that is connected with no other one. In OTP a process gets a
+//!   lock at once if it is locked for the process's own requester, so a stream of such processes
+//!   keeps out all others. Therefore a process that holds a lock must not wait for a *message* of
+//!   another process that has yet to lock the same for the same requester, nor call one that waits
+//!   for the lock already: that one may be behind a third one, which waits for the holder. It can
+//!   call, start or stop a process that locks it only then. And processes that lock several
+//!   resources must lock them in the same order, even for the same requester.
 //! - A process that holds a lock for one requester and asks for it for another is refused at once,
 //!   where OTP, and this node if it is connected with others, let it wait for itself.
 //!

@@ -31,8 +31,7 @@ use crate::window::Window;
 /// Chats until the standard input ends.
 fn chat(name: &str, others: &[String]) -> Result<(), Box<dyn Error>> {
     let full = |name: &str| format!("{name}@127.0.0.1");
-    // Those who see each other's groups are visible nodes.
-    let node = NetKernel::named(full(name)).cookie("secret").hidden(false).embedded_epmd();
+    let node = NetKernel::named(full(name)).cookie("secret").embedded_epmd();
     let tree = Supervisor::rest_for_one()
         .child(node.serve::<Member>().child_spec())
         .child(Scope::<String>::child_spec(member::ROOMS))

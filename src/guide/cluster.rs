@@ -264,9 +264,9 @@
 //!
 //! # One for all
 //!
-//! Of what there is to be one in the whole cluster has a [global name](crate::global): all nodes find
-//! it by that, and no second process gets it. If two clusters meet in which it was given twice, one
-//! of the two processes loses it, by default its life.
+//! Of what there is to be one in the whole cluster has a [global name](crate::global): all nodes
+//! find it by that, and no second process gets it. If two clusters meet in which it was given
+//! twice, one of the two processes loses it, by default its life.
 //!
 //! ```no_run
 //! use procession::global;
@@ -288,7 +288,8 @@
 //! Who knows the cookie can do to a program whatever its own processes can, with their exits and
 //! links, too. So there is no cookie by default, the node listens on the loopback unless it is told
 //! otherwise, and only what is declared can be called. Between machines the connections belong into
-//! a network that nobody else is in: [safety](crate::net_kernel#safety).
+//! a network that nobody else is in:
+//! [what that means](crate::net_kernel#what-opening-a-node-to-a-network-means).
 //!
 //! Read on: [`net_kernel`](crate::net_kernel), [`node`](crate::node),
 //! [`Wire`](crate::gen_server::Wire), [`term`](crate::term), and the examples `node`,
