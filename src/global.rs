@@ -47,7 +47,7 @@
 //!
 //! # Several nodes
 //!
-//! With the feature `dist` a program can be a [node](crate::net_kernel) among others, of Erlang or
+//! With the feature `dist` a program can be a [node](crate::Node) among others, of Erlang or
 //! like itself. All visible nodes that are connected have the same names: one is registered on all
 //! of them at once, or on none, and the process can be of any node. When two nodes meet, each
 //! connects with all nodes that the other knows, and they compare their names; until that is done,
@@ -106,7 +106,7 @@
 //! - Nothing takes a list of nodes, and there is no `disconnect`, no `connect_all` and no
 //!   `prevent_overlapping_partitions`: they are as if they were `true`. `global_group` is not known.
 //! - A process of this node that loses its name in a clash that another node resolves gets no
-//!   [`NameConflict`], but the [`Term`](crate::term::Term) that Erlang sends:
+//!   [`NameConflict`], but the `Term` that Erlang sends:
 //!   `{global_name_conflict, Name}`, or one with the other process.
 //! - A function of this program that resolves clashes is `fun procession:resolve/3` for other nodes,
 //!   and only this one can call it. Of the functions of other nodes only those of

@@ -637,7 +637,7 @@ impl Process {
         let message = message.into_inner();
         match decision {
             Some(Decision::Served) => {
-                to.send(message);
+                to.send_in_turn(message);
                 Ok(())
             }
             // The connection was lost.

@@ -40,7 +40,7 @@
 //! [`send`](crate::process::send), as they do for room in a mailbox; when the writer takes what
 //! there is, all of them go on. Who must not wait sends regardless: exits, destructors, and the
 //! runtime's own processes. There is more room for what they send; when that is used up, too, the
-//! connection is given up.
+//! connection is given up. What those send who have waited does not count for that.
 
 mod room;
 mod dial;
@@ -65,6 +65,7 @@ use super::remote_ties::{Cut, RemoteRef, RemoteTies};
 
 pub(crate) use dial::{After, Dial, fail_dials};
 
+pub(crate) use room::Turn;
 use room::{Room, let_go};
 
 /// The bytes that are written for one signal.
@@ -283,7 +284,7 @@ impl DistEntry {
     pub(crate) fn reach(
         &'static self,
         to: Option<Incarnation>,
-        frame: Frame,
+        (frame, turn): (Frame, Turn),
         change: impl FnOnce(&mut RemoteTies) -> bool,
     ) -> Result<After, ExitReason> {
         if self.node.is_here() {
@@ -295,7 +296,7 @@ impl DistEntry {
         }
         let is_down = matches!(state.status, Status::Down);
         let dial = is_down.then(|| self.begin_dial(&mut state));
-        let after = self.act(&mut state, to, frame, change);
+        let after = self.act(&mut state, to, (frame, turn), change);
         Ok(dial.map_or(after, After::Begin))
     }
 
@@ -324,13 +325,13 @@ impl DistEntry {
         &'static self,
         state: &mut State,
         to: Option<Incarnation>,
-        frame: Frame,
+        (frame, turn): (Frame, Turn),
         change: impl FnOnce(&mut RemoteTies) -> bool,
     ) -> After {
         if !change(&mut state.ties) {
             return After::Nothing;
         }
-        let is_too_much = !state.room.take(&frame);
+        let is_too_much = !state.room.take(&frame, turn);
         match &mut state.status {
             Status::Up { is_given_up: true, .. } => After::Nothing,
             Status::Up { controller, is_given_up, .. } if is_too_much => {
@@ -357,12 +358,12 @@ impl DistEntry {
     pub(crate) fn tell(
         &'static self,
         to: Option<Incarnation>,
-        frame: Frame,
+        (frame, turn): (Frame, Turn),
         change: impl FnOnce(&mut RemoteTies) -> bool,
     ) {
         let mut state = self.state.lock();
         if !matches!(state.status, Status::Down) && !state.is_with_another(to) {
-            let after = self.act(&mut state, to, frame, change);
+            let after = self.act(&mut state, to, (frame, turn), change);
             drop(state);
             after.run();
         }
@@ -377,11 +378,11 @@ impl DistEntry {
     pub(crate) fn write_and_tell(
         &'static self,
         to: Option<Incarnation>,
-        outgoing: Outgoing,
+        (outgoing, turn): (Outgoing, Turn),
         change: impl FnOnce(&mut RemoteTies) -> bool,
     ) -> Result<(), Unsent> {
         match carrier() {
-            Some(carrier) => self.tell(to, carrier.frame(outgoing)?, change),
+            Some(carrier) => self.tell(to, (carrier.frame(outgoing)?, turn), change),
             None => drop_caught(outgoing),
         }
         Ok(())
@@ -391,7 +392,7 @@ impl DistEntry {
     pub(crate) fn queue(&'static self, connection: u64, frame: Frame) {
         let mut state = self.state.lock();
         if state.is_up(connection) {
-            let after = self.act(&mut state, None, frame, |_| true);
+            let after = self.act(&mut state, None, (frame, Turn::Regardless), |_| true);
             drop(state);
             after.run();
         }

@@ -10,7 +10,7 @@ use crate::term::Term;
 use crate::user_code::drop_caught;
 
 use super::address::{signal_of_link, try_deliver, try_deliver_exit};
-use super::dist_entry::{AlreadyUp, Controller, Dial, DistEntry, Frame, Outgoing};
+use super::dist_entry::{AlreadyUp, Controller, Dial, DistEntry, Frame, Outgoing, Turn};
 use super::exit::signal_exit_detached;
 use super::links::Watcher;
 use super::mailbox::{ExitSignal, Orphans, Signal, Special};
@@ -281,7 +281,7 @@ impl Connection {
     fn answer(&self, outgoing: Outgoing, change: impl FnOnce(&mut RemoteTies)) {
         let incarnation = Some(self.incarnation);
         // All that says something of ties is written.
-        _ = self.entry.write_and_tell(incarnation, outgoing, |ties| {
+        _ = self.entry.write_and_tell(incarnation, (outgoing, Turn::Regardless), |ties| {
             change(ties);
             true
         });

@@ -13,13 +13,23 @@ use super::{DistEntry, Frame};
 /// OTP: [`erl +zdbbl`](https://www.erlang.org/doc/apps/erts/erl_cmd.html).
 const ROOM: usize = 1 << 20;
 
-/// How many bytes may wait to leave, with what is sent regardless of room.
+/// How many bytes may wait to leave of what is sent regardless of room.
 const MOST: usize = 256 << 20;
+
+/// Whether who sends has waited while there was no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It has. Many may go on at once, each with a message that has taken as much memory before.
+    Awaited,
+    Regardless,
+}
 
 /// What waits to leave, as a measure, and who waits until that is less.
 #[derive(Debug, Default)]
 pub(super) struct Room {
     bytes: usize,
+    /// How many of these were sent regardless of room, or fewer.
+    regardless: usize,
     senders: Vec<Arc<Waiter>>,
 }
 
@@ -39,14 +49,17 @@ impl Room {
 
     /// Returns whether nothing more is to be kept.
     pub(super) fn is_over(&self) -> bool {
-        self.bytes > MOST
+        self.regardless > MOST
     }
 
     /// Counts a frame, unless nothing more is to be kept: then returns false.
-    pub(super) fn take(&mut self, frame: &Frame) -> bool {
+    pub(super) fn take(&mut self, frame: &Frame, turn: Turn) -> bool {
         let is_kept = !self.is_over();
         if is_kept {
             self.bytes += size(frame);
+        }
+        if is_kept && turn == Turn::Regardless {
+            self.regardless += size(frame);
         }
         is_kept
     }
@@ -57,12 +70,13 @@ impl Room {
         frames: impl Iterator<Item = &'a Frame>,
     ) -> Vec<Arc<Waiter>> {
         self.bytes -= frames.map(size).sum::<usize>();
+        self.regardless = self.regardless.min(self.bytes);
         if self.is_busy() { Vec::new() } else { self.decide(Decision::Served) }
     }
 
     /// Nothing waits to leave any more. Returns who is to be [let go](let_go).
     pub(super) fn clear(&mut self, decision: Decision) -> Vec<Arc<Waiter>> {
-        self.bytes = 0;
+        (self.bytes, self.regardless) = (0, 0);
         self.decide(decision)
     }
 
@@ -415,6 +429,29 @@ mod tests {
             assert_ended(monitor, &ExitReason::NoConnection);
         }
         process::flush();
+    }
+
+    /// They have waited as they should, so it is not their fault.
+    #[test]
+    fn a_connection_is_not_given_up_for_senders_that_have_waited() {
+        let peer = Peer::new("not_given_up");
+        let writer = Arc::new(Counting::default());
+        let connection = Connection::up(peer.incarnation(1), writer.clone()).unwrap();
+        let there = peer.process(1);
+        fill(there);
+        let senders: Vec<_> = (0..4).map(|_| waiting_sender(&peer, Large(MOST / 2))).collect();
+        assert_eq!(messages(left(&connection)), [Large(ROOM + 1)]);
+        senders.into_iter().for_each(|monitor| assert_ended(monitor, &ExitReason::Normal));
+        assert_eq!(left(&connection).len(), 4);
+        // Nor for those that have all seen that there is room.
+        let entry = DistEntry::of(peer.node);
+        let change = |_: &mut RemoteTies| true;
+        for _ in 0..4 {
+            entry.reach(None, (vec![0; MOST / 2], Turn::Awaited), change).unwrap().run();
+        }
+        entry.reach(None, (vec![0; MOST / 2], Turn::Regardless), change).unwrap().run();
+        assert_eq!(connection.frames().take().unwrap().len(), 5);
+        assert_eq!(writer.0.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -68,6 +68,10 @@ impl Remote {
         match self {}
     }
 
+    pub(crate) fn send_in_turn(self, _: Message) {
+        match self {}
+    }
+
     pub(crate) fn watch(self, _: MonitorRef, _: Destination) -> Result<(), ExitReason> {
         match self {}
     }

@@ -10,7 +10,7 @@ use crate::user_code::drop_caught;
 
 use super::super::bound::{Decision, Sender};
 use super::super::caller::caller;
-use super::super::dist_entry::{DistEntry, Outgoing, Target, carrier};
+use super::super::dist_entry::{DistEntry, Outgoing, Target, Turn, carrier};
 use super::super::links::{Closed, Linked, Watcher};
 use super::super::mailbox::{ExitCause, ExitSignal, Signal, Special};
 use super::super::passed_on;
@@ -66,7 +66,7 @@ impl Remote {
         if self.is_busy() {
             return Err((self, message));
         }
-        self.send(message);
+        self.send_by(Turn::Awaited, message);
         Ok(())
     }
 
@@ -92,7 +92,16 @@ impl Remote {
     /// process.
     #[cold]
     pub(crate) fn send(self, message: Message) {
-        self.reach_or_log(self.sending(message));
+        self.send_by(Turn::Regardless, message);
+    }
+
+    /// Sends a message when there is room, or was a moment ago.
+    pub(crate) fn send_in_turn(self, message: Message) {
+        self.send_by(Turn::Awaited, message);
+    }
+
+    fn send_by(self, turn: Turn, message: Message) {
+        self.reach_or_log(self.sending(message), turn);
     }
 
     /// Sends a request whose sender has set a monitor on the process already, and waits. So if
@@ -105,7 +114,7 @@ impl Remote {
     /// If it does not travel.
     #[cold]
     pub(crate) fn request(self, message: Message) -> Result<(), Unsent> {
-        self.tell(self.sending(message), |_| true)
+        self.tell_by(Turn::Awaited, self.sending(message), |_| true)
     }
 
     fn sending(&self, message: Message) -> Outgoing {
@@ -173,19 +182,28 @@ impl Remote {
         outgoing: Outgoing,
         change: impl FnOnce(&mut RemoteTies) -> bool,
     ) -> Result<(), Unreached> {
+        self.reach_by(Turn::Regardless, outgoing, change)
+    }
+
+    fn reach_by(
+        &self,
+        turn: Turn,
+        outgoing: Outgoing,
+        change: impl FnOnce(&mut RemoteTies) -> bool,
+    ) -> Result<(), Unreached> {
         let Some(carrier) = carrier() else {
             drop_caught(outgoing);
             return Err(Unreached::Gone(ExitReason::NoConnection));
         };
         let frame = carrier.frame(outgoing).map_err(Unreached::Unsent)?;
-        let reached = self.entry().reach(self.incarnation(), frame, change);
+        let reached = self.entry().reach(self.incarnation(), (frame, turn), change);
         reached.map_err(Unreached::Gone)?.run();
         Ok(())
     }
 
     /// Sends what nobody waits for.
-    fn reach_or_log(&self, outgoing: Outgoing) {
-        if let Err(Unreached::Unsent(unsent)) = self.reach(outgoing, |_| true) {
+    fn reach_or_log(&self, outgoing: Outgoing, turn: Turn) {
+        if let Err(Unreached::Unsent(unsent)) = self.reach_by(turn, outgoing, |_| true) {
             unsent.log();
         }
     }
@@ -200,7 +218,16 @@ impl Remote {
         outgoing: Outgoing,
         change: impl FnOnce(&mut RemoteTies) -> bool,
     ) -> Result<(), Unsent> {
-        self.entry().write_and_tell(self.incarnation(), outgoing, change)
+        self.tell_by(Turn::Regardless, outgoing, change)
+    }
+
+    fn tell_by(
+        &self,
+        turn: Turn,
+        outgoing: Outgoing,
+        change: impl FnOnce(&mut RemoteTies) -> bool,
+    ) -> Result<(), Unsent> {
+        self.entry().write_and_tell(self.incarnation(), (outgoing, turn), change)
     }
 }
 
@@ -305,7 +332,7 @@ impl RemotePid {
             ExitCause::Link(_) => self.end_link(from, reason),
             ExitCause::Request | ExitCause::Timer => {
                 let request = Outgoing::ExitRequest { from, to: self.pid, reason };
-                self.target().reach_or_log(request);
+                self.target().reach_or_log(request, Turn::Regardless);
             }
         }
     }
@@ -347,7 +374,9 @@ impl RemotePid {
             let frame = frame.ok_or(ExitReason::NoConnection);
             // With the lock: see the head of `dist_entry`.
             frame.and_then(|frame| {
-                self.entry().reach(Some(self.incarnation), frame, |ties| ties.link(pair, id))
+                self.entry().reach(Some(self.incarnation), (frame, Turn::Regardless), |ties| {
+                    ties.link(pair, id)
+                })
             })
         };
         match reached {
