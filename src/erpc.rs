@@ -110,7 +110,7 @@ pub fn call<R: DeserializeOwned>(
     function: &str,
     arguments: &(impl Arguments + ?Sized),
 ) -> Result<R, ErpcError> {
-    call_timeout(node, (module, function), arguments, Duration::MAX)
+    call_timeout(node, module, function, arguments, Duration::MAX)
 }
 
 /// As [`call`], for at most `timeout`. The function goes on after that, and its value is dropped.
@@ -122,11 +122,12 @@ pub fn call<R: DeserializeOwned>(
 /// As [`call`], and [`CallErrorKind::Timeout`].
 pub fn call_timeout<R: DeserializeOwned>(
     node: Node,
-    function: (&str, &str),
+    module: &str,
+    function: &str,
     arguments: &(impl Arguments + ?Sized),
     timeout: Duration,
 ) -> Result<R, ErpcError> {
-    send_request(node, function, arguments)?.receive_response(timeout)
+    send_request(node, module, function, arguments)?.receive_response(timeout)
 }
 
 /// Runs `module:function` on `node`, and does not wait. Nobody hears of a failure.
@@ -170,13 +171,14 @@ pub fn multicast(
 /// OTP: [`erpc:multicall/5`](https://www.erlang.org/doc/apps/kernel/erpc.html#multicall/5).
 pub fn multicall<R: DeserializeOwned>(
     nodes: &[Node],
-    function: (&str, &str),
+    module: &str,
+    function: &str,
     arguments: &(impl Arguments + ?Sized),
     timeout: Duration,
 ) -> Vec<Result<R, ErpcError>> {
     let deadline = deadline_after(timeout);
     let requests: Vec<_> =
-        nodes.iter().map(|node| send_request::<R>(*node, function, arguments)).collect();
+        nodes.iter().map(|node| send_request::<R>(*node, module, function, arguments)).collect();
     let received =
         requests.into_iter().map(|request| request?.receive_response(time_left(deadline)));
     received.collect()
@@ -189,7 +191,7 @@ pub fn multicall<R: DeserializeOwned>(
 /// # use std::time::Duration;
 /// # use procession::{Node, erpc};
 /// let there = Node::named("beam@127.0.0.1");
-/// let request = erpc::send_request::<u32>(there, ("erlang", "abs"), &(-3,))?;
+/// let request = erpc::send_request::<u32>(there, "erlang", "abs", &(-3,))?;
 /// // ... something else ...
 /// assert_eq!(request.receive_response(Duration::from_secs(5))?, 3);
 /// # Ok::<(), erpc::ErpcError>(())
@@ -202,7 +204,8 @@ pub fn multicall<R: DeserializeOwned>(
 /// [`ErpcError::Erpc`] with [`CallErrorKind::NoExternalForm`] if an argument is no term.
 pub fn send_request<R: DeserializeOwned>(
     node: Node,
-    (module, function): (&str, &str),
+    module: &str,
+    function: &str,
     arguments: &(impl Arguments + ?Sized),
 ) -> Result<Request<R>, ErpcError> {
     // The outcome is the reason that the process ends for, and begins with this.

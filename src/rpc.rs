@@ -144,7 +144,7 @@ pub fn call<R: DeserializeOwned>(
     function: &str,
     arguments: &(impl Arguments + ?Sized),
 ) -> Result<R, RpcError> {
-    call_timeout(node, (module, function), arguments, Duration::MAX)
+    call_timeout(node, module, function, arguments, Duration::MAX)
 }
 
 /// As [`call`], for at most `timeout`. The function goes on after that, and its value is dropped.
@@ -154,8 +154,8 @@ pub fn call<R: DeserializeOwned>(
 /// # use procession::{Node, rpc};
 /// let there = Node::named("beam@127.0.0.1");
 /// let second = Duration::from_secs(1);
-/// let day_of = ("calendar", "day_of_the_week");
-/// let day: u32 = rpc::call_timeout(there, day_of, &(2024, 2, 29), second)?;
+/// let date = (2024, 2, 29);
+/// let day: u32 = rpc::call_timeout(there, "calendar", "day_of_the_week", &date, second)?;
 /// # Ok::<(), rpc::RpcError>(())
 /// ```
 ///
@@ -166,7 +166,8 @@ pub fn call<R: DeserializeOwned>(
 /// As [`call`], and [`CallErrorKind::Timeout`].
 pub fn call_timeout<R: DeserializeOwned>(
     node: Node,
-    (module, function): (&str, &str),
+    module: &str,
+    function: &str,
     arguments: &(impl Arguments + ?Sized),
     timeout: Duration,
 ) -> Result<R, RpcError> {
@@ -201,7 +202,8 @@ pub fn cast(
 /// [`erpc:multicall/5`](https://www.erlang.org/doc/apps/kernel/erpc.html#multicall/5).
 pub fn multicall<R: DeserializeOwned>(
     nodes: &[Node],
-    (module, function): (&str, &str),
+    module: &str,
+    function: &str,
     arguments: &(impl Arguments + ?Sized),
     timeout: Duration,
 ) -> Vec<Result<R, RpcError>> {

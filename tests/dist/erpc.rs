@@ -77,7 +77,7 @@ fn a_process_that_is_ended_there_is_a_signal() {
     let Some(rust) = Rust::start() else { return };
     let beam = rust.beam();
     let there = there(&beam);
-    let request = erpc::send_request::<Term>(there, ("timer", "sleep"), &(term("infinity"),));
+    let request = erpc::send_request::<Term>(there, "timer", "sleep", &(term("infinity"),));
     beam.eval(
         "(fun Kill() -> case [P || P <- processes(), \
              {current_function, {timer, sleep, 1}} =:= process_info(P, current_function)] of \
@@ -93,8 +93,8 @@ fn what_is_no_answer_is_an_error_of_the_call() {
     let Some(rust) = Rust::start() else { return };
     let beam = rust.beam();
     let there = there(&beam);
-    let (sleep, short) = (("timer", "sleep"), Duration::from_millis(1));
-    let late = erpc::call_timeout(there, sleep, &(term("infinity"),), short);
+    let (ever, short) = ((term("infinity"),), Duration::from_millis(1));
+    let late = erpc::call_timeout(there, "timer", "sleep", &ever, short);
     assert_eq!(failure(late), CallErrorKind::Timeout);
     let nobody = Node::named("nobody@127.0.0.1");
     let gone = erpc::call(nobody, "erlang", "node", &());
@@ -119,7 +119,7 @@ fn a_request_is_waited_for_again() {
     );
     let arguments = (term("gate"), term("wait"), term("infinity"));
     let mut request =
-        erpc::send_request::<u32>(there(&beam), ("gen_server", "call"), &arguments).unwrap();
+        erpc::send_request::<u32>(there(&beam), "gen_server", "call", &arguments).unwrap();
     assert!(request.wait_response(Duration::ZERO).is_err());
     beam.eval("gate ! go");
     assert_eq!(request.wait_response(test_timeout()), Ok(7));
@@ -133,7 +133,7 @@ fn functions_of_many_nodes_are_called_at_once() {
     let there = there(&beam);
     let nobody = Node::named("nobody@127.0.0.1");
     let nodes = [Node::local(), nobody, there];
-    let results = erpc::multicall::<Term>(&nodes, ("erlang", "abs"), &(-3,), test_timeout());
+    let results = erpc::multicall::<Term>(&nodes, "erlang", "abs", &(-3,), test_timeout());
     let [here, down, value] = <[_; 3]>::try_from(results).unwrap();
     assert_eq!(error(here), ("undef".to_owned(), "[{erlang,abs,[-3],[]}]".to_owned()));
     assert_eq!(failure(down), CallErrorKind::NodeDown(nobody));
@@ -162,7 +162,7 @@ fn programs_tell_each_other_how_functions_have_failed() {
         assert_eq!(call("leave", &[term("x")]), Err(ErpcError::Exit(term("x"))));
         assert_eq!(call("end", &[]), Err(ErpcError::Signal(term("killed"))));
         assert_eq!(error(call("sub", &[1.into()])).0, "undef");
-        let late = erpc::call_timeout(node, ("math", "stay"), &(), Duration::from_millis(1));
+        let late = erpc::call_timeout(node, "math", "stay", &(), Duration::from_millis(1));
         assert_eq!(failure(late), CallErrorKind::Timeout);
     }
     twin.tell(&true);

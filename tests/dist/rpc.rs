@@ -297,9 +297,8 @@ fn a_value_of_another_type_is_an_error() {
 fn a_function_that_takes_too_long_is_given_up() {
     let Some(rust) = Rust::start() else { return };
     let beam = rust.beam();
-    let sleep = ("timer", "sleep");
-    let timeout = Duration::from_millis(1);
-    let result = rpc::call_timeout(there(&beam), sleep, &(atom("infinity"),), timeout);
+    let (ever, timeout) = ((atom("infinity"),), Duration::from_millis(1));
+    let result = rpc::call_timeout(there(&beam), "timer", "sleep", &ever, timeout);
     assert_eq!(failure(result), CallErrorKind::Timeout);
     let nobody = Node::named("nobody@127.0.0.1");
     let kind = failure(rpc::call(nobody, "erlang", "node", &()));
@@ -328,7 +327,7 @@ fn functions_of_many_nodes_are_called_at_once() {
     let nobody = Node::named("nobody@127.0.0.1");
     let nodes = [Node::local(), nobody, there(&beam)];
     let long = Duration::from_secs(20);
-    let mut results = rpc::multicall::<Term>(&nodes, ("erlang", "abs"), &(-3,), long);
+    let mut results = rpc::multicall::<Term>(&nodes, "erlang", "abs", &(-3,), long);
     assert_eq!(results.pop(), Some(Ok(3.into())));
     assert_eq!(failure(results.pop().unwrap()), CallErrorKind::NodeDown(nobody));
     let reason = bad_rpc(results.pop().unwrap());
@@ -358,7 +357,7 @@ fn programs_call_what_others_offer() {
         r#"{'EXIT',{{panic,<<"attempt to divide by zero">>},[]}}"#
     );
     let timeout = Duration::from_millis(1);
-    let result = rpc::call_timeout(there, ("math", "stay"), &(), timeout);
+    let result = rpc::call_timeout(there, "math", "stay", &(), timeout);
     assert_eq!(failure(result), CallErrorKind::Timeout);
     // This node is one like others.
     assert_eq!(rpc::call(Node::local(), "math", "add", &(2, 3)), Ok(5));
