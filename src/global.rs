@@ -103,14 +103,15 @@
 //!
 //! # Differences from OTP
 //!
-//! - Nothing takes a list of nodes, and there is no `disconnect`, no `connect_all` and no
-//!   `prevent_overlapping_partitions`: they are as if they were `true`. `global_group` is not known.
+//! - Nothing takes a list of nodes, and there is no `disconnect`. `connect_all` and
+//!   `prevent_overlapping_partitions` cannot be set: they are as if they were `true`. There is no
+//!   `global_group`.
 //! - A process of this node that loses its name in a clash that another node resolves gets no
 //!   [`NameConflict`], but the `Term` that Erlang sends:
 //!   `{global_name_conflict, Name}`, or one with the other process.
-//! - A function of this program that resolves clashes is `fun procession:resolve/3` for other nodes,
-//!   and only this one can call it. Of the functions of other nodes only those of
-//!   `global` are known here.
+//! - A function of this program that resolves clashes is `fun procession:resolve/3` for other
+//!   nodes, and only this one can call it. Of the functions of other nodes only those of `global`
+//!   are known here.
 //! - A node that knows no other one does not wait before it compares names with the first that it
 //!   meets, where OTP waits for 200 ms.
 //! - The C nodes of `register_name_external` are processes as all others: their names are free when
@@ -119,10 +120,10 @@
 //! - A process that has ended cannot be registered; in OTP it can, and its name is free again at
 //!   once.
 //! - There is no way to allow a process several names, but by [`re_register_name`], as in OTP.
-//! - As long as this node is connected with no other one, a request for a lock waits until the lock
-//!   is free, or until its timeout, where OTP tries again after random times. Among several nodes
-//!   it is tried again, as in OTP. OTP's `Retries` of zero is a timeout of zero; its `infinity` is
-//!   [`set_lock`] and [`trans`].
+//! - As long as this node is connected with no other one, a request for a lock waits until the
+//!   lock is free, or until its timeout, where OTP tries again after random times. Among several
+//!   nodes it is tried again, as in OTP. OTP's `Retries` of zero is a timeout of zero; its
+//!   `infinity` is [`set_lock`] and [`trans`].
 //! - Requesters take turns on a node that is connected with no other one. In OTP a process gets a
 //!   lock at once if it is locked for the process's own requester, so a stream of such processes
 //!   keeps out all others. Therefore a process that holds a lock must not wait for a *message* of
@@ -161,6 +162,8 @@ mod tables;
 #[cfg(all(feature = "dist", target_os = "linux"))]
 mod spelling;
 #[cfg(all(feature = "dist", target_os = "linux"))]
+mod judge;
+#[cfg(all(feature = "dist", target_os = "linux"))]
 mod elsewhere;
 #[cfg(not(all(feature = "dist", target_os = "linux")))]
 mod nowhere;
@@ -169,8 +172,6 @@ mod serve;
 mod across;
 #[cfg(all(feature = "dist", target_os = "linux"))]
 mod everywhere;
-#[cfg(all(feature = "dist", target_os = "linux"))]
-mod judge;
 #[cfg(all(feature = "dist", target_os = "linux"))]
 mod member;
 
@@ -765,6 +766,6 @@ fn named(name: Arc<str>, pid: Pid, method: Method) -> Named {
 
 /// Returns the readable part of the names, if the process that keeps them runs.
 fn names() -> Option<Arc<Directory>> {
-    static NAME: Lazy<Name> = Lazy::new(|| Name::from(serve::NAME));
+    static NAME: Lazy<Name> = Lazy::new(|| Name::from(names::NAME));
     directory::find(&NAME)
 }

@@ -1,5 +1,5 @@
-//! What servers of other nodes say and ask, and what this node's own processes ask for that concerns
-//! other nodes, as the requests that the server takes.
+//! What servers of other nodes say and ask, and what processes of this node ask for that concerns
+//! others, as the requests that the server takes.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(super) struct AwaitSync;
 
 /// The program is a visible node, or is not for much longer.
 #[derive(Debug)]
-pub(super) struct Member(pub(super) bool);
+pub(super) struct InCluster(pub(super) bool);
 
 /// What is answered to [`Asked`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,14 +133,14 @@ impl HandleCall<AwaitSync> for Server {
     }
 }
 
-impl HandleCall<Member> for Server {
+impl HandleCall<InCluster> for Server {
     type Reply = ();
 
     fn handle_call(
         &mut self,
-        Member(is_member): Member,
+        InCluster(is_member): InCluster,
         _: &Caller<()>,
-    ) -> CallResult<Self, Member> {
+    ) -> CallResult<Self, InCluster> {
         self.elsewhere.set_member(is_member);
         reply(())
     }

@@ -3,8 +3,8 @@
 //! Two nodes that meet begin a session, and when both have [locked](super::locker) all that they
 //! know they tell each other their names. Clashes are resolved by the node whose name is smaller;
 //! then each tells those that it knew before what has changed, and these connect with the others.
-//! So all nodes that are connected have the same names. What a process of this node asks for goes to
-//! all of them, by the [registrar](super::registrar).
+//! So all nodes that are connected have the same names. What a process of this node asks for goes
+//! to all of them, by the [registrar](super::registrar).
 //!
 //! A session has a tag on each side. What comes with another tag is of an earlier session, and
 //! ignored; if the tags do not match, a session is cancelled, and begins again.

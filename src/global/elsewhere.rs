@@ -23,8 +23,8 @@ use super::cluster::{Cluster, Verdict};
 use super::dice::Dice;
 use super::judge;
 use super::named::{Job, Outcome};
+use super::names::NAME;
 use super::said::{Asked, Said, Tag};
-use super::serve::NAME;
 use super::spelling;
 use super::tables::Kept;
 
@@ -277,7 +277,7 @@ fn disconnect(node: Node) {
 fn resolve(node: Node, tag: Tag, clashes: Vec<Clash>) {
     let server = process::self_pid();
     let body = move || {
-        let verdict = |clash: Clash| (judge::verdict(server, &clash), clash);
+        let verdict = |clash: Clash| (judge::verdict(&clash), clash);
         let verdicts = clashes.into_iter().map(verdict).map(|(verdict, clash)| (clash, verdict));
         process::send(server, Resolved(node, tag, verdicts.collect()));
     };

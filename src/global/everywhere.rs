@@ -12,8 +12,9 @@ use crate::term::{Term, atom};
 use super::across::Answered;
 use super::dice::Dice;
 use super::key::Lock;
+use super::names::NAME;
 use super::said::Asked;
-use super::serve::{NAME, ask, ask_if_running};
+use super::serve::{ask, ask_if_running};
 use super::spelling::write_asked;
 use super::{DelLock, GlobalError, LockId};
 

@@ -1,39 +1,32 @@
 //! Clashes of names that are resolved: here, or on the node of one of the two processes.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
 
 use log::Level;
 
-use crate::gen_server::ServerRef;
 use crate::id::Pid;
 use crate::process;
 use crate::rpc;
 use crate::term::{Term, atom};
 use crate::user_code::log_caught;
 
-use super::across::OwnMethod;
 use super::acts::Clash;
 use super::cluster::Verdict;
 use super::key::{Key, pid_term};
 use super::method::{BuiltIn, Method};
-use super::resolve::Resolve;
-use super::serve::Server;
 use super::spelling;
 
-/// Finds out who keeps a name, for the server `server`. It is asked where the process lives that
-/// has the name here.
+/// Finds out who keeps a name. It is asked where the process lives that has the name here.
 ///
 /// OTP: `exchange_names` in `global`.
-pub(super) fn verdict(server: Pid, Clash { theirs, ours }: &Clash) -> Verdict {
-    let name = theirs.name.to_term();
+pub(super) fn verdict(Clash { theirs, ours }: &Clash) -> Verdict {
     let answer = if ours.pid.is_remote() {
         let method = spelling::write_method(&ours.method);
+        let name = theirs.name.to_term();
         let arguments = [method, name, pid_term(theirs.pid), pid_term(ours.pid)];
         rpc::call::<Term>(ours.pid.node(), "global", "resolve_it", &arguments[..])
     } else {
-        Ok(resolve_it(server, &spelling::write_method(&ours.method), &name, (theirs.pid, ours.pid)))
+        Ok(resolve(&ours.method, &theirs.name, theirs.pid, ours.pid))
     };
     let is = |answer: &Term, pid: Pid| *answer == pid_term(pid);
     match answer {
@@ -52,42 +45,25 @@ pub(super) fn verdict(server: Pid, Clash { theirs, ours }: &Clash) -> Verdict {
     }
 }
 
-/// Resolves a clash on this node, and returns the process that keeps the name, `none`, or anything
-/// else if that cannot be found out.
+/// Resolves a clash on this node, and returns the process that keeps the name, `none`, or why that
+/// cannot be found out.
 ///
 /// OTP: `global:resolve_it/4`.
-pub(super) fn resolve_it(
-    server: Pid,
-    method: &Term,
-    name: &Term,
-    (one, other): (Pid, Pid),
-) -> Term {
-    let key = Key::of_term(name);
-    let winner = match spelling::method_of(method) {
-        Method::BuiltIn(function) => Ok(function.resolve(&key, one, other)),
+pub(super) fn resolve(method: &Method, name: &Key, one: Pid, other: Pid) -> Term {
+    let winner = match method {
+        Method::BuiltIn(function) => Ok(function.resolve(name, one, other)),
+        Method::Own(function) => process::catch(|| function.call(&name.text(), one, other)),
         // It is what names are registered with if nothing else was said.
         Method::Foreign(Term::Fun(fun)) if fun.to_string() == "#Fun<global>" => {
-            Ok(BuiltIn::RandomExit.resolve(&key, one, other))
+            Ok(BuiltIn::RandomExit.resolve(name, one, other))
         }
-        Method::Foreign(Term::ExternalFun(fun)) if spelling::is_own(&fun) => {
-            match own_method(server, key.clone(), (one, other)) {
-                Some(resolve) => process::catch(|| resolve.call(&key.text(), one, other)),
-                None => Ok(Some(one)), // The other one has lost the name meanwhile.
-            }
-        }
-        Method::Foreign(_) | Method::Own(_) => return exit(atom("undef").into()),
+        Method::Foreign(_) => return exit(atom("undef").into()),
     };
     match winner {
         Ok(Some(winner)) => pid_term(winner),
         Ok(None) => atom("none").into(),
         Err(reason) => exit(reason.to_string().into()),
     }
-}
-
-/// Returns the function that a name was registered with here.
-fn own_method(server: Pid, name: Key, pids: (Pid, Pid)) -> Option<Arc<Resolve>> {
-    let server = ServerRef::<Server>::from_pid(server);
-    server.call_timeout(OwnMethod(name, pids), Duration::MAX).ok().flatten()
 }
 
 /// `{'EXIT', Reason}`

@@ -1,5 +1,5 @@
-//! Locks two partitions, so that they can compare their names: what OTP's process `the_locker` does,
-//! one session after the other.
+//! Locks two partitions, so that they can compare their names, one session after the other: what
+//! OTP's process `the_locker` does.
 //!
 //! ```text
 //!              the time has come                     all is locked

@@ -8,10 +8,12 @@ use crate::process;
 use crate::supervisor::{ChildSpec, ChildType, SupervisorRef};
 use crate::term::Term;
 
-use super::across;
-use super::judge::resolve_it;
-use super::key::pid_term;
-use super::serve::{ask, server};
+use super::across::{InCluster, OwnMethod};
+use super::judge::resolve;
+use super::key::{Key, pid_term};
+use super::method::Method;
+use super::serve::ask;
+use super::spelling::{is_own, method_of};
 
 impl NetKernel {
     /// Makes this program a node, by a supervisor that is linked to the caller. It is one until
@@ -22,7 +24,7 @@ impl NetKernel {
     /// [`StartError::Failed`] with a [`NetKernelError`](crate::net_kernel::NetKernelError) as the
     /// detail of its reason.
     pub fn start_link(self) -> Result<SupervisorRef, StartError> {
-        let node = self.offer("global", "resolve_it", resolve);
+        let node = self.offer("global", "resolve_it", resolve_it);
         node.start_with(ChildSpec::new("global", || Member::start_link(())))
     }
 
@@ -34,11 +36,15 @@ impl NetKernel {
 }
 
 /// What other nodes ask, of which one has to resolve a clash.
-fn resolve(method: Term, name: Term, one: Pid, other: Pid) -> Term {
-    match server() {
-        Ok(server) => resolve_it(server.pid(), &method, &name, (one, other)),
-        Err(_) => pid_term(one), // There is no name here either.
+fn resolve_it(method: Term, name: Term, one: Pid, other: Pid) -> Term {
+    let (mut method, name) = (method_of(&method), Key::of_term(&name));
+    if is_own(&method) {
+        match ask(OwnMethod(name.clone(), (one, other))) {
+            Ok(Some(own)) => method = Method::Own(own),
+            Ok(None) | Err(_) => return pid_term(one), // The other one has lost the name meanwhile.
+        }
     }
+    resolve(&method, &name, one, other)
 }
 
 /// Lives as long as this node may be connected with others.
@@ -50,12 +56,12 @@ impl GenServer for Member {
 
     fn init((): ()) -> InitResult<Member> {
         process::set_trap_exit(true); // So that it can take its leave.
-        ask(across::Member(true)).map_err(ExitReason::new)?;
+        ask(InCluster(true)).map_err(ExitReason::new)?;
         ready(Member)
     }
 
     fn terminate(&mut self, _: &ExitReason) {
         // From now on the loss of a connection is of this node's doing.
-        _ = ask(across::Member(false));
+        _ = ask(InCluster(false));
     }
 }

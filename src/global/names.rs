@@ -16,6 +16,9 @@ use super::key::Key;
 use super::method::Method;
 use super::named::Named;
 
+/// The name of the process that keeps them, and of the directory that it publishes.
+pub(super) const NAME: &str = "global_name_server";
+
 /// The names as all processes read them. Only the process that keeps them writes here.
 #[derive(Debug, Default)]
 pub(super) struct Directory {

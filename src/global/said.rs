@@ -1,13 +1,13 @@
 //! What one server of global names says to another, in version 8 of the protocol that they speak:
 //! that of OTP 25 and later.
 //!
-//! | said | when |
+//! | when | what is [`Said`] |
 //! |---|---|
-//! | [`InitConnect`](Said::InitConnect), [`InitConnectAck`](Said::InitConnectAck), [`CancelConnect`](Said::CancelConnect) | two nodes have met, and begin a session |
-//! | [`LockSet`](Said::LockSet) | one of the two has locked all the nodes that it knows |
-//! | [`Exchange`](Said::Exchange), [`Resolved`](Said::Resolved) | both have, and compare their names |
-//! | [`NewNodes`](Said::NewNodes), [`InSync`](Said::InSync) | the nodes that each of them knew before hear of the others |
-//! | [`LostConnection`](Said::LostConnection), [`RemoveConnection`](Said::RemoveConnection) | a connection is lost: no node is to stay connected with one that another one has lost |
+//! | two nodes have met, and begin a session | `InitConnect`, `InitConnectAck`, `CancelConnect` |
+//! | one of the two has locked all that it knows | `LockSet` |
+//! | both have, and compare their names | `Exchange`, `Resolved` |
+//! | the nodes that each knew before hear of the others | `NewNodes`, `InSync` |
+//! | a connection is lost, so others are to be ended | `LostConnection`, `RemoveConnection` |
 //!
 //! What is [`Asked`] is a call, by processes that hold locks or want to.
 
@@ -44,8 +44,8 @@ pub(super) enum Said {
     /// `{init_connect, {Version, Tag}, From, {locker, _, Known, Locker}}`, a cast: the nodes have
     /// met. `tag` is that of `from`, and `locker` the process that sets its locks.
     InitConnect { from: Node, version: u32, tag: Tag, known: Vec<Known>, locker: Pid },
-    /// `{init_connect_ack, From, Yours, Mine}`, a message: it has been heard, and these are the tags
-    /// of the session. `yours` is that of who hears it.
+    /// `{init_connect_ack, From, Yours, Mine}`, a message: it has been heard, and these are the
+    /// tags of the session. `yours` is that of who hears it.
     InitConnectAck { from: Node, yours: Tag, mine: Tag },
     /// `{cancel_connect, From, Tag}`, a message: the session does not go on, and is to begin again.
     CancelConnect { from: Node, tag: Tag },

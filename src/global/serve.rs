@@ -20,14 +20,11 @@ use crate::service;
 use super::elsewhere::Elsewhere;
 use super::locks::{Locks, Resource};
 use super::named::{Job, Outcome};
-use super::names::{Directory, Names};
+use super::names::{Directory, NAME, Names};
 #[cfg(not(all(feature = "dist", target_os = "linux")))]
 use super::nowhere::Elsewhere;
 use super::tables::Kept;
 use super::{GlobalError, LockId};
-
-/// The name of the process, and of the directory that it publishes.
-pub(super) const NAME: &str = "global_name_server";
 
 /// Calls the server, which is started if there is none, without a limit.
 pub(super) fn ask<M>(request: M) -> Result<<Server as HandleCall<M>>::Reply, GlobalError>
@@ -50,7 +47,7 @@ where
     }
 }
 
-pub(super) fn server() -> Result<ServerRef<Server>, GlobalError> {
+fn server() -> Result<ServerRef<Server>, GlobalError> {
     let pid = service::ensure::<Server>(NAME).map_err(GlobalError::NoServer)?;
     Ok(ServerRef::from_pid(pid))
 }

@@ -285,8 +285,9 @@ pub(super) fn write_method(method: &Method) -> Term {
     Term::ExternalFun(Box::new(fun))
 }
 
-/// Returns whether a fun stands for a function that a program has registered with a name.
-pub(super) fn is_own(fun: &ExternalFun) -> bool {
+/// Returns whether a method stands for a function that a program has registered with a name.
+pub(super) fn is_own(method: &Method) -> bool {
+    let Method::Foreign(Term::ExternalFun(fun)) = method else { return false };
     (fun.module.as_str(), fun.function.as_str()) == OWN
 }
 
