@@ -21,11 +21,13 @@
 //! |---|---|
 //! | `erpc:call/4`, `/5` | [`call`], [`call_timeout`] |
 //! | `erpc:cast/4` | [`cast`] |
-//! | `erpc:send_request/4`, `wait_response/2`, `receive_response/2`, `check_response/2` | [`send_request`], [`Request`] |
+//! | `erpc:send_request/4` | [`send_request`] |
+//! | `wait_response/2`, `receive_response/2`, `check_response/2` | [`Request`] |
 //! | `erpc:multicall/5` | [`multicall`] |
 //! | `erpc:multicast/4` | [`multicast`] |
 //! | `throw:Reason` | [`ErpcError::Throw`] |
-//! | `exit:{exception, Reason}`, `exit:{signal, Reason}` | [`ErpcError::Exit`], [`ErpcError::Signal`] |
+//! | `exit:{exception, Reason}` | [`ErpcError::Exit`] |
+//! | `exit:{signal, Reason}` | [`ErpcError::Signal`] |
 //! | `error:{exception, Reason, Stack}` | [`ErpcError::Error`] |
 //! | `error:{erpc, Reason}` | [`ErpcError::Erpc`] |
 //!

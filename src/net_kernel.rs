@@ -30,7 +30,7 @@
 //! | `epmd` | [`embedded_epmd`](NetKernel::embedded_epmd), [`EpmdServer`] |
 //! | `net_kernel:connect_node(Node)`, `monitor_nodes`, `nodes()` | [`node`](crate::node) |
 //! | `rpc:call`, `erpc:call` of other nodes | [`rpc`](crate::rpc), [`erpc`](crate::erpc) |
-//! | what others may call by `rpc` and `erpc`, where Erlang lets them call all | [`offer`](NetKernel::offer) |
+//! | `rpc` and `erpc` to this node | what it [offers](NetKernel::offer) |
 //!
 //! [`cookie`]: NetKernel::cookie
 //! [`hidden`]: NetKernel::hidden
@@ -83,12 +83,12 @@
 //! Against who does not know the cookie: handshakes must be through within the
 //! [set-up time](NetKernel::set_up_time), a message in them has at most 1,024 bytes, and at most 64
 //! are under way at once. A node is not dialled while somebody is in a handshake under its name, so
-//! who pretends to be one delays connections with that by the set-up time, as in Erlang. Against a node that has gone mad: what it sends is checked before it is
-//! used; a frame that is malformed ends its connection, and nothing else. The names of nodes in what
-//! it sends, and their lives, are never forgotten, as pids are of them: they are bounded, to 48 MiB
-//! and 786,432. Beyond that, pids of others are not read any more. A further 16 MiB, and 262,144
-//! lives, are kept for nodes that the program [names](crate::Node::named), or that have come through
-//! the handshake.
+//! who pretends to be one delays connections with that by the set-up time, as in Erlang. Against a
+//! node that has gone mad: what it sends is checked before it is used; a frame that is malformed
+//! ends its connection, and nothing else. The names of nodes in what it sends, and their lives, are
+//! never forgotten, as pids are of them: they are bounded, to 48 MiB and 786,432. Beyond that, pids
+//! of others are not read any more. A further 16 MiB, and 262,144 lives, are kept for nodes that
+//! the program [names](crate::Node::named), or that have come through the handshake.
 //!
 //! # Differences from OTP
 //!
@@ -100,8 +100,8 @@
 //! - **Handshakes** that others begin are at most 64 at once; more connections are closed as they
 //!   come.
 //! - **A large message is sent in one piece**, not in fragments: other messages wait for it. A node
-//!   of Erlang hears of it when all of it has come, and takes this one for dead if that takes longer
-//!   than its tick time.
+//!   of Erlang hears of it when all of it has come, and takes this one for dead if that takes
+//!   longer than its tick time.
 //!
 //! OTP: [`net_kernel`](https://www.erlang.org/doc/apps/kernel/net_kernel.html),
 //! [Distribution protocol](https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html).

@@ -124,8 +124,9 @@
 //!   UTC; Erlang's are local.
 //! - A server answers `sys:get_state` of another node as one of OTP 27 does. On a node of OTP 25
 //!   the state is therefore shown as `{ok, State}`.
-//! - A process of another node is suspended, resumed, traced, counted, ended and shown; but closures
-//!   do not travel, so its state is not replaced, its log not kept, and no function installed.
+//! - A process of another node is suspended, resumed, traced, counted, ended and shown; but
+//!   closures do not travel, so its state is not replaced, its log not kept, and no function
+//!   installed.
 //!
 //! OTP: [`sys`](https://www.erlang.org/doc/apps/stdlib/sys.html).
 

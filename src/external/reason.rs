@@ -74,8 +74,8 @@ pub(crate) fn reason_to_text(reason: &ExitReason) -> Term {
     }
 }
 
-/// Returns the panic that a term says, if it is one of a program of this library: without the column
-/// of where it was.
+/// Returns the panic that a term says, if it is one of a program of this library: without the
+/// column of where it was.
 fn panic_of_term(term: &Term) -> Option<Panic> {
     type Frame = (Atom, Atom, u32, Vec<Term>);
     let Term::Tuple(elements) = term else { return None };

@@ -67,8 +67,8 @@ impl RemoteServer {
         self.to.clone()
     }
 
-    /// Sends `request` and waits for the reply, for at most five seconds. If there is no room on the
-    /// connection with its node, that is waited for first, within the same time, as
+    /// Sends `request` and waits for the reply, for at most five seconds. If there is no room on
+    /// the connection with its node, that is waited for first, within the same time, as
     /// [`send`](fn@crate::process::send) does.
     ///
     /// OTP: [`gen_server:call/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#call/2).
@@ -111,8 +111,8 @@ impl RemoteServer {
         CallError::new(kind, self.to.clone(), type_name::<Q>())
     }
 
-    /// Sends `request`, and does not wait but for room on the connection: the returned id is used to
-    /// ask for the reply.
+    /// Sends `request`, and does not wait but for room on the connection: the returned id is used
+    /// to ask for the reply.
     ///
     /// OTP: [`gen_server:send_request/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#send_request/2).
     ///
@@ -143,8 +143,8 @@ impl RemoteServer {
         Ok(RequestId::send(&self.to, type_name::<Q>(), |reply_to| written.call(reply_to)))
     }
 
-    /// Sends `message` as a cast, and does not wait but for room on the connection. It is dropped if
-    /// there is no such process.
+    /// Sends `message` as a cast, and does not wait but for room on the connection. It is dropped
+    /// if there is no such process.
     ///
     /// OTP: [`gen_server:cast/2`](https://www.erlang.org/doc/apps/stdlib/gen_server.html#cast/2).
     ///

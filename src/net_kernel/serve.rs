@@ -330,8 +330,8 @@ impl HandleCall<Connect> for Kernel {
         if node == Node::local() || is_connected() {
             return reply(Ok(()));
         }
-        // Who asks for a connection is not told of an earlier failure: only messages are dropped that
-        // follow one.
+        // Who asks for a connection is not told of an earlier failure: only messages are dropped
+        // that follow one.
         self.failed.remove(&node);
         self.dial(node, None);
         self.wait(node, vec![caller.defer()]);

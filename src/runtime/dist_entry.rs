@@ -257,7 +257,8 @@ enum Status {
         /// Nothing more is sent, as the controller has been told to give up.
         is_given_up: bool,
     },
-    /// Those are being told that the connection is lost, or the dial has failed, whom that concerns.
+    /// Those are being told that the connection is lost, or the dial has failed, whom that
+    /// concerns.
     Losing,
 }
 

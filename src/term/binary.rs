@@ -60,8 +60,8 @@ impl Binary {
         }
     }
 
-    /// Returns a binary that shares the bytes of `part`, if that is a part of it, and at least half:
-    /// otherwise little could keep much.
+    /// Returns a binary that shares the bytes of `part`, if that is a part of it, and at least
+    /// half: otherwise little could keep much.
     fn share(&self, part: &[u8]) -> Option<Binary> {
         let Bytes::Shared { whole, .. } = &self.0 else { return None };
         if part.len() < LARGE || part.len() < whole.len() / 2 {

@@ -51,7 +51,8 @@ fn echo_there(beam: &Beam) -> Pid {
     )
 }
 
-/// A process that makes small calls until it is told that it is over; each must be answered in time.
+/// A process that makes small calls until it is told that it is over; each must be answered in
+/// time.
 struct SmallCalls {
     is_over: Arc<AtomicBool>,
     monitor: MonitorRef,
@@ -167,7 +168,8 @@ fn that_take_longer_than_the_tick_time_pass_between_programs() {
     there_and_back(large, small, PACE, rounds(1));
 }
 
-/// The other way it would take this node for dead, as it hears of a message when all of it has come.
+/// The other way it would take this node for dead, as it hears of a message when all of it has
+/// come.
 #[test]
 fn that_take_longer_than_the_tick_time_come_from_a_node_of_erlang() {
     let ticks = |node: NetKernel| node.tick_time(Duration::from_secs(1));

@@ -105,7 +105,8 @@ fn arrive_from_a_node_of_erlang_in_order() {
          Send = fun Send({messages}) -> ok; Send(N) -> \
              case N rem 3 of 0 -> Pid ! N; 1 -> Name ! N; 2 -> Alias ! N end, \
              case N rem {CALLS} of \
-                 0 -> Next = gen_server:call(lists:nth(N div {CALLS} rem 2 + 1, [Pid, Name]), next), \
+                 0 -> Server = lists:nth(N div {CALLS} rem 2 + 1, [Pid, Name]), \
+                     Next = gen_server:call(Server, next), \
                      Next = N + 1; \
                  _ -> ok \
              end, \

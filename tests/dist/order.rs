@@ -247,8 +247,8 @@ fn receive_and_cut<T: Debug + Send + 'static>(
             receive! {
                 Term::Integer(number) => {
                     order.take(number);
-                    // While one is under way the number may be of the connection before. The last one
-                    // is over before the sender unlinks itself.
+                    // While one is under way the number may be of the connection before. The last
+                    // one is over before the sender unlinks itself.
                     let may_be_cut = order.monitor.is_none() && number < MESSAGES - 1_000;
                     if may_be_cut && dice.below(MESSAGES as usize / CUTS) == 0 {
                         cut(&mut dice, sender, &mut order, relays);

@@ -203,7 +203,7 @@ fn calls_of_a_server_that_is_restarted_end_by_its_end_or_find_none() {
                  catch exit:{{{{{{panic, _}}, _}}, _}} -> panic; exit:{{Why, _}} -> Why end, \
              case persistent_term:get(over) of \
                  true -> {{lists:usort(Seen), process_info(self(), messages)}}; \
-                 false -> Call(case lists:member(Now, Seen) of true -> Seen; _ -> [Now | Seen] end) \
+                 false -> Call(lists:usort([Now | Seen])) \
              end end, \
          Self = self(), \
          [spawn(fun() -> Self ! {{seen, Call([])}} end) || _ <- lists:seq(1, 4)], \

@@ -11,8 +11,8 @@ const OPS: [usize; 24] =
     [1, 2, 3, 5, 6, 7, 8, 12, 13, 16, 18, 19, 20, 21, 22, 24, 26, 28, 29, 31, 33, 34, 35, 36];
 
 /// Makes what the node `stranger@127.0.0.1`, whose creation is 7, sends if it has lost its mind:
-/// frames that are changed, cut, made up. Their processes and references are of its own, and of this
-/// one: the references those that this one could make, and larger ones.
+/// frames that are changed, cut, made up. Their processes and references are of its own, and of
+/// this one: the references those that this one could make, and larger ones.
 pub(crate) fn hostile(seed: u64, victim: Pid) -> Vec<u8> {
     let mut dice = Dice::new(seed);
     let mut bytes = Vec::new();

@@ -1,4 +1,5 @@
-//! A relay between two ends of TCP connections, which cuts them, or holds or slows down what passes.
+//! A relay between two ends of TCP connections, which cuts them, or holds or slows down what
+//! passes.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -43,8 +43,8 @@ impl Dial {
         }
     }
 
-    /// The dial has failed. Returns the ties that have waited for it, for the caller to tell; `None`
-    /// if it is not the one that is under way. Then the caller calls [`told`](Self::told).
+    /// The dial has failed. Returns the ties that have waited for it, for the caller to tell;
+    /// `None` if it is not the one that is under way. Then the caller calls [`told`](Self::told).
     pub(in crate::runtime) fn give_up(self) -> Option<Cut> {
         let mut state = self.entry.state.lock();
         if state.dial() != Some(self.number) {
