@@ -128,9 +128,8 @@ mod super_duper_distributed {
         bert: Mayday! (panicked: forgot the lines, at \
         examples/super_duper_distributed/character.rs:#:#)\n\
         bert enters, at street@127.0.0.1\n\
-        the part of bert has ended: {{panic,<<\"forgot the \
-        lines\">>},[{rust,panic,0,[{file,\
-        \"examples/super_duper_distributed/character.rs\"},{line,#}]}]}\n\
+        the part of bert has ended: panicked: forgot the lines, at \
+        examples/super_duper_distributed/character.rs:#\n\
         bert: Ernie, where is the banana?\n\
         \n\
         The street is killed\n\
