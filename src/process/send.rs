@@ -675,9 +675,11 @@ impl Process {
         timeout: Duration,
     ) -> Result<(), remote::Unsent> {
         let request = Guarded::new(request); // A signal may end the caller meanwhile.
-        let decision = if to.is_busy() { self.await_room(&to, timeout) } else { None };
+        let is_busy = to.is_busy();
+        let decision = if is_busy { self.await_room(&to, timeout) } else { Some(Decision::Served) };
         match decision {
-            Some(Decision::Served) | None => to.request(request.into_inner()),
+            Some(Decision::Served) => to.request_in_turn(request.into_inner()),
+            None => to.request(request.into_inner()),
             Some(Decision::SentAway | Decision::None | Decision::Over) => Ok(()),
         }
     }

@@ -431,6 +431,19 @@ mod tests {
         process::flush();
     }
 
+    #[test]
+    fn a_connection_is_given_up_for_those_that_never_wait() {
+        let peer = Peer::new("never_wait");
+        let writer = Arc::new(Counting::default());
+        let connection = Connection::up(peer.incarnation(1), writer.clone()).unwrap();
+        let there = Destination::Pid(peer.process(1));
+        for given_up in [0, 0, 1] {
+            there.notify_connected(Message::new(Large(MOST / 2)));
+            assert_eq!(writer.0.load(Ordering::Relaxed), given_up);
+        }
+        drop(connection);
+    }
+
     /// They have waited as they should, so it is not their fault.
     #[test]
     fn a_connection_is_not_given_up_for_senders_that_have_waited() {

@@ -34,6 +34,10 @@ impl Remote {
         match self {}
     }
 
+    pub(crate) fn request_in_turn(self, _: Message) -> Result<(), Unsent> {
+        match self {}
+    }
+
     #[inline(always)]
     pub(crate) fn of(_: Option<Pid>, _: &Destination) -> Option<Remote> {
         None

@@ -114,6 +114,12 @@ impl Remote {
     /// If it does not travel.
     #[cold]
     pub(crate) fn request(self, message: Message) -> Result<(), Unsent> {
+        self.tell(self.sending(message), |_| true)
+    }
+
+    /// As [`request`](Self::request), when there is room, or was a moment ago.
+    #[cold]
+    pub(crate) fn request_in_turn(self, message: Message) -> Result<(), Unsent> {
         self.tell_by(Turn::Awaited, self.sending(message), |_| true)
     }
 
