@@ -134,10 +134,11 @@ pub(crate) fn alone() -> Alone {
     Alone(guard)
 }
 
-/// A function is called when there are frames to be taken.
+/// A function is called when there are frames to be taken. The node is hidden, so that what other
+/// tests start, as scopes of process groups, says nothing to it.
 impl<F: Fn() + Send + Sync> Controller for F {
     fn node_type(&self) -> NodeType {
-        NodeType::Visible
+        NodeType::Hidden
     }
 
     fn wake(&self) {

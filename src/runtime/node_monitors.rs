@@ -311,16 +311,20 @@ mod tests {
         assert_eq!(process::flush().len(), 0);
     }
 
-    struct HiddenNode;
+    struct VisibleNode;
 
-    impl Controller for HiddenNode {
+    impl Controller for VisibleNode {
         fn node_type(&self) -> NodeType {
-            NodeType::Hidden
+            NodeType::Visible
         }
 
         fn wake(&self) {}
 
         fn give_up(&self) {}
+    }
+
+    fn visible(peer: &Peer) -> Connection {
+        Connection::up(peer.incarnation(1), Arc::new(VisibleNode)).unwrap()
     }
 
     #[test]
@@ -330,7 +334,7 @@ mod tests {
         for flag in [true, false, true, true] {
             node::monitor_nodes(flag);
         }
-        let mut connection = peer.connect();
+        let mut connection = visible(&peer);
         assert!(Node::list().contains(&node));
         connection.message(&process::self_pid().into(), Message::new("hello"));
         assert_eq!([(); 2].map(|()| next_of::<NodeUp>(node)), [NodeUp(node); 2]);
@@ -345,7 +349,7 @@ mod tests {
         assert!(!Node::list().contains(&node));
 
         node::monitor_nodes(false);
-        drop(peer.connect());
+        drop(visible(&peer));
         assert_nothing_of(node);
     }
 
@@ -357,28 +361,30 @@ mod tests {
         node::monitor_nodes(true);
         node::monitor_nodes_with(true, options.node_type(NodeType::Hidden));
         node::monitor_nodes_with(true, options.nodedown_reason());
-        let (visible, hidden) = (NodeType::Visible, NodeType::Hidden);
-        let connection = peer.connect();
+        let connection = visible(&peer);
         assert_eq!(next_of::<NodeUp>(node), NodeUp(node));
-        assert_eq!(next_of::<NodeUpInfo>(node), NodeUpInfo { node, node_type: visible });
+        assert_eq!(next_of::<NodeUpInfo>(node), NodeUpInfo { node, node_type: NodeType::Visible });
         connection.frames().explain_loss(NodeDownReason::NetTickTimeout);
         connection.frames().explain_loss(NodeDownReason::Disconnect);
         drop(connection);
         let down = |node_type, nodedown_reason| NodeDownInfo { node, node_type, nodedown_reason };
         assert_eq!(next_of::<NodeDown>(node), NodeDown(node));
         let why = NodeDownReason::NetTickTimeout;
-        assert_eq!(next_of::<NodeDownInfo>(node), down(visible, why));
+        assert_eq!(next_of::<NodeDownInfo>(node), down(NodeType::Visible, why));
 
         // There is no connection that could be lost for this.
         DistEntry::of(node).explain_loss(NodeDownReason::Disconnect);
-        let connection = Connection::up(peer.incarnation(1), Arc::new(HiddenNode)).unwrap();
+        let connection = peer.connect();
         assert!(node::nodes(node::Nodes::Hidden).contains(&node));
         assert!(!node::nodes(node::Nodes::Visible).contains(&node));
-        assert_eq!(next_of::<NodeUpInfo>(node), NodeUpInfo { node, node_type: hidden });
+        assert_eq!(next_of::<NodeUpInfo>(node), NodeUpInfo { node, node_type: NodeType::Hidden });
         node::monitor_nodes_with(true, options.all_node_types());
         drop(connection);
         let why = NodeDownReason::ConnectionClosed;
-        assert_eq!([(); 2].map(|()| next_of::<NodeDownInfo>(node)), [down(hidden, why); 2]);
+        assert_eq!(
+            [(); 2].map(|()| next_of::<NodeDownInfo>(node)),
+            [down(NodeType::Hidden, why); 2]
+        );
         assert_nothing_of(node);
     }
 

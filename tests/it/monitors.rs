@@ -357,7 +357,11 @@ mod demonitor {
                 assert_no_message();
 
                 let monitor = process::monitor(object);
-                scan_mailbox();
+                // It may still be on its way: the process may be telling others of its end.
+                wait_until(|| {
+                    scan_mailbox();
+                    process::info(process::self_pid()).unwrap().message_queue_len == 1
+                });
                 assert!(!process::demonitor(monitor));
                 assert_eq!(down_reason(monitor), ExitReason::NoProc);
             }

@@ -200,11 +200,8 @@ mod tests {
     fn messages(left: Vec<Outgoing>) -> Vec<Large> {
         let mut messages = Vec::new();
         for outgoing in left {
-            // Scopes of other tests greet all nodes.
-            if let Outgoing::Send { message, .. } = outgoing
-                && let Ok(large) = message.downcast()
-            {
-                messages.push(large);
+            if let Outgoing::Send { message, .. } = outgoing {
+                messages.push(message.downcast().unwrap());
             }
         }
         messages
@@ -398,7 +395,7 @@ mod tests {
 
     impl Controller for Counting {
         fn node_type(&self) -> NodeType {
-            NodeType::Visible
+            NodeType::Hidden
         }
 
         fn wake(&self) {}
