@@ -1,9 +1,13 @@
 //! This program as a node, with a cluster around it.
+//!
+//! A program is one node, and tests run beside each other. So a test that begins with one of these
+//! starts is run by a program of its own: this binary once more, which runs that test alone.
 
 use std::cell::Cell;
+use std::env;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::Command;
 
-use parking_lot::{Mutex, MutexGuard};
 use serde::de::DeserializeOwned;
 
 use procession::Node;
@@ -19,60 +23,47 @@ use super::wait::{expect, expect_exit, wait_until};
 /// The name of the node that this program is.
 pub(crate) const NAME: &str = "rust@127.0.0.1";
 
-/// A cluster with this program as a node; one at a time.
+/// Set in the environment of a program that runs one test.
+const OWN_PROGRAM: &str = "PROCESSION_TEST_OWN_PROGRAM";
+
+/// A cluster with this program as a node.
 pub(crate) struct Rust {
     pub(crate) cluster: Cluster,
     pub(crate) net: Option<SupervisorRef>,
-    _turn: MutexGuard<'static, ()>,
 }
 
 impl Rust {
-    /// Makes this program a node; `None`, with a message, if there is no Erlang here.
+    /// Makes this program a node. Returns `None` if there is no Erlang here, with a message, and if
+    /// another program has run the test, which has passed then.
     pub(crate) fn start() -> Option<Rust> {
         Rust::start_with(|node| node)
     }
 
     pub(crate) fn start_with(options: impl FnOnce(NetKernel) -> NetKernel) -> Option<Rust> {
-        let turn = Rust::turn();
-        Some(Rust::start_in(Cluster::start()?, turn, options))
+        is_own_program().then(Cluster::start)?.map(|cluster| Rust::start_in(cluster, options))
     }
 
-    /// Waits until no other test of this program has it as a node.
-    fn turn() -> MutexGuard<'static, ()> {
-        static TURN: Mutex<()> = Mutex::new(());
-        let turn = TURN.lock();
-        process::flush();
-        process::set_trap_exit(true);
-        turn
-    }
-
-    fn start_in(
-        cluster: Cluster,
-        turn: MutexGuard<'static, ()>,
-        options: impl FnOnce(NetKernel) -> NetKernel,
-    ) -> Rust {
+    fn start_in(cluster: Cluster, options: impl FnOnce(NetKernel) -> NetKernel) -> Rust {
         let net = options(node(&cluster)).start_link().unwrap();
-        Rust { cluster, net: Some(net), _turn: turn }
+        Rust { cluster, net: Some(net) }
     }
 
     /// Makes this program a node that is the EPMD of its cluster, too.
     pub(crate) fn start_as_epmd() -> Option<Rust> {
-        let turn = Rust::turn();
-        let mut cluster = Cluster::start()?;
+        let mut cluster = is_own_program().then(Cluster::start)??;
         cluster.stop_epmd();
-        Some(Rust::start_in(cluster, turn, NetKernel::embedded_epmd))
+        Some(Rust::start_in(cluster, NetKernel::embedded_epmd))
     }
 
     /// Starts the node `beam@127.0.0.1`, and makes this program a node that finds it at a relay.
     pub(crate) fn start_behind_a_relay(
         options: impl FnOnce(NetKernel) -> NetKernel,
     ) -> Option<(Rust, Beam, Relay)> {
-        let turn = Rust::turn();
-        let cluster = Cluster::start()?;
+        let cluster = is_own_program().then(Cluster::start)??;
         let beam = cluster.beam("beam");
         let relay = Relay::to(cluster.address_of("beam"));
         let behind = |node: NetKernel| options(node.peer(beam.name(), relay.address()));
-        let rust = Rust::start_in(cluster, turn, behind);
+        let rust = Rust::start_in(cluster, behind);
         Some((rust, beam, relay))
     }
 
@@ -95,9 +86,11 @@ impl Rust {
         if let Some(name) = twin::own_name() {
             twin::run(&name, options, body);
         }
-        let turn = Rust::turn();
+        if !is_own_program() {
+            return None;
+        }
         let embedded = |node: NetKernel| options(node.embedded_epmd());
-        let rust = Rust::start_in(Cluster::without_epmd(), turn, embedded);
+        let rust = Rust::start_in(Cluster::without_epmd(), embedded);
         let twin = Twin::start("twin", &rust.cluster);
         Some((rust, twin))
     }
@@ -107,12 +100,11 @@ impl Rust {
     pub(crate) fn start_between_relays(
         options: impl FnOnce(NetKernel) -> NetKernel,
     ) -> Option<(Rust, Beam, Relays)> {
-        let turn = Rust::turn();
-        let cluster = Cluster::start()?;
+        let cluster = is_own_program().then(Cluster::start)??;
         let beam = cluster.beam("beam");
         let (relays, port) = Relays::start("beam", &cluster);
         let net = options(relays.node(port, beam.name())).start_link().unwrap();
-        Some((Rust { cluster, net: Some(net), _turn: turn }, beam, relays))
+        Some((Rust { cluster, net: Some(net) }, beam, relays))
     }
 
     /// As [`start_both_with`](Self::start_both_with), but both find each other at relays.
@@ -173,6 +165,25 @@ impl Drop for Rust {
             _ = net.stop();
         }
     }
+}
+
+/// Whether this program runs only the caller's test, which traps exits then. If not, one that does
+/// is started, and must succeed.
+fn is_own_program() -> bool {
+    if env::var_os(OWN_PROGRAM).is_some() {
+        process::flush(); // What is told of the node that it was before.
+        process::set_trap_exit(true);
+        return true;
+    }
+    let thread = std::thread::current();
+    let test = thread.name().expect("a test's thread has its name");
+    let mut program = Command::new(env::current_exe().unwrap());
+    let program = program.args(["--exact", test, "--nocapture"]).env(OWN_PROGRAM, "");
+    let output = program.output().unwrap();
+    print!("{}", String::from_utf8_lossy(&output.stdout));
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{test} has failed in its program: {}", output.status);
+    false
 }
 
 /// What stands between this program and another node, whichever connects.
