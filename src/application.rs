@@ -109,6 +109,7 @@
 
 mod error;
 mod env;
+pub(crate) mod shown;
 mod master;
 mod killed;
 mod controller;

@@ -594,7 +594,8 @@
 //! one, `Deadlock`, is returned at once, and names the processes of the cycle.
 //!
 //! Read on: [`report`](crate::report), [`sys`](crate::sys),
-//! [`supervisor::tree`](crate::supervisor::tree).
+//! [`supervisor::tree`](crate::supervisor::tree). A [`snapshot`](crate::observer::snapshot) has all
+//! of it, and asks nobody: it is for the program that answers no more.
 //!
 //! # Testing
 //!

@@ -55,6 +55,8 @@
 //! - [`table`]: rows that many processes read and write, which outlive their owner if it has an
 //!   heir.
 //! - [`report`]: what the runtime logs about processes that fail, and how to count or ship it.
+//! - [`observer`]: what all processes do and wait for, their trees, tables and registries, at one
+//!   look that holds nobody up.
 //! - [`timer`]: messages, signals and calls at a later time.
 //! - [`testing`]: for tests of what is made of processes.
 //! - `term`, with the feature `dist`: values as terms of Erlang, and terms as values; `net_kernel`
@@ -139,6 +141,7 @@ pub mod pg;
 pub mod global;
 pub mod table;
 pub mod application;
+pub mod observer;
 pub mod testing;
 pub mod prelude;
 pub mod guide;

@@ -95,6 +95,7 @@
 //! OTP: [`pg`](https://www.erlang.org/doc/apps/kernel/pg.html).
 
 mod table;
+pub(crate) mod shown;
 #[cfg(all(feature = "dist", target_os = "linux"))]
 mod peers;
 #[cfg(all(feature = "dist", target_os = "linux"))]

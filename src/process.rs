@@ -329,7 +329,7 @@ pub use crate::runtime::links::AliasMode;
 pub use crate::runtime::mailbox::Mark;
 pub use crate::runtime::monitors::MonitorOptions;
 pub use crate::runtime::names::{NameError, RegisterError};
-pub use crate::runtime::snapshot::{Info, Status};
+pub use crate::runtime::snapshot::{Info, Status, WaitsFor};
 pub use blocking::blocking;
 pub use ending::Ending;
 pub use exit::{catch, exit, exit_self};

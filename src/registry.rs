@@ -93,6 +93,7 @@ mod dispatch;
 mod entries;
 mod lock;
 mod partition;
+pub(crate) mod shown;
 mod start;
 mod via;
 

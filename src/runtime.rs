@@ -19,6 +19,8 @@ pub(crate) mod remote_ties;
 pub(crate) mod reply_slot;
 pub(crate) mod wait_graph;
 pub(crate) mod interrupt;
+pub(crate) mod parked;
+pub(crate) mod os_thread;
 pub(crate) mod slot;
 pub(crate) mod table;
 pub(crate) mod caller;

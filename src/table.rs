@@ -169,6 +169,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::error_text::errors;
 use crate::exit::{Detail, ExitReason};
@@ -176,6 +177,8 @@ use crate::id::Pid;
 
 pub use counter::{Counter, Increment};
 pub use ownership::Table;
+
+use registry::NoInfo;
 
 /// A type of keys: any type that is owned, and can be cloned, hashed and compared.
 pub trait Key: Clone + Hash + Ord + Send + Sync + 'static {}
@@ -511,6 +514,9 @@ pub struct TableInfo {
     pub kind: Kind,
     /// The number of rows.
     pub size: usize,
+    /// About how much memory the table takes, in bytes: what it keeps the rows in and the rows, but
+    /// not what keys and values have elsewhere, as the text of a `String`.
+    pub memory: usize,
     /// The types of its keys and values.
     pub types: &'static str,
 }
@@ -527,6 +533,20 @@ pub struct TableInfo {
 /// OTP: [`ets:all/0`](https://www.erlang.org/doc/apps/stdlib/ets.html#all/0).
 pub fn all() -> Vec<TableInfo> {
     registry::all().into_iter().filter_map(|table| table.info().ok()).collect()
+}
+
+/// As [`all`], but changes nothing. Returns also how many tables there are that others locked until
+/// `patience`.
+pub(crate) fn look_at_all(patience: Instant) -> (Vec<TableInfo>, usize) {
+    let (mut infos, mut locked) = (Vec::new(), 0);
+    for table in registry::all() {
+        match table.look(patience) {
+            Ok(info) => infos.push(info),
+            Err(NoInfo::Deleted) => {}
+            Err(NoInfo::Locked) => locked += 1,
+        }
+    }
+    (infos, locked)
 }
 
 /// Error returned from the operations on tables.

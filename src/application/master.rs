@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::mem;
+use std::sync::Arc;
 
 use log::Level;
+use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
 
 use crate::exit::ExitReason;
@@ -15,6 +17,7 @@ use crate::gen_server::{
 use crate::id::Pid;
 use crate::message::{Destination, Down, Exit, Message};
 use crate::process;
+use crate::process::info::show;
 use crate::report;
 use crate::supervisor::Shutdown;
 use crate::supervisor::failures::reason_of;
@@ -22,6 +25,7 @@ use crate::supervisor::killed::KillsTold;
 use crate::supervisor::shutdown::{stop_all, stop_one};
 use crate::user_code::{Guarded, drop_caught, log_caught};
 
+use super::shown::ShownApplication;
 use super::{Application, Callback, EnvChange};
 
 /// The masters, with the names of their applications. They are not kept by the controller, so that
@@ -109,6 +113,7 @@ pub(super) struct Master {
     controller: Pid,
     /// The top of the tree, while it runs.
     top: Option<Pid>,
+    shown: Arc<ShownApplication>,
     /// The callback, which is called when the application stops.
     callback: ToStop,
     /// Sends the controller the children that supervisors below this process had to kill.
@@ -170,8 +175,12 @@ impl GenServer for Master {
         process::set_trap_exit(true);
         process::set_label(format!("master of application {}", application.info.name));
         MASTERS.lock().insert(process::self_pid(), application.info.name.clone());
+        let name = application.info.name.clone();
+        let shown = Arc::new(ShownApplication { name, top: OnceCell::new() });
+        show(&shown);
         let (callback, kills) = (ToStop::default(), KillsTold::to(controller));
-        ready(Master { application, controller, top: None, callback, _kills: kills }).then(Boot)
+        let top = None;
+        ready(Master { application, controller, top, shown, callback, _kills: kills }).then(Boot)
     }
 
     fn handle_info(&mut self, message: Message) -> CastResult<Master> {
@@ -241,6 +250,7 @@ impl HandleContinue<Boot> for Master {
         process::link(top); // The start function may have forgotten it.
         process::monitor(top); // The top may remove the link.
         self.top = Some(top);
+        _ = self.shown.top.set(top); // It is started once.
         for phase in &self.application.info.phases {
             callback.get_mut().as_mut().map_or(Ok(()), |it| it.start_phase(phase))?;
         }

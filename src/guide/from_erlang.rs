@@ -43,7 +43,7 @@
 //! | `sys`, `:sys.get_state` | [`sys`](crate::sys) |
 //! | `open_port` | [`io::Child`], and a process that reads its pipe |
 //! | `logger` reports, SASL | [`report`](crate::report) |
-//! | `observer` | [`supervisor::tree`], [`process::info`] |
+//! | `observer`, `recon` | [`observer`](crate::observer), [`supervisor::tree`], [`process::info`] |
 //! | `init:stop` | [`application::terminate`], [`shutdown`] |
 //! | ExUnit's `start_supervised`, `assert_receive` | [`testing`](crate::testing) |
 //! | `node()`, `nodes()`, `net_kernel` | with the feature `dist`: a chapter of the [guide](super) |

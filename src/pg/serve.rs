@@ -16,11 +16,13 @@ use crate::gen_server::{
 use crate::id::{MonitorRef, Pid};
 use crate::message::{Destination, Down, Message};
 use crate::process;
+use crate::process::info::show;
 
 #[cfg(all(feature = "dist", target_os = "linux"))]
 use super::elsewhere::Elsewhere;
 #[cfg(not(all(feature = "dist", target_os = "linux")))]
 use super::nowhere::Elsewhere;
+use super::shown::ShownScope;
 use super::table::Table;
 use super::{Change, Changed, Group, GroupMonitorRef, Update};
 
@@ -29,6 +31,7 @@ use super::{Change, Changed, Group, GroupMonitorRef, Update};
 pub(super) struct Server<G: Group> {
     table: Arc<Table<G>>,
     _publication: Publication,
+    _shown: Arc<ShownScope>,
     /// The processes of this node that are in some group.
     members: HashMap<Pid, Member<G>>,
     elsewhere: Elsewhere<G>,
@@ -54,7 +57,10 @@ impl<G: Group> GenServer for Server<G> {
         #[cfg(all(feature = "dist", target_os = "linux"))]
         wire::declare::<Server<G>>();
         let table = Arc::new(Table::default());
+        let shown = Arc::new(ShownScope::new(Arc::clone(&name), Arc::clone(&table)));
+        show(&shown);
         ready(Server {
+            _shown: shown,
             _publication: directory::publish(Arc::clone(&name), Arc::clone(&table)),
             elsewhere: Elsewhere::new(name),
             table,

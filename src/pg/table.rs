@@ -6,6 +6,7 @@ use std::collections::hash_map::{Entry, RandomState};
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::RwLock;
 
@@ -80,6 +81,14 @@ impl<G: Group> Table<G> {
         let hash = self.hasher.hash_one(group);
         let same_hash = self.groups.read().get(&hash).cloned()?;
         same_hash.into_iter().find(|members| G::borrow(&members.group) == group)
+    }
+
+    /// Returns how many groups there are, and how many members they have; `None` if others lock
+    /// them until `patience`.
+    pub(super) fn sizes(&self, patience: Instant) -> Option<(usize, usize)> {
+        let groups = self.groups.try_read_until(patience)?;
+        let groups = groups.values().flatten();
+        Some(groups.fold((0, 0), |(groups, members), it| (groups + 1, members + it.pids.len())))
     }
 
     fn entries(&self) -> Vec<Members<G>> {

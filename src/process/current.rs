@@ -169,6 +169,7 @@ fn adopt() -> Process {
     let slot = threads::free_slot();
     let settings = Settings { foreign: true, kill_grace: Duration::ZERO, ..Settings::default() };
     let pid = slot.begin(Profile::new(Arc::from([])), settings);
+    slot.thread.begins(None);
     let process = Process { slot, pid };
     set_caller(Some(process));
     if is_thread_ending() {

@@ -1,5 +1,6 @@
 //! Information about processes and the runtime, which does not disturb them.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use crate::id::Pid;
@@ -149,6 +150,13 @@ pub fn set_label(label: impl Into<Arc<str>>) {
     let process = current();
     process.unwind_if_doomed();
     process.slot.profile.lock().label = Some(label);
+}
+
+/// Shows a value of the caller to those that look at it without waiting for it, as long as the
+/// caller lives and the value does.
+pub(crate) fn show<T: Any + Send + Sync>(value: &Arc<T>) {
+    let value: Arc<dyn Any + Send + Sync> = Arc::<T>::clone(value);
+    current().slot.profile.lock().shown.push(Arc::downgrade(&value));
 }
 
 /// Notes what the caller is doing, for the report of its crash.

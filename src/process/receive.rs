@@ -1,12 +1,12 @@
 //! Receiving: choosing a message, and waiting for the next one.
 
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::message::Message;
 use crate::runtime::backoff::{self, Parked, WaitFor};
 use crate::runtime::mailbox::{Held, Mark};
 use crate::runtime::overflow;
+use crate::runtime::parked::ParkedFor;
 use crate::runtime::reply_slot::Awaiting;
 use crate::runtime::table::Process;
 use crate::user_code::abort;
@@ -218,7 +218,9 @@ impl Process {
             let set = || *deadline.get_or_insert_with(|| deadline_after(timeout));
             backoff::wait(WaitFor::Reply, set, ready, |deadline| {
                 // Arrivals are sorted meanwhile, as to drop one may run code of the user's.
-                let parked = slot.park_unless(deadline, || ready() || slot.mailbox.has_arrivals());
+                let parked = slot.park_unless(ParkedFor::Reply, deadline, || {
+                    ready() || slot.mailbox.has_arrivals()
+                });
                 // Another message says nothing about how soon replies come.
                 if is_answered() { parked } else { Parked::Otherwise }
             });
@@ -250,7 +252,7 @@ impl Process {
             wait_for,
             || deadline,
             ready,
-            |deadline| self.slot.park_unless(deadline, ready),
+            |deadline| self.slot.park_unless(ParkedFor::Message, deadline, ready),
         );
     }
 
@@ -264,9 +266,8 @@ impl Process {
                 return Ok(());
             }
             slot.mailbox.shrink();
-            slot.hibernates.store(true, Ordering::Relaxed);
-            slot.park_unless(None, || slot.mailbox.has_arrivals() || !self.is_running());
-            slot.hibernates.store(false, Ordering::Relaxed);
+            let ready = || slot.mailbox.has_arrivals() || !self.is_running();
+            slot.park_unless(ParkedFor::Hibernation, None, ready);
         }
     }
 
@@ -508,7 +509,8 @@ pub fn sleep(duration: Duration) {
         }
         // Parks at once: no answer is about to come.
         let slot = process.slot;
-        slot.park_unless(deadline, || slot.mailbox.has_arrivals() || !process.is_running());
+        let ready = || slot.mailbox.has_arrivals() || !process.is_running();
+        slot.park_unless(ParkedFor::Time, deadline, ready);
     }
 }
 

@@ -14,6 +14,7 @@ use crate::runtime::backoff::{self, Parked, WaitFor};
 use crate::runtime::bound::{Bound, Decision, Overflow};
 use crate::runtime::mailbox::{Orphans, Signal};
 use crate::runtime::overload::{give_up, note_refused};
+use crate::runtime::parked::ParkedFor;
 use crate::runtime::remote::{self, Remote};
 use crate::runtime::table::Process;
 #[cfg(feature = "dist")]
@@ -708,7 +709,8 @@ impl Process {
                 ready,
                 |deadline| {
                     let has_arrivals = || slot.mailbox.has_arrivals();
-                    let parked = slot.park_unless(deadline, || ready() || has_arrivals());
+                    let parked =
+                        slot.park_unless(ParkedFor::Room, deadline, || ready() || has_arrivals());
                     if is_decided() { parked } else { Parked::Otherwise }
                 },
             );

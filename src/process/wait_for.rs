@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::id::Pid;
 use crate::runtime::names::AwaitedName;
+use crate::runtime::parked::ParkedFor;
 
 use super::current::{Ended, current, has_told_end};
 use super::receive::{deadline_after, is_past};
@@ -58,7 +59,7 @@ pub fn wait_for(name: &str, timeout: Duration) -> Option<Pid> {
             return awaited.holder();
         }
         // Parks at once: nothing says that the name is about to be given.
-        slot.park_unless(deadline, || {
+        slot.park_unless(ParkedFor::Name, deadline, || {
             awaited.holder().is_some() || slot.mailbox.has_arrivals() || !process.is_running()
         });
     }

@@ -84,6 +84,11 @@ impl<K: Eq + Hash, V> Entries<K, V> {
         self.by_pid.contains_key(&pid)
     }
 
+    /// Returns how many keys and processes have entries.
+    pub(super) fn sizes(&self) -> (usize, usize) {
+        (self.by_key.len(), self.by_pid.len())
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<K>, &Entry<V>)> {
         self.by_key.iter().flat_map(|of| of.entries.iter().map(move |it| (&of.key, it)))
     }

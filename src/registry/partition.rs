@@ -8,7 +8,7 @@ use std::hash::BuildHasher;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 use smallvec::SmallVec;
@@ -291,6 +291,12 @@ impl<K: Key, V: Value> Shared<K, V> {
 }
 
 impl<K: Key, V: Value> Partition<K, V> {
+    /// Returns how many keys and processes have entries; `None` if others lock them until
+    /// `patience`.
+    pub(super) fn sizes(&self, patience: Instant) -> Option<(usize, usize)> {
+        self.entries.try_read_until(patience).map(|entries| entries.sizes())
+    }
+
     /// Adds an entry of a process that is linked to `server`. Returns the entries that it replaces,
     /// as their processes have ended.
     fn add(

@@ -10,10 +10,12 @@ use crate::directory;
 use crate::exit::Detail;
 use crate::gen_server::{GenServer, StartError, StartOptions};
 use crate::process;
+use crate::process::info::show;
 use crate::supervisor::serve::SupervisorPlan;
 use crate::supervisor::{Child, ChildSpec, ChildType, Strategy, Supervisor, SupervisorRef};
 
 use super::partition::{PartitionServer, Shared};
+use super::shown::ShownRegistry;
 use super::{Key, Keys, RegistryRef, Value};
 
 /// Describes a registry to be started.
@@ -201,7 +203,10 @@ impl<K: Key, V: Value> Registry<K, V> {
         let shared =
             Arc::new(Shared::<K, V>::new(registry.name, keys, partitions, listeners, meta));
         directory::publish_for_life(Arc::clone(&shared.name), Arc::clone(&shared));
-        process::dictionary::put(CLOSES, ClosedWhenDropped(Arc::clone(&shared)));
+        let shown = Arc::new(ShownRegistry::new(Arc::clone(&shared)));
+        show(&shown);
+        let closed = ClosedWhenDropped { shared: Arc::clone(&shared), _shown: shown };
+        process::dictionary::put(CLOSES, closed);
         let supervisor = Supervisor::new(strategy(keys)).intensity(intensity.0, intensity.1);
         (0..partitions)
             .fold(supervisor, |supervisor, number| supervisor.child(partition(&shared, number)))
@@ -223,11 +228,15 @@ const CLOSES: &str = "procession::registry";
 
 /// Closes the registry, as handles that have found it remember it for longer than it exists.
 #[derive(Debug)]
-struct ClosedWhenDropped<K: Key, V: Value>(Arc<Shared<K, V>>);
+struct ClosedWhenDropped<K: Key, V: Value> {
+    shared: Arc<Shared<K, V>>,
+    /// Kept, so that it is shown.
+    _shown: Arc<ShownRegistry>,
+}
 
 impl<K: Key, V: Value> Drop for ClosedWhenDropped<K, V> {
     fn drop(&mut self) {
-        self.0.close();
+        self.shared.close();
     }
 }
 

@@ -209,6 +209,18 @@ impl Ledger {
     }
 }
 
+/// Returns how many threads the program has, and how many there is room for, the other ones of the
+/// program included, if the system says that. It counts no maps, and waits for nobody.
+pub(crate) fn threads_and_room() -> Option<(usize, usize)> {
+    let limit = max_map_count()?;
+    let threads = threads(&fs::read_to_string("/proc/self/status").ok()?)?;
+    Some((threads, limit.saturating_sub(RESERVE) / MAPS_PER_THREAD))
+}
+
+fn max_map_count() -> Option<usize> {
+    fs::read_to_string("/proc/sys/vm/max_map_count").ok()?.trim().parse().ok()
+}
+
 /// Returns how many pages the program has, including those that it has not touched.
 fn program_size() -> Option<usize> {
     let statm = fs::read_to_string("/proc/self/statm").ok()?;
@@ -227,7 +239,7 @@ const MAX_MAP_COUNT: &str = "vm.max_map_count";
 impl Maps {
     /// Counts the maps in use, while so many threads are starting.
     fn count(starting: usize) -> Option<Maps> {
-        let limit = fs::read_to_string("/proc/sys/vm/max_map_count").ok()?.trim().parse().ok()?;
+        let limit = max_map_count()?;
         let maps = fs::read("/proc/self/maps").ok()?;
         let maps = maps.iter().filter(|byte| **byte == b'\n').count();
         let status = fs::read_to_string("/proc/self/status").ok()?;

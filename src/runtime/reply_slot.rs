@@ -133,6 +133,19 @@ impl ReplySlot {
 
     /// Returns the request to `server` whose reply the owner waits for, if it does.
     pub(crate) fn awaited_from(&self, server: Pid) -> Option<NonZeroU64> {
+        let (request, index, generation) = self.awaited()?;
+        let matches = (index, generation) == (server.index().into(), server.generation().get());
+        matches.then_some(request)
+    }
+
+    /// Returns the server whose reply the owner waits for, if it does.
+    pub(crate) fn server(&self) -> Option<Pid> {
+        let (_, index, generation) = self.awaited()?;
+        Some(Pid::local(u32::try_from(index).ok()?, NonZeroU64::new(generation)?))
+    }
+
+    /// Returns the request whose reply the owner waits for, and the two words of its server.
+    fn awaited(&self) -> Option<(NonZeroU64, u64, u64)> {
         // (b). What is read next is as new as this; for that, Acquire would do.
         let request = NonZeroU64::new(self.awaited.load(Ordering::SeqCst))?;
         // Acquire: what is read after these is as new as they are.
@@ -140,8 +153,7 @@ impl ReplySlot {
         let generation = self.server_generation.load(Ordering::Acquire);
         // The number is never used again: if it is still there, the server is the one it came with.
         let unchanged = self.awaited.load(Ordering::SeqCst) == request.get();
-        let matches = (index, generation) == (server.index().into(), server.generation().get());
-        (unchanged && matches).then_some(request)
+        unchanged.then_some((request, index, generation))
     }
 
     /// Returns whether the owner waits for the reply to `request`.

@@ -68,12 +68,13 @@
 //!   an earlier value as if they had come a moment earlier. No other memory hangs on it.
 //! - *Fixed*: it does not change while the process lives.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU64;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering, fence};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crossbeam_utils::CachePadded;
@@ -91,6 +92,8 @@ use super::clock;
 use super::interrupt::Interrupt;
 use super::links::{Links, PendingExit};
 use super::mailbox::{Envelope, Mailbox, Orphans, Pushed, Signal};
+use super::os_thread::OsThread;
+use super::parked::ParkedFor;
 use super::reply_slot::{Clients, ReplySlot};
 use super::tuning::{WaterMarks, long_message_queue};
 use super::wait_graph::{Ends, WaitEdge};
@@ -201,6 +204,8 @@ pub(crate) struct Slot {
     /// Locked by the slot's own thread alone, which so never waits for the lock.
     parker: Mutex<Parker>,
     unparker: Unparker,
+    /// The thread, as the operating system knows it.
+    pub(crate) thread: OsThread,
     /// The next process for a worker thread that waits in this slot.
     pub(crate) job: Mutex<Option<Job>>,
     /// The links, monitors and aliases of the process, closed when it ends.
@@ -220,8 +225,6 @@ pub(crate) struct Slot {
     pub(crate) trap_exit: AtomicBool,
     /// Set when an exit signal that would else have ended it was queued as a message. *Own.*
     pub(crate) trapped: AtomicBool,
-    /// Set while it waits in [`hibernate`](crate::process::hibernate). *Shown.*
-    pub(crate) hibernates: AtomicBool,
     /// Whether the thread belongs to the program rather than to the runtime. *Fixed.*
     pub(crate) foreign: AtomicBool,
     /// How long a killed process may take to leave user code, in nanoseconds. *Shown.*
@@ -236,8 +239,8 @@ pub(crate) struct Slot {
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct Wait {
-    /// Set while the thread is parked, or about to be.
-    parked: AtomicBool,
+    /// A [`ParkedFor`] while the thread is parked, or about to be.
+    parked: AtomicU8,
     /// When another thread began to wake it; 0 if none has.
     woken_at: AtomicU64,
     /// Which process it waits for.
@@ -304,7 +307,12 @@ pub(crate) struct Profile {
     pub(crate) initial_call: Option<&'static str>,
     /// The nearest ancestors, the parent first.
     pub(crate) ancestors: Arc<[Pid]>,
+    /// What the process shows of itself to those that look at it without waiting for it.
+    pub(crate) shown: Vec<Shown>,
 }
+
+/// A value that a process shows as long as it keeps it.
+pub(crate) type Shown = Weak<dyn Any + Send + Sync>;
 
 impl Profile {
     pub(crate) fn new(ancestors: Arc<[Pid]>) -> Profile {
@@ -315,6 +323,7 @@ impl Profile {
             context: None,
             initial_call: None,
             ancestors,
+            shown: Vec::new(),
         }
     }
 }
@@ -334,6 +343,7 @@ impl Slot {
             interrupt: Interrupt::default(),
             unparker: parker.unparker().clone(),
             parker: Mutex::new(parker),
+            thread: OsThread::default(),
             job: Mutex::new(None),
             links: Mutex::new(Links::closed()),
             pending_exit: Mutex::default(),
@@ -343,7 +353,6 @@ impl Slot {
             reporting: AtomicBool::new(false),
             trap_exit: AtomicBool::new(false),
             trapped: AtomicBool::new(false),
-            hibernates: AtomicBool::new(false),
             foreign: AtomicBool::new(false),
             kill_grace: AtomicU64::new(0),
             profile: Mutex::new(Profile::new(Arc::from([]))),
@@ -390,6 +399,13 @@ impl Slot {
         let generation = self.state.generation();
         let stays = self.is_running(generation) || self.is_exiting(generation);
         stays.then(|| Pid::local(self.index, generation))
+    }
+
+    /// Returns the process that lived here, if its thread is left behind.
+    pub(crate) fn left_behind(&self) -> Option<Pid> {
+        let generation = self.state.generation();
+        let is_left_behind = self.is_left_behind(generation);
+        is_left_behind.then(|| Pid::local(self.index, generation))
     }
 
     /// Returns whether the process is exiting.
@@ -646,7 +662,9 @@ impl Slot {
     fn unpark_if_parked(&self) {
         let Wait { parked, woken_at, .. } = &*self.wait;
         // Looked at Relaxed first: the caller has fenced, and most often nobody is parked.
-        if parked.load(Ordering::Relaxed) && parked.swap(false, Ordering::SeqCst) {
+        if is_parked(parked)
+            && parked.swap(ParkedFor::NOTHING, Ordering::SeqCst) != ParkedFor::NOTHING
+        {
             // Relaxed: the unpark that follows publishes it.
             //
             // Between the two, so that it is the time of this wake-up: the owner clears it before
@@ -657,11 +675,13 @@ impl Slot {
         }
     }
 
-    /// Parks the slot's own thread until it is woken or `deadline` has come, unless `ready`.
+    /// Parks the slot's own thread, which waits for `wanted`, until it is woken or `deadline` has
+    /// come, unless `ready`.
     ///
     /// It may return without cause, so every caller loops.
     pub(crate) fn park_unless(
         &self,
+        wanted: ParkedFor,
         deadline: Option<Instant>,
         ready: impl Fn() -> bool,
     ) -> Parked {
@@ -669,7 +689,7 @@ impl Slot {
         let Wait { parked, woken_at, .. } = &*self.wait;
         // Relaxed: the store to `parked` publishes it, so the stamp of its waker is the later one.
         woken_at.store(0, Ordering::Relaxed);
-        parked.store(true, Ordering::SeqCst);
+        parked.store(wanted as u8, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         let is_ready = ready();
         if !is_ready {
@@ -678,7 +698,7 @@ impl Slot {
                 None => parker.park(),
             }
         }
-        parked.store(false, Ordering::SeqCst);
+        parked.store(ParkedFor::NOTHING, Ordering::SeqCst);
         // Relaxed: the waker wrote its stamp before the unpark that ended the park.
         match woken_at.load(Ordering::Relaxed) {
             _ if is_ready => Parked::NotNeeded,
@@ -694,10 +714,9 @@ impl Slot {
         self.in_teardown.load(Ordering::Relaxed) || self.index == u32::MAX
     }
 
-    /// Returns whether the slot's thread is parked or about to park.
-    pub(crate) fn is_parked(&self) -> bool {
-        // Relaxed: only shown.
-        self.wait.parked.load(Ordering::Relaxed)
+    /// Returns what the slot's thread is parked for, or about to park for.
+    pub(crate) fn parked_for(&self) -> Option<ParkedFor> {
+        ParkedFor::of(self.wait.parked.load(Ordering::Relaxed)) // Relaxed: only shown.
     }
 
     pub(crate) fn set_kill_grace(&self, grace: Duration) {
@@ -708,6 +727,12 @@ impl Slot {
     pub(crate) fn kill_grace(&self) -> Duration {
         Duration::from_nanos(self.kill_grace.load(Ordering::Relaxed))
     }
+}
+
+/// Returns whether a thread is parked, or about to be, as far as a caller knows that has fenced.
+#[inline]
+fn is_parked(parked: &AtomicU8) -> bool {
+    parked.load(Ordering::Relaxed) != ParkedFor::NOTHING
 }
 
 #[cfg(test)]

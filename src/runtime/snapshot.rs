@@ -1,7 +1,9 @@
 //! Snapshots of processes.
 
+use std::any::Any;
+use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::id::Pid;
@@ -9,8 +11,10 @@ use crate::message::{Destination, Name, Via};
 
 use super::bound::{Bound, Overflow};
 use super::names;
-use super::slot::Slot;
+use super::parked::ParkedFor;
+use super::slot::{Shown, Slot};
 use super::table::Process;
+use super::wait_graph::Edges;
 
 /// What a process is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +32,67 @@ pub enum Status {
     Hibernating,
 }
 
+/// What a process waits for, as [`Info::waits_for`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitsFor {
+    /// A message: it is in [`receive!`](crate::receive) or one of its kind. So are the processes
+    /// that wait for the answer to a request which they have made by hand.
+    Message,
+    /// A message, and it [hibernates](crate::process::hibernate).
+    Hibernation,
+    /// The reply to a call. A call of a process of another node is seen as a wait for a message,
+    /// as is one whose reply comes by the mailbox when its server has deferred that.
+    Reply {
+        /// The process that it has called.
+        of: Pid,
+    },
+    /// The acknowledgement of a process that it starts.
+    Start {
+        /// That process.
+        of: Pid,
+    },
+    /// The ends of these processes, which it stops.
+    Ends {
+        /// Those whose ends it waits for.
+        of: Vec<Pid>,
+    },
+    /// A time: it [sleeps](crate::process::sleep).
+    Time,
+    /// A [name](crate::process::wait_for) that no process has.
+    Name,
+    /// Room for a message that it sends.
+    Room {
+        /// The process whose mailbox is full; `None` if the way to another node is.
+        of: Option<Pid>,
+    },
+    /// A thread, for a process that it starts.
+    Thread,
+    /// Something outside of the runtime, from which it can be called back: a socket, a pipe, a
+    /// child process, standard input, or what a program waits for in
+    /// [`blocking`](crate::process::blocking()).
+    Outside,
+}
+
+impl fmt::Display for WaitsFor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WaitsFor::Message => f.write_str("receive"),
+            WaitsFor::Hibernation => f.write_str("hibernation"),
+            WaitsFor::Reply { of } => write!(f, "call of {of}"),
+            WaitsFor::Start { of } => write!(f, "start of {of}"),
+            WaitsFor::Ends { of } if of.len() == 1 => write!(f, "end of {}", of[0]),
+            WaitsFor::Ends { of } => write!(f, "ends of {} processes", of.len()),
+            WaitsFor::Time => f.write_str("sleep"),
+            WaitsFor::Name => f.write_str("name"),
+            WaitsFor::Room { of: Some(pid) } => write!(f, "room in the mailbox of {pid}"),
+            WaitsFor::Room { of: None } => f.write_str("room on the way to another node"),
+            WaitsFor::Thread => f.write_str("thread"),
+            WaitsFor::Outside => f.write_str("outside"),
+        }
+    }
+}
+
 /// A snapshot of a process, as returned by [`info`](crate::process::info()). It is out of date as
 /// soon as it is made.
 #[derive(Clone, Debug)]
@@ -43,6 +108,9 @@ pub struct Info {
     pub label: Option<Arc<str>>,
     /// What it is doing.
     pub status: Status,
+    /// What it waits for; `None` if it runs, or waits for something that the runtime does not know
+    /// of.
+    pub waits_for: Option<WaitsFor>,
     /// Whether it traps exits.
     pub trap_exit: bool,
     /// Whether its thread belongs to the program rather than to the runtime.
@@ -70,6 +138,8 @@ pub struct Info {
     pub initial_call: Option<&'static str>,
     /// How long ago it started.
     pub age: Duration,
+    /// The number of its thread, as the operating system has it: on Linux, with the feature `io`.
+    pub thread_id: Option<u32>,
 }
 
 impl Info {
@@ -84,17 +154,55 @@ impl Info {
     }
 }
 
+/// A snapshot of a process, and what only observers see.
+#[derive(Debug)]
+pub(crate) struct Look {
+    pub(crate) info: Info,
+    /// What it shows of itself.
+    shown: Vec<Shown>,
+    /// The addresses of its stack, if they are known.
+    pub(crate) stack: Option<Range<usize>>,
+}
+
 /// Returns a snapshot of a process, if it is alive.
 pub(crate) fn of_alive(process: Process) -> Option<Info> {
-    let info = process.is_running().then(|| of(process))?;
+    look_at_alive(process).map(|look| look.info)
+}
+
+/// As [`of_alive`], for observers.
+pub(crate) fn look_at_alive(process: Process) -> Option<Look> {
+    let look = process.is_running().then(|| look_at(process))?;
     // If it ended meanwhile, what was read may be that of the slot's next process.
-    process.is_running().then_some(info)
+    process.is_running().then_some(look)
+}
+
+/// As [`look_at_alive`], of a process that has ended and whose thread is left behind.
+pub(crate) fn look_at_left_behind(process: Process) -> Option<Look> {
+    let look = process.is_left_behind().then(|| look_at(process))?;
+    process.is_left_behind().then_some(look)
 }
 
 /// Returns a snapshot of a process, without asking whether it is alive.
 pub(crate) fn of(process: Process) -> Info {
+    look_at(process).info
+}
+
+impl Look {
+    /// Returns whether the process shows anything of itself, which few do.
+    pub(crate) fn shows_anything(&self) -> bool {
+        !self.shown.is_empty()
+    }
+
+    /// Returns the first of what the process shows that is a `T`.
+    pub(crate) fn shown<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.shown.iter().find_map(|it| it.upgrade()?.downcast().ok())
+    }
+}
+
+fn look_at(process: Process) -> Look {
     let Process { slot, pid } = process;
     let profile = slot.profile.lock().clone();
+    let waits_for = waits_for(process);
     let (links, monitors, monitored_by) = {
         let links = slot.links.lock();
         (
@@ -104,12 +212,13 @@ pub(crate) fn of(process: Process) -> Info {
         )
     };
     let bound = slot.mailbox.bound();
-    Info {
+    let info = Info {
         pid,
         name: names::name_of(pid),
         via: profile.via,
         label: profile.label,
         status: status_of(slot),
+        waits_for,
         trap_exit: process.traps_exits(),
         foreign: process.is_foreign(),
         links,
@@ -123,7 +232,9 @@ pub(crate) fn of(process: Process) -> Info {
         ancestors: profile.ancestors,
         initial_call: profile.initial_call,
         age: profile.started.elapsed(),
-    }
+        thread_id: slot.thread.id(),
+    };
+    Look { info, shown: profile.shown, stack: slot.thread.stack() }
 }
 
 /// Returns a process as reports show it: by its name if it has one.
@@ -145,14 +256,52 @@ fn any_name(name: Option<Arc<str>>, via: Option<Via>) -> Option<Name> {
 }
 
 fn status_of(slot: &Slot) -> Status {
-    // A process that was woken clears the flag itself, a moment later. Relaxed: only shown.
-    if slot.interrupt.is_armed() {
-        Status::Blocking
-    } else if !slot.is_parked() {
-        Status::Running
-    } else if slot.hibernates.load(Ordering::Relaxed) {
-        Status::Hibernating
-    } else {
-        Status::Waiting
+    // A process that was woken clears what it is parked for itself, a moment later.
+    match slot.parked_for() {
+        _ if slot.interrupt.is_armed() => Status::Blocking,
+        None => Status::Running,
+        Some(ParkedFor::Hibernation) => Status::Hibernating,
+        Some(_) => Status::Waiting,
+    }
+}
+
+/// Returns what a process waits for. It is read of what is written anyway: the reply slot and
+/// the edges of the graph of waits first, as they stand before the process parks.
+fn waits_for(process: Process) -> Option<WaitsFor> {
+    let slot = process.slot;
+    let parked_for = slot.parked_for();
+    if let Some(of) = slot.wait.reply.server() {
+        return Some(WaitsFor::Reply { of });
+    }
+    match slot.wait.edge.read_all(&slot.ends, |_| true) {
+        Edges::Several(ends) => {
+            return Some(WaitsFor::Ends { of: ends.into_iter().map(|(pid, _)| pid).collect() });
+        }
+        Edges::One((of, request)) => {
+            let links = slot.links.lock();
+            // A call whose reply comes by the mailbox has an alias, and a stop a monitor.
+            return Some(if links.has_alias(request) {
+                WaitsFor::Reply { of }
+            } else if links.monitors.contains_key(&request) {
+                WaitsFor::Ends { of: vec![of] }
+            } else if parked_for == Some(ParkedFor::Room) {
+                WaitsFor::Room { of: Some(of) }
+            } else {
+                WaitsFor::Start { of }
+            });
+        }
+        Edges::None => {}
+    }
+    match parked_for {
+        Some(ParkedFor::Message) => Some(WaitsFor::Message),
+        Some(ParkedFor::Hibernation) => Some(WaitsFor::Hibernation),
+        Some(ParkedFor::Time) => Some(WaitsFor::Time),
+        Some(ParkedFor::Name) => Some(WaitsFor::Name),
+        Some(ParkedFor::Room) => Some(WaitsFor::Room { of: None }),
+        Some(ParkedFor::Thread) => Some(WaitsFor::Thread),
+        // The first has its reply by now.
+        Some(ParkedFor::Reply | ParkedFor::Job) | None => {
+            slot.interrupt.is_armed().then_some(WaitsFor::Outside)
+        }
     }
 }

@@ -24,6 +24,7 @@ use crate::term::stack;
 
 use super::backoff::{self, WaitFor};
 use super::limits::{self, ThreadLimit};
+use super::parked::ParkedFor;
 use super::slot::{Job, Run, Slot, Vacancy};
 use super::table::{self, Process};
 use super::tuning;
@@ -203,7 +204,9 @@ fn await_return(spawner: Process, kind: &ThreadKind, seen: u64, deadline: Instan
             continue;
         }
         let generation = spawner.pid.generation();
-        slot.park_unless(Some(deadline), || is_over() || slot.is_called_off(generation));
+        slot.park_unless(ParkedFor::Thread, Some(deadline), || {
+            is_over() || slot.is_called_off(generation)
+        });
     }
     POOL.lock().spawners.retain(|it| !std::ptr::eq(it.slot, slot));
     has_returned()
@@ -258,6 +261,7 @@ fn start_thread(slot: &'static Slot, kind: &ThreadKind) -> Result<(), ThreadErro
         limits::begun();
         #[cfg(feature = "dist")]
         stack::thread_begins(stack_size);
+        slot.thread.begins(Some(stack_size));
         work(slot, cached);
         end_thread();
     };
@@ -341,7 +345,7 @@ fn wait_for_job(slot: &'static Slot, idle_time: Option<Duration>) -> Option<Job>
             WaitFor::Job,
             || deadline,
             sees_job,
-            |deadline| slot.park_unless(deadline, || slot.job.lock().is_some()),
+            |deadline| slot.park_unless(ParkedFor::Job, deadline, || slot.job.lock().is_some()),
         );
     }
 }

@@ -1,6 +1,7 @@
 //! Children with ids and an order: that in which they were started.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::id::Pid;
@@ -8,6 +9,7 @@ use crate::id::Pid;
 use super::ChildState;
 use super::backoff::Pauses;
 use super::child_spec::Spec;
+use super::shown::{Row, ShownSupervisor};
 
 /// The place of a child among its siblings: a child that was added later comes later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,10 +22,11 @@ pub(crate) struct OrderedChild {
     /// Its last process, if it has failed and was not restarted.
     failed: Option<Pid>,
     /// How often it was restarted.
-    pub(crate) restarts: u64,
+    restarts: u64,
     pauses: Pauses,
     /// The restart that is to come, if it is about to be restarted.
     retry: Option<Retry>,
+    row: Row,
 }
 
 /// Identifies a restart that is to come: a child may be started before, and fail again.
@@ -33,19 +36,21 @@ pub(crate) struct Retry {
     number: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ChildList {
     next: u64,
     retries: u64,
     children: BTreeMap<Place, OrderedChild>,
     by_id: HashMap<String, Place>,
     by_pid: HashMap<Pid, Place>,
+    shown: Arc<ShownSupervisor>,
 }
 
 impl OrderedChild {
-    fn new(spec: Spec) -> OrderedChild {
+    fn new(spec: Spec, row: Row) -> OrderedChild {
         OrderedChild {
             spec,
+            row,
             state: ChildState::Stopped,
             failed: None,
             restarts: 0,
@@ -56,6 +61,16 @@ impl OrderedChild {
 
     pub(crate) fn state(&self) -> ChildState {
         self.state
+    }
+
+    pub(crate) fn restarts(&self) -> u64 {
+        self.restarts
+    }
+
+    /// Counts a restart.
+    pub(crate) fn count_restart(&mut self) {
+        self.restarts += 1;
+        self.row.set(self.state, self.restarts);
     }
 
     /// Whether it is significant and has not exited for good.
@@ -81,12 +96,25 @@ impl OrderedChild {
 }
 
 impl ChildList {
+    /// Creates an empty list, whose children are shown.
+    pub(crate) fn new(shown: Arc<ShownSupervisor>) -> ChildList {
+        ChildList {
+            next: 0,
+            retries: 0,
+            children: BTreeMap::new(),
+            by_id: HashMap::new(),
+            by_pid: HashMap::new(),
+            shown,
+        }
+    }
+
     /// Adds a child after the others, as one that does not run.
     pub(crate) fn add(&mut self, spec: Spec) -> Place {
         let place = Place(self.next);
         self.next += 1;
         self.by_id.insert(spec.policy.id.clone(), place);
-        self.children.insert(place, OrderedChild::new(spec));
+        let row = self.shown.add(&spec.policy, ChildState::Stopped);
+        self.children.insert(place, OrderedChild::new(spec, row));
         place
     }
 
@@ -96,6 +124,7 @@ impl ChildList {
             self.by_pid.remove(&pid);
         }
         child.state = state;
+        child.row.set(state, child.restarts);
         child.retry = None;
         if state != ChildState::Restarting {
             child.failed = None;
@@ -179,6 +208,7 @@ impl ChildList {
 #[cfg(test)]
 mod tests {
     use super::super::ChildSpec;
+    use super::super::intensity::Intensity;
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -189,7 +219,8 @@ mod tests {
 
     /// A list with one child, which runs since this moment.
     fn running() -> (ChildList, Place, Instant) {
-        let (mut children, now) = (ChildList::default(), Instant::now());
+        let shown = ShownSupervisor::new(None, Intensity::OTP);
+        let (mut children, now) = (ChildList::new(shown), Instant::now());
         let spec = ChildSpec::new("child", || Ok(me())).backoff(SECOND, 10 * SECOND);
         let place = children.add(spec.into());
         children.set_running(place, me(), now);

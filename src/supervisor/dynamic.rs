@@ -12,6 +12,7 @@ use crate::gen_server::StartError;
 use crate::id::Pid;
 use crate::message::Message;
 use crate::process;
+use crate::process::info::show;
 use crate::report::Context;
 use crate::user_code::drop_caught;
 
@@ -19,6 +20,7 @@ use super::backoff::Pauses;
 use super::failures::{reason_of, report_failure, report_giving_up, report_progress, start_error};
 use super::intensity::{Budget, Intensity, RestartWindow};
 use super::restart::{Event, OnExit, retry_restart};
+use super::shown::{Row, ShownSupervisor};
 use super::shutdown::{report_stop, stop_all, stop_one};
 use super::{
     AutoShutdown, ChildInfo, ChildState, Counts, Policy, Spec, SpecError, StartedChild,
@@ -78,6 +80,7 @@ pub(crate) struct DynamicChildren {
     template: Option<Template>,
     /// Keyed by pid. A child waiting to be restarted keeps its previous pid as key.
     children: BTreeMap<Pid, DynamicChild>,
+    shown: Arc<ShownSupervisor>,
 }
 
 struct DynamicChild {
@@ -85,20 +88,35 @@ struct DynamicChild {
     is_running: bool,
     restarts: u64,
     pauses: Pauses,
+    row: Row,
 }
 
 impl DynamicChild {
     /// Creates a child that has just started.
-    fn new(spec: Spec) -> DynamicChild {
+    fn new(spec: Spec, row: Row) -> DynamicChild {
         let mut pauses = Pauses::default();
         pauses.started(Instant::now());
-        DynamicChild { spec, is_running: true, restarts: 0, pauses }
+        DynamicChild { spec, is_running: true, restarts: 0, pauses, row }
     }
 
     /// Returns the pause before it is restarted, now that it has failed, if its spec says that
     /// there is one.
     fn next_pause(&mut self) -> Option<Duration> {
         self.spec.policy.backoff.map(|backoff| self.pauses.next(backoff, Instant::now()))
+    }
+
+    /// Marks it as one that is restarted later; its last process was `pid`.
+    fn restarts_later(&mut self, pid: Pid) {
+        self.is_running = false;
+        self.row.set(self.state(pid), self.restarts);
+    }
+
+    /// Marks it as restarted, as `pid`.
+    fn restarted(&mut self, pid: Pid) {
+        self.is_running = true;
+        self.restarts += 1;
+        self.pauses.started(Instant::now());
+        self.row.set(self.state(pid), self.restarts);
     }
 
     fn state(&self, pid: Pid) -> ChildState {
@@ -115,12 +133,15 @@ impl DynamicChildren {
         }
         let DynamicOptions { intensity, max_children, auto_shutdown, template } = options;
         let window = RestartWindow::new(intensity);
+        let shown = ShownSupervisor::new(None, intensity);
+        show(&shown);
         Ok(DynamicChildren {
             max_children,
             auto_shutdown,
             window,
             template,
             children: BTreeMap::new(),
+            shown,
         })
     }
 
@@ -160,7 +181,8 @@ impl DynamicChildren {
         let StartedChild { pid, child } = outcome?;
         report_progress(&spec.policy, pid);
         spec.forget_start_if_temporary();
-        self.children.insert(pid, DynamicChild::new(spec));
+        let row = self.shown.add(&spec.policy, ChildState::Running(pid));
+        self.children.insert(pid, DynamicChild::new(spec, row));
         Ok(child.into_inner())
     }
 
@@ -192,15 +214,17 @@ impl DynamicChildren {
     fn restart(&mut self, pid: Pid) -> Result<(), ExitReason> {
         let Some(child) = self.children.get_mut(&pid) else { return Ok(()) };
         if let Some(pause) = child.next_pause() {
-            child.is_running = false;
+            child.restarts_later(pid);
             retry_restart(pid, pause);
             return Ok(());
         }
-        if self.window.record(Instant::now()) == Budget::Exhausted {
+        let now = Instant::now();
+        if self.window.record(now) == Budget::Exhausted {
             report_giving_up(self.window.intensity(), &child.spec.policy, Some(pid));
             self.children.remove(&pid);
             return Err(ExitReason::Shutdown);
         }
+        self.shown.count_restart(now);
         self.restart_now(pid);
         Ok(())
     }
@@ -210,16 +234,14 @@ impl DynamicChildren {
         match child.spec.start() {
             Ok(StartedChild { pid, .. }) => {
                 report_progress(&child.spec.policy, pid);
-                child.is_running = true;
-                child.restarts += 1;
-                child.pauses.started(Instant::now());
+                child.restarted(pid);
                 self.children.insert(pid, child);
             }
             Err(StartError::Ignored) => {}
             Err(error) => {
                 let reason = reason_of(error);
                 report_failure(Context::StartError, &reason, &child.spec.policy, Some(pid));
-                child.is_running = false;
+                child.restarts_later(pid);
                 retry_restart(pid, child.next_pause().unwrap_or_default());
                 self.children.insert(pid, child);
             }

@@ -1,12 +1,14 @@
 //! Children in an order: those of all strategies but `simple_one_for_one`.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::exit::ExitReason;
 use crate::gen_server::StartError;
 use crate::id::Pid;
 use crate::message::Message;
+use crate::process::info::show;
 use crate::report::Context;
 use crate::user_code::Guarded;
 
@@ -14,6 +16,7 @@ use super::child_list::{ChildList, OrderedChild, Place, Retry};
 use super::failures::{reason_of, report_failure, report_giving_up, report_progress, start_error};
 use super::intensity::{Budget, RestartWindow};
 use super::restart::{Event, OnExit, retry_restart};
+use super::shown::ShownSupervisor;
 use super::shutdown::{report_stop, stop_one};
 use super::{
     AutoShutdown, ChildInfo, ChildState, Counts, FailedToStart, Policy, Restart, Spec,
@@ -26,6 +29,7 @@ pub(crate) struct OrderedChildren {
     auto_shutdown: AutoShutdown,
     window: RestartWindow,
     children: ChildList,
+    shown: Arc<ShownSupervisor>,
 }
 
 /// A child that could not be started, and the reason.
@@ -40,8 +44,10 @@ impl OrderedChildren {
         supervisor.check()?;
         let Supervisor { strategy, intensity, auto_shutdown, children } = supervisor;
         let window = RestartWindow::new(intensity);
-        let mut this =
-            OrderedChildren { strategy, auto_shutdown, window, children: ChildList::default() };
+        let shown = ShownSupervisor::new(Some(strategy), intensity);
+        show(&shown);
+        let list = ChildList::new(Arc::clone(&shown));
+        let mut this = OrderedChildren { strategy, auto_shutdown, window, children: list, shown };
         for spec in children {
             this.children.add(spec);
         }
@@ -167,7 +173,7 @@ impl OrderedChildren {
     /// if its spec says so after a pause, which no limit applies to.
     fn restart(&mut self, place: Place) -> Result<(), ExitReason> {
         let pause = self.next_pause(place);
-        if pause.is_none() && self.window.record(Instant::now()) == Budget::Exhausted {
+        if pause.is_none() && self.record_restart() == Budget::Exhausted {
             if let Some(child) = self.children.get(place) {
                 report_giving_up(self.window.intensity(), &child.spec.policy, child.last_pid());
             }
@@ -180,6 +186,15 @@ impl OrderedChildren {
             None => self.restart_now(place),
         }
         Ok(())
+    }
+
+    fn record_restart(&mut self) -> Budget {
+        let now = Instant::now();
+        let budget = self.window.record(now);
+        if budget == Budget::Left {
+            self.shown.count_restart(now);
+        }
+        budget
     }
 
     fn next_pause(&mut self, place: Place) -> Option<Duration> {
@@ -205,7 +220,7 @@ impl OrderedChildren {
                 if let Some(child) = self.children.get_mut(place)
                     && child.state() != ChildState::Stopped
                 {
-                    child.restarts += 1;
+                    child.count_restart();
                 }
             }
             Err(FailedStart { place, .. }) => match self.next_pause(place) {
@@ -256,7 +271,7 @@ impl OrderedChildren {
         self.children
             .iter()
             .rev()
-            .map(|child| ChildInfo::new(&child.spec.policy, child.state(), child.restarts))
+            .map(|child| ChildInfo::new(&child.spec.policy, child.state(), child.restarts()))
             .collect()
     }
 

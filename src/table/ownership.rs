@@ -8,6 +8,7 @@ use std::any::type_name;
 use std::fmt;
 use std::mem;
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -20,7 +21,7 @@ use crate::runtime::address::deliver;
 use crate::runtime::mailbox::Signal;
 use crate::user_code::{drop_caught, drop_each_caught};
 
-use super::registry::{AnyTable, Cleanup};
+use super::registry::{AnyTable, Cleanup, NoInfo};
 use super::rights::{Access, AccessDecision, Rights};
 use super::rows::Rows;
 use super::shards::Shards;
@@ -256,6 +257,26 @@ impl<K: Key, V: Send + Sync + 'static> Core<K, V> {
         keeper::watch(to);
     }
 
+    fn info_with(
+        &self,
+        Rights { owner, protection }: Rights,
+        heir: Option<Pid>,
+        size: usize,
+        memory: usize,
+    ) -> TableInfo {
+        TableInfo {
+            id: self.id,
+            name: self.name.clone(),
+            owner,
+            heir,
+            protection,
+            kind: self.shards.kind,
+            size,
+            memory,
+            types: type_name::<(K, V)>(),
+        }
+    }
+
     /// Hands the table over or deletes it, if the owner has ended.
     fn succeed(&self) -> Option<OnOwnerExit<K, V>> {
         let mut ownership = self.ownership.lock();
@@ -283,17 +304,20 @@ impl<K: Key, V: Send + Sync + 'static> AnyTable for Core<K, V> {
             let ownership = self.ownership.lock();
             (ownership.rights, ownership.heir.as_ref().map(|heir| heir.pid))
         };
-        let Rights { owner, protection } = rights.ok_or_else(|| self.no_such_table())?;
-        Ok(TableInfo {
-            id: self.id,
-            name: self.name.clone(),
-            owner,
-            heir,
-            protection,
-            kind: self.shards.kind,
-            size: self.shards.len(),
-            types: type_name::<(K, V)>(),
-        })
+        let rights = rights.ok_or_else(|| self.no_such_table())?;
+        let (size, memory) = self.shards.sizes(|part| Some(part.read())).unwrap_or_default();
+        Ok(self.info_with(rights, heir, size, memory))
+    }
+
+    fn look(&self, patience: Instant) -> Result<TableInfo, NoInfo> {
+        let (rights, heir) = {
+            let ownership = self.ownership.try_lock_until(patience).ok_or(NoInfo::Locked)?;
+            (ownership.rights, ownership.heir.as_ref().map(|heir| heir.pid))
+        };
+        let rights = rights.ok_or(NoInfo::Deleted)?;
+        let sizes = self.shards.sizes(|part| part.try_read_until(patience));
+        let (size, memory) = sizes.ok_or(NoInfo::Locked)?;
+        Ok(self.info_with(rights, heir, size, memory))
     }
 
     fn settle(&self) -> Option<Cleanup> {

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 
 use once_cell::sync::Lazy;
 use parking_lot::RwLock;
@@ -19,9 +20,19 @@ pub(super) type Cleanup = Box<dyn FnOnce() + Send>;
 pub(super) trait AnyTable: Any + Send + Sync {
     fn id(&self) -> TableId;
     fn info(&self) -> Result<TableInfo, TableError>;
+    /// As `info`, but neither settles the table nor waits for locks beyond `patience`.
+    fn look(&self, patience: Instant) -> Result<TableInfo, NoInfo>;
     /// Hands the table over, or deletes it, if its owner has ended. The caller must run the
     /// cleanup.
     fn settle(&self) -> Option<Cleanup>;
+}
+
+/// Why nothing is known of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoInfo {
+    Deleted,
+    /// Others have locked it.
+    Locked,
 }
 
 /// Runs cleanups in a process of their own, as no caller should wait for the destructors of others.

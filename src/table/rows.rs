@@ -46,6 +46,18 @@ impl<K: Key, V> Rows<K, V> {
         }
     }
 
+    /// Returns about how many bytes the rows take, and what they are kept in.
+    pub(super) fn memory(&self) -> usize {
+        // Before the key and the value are the two counts of their `Arc`.
+        let row = mem::size_of::<(K, V)>() + 2 * mem::size_of::<usize>();
+        let kept_in = match self {
+            Rows::Hashed(rows) => rows.allocation_size(),
+            // The nodes of a tree are between half full and full.
+            Rows::Ordered(rows) => rows.len() * mem::size_of::<(K, Row<K, V>)>() * 3 / 2,
+        };
+        kept_in + self.len() * row
+    }
+
     pub(super) fn get<Q>(&self, hash: u64, key: &Q) -> Option<&Row<K, V>>
     where
         K: Borrow<Q>,

@@ -57,8 +57,18 @@ impl<K: Key, V> Shards<K, V> {
         self.parts.len()
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.parts.iter().map(|part| part.read().rows.len()).sum()
+    /// Returns the number of rows and about how many bytes they take, if `lock` locks each part.
+    pub(super) fn sizes<'a>(
+        &'a self,
+        lock: impl Fn(&'a RwLock<Part<K, V>>) -> Option<RwLockReadGuard<'a, Part<K, V>>>,
+    ) -> Option<(usize, usize)> {
+        let (mut size, mut memory) = (0, 0);
+        for part in &self.parts {
+            let part = lock(part)?;
+            size += part.rows.len();
+            memory += part.rows.memory();
+        }
+        Some((size, memory))
     }
 
     /// Returns the hash of a key; 0 in an ordered table, which does not use it.

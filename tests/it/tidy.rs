@@ -221,7 +221,7 @@ fn imports_point_up() {
 
 /// The modules above the runtime that use its mechanisms, not only what a user has. Why each of
 /// them needs that is said in `ARCHITECTURE.md`.
-const PRIVILEGED: [&str; 26] = [
+const PRIVILEGED: [&str; 27] = [
     "call",
     "call::across",
     "gen_server::group",
@@ -238,6 +238,7 @@ const PRIVILEGED: [&str; 26] = [
     "net_kernel::start",
     "net_kernel::writer",
     "node",
+    "observer::snapshot",
     "proc_lib::start",
     "registry::dispatch",
     "stop",

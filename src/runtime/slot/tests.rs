@@ -18,9 +18,9 @@ fn deadline() -> Option<Instant> {
 #[track_caller]
 fn park(slot: &Slot, ready: impl Fn() -> bool) -> Parked {
     let deadline = deadline();
-    let parked = slot.park_unless(deadline, ready);
+    let parked = slot.park_unless(ParkedFor::Message, deadline, ready);
     assert!(Instant::now() < deadline.unwrap(), "nobody woke it");
-    assert!(!slot.is_parked());
+    assert_eq!(slot.parked_for(), None);
     parked
 }
 
@@ -99,7 +99,10 @@ fn a_wake_up_that_was_not_needed_ends_the_next_park_and_says_nothing() {
 fn one_that_does_not_park_is_not_woken() {
     let slot = Slot::new(0);
     slot.wake();
-    assert_eq!(slot.park_unless(Some(Instant::now()), || false), Parked::Otherwise);
+    assert_eq!(
+        slot.park_unless(ParkedFor::Time, Some(Instant::now()), || false),
+        Parked::Otherwise
+    );
 }
 
 #[test]
@@ -108,7 +111,8 @@ fn a_waker_that_is_held_up_before_it_unparks_wakes_all_the_same() {
     thread::scope(|scope| {
         let parked = park(slot, || {
             // As in `unpark_if_parked`, but the thread has parked before it goes on.
-            assert!(slot.wait.parked.swap(false, Ordering::SeqCst));
+            let parked = slot.wait.parked.swap(ParkedFor::NOTHING, Ordering::SeqCst);
+            assert_eq!(parked, ParkedFor::Message as u8);
             scope.spawn(|| {
                 (0..10).for_each(|_| thread::yield_now());
                 slot.wait.woken_at.store(7, Ordering::Relaxed);
