@@ -44,7 +44,8 @@
 //! Locks that others may hold for long, as they run `Hash`, `Eq` or `Ord` of keys, are waited for
 //! for five milliseconds, all together. What is locked longer is left out, and
 //! [counted](Snapshot::left_out). All other locks are held by everybody for a few instructions, or
-//! as long as it takes to copy the links of a process.
+//! as long as it takes to copy the links of a process, to copy some of the rows of a supervisor, or
+//! to count the groups of a scope.
 //!
 //! # What it costs
 //!

@@ -10,14 +10,13 @@ use crate::pg::shown::{ScopeInfo, ShownScope};
 use crate::process;
 use crate::process::SystemInfo;
 use crate::registry::shown::{RegistryInfo, ShownRegistry};
+use crate::runtime::detached::run_detached;
 use crate::runtime::limits;
-use crate::runtime::names;
 use crate::runtime::slot::Slot;
 use crate::runtime::snapshot::{Look, look_at_alive, look_at_left_behind};
 use crate::runtime::table::{self, Process};
 use crate::supervisor::shown::ShownSupervisor;
 use crate::table::{TableInfo, look_at_all};
-use crate::user_code::drop_caught;
 
 #[cfg(not(all(feature = "io", target_os = "linux")))]
 use super::no_thread_usage::{PageMap, cpu_time};
@@ -122,6 +121,7 @@ impl Snapshot {
         let with_thread = |look| threads.add(look, &masters);
         let processes: Vec<ProcessInfo> = looks.into_iter().map(with_thread).collect();
         let abandoned = left_behind.into_iter().map(with_thread).collect();
+        let names = named_processes(&processes);
 
         let applications = shown.applications.iter().map(|(master, it)| RunningApplication {
             name: it.name.clone(),
@@ -143,10 +143,10 @@ impl Snapshot {
         let scopes = present(scopes, &mut left_out);
         Snapshot {
             taken_at,
-            system: SystemInfo { processes: processes.len(), ..process::system_info() },
+            system: process::info::system_info_of(processes.len(), names.len()),
             limits: Limits::read(),
             abandoned,
-            names: named_processes(),
+            names,
             applications,
             trees: supervisors.trees(tops, &processes),
             supervisors: infos,
@@ -197,10 +197,13 @@ impl Shown {
     }
 }
 
-/// Reads a value, and drops it with care: this may be the last reference to values of the program.
-fn read<T, R>(shown: Arc<T>, read: impl FnOnce(&T) -> R) -> R {
+/// Reads a value. If its process has dropped it meanwhile, this is the last reference to values of
+/// the program, whose destructors nobody who looks should wait for.
+fn read<T: Send + Sync + 'static, R>(shown: Arc<T>, read: impl FnOnce(&T) -> R) -> R {
     let result = read(&shown);
-    drop_caught(shown);
+    if let Some(last) = Arc::into_inner(shown) {
+        run_detached(|| drop(last));
+    }
     result
 }
 
@@ -248,9 +251,11 @@ impl Limits {
     }
 }
 
-fn named_processes() -> Vec<NamedProcess> {
-    let mut names: Vec<_> =
-        names::holders().into_iter().map(|(name, pid)| NamedProcess { name, pid }).collect();
+fn named_processes(processes: &[ProcessInfo]) -> Vec<NamedProcess> {
+    let named = |ProcessInfo { info, .. }: &ProcessInfo| {
+        info.name.clone().map(|name| NamedProcess { name, pid: info.pid })
+    };
+    let mut names: Vec<_> = processes.iter().filter_map(named).collect();
     names.sort_by(|one, other| one.name.cmp(&other.name));
     names
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::id::Pid;
 use crate::runtime::names;
-use crate::runtime::slot::Slot;
+use crate::runtime::slot::{Shown, Slot};
 use crate::runtime::snapshot::{self, Info};
 use crate::runtime::table::{self, Process};
 use crate::runtime::threads;
@@ -119,14 +119,20 @@ pub fn processes() -> Vec<Pid> {
 ///
 /// OTP: [`erlang:system_info/1`](https://www.erlang.org/doc/apps/erts/erlang.html#system_info/1).
 pub fn system_info() -> SystemInfo {
+    let processes = table::slots().filter(|slot| slot.resident().is_some()).count();
+    system_info_of(processes, names::registered().len())
+}
+
+/// As [`system_info`], for a caller that has counted processes and names.
+pub(crate) fn system_info_of(processes: usize, names: usize) -> SystemInfo {
     SystemInfo {
-        processes: table::slots().filter(|slot| slot.resident().is_some()).count(),
+        processes,
+        names,
         threads: threads::thread_count(),
         cached_threads: threads::cached_count(),
         max_cached_threads: tuning::max_cached_threads(),
         abandoned_threads: threads::abandoned_count(),
         timers: timers::count(),
-        names: names::registered().len(),
     }
 }
 
@@ -155,8 +161,8 @@ pub fn set_label(label: impl Into<Arc<str>>) {
 /// Shows a value of the caller to those that look at it without waiting for it, as long as the
 /// caller lives and the value does.
 pub(crate) fn show<T: Any + Send + Sync>(value: &Arc<T>) {
-    let value: Arc<dyn Any + Send + Sync> = Arc::<T>::clone(value);
-    current().slot.profile.lock().shown.push(Arc::downgrade(&value));
+    let shown = Shown::new(value);
+    current().slot.profile.lock().shown.push(shown);
 }
 
 /// Notes what the caller is doing, for the report of its crash.

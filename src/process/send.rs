@@ -610,7 +610,7 @@ impl Process {
             return full(message);
         };
         let queued = bound.queue_up(generation, self.slot, wait, || to.is_running());
-        _ = self.await_decision(|| queued.decision(), timeout);
+        _ = self.await_decision(ParkedFor::Room, || queued.decision(), timeout);
         match queued.leave() {
             Decision::Served => {
                 let sent = to.slot.deliver_admitted(generation, message.into_inner());
@@ -657,7 +657,9 @@ impl Process {
         if std::thread::panicking() || self.may_block().is_err() {
             return None;
         }
-        let wait = |decision: &dyn Fn() -> Decision| _ = self.await_decision(decision, timeout);
+        let wait = |decision: &dyn Fn() -> Decision| {
+            _ = self.await_decision(ParkedFor::Connection, decision, timeout);
+        };
         Some(to.await_room(self.slot, wait))
     }
 
@@ -689,6 +691,7 @@ impl Process {
     /// at most `timeout`.
     fn await_decision(
         self,
+        wanted: ParkedFor,
         decision: impl Fn() -> Decision,
         timeout: Duration,
     ) -> Result<(), Ended> {
@@ -709,8 +712,7 @@ impl Process {
                 ready,
                 |deadline| {
                     let has_arrivals = || slot.mailbox.has_arrivals();
-                    let parked =
-                        slot.park_unless(ParkedFor::Room, deadline, || ready() || has_arrivals());
+                    let parked = slot.park_unless(wanted, deadline, || ready() || has_arrivals());
                     if is_decided() { parked } else { Parked::Otherwise }
                 },
             );

@@ -229,14 +229,9 @@ pub(crate) fn take(name: &str, caller: Pid) -> bool {
 
 /// Returns the names that processes have.
 pub(crate) fn registered() -> Vec<Arc<str>> {
-    holders().into_iter().map(|(name, _)| name).collect()
-}
-
-/// Returns the processes that have names, with these.
-pub(crate) fn holders() -> Vec<(Arc<str>, Pid)> {
     let names = NAMES.lock();
     let alive = names.names.iter().filter(|(pid, _)| Process::of(**pid).is_running());
-    alive.map(|(pid, name)| (Arc::clone(name), *pid)).collect()
+    alive.map(|(_, name)| Arc::clone(name)).collect()
 }
 
 /// Returns the name of `pid`, which may have ended.

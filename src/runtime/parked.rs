@@ -14,8 +14,10 @@ pub(crate) enum ParkedFor {
     Time,
     /// A name that a process is given.
     Name,
-    /// Room in a mailbox, or on the way to another node.
+    /// Room in a mailbox.
     Room,
+    /// Room on the way to another node.
+    Connection,
     /// A thread that is about to be free.
     Thread,
     /// Its next process.
@@ -28,8 +30,8 @@ impl ParkedFor {
 
     /// Returns what was stored as a number.
     pub(crate) fn of(stored: u8) -> Option<ParkedFor> {
-        use ParkedFor::{Hibernation, Job, Message, Name, Reply, Room, Thread, Time};
-        [Message, Hibernation, Reply, Time, Name, Room, Thread, Job]
+        use ParkedFor::{Connection, Hibernation, Job, Message, Name, Reply, Room, Thread, Time};
+        [Message, Hibernation, Reply, Time, Name, Room, Connection, Thread, Job]
             .into_iter()
             .find(|it| *it as u8 == stored)
     }

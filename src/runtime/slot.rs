@@ -68,7 +68,7 @@
 //!   an earlier value as if they had come a moment earlier. No other memory hangs on it.
 //! - *Fixed*: it does not change while the process lives.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -312,7 +312,25 @@ pub(crate) struct Profile {
 }
 
 /// A value that a process shows as long as it keeps it.
-pub(crate) type Shown = Weak<dyn Any + Send + Sync>;
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    kind: TypeId,
+    value: Weak<dyn Any + Send + Sync>,
+}
+
+impl Shown {
+    pub(crate) fn new<T: Any + Send + Sync>(value: &Arc<T>) -> Shown {
+        let value: Arc<dyn Any + Send + Sync> = Arc::<T>::clone(value);
+        Shown { kind: TypeId::of::<T>(), value: Arc::downgrade(&value) }
+    }
+
+    /// Returns the value, if it is a `T`. To others this takes no reference: it could become the
+    /// last one, with which the value is dropped.
+    pub(crate) fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        let is_it = self.kind == TypeId::of::<T>();
+        is_it.then(|| self.value.upgrade()?.downcast().ok()).flatten()
+    }
+}
 
 impl Profile {
     pub(crate) fn new(ancestors: Arc<[Pid]>) -> Profile {

@@ -14,7 +14,7 @@ use super::names;
 use super::parked::ParkedFor;
 use super::slot::{Shown, Slot};
 use super::table::Process;
-use super::wait_graph::Edges;
+use super::wait_graph::{Edge, Edges};
 
 /// What a process is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,7 +195,7 @@ impl Look {
 
     /// Returns the first of what the process shows that is a `T`.
     pub(crate) fn shown<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        self.shown.iter().find_map(|it| it.upgrade()?.downcast().ok())
+        self.shown.iter().find_map(Shown::get)
     }
 }
 
@@ -265,6 +265,29 @@ fn status_of(slot: &Slot) -> Status {
     }
 }
 
+/// Returns what a process waits for that has this edge. It has none of these waits any more if it
+/// has just been answered, or told of an end, and goes on.
+fn wait_for_one(
+    Process { slot, pid }: Process,
+    (of, request): Edge,
+    parked_for: Option<ParkedFor>,
+) -> Option<WaitsFor> {
+    let (has_alias, has_monitor) = {
+        let links = slot.links.lock();
+        (links.has_alias(request), links.monitors.contains_key(&request))
+    };
+    let is_parent = || Process::of(of).slot.profile.lock().ancestors.first() == Some(&pid);
+    if has_alias {
+        Some(WaitsFor::Reply { of }) // By the mailbox.
+    } else if has_monitor {
+        Some(WaitsFor::Ends { of: vec![of] })
+    } else if parked_for == Some(ParkedFor::Room) {
+        Some(WaitsFor::Room { of: Some(of) })
+    } else {
+        is_parent().then_some(WaitsFor::Start { of })
+    }
+}
+
 /// Returns what a process waits for. It is read of what is written anyway: the reply slot and
 /// the edges of the graph of waits first, as they stand before the process parks.
 fn waits_for(process: Process) -> Option<WaitsFor> {
@@ -277,18 +300,10 @@ fn waits_for(process: Process) -> Option<WaitsFor> {
         Edges::Several(ends) => {
             return Some(WaitsFor::Ends { of: ends.into_iter().map(|(pid, _)| pid).collect() });
         }
-        Edges::One((of, request)) => {
-            let links = slot.links.lock();
-            // A call whose reply comes by the mailbox has an alias, and a stop a monitor.
-            return Some(if links.has_alias(request) {
-                WaitsFor::Reply { of }
-            } else if links.monitors.contains_key(&request) {
-                WaitsFor::Ends { of: vec![of] }
-            } else if parked_for == Some(ParkedFor::Room) {
-                WaitsFor::Room { of: Some(of) }
-            } else {
-                WaitsFor::Start { of }
-            });
+        Edges::One(edge) => {
+            if let Some(wait) = wait_for_one(process, edge, parked_for) {
+                return Some(wait);
+            }
         }
         Edges::None => {}
     }
@@ -297,10 +312,10 @@ fn waits_for(process: Process) -> Option<WaitsFor> {
         Some(ParkedFor::Hibernation) => Some(WaitsFor::Hibernation),
         Some(ParkedFor::Time) => Some(WaitsFor::Time),
         Some(ParkedFor::Name) => Some(WaitsFor::Name),
-        Some(ParkedFor::Room) => Some(WaitsFor::Room { of: None }),
+        Some(ParkedFor::Connection) => Some(WaitsFor::Room { of: None }),
         Some(ParkedFor::Thread) => Some(WaitsFor::Thread),
-        // The first has its reply by now.
-        Some(ParkedFor::Reply | ParkedFor::Job) | None => {
+        // The first has its reply by now, and the second room.
+        Some(ParkedFor::Reply | ParkedFor::Room | ParkedFor::Job) | None => {
             slot.interrupt.is_armed().then_some(WaitsFor::Outside)
         }
     }

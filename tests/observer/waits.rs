@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use procession::prelude::*;
 use procession::process::{Builder, Overflow, Status, WaitsFor};
+use procession::sys;
 
 use crate::support::processes::{FOREVER, begun, idle, idle_body};
+use crate::support::rounds::rounds;
 use crate::support::wait::{down_reason, exit_and_wait};
 use crate::{Ask, Gate, Slow, Step, observer, snapshot_when, start_slow, turn, waits_for};
 
@@ -152,6 +154,47 @@ fn a_process_that_computes_waits_for_nothing() {
     assert_eq!(waits_for(pid), None);
     is_over.store(true, Ordering::Relaxed);
     assert_eq!(down_reason(monitor), ExitReason::Normal);
+}
+
+#[test]
+fn a_wait_that_is_just_over_is_not_taken_for_another() {
+    let _turn = turn();
+    let (server, _) = start_slow(Step::Nowhere);
+    let builder = Builder::new().mailbox_capacity(1, Overflow::Block(Duration::MAX));
+    let taker = builder
+        .spawn(|| {
+            loop {
+                process::receive();
+            }
+        })
+        .unwrap();
+    let of = server.pid();
+    // The reply comes by the mailbox.
+    let (client, _) = begun(Builder::new(), move || {
+        loop {
+            sys::of(server.pid()).get_status().unwrap();
+        }
+    });
+    let (sender, _) = begun(Builder::new(), move || {
+        loop {
+            process::send(taker, ());
+        }
+    });
+    let waits_of = |pid| process::info(pid).unwrap().waits_for;
+    for _ in 0..rounds(20_000) {
+        let waits = waits_of(client);
+        assert!(
+            matches!(waits, None | Some(WaitsFor::Message))
+                || waits == Some(WaitsFor::Reply { of }),
+            "{waits:?}"
+        );
+        let waits = waits_of(sender);
+        assert!(waits.is_none() || waits == Some(WaitsFor::Room { of: Some(taker) }), "{waits:?}");
+    }
+    for pid in [client, sender, taker] {
+        exit_and_wait(pid, ExitReason::Kill);
+    }
+    server.stop().unwrap();
 }
 
 #[test]
