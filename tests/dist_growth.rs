@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ use support::global_frames::{Session, hostile_names};
 use support::logger::{keep_what_is_logged, logged};
 use support::named::{Named, holder_there, meet, names, visible};
 use support::rounds::rounds;
-use support::rust::{Rust, expect_term, node, ping, process_there, register, there};
+use support::rust::{Rust, expect_term, ping, process_there, register, there};
 use support::stranger::{FLAGS, PUBLISHED, Stranger};
 use support::twin::Twin;
 use support::usage::{Usage, wait_until_as};
@@ -104,7 +104,7 @@ fn restarts_of_this_node_leave_nothing() {
         let monitor = process::monitor(process_there(&beam, "ok"));
         rust.stop();
         assert_eq!(down_reason(monitor), ExitReason::NoConnection);
-        rust.net = Some(node(&rust.cluster).start_link().unwrap());
+        rust.start_again();
     }
     wait_until_as(before);
 }
@@ -294,11 +294,26 @@ fn nodes_that_send_garbage_lose_their_connections_and_nothing_else() {
     wait_until_as(before.get());
 }
 
+/// Connects as a visible node, with which the server of names begins a session. Returns its tag,
+/// too.
+fn begin_session(address: SocketAddr) -> (Stranger, Term) {
+    let deadline = Instant::now() + test_timeout();
+    loop {
+        let flags = FLAGS | PUBLISHED;
+        let mut stranger = Stranger::node_with(flags, address, "stranger@127.0.0.1", 7).unwrap();
+        match session_tag(&mut stranger) {
+            Ok(tag) => return (stranger, tag),
+            // What the last one has said was taken late, and has ended the connection of this one.
+            Err(error) => assert!(Instant::now() < deadline, "no session is begun: {error}"),
+        }
+    }
+}
+
 /// The tag of the session that the server of names has begun with a node that has come up.
-fn session_tag(stranger: &mut Stranger) -> Term {
+fn session_tag(stranger: &mut Stranger) -> io::Result<Term> {
     let cast = [&b"\x83h\x02w\x09$gen_casth"[..]].concat();
     loop {
-        let frame = stranger.receive_frame().expect("the node begins a session");
+        let frame = stranger.receive_frame()?;
         let Some(start) = frame.windows(cast.len()).position(|window| window == cast) else {
             continue;
         };
@@ -308,7 +323,7 @@ fn session_tag(stranger: &mut Stranger) -> Term {
             && let [Term::Atom(what), Term::Tuple(version), ..] = &said[..]
             && what.as_str() == "init_connect"
         {
-            return version[1].clone();
+            return Ok(version[1].clone());
         }
     }
 }
@@ -328,9 +343,7 @@ fn nodes_that_send_garbage_to_the_server_of_names_end_nothing_of_it() {
         if seed == 100 {
             before.set(Usage::now());
         }
-        let flags = FLAGS | PUBLISHED;
-        let mut stranger = Stranger::node_with(flags, address, "stranger@127.0.0.1", 7).unwrap();
-        let tag = session_tag(&mut stranger);
+        let (mut stranger, tag) = begin_session(address);
         // It may be closed before all of it is sent.
         _ = stranger.0.write_all(&hostile_names(seed, &Session { pid, tag }));
         stranger.wait_until_closed();

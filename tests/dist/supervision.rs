@@ -10,6 +10,7 @@ use procession::application::{self, Application};
 use procession::net_kernel::NetKernel;
 use procession::node::{self, Nodes};
 use procession::prelude::*;
+use procession::sys;
 use procession::term::{Term, atom};
 
 use super::support::beam::Beam;
@@ -176,6 +177,11 @@ fn restart_under_load() -> SupervisorRef {
     for round in 0..rounds(200) {
         let old = counter().unwrap();
         let by_name = ServerRef::<Counter, _>::named("counter");
+        // Now and then while calls surely wait.
+        if round % 8 < 2 {
+            sys::of(old).suspend().unwrap();
+            wait_until(|| process::info(old).unwrap().message_queue_len > 0);
+        }
         match round % 4 {
             0 => process::exit(old, ExitReason::Kill),
             1 => process::exit(old, ExitReason::new("boom")),
