@@ -595,7 +595,8 @@
 //!
 //! Read on: [`report`](crate::report), [`sys`](crate::sys),
 //! [`supervisor::tree`](crate::supervisor::tree). A [`snapshot`](crate::observer::snapshot) has all
-//! of it, and asks nobody: it is for the program that answers no more.
+//! of it, and asks nobody: it is for the program that answers no more. Prometheus reads it as
+//! [`metrics`](crate::observer::Metrics).
 //!
 //! # Testing
 //!

@@ -58,7 +58,8 @@
 //! where it stores that it parks, and all else is read of what is there anyway. A supervisor writes
 //! a row for each start and end of a child.
 //!
-//! With the feature `serde` a snapshot [serializes](Snapshot).
+//! With the feature `serde` a snapshot [serializes](Snapshot). Its figures are [metrics](Metrics) for
+//! Prometheus.
 //!
 //! # Differences from OTP
 //!
@@ -85,11 +86,14 @@ mod thread_usage;
 mod no_thread_usage;
 mod snapshot;
 mod print;
+mod exposition;
+mod metrics;
 #[cfg(feature = "serde")]
 mod serialize;
 
 pub use crate::pg::shown::ScopeInfo;
 pub use crate::registry::shown::RegistryInfo;
+pub use metrics::Metrics;
 pub use options::Options;
 pub use process_info::ProcessInfo;
 pub use snapshot::{Limits, NamedProcess, RunningApplication, Snapshot};

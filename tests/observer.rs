@@ -26,6 +26,8 @@ mod support {
 mod costs;
 #[path = "observer/data.rs"]
 mod data;
+#[path = "observer/metrics.rs"]
+mod metrics;
 #[path = "observer/printed.rs"]
 mod printed;
 #[path = "observer/process.rs"]

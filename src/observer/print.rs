@@ -4,8 +4,6 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::fmt::Display;
 
-use crate::user_code::displayed;
-
 use super::{ProcessInfo, Snapshot};
 
 /// How many processes are printed, unless all are.
@@ -109,13 +107,7 @@ fn print_each<T>(
 /// Returns the line of a process.
 fn line(process: &ProcessInfo) -> String {
     let ProcessInfo { info, cpu_time, stack, .. } = process;
-    let name = info.any_name().map(|name| displayed(&name));
-    let words = [name.as_deref(), info.label.as_deref(), info.initial_call];
-    let words: Vec<&str> = words.into_iter().flatten().collect();
-    let title = match words.as_slice() {
-        [] if info.foreign => String::from("(thread of the program)"),
-        words => words.join(", "),
-    };
+    let title = process.title();
     let waits_for =
         info.waits_for.as_ref().map_or_else(|| String::from("runs"), |it| it.to_string());
     let mut line = format!("{:<12} {:<24}", info.pid.to_string(), waits_for);

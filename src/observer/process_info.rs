@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::process::Info;
+use crate::user_code::displayed;
 
 /// A process in a [snapshot](super::Snapshot).
 #[derive(Clone, Debug)]
@@ -21,4 +22,18 @@ pub struct ProcessInfo {
     /// for](super::Options::stacks), and only of threads of the runtime. It is counted from the
     /// start of the stack up to the first 64 pages in a row that nobody has touched.
     pub stack: Option<usize>,
+}
+
+impl ProcessInfo {
+    /// What it is called by: its name, its label and what it was started as.
+    pub(super) fn title(&self) -> String {
+        let info = &self.info;
+        let name = info.any_name().map(|name| displayed(&name));
+        let words = [name.as_deref(), info.label.as_deref(), info.initial_call];
+        let words: Vec<&str> = words.into_iter().flatten().collect();
+        match words.as_slice() {
+            [] if info.foreign => String::from("(thread of the program)"),
+            words => words.join(", "),
+        }
+    }
 }
