@@ -183,7 +183,10 @@ fn functions_are_run_while_an_answer_cannot_leave() {
         process::receive_match(|_| false);
     };
     let run = move || process::send(test, atom("run"));
-    let offer = |node: NetKernel| node.offer("m", "wait", wait).offer("m", "run", run);
+    // Nor is it given up meanwhile.
+    let offer = |node: NetKernel| {
+        node.tick_time(Duration::MAX).offer("m", "wait", wait).offer("m", "run", run)
+    };
     let Some(rust) = Rust::start_with(offer) else { return };
     let mut stranger = connect(&rust, STRANGER);
     let mut ask = |function| {
@@ -192,12 +195,11 @@ fn functions_are_run_while_an_answer_cannot_leave() {
     };
     ask("wait");
     let running = expect::<Pid>();
-    // It reads nothing, and more waits than there is room for.
+    // It reads nothing, and more waits than there is room for, even when the system has taken all
+    // that it takes.
     let there: Pid = term::from_term(&pid_of(STRANGER, 1)).unwrap();
-    let mut large = Term::Binary(vec![7; 4 << 20].into());
-    while process::try_send(there, large).is_ok() {
-        large = Term::Binary(vec![7; 4 << 20].into());
-    }
+    let large = || Term::Binary(vec![7; 1 << 20].into());
+    while process::send_timeout(there, large(), Duration::from_millis(200)).is_ok() {}
     let monitor = process::monitor(running);
     process::exit(running, ExitReason::Kill);
     assert_eq!(down_reason(monitor), ExitReason::Killed);
