@@ -58,8 +58,8 @@
 //! where it stores that it parks, and all else is read of what is there anyway. A supervisor writes
 //! a row for each start and end of a child.
 //!
-//! With the feature `serde` a snapshot [serializes](Snapshot). Its figures are [metrics](Metrics) for
-//! Prometheus.
+//! With the feature `serde` a snapshot [serializes](Snapshot). Its figures are
+//! [metrics](Metrics) for Prometheus.
 //!
 //! # Differences from OTP
 //!

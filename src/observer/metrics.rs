@@ -8,10 +8,11 @@ use std::fmt::Display;
 use crate::id::Pid;
 use crate::process::{Status, WaitsFor};
 use crate::supervisor::Tree;
+use crate::table::TableInfo;
 use crate::user_code::displayed;
 
 use super::exposition::{Family, Labels};
-use super::{ProcessInfo, Snapshot, SupervisorInfo};
+use super::{ProcessInfo, RegistryInfo, ScopeInfo, Snapshot, SupervisorInfo};
 
 /// How many series a family has, unless the program says otherwise.
 const SERIES: usize = 200;
@@ -40,48 +41,61 @@ const LONGEST_QUEUES: usize = 10;
 /// # Names
 ///
 /// The names and labels below stay as they are. Names that end in `_total` are counters, the others
-/// gauges; times are in seconds, memory in bytes. A family is left out if there is nothing to be
-/// said in it.
+/// gauges; times are in seconds, memory in bytes. A family in which there is nothing to be said is
+/// left out.
 ///
-/// | name | labels | what it is |
-/// |---|---|---|
-/// | `procession_processes` | `status` | processes that are `running`, `waiting`, `blocking` or `hibernating` |
-/// | `procession_processes_waiting` | `for` | processes by what they wait for: `message`, `hibernation`, `reply`, `start`, `end`, `time`, `name`, `room`, `thread`, `outside` |
-/// | `procession_queue_messages` | | messages in all mailboxes |
-/// | `procession_queue_messages_max` | | messages in the longest queue |
-/// | `procession_longest_queue_messages` | `pid`, `process` | messages in the queues that are longest; `process` has the names, label and initial call |
-/// | `procession_threads` | | threads of the runtime, with those that wait for their next process |
-/// | `procession_cached_threads` | | threads that wait for their next process |
-/// | `procession_max_cached_threads` | | how many threads may do so |
-/// | `procession_abandoned_threads` | | threads that killed processes have left behind |
-/// | `procession_program_threads` | | threads of the program, its own included; on Linux |
-/// | `procession_program_max_threads` | | about how many there is room for; on Linux |
-/// | `procession_timers` | | pending timers |
-/// | `procession_names` | | registered names |
-/// | `procession_process_queue_messages` | `name` | messages in the mailbox of a registered process |
-/// | `procession_process_mailbox_capacity_messages` | `name` | for how many it has room, if that is bounded |
-/// | `procession_process_messages_received_total` | `name` | messages that it has received |
-/// | `procession_process_messages_dropped_total` | `name` | messages that were dropped for want of room |
-/// | `procession_process_messages_refused_total` | `name` | messages that were handed back for want of room |
-/// | `procession_process_age_seconds` | `name` | how long ago it started |
-/// | `procession_process_cpu_seconds_total` | `name` | processor time of its thread, which may have had other processes before; if the [options](super::Options::cpu_times) ask for it |
-/// | `procession_process_stack_bytes` | `name` | memory of its stack; if the [options](super::Options::stacks) ask for it |
-/// | `procession_application_processes` | `application` | processes of an application |
-/// | `procession_supervisors` | | supervisors |
-/// | `procession_supervisor_children` | `application`, `supervisor` | its children, whether they run or not |
-/// | `procession_supervisor_restarts_total` | `application`, `supervisor` | restarts that it has made |
-/// | `procession_supervisor_recent_restarts` | `application`, `supervisor` | those in the last period |
-/// | `procession_supervisor_max_restarts` | `application`, `supervisor` | after how many of these it gives up |
-/// | `procession_tables` | | tables |
-/// | `procession_table_rows` | `table` | rows of a table |
-/// | `procession_table_memory_bytes` | `table` | memory that it takes, as far as that [is known](crate::table::TableInfo::memory) |
-/// | `procession_registry_keys` | `registry` | keys of a registry |
-/// | `procession_registry_processes` | `registry` | processes that are registered in it |
-/// | `procession_scope_groups` | `scope` | process groups of a scope |
-/// | `procession_scope_members` | `scope` | members of all of them |
-/// | `procession_snapshot_seconds` | | how long the snapshot has taken |
-/// | `procession_snapshot_left_out` | | tables, registries and scopes that others had locked |
-/// | `procession_left_out_series` | | series over the limit |
+/// | of the program | |
+/// |---|---|
+/// | `procession_processes` | processes by their `status`, four words for [`Status`] |
+/// | `procession_processes_waiting` | processes by what they wait `for`, as [`WaitsFor`] |
+/// | `procession_queue_messages` | messages in all mailboxes |
+/// | `procession_queue_messages_max` | messages in the longest queue |
+/// | `procession_longest_queue_messages` | messages of one of the longest: `pid`, `process` |
+/// | `procession_threads` | threads of the runtime, with those that wait |
+/// | `procession_cached_threads` | threads that wait for their next process |
+/// | `procession_max_cached_threads` | how many threads may do so |
+/// | `procession_abandoned_threads` | threads that killed processes have left behind |
+/// | `procession_program_threads` | threads of the program, its own included; on Linux |
+/// | `procession_program_max_threads` | about how many there is room for; on Linux |
+/// | `procession_timers` | pending timers |
+/// | `procession_names` | registered names |
+/// | `procession_supervisors` | supervisors |
+/// | `procession_tables` | tables |
+/// | `procession_snapshot_seconds` | how long the snapshot has taken |
+/// | `procession_snapshot_left_out` | tables, registries and scopes that others had locked |
+/// | `procession_left_out_series` | series over the limit |
+///
+/// | of each registered process, its `name` | |
+/// |---|---|
+/// | `procession_process_queue_messages` | messages in its mailbox |
+/// | `procession_process_mailbox_capacity_messages` | for how many it has room, if bounded |
+/// | `procession_process_messages_received_total` | messages that it has received |
+/// | `procession_process_messages_dropped_total` | messages dropped for want of room |
+/// | `procession_process_messages_refused_total` | messages handed back for want of room |
+/// | `procession_process_age_seconds` | how long ago it started |
+/// | `procession_process_cpu_seconds_total` | [processor time](ProcessInfo::cpu_time), if asked |
+/// | `procession_process_stack_bytes` | memory of its [stack](ProcessInfo::stack), if asked |
+///
+/// | of each supervisor, its `application` and `supervisor` | |
+/// |---|---|
+/// | `procession_supervisor_children` | its children, whether they run or not |
+/// | `procession_supervisor_restarts_total` | restarts that it has made |
+/// | `procession_supervisor_recent_restarts` | those in the last period |
+/// | `procession_supervisor_max_restarts` | after how many of these it gives up |
+///
+/// | of others by their names | |
+/// |---|---|
+/// | `procession_application_processes` | processes of an `application` |
+/// | `procession_table_rows` | rows of a `table` |
+/// | `procession_table_memory_bytes` | [memory](TableInfo::memory) that it takes |
+/// | `procession_registry_keys` | keys of a `registry` |
+/// | `procession_registry_processes` | processes that are registered in it |
+/// | `procession_scope_groups` | process groups of a `scope` |
+/// | `procession_scope_members` | members of all of them |
+///
+/// The values of `status` are `running`, `waiting`, `blocking` and `hibernating`, those of `for`
+/// are `message`, `hibernation`, `reply`, `start`, `end`, `time`, `name`, `room`, `thread` and
+/// `outside`. In `process` are the name, the label and what the process was started as.
 ///
 /// # How many series there are
 ///
@@ -332,17 +346,17 @@ impl Snapshot {
     }
 
     fn data_families(&self) -> Vec<Family> {
-        let tables = |name, help, value: fn(&crate::table::TableInfo) -> usize| {
+        let tables = |name, help, value: fn(&TableInfo) -> usize| {
             Family::new(name, help).with(self.tables.iter().map(|it| {
                 (label("table", it.name.as_deref().unwrap_or_default()), float(value(it)))
             }))
         };
-        let registries = |name, help, value: fn(&super::RegistryInfo) -> usize| {
+        let registries = |name, help, value: fn(&RegistryInfo) -> usize| {
             let series = self.registries.iter();
             Family::new(name, help)
                 .with(series.map(|it| (label("registry", &it.name), float(value(it)))))
         };
-        let scopes = |name, help, value: fn(&super::ScopeInfo) -> usize| {
+        let scopes = |name, help, value: fn(&ScopeInfo) -> usize| {
             let series = self.scopes.iter();
             Family::new(name, help)
                 .with(series.map(|it| (label("scope", &it.name), float(value(it)))))

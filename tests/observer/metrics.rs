@@ -30,8 +30,8 @@ struct Exposed {
 }
 
 impl Exposed {
-    /// Reads a text by the rules of the format, version 0.0.4; and a family has a HELP, then a TYPE,
-    /// then all its series, of which no two are the same.
+    /// Reads a text by the rules of the format, version 0.0.4. A family has a HELP, a TYPE and then
+    /// all its series, of which no two are the same.
     #[track_caller]
     fn read(text: &str) -> Exposed {
         assert!(text.ends_with('\n'));
