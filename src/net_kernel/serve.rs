@@ -488,6 +488,17 @@ mod tests {
         assert!(kernel.failed.is_empty(), "it was dialled again");
     }
 
+    #[test]
+    fn a_failure_is_forgotten_when_the_node_is_up() {
+        let peer = Peer::new("a_failure_that_is_over");
+        let (mut kernel, guest) = (kernel(), idle());
+        kernel.fail(peer.node, None, ConnectError::Failed("for a test".to_owned()));
+        kernel.enter(peer.node, guest, State::Accepting);
+        let _connection = peer.connect();
+        is_up(&mut kernel, peer.node, guest);
+        assert!(kernel.recent_failure(peer.node).is_none());
+    }
+
     /// The news of a connection may come when that is lost already, and the node is to be dialled
     /// again.
     #[test]
