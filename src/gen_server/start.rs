@@ -14,7 +14,7 @@ use crate::message::{Name, NameRefusal, Via};
 use crate::proc_lib;
 use crate::proc_lib::{Started, start_process};
 use crate::process;
-use crate::process::info::note_context;
+use crate::process::info::{note_behaviour, note_context};
 use crate::process::register::note_via;
 use crate::process::{Builder, Info, Overflow, RegisterError, SpawnError};
 use crate::sys::DebugOptions;
@@ -349,6 +349,7 @@ fn start_server<B: Behaviour>(
         None => builder,
     };
     let initial_call = options.initial_call.unwrap_or_else(B::callbacks);
+    let builder = builder.behaviour();
     let start_options = proc_lib::StartOptions { timeout: init_timeout, builder };
     start_process(start_options, initial_call, move |starter: Starter| {
         let parent = has_parent.then_some(starter.pid());
@@ -531,6 +532,7 @@ pub(crate) fn enter<B: Behaviour>(
     let reason = match enterer(me, name) {
         Ok(info) => match beginning(Ok(start.into_inner())) {
             Ok(ready) => {
+                note_behaviour();
                 B::serve(ready, Settings { parent: info.parent(), debug, hibernate_after })
             }
             Err((_, reason)) => reason,

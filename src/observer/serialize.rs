@@ -93,6 +93,7 @@ serialize! {
         via: text_if_any(&it.info.via),
         label: it.info.label.as_deref(),
         initial_call: it.info.initial_call,
+        behaviour: it.info.behaviour,
         application: it.application,
         status: variant(&it.info.status),
         waits_for: it.info.waits_for,

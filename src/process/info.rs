@@ -170,6 +170,11 @@ pub(crate) fn note_context(context: &str) {
     current().slot.profile.lock().context = Some(Arc::from(context));
 }
 
+/// Notes that the caller has become a behaviour.
+pub(crate) fn note_behaviour() {
+    current().slot.profile.lock().behaviour = true;
+}
+
 /// Returns the label of `pid`; `None` if it has none, or is not alive.
 ///
 /// ```

@@ -100,6 +100,7 @@ pub struct Builder {
     room: Option<Room>,
     thread: ThreadKind,
     initial_call: Option<&'static str>,
+    behaviour: bool,
     without_ancestors: bool,
 }
 
@@ -114,6 +115,7 @@ impl Default for Builder {
             room: None,
             thread: ThreadKind::Cached,
             initial_call: None,
+            behaviour: false,
             without_ancestors: false,
         }
     }
@@ -330,6 +332,12 @@ impl Builder {
         self
     }
 
+    /// Says that the process is a behaviour.
+    pub(crate) fn behaviour(mut self) -> Builder {
+        self.behaviour = true;
+        self
+    }
+
     /// Starts the process without ancestors: so it does not end with those that are below one.
     pub(crate) fn without_ancestors(mut self) -> Builder {
         self.without_ancestors = true;
@@ -477,7 +485,8 @@ impl Builder {
         };
         let is_below = !self.without_ancestors;
         let ancestors = if is_below { children::ancestors_below(parent) } else { Arc::from([]) };
-        let profile = Profile { initial_call: self.initial_call, ..Profile::new(ancestors) };
+        let (initial_call, behaviour) = (self.initial_call, self.behaviour);
+        let profile = Profile { initial_call, behaviour, ..Profile::new(ancestors) };
         Start { thread: self.thread.clone(), settings, profile }
     }
 

@@ -305,6 +305,8 @@ pub(crate) struct Profile {
     pub(crate) context: Option<Arc<str>>,
     /// What it was started as, if it was started by `proc_lib`.
     pub(crate) initial_call: Option<&'static str>,
+    /// Whether it is a behaviour.
+    pub(crate) behaviour: bool,
     /// The nearest ancestors, the parent first.
     pub(crate) ancestors: Arc<[Pid]>,
     /// What the process shows of itself to those that look at it without waiting for it.
@@ -340,6 +342,7 @@ impl Profile {
             via: None,
             context: None,
             initial_call: None,
+            behaviour: false,
             ancestors,
             shown: Vec::new(),
         }

@@ -136,6 +136,9 @@ pub struct Info {
     pub ancestors: Arc<[Pid]>,
     /// What it was started as, if it was started by [`proc_lib`](crate::proc_lib).
     pub initial_call: Option<&'static str>,
+    /// Whether it is a behaviour, a server of any kind, and so answers [system
+    /// messages](crate::sys). Other processes do so only if they handle them by themselves.
+    pub behaviour: bool,
     /// How long ago it started.
     pub age: Duration,
     /// The number of its thread, as the operating system has it: on Linux, with the feature `io`.
@@ -231,6 +234,7 @@ fn look_at(process: Process) -> Look {
         messages_received: slot.mailbox.received(),
         ancestors: profile.ancestors,
         initial_call: profile.initial_call,
+        behaviour: profile.behaviour,
         age: profile.started.elapsed(),
         thread_id: slot.thread.id(),
     };
