@@ -596,7 +596,8 @@
 //! Read on: [`report`](crate::report), [`sys`](crate::sys),
 //! [`supervisor::tree`](crate::supervisor::tree). A [`snapshot`](crate::observer::snapshot) has all
 //! of it, and asks nobody: it is for the program that answers no more. Prometheus reads it as
-//! [`metrics`](crate::observer::Metrics).
+//! [`metrics`](crate::observer::Metrics); and with the feature `observer-web` a browser
+//! shows it, live: the example `observed` has its page at once.
 //!
 //! # Testing
 //!

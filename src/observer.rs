@@ -58,8 +58,8 @@
 //! where it stores that it parks, and all else is read of what is there anyway. A supervisor writes
 //! a row for each start and end of a child.
 //!
-//! With the feature `serde` a snapshot [serializes](Snapshot). Its figures are
-//! [metrics](Metrics) for Prometheus.
+//! With the feature `serde` a snapshot [serializes](Snapshot). Its figures are [metrics](Metrics)
+//! for Prometheus. With the feature `observer-web` the module `web` shows all of it in a browser.
 //!
 //! # Differences from OTP
 //!
@@ -90,6 +90,8 @@ mod exposition;
 mod metrics;
 #[cfg(feature = "serde")]
 mod serialize;
+#[cfg(all(feature = "observer-web", target_os = "linux"))]
+pub mod web;
 
 pub use crate::pg::shown::ScopeInfo;
 pub use crate::registry::shown::RegistryInfo;

@@ -1,0 +1,117 @@
+//! Updates, as they come.
+
+use std::time::Duration;
+
+use procession::observer::web::Web;
+use procession::prelude::*;
+use serde_json::Value;
+
+use crate::Observer;
+use crate::details::Vault;
+use crate::support::processes::reason;
+use crate::support::wait::{exit_and_wait, wait_until};
+
+fn often() -> Web {
+    Web::new().interval(Duration::from_millis(1))
+}
+
+/// Returns a column of the processes in an update.
+fn column<'a>(update: &'a Value, name: &str) -> Vec<&'a Value> {
+    let columns = update["columns"].as_array().unwrap();
+    let place = columns.iter().position(|it| it == name).unwrap();
+    update["processes"].as_array().unwrap().iter().map(|row| &row[place]).collect()
+}
+
+/// Returns the child with this id of the tree of `top`.
+fn child<'a>(update: &'a Value, top: Pid, id: &str) -> Option<&'a Value> {
+    let running = Value::from(top.to_string());
+    let mut trees = update["trees"].as_array()?.iter();
+    let tree = trees.find(|it| it["tree"]["state"]["Running"] == running)?;
+    tree["tree"]["children"].as_array()?.iter().find(|it| it["id"] == id)
+}
+
+#[test]
+fn a_stream_says_who_it_is_and_then_what_there_is() {
+    let observer = Observer::start(often().control(true));
+    let mut events = observer.events("/updates");
+    let (name, hello) = events.next();
+    assert_eq!((&*name, &hello["control"]), ("hello", &true.into()));
+    assert_eq!(hello["program_pid"], std::process::id());
+    let update = events.update();
+    let me = process::self_pid().to_string();
+    assert!(column(&update, "pid").iter().any(|it| **it == *me));
+    let calls = update["calls"].as_array().unwrap();
+    let feed = calls.iter().position(|it| it.as_str().unwrap().ends_with("::Feed")).unwrap();
+    assert!(column(&update, "call").iter().any(|it| **it == feed));
+    assert!(column(&update, "cpu").iter().all(|it| it.is_u64()));
+}
+
+#[test]
+fn a_crash_and_the_restart_are_seen() {
+    let observer = Observer::start(often());
+    let top = Supervisor::one_for_one()
+        .intensity(5, Duration::from_secs(3_600))
+        .child(Vault::child_spec(()).id("vault"))
+        .start_link()
+        .unwrap();
+    let mut events = observer.events("/updates");
+    let before = loop {
+        if let Some(child) = child(&events.update(), top.pid(), "vault") {
+            break child.clone();
+        }
+    };
+    assert_eq!(before["restarts"], 0);
+    let pid = top.which_children().unwrap()[0].state.pid().unwrap();
+    exit_and_wait(pid, reason());
+    let after = loop {
+        let update = events.update();
+        let child = child(&update, top.pid(), "vault").unwrap();
+        if child["state"] != before["state"] && child["state"].is_object() {
+            break child.clone();
+        }
+    };
+    assert_eq!(after["restarts"], 1);
+    top.stop().unwrap();
+}
+
+#[test]
+fn snapshots_are_taken_only_while_somebody_looks() {
+    let observer = Observer::start(often());
+    let feed = observer.web.which_children().unwrap();
+    let feed = feed.iter().find(|it| it.id == "snapshots").unwrap().state.pid().unwrap();
+    let handled = || process::info(feed).unwrap().messages_received;
+    let mut events = observer.events("/updates");
+    events.update();
+    drop(events);
+    // It has heard that nobody looks any more when it takes no more.
+    let running = || ServerRef::<Vault>::from_pid(feed).sys().get_status().unwrap().state;
+    wait_until(|| running().contains("watchers: 0, running: false"));
+    let before = handled();
+    assert!(running().contains("running: false"));
+    assert_eq!(handled(), before + 1);
+    observer.events("/updates").update();
+}
+
+#[test]
+fn there_are_as_many_streams_as_there_may_be_and_a_place_is_free_when_one_is_closed() {
+    let observer = Observer::start(often().max_streams(3));
+    let mut streams: Vec<_> = (0..3).map(|_| observer.events("/updates")).collect();
+    let answer = observer.get("/updates");
+    answer.assert_status(503);
+    assert_eq!(answer.header("Retry-After"), Some("1"));
+    // The page itself is served all the same.
+    observer.get("/").assert_status(200);
+    streams.pop();
+    wait_until(|| observer.get("/snapshot.json").status == 200);
+    observer.events("/updates").update();
+    streams.iter_mut().for_each(|it| _ = it.update());
+}
+
+#[test]
+fn a_stream_ends_when_its_observer_does() {
+    let observer = Observer::start(often());
+    let mut events = observer.events("/updates");
+    events.update();
+    observer.tests.terminate_child("observer").unwrap();
+    while events.read().is_some() {}
+}
