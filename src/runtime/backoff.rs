@@ -269,7 +269,6 @@ impl Measured {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-
     use std::time::Duration;
 
     use super::*;
