@@ -123,6 +123,7 @@ mod error;
 mod payload;
 mod offers;
 mod local;
+mod traffic;
 mod ticks;
 mod lost;
 mod arrival;

@@ -61,6 +61,14 @@
 //! With the feature `serde` a snapshot [serializes](Snapshot). Its figures are [metrics](Metrics)
 //! for Prometheus. With the feature `observer-web` the module `web` shows all of it in a browser.
 //!
+//! # Other nodes
+//!
+//! With the feature `dist` a snapshot says [which nodes](Snapshot::nodes) this one is connected
+//! with, what has gone by each connection, and what waits. A program that is a node can let others
+//! look at it, by `observer::offer`; they do by `observer::snapshot_of`. What that returns is no
+//! [`Snapshot`], as pids and types of another program are none here, but it serializes alike: so a
+//! page that shows one shows the other.
+//!
 //! # Differences from OTP
 //!
 //! - `observer` and `recon` ask each process for its `process_info`, which it answers itself when
@@ -79,6 +87,7 @@
 
 mod options;
 mod process_info;
+mod node_info;
 mod supervision;
 #[cfg(all(feature = "io", target_os = "linux"))]
 mod thread_usage;
@@ -90,12 +99,18 @@ mod exposition;
 mod metrics;
 #[cfg(feature = "serde")]
 mod serialize;
+#[cfg(all(feature = "dist", target_os = "linux"))]
+mod across;
 #[cfg(all(feature = "observer-web", target_os = "linux"))]
 pub mod web;
+
+#[cfg(all(feature = "dist", target_os = "linux"))]
+pub use across::{RemoteSnapshot, offer, snapshot_of, snapshot_of_with};
 
 pub use crate::pg::shown::ScopeInfo;
 pub use crate::registry::shown::RegistryInfo;
 pub use metrics::Metrics;
+pub use node_info::NodeInfo;
 pub use options::Options;
 pub use process_info::ProcessInfo;
 pub use snapshot::{Limits, NamedProcess, RunningApplication, Snapshot};

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use log::Level;
@@ -19,7 +19,7 @@ use crate::io::{TcpStream, is_interrupted};
 use crate::message::{Message, Name, NodeType};
 use crate::process;
 use crate::runtime::address::deliver;
-use crate::runtime::dist_entry::Controller;
+use crate::runtime::dist_entry::{Controller, Traffic};
 use crate::runtime::exit::signal_exit;
 use crate::runtime::incoming::{Connection, Frames};
 use crate::runtime::mailbox::Signal;
@@ -37,6 +37,7 @@ use super::serve::{Admit, DialFailed, IsUp, Kernel, NAME, Replace};
 use super::timed::{Deadline, Timed};
 #[cfg(feature = "dist-tls")]
 use super::tls;
+use super::traffic::Counters;
 use super::writer::{Queued, Writer};
 
 /// How many nodes may be in the middle of a handshake that they have begun.
@@ -228,6 +229,7 @@ struct Ends {
     node_type: NodeType,
     reader: Pid,
     writer: Pid,
+    counters: Arc<Counters>,
 }
 
 impl Controller for Ends {
@@ -242,6 +244,10 @@ impl Controller for Ends {
     fn give_up(&self) {
         // Whoever is sending logs nothing: the supervisor does, as this is a failure.
         signal_exit(self.reader, self.reader, ExitReason::from_display(Lost::Overloaded));
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.counters.read()
     }
 }
 
@@ -264,9 +270,9 @@ fn carry(local: &Arc<Local>, stream: SetUp, peer: &Peer, first: Vec<u8>) -> Resu
     // An earlier connection with it ends before this one begins.
     kernel().call_timeout(Replace { node, process: me }, Duration::MAX)?;
 
-    let heard = Arc::new(AtomicU64::new(0));
+    let counters = Arc::new(Counters::default());
     let (reading, writing) = stream.split()?;
-    let writer = Writer::new(writing, Arc::clone(&heard), local.settings.tick_time);
+    let writer = Writer::new(writing, Arc::clone(&counters), local.settings.tick_time);
     let writer = process::spawn_link(move || {
         // It may be told before that something is queued.
         let frames = process::receive_match(|message| message.is::<Frames>());
@@ -276,7 +282,7 @@ fn carry(local: &Arc<Local>, stream: SetUp, peer: &Peer, first: Vec<u8>) -> Resu
     process::set_kill_grace(Duration::MAX);
     let is_visible = peer.flags.has(Flags::PUBLISHED);
     let node_type = if is_visible { NodeType::Visible } else { NodeType::Hidden };
-    let ends = Ends { node_type, reader: me, writer };
+    let ends = Ends { node_type, reader: me, writer, counters: Arc::clone(&counters) };
     let connection = Connection::up(incarnation, Arc::new(ends)).map_err(|_| {
         ExitReason::shutdown_with("there is a connection with the node already".to_owned())
     })?;
@@ -284,7 +290,7 @@ fn carry(local: &Arc<Local>, stream: SetUp, peer: &Peer, first: Vec<u8>) -> Resu
     kernel().cast(IsUp { node, process: me });
     // The end of this node is not that of what is queued.
     process::set_trap_exit(true);
-    let reader = Reader { local: Arc::clone(local), connection, heard, writer };
+    let reader = Reader { local: Arc::clone(local), connection, counters, writer };
     reader.run(reading)
 }
 

@@ -3,7 +3,6 @@
 
 use std::io::{ErrorKind, Read};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use log::Level;
@@ -29,6 +28,7 @@ use super::local::Local;
 use super::lost::{LOG, Lost};
 use super::serve::{CONNECTIONS, NAME};
 use super::timed::Deadline;
+use super::traffic::Counters;
 use super::writer::Finish;
 
 /// How long the other node has to close its side, when this one has closed its own.
@@ -41,8 +41,8 @@ const MONITORED: u64 = 2;
 pub(super) struct Reader {
     pub(super) local: Arc<Local>,
     pub(super) connection: Connection,
-    /// How many bytes have come.
-    pub(super) heard: Arc<AtomicU64>,
+    /// What has come.
+    pub(super) counters: Arc<Counters>,
     /// The process that writes, which is linked.
     pub(super) writer: Pid,
 }
@@ -59,7 +59,7 @@ impl Reader {
         loop {
             match decoder.read_from(&mut stream) {
                 Ok(0) => return Err(Lost::Closed),
-                Ok(count) => _ = self.heard.fetch_add(count as u64, Ordering::Relaxed),
+                Ok(count) => self.counters.received_bytes(count),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if is_interrupted(&error) => {
                     return Err(Lost::Told(self.interrupted(&mut stream)));
@@ -70,6 +70,7 @@ impl Reader {
                 match frame {
                     Frame::Tick => {}
                     Frame::Signal(signal) => {
+                        self.counters.received_signal();
                         let control = signal.control().map_err(Lost::Control)?;
                         if let Some(message) = self.act(control, &signal)? {
                             message.deliver(&mut self.connection, signal);

@@ -2,7 +2,6 @@
 
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::exit::ExitReason;
@@ -16,6 +15,7 @@ use super::channel::WriteHalf;
 use super::frame::TICK;
 use super::lost::Lost;
 use super::ticks::{Due, Ticks};
+use super::traffic::Counters;
 
 /// As many parts as the system takes at once.
 const MAX_PARTS: usize = 1024;
@@ -31,8 +31,8 @@ pub(super) struct Finish;
 /// What writes to a connection.
 pub(super) struct Writer {
     stream: WriteHalf,
-    /// How many bytes have been read from it.
-    heard: Arc<AtomicU64>,
+    /// What has been read from it, and written.
+    counters: Arc<Counters>,
     quarter: Duration,
     ticks: Ticks,
     /// When the quarter is over; never, if that is too far off for the clock.
@@ -42,11 +42,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(stream: WriteHalf, heard: Arc<AtomicU64>, tick_time: Duration) -> Writer {
+    pub(super) fn new(stream: WriteHalf, counters: Arc<Counters>, tick_time: Duration) -> Writer {
         let quarter = (tick_time / 4).max(Duration::from_millis(1));
         Writer {
             stream,
-            heard,
+            counters,
             quarter,
             ticks: Ticks::default(),
             next: deadline_after(quarter),
@@ -60,17 +60,24 @@ impl Writer {
         self.write(&[first])?;
         loop {
             let Some(queued) = frames.take() else { return Ok(()) };
-            self.write(&queued)?;
+            self.write_signals(&queued)?;
             // It is told of the first that is queued.
             let told = process::receive_timeout(time_left(self.next));
             if told.is_some_and(|message| message.is::<Finish>()) {
                 let last = frames.take().unwrap_or_default();
-                self.write(&last)?;
+                self.write_signals(&last)?;
                 self.stream.close();
                 return Ok(());
             }
             self.tick()?;
         }
+    }
+
+    /// Writes what was queued.
+    fn write_signals(&mut self, signals: &[Frame]) -> Result<(), ExitReason> {
+        self.write(signals)?;
+        self.counters.sent_signals(signals.len());
+        Ok(())
     }
 
     /// Writes all of the frames; meanwhile the other node may turn out to be gone.
@@ -85,6 +92,7 @@ impl Writer {
                 Some(written) => {
                     IoSlice::advance_slices(&mut left, written);
                     self.ticks.sent();
+                    self.counters.sent_bytes(written);
                 }
                 None => {}
             }
@@ -122,7 +130,7 @@ impl Writer {
         }
         // If this process was late, what is missing of the others may be on its way.
         self.next = deadline_after(self.quarter);
-        match self.ticks.quarter(self.heard.load(Ordering::Relaxed)) {
+        match self.ticks.quarter(self.counters.heard()) {
             Due::Nothing => Ok(false),
             Due::Tick => Ok(true),
             Due::GiveUp => {

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::fmt::Display;
 
-use super::{ProcessInfo, Snapshot};
+use super::{NodeInfo, ProcessInfo, Snapshot};
 
 /// How many processes are printed, unless all are.
 const PROCESSES: usize = 20;
@@ -75,6 +75,19 @@ impl Snapshot {
         print_each(f, "tables", &self.tables, |it| {
             let name = it.name.as_deref().unwrap_or("(no name)");
             format!("{name}, owner {}: {} rows, {} bytes", it.owner, it.size, it.memory)
+        })?;
+        print_each(f, "connected nodes", &self.nodes, |it| {
+            let NodeInfo { node, queued_bytes, waiting_senders, .. } = it;
+            let hidden = if it.hidden { ", hidden" } else { "" };
+            format!(
+                "{node}{hidden}, for {:.1?}: {} messages, {} bytes received, {} messages, {} bytes \
+                 sent; {queued_bytes} bytes wait, and {waiting_senders} senders",
+                it.connected_for,
+                it.messages_received,
+                it.bytes_received,
+                it.messages_sent,
+                it.bytes_sent,
+            )
         })?;
         print_each(f, "killed processes whose threads go on", &self.abandoned, line)
     }

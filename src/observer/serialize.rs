@@ -11,8 +11,8 @@ use crate::table::TableInfo;
 use crate::user_code::displayed;
 
 use super::{
-    Limits, NamedProcess, ProcessInfo, RegistryInfo, RunningApplication, ScopeInfo, Snapshot,
-    SupervisionTree, SupervisorInfo,
+    Limits, NamedProcess, NodeInfo, ProcessInfo, RegistryInfo, RunningApplication, ScopeInfo,
+    Snapshot, SupervisionTree, SupervisorInfo,
 };
 
 fn text(value: &impl Display) -> String {
@@ -66,6 +66,7 @@ serialize! {
         registries: it.registries,
         scopes: it.scopes,
         tables: it.tables,
+        nodes: it.nodes,
         left_out: it.left_out,
     } of it
 }
@@ -196,6 +197,20 @@ serialize! {
         size: it.size,
         memory: it.memory,
         types: it.types,
+    } of it
+}
+
+serialize! {
+    NodeInfo {
+        node: text(&it.node),
+        hidden: it.hidden,
+        connected_for: it.connected_for,
+        bytes_received: it.bytes_received,
+        messages_received: it.messages_received,
+        bytes_sent: it.bytes_sent,
+        messages_sent: it.messages_sent,
+        queued_bytes: it.queued_bytes,
+        waiting_senders: it.waiting_senders,
     } of it
 }
 

@@ -6,11 +6,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::application::shown::ShownApplication;
 use crate::id::Pid;
+#[cfg(feature = "dist")]
+use crate::message::NodeType;
 use crate::pg::shown::{ScopeInfo, ShownScope};
 use crate::process;
 use crate::process::SystemInfo;
 use crate::registry::shown::{RegistryInfo, ShownRegistry};
 use crate::runtime::detached::run_detached;
+#[cfg(feature = "dist")]
+use crate::runtime::dist_entry::{Look as Connection, look_at_connected};
 use crate::runtime::limits;
 use crate::runtime::slot::Slot;
 use crate::runtime::snapshot::{Look, look_at_alive, look_at_left_behind};
@@ -23,7 +27,7 @@ use super::no_thread_usage::{PageMap, cpu_time};
 use super::supervision::Supervisors;
 #[cfg(all(feature = "io", target_os = "linux"))]
 use super::thread_usage::{PageMap, cpu_time};
-use super::{Options, ProcessInfo, SupervisionTree, SupervisorInfo};
+use super::{NodeInfo, Options, ProcessInfo, SupervisionTree, SupervisorInfo};
 
 /// How long all locks together are waited for that others may hold for long: those of tables,
 /// registries and scopes.
@@ -65,6 +69,8 @@ pub struct Snapshot {
     pub scopes: Vec<ScopeInfo>,
     /// The tables, ordered by their owners.
     pub tables: Vec<TableInfo>,
+    /// The nodes that this one is connected with. There are none without the feature `dist`.
+    pub nodes: Vec<NodeInfo>,
     /// How many tables, registries and scopes are left out, as others had locked them.
     pub left_out: usize,
 }
@@ -153,6 +159,7 @@ impl Snapshot {
             registries,
             scopes,
             tables,
+            nodes: nodes(),
             left_out,
             processes,
             took: start.elapsed(),
@@ -258,4 +265,25 @@ fn named_processes(processes: &[ProcessInfo]) -> Vec<NamedProcess> {
     let mut names: Vec<_> = processes.iter().filter_map(named).collect();
     names.sort_by(|one, other| one.name.cmp(&other.name));
     names
+}
+
+#[cfg(not(feature = "dist"))]
+fn nodes() -> Vec<NodeInfo> {
+    Vec::new()
+}
+
+#[cfg(feature = "dist")]
+fn nodes() -> Vec<NodeInfo> {
+    let info = |Connection { node, node_type, up_since, traffic, queued, senders }| NodeInfo {
+        node,
+        hidden: node_type == NodeType::Hidden,
+        connected_for: up_since.elapsed(),
+        bytes_received: traffic.bytes_received,
+        messages_received: traffic.messages_received,
+        bytes_sent: traffic.bytes_sent,
+        messages_sent: traffic.messages_sent,
+        queued_bytes: queued,
+        waiting_senders: senders,
+    };
+    look_at_connected().into_iter().map(info).collect()
 }

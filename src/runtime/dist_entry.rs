@@ -44,12 +44,14 @@
 
 mod room;
 mod dial;
+mod shown;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::mem;
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::time::Instant;
 
 use log::Level;
 use once_cell::sync::Lazy;
@@ -64,6 +66,8 @@ use super::bound::Decision;
 use super::remote_ties::{Cut, RemoteRef, RemoteTies};
 
 pub(crate) use dial::{After, Dial, fail_dials};
+
+pub(crate) use shown::{Look, Traffic, look_at_connected};
 
 pub(crate) use room::Turn;
 use room::{Room, let_go};
@@ -83,6 +87,11 @@ pub(crate) trait Controller: Send + Sync {
 
     /// More waits to be written than is kept for a node: the connection is to be lost.
     fn give_up(&self);
+
+    /// Returns what has gone by the connection so far.
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
+    }
 }
 
 /// A process of another node: by its pid, by the name that it has there, or by an alias that it has
@@ -254,6 +263,7 @@ enum Status {
     Up {
         incarnation: Incarnation,
         controller: Arc<dyn Controller>,
+        since: Instant,
         /// Nothing more is sent, as the controller has been told to give up.
         is_given_up: bool,
     },
@@ -426,7 +436,8 @@ impl DistEntry {
             Status::Down | Status::Pending => {}
             Status::Up { .. } | Status::Losing => return Err(AlreadyUp),
         }
-        state.status = Status::Up { incarnation, controller, is_given_up: false };
+        state.status =
+            Status::Up { incarnation, controller, since: Instant::now(), is_given_up: false };
         state.connections += 1;
         let waiting = mem::take(&mut state.waiting);
         let (to_it, stale): (Vec<_>, Vec<_>) =

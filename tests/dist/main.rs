@@ -50,6 +50,7 @@ mod large;
 mod losses;
 mod numbers;
 mod back_pressure;
+mod observed;
 mod order;
 mod rpc;
 mod c_nodes;

@@ -221,7 +221,7 @@ fn imports_point_up() {
 
 /// The modules above the runtime that use its mechanisms, not only what a user has. Why each of
 /// them needs that is said in `ARCHITECTURE.md`.
-const PRIVILEGED: [&str; 27] = [
+const PRIVILEGED: [&str; 28] = [
     "call",
     "call::across",
     "gen_server::group",
@@ -236,6 +236,7 @@ const PRIVILEGED: [&str; 27] = [
     "net_kernel::reader",
     "net_kernel::serve",
     "net_kernel::start",
+    "net_kernel::traffic",
     "net_kernel::writer",
     "node",
     "observer::snapshot",

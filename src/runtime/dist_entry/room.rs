@@ -42,6 +42,16 @@ fn size(frame: &Frame) -> usize {
 }
 
 impl Room {
+    /// Returns how many bytes wait to leave.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Returns how many senders wait until that is less.
+    pub(super) fn senders(&self) -> usize {
+        self.senders.len()
+    }
+
     /// Returns whether senders are to wait.
     fn is_busy(&self) -> bool {
         self.bytes > ROOM
@@ -114,7 +124,7 @@ impl DistEntry {
     /// Returns how many senders wait for room.
     #[cfg(test)]
     fn senders(&self) -> usize {
-        self.state.lock().room.senders.len()
+        self.state.lock().room.senders()
     }
 }
 
