@@ -54,12 +54,19 @@
 //! the processor times take some 40 ms more for as many, how much of the stacks was touched some
 //! 80 ms. On a machine that is busy all of it takes longer.
 //!
-//! What is shown costs processes nothing while nobody looks: a thread that parks stores what for
-//! where it stores that it parks, and all else is read of what is there anyway. A supervisor writes
-//! a row for each start and end of a child.
+//! What is shown costs processes next to nothing while nobody looks: a thread that parks stores
+//! what for where it stores that it parks, one that comes to a receive point counts that, and all
+//! else is read of what is there anyway. A supervisor writes a row for each start and end of a
+//! child.
 //!
 //! With the feature `serde` a snapshot [serializes](Snapshot). Its figures are [metrics](Metrics)
 //! for Prometheus. With the feature `observer-web` the module `web` shows all of it in a browser.
+//!
+//! # What is wrong
+//!
+//! A [`Detector`] compares snapshots, and finds queues that grow, processes that hear of nothing,
+//! that wait for each other, supervisors that are about to give up, threads left behind. A
+//! [`Watch`] is a server that takes snapshots for one, and reports what it finds.
 //!
 //! # Other nodes
 //!
@@ -101,6 +108,9 @@ mod metrics;
 mod serialize;
 #[cfg(all(feature = "dist", target_os = "linux"))]
 mod across;
+mod wait_cycles;
+mod detector;
+mod watch;
 #[cfg(all(feature = "observer-web", target_os = "linux"))]
 pub mod web;
 
@@ -109,12 +119,15 @@ pub use across::{RemoteSnapshot, offer, snapshot_of, snapshot_of_with};
 
 pub use crate::pg::shown::ScopeInfo;
 pub use crate::registry::shown::RegistryInfo;
+pub use crate::report::{Finding, FindingKind};
+pub use detector::Detector;
 pub use metrics::Metrics;
 pub use node_info::NodeInfo;
 pub use options::Options;
 pub use process_info::ProcessInfo;
 pub use snapshot::{Limits, NamedProcess, RunningApplication, Snapshot};
 pub use supervision::{SupervisionTree, SupervisorInfo};
+pub use watch::{Watch, WatchOptions};
 
 /// Looks at the whole program.
 ///

@@ -23,6 +23,7 @@
 //! | [`SupervisorReport`]: a child has failed | `error` | `procession::supervisor` |
 //! | [`MailboxReport`]: a mailbox is long, or full | `warn` | `procession::mailbox` |
 //! | [`MailboxReport`]: it is not any more | `info` | `procession::mailbox` |
+//! | [`Finding`]: what an observer has found | `warn` | `procession::observer` |
 //! | [`ProgressReport`]: a child was started | `info` | `procession::progress` |
 //! | [`ApplicationReport`]: an application starts or ends | `info` | `procession::application` |
 //!
@@ -79,6 +80,7 @@
 //! Handlers get reports only, not the program's own records; `log` has one logger for those, which
 //! the program chooses. A handler cannot keep a report from the log; the logger's filters can.
 
+mod finding;
 mod handler;
 mod server;
 
@@ -94,6 +96,7 @@ use crate::id::{Pid, Whereabouts, unique};
 use crate::message::{Destination, Name};
 use crate::user_code::{Backtrace, displayed, is_logged, is_seen, log_caught_with, run_caught};
 
+pub use finding::{Finding, FindingKind};
 pub use handler::HandlerReport;
 pub use server::{Client, MachineStatus, ServerReport};
 
@@ -117,6 +120,8 @@ pub enum Report {
     Application(ApplicationReport),
     /// A mailbox has grown long, is full, or is short again.
     Mailbox(MailboxReport),
+    /// An observer has found something about a process.
+    Finding(Finding),
 }
 
 /// The kind of a report, to ask whether it is wanted before it is made.
@@ -131,6 +136,7 @@ pub(crate) enum Kind {
     Application,
     LongMailbox,
     ShortMailbox,
+    Finding,
 }
 
 impl Kind {
@@ -139,7 +145,7 @@ impl Kind {
             Kind::Server | Kind::Statem | Kind::Handler | Kind::Crash | Kind::Supervisor => {
                 Level::Error
             }
-            Kind::LongMailbox => Level::Warn,
+            Kind::LongMailbox | Kind::Finding => Level::Warn,
             Kind::Progress | Kind::Application | Kind::ShortMailbox => Level::Info,
         }
     }
@@ -154,6 +160,7 @@ impl Kind {
             Kind::Progress => "procession::progress",
             Kind::Application => "procession::application",
             Kind::LongMailbox | Kind::ShortMailbox => "procession::mailbox",
+            Kind::Finding => "procession::observer",
         }
     }
 }
@@ -168,6 +175,7 @@ impl Report {
             Report::Progress(_) => Kind::Progress,
             Report::Application(_) => Kind::Application,
             Report::Mailbox(report) => report.state.kind(),
+            Report::Finding(_) => Kind::Finding,
         }
     }
 
@@ -189,7 +197,8 @@ impl Report {
             Report::Supervisor(_)
             | Report::Progress(_)
             | Report::Application(_)
-            | Report::Mailbox(_) => Tail(None),
+            | Report::Mailbox(_)
+            | Report::Finding(_) => Tail(None),
         }
     }
 }
@@ -204,6 +213,7 @@ impl fmt::Display for Report {
             Report::Progress(report) => fmt::Display::fmt(report, f),
             Report::Application(report) => fmt::Display::fmt(report, f),
             Report::Mailbox(report) => fmt::Display::fmt(report, f),
+            Report::Finding(finding) => fmt::Display::fmt(finding, f),
         }
     }
 }
@@ -220,7 +230,8 @@ impl fmt::Display for Head<'_> {
             Report::Supervisor(_)
             | Report::Progress(_)
             | Report::Application(_)
-            | Report::Mailbox(_) => fmt::Display::fmt(self.0, f),
+            | Report::Mailbox(_)
+            | Report::Finding(_) => fmt::Display::fmt(self.0, f),
         }
     }
 }
@@ -622,7 +633,8 @@ static HANDLERS: Mutex<Vec<(HandlerId, Handler)>> = Mutex::new(Vec::new());
 static IS_HANDLED: AtomicBool = AtomicBool::new(false);
 
 /// Adds a handler, which is called with every report from now on, in the process that the report is
-/// about. (That a mailbox is [full](MailboxState::Full) is reported in a process made for it.)
+/// about. (That a mailbox is [full](MailboxState::Full) is reported in a process made for it, and a
+/// [`Finding`] by the observer.)
 ///
 /// The handler may use the runtime. If it panics, that goes no further. It must clone the parts of
 /// the report that it keeps.

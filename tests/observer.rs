@@ -26,6 +26,8 @@ mod support {
 mod costs;
 #[path = "observer/data.rs"]
 mod data;
+#[path = "observer/findings.rs"]
+mod findings;
 #[path = "observer/metrics.rs"]
 mod metrics;
 #[path = "observer/printed.rs"]

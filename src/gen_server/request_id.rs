@@ -88,6 +88,7 @@ impl<R: Send + 'static> RequestId<R> {
         if self.answered {
             return Err(self.failed(CallErrorKind::Timeout));
         }
+        let _shown = current().show_wait(self.pending.id());
         let outcome = self.pending.wait(timeout);
         self.answered = outcome.is_some();
         outcome.unwrap_or(Err(CallErrorKind::Timeout)).map_err(|kind| self.failed(kind))

@@ -204,6 +204,7 @@ impl Process {
     /// does so here.
     #[inline]
     pub(crate) fn state_or_unwind(self) -> CallerState {
+        self.slot.count_receive_point();
         if self.must_end() { self.doomed_state_or_unwind() } else { CallerState::Live }
     }
 

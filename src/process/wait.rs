@@ -3,12 +3,14 @@
 //! The graph of waits is [`wait_graph`](crate::runtime::wait_graph).
 
 use std::num::NonZeroU64;
+use std::sync::atomic::Ordering;
 
 use crate::id::{Pid, unique};
 use crate::message::Message;
 use crate::runtime::address::deliver;
 use crate::runtime::mailbox::Special;
 use crate::runtime::reply_slot::Deadlocked;
+use crate::runtime::slot::Slot;
 use crate::runtime::table::Process;
 use crate::runtime::wait_graph::{Cause, Cycle, Edge, Edges, WaitEdge, Waiting};
 use crate::runtime::wait_graph::{break_cycles, cycle_through, reaches};
@@ -58,6 +60,31 @@ impl Process {
             }
         }
         Some(Waiting::new(edge, request))
+    }
+}
+
+/// Shows what a process waits for, as long as this lives.
+#[derive(Debug)]
+pub(crate) struct ShownWait {
+    slot: &'static Slot,
+    /// What it shows after that.
+    before: u64,
+}
+
+impl Process {
+    /// Shows that the caller, which is this process, waits for the answer to a request that it has
+    /// made by hand. That is no edge of the graph, as it is not known who will answer.
+    pub(crate) fn show_wait(self, request: NonZeroU64) -> ShownWait {
+        // Relaxed, as the other two: only shown.
+        let before = self.slot.awaits.load(Ordering::Relaxed);
+        self.slot.awaits.store(request.get(), Ordering::Relaxed);
+        ShownWait { slot: self.slot, before }
+    }
+}
+
+impl Drop for ShownWait {
+    fn drop(&mut self) {
+        self.slot.awaits.store(self.before, Ordering::Relaxed);
     }
 }
 

@@ -214,6 +214,10 @@ pub(crate) struct Slot {
     pub(crate) pending_exit: Mutex<PendingExit>,
     /// Why the process ends, once that is settled: the first reason stays.
     pub(crate) exit_reason: Mutex<Option<ExitReason>>,
+    /// How often the process has come to a receive point. *Shown.*
+    receive_points: AtomicU64,
+    /// The request, made by hand, whose answer it waits for; 0 if there is none. *Shown.*
+    pub(crate) awaits: AtomicU64,
     /// Whether the process is doomed. *Shown.*
     pub(crate) doomed: AtomicBool,
     /// Whether the process is in teardown. *Own.*
@@ -369,6 +373,8 @@ impl Slot {
             links: Mutex::new(Links::closed()),
             pending_exit: Mutex::default(),
             exit_reason: Mutex::new(None),
+            receive_points: AtomicU64::new(0),
+            awaits: AtomicU64::new(0),
             doomed: AtomicBool::new(false),
             in_teardown: AtomicBool::new(false),
             reporting: AtomicBool::new(false),
@@ -445,6 +451,8 @@ impl Slot {
     pub(crate) fn begin(&self, profile: Profile, settings: Settings) -> Pid {
         let pid = Pid::local(self.index, self.state.generation());
         // Relaxed: the change of the phase below publishes all of these.
+        self.receive_points.store(0, Ordering::Relaxed);
+        self.awaits.store(0, Ordering::Relaxed);
         self.doomed.store(false, Ordering::Relaxed);
         self.in_teardown.store(false, Ordering::Relaxed);
         self.trapped.store(false, Ordering::Relaxed);
@@ -738,6 +746,17 @@ impl Slot {
     /// Returns what the slot's thread is parked for, or about to park for.
     pub(crate) fn parked_for(&self) -> Option<ParkedFor> {
         ParkedFor::of(self.wait.parked.load(Ordering::Relaxed)) // Relaxed: only shown.
+    }
+
+    /// Counts a receive point. For the slot's own thread.
+    #[inline]
+    pub(crate) fn count_receive_point(&self) {
+        let count = self.receive_points.load(Ordering::Relaxed);
+        self.receive_points.store(count.wrapping_add(1), Ordering::Relaxed);
+    }
+
+    pub(crate) fn receive_points(&self) -> u64 {
+        self.receive_points.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_kill_grace(&self, grace: Duration) {

@@ -2,8 +2,10 @@
 
 use std::any::Any;
 use std::fmt;
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::id::Pid;
@@ -36,15 +38,17 @@ pub enum Status {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitsFor {
-    /// A message: it is in [`receive!`](crate::receive) or one of its kind. So are the processes
-    /// that wait for the answer to a request which they have made by hand.
+    /// A message: it is in [`receive!`](crate::receive) or one of its kind. So is a process that
+    /// has asked another one by a plain message, and waits for its answer.
     Message,
     /// A message, and it [hibernates](crate::process::hibernate).
     Hibernation,
-    /// The reply to a call. A call of a process of another node is seen as a wait for a message,
-    /// as is one whose reply comes by the mailbox when its server has deferred that.
+    /// The reply to a call, or to a [request](crate::gen_server::RequestId). A call of a process of
+    /// another node is seen as a wait for a message, as is one whose reply comes by the mailbox
+    /// when its server has deferred that.
     Reply {
-        /// The process that it has called.
+        /// The process that it has called, which need not be the one that
+        /// [will reply](Info::reply_deferred).
         of: Pid,
     },
     /// The acknowledgement of a process that it starts.
@@ -111,6 +115,9 @@ pub struct Info {
     /// What it waits for; `None` if it runs, or waits for something that the runtime does not know
     /// of.
     pub waits_for: Option<WaitsFor>,
+    /// Whether the process that it has called has deferred the reply, which so may come from any
+    /// other. It is not known of [requests](crate::gen_server::RequestId).
+    pub reply_deferred: bool,
     /// Whether it traps exits.
     pub trap_exit: bool,
     /// Whether its thread belongs to the program rather than to the runtime.
@@ -132,6 +139,9 @@ pub struct Info {
     pub messages_refused: u64,
     /// How many messages it has received.
     pub messages_received: u64,
+    /// How often it has come to a receive point: it receives, calls, waits, or uses a socket. In
+    /// between it hears of no exit signal.
+    pub receive_points: u64,
     /// The process that spawned it, the one that spawned that, and so on, up to sixteen.
     pub ancestors: Arc<[Pid]>,
     /// What it was started as, if it was started by [`proc_lib`](crate::proc_lib).
@@ -221,6 +231,7 @@ fn look_at(process: Process) -> Look {
         via: profile.via,
         label: profile.label,
         status: status_of(slot),
+        reply_deferred: is_reply_deferred(slot, waits_for.as_ref()),
         waits_for,
         trap_exit: process.traps_exits(),
         foreign: process.is_foreign(),
@@ -231,6 +242,7 @@ fn look_at(process: Process) -> Look {
         mailbox_capacity: bound.map(|bound| (bound.room().capacity, bound.overflow())),
         messages_dropped: bound.map_or(0, Bound::dropped),
         messages_refused: bound.map_or(0, Bound::refused),
+        receive_points: slot.receive_points(),
         messages_received: slot.mailbox.received(),
         ancestors: profile.ancestors,
         initial_call: profile.initial_call,
@@ -311,6 +323,9 @@ fn waits_for(process: Process) -> Option<WaitsFor> {
         }
         Edges::None => {}
     }
+    if let Some(of) = awaited_by_hand(slot) {
+        return Some(WaitsFor::Reply { of });
+    }
     match parked_for {
         Some(ParkedFor::Message) => Some(WaitsFor::Message),
         Some(ParkedFor::Hibernation) => Some(WaitsFor::Hibernation),
@@ -323,4 +338,16 @@ fn waits_for(process: Process) -> Option<WaitsFor> {
             slot.interrupt.is_armed().then_some(WaitsFor::Outside)
         }
     }
+}
+
+/// Returns the process that was asked, by a request made by hand, whose answer a process waits for.
+fn awaited_by_hand(slot: &Slot) -> Option<Pid> {
+    let request = NonZeroU64::new(slot.awaits.load(Ordering::Relaxed))?; // Relaxed: only shown.
+    slot.links.lock().monitors.get(&request)?.target
+}
+
+/// Returns whether a process waits for a reply, and its server does not stand for that any more.
+fn is_reply_deferred(slot: &Slot, waits_for: Option<&WaitsFor>) -> bool {
+    let is_called = matches!(waits_for, Some(WaitsFor::Reply { .. })) && !slot.wait.edge.stands();
+    is_called && slot.wait.reply.server().is_some()
 }
