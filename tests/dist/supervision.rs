@@ -13,7 +13,7 @@ use procession::prelude::*;
 use procession::sys;
 use procession::term::{Term, atom};
 
-use super::support::beam::Beam;
+use super::support::beam::{self, Beam};
 use super::support::counter::{Add, Counter, Query};
 use super::support::erlang;
 use super::support::rounds::{delay_by, rounds};
@@ -107,6 +107,8 @@ fn a_supervisor_of_the_program_makes_it_a_node() {
 fn an_application_that_stops_says_what_was_to_be_said() {
     let both = Rust::start_with_twin(|_| {
         SupervisorRef::named("net_sup").stop().unwrap();
+        // EPMD frees the name a moment later.
+        wait_until(|| beam::find(twin::epmd_port(), "twin").is_none());
         let node = twin::node("twin@127.0.0.1");
         let worker = ChildSpec::new("worker", || {
             let worker = process::spawn_link(|| receive! { () => {} })?;

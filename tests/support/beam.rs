@@ -80,12 +80,7 @@ impl Cluster {
 
     /// Where the node `name@127.0.0.1` listens, if there is an EPMD that knows it.
     pub(crate) fn find(&self, name: &str) -> Option<SocketAddr> {
-        let mut epmd = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-        let length = u16::try_from(name.len() + 1).unwrap().to_be_bytes();
-        epmd.write_all(&[&length, &b"z"[..], name.as_bytes()].concat()).ok()?;
-        let mut answer = [0; 4];
-        epmd.read_exact(&mut answer).ok()?;
-        Some(SocketAddr::from(([127, 0, 0, 1], u16::from_be_bytes([answer[2], answer[3]]))))
+        find(self.port, name)
     }
 
     /// Says to the EPMD that the node `name@127.0.0.1` listens at `port`, for as long as the answer
@@ -119,6 +114,16 @@ impl Cluster {
     pub(crate) fn beam_to_be(&self, name: &str) -> Beam {
         Beam::start(format!("{name}@127.0.0.1"), self.port, &[])
     }
+}
+
+/// Where the node `name@127.0.0.1` listens, if there is an EPMD at this port that knows it.
+pub(crate) fn find(epmd_port: u16, name: &str) -> Option<SocketAddr> {
+    let mut epmd = TcpStream::connect(("127.0.0.1", epmd_port)).ok()?;
+    let length = u16::try_from(name.len() + 1).unwrap().to_be_bytes();
+    epmd.write_all(&[&length, &b"z"[..], name.as_bytes()].concat()).ok()?;
+    let mut answer = [0; 4];
+    epmd.read_exact(&mut answer).ok()?;
+    Some(SocketAddr::from(([127, 0, 0, 1], u16::from_be_bytes([answer[2], answer[3]]))))
 }
 
 impl Drop for Cluster {

@@ -120,10 +120,14 @@ pub(crate) fn own_name() -> Option<String> {
     env::var(NAME).ok()
 }
 
+/// The port of the EPMD that both programs ask.
+pub(crate) fn epmd_port() -> u16 {
+    env::var(EPMD_PORT).unwrap().parse().unwrap()
+}
+
 /// The node that the second program is.
 pub(crate) fn node(name: &str) -> NetKernel {
-    let port = env::var(EPMD_PORT).unwrap().parse().unwrap();
-    NetKernel::named(name).cookie(COOKIE).epmd_port(port).embedded_epmd().hidden(true)
+    NetKernel::named(name).cookie(COOKIE).epmd_port(epmd_port()).embedded_epmd().hidden(true)
 }
 
 /// Runs `body` in a process of a node, and waits for the end of the first program, with which this
