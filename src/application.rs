@@ -116,7 +116,7 @@ mod controller;
 mod ensure;
 mod config_change;
 #[cfg(all(unix, feature = "signals"))]
-mod signals;
+pub(crate) mod signals;
 mod run;
 
 use std::fmt;

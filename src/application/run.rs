@@ -3,17 +3,22 @@
 use std::fmt;
 use std::time::Duration;
 
+#[cfg(all(unix, feature = "signals"))]
+use log::Level;
+
 use crate::error_text::errors;
 use crate::exit::ExitReason;
 use crate::process;
+#[cfg(all(unix, feature = "signals"))]
+use crate::user_code::log_caught;
 
 use super::controller::{
     AwaitEnd, Begun, Cause, End, Load, RunSettings, WhichApplications, Work, ask, controller,
 };
 use super::killed::Killed;
-#[cfg(all(unix, feature = "signals"))]
-use super::signals;
 use super::{Application, ApplicationError, Mode, RestartType, ensure_all_started_as, unload};
+#[cfg(all(unix, feature = "signals"))]
+use super::{signals, terminate};
 
 /// Starts applications, waits until they are to stop, and stops them.
 ///
@@ -208,7 +213,7 @@ impl Runner {
             return Err(RunError::Start(error));
         }
         #[cfg(all(unix, feature = "signals"))]
-        let _until_the_end = signals::listen();
+        let _until_the_end = listen_to_signals();
         let mut loaded = Vec::new();
         let started = start(applications, &mut loaded, restart, mode);
         let process = process::self_pid();
@@ -219,6 +224,20 @@ impl Runner {
         }
         let end = end.unwrap_or_else(|error| Err(error.into()));
         verdict(started, end.map_err(RunError::Controller)?)
+    }
+}
+
+/// Has the first signal stop the applications, until what is returned is dropped.
+#[cfg(all(unix, feature = "signals"))]
+fn listen_to_signals() -> Option<signals::Listener> {
+    // If there is no controller, nothing runs.
+    match signals::listen(|_| _ = terminate()) {
+        Ok(listener) => Some(listener),
+        Err(reason) => {
+            let text = format_args!("signals are not handled: {reason}");
+            log_caught(Level::Warn, "procession::application", text);
+            None
+        }
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use log::Level;
 use once_cell::sync::OnceCell;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -12,63 +11,56 @@ use signal_hook::iterator::{Handle, Signals};
 
 use crate::exit::ExitReason;
 use crate::process;
-use crate::user_code::log_caught;
 
-use super::terminate;
+/// Who listens, and what a signal does.
+struct Shared {
+    /// Whether the next signal ends the program at once: after the first one, and when there is no
+    /// listener any more.
+    is_last: Arc<AtomicBool>,
+    listeners: AtomicUsize,
+}
 
-/// Whether the next signal ends the program at once: while the program stops, and when there is no
-/// listener any more.
-static IS_LAST: OnceCell<Arc<AtomicBool>> = OnceCell::new();
+static SHARED: OnceCell<Shared> = OnceCell::new();
 
-/// Registers the handlers that end the program at a signal if [`IS_LAST`] is set, and that set it
-/// at a signal.
-fn is_last() -> io::Result<&'static AtomicBool> {
-    let flag = IS_LAST.get_or_try_init(|| {
+/// Registers the handlers that end the program at a signal if it is the last, and that make the
+/// next one the last.
+fn shared() -> io::Result<&'static Shared> {
+    SHARED.get_or_try_init(|| {
         let is_last = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             flag::register_conditional_shutdown(signal, 1, Arc::clone(&is_last))?;
             flag::register(signal, Arc::clone(&is_last))?;
         }
-        Ok::<_, io::Error>(is_last)
-    });
-    Ok(&**flag?)
+        Ok(Shared { is_last, listeners: AtomicUsize::new(0) })
+    })
 }
 
 /// Listens to the signals until it is dropped.
-pub(super) struct Listener {
+pub(crate) struct Listener {
     handle: Handle,
-    is_last: &'static AtomicBool,
+    shared: &'static Shared,
 }
 
-/// Stops the applications at the first signal.
-pub(super) fn listen() -> Option<Listener> {
-    match try_to_listen() {
-        Ok(listener) => Some(listener),
-        Err(reason) => {
-            let text = format_args!("signals are not handled: {reason}");
-            log_caught(Level::Warn, "procession::application", text);
-            None
-        }
-    }
-}
-
-fn try_to_listen() -> Result<Listener, ExitReason> {
+/// Calls `heard` with each signal, in a process of its own.
+pub(crate) fn listen(heard: impl Fn(i32) + Send + 'static) -> Result<Listener, ExitReason> {
     // In this order, so that a signal that comes in between is not lost.
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let is_last = is_last()?;
+    let shared = shared()?;
     let handle = signals.handle();
     process::spawn(move || {
-        for _ in signals.forever() {
-            _ = terminate(); // If there is no controller, nothing runs.
-        }
+        process::set_label("listens to signals");
+        signals.forever().for_each(heard);
     })?;
-    is_last.store(false, Ordering::SeqCst);
-    Ok(Listener { handle, is_last })
+    shared.listeners.fetch_add(1, Ordering::SeqCst);
+    shared.is_last.store(false, Ordering::SeqCst);
+    Ok(Listener { handle, shared })
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
         self.handle.close();
-        self.is_last.store(true, Ordering::SeqCst);
+        if self.shared.listeners.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.shared.is_last.store(true, Ordering::SeqCst);
+        }
     }
 }
