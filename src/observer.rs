@@ -60,7 +60,8 @@
 //! child.
 //!
 //! With the feature `serde` a snapshot [serializes](Snapshot). Its figures are [metrics](Metrics)
-//! for Prometheus. With the feature `observer-web` the module `web` shows all of it in a browser.
+//! for Prometheus. With the feature `observer-web` the module `web` shows all of it in a browser, and
+//! with `observer-tui` the module `tui` in a terminal.
 //!
 //! # What is wrong
 //!
@@ -113,6 +114,8 @@ mod detector;
 mod watch;
 #[cfg(all(feature = "observer-web", target_os = "linux"))]
 pub mod web;
+#[cfg(all(feature = "observer-tui", target_os = "linux"))]
+pub mod tui;
 
 #[cfg(all(feature = "dist", target_os = "linux"))]
 pub use across::{RemoteSnapshot, offer, snapshot_of, snapshot_of_with};
