@@ -528,7 +528,7 @@ impl<R: Send + 'static> Pending<R> {
     ) -> Pending<R> {
         let since = client.slot.mailbox.mark();
         let node = Remote::of(target, &to).map(|remote| remote.node());
-        let options = MonitorOptions::new().alias(mode);
+        let options = MonitorOptions::new().alias(mode).of_request();
         let (monitor, found) = monitors::find_and_set(client, target, to, options);
         if target == Some(client.pid) {
             // A monitor of oneself makes no alias, but a process can answer its own request.

@@ -105,6 +105,12 @@ shutdown!(TcpStream);
 stream!(TcpStream);
 
 impl TcpStream {
+    /// Writes what need not be waited for, and is no receive point.
+    #[cfg(feature = "dist")]
+    pub(crate) fn write_now(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.socket.std().write_vectored(parts)
+    }
+
     /// Connects to the first of the addresses that accepts it.
     ///
     /// A name among them is looked up first, which blocks and cannot be interrupted. The wait for

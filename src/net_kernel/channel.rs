@@ -5,6 +5,7 @@
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::io::TcpStream;
@@ -37,7 +38,7 @@ impl SetUp {
         match self {
             SetUp::Tcp(timed) => {
                 let stream = timed.into_inner()?;
-                Ok((ReadHalf::Tcp(stream.try_clone()?), WriteHalf::Tcp(stream)))
+                Ok((ReadHalf::Tcp(stream.try_clone()?), WriteHalf::Tcp(Arc::new(stream))))
             }
             #[cfg(feature = "dist-tls")]
             SetUp::Tls(set_up) => {
@@ -163,12 +164,21 @@ impl Source for ReadHalf {
 /// [flushed](Write::flush).
 #[derive(Debug)]
 pub(super) enum WriteHalf {
-    Tcp(TcpStream),
+    Tcp(Arc<TcpStream>),
     #[cfg(feature = "dist-tls")]
     Tls(tls::WriteHalf),
 }
 
 impl WriteHalf {
+    /// Returns the stream, if what is written to it need not go through anything else.
+    pub(super) fn direct(&self) -> Option<Arc<TcpStream>> {
+        match self {
+            WriteHalf::Tcp(stream) => Some(Arc::clone(stream)),
+            #[cfg(feature = "dist-tls")]
+            WriteHalf::Tls(_) => None,
+        }
+    }
+
     pub(super) fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         match self {
             WriteHalf::Tcp(stream) => stream.set_write_timeout(timeout),
@@ -194,7 +204,7 @@ impl Write for WriteHalf {
 
     fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            WriteHalf::Tcp(stream) => stream.write_vectored(parts),
+            WriteHalf::Tcp(stream) => (&**stream).write_vectored(parts),
             #[cfg(feature = "dist-tls")]
             WriteHalf::Tls(half) => half.write_vectored(parts),
         }
@@ -202,7 +212,7 @@ impl Write for WriteHalf {
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            WriteHalf::Tcp(stream) => stream.flush(),
+            WriteHalf::Tcp(_) => Ok(()),
             #[cfg(feature = "dist-tls")]
             WriteHalf::Tls(half) => half.flush(),
         }

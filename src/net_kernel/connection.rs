@@ -4,13 +4,14 @@
 //! connection is lost, as the reader owns what tells it.
 
 use std::cell::RefCell;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use log::Level;
+use smallvec::SmallVec;
 
 use crate::exit::ExitReason;
 use crate::gen_server::ServerRef;
@@ -19,7 +20,7 @@ use crate::io::{TcpStream, is_interrupted};
 use crate::message::{Message, Name, NodeType};
 use crate::process;
 use crate::runtime::address::deliver;
-use crate::runtime::dist_entry::{Controller, Traffic};
+use crate::runtime::dist_entry::{Controller, Frame, Traffic, count_whole};
 use crate::runtime::exit::signal_exit;
 use crate::runtime::incoming::{Connection, Frames};
 use crate::runtime::mailbox::Signal;
@@ -38,7 +39,7 @@ use super::timed::{Deadline, Timed};
 #[cfg(feature = "dist-tls")]
 use super::tls;
 use super::traffic::Counters;
-use super::writer::{Queued, Writer};
+use super::writer::{Queued, QueuedForLater, Writer};
 
 /// How many nodes may be in the middle of a handshake that they have begun.
 const MAX_GUESTS: usize = 64;
@@ -229,6 +230,8 @@ struct Ends {
     node_type: NodeType,
     reader: Pid,
     writer: Pid,
+    /// What senders can write to themselves.
+    direct: Option<Arc<TcpStream>>,
     counters: Arc<Counters>,
 }
 
@@ -239,6 +242,19 @@ impl Controller for Ends {
 
     fn wake(&self) {
         deliver(self.writer, Signal::Message(Message::new(Queued)));
+    }
+
+    fn wake_later(&self) {
+        deliver(self.writer, Signal::Message(Message::new(QueuedForLater)));
+    }
+
+    fn write(&self, frames: &[Frame]) -> usize {
+        let Some(stream) = &self.direct else { return 0 };
+        let parts: SmallVec<[IoSlice<'_>; 4]> = frames.iter().map(|it| IoSlice::new(it)).collect();
+        let written = stream.write_now(&parts).unwrap_or(0);
+        self.counters.sent_bytes(written);
+        self.counters.sent_signals(count_whole(frames, written));
+        written
     }
 
     fn give_up(&self) {
@@ -272,6 +288,7 @@ fn carry(local: &Arc<Local>, stream: SetUp, peer: &Peer, first: Vec<u8>) -> Resu
 
     let counters = Arc::new(Counters::default());
     let (reading, writing) = stream.split()?;
+    let direct = writing.direct();
     let writer = Writer::new(writing, Arc::clone(&counters), local.settings.tick_time);
     let writer = process::spawn_link(move || {
         // It may be told before that something is queued.
@@ -282,7 +299,7 @@ fn carry(local: &Arc<Local>, stream: SetUp, peer: &Peer, first: Vec<u8>) -> Resu
     process::set_kill_grace(Duration::MAX);
     let is_visible = peer.flags.has(Flags::PUBLISHED);
     let node_type = if is_visible { NodeType::Visible } else { NodeType::Hidden };
-    let ends = Ends { node_type, reader: me, writer, counters: Arc::clone(&counters) };
+    let ends = Ends { node_type, reader: me, writer, direct, counters: Arc::clone(&counters) };
     let connection = Connection::up(incarnation, Arc::new(ends)).map_err(|_| {
         ExitReason::shutdown_with("there is a connection with the node already".to_owned())
     })?;

@@ -1,4 +1,4 @@
-//! What has gone by a connection, counted by its two processes, each its own part.
+//! What has gone by a connection, counted by who reads and who writes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,8 +6,8 @@ use crossbeam_utils::CachePadded;
 
 use crate::runtime::dist_entry::Traffic;
 
-/// The counters of one connection. Only their own processes write them; the others show them, or
-/// take an earlier value as if they had come a moment earlier. So all accesses are `Relaxed`.
+/// The counters of one connection. Whoever else reads them shows them, or takes an earlier value as
+/// if it had come a moment earlier. So all accesses are `Relaxed`.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     received: CachePadded<OneWay>,
@@ -42,11 +42,16 @@ impl Counters {
         self.received.bytes.load(Ordering::Relaxed)
     }
 
+    /// Returns how many bytes have been written.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.bytes.load(Ordering::Relaxed)
+    }
+
     pub(super) fn read(&self) -> Traffic {
         Traffic {
             bytes_received: self.heard(),
             messages_received: self.received.signals.load(Ordering::Relaxed),
-            bytes_sent: self.sent.bytes.load(Ordering::Relaxed),
+            bytes_sent: self.sent(),
             messages_sent: self.sent.signals.load(Ordering::Relaxed),
         }
     }

@@ -8,7 +8,7 @@ use crate::exit::ExitReason;
 use crate::message::NodeDownReason;
 use crate::process;
 use crate::process::receive::{deadline_after, is_past, time_left};
-use crate::runtime::dist_entry::Frame;
+use crate::runtime::dist_entry::{Frame, Taken};
 use crate::runtime::incoming::Frames;
 
 use super::channel::WriteHalf;
@@ -20,12 +20,20 @@ use super::traffic::Counters;
 /// As many parts as the system takes at once.
 const MAX_PARTS: usize = 1024;
 
+/// For how long something is queued for later: seldom that long, as more follows. The other node
+/// keeps a monitor for as long that is not there any more.
+const LATER: Duration = Duration::from_millis(10);
+
 /// There is something to write.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Queued;
 
-/// What is queued is to be written, and then nothing more.
+/// There is something to write that may wait for a moment.
 #[derive(Clone, Copy, Debug)]
+pub(super) struct QueuedForLater;
+
+/// What is queued is to be written, and then nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Finish;
 
 /// What writes to a connection.
@@ -58,17 +66,15 @@ impl Writer {
     pub(super) fn run(mut self, first: Frame, frames: Frames) -> Result<(), ExitReason> {
         self.frames = Some(frames);
         self.write(&[first])?;
+        let mut is_ending = false;
         loop {
-            let Some(queued) = frames.take() else { return Ok(()) };
+            let Some(Taken { frames: queued, is_all }) = frames.take() else { return Ok(()) };
             self.write_signals(&queued)?;
-            // It is told of the first that is queued.
-            let told = process::receive_timeout(time_left(self.next));
-            if told.is_some_and(|message| message.is::<Finish>()) {
-                let last = frames.take().unwrap_or_default();
-                self.write_signals(&last)?;
+            if is_ending && is_all && queued.is_empty() {
                 self.stream.close();
                 return Ok(());
             }
+            is_ending |= self.wait(queued.is_empty()) == Some(Finish);
             self.tick()?;
         }
     }
@@ -76,8 +82,20 @@ impl Writer {
     /// Writes what was queued.
     fn write_signals(&mut self, signals: &[Frame]) -> Result<(), ExitReason> {
         self.write(signals)?;
-        self.counters.sent_signals(signals.len());
+        let count = signals.iter().filter(|signal| signal[..] != TICK).count();
+        self.counters.sent_signals(count);
         Ok(())
+    }
+
+    /// Waits until there may be more to do. It is told of what is queued only if it has found
+    /// nothing.
+    fn wait(&self, has_found_nothing: bool) -> Option<Finish> {
+        let wait = if has_found_nothing { time_left(self.next) } else { Duration::ZERO };
+        let mut told = process::receive_timeout(wait)?;
+        if has_found_nothing && told.is::<QueuedForLater>() {
+            told = process::receive_timeout(time_left(self.next).min(LATER))?;
+        }
+        told.downcast().ok()
     }
 
     /// Writes all of the frames; meanwhile the other node may turn out to be gone.
@@ -91,7 +109,6 @@ impl Writer {
                 Some(0) => return Err(io::Error::from(ErrorKind::WriteZero).into()),
                 Some(written) => {
                     IoSlice::advance_slices(&mut left, written);
-                    self.ticks.sent();
                     self.counters.sent_bytes(written);
                 }
                 None => {}
@@ -120,7 +137,10 @@ impl Writer {
 
     /// Sends a tick if it is time for one.
     fn tick(&mut self) -> Result<(), ExitReason> {
-        if self.count_quarters()? { self.write(&[TICK.to_vec()]) } else { Ok(()) }
+        if self.count_quarters()? {
+            self.frames.into_iter().for_each(|it| it.queue(TICK.to_vec()));
+        }
+        Ok(())
     }
 
     /// Counts the quarters that are over. Returns whether a tick is to be sent.
@@ -130,7 +150,7 @@ impl Writer {
         }
         // If this process was late, what is missing of the others may be on its way.
         self.next = deadline_after(self.quarter);
-        match self.ticks.quarter(self.counters.heard()) {
+        match self.ticks.quarter(self.counters.heard(), self.counters.sent()) {
             Due::Nothing => Ok(false),
             Due::Tick => Ok(true),
             Due::GiveUp => {

@@ -9,7 +9,8 @@
 //! Each node has one lock, for the state of the connection, its ties, and its queue. A change of
 //! the ties and the frame that tells the other node of it happen together, so the frames are in the
 //! order of the changes. Frames are written before, on the thread of the sender, as that may run
-//! the program's code. Who finds the queue empty wakes the writer, when the lock is free again.
+//! the program's code. Who finds that nobody is [`writing`] what is queued wakes the writer, or
+//! writes that itself, when the lock is free again.
 //!
 //! A process's own table changes before or after, with no lock held in between. Only where a link
 //! is made, by either side, do both change together, as the tables of two processes of this node
@@ -44,6 +45,7 @@
 
 mod room;
 mod dial;
+mod writing;
 mod shown;
 
 use std::collections::HashMap;
@@ -67,10 +69,11 @@ use super::remote_ties::{Cut, RemoteRef, RemoteTies};
 
 pub(crate) use dial::{After, Dial, fail_dials};
 
-pub(crate) use shown::{Look, Traffic, look_at_connected};
-
-pub(crate) use room::Turn;
+pub(crate) use room::{Manner, Turn};
 use room::{Room, let_go};
+pub(crate) use shown::{Look, Traffic, look_at_connected};
+use writing::Writing;
+pub(crate) use writing::{Taken, count_whole};
 
 /// The bytes that are written for one signal.
 pub(crate) type Frame = Vec<u8>;
@@ -84,6 +87,18 @@ pub(crate) trait Controller: Send + Sync {
 
     /// There are frames to be taken, or the connection is lost.
     fn wake(&self);
+
+    /// There are frames to be taken in a moment.
+    fn wake_later(&self) {
+        self.wake();
+    }
+
+    /// Writes what does not have to wait, in order, and returns how many bytes that are: none if it
+    /// fails, as the writer is to find out why, or if only the writer can.
+    fn write(&self, frames: &[Frame]) -> usize {
+        _ = frames;
+        0
+    }
 
     /// More waits to be written than is kept for a node: the connection is to be lost.
     fn give_up(&self);
@@ -242,10 +257,13 @@ struct State {
     ties: RemoteTies,
     /// What waits for a connection, and for which incarnation if not for any.
     waiting: Vec<(Option<Incarnation>, Frame)>,
-    /// What waits for the writer.
+    /// What waits to be written.
     queue: Vec<Frame>,
     /// What both of these take.
     room: Room,
+    writing: Writing,
+    /// Whether the writer has been told that something is to leave later, and has not looked since.
+    is_writer_told: bool,
     /// How many connections there have been, with the one that is up.
     connections: u64,
     /// How many dials there have been, with the one that is under way.
@@ -295,7 +313,7 @@ impl DistEntry {
     pub(crate) fn reach(
         &'static self,
         to: Option<Incarnation>,
-        (frame, turn): (Frame, Turn),
+        (frame, manner): (Frame, impl Into<Manner>),
         change: impl FnOnce(&mut RemoteTies) -> bool,
     ) -> Result<After, ExitReason> {
         if self.node.is_here() {
@@ -307,7 +325,7 @@ impl DistEntry {
         }
         let is_down = matches!(state.status, Status::Down);
         let dial = is_down.then(|| self.begin_dial(&mut state));
-        let after = self.act(&mut state, to, (frame, turn), change);
+        let after = self.act(&mut state, to, (frame, manner), change);
         Ok(dial.map_or(after, After::Begin))
     }
 
@@ -336,12 +354,13 @@ impl DistEntry {
         &'static self,
         state: &mut State,
         to: Option<Incarnation>,
-        (frame, turn): (Frame, Turn),
+        (frame, manner): (Frame, impl Into<Manner>),
         change: impl FnOnce(&mut RemoteTies) -> bool,
     ) -> After {
         if !change(&mut state.ties) {
             return After::Nothing;
         }
+        let Manner { turn, haste } = manner.into();
         let is_too_much = !state.room.take(&frame, turn);
         match &mut state.status {
             Status::Up { is_given_up: true, .. } => After::Nothing,
@@ -350,9 +369,9 @@ impl DistEntry {
                 After::GiveUp(Arc::clone(controller))
             }
             Status::Up { controller, .. } => {
-                let is_first = state.queue.is_empty();
                 state.queue.push(frame);
-                if is_first { After::Wake(Arc::clone(controller)) } else { After::Nothing }
+                let controller = Arc::clone(controller);
+                self.have_written(state, haste, controller)
             }
             Status::Pending if is_too_much => After::Fail(self.last_dial(state)),
             // What comes after the most is missing: so the next connection must not be had.
@@ -369,12 +388,12 @@ impl DistEntry {
     pub(crate) fn tell(
         &'static self,
         to: Option<Incarnation>,
-        (frame, turn): (Frame, Turn),
+        (frame, manner): (Frame, impl Into<Manner>),
         change: impl FnOnce(&mut RemoteTies) -> bool,
     ) {
         let mut state = self.state.lock();
         if !matches!(state.status, Status::Down) && !state.is_with_another(to) {
-            let after = self.act(&mut state, to, (frame, turn), change);
+            let after = self.act(&mut state, to, (frame, manner), change);
             drop(state);
             after.run();
         }
@@ -389,11 +408,11 @@ impl DistEntry {
     pub(crate) fn write_and_tell(
         &'static self,
         to: Option<Incarnation>,
-        (outgoing, turn): (Outgoing, Turn),
+        (outgoing, manner): (Outgoing, impl Into<Manner>),
         change: impl FnOnce(&mut RemoteTies) -> bool,
     ) -> Result<(), Unsent> {
         match carrier() {
-            Some(carrier) => self.tell(to, (carrier.frame(outgoing)?, turn), change),
+            Some(carrier) => self.tell(to, (carrier.frame(outgoing)?, manner), change),
             None => drop_caught(outgoing),
         }
         Ok(())
@@ -439,6 +458,8 @@ impl DistEntry {
         state.status =
             Status::Up { incarnation, controller, since: Instant::now(), is_given_up: false };
         state.connections += 1;
+        // It writes first what tells the other node that it is connected.
+        (state.writing, state.is_writer_told) = (Writing::Writer, false);
         let waiting = mem::take(&mut state.waiting);
         let (to_it, stale): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|(to, _)| to.is_none_or(|to| to == incarnation));
@@ -452,16 +473,22 @@ impl DistEntry {
     }
 
     /// Takes the frames that wait for the writer of a connection; `None` if that is lost.
-    pub(crate) fn take_frames(&self, connection: u64) -> Option<Vec<Frame>> {
+    pub(crate) fn take_frames(&self, connection: u64) -> Option<Taken> {
         let mut state = self.state.lock();
         if !state.is_up(connection) {
             return None;
         }
+        state.is_writer_told = false;
+        if let Writing::Sender { is_awaited } = &mut state.writing {
+            *is_awaited = true;
+            return Some(Taken { frames: Vec::new(), is_all: false });
+        }
         let frames = mem::take(&mut state.queue);
+        state.writing = if frames.is_empty() { Writing::Nobody } else { Writing::Writer };
         let senders = state.room.clear(Decision::Served);
         drop(state);
         let_go(senders);
-        Some(frames)
+        Some(Taken { frames, is_all: true })
     }
 
     /// Says why the connection that is up is about to be lost, unless that is known.

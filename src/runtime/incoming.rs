@@ -10,7 +10,7 @@ use crate::term::Term;
 use crate::user_code::drop_caught;
 
 use super::address::{signal_of_link, try_deliver, try_deliver_exit};
-use super::dist_entry::{AlreadyUp, Controller, Dial, DistEntry, Frame, Outgoing, Turn};
+use super::dist_entry::{AlreadyUp, Controller, Dial, DistEntry, Frame, Outgoing, Taken, Turn};
 use super::exit::signal_exit_detached;
 use super::links::Watcher;
 use super::mailbox::{ExitSignal, Orphans, Signal, Special};
@@ -52,8 +52,16 @@ impl Frames {
     }
 
     /// Takes all frames that have been queued, the oldest first; `None` if the connection is lost.
-    pub(crate) fn take(self) -> Option<Vec<Frame>> {
+    pub(crate) fn take(self) -> Option<Taken> {
         self.entry.take_frames(self.connection)
+    }
+
+    /// As [`take`](Self::take), where no sender writes.
+    #[cfg(test)]
+    pub(crate) fn all(self) -> Option<Vec<Frame>> {
+        let Taken { frames, is_all } = self.take()?;
+        assert!(is_all, "a sender writes");
+        Some(frames)
     }
 
     /// Sends what is no signal of the kernel's. Any thread may do so.

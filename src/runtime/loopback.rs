@@ -205,7 +205,7 @@ impl Peer {
 
 /// Returns what has left by a connection since this was last asked.
 pub(crate) fn left(connection: &Connection) -> Vec<Outgoing> {
-    read(connection.frames().take().unwrap())
+    read(connection.frames().all().unwrap())
 }
 
 /// This program as two nodes which are connected: its processes have a pid on each of them.
@@ -264,7 +264,7 @@ impl Twins {
         let parker = parker.lock();
         let mut connection = to.lock().take().unwrap();
         while !self.is_cut.load(Ordering::SeqCst) {
-            let Some(frames) = frames.take() else { break };
+            let Some(frames) = frames.all() else { break };
             if frames.is_empty() {
                 parker.park();
             }

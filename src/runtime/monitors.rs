@@ -38,6 +38,7 @@ use super::table::Process;
 pub struct MonitorOptions {
     tag: Option<MakeDown>,
     alias: Option<AliasMode>,
+    is_of_request: bool,
 }
 
 impl MonitorOptions {
@@ -57,6 +58,12 @@ impl MonitorOptions {
     /// ends as `mode` says. It has no effect if a process monitors itself.
     pub fn alias(mut self, mode: AliasMode) -> MonitorOptions {
         self.alias = Some(mode);
+        self
+    }
+
+    /// What follows at once is a request to the process, which may tell its node of the monitor.
+    pub(crate) fn of_request(mut self) -> MonitorOptions {
+        self.is_of_request = true;
         self
     }
 }
@@ -105,7 +112,7 @@ pub(crate) fn find_and_set(
         links.monitors.insert(monitor.id, entry);
     }
     let watcher = Watcher { pid: owner.pid, object: object.clone() };
-    match watch(target, monitor, watcher) {
+    match watch(target, monitor, watcher, options.is_of_request) {
         Ok(()) => {
             if !owner.is_running() {
                 // Others may have run its exit meanwhile, and found no watcher to remove.
@@ -140,9 +147,14 @@ pub(crate) fn tell_unwatched(target: Option<Pid>, down: Down) {
 /// # Errors
 ///
 /// Why it never hears of the end of that.
-fn watch(target: Option<Pid>, monitor: MonitorRef, watcher: Watcher) -> Result<(), ExitReason> {
+fn watch(
+    target: Option<Pid>,
+    monitor: MonitorRef,
+    watcher: Watcher,
+    is_of_request: bool,
+) -> Result<(), ExitReason> {
     if let Some(remote) = Remote::of(target, &watcher.object) {
-        return remote.watch(monitor, watcher.object);
+        return remote.watch(monitor, watcher.object, is_of_request);
     }
     let is_there = target.is_some_and(|target| add_watcher(target, monitor.id, watcher));
     if is_there { Ok(()) } else { Err(ExitReason::NoProc) }

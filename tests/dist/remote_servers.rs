@@ -94,6 +94,22 @@ mod a_call {
         it.assert_clean();
     }
 
+    /// Not only with what is sent next, or with the next tick, of which there are four in a minute.
+    #[test]
+    fn that_is_over_leaves_no_monitor_at_the_server() {
+        let Some(it) = Setting::start() else { return };
+        for round in 1..=3 {
+            assert_eq!(it.call(&(atom("deposit"), 1)), Ok(round));
+            let seen = it.beam.eval(
+                "Look = fun F(0) -> late; \
+                     F(N) -> case process_info(whereis(account), monitored_by) of \
+                         {monitored_by, []} -> none; _ -> timer:sleep(10), F(N - 1) end end, \
+                 Look(500)",
+            );
+            assert_eq!(seen, "none");
+        }
+    }
+
     #[test]
     fn carries_values_of_the_program_both_ways() {
         #[derive(Debug, PartialEq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use crate::id::Node;
 use super::super::bound::Decision;
 use super::super::remote_ties::Cut;
 use super::room::let_go;
+use super::writing::Direct;
 use super::{Controller, DistEntry, ENTRIES, State, Status, carrier};
 
 /// All dials that are under way have failed.
@@ -70,6 +71,8 @@ impl Dial {
 pub(crate) enum After {
     Nothing,
     Wake(Arc<dyn Controller>),
+    WakeLater(Arc<dyn Controller>),
+    Write(Direct),
     GiveUp(Arc<dyn Controller>),
     Begin(Dial),
     /// So much waits for the dial that there is not to be more.
@@ -81,6 +84,8 @@ impl After {
         match self {
             After::Nothing => {}
             After::Wake(controller) => controller.wake(),
+            After::WakeLater(controller) => controller.wake_later(),
+            After::Write(direct) => direct.run(),
             After::GiveUp(controller) => controller.give_up(),
             After::Begin(dial) => dial.begin(),
             After::Fail(dial) => dial.failed(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::id::unique;
 
 use super::super::bound::{Decision, Sender, Waiter};
+use super::writing::Haste;
 use super::{DistEntry, Frame};
 
 /// For how many bytes there is room: if more waits to leave, senders wait.
@@ -24,6 +25,31 @@ pub(crate) enum Turn {
     Regardless,
 }
 
+/// How a frame is queued.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    pub(super) turn: Turn,
+    pub(super) haste: Haste,
+}
+
+impl From<Turn> for Manner {
+    fn from(turn: Turn) -> Manner {
+        Manner { turn, haste: Haste::Soon }
+    }
+}
+
+impl Turn {
+    /// Its sender waits for what it brings about, or others do.
+    pub(crate) fn now(self) -> Manner {
+        Manner { turn: self, haste: Haste::Now }
+    }
+
+    /// Nobody waits for what it brings about.
+    pub(crate) fn later(self) -> Manner {
+        Manner { turn: self, haste: Haste::Later }
+    }
+}
+
 /// What waits to leave, as a measure, and who waits until that is less.
 #[derive(Debug, Default)]
 pub(super) struct Room {
@@ -37,7 +63,7 @@ pub(super) struct Room {
 const ENTRY: usize = 40;
 
 /// Returns how much a frame takes, wherever it waits.
-fn size(frame: &Frame) -> usize {
+pub(super) fn size(frame: &Frame) -> usize {
     ENTRY + frame.len()
 }
 
@@ -53,7 +79,7 @@ impl Room {
     }
 
     /// Returns whether senders are to wait.
-    fn is_busy(&self) -> bool {
+    pub(super) fn is_busy(&self) -> bool {
         self.bytes > ROOM
     }
 
@@ -79,7 +105,12 @@ impl Room {
         &mut self,
         frames: impl Iterator<Item = &'a Frame>,
     ) -> Vec<Arc<Waiter>> {
-        self.bytes -= frames.map(size).sum::<usize>();
+        self.give_back_size(frames.map(size).sum())
+    }
+
+    /// So much waits no more. Returns who is to be [let go](let_go).
+    pub(super) fn give_back_size(&mut self, size: usize) -> Vec<Arc<Waiter>> {
+        self.bytes -= size;
         self.regardless = self.regardless.min(self.bytes);
         if self.is_busy() { Vec::new() } else { self.decide(Decision::Served) }
     }
@@ -473,7 +504,7 @@ mod tests {
             entry.reach(None, (vec![0; MOST / 2], Turn::Awaited), change).unwrap().run();
         }
         entry.reach(None, (vec![0; MOST / 2], Turn::Regardless), change).unwrap().run();
-        assert_eq!(connection.frames().take().unwrap().len(), 5);
+        assert_eq!(connection.frames().all().unwrap().len(), 5);
         assert_eq!(writer.0.load(Ordering::Relaxed), 0);
     }
 

@@ -464,12 +464,12 @@ fn what_is_no_signal_leaves_with_the_signals() {
     let connection = peer.connect();
     let frames = connection.frames();
     frames.queue(vec![1, 2]);
-    assert_eq!(frames.take(), Some(vec![vec![1, 2]]));
-    assert_eq!(frames.take(), Some(vec![]));
+    assert_eq!(frames.all(), Some(vec![vec![1, 2]]));
+    assert_eq!(frames.all(), Some(vec![]));
     drop(connection);
     let next = peer.connect();
     frames.queue(vec![3]);
-    assert_eq!(next.frames().take(), Some(vec![]), "it was for the connection before");
+    assert_eq!(next.frames().all(), Some(vec![]), "it was for the connection before");
 }
 
 #[test]
@@ -565,7 +565,7 @@ fn a_lost_connection_tells_links_then_monitors_and_forgets_the_rest() {
         assert_eq!(next::<Down>(), down);
     }
     assert_no_message();
-    assert!(frames.take().is_none());
+    assert!(frames.all().is_none());
     assert_no_ties(&peer);
     assert!(!process::info(me()).unwrap().links.iter().any(|pid| pid.is_remote()));
     assert_eq!(process::info(me()).unwrap().monitors.len(), 0);

@@ -76,7 +76,12 @@ impl Remote {
         match self {}
     }
 
-    pub(crate) fn watch(self, _: MonitorRef, _: Destination) -> Result<(), ExitReason> {
+    pub(crate) fn watch(
+        self,
+        _: MonitorRef,
+        _: Destination,
+        _is_of_request: bool,
+    ) -> Result<(), ExitReason> {
         match self {}
     }
 

@@ -10,7 +10,7 @@ use crate::user_code::drop_caught;
 
 use super::super::bound::{Decision, Sender};
 use super::super::caller::caller;
-use super::super::dist_entry::{DistEntry, Outgoing, Target, Turn, carrier};
+use super::super::dist_entry::{DistEntry, Manner, Outgoing, Target, Turn, carrier};
 use super::super::links::{Closed, Linked, Watcher};
 use super::super::mailbox::{ExitCause, ExitSignal, Signal, Special};
 use super::super::passed_on;
@@ -114,13 +114,13 @@ impl Remote {
     /// If it does not travel.
     #[cold]
     pub(crate) fn request(self, message: Message) -> Result<(), Unsent> {
-        self.tell(self.sending(message), |_| true)
+        self.tell_by(Turn::Regardless.now(), self.sending(message), |_| true)
     }
 
     /// As [`request`](Self::request), when there is room, or was a moment ago.
     #[cold]
     pub(crate) fn request_in_turn(self, message: Message) -> Result<(), Unsent> {
-        self.tell_by(Turn::Awaited, self.sending(message), |_| true)
+        self.tell_by(Turn::Awaited.now(), self.sending(message), |_| true)
     }
 
     fn sending(&self, message: Message) -> Outgoing {
@@ -128,14 +128,23 @@ impl Remote {
         Outgoing::Send { from, to: self.0.clone(), message }
     }
 
-    /// Enters a monitor on the process, which was set on `object`.
+    /// Enters a monitor on the process, which was set on `object`. If it is that of a request, this
+    /// follows at once.
     ///
     /// # Errors
     ///
     /// Why there is none.
-    pub(crate) fn watch(self, monitor: MonitorRef, object: Destination) -> Result<(), ExitReason> {
+    pub(crate) fn watch(
+        self,
+        monitor: MonitorRef,
+        object: Destination,
+        is_of_request: bool,
+    ) -> Result<(), ExitReason> {
         let incarnation = self.incarnation();
-        let reached = self.reach(Outgoing::Monitor { monitor, to: self.0.clone() }, |ties| {
+        let turn = Turn::Regardless;
+        let manner = if is_of_request { turn.later() } else { turn.into() };
+        let outgoing = Outgoing::Monitor { monitor, to: self.0.clone() };
+        let reached = self.reach_by(manner, outgoing, |ties| {
             ties.monitor(monitor, incarnation, object);
             true
         });
@@ -149,7 +158,8 @@ impl Remote {
     /// Removes a monitor on the process.
     pub(crate) fn forget(self, monitor: MonitorRef) {
         let mut removed = None;
-        _ = self.tell(Outgoing::Demonitor { monitor, to: self.0.clone() }, |ties| {
+        let demonitor = Outgoing::Demonitor { monitor, to: self.0.clone() };
+        _ = self.tell_by(Turn::Regardless.later(), demonitor, |ties| {
             removed = ties.end_monitor(monitor);
             removed.is_some()
         });
@@ -183,17 +193,9 @@ impl Remote {
     /// # Errors
     ///
     /// See [`Unreached`].
-    fn reach(
-        &self,
-        outgoing: Outgoing,
-        change: impl FnOnce(&mut RemoteTies) -> bool,
-    ) -> Result<(), Unreached> {
-        self.reach_by(Turn::Regardless, outgoing, change)
-    }
-
     fn reach_by(
         &self,
-        turn: Turn,
+        manner: impl Into<Manner>,
         outgoing: Outgoing,
         change: impl FnOnce(&mut RemoteTies) -> bool,
     ) -> Result<(), Unreached> {
@@ -202,7 +204,7 @@ impl Remote {
             return Err(Unreached::Gone(ExitReason::NoConnection));
         };
         let frame = carrier.frame(outgoing).map_err(Unreached::Unsent)?;
-        let reached = self.entry().reach(self.incarnation(), (frame, turn), change);
+        let reached = self.entry().reach(self.incarnation(), (frame, manner), change);
         reached.map_err(Unreached::Gone)?.run();
         Ok(())
     }
@@ -229,11 +231,11 @@ impl Remote {
 
     fn tell_by(
         &self,
-        turn: Turn,
+        manner: impl Into<Manner>,
         outgoing: Outgoing,
         change: impl FnOnce(&mut RemoteTies) -> bool,
     ) -> Result<(), Unsent> {
-        self.entry().write_and_tell(self.incarnation(), (outgoing, turn), change)
+        self.entry().write_and_tell(self.incarnation(), (outgoing, manner), change)
     }
 }
 
@@ -286,7 +288,10 @@ impl RemotePid {
             return Ok(());
         };
         let answer = Outgoing::Answer { to: self.pid, tag, message };
-        match self.target().reach(answer, |ties| ties.answered(id) || passed_on::remove(id)) {
+        let reached = self.target().reach_by(Turn::Regardless.now(), answer, |ties| {
+            ties.answered(id) || passed_on::remove(id)
+        });
+        match reached {
             Ok(()) => Ok(()),
             Err(Unreached::Gone(_)) => {
                 passed_on::remove(id);

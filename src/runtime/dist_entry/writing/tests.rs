@@ -1,0 +1,327 @@
+//! Senders that write themselves, to a connection that a script plays.
+
+use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_utils::sync::{Parker, Unparker};
+use parking_lot::Mutex;
+
+use crate::message::NodeType;
+
+use super::super::super::incoming::{Connection, Frames};
+use super::super::super::loopback::Peer;
+use super::super::{Manner, Turn};
+use super::*;
+
+type Hook = Box<dyn FnOnce() + Send>;
+
+/// A connection that takes so many bytes of what a sender writes.
+#[derive(Default)]
+struct Script {
+    takes: AtomicUsize,
+    written: Mutex<Vec<Frame>>,
+    /// What happens while a sender writes.
+    meanwhile: Mutex<Option<Hook>>,
+    woken: AtomicUsize,
+    woken_later: AtomicUsize,
+}
+
+impl Controller for Script {
+    fn node_type(&self) -> NodeType {
+        NodeType::Visible
+    }
+
+    fn wake(&self) {
+        self.woken.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn wake_later(&self) {
+        self.woken_later.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn write(&self, frames: &[Frame]) -> usize {
+        let meanwhile = self.meanwhile.lock().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
+        self.written.lock().extend_from_slice(frames);
+        self.takes.load(Ordering::Relaxed)
+    }
+
+    fn give_up(&self) {
+        unreachable!("no more waits than is kept");
+    }
+}
+
+/// A connection whose writer waits.
+struct Up {
+    entry: &'static DistEntry,
+    script: Arc<Script>,
+    connection: Connection,
+    peer: Peer,
+}
+
+impl Up {
+    fn new(name: &str, takes: usize) -> Up {
+        let peer = Peer::new(name);
+        let script = Arc::new(Script::default());
+        script.takes.store(takes, Ordering::Relaxed);
+        let connection = Connection::up(peer.incarnation(1), Arc::clone(&script) as _).unwrap();
+        assert_eq!(connection.frames().all(), Some(vec![]));
+        Up { entry: DistEntry::of(peer.node), script, connection, peer }
+    }
+
+    fn frames(&self) -> Frames {
+        self.connection.frames()
+    }
+
+    fn queue(&self, frame: &[u8], manner: impl Into<Manner>) {
+        queue(self.entry, frame, manner);
+    }
+
+    /// Returns what senders have written since this was last asked.
+    fn written(&self) -> Vec<Frame> {
+        mem::take(&mut *self.script.written.lock())
+    }
+
+    fn woken(&self) -> usize {
+        self.script.woken.swap(0, Ordering::Relaxed)
+    }
+
+    fn room(&self) -> usize {
+        self.entry.state.lock().room.bytes()
+    }
+}
+
+fn queue(entry: &'static DistEntry, frame: &[u8], manner: impl Into<Manner>) {
+    entry.reach(None, (frame.to_vec(), manner), |_| true).unwrap().run();
+}
+
+fn now() -> Manner {
+    Turn::Regardless.now()
+}
+
+#[test]
+fn who_is_about_to_wait_writes_what_is_queued_and_wakes_nobody() {
+    let up = Up::new("writes", usize::MAX);
+    up.queue(&[1], Turn::Regardless.later());
+    up.queue(&[2], Turn::Regardless.later());
+    up.queue(&[3, 4], now());
+    assert_eq!(up.written(), [vec![1], vec![2], vec![3, 4]]);
+    up.queue(&[5], now());
+    assert_eq!(up.written(), [vec![5]]);
+    assert_eq!((up.woken(), up.room()), (0, 0));
+    assert_eq!(up.frames().all(), Some(vec![]));
+}
+
+#[test]
+fn what_the_connection_does_not_take_is_left_to_the_writer() {
+    for (takes, left) in [
+        (0, vec![vec![1, 2], vec![3, 4, 5]]),
+        (1, vec![vec![2], vec![3, 4, 5]]),
+        (2, vec![vec![3, 4, 5]]),
+        (4, vec![vec![5]]),
+    ] {
+        let up = Up::new("does_not_take", takes);
+        up.queue(&[1, 2], Turn::Regardless.later());
+        up.queue(&[3, 4, 5], now());
+        assert_eq!(up.room(), left.iter().map(size).sum::<usize>());
+        up.queue(&[6], now());
+        assert_eq!(up.written().len(), 2);
+        assert_eq!(up.woken(), 1);
+        let left = [left, vec![vec![6]]].concat();
+        assert_eq!(up.frames().all(), Some(left));
+        assert_eq!((up.frames().all(), up.room()), (Some(vec![]), 0));
+        up.queue(&[7], now());
+        assert_eq!(up.written(), [vec![7]]);
+    }
+}
+
+#[test]
+fn what_is_queued_while_a_sender_writes_is_left_to_the_writer() {
+    for manner in [now(), Turn::Regardless.into(), Turn::Regardless.later()] {
+        let up = Up::new("while_a_sender_writes", 1);
+        let entry = up.entry;
+        let script = Arc::clone(&up.script);
+        up.script.meanwhile.lock().replace(Box::new(move || {
+            queue(entry, &[2], manner);
+            assert_eq!(script.written.lock().len(), 0, "another sender writes");
+            assert_eq!(script.woken.load(Ordering::Relaxed), 0, "the writer could write");
+        }));
+        up.queue(&[0, 1], now());
+        assert_eq!(up.written(), [vec![0, 1]]);
+        assert_eq!(up.woken(), 1);
+        assert_eq!(up.frames().all(), Some(vec![vec![1], vec![2]]));
+    }
+}
+
+#[test]
+fn the_writer_takes_nothing_while_a_sender_writes_and_is_woken_afterwards() {
+    let up = Up::new("takes_nothing", usize::MAX);
+    let frames = up.frames();
+    up.script.meanwhile.lock().replace(Box::new(move || {
+        let taken = frames.take().unwrap();
+        assert!(taken.frames.is_empty() && !taken.is_all, "{taken:?}");
+    }));
+    up.queue(&[1], now());
+    assert_eq!(up.woken(), 1);
+    assert_eq!(up.frames().all(), Some(vec![]));
+    up.queue(&[2], now());
+    assert_eq!((up.written().len(), up.woken()), (2, 0));
+}
+
+#[test]
+fn while_the_writer_writes_senders_do_not() {
+    let up = Up::new("while_the_writer_writes", usize::MAX);
+    up.queue(&[1], Turn::Regardless);
+    up.queue(&[2], now());
+    assert_eq!(up.frames().all(), Some(vec![vec![1], vec![2]]));
+    up.queue(&[3], now()); // It is writing these.
+    assert_eq!(up.frames().all(), Some(vec![vec![3]]));
+    assert_eq!(up.frames().all(), Some(vec![]));
+    assert_eq!((up.written().len(), up.woken()), (0, 1));
+}
+
+#[test]
+fn what_a_sender_writes_while_the_connection_is_lost_is_not_left_to_the_next_one() {
+    let Up { entry, script, connection, peer } = Up::new("lost_meanwhile", 0);
+    let next = Arc::new(Mutex::new(None));
+    let (hers, incarnation) = (Arc::clone(&next), peer.incarnation(1));
+    script.meanwhile.lock().replace(Box::new(move || {
+        drop(connection);
+        let connection = Connection::up(incarnation, Arc::new(Script::default())).unwrap();
+        queue(entry, &[2], Turn::Regardless);
+        hers.lock().replace(connection);
+    }));
+    queue(entry, &[1], now());
+    let next = next.lock().take().unwrap();
+    assert_eq!(next.frames().all(), Some(vec![vec![2]]));
+    assert_eq!(entry.state.lock().room.bytes(), 0);
+}
+
+#[test]
+fn what_is_more_than_there_is_room_for_is_left_to_the_writer_at_once() {
+    for manner in [now(), Turn::Regardless.later()] {
+        let up = Up::new("more_than_room", usize::MAX);
+        up.queue(&vec![0; 1 << 20], manner);
+        assert_eq!((up.written().len(), up.woken()), (0, 1));
+    }
+}
+
+#[test]
+fn the_writer_is_told_once_that_something_is_to_leave_later() {
+    let up = Up::new("told_once", usize::MAX);
+    let told = || up.script.woken_later.swap(0, Ordering::Relaxed);
+    for round in 0..3_u8 {
+        up.queue(&[round], Turn::Regardless.later());
+        up.queue(&[round], Turn::Regardless.later());
+        assert_eq!(told(), 1);
+        up.queue(&[7], now());
+        up.queue(&[round], Turn::Regardless.later());
+        assert_eq!((told(), up.woken(), up.written().len()), (0, 0, 3));
+        assert_eq!(up.frames().all(), Some(vec![vec![round]]));
+        assert_eq!(up.frames().all(), Some(vec![]));
+    }
+}
+
+/// A stream on which one may write at a time, which takes as much as it likes of what a sender
+/// writes.
+#[derive(Default)]
+struct Stream {
+    bytes: Mutex<Vec<u8>>,
+    unparker: Mutex<Option<Unparker>>,
+    by_senders: AtomicUsize,
+    length: AtomicUsize,
+}
+
+impl Stream {
+    fn append(&self, frames: &[Frame], most: usize) -> usize {
+        let bytes = frames.concat();
+        let written = bytes.len().min(most);
+        self.bytes.try_lock().expect("two write").extend_from_slice(&bytes[..written]);
+        self.length.fetch_add(written, Ordering::SeqCst);
+        written
+    }
+}
+
+impl Controller for Stream {
+    fn node_type(&self) -> NodeType {
+        NodeType::Visible
+    }
+
+    fn wake(&self) {
+        self.unparker.lock().as_ref().unwrap().unpark();
+    }
+
+    fn write(&self, frames: &[Frame]) -> usize {
+        let count = self.by_senders.fetch_add(1, Ordering::Relaxed);
+        let written =
+            self.append(frames, if count.is_multiple_of(3) { count % 7 } else { usize::MAX });
+        thread::yield_now(); // Others queue something meanwhile.
+        written
+    }
+
+    fn give_up(&self) {
+        unreachable!("no more waits than is kept");
+    }
+}
+
+/// Several threads send in all manners, and one is the writer, which only looks when it is woken.
+/// What comes of one thread is in order, and all of it comes.
+#[test]
+fn what_senders_and_the_writer_write_is_in_the_order_of_each_sender() {
+    const SENDERS: u8 = 3;
+    const ROUNDS: u16 = 20_000;
+    let (peer, stream) = (Peer::new("all_manners"), Arc::new(Stream::default()));
+    let (parker, is_over) = (Parker::new(), AtomicBool::new(false));
+    stream.unparker.lock().replace(parker.unparker().clone());
+    let connection = Connection::up(peer.incarnation(1), Arc::clone(&stream) as _).unwrap();
+    let (entry, frames) = (DistEntry::of(peer.node), connection.frames());
+    let (writer, out, has_ended) = (parker.unparker().clone(), &*stream, &is_over);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            while !has_ended.load(Ordering::SeqCst) {
+                let taken = frames.take().unwrap();
+                if taken.frames.is_empty() {
+                    parker.park();
+                } else {
+                    out.append(&taken.frames, usize::MAX);
+                }
+            }
+        });
+        let senders = (0..SENDERS).map(|sender| {
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    let turn = Turn::Regardless;
+                    let manner = [turn.now(), turn.later(), turn.now(), turn.into()];
+                    let [high, low] = round.to_be_bytes();
+                    let place = usize::from(round / 7 + u16::from(sender)) % manner.len();
+                    queue(entry, &[sender, high, low], manner[place]);
+                    if round.is_multiple_of(64) {
+                        thread::yield_now();
+                    }
+                }
+            })
+        });
+        let senders: Vec<_> = senders.collect();
+        senders.into_iter().for_each(|sender| sender.join().unwrap());
+        let all = 3 * usize::from(SENDERS) * usize::from(ROUNDS);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while stream.length.load(Ordering::SeqCst) < all && Instant::now() < deadline {
+            thread::yield_now();
+        }
+        is_over.store(true, Ordering::SeqCst);
+        writer.unpark();
+    });
+    assert!(stream.by_senders.load(Ordering::Relaxed) > 0);
+    let mut next = [0; SENDERS as usize];
+    for frame in stream.bytes.lock().chunks_exact(3) {
+        let expected = &mut next[usize::from(frame[0])];
+        assert_eq!(u16::from_be_bytes([frame[1], frame[2]]), *expected);
+        *expected += 1;
+    }
+    assert_eq!(next, [ROUNDS; SENDERS as usize]);
+    assert_eq!(entry.state.lock().room.bytes(), 0);
+}
