@@ -209,8 +209,12 @@ fn the_server_rex_answers_plain_messages() {
 #[test]
 fn erl_call_calls_what_is_offered() {
     let Some(rust) = Rust::start_with(offering) else { return };
-    let called = |what: &str| {
+    let mut number = 0;
+    let mut called = |what: &str| {
+        // Each is a node with a name of its own: the one before may seem to be connected yet.
+        number += 1;
         let output = Command::new("erl_call")
+            .args(["-h", &format!("call{number}")])
             .args(["-c", COOKIE, "-name", "rust@127.0.0.1", "-a", what])
             .env("ERL_EPMD_PORT", rust.cluster.epmd_port().to_string())
             .output()

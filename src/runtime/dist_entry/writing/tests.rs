@@ -30,7 +30,7 @@ struct Script {
 
 impl Controller for Script {
     fn node_type(&self) -> NodeType {
-        NodeType::Visible
+        NodeType::Hidden
     }
 
     fn wake(&self) {
@@ -248,7 +248,7 @@ impl Stream {
 
 impl Controller for Stream {
     fn node_type(&self) -> NodeType {
-        NodeType::Visible
+        NodeType::Hidden
     }
 
     fn wake(&self) {
