@@ -52,7 +52,8 @@
 //! A snapshot of 10,000 processes takes some 30 ms on a machine with two cores, even in a build
 //! without optimizations. [`Options`] adds what the system has to be asked for, thread by thread:
 //! the processor times take some 40 ms more for as many, how much of the stacks was touched some
-//! 80 ms. On a machine that is busy all of it takes longer.
+//! 80 ms. On a machine that is busy all of it takes longer. Taken once a second, it costs servers
+//! that are called all the time less than five per cent of their rate on two cores.
 //!
 //! What is shown costs processes next to nothing while nobody looks: a thread that parks stores
 //! what for where it stores that it parks, one that comes to a receive point counts that, and all

@@ -48,7 +48,8 @@ pub struct Snapshot {
     pub system: SystemInfo,
     /// How many threads there are, and how many there is room for.
     pub limits: Limits,
-    /// The processes that are alive.
+    /// The processes that are alive. One that was killed is not, and is shown again, among those
+    /// that are abandoned, when its grace is over and it goes on.
     pub processes: Vec<ProcessInfo>,
     /// The processes that were killed, have not left their code within their
     /// [grace](crate::process::Builder::kill_grace), and have ended without their threads: as they

@@ -9,6 +9,7 @@ use procession::observer::{self, Detector, Finding, FindingKind, Options, Watch,
 use procession::prelude::*;
 use procession::process::{Builder, WaitsFor};
 use procession::report::{self, Report};
+use procession::timer;
 
 use crate::support::processes::{Begun, FOREVER, begun, busy, idle, idle_body};
 use crate::support::wait::{down_reason, exit_and_wait, expect, wait_until};
@@ -411,6 +412,9 @@ fn a_watch_waits_for_its_timer_between_two_looks() {
     let watch = Watch::start(WatchOptions::new().interval(FOREVER)).unwrap();
     let snapshot = snapshot_when(watch.pid(), &WaitsFor::Message);
     wait_until(|| observer::snapshot().system.timers == timers + 1);
+    // Other timers come meanwhile.
+    timer::send_after(SHORT, process::self_pid(), "later");
+    assert_eq!(expect::<&str>(), "later");
     let snapshot_later = snapshot_when(watch.pid(), &WaitsFor::Message);
     let handled = |it: &observer::Snapshot| it.process(watch.pid()).unwrap().info.messages_received;
     assert!(handled(&snapshot) <= 1 && handled(&snapshot_later) == 1);
