@@ -399,7 +399,8 @@ fn a_watch_reports_each_finding_once() {
     let looks = || process::info(watch).unwrap().messages_received;
     let before = looks();
     wait_until(|| looks() > before + 5);
-    assert!(process::receive_match_timeout(Duration::ZERO, |it| it.is::<Finding>()).is_none());
+    let again = process::receive_match_timeout(Duration::ZERO, |it| it.is::<Finding>());
+    assert!(again.is_none(), "{again:?}");
     top.stop().unwrap();
     report::remove_handler(handler);
     down_reason(busy.monitor);
