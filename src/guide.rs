@@ -597,8 +597,8 @@
 //! [`supervisor::tree`](crate::supervisor::tree). A [`snapshot`](crate::observer::snapshot) has all
 //! of it, and asks nobody: it is for the program that answers no more. Prometheus reads it as
 //! [`metrics`](crate::observer::Metrics); and with the feature `observer-web` a browser
-//! shows it, live: the example `observed` has its page at once. With `observer-tui` a terminal does:
-//! the example `top`.
+//! shows it, live: the example `observed` has its page at once. With `observer-tui` a terminal
+//! does, as in the example `top`.
 //!
 //! # Testing
 //!

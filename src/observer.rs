@@ -61,8 +61,8 @@
 //! child.
 //!
 //! With the feature `serde` a snapshot [serializes](Snapshot). Its figures are [metrics](Metrics)
-//! for Prometheus. With the feature `observer-web` the module `web` shows all of it in a browser, and
-//! with `observer-tui` the module `tui` in a terminal.
+//! for Prometheus. With the feature `observer-web` the module `web` shows all of it in a browser,
+//! and with `observer-tui` the module `tui` in a terminal.
 //!
 //! # What is wrong
 //!

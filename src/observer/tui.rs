@@ -39,8 +39,9 @@
 //! | `1` to `5` | sort by queue, processor time, messages, stack, pid |
 //! | `/` | show only what contains a text, in any case; an empty one shows all |
 //! | `t` | the supervision trees, and back to the table |
-//! | enter | what the process is made of, and its status; escape goes back |
-//! | `a` | ask for its status once more |
+//! | enter | what the process is made of, and its status |
+//! | `a` | there: ask for its status once more |
+//! | escape | back; in a list that is filtered, show all |
 //! | `k`, `s`, `r` | kill, suspend, resume the process, after a `y` |
 //! | space | look at once |
 //! | `?` | the keys |
@@ -52,8 +53,8 @@
 //! What it shows is a [snapshot](super::snapshot_with), for which nobody is asked. A status is told
 //! by the process itself, by a system message: it is asked for by a process of its own, which waits
 //! for two seconds at most, so the view goes on if no answer comes. A process that is [no
-//! behaviour](crate::process::Info::behaviour) is asked only by `a`: if it does not handle system messages, the request stays in
-//! its mailbox.
+//! behaviour](crate::process::Info::behaviour) is asked only by `a`: if it does not handle system
+//! messages, the request stays in its mailbox.
 //!
 //! The terminal is restored when the view ends: by a key, by a signal, by a panic, or as the
 //! process that has called [`run`] is killed. Who ends the whole program meanwhile, by

@@ -189,7 +189,7 @@ impl View {
         match key {
             Key::Char('q') => return Some(Act::Quit),
             Key::Char(' ') => return Some(Act::Look),
-            Key::Char('?' | 'h') => self.prompt = Prompt::Help,
+            Key::Char('?') => self.prompt = Prompt::Help,
             Key::Char('k') => self.ask_for(ask::Order::Kill),
             Key::Char('s') => self.ask_for(ask::Order::Suspend),
             Key::Char('r') => self.ask_for(ask::Order::Resume),
