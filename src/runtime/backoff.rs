@@ -301,8 +301,8 @@ mod tests {
     #[test]
     fn what_is_there_in_time_is_found_without_a_park() {
         assert_eq!(wait_for(1, None), (1, false));
-        // Later than the first looks. Others that run can make some yields take long; so it is tried
-        // for as long as only a failing test takes.
+        // Later than the first looks. Others that run can make some yields take long; so it is
+        // tried for as long as only a failing test takes.
         let start = Instant::now();
         while wait_for(GLANCES + 20, None).1 {
             assert!(start.elapsed() < Duration::from_secs(20), "it has parked each time");

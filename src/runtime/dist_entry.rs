@@ -44,8 +44,8 @@
 //! connection is given up. What those send who have waited does not count for that.
 
 mod room;
-mod dial;
 mod writing;
+mod dial;
 mod shown;
 
 use std::collections::HashMap;
@@ -69,10 +69,10 @@ use super::remote_ties::{Cut, RemoteRef, RemoteTies};
 
 pub(crate) use dial::{After, Dial, fail_dials};
 
+use room::{Haste, Room, let_go};
 pub(crate) use room::{Manner, Turn};
-use room::{Room, let_go};
 pub(crate) use shown::{Look, Traffic, look_at_connected};
-use writing::Writing;
+use writing::{Direct, Writing};
 pub(crate) use writing::{Taken, count_whole};
 
 /// The bytes that are written for one signal.
@@ -379,6 +379,31 @@ impl DistEntry {
             Status::Down | Status::Pending | Status::Losing => {
                 state.waiting.push((to, frame));
                 After::Nothing
+            }
+        }
+    }
+
+    /// Sees that what was queued is written. What is more than there is room for takes a while: it
+    /// is left to the writer.
+    fn have_written(
+        &'static self,
+        state: &mut State,
+        haste: Haste,
+        controller: Arc<dyn Controller>,
+    ) -> After {
+        if state.writing != Writing::Nobody {
+            return After::Nothing;
+        }
+        match if state.room.is_busy() { Haste::Soon } else { haste } {
+            Haste::Now => After::Write(Direct::begin(self, state, controller)),
+            Haste::Soon => {
+                state.writing = Writing::Writer;
+                After::Wake(controller)
+            }
+            Haste::Later if state.is_writer_told => After::Nothing,
+            Haste::Later => {
+                state.is_writer_told = true;
+                After::WakeLater(controller)
             }
         }
     }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::id::unique;
 
 use super::super::bound::{Decision, Sender, Waiter};
-use super::writing::Haste;
 use super::{DistEntry, Frame};
 
 /// For how many bytes there is room: if more waits to leave, senders wait.
@@ -23,6 +22,17 @@ pub(crate) enum Turn {
     /// It has. Many may go on at once, each with a message that has taken as much memory before.
     Awaited,
     Regardless,
+}
+
+/// When a frame is to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Haste {
+    /// Whoever waits for what it brings about is the one who sends it, or it is such an answer.
+    Now,
+    /// As soon as the writer runs.
+    Soon,
+    /// With what leaves next, or in a moment: nobody waits for what it brings about.
+    Later,
 }
 
 /// How a frame is queued.

@@ -18,18 +18,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::room::{let_go, size};
-use super::{After, Controller, DistEntry, Frame, State};
-
-/// When a frame is to leave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Haste {
-    /// Whoever waits for what it brings about is the one who sends it, or it is such an answer.
-    Now,
-    /// As soon as the writer runs.
-    Soon,
-    /// With what leaves next, or in a moment: nobody waits for what it brings about.
-    Later,
-}
+use super::{Controller, DistEntry, Frame, State};
 
 /// Who writes what is queued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,6 +52,17 @@ pub(crate) struct Direct {
 }
 
 impl Direct {
+    /// Takes what is queued; nobody is writing.
+    pub(super) fn begin(
+        entry: &'static DistEntry,
+        state: &mut State,
+        controller: Arc<dyn Controller>,
+    ) -> Direct {
+        state.writing = Writing::Sender { is_awaited: false };
+        let (connection, frames) = (state.connections, mem::take(&mut state.queue));
+        Direct { entry, connection, controller, frames }
+    }
+
     pub(super) fn run(self) {
         let Direct { entry, connection, controller, mut frames } = self;
         let written = controller.write(&frames);
@@ -78,37 +78,6 @@ impl Direct {
         let_go(senders);
         if is_left {
             controller.wake();
-        }
-    }
-}
-
-impl DistEntry {
-    /// Sees that what was queued is written. What is more than there is room for takes a while: it
-    /// is left to the writer.
-    pub(super) fn have_written(
-        &'static self,
-        state: &mut State,
-        haste: Haste,
-        controller: Arc<dyn Controller>,
-    ) -> After {
-        if state.writing != Writing::Nobody {
-            return After::Nothing;
-        }
-        match if state.room.is_busy() { Haste::Soon } else { haste } {
-            Haste::Now => {
-                state.writing = Writing::Sender { is_awaited: false };
-                let (connection, frames) = (state.connections, mem::take(&mut state.queue));
-                After::Write(Direct { entry: self, connection, controller, frames })
-            }
-            Haste::Soon => {
-                state.writing = Writing::Writer;
-                After::Wake(controller)
-            }
-            Haste::Later if state.is_writer_told => After::Nothing,
-            Haste::Later => {
-                state.is_writer_told = true;
-                After::WakeLater(controller)
-            }
         }
     }
 }
