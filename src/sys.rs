@@ -50,7 +50,7 @@
 //! | `sys:log(_, get / print)` | [`Sys::log`], [`Sys::print_log`] |
 //! | `sys:log_to_file(_, File / false)` | [`Sys::log_to_file`], [`Sys::log_to_file_off`] |
 //! | `sys:trace(_, true / false)` | [`Sys::trace_on`], [`Sys::trace_off`] |
-//! | `sys:install`, `remove`, `no_debug` | [`Sys::install`], [`Sys::remove`], [`Sys::no_debug`] |
+//! | `sys:install`, `remove`, `no_debug` | [`Sys::install`], [`Sys::watch`], [`Sys::remove`], [`Sys::no_debug`] |
 //! | `sys:change_code` | [`Sys::change_code`] |
 //! | `sys:terminate` | [`Sys::terminate`] |
 //! | the last argument, a timeout | [`Sys::timeout`] |
@@ -366,6 +366,20 @@ impl<S: Any> Sys<S> {
 }
 
 impl<S: ?Sized> Sys<S> {
+    /// As [`install`](Sys::install), for a process of whatever state: the function gets each event.
+    ///
+    /// # Errors
+    ///
+    /// [`SysError::Call`] if there is no answer.
+    pub fn watch(
+        &self,
+        name: impl Into<String>,
+        function: impl FnMut(&Event<'_>) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<(), SysError> {
+        let name = name.into();
+        self.debug("watch", move |debug| debug.add_watch(name, function))
+    }
+
     pub(crate) fn new(to: Destination) -> Sys<S> {
         Sys { to, timeout: DEFAULT_TIMEOUT, state: PhantomData }
     }

@@ -27,7 +27,7 @@ use crate::user_code::{displayed, drop_caught, printed, printed_up_to};
 
 #[cfg(all(feature = "dist", target_os = "linux"))]
 use super::declared::read_info;
-use super::next::{Step, Stop, Wait};
+use super::next::{Continuation, Step, Stop, Wait};
 use super::{GenServer, IdleTimeout, StatusPart};
 
 /// How many bytes of a message a report shows.
@@ -120,7 +120,7 @@ impl<S: GenServer> Server<S> {
         };
         self.note(None, || Incoming::content(&continuation, continuation.content()));
         if self.is_debugged() {
-            self.show(&Event::Other(&continuation));
+            self.show_continuation(&*continuation);
         }
         self.step.reset();
         let (state, step) = self.state_and_step();
@@ -164,8 +164,7 @@ impl<S: GenServer> Server<S> {
         let message = read_info(TypeId::of::<Server<S>>(), message);
         self.note(None, || Incoming::message(&message));
         if self.is_debugged() {
-            let (kind, message) = (sys::Kind::Info, Incoming::message(&message));
-            self.show(&Event::In { kind, message, from: None });
+            self.show_in(sys::Kind::Info, Incoming::message(&message), None);
         }
         self.step.reset();
         self.step.ended_by = Some(message.type_name());
@@ -196,19 +195,28 @@ impl<S: GenServer> Server<S> {
 
     #[cold]
     #[inline(never)]
-    fn show(&mut self, event: &Event<'_>) {
-        if let Some(state) = &self.state {
-            self.settings.debug.handle(event, state);
-        }
+    fn show_request(&mut self, request: &dyn Request) {
+        let from = request.client();
+        let kind = if from.is_some() { sys::Kind::Call } else { sys::Kind::Cast };
+        self.show_in(kind, Incoming::request(request), from);
     }
 
     #[cold]
     #[inline(never)]
-    fn show_request(&mut self, request: &dyn Request) {
-        let from = request.client();
-        let kind = if from.is_some() { sys::Kind::Call } else { sys::Kind::Cast };
-        let message = Incoming::request(request);
-        self.show(&Event::In { kind, message, from });
+    fn show_in(&mut self, kind: sys::Kind, message: Incoming<'_>, from: Option<Pid>) {
+        let Some(state) = &self.state else { return };
+        let part = Part(state, StatusPart::LastMessage(message));
+        let event = Event::In { kind, message: message.formatted_as(&part), from };
+        self.settings.debug.handle(&event, state);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn show_continuation(&mut self, continuation: &dyn Continuation) {
+        let Some(state) = &self.state else { return };
+        let content = Incoming::content(continuation, continuation.content());
+        let event = Event::Other(&Part(state, StatusPart::LastMessage(content)));
+        self.settings.debug.handle(&event, state);
     }
 
     /// Shows the outcome of a message: the reply to a client, by its type, or the new state.

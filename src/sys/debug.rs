@@ -112,6 +112,8 @@ pub enum Kind {
 pub struct Incoming<'a> {
     text: &'a dyn fmt::Debug,
     value: Value<'a>,
+    /// What its server's `format_status` prints of it, if it has one.
+    formatted: Option<&'a dyn fmt::Debug>,
 }
 
 #[derive(Clone, Copy)]
@@ -125,19 +127,24 @@ enum Value<'a> {
 impl<'a> Incoming<'a> {
     /// Creates a view of `value`, for a handmade process.
     pub fn new<T: Any + fmt::Debug>(value: &'a T) -> Incoming<'a> {
-        Incoming { text: value, value: Value::Plain(value) }
+        Incoming { text: value, value: Value::Plain(value), formatted: None }
     }
 
     pub(crate) fn message(message: &'a Message) -> Incoming<'a> {
-        Incoming { text: message, value: Value::Message(message) }
+        Incoming { text: message, value: Value::Message(message), formatted: None }
     }
 
     pub(crate) fn content(text: &'a dyn fmt::Debug, value: &'a dyn Any) -> Incoming<'a> {
-        Incoming { text, value: Value::Plain(value) }
+        Incoming { text, value: Value::Plain(value), formatted: None }
     }
 
     pub(crate) fn request(request: &'a dyn Request) -> Incoming<'a> {
-        Incoming { text: request, value: Value::Request(request) }
+        Incoming { text: request, value: Value::Request(request), formatted: None }
+    }
+
+    /// Says what the server's `format_status` prints of it.
+    pub(crate) fn formatted_as(self, formatted: &'a dyn fmt::Debug) -> Incoming<'a> {
+        Incoming { formatted: Some(formatted), ..self }
     }
 
     /// Returns the message, if it is a `T`.
@@ -159,22 +166,7 @@ impl fmt::Debug for Incoming<'_> {
 impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Event::In { kind, message, from } => {
-                let kind = match kind {
-                    Kind::Call => "call ",
-                    Kind::Cast => "cast ",
-                    Kind::Info => "",
-                    Kind::Internal => "internal ",
-                    Kind::EventTimeout => "timeout ",
-                    Kind::StateTimeout => "state timeout ",
-                    Kind::GenericTimeout => "generic timeout ",
-                };
-                write!(f, "got {kind}{}", printed_up_to(SHOWN, message))?;
-                match from {
-                    Some(from) => write!(f, " from {from}"),
-                    None => Ok(()),
-                }
-            }
+            Event::In { kind, message, from } => print_in(f, *kind, message, *from),
             Event::Out { reply, to } => write!(f, "sent a {reply} to {to}"),
             Event::State(state) => write!(f, "new state {}", printed_up_to(SHOWN, state)),
             Event::Entered(state) => write!(f, "entering state {}", printed_up_to(SHOWN, state)),
@@ -192,6 +184,88 @@ impl fmt::Display for Event<'_> {
             }
             Event::Other(event) => f.write_str(&printed_up_to(SHOWN, event)),
         }
+    }
+}
+
+fn print_in(
+    f: &mut fmt::Formatter<'_>,
+    kind: Kind,
+    message: &dyn fmt::Debug,
+    from: Option<Pid>,
+) -> fmt::Result {
+    let kind = match kind {
+        Kind::Call => "call ",
+        Kind::Cast => "cast ",
+        Kind::Info => "",
+        Kind::Internal => "internal ",
+        Kind::EventTimeout => "timeout ",
+        Kind::StateTimeout => "state timeout ",
+        Kind::GenericTimeout => "generic timeout ",
+    };
+    write!(f, "got {kind}{}", printed_up_to(SHOWN, message))?;
+    match from {
+        Some(from) => write!(f, " from {from}"),
+        None => Ok(()),
+    }
+}
+
+impl Event<'_> {
+    /// Returns the text of traces with messages as the server's
+    /// [`format_status`](crate::gen_server::GenServer::format_status) prints the [last
+    /// one](crate::gen_server::StatusPart::LastMessage) in a report: so it has nothing that is
+    /// hidden there. `Display` prints them as they are. States and
+    /// [continuations](crate::gen_server::HandleContinue) are printed by `format_status` in both.
+    ///
+    /// ```
+    /// use procession::prelude::*;
+    /// use procession::gen_server::StatusPart;
+    /// use std::fmt::{Formatter, Result};
+    /// use std::ops::ControlFlow;
+    ///
+    /// #[derive(Debug)]
+    /// struct Login;
+    ///
+    /// impl GenServer for Login {
+    ///     type Args = ();
+    ///     fn init((): ()) -> InitResult<Self> {
+    ///         ready(Login)
+    ///     }
+    ///     fn format_status(&self, part: &StatusPart<'_>, f: &mut Formatter<'_>) -> Result {
+    ///         if matches!(part, StatusPart::LastMessage(_)) {
+    ///             return f.write_str("(a password)");
+    ///         }
+    ///         part.print(self, f)
+    ///     }
+    /// }
+    ///
+    /// impl HandleCast<&'static str> for Login {
+    ///     fn handle_cast(&mut self, _: &'static str) -> CastResult<Self> {
+    ///         noreply()
+    ///     }
+    /// }
+    ///
+    /// let (login, me) = (Login::start(())?, process::self_pid());
+    /// login.sys().watch("events", move |event| {
+    ///     process::send(me, event.formatted());
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// login.cast("swordfish");
+    /// receive! { event: String => assert_eq!(event, "got cast (a password)") }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn formatted(&self) -> String {
+        struct Text<'a>(Kind, &'a dyn fmt::Debug, Option<Pid>);
+
+        impl fmt::Display for Text<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                print_in(f, self.0, self.1, self.2)
+            }
+        }
+
+        if let Event::In { kind, message: Incoming { formatted: Some(message), .. }, from } = self {
+            return displayed(&Text(*kind, *message, *from));
+        }
+        displayed(self)
     }
 }
 
@@ -391,14 +465,30 @@ impl DebugOptions {
         name: String,
         mut function: impl FnMut(&Event<'_>, &S) -> ControlFlow<()> + Send + 'static,
     ) {
+        self.add_function(name, move |event, state| {
+            state.downcast_ref().map_or(ControlFlow::Continue(()), |it| function(event, it))
+        });
+    }
+
+    /// Adds a function that the state is nothing to.
+    pub(crate) fn add_watch(
+        &mut self,
+        name: String,
+        mut function: impl FnMut(&Event<'_>) -> ControlFlow<()> + Send + 'static,
+    ) {
+        self.add_function(name, move |event, _| function(event));
+    }
+
+    fn add_function(
+        &mut self,
+        name: String,
+        function: impl FnMut(&Event<'_>, &dyn Any) -> ControlFlow<()> + Send + 'static,
+    ) {
         self.set(|tools| {
             if tools.installed.iter().any(|installed| installed.name == name) {
                 return drop_caught(function);
             }
-            let function = Box::new(move |event: &Event<'_>, state: &dyn Any| {
-                state.downcast_ref().map_or(ControlFlow::Continue(()), |it| function(event, it))
-            });
-            tools.installed.push(Installed { name, function });
+            tools.installed.push(Installed { name, function: Box::new(function) });
         });
     }
 
