@@ -16,8 +16,9 @@
 //!
 //! The page shows the supervision trees with their applications and restarts, a table of all
 //! processes to sort and to filter, queues and processor times over time, and names, registries,
-//! scopes of groups and tables. A click on a process shows what it waits for, its links, monitors
-//! and ancestors, and its [status](crate::sys::Sys::get_status). It needs nothing from elsewhere.
+//! scopes of groups, tables and connected nodes. A click on a process shows what it waits for, its
+//! links, monitors and ancestors, and its [status](crate::sys::Sys::get_status); its events can be
+//! seen as they come. The page needs nothing from elsewhere.
 //!
 //! It is there with the feature `observer-web`, on Linux.
 //!
@@ -28,13 +29,14 @@
 //! | `/` | the page |
 //! | `/snapshot.json` | a [`Snapshot`](super::Snapshot), as serde writes it |
 //! | `/metrics` | its [figures](super::Metrics), for Prometheus |
-//! | `/process.json?pid=0.1.2` | what is known of a process, which is not asked |
+//! | `/process.json?pid=0.1.2` | what is known of a process, which is not asked; `null` if there is none |
 //! | `/status.json?pid=0.1.2` | what it answers |
+//! | `/trace?pid=0.1.2` | the [events](crate::sys::Event::formatted) in a process, as server-sent events |
 //! | `POST /kill?pid=0.1.2`, `/suspend`, `/resume` | does that, if it is [allowed](Web::control) |
 //! | `/updates` | what the page shows, again and again, as server-sent events |
 //!
 //! A pid is written without its angle brackets. What is refused is told in words, with the status
-//! of HTTP that fits: `404` if there is no such process, `504` if it has not answered in
+//! of HTTP that fits: `404` if there is no such process to ask, `504` if it has not answered in
 //! [time](Web::status_timeout), `503` if there are too many streams.
 //!
 //! # What it costs
@@ -50,7 +52,9 @@
 //! requests](Web::request_timeout), or it is refused. Each response ends its connection.
 //!
 //! A process is asked for its status only when somebody wants to see that, and by the process of
-//! the connection, which serves nobody else. A process that is no
+//! the connection, which serves nobody else. A trace is a function that is
+//! [installed](crate::sys::Sys::watch) in the process as long as the stream is open; it waits for
+//! nobody, and leaves events out that the client does not read in time. A process that is no
 //! [behaviour](crate::process::Info::behaviour) is not asked, as the question would stay in its
 //! mailbox, unless the request has `&anyway=1`.
 //!
@@ -58,8 +62,8 @@
 //!
 //! Everybody who reaches the page sees names, labels, types and numbers of all processes, and the
 //! states of servers as their [`format_status`](crate::gen_server::GenServer::format_status) prints
-//! them: a server whose state holds a secret hides it there. Of a dictionary only the keys are
-//! shown.
+//! them: a server whose state holds a secret hides it there. So are
+//! the messages in a trace. Of a dictionary only the keys are shown.
 //!
 //! By default the observer listens on `127.0.0.1`. That keeps out other machines, not other users
 //! of this one: a [token](Web::token) does that. It answers only requests for `localhost`,
@@ -95,6 +99,7 @@ mod shared;
 mod details;
 mod control;
 mod stream;
+mod trace;
 mod connection;
 mod web_ref;
 

@@ -1,5 +1,6 @@
 //! Updates, as they come.
 
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use procession::observer::web::Web;
@@ -7,8 +8,8 @@ use procession::prelude::*;
 use serde_json::Value;
 
 use crate::Observer;
-use crate::details::Vault;
-use crate::support::processes::reason;
+use crate::details::{Hold, SECRET, Vault, bare};
+use crate::support::processes::{idle, reason};
 use crate::support::wait::{exit_and_wait, wait_until};
 
 fn often() -> Web {
@@ -114,4 +115,92 @@ fn a_stream_ends_when_its_observer_does() {
     events.update();
     observer.tests.terminate_child("observer").unwrap();
     while events.read().is_some() {}
+}
+
+/// Whether anything is installed in the server.
+fn is_traced(vault: ServerRef<Vault>) -> bool {
+    !vault.sys().get_status().unwrap().debug.is_empty()
+}
+
+#[test]
+fn a_trace_shows_what_a_server_does_but_not_what_it_hides() {
+    let observer = Observer::start(Web::new());
+    let vault = Vault::start(()).unwrap();
+    let mut events = observer.events(&format!("/trace?pid={}", bare(vault.pid())));
+    assert!(is_traced(vault));
+    let (let_go, held) = channel();
+    drop(let_go);
+    vault.cast(Hold(held));
+    process::send(vault.pid(), SECRET);
+    let mut lines: Vec<String> = Vec::new();
+    while lines.len() < 4 {
+        let (name, data) = events.next();
+        assert_eq!(name, "trace");
+        lines.extend(serde_json::from_value::<Vec<String>>(data).unwrap());
+    }
+    let expected = [
+        "got cast what nobody is to know",
+        "new state a secret of 11 letters",
+        "got what nobody is to know",
+        "new state a secret of 11 letters",
+    ];
+    assert_eq!(lines, expected);
+
+    drop(events);
+    wait_until(|| !is_traced(vault));
+    vault.stop().unwrap();
+}
+
+#[test]
+fn a_trace_ends_with_its_process_and_takes_nothing_from_one_that_goes_on() {
+    let observer = Observer::start(Web::new().status_timeout(Duration::from_millis(30)));
+    let vault = Vault::start(()).unwrap();
+    let target = format!("/trace?pid={}", bare(vault.pid()));
+    let mut events = observer.events(&target);
+    let closed = observer.events(&target);
+    // It is too busy to hear that nobody looks any more; what was installed goes at the next event.
+    let (let_go, held) = channel();
+    vault.cast(Hold(held));
+    drop(closed);
+    observer.get(&target).assert_status(504);
+    drop(let_go);
+    process::send(vault.pid(), SECRET);
+    wait_until(|| vault.sys().get_status().unwrap().debug.len() == 1);
+    exit_and_wait(vault.pid(), ExitReason::Kill);
+    loop {
+        match events.next() {
+            (name, _) if name == "trace" => {}
+            end => break assert_eq!(end, ("end".to_owned(), "it has ended".into())),
+        }
+    }
+    assert!(events.read().is_none());
+    let plain = idle();
+    observer.get(&format!("/trace?pid={}", bare(plain))).assert_status(409);
+    assert_eq!(process::info(plain).unwrap().message_queue_len, 0);
+    exit_and_wait(plain, ExitReason::Kill);
+}
+
+#[test]
+fn a_trace_that_nobody_reads_leaves_events_out() {
+    let observer = Observer::start(Web::new());
+    let vault = Vault::start(()).unwrap();
+    let mut events = observer.events(&format!("/trace?pid={}", bare(vault.pid())));
+    let most = 100_000;
+    for n in 0..most {
+        process::send(vault.pid(), n);
+    }
+    vault.sys().get_status().unwrap(); // It has come to all of them, and has waited for nobody.
+    process::send(vault.pid(), SECRET);
+    exit_and_wait(vault.pid(), ExitReason::Kill);
+    let (mut shown, mut left_out) = (0, 0);
+    while let (name, Value::Array(lines)) = events.next() {
+        assert_eq!(name, "trace");
+        for line in lines.iter().map(|line| line.as_str().unwrap()) {
+            match line.strip_prefix("... and ") {
+                Some(more) => left_out += more.split(' ').next().unwrap().parse::<u32>().unwrap(),
+                None => shown += 1,
+            }
+        }
+    }
+    assert!(left_out > 0 && shown + left_out <= 2 * (most + 1), "{shown} {left_out}");
 }

@@ -16,10 +16,14 @@ use super::request::Request;
 use super::response::{JSON, Response};
 use super::shared::Shared;
 use super::stream::serve_updates;
+use super::trace::serve_trace;
 use super::wire::{self, Unread};
 
 /// How long a client may take to read a response.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a client is waited for that has its response and does not close its side, at most.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// What is at a path.
 enum Route {
@@ -29,12 +33,14 @@ enum Route {
     Updates,
     Process,
     Status,
+    Trace,
     Act(Action),
 }
 
 /// Serves a client. One that goes away is no failure.
 pub(super) fn serve(stream: &TcpStream, shared: &Arc<Shared>) {
-    _ = answer(stream, shared).and_then(|()| wire::close(stream));
+    let linger = shared.settings.request_timeout.min(LINGER);
+    _ = answer(stream, shared).and_then(|()| wire::close(stream, linger));
 }
 
 fn answer(stream: &TcpStream, shared: &Arc<Shared>) -> io::Result<()> {
@@ -79,12 +85,13 @@ fn respond(
             let metrics = take_snapshot(shared)?.metrics().to_string();
             Ok(Some(Response::ok(Metrics::CONTENT_TYPE, metrics.into_bytes())))
         }
-        Route::Process => json(details::known(details::process_of(request)?)?),
+        Route::Process => json(details::known(request)?),
         Route::Status => json(details::status(request, shared)?),
         Route::Act(action) => {
             control::act(action, request, shared)?;
             Ok(Some(Response::done()))
         }
+        Route::Trace => serve_trace(stream, request, shared).map(|()| None),
         Route::Updates => serve_updates(stream, shared).map(|()| None),
     }
 }
@@ -97,6 +104,7 @@ fn find(request: &Request) -> Result<Route, Refusal> {
         "/updates" => ("GET", Route::Updates),
         "/process.json" => ("GET", Route::Process),
         "/status.json" => ("GET", Route::Status),
+        "/trace" => ("GET", Route::Trace),
         "/kill" => ("POST", Route::Act(Action::Kill)),
         "/suspend" => ("POST", Route::Act(Action::Suspend)),
         "/resume" => ("POST", Route::Act(Action::Resume)),

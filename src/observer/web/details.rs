@@ -28,8 +28,14 @@ pub(super) fn process_of(request: &Request) -> Result<Info, Refusal> {
     found.and_then(process::info).ok_or(Refusal::NoProcess)
 }
 
-/// Returns what is known of a process, which is not asked.
-pub(super) fn known(info: Info) -> Result<Vec<u8>, Refusal> {
+/// Returns what is known of a process, which is not asked; `null` if there is none. (A browser
+/// would report anything but success as an error of the page, which looks again and again.)
+pub(super) fn known(request: &Request) -> Result<Vec<u8>, Refusal> {
+    let info = match process_of(request) {
+        Ok(info) => info,
+        Err(Refusal::NoProcess) => return written(&Json::Null),
+        Err(refusal) => return Err(refusal),
+    };
     let cpu_time = info.thread_id.and_then(cpu_time);
     let process = ProcessInfo { info, application: None, cpu_time, stack: None };
     written(&process)

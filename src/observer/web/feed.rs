@@ -153,3 +153,6 @@ impl Feed {
         timer::send_after(pause, process::self_pid(), Due);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,6 +61,7 @@ impl Serialize for Update<'_> {
         map.serialize_entry("registries", &it.registries)?;
         map.serialize_entry("scopes", &it.scopes)?;
         map.serialize_entry("tables", &it.tables)?;
+        map.serialize_entry("nodes", &it.nodes)?;
         map.serialize_entry("left_out", &it.left_out)?;
         map.end()
     }

@@ -9,9 +9,6 @@ use crate::io::TcpStream;
 use super::refusal::Refusal;
 use super::request::{MAX_HEAD, is_complete};
 
-/// How long a client is waited for that has its response and has not closed its side.
-const LINGER: Duration = Duration::from_secs(1);
-
 /// How much of what such a client still sends is read.
 const MAX_REST: usize = 1 << 20;
 
@@ -61,10 +58,11 @@ pub(super) fn write_all(mut stream: &TcpStream, bytes: &[u8], deadline: Instant)
 }
 
 /// Closes a connection so that its client gets all that was written: a socket that is closed with
-/// something unread would break the connection off.
-pub(super) fn close(mut stream: &TcpStream) -> io::Result<()> {
+/// something unread would break the connection off. A client that does not close its side is waited
+/// for so long.
+pub(super) fn close(mut stream: &TcpStream, patience: Duration) -> io::Result<()> {
     stream.shutdown(Shutdown::Write)?;
-    let deadline = Instant::now() + LINGER;
+    let deadline = Instant::now() + patience;
     let (mut rest, mut block) = (0, [0; 2 << 10]);
     while rest < MAX_REST {
         match read_until(&mut stream, &mut block, deadline)? {

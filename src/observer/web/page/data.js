@@ -61,15 +61,15 @@ function tableColumns() {
   ];
 }
 
-/** The other nodes: whatever is known of each. */
+/** The other nodes: whatever is known of each. A program that is no node has none. */
 function nodes(all) {
-  if (all === undefined) return null;
+  if (all.length === 0) return null;
   const keys = [...new Set(all.flatMap((it) => Object.keys(it)))];
   const written = (value) => {
     if (value === null || value === undefined) return null;
     if (typeof value === "number") return number(value);
-    if (typeof value === "object" && "secs" in value) return duration(milliseconds(value));
-    return typeof value === "string" ? value : JSON.stringify(value);
+    if (typeof value === "boolean") return value ? "yes" : "no";
+    return typeof value === "string" ? value : duration(milliseconds(value));
   };
   const columns = keys.map((key) => ({
     title: key.replaceAll("_", " "),

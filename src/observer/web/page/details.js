@@ -55,16 +55,16 @@ function make(pid, close) {
     el("h3", {}, "Over time"),
     plots.map((it) => it.element),
     el("h3", {}, "Trace"),
-    trace.element,
+    el("div", { class: "trace" }, trace.element),
   );
-  return { pid, element, title, known, status, plots, trace };
+  return { pid, name: pid, element, title, known, status, plots, trace };
 }
 
 async function refresh(isFirst) {
   const shown = current;
   const process = state.processes.get(shown.pid);
-  const name = process?.title ?? shown.pid;
-  shown.title.replaceChildren(name);
+  shown.name = process?.title ?? shown.name;
+  shown.title.replaceChildren(shown.name);
   if (process === undefined) {
     shown.title.append(" ", el("small", { class: "ended" }, "has ended"));
   }
@@ -72,8 +72,9 @@ async function refresh(isFirst) {
   if (isFirst) ask(shown, process?.behaviour ?? true);
   if (process === undefined && !isFirst) return;
   const answer = await fetch(`/process.json?pid=${bare(shown.pid)}`);
-  if (answer.ok && shown === current) {
-    shown.known.replaceChildren(...describe(await answer.json(), process));
+  const known = answer.ok ? await answer.json() : null;
+  if (known !== null && shown === current) {
+    shown.known.replaceChildren(...describe(known, process));
   }
 }
 

@@ -43,10 +43,16 @@ function drawView() {
   showDetails(aside, pid, () => choose(chosen().view, null));
 }
 
-function onClick(event) {
+/**
+ * Chooses what is pressed, at once: what is drawn anew before the button is released is not
+ * clicked. A key clicks without a press.
+ */
+function onPress(event) {
   const target = event.target.closest("[data-pid], [data-filter]");
   if (target === null) return;
-  event.preventDefault();
+  if (event.type === "click") event.preventDefault();
+  const isPressed = event.type === "mousedown" ? event.button === 0 : event.detail === 0;
+  if (!isPressed) return;
   if (target.dataset.filter !== undefined) {
     setFilter(target.dataset.filter);
     choose("processes", chosen().pid);
@@ -69,7 +75,8 @@ function says(kind, text) {
 
 for (const link of document.querySelectorAll("nav a")) link.dataset.view = link.hash.slice(1);
 prepare(document.getElementById("processes"));
-document.addEventListener("click", onClick);
+document.addEventListener("mousedown", onPress);
+document.addEventListener("click", onPress);
 addEventListener("hashchange", drawView);
 addEventListener("resize", drawView);
 onUpdate(() => {

@@ -113,9 +113,13 @@ function drawTree({ application, parent, tree }, nodes, showsNew) {
   const note = application === null ? "supervisor" : "application";
   const by = application === null && parent !== null ? ["started by ", pidLink(parent)] : [];
   const restarts = restartsBelow(tree);
-  const total = restarts === 0 ? null : `, ${restarts} restarts`;
+  const total = restarts === 0 ? null : `, ${counted(restarts)}`;
   const small = el("small", {}, note, total, by.length === 0 ? null : ", ", by);
   return el("div", { class: "card tree" }, el("h2", {}, title, small), drawing);
+}
+
+function counted(restarts) {
+  return restarts === 1 ? "1 restart" : `${restarts} restarts`;
 }
 
 function sum(values) {
@@ -141,11 +145,10 @@ function drawNode(node, showsNew) {
   const kinds = ["node", tree.child_type.toLowerCase()];
   if (isDown) kinds.push("down");
   if (node.isNew && showsNew) kinds.push("new");
-  const hint = tree.restarts === 1 ? "1 restart" : `${tree.restarts} restarts`;
   return svg(
     "g",
     { class: kinds.join(" "), "data-pid": pid, "data-id": tree.id },
-    svg("title", {}, `${title}\n${below}\n${hint}`),
+    svg("title", {}, `${title}\n${below}\n${counted(tree.restarts)}`),
     svg("rect", { x, y, width, height: HEIGHT, rx: 8 }),
     svg("text", { class: "title", x: x + 12, y: y + 15 }, text),
     svg("text", { class: "below", x: x + 12, y: y + 29 }, below),
