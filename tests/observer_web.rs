@@ -15,6 +15,8 @@ mod support {
 
 #[path = "observer_web/access.rs"]
 mod access;
+#[path = "observer_web/browser.rs"]
+mod browser;
 #[path = "observer_web/client.rs"]
 mod client;
 #[path = "observer_web/control.rs"]
@@ -23,10 +25,14 @@ mod control;
 mod details;
 #[path = "observer_web/example.rs"]
 mod example;
+#[path = "observer_web/hostile.rs"]
+mod hostile;
 #[path = "observer_web/plain.rs"]
 mod plain;
 #[path = "observer_web/streams.rs"]
 mod streams;
+#[path = "observer_web/webdriver.rs"]
+mod webdriver;
 
 use std::net::SocketAddr;
 
