@@ -1,9 +1,12 @@
 //! What else is seen of processes.
 
+#[cfg(all(feature = "io", target_os = "linux"))]
 use std::thread;
 use std::time::{Duration, Instant};
 
-use procession::observer::{self, Options};
+use procession::observer;
+#[cfg(all(feature = "io", target_os = "linux"))]
+use procession::observer::Options;
 use procession::prelude::*;
 use procession::process::Builder;
 
