@@ -50,7 +50,8 @@
 //! | `sys:log(_, get / print)` | [`Sys::log`], [`Sys::print_log`] |
 //! | `sys:log_to_file(_, File / false)` | [`Sys::log_to_file`], [`Sys::log_to_file_off`] |
 //! | `sys:trace(_, true / false)` | [`Sys::trace_on`], [`Sys::trace_off`] |
-//! | `sys:install`, `remove`, `no_debug` | [`Sys::install`], [`Sys::watch`], [`Sys::remove`], [`Sys::no_debug`] |
+//! | `sys:install` | [`Sys::install`], [`Sys::watch`] |
+//! | `sys:remove`, `no_debug` | [`Sys::remove`], [`Sys::no_debug`] |
 //! | `sys:change_code` | [`Sys::change_code`] |
 //! | `sys:terminate` | [`Sys::terminate`] |
 //! | the last argument, a timeout | [`Sys::timeout`] |

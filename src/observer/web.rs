@@ -29,9 +29,9 @@
 //! | `/` | the page |
 //! | `/snapshot.json` | a [`Snapshot`](super::Snapshot), as serde writes it |
 //! | `/metrics` | its [figures](super::Metrics), for Prometheus |
-//! | `/process.json?pid=0.1.2` | what is known of a process, which is not asked; `null` if there is none |
+//! | `/process.json?pid=0.1.2` | what is known of a process, unasked; `null` if it has ended |
 //! | `/status.json?pid=0.1.2` | what it answers |
-//! | `/trace?pid=0.1.2` | the [events](crate::sys::Event::formatted) in a process, as server-sent events |
+//! | `/trace?pid=0.1.2` | its [events](crate::sys::Event::formatted), as server-sent events |
 //! | `POST /kill?pid=0.1.2`, `/suspend`, `/resume` | does that, if it is [allowed](Web::control) |
 //! | `/updates` | what the page shows, again and again, as server-sent events |
 //!

@@ -1,3 +1,5 @@
+//! Updates for who reads them, and for who does not.
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::Ipv4Addr;
 use std::sync::atomic::AtomicU64;
