@@ -137,6 +137,11 @@ impl Order {
         (self.next, self.is_cut) = (number + 1, false);
     }
 
+    /// Whether the sender has ended as it had sent all.
+    fn is_at_end(&self, down: &Down) -> bool {
+        self.next == MESSAGES && down.reason == ExitReason::Normal
+    }
+
     fn lost(&mut self, sender: Pid, reason: &ExitReason) {
         assert_eq!(reason, &ExitReason::NoConnection);
         assert_link_has_told(sender);
@@ -253,6 +258,10 @@ fn receive_and_cut<T: Debug + Send + 'static>(
                     if may_be_cut && dice.below(MESSAGES as usize / CUTS) == 0 {
                         cut(&mut dice, sender, &mut order, relays);
                     }
+                },
+                // The sender has ended before what it tells has come.
+                down: Down if Some(down.monitor) == order.monitor && order.is_at_end(&down) => {
+                    order.monitor = None;
                 },
                 down: Down if Some(down.monitor) == order.monitor => {
                     order.lost(sender, &down.reason);
