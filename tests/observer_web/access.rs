@@ -52,7 +52,12 @@ fn without_the_token_nothing_is_told() {
     observer.request("GET /", &format!("Cookie: other=1; {cookie}\r\n")).assert_status(200);
     let other = cookie.replace(TOKEN, "another-token-altogether");
     observer.request("GET /", &format!("Cookie: {other}\r\n")).assert_status(401);
-    observer.get(&format!("/?token={TOKEN}x")).assert_status(401);
+    let one_letter_off = TOKEN.replace("staple", "stapla");
+    for wrong in [format!("{TOKEN}x"), one_letter_off, TOKEN[1..].to_owned(), String::new()] {
+        observer.get(&format!("/?token={wrong}")).assert_status(401);
+        let bearer = format!("Authorization: Bearer {wrong}\r\n");
+        observer.request("GET /", &bearer).assert_status(401);
+    }
 }
 
 #[test]

@@ -193,7 +193,9 @@ mod tests {
         }
         let of_another = format!("Cookie: procession_observer_8081={TOKEN}\r\n");
         assert_eq!(with("/", &of_another), Err(Refusal::NoToken));
-        assert_eq!(with(&format!("/?token={TOKEN}0"), ""), Err(Refusal::NoToken));
+        for wrong in ["0123456789abcdef0", "0123456789abcdeF", "1123456789abcdef"] {
+            assert_eq!(with(&format!("/?token={wrong}"), ""), Err(Refusal::NoToken));
+        }
         assert!(!format!("{access:?}").contains(TOKEN));
     }
 
