@@ -18,7 +18,8 @@
 //! processes to sort and to filter, queues and processor times over time, and names, registries,
 //! scopes of groups, tables and connected nodes. A click on a process shows what it waits for, its
 //! links, monitors and ancestors, and its [status](crate::sys::Sys::get_status); its events can be
-//! seen as they come. The page needs nothing from elsewhere.
+//! seen as they come. Of connected nodes it shows the processes, too, if these let it. The page
+//! needs nothing from elsewhere.
 //!
 //! It is there with the feature `observer-web`, on Linux.
 //!
@@ -28,6 +29,7 @@
 //! |---|---|
 //! | `/` | the page |
 //! | `/snapshot.json` | a [`Snapshot`](super::Snapshot), as serde writes it |
+//! | `/snapshot.json?node=a@b` | that of a connected node which shows it, by `observer::offer` |
 //! | `/metrics` | its [figures](super::Metrics), for Prometheus |
 //! | `/process.json?pid=0.1.2` | what is known of a process, unasked; `null` if it has ended |
 //! | `/status.json?pid=0.1.2` | what it answers |
@@ -98,6 +100,10 @@ mod feed;
 mod shared;
 mod details;
 mod control;
+#[cfg(feature = "dist")]
+mod neighbour;
+#[cfg(not(feature = "dist"))]
+mod no_neighbour;
 mod stream;
 mod trace;
 mod connection;

@@ -191,3 +191,64 @@ fn a_node_of_erlang_looks_at_a_program() {
     assert_eq!(beam.eval(&source), "true");
     exit_and_wait(idle, ExitReason::Kill);
 }
+
+#[cfg(feature = "observer-web")]
+mod page {
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpStream};
+
+    use procession::listener::LocalAddr;
+    use procession::node;
+    use procession::observer::web::{Web, WebRef};
+
+    use super::*;
+
+    fn serve_page() -> (WebRef, SocketAddr) {
+        let web = Web::new().start_link().unwrap();
+        let LocalAddr::Tcp(address) = web.get_addr().unwrap() else { panic!("it listens on TCP") };
+        (web, address)
+    }
+
+    /// Asks for the processes of a node. Returns the status and the body.
+    fn ask(address: SocketAddr, node: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let path = format!("/snapshot.json?node={node}");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
+        (head.lines().next().unwrap().to_owned(), body.trim().to_owned())
+    }
+
+    #[test]
+    fn of_a_program_shows_the_processes_of_another() {
+        let Some((_rust, twin, [slow, _])) = start(observer::offer) else { return };
+        let (web, address) = serve_page();
+        node::connect(twin.node()).unwrap();
+        let (status, body) = ask(address, twin.node().name());
+        assert_eq!(status, "HTTP/1.1 200 OK");
+        assert!(body.contains(&format!("\"pid\":\"{slow}\"")), "{body}");
+        assert!(body.contains("\"label\":\"collects stamps\""), "{body}");
+
+        // Nobody is dialled for a page.
+        let (status, body) = ask(address, "nobody@127.0.0.1");
+        assert_eq!(status, "HTTP/1.1 404 Not Found");
+        assert_eq!(body, "no node of this name is connected");
+        twin.signal("STOP");
+        let (status, _) = ask(address, twin.node().name());
+        assert_eq!(status, "HTTP/1.1 504 Gateway Timeout");
+        twin.signal("CONT");
+        web.stop().unwrap();
+    }
+
+    #[test]
+    fn of_a_program_says_that_another_does_not_show_itself() {
+        let Some((_rust, twin, _)) = start(|node| node) else { return };
+        let (web, address) = serve_page();
+        node::connect(twin.node()).unwrap();
+        let (status, body) = ask(address, twin.node().name());
+        assert_eq!(status, "HTTP/1.1 409 Conflict");
+        assert!(body.contains("observer::offer"), "{body}");
+        web.stop().unwrap();
+    }
+}

@@ -10,6 +10,10 @@ use super::super::{Metrics, Options, Snapshot, snapshot_with};
 use super::access::Entry;
 use super::control::{self, Action};
 use super::details::{self, written};
+#[cfg(feature = "dist")]
+use super::neighbour;
+#[cfg(not(feature = "dist"))]
+use super::no_neighbour as neighbour;
 use super::page;
 use super::refusal::Refusal;
 use super::request::Request;
@@ -80,7 +84,7 @@ fn respond(
     let json = |body| Ok(Some(Response::ok(JSON, body)));
     match route {
         Route::Page(file) => Ok(Some(file.response())),
-        Route::Snapshot => json(written(&take_snapshot(shared)?)?),
+        Route::Snapshot => json(snapshot(request, shared)?),
         Route::Metrics => {
             let metrics = take_snapshot(shared)?.metrics().to_string();
             Ok(Some(Response::ok(Metrics::CONTENT_TYPE, metrics.into_bytes())))
@@ -111,6 +115,17 @@ fn find(request: &Request) -> Result<Route, Refusal> {
         path => ("GET", page::find(path).map(Route::Page).ok_or(Refusal::NotFound)?),
     };
     if request.method == method { Ok(route) } else { Err(Refusal::Method(method)) }
+}
+
+/// Returns a snapshot in JSON, of this program or of the node that is asked for.
+fn snapshot(request: &Request, shared: &Shared) -> Result<Vec<u8>, Refusal> {
+    match request.parameter("node") {
+        None => written(&take_snapshot(shared)?),
+        Some(name) => {
+            let _place = shared.take_place()?;
+            neighbour::snapshot(name, shared.settings.status_timeout)
+        }
+    }
 }
 
 /// Takes a snapshot for one client. No more of them are taken at a time than there may be streams.

@@ -20,7 +20,7 @@ macro_rules! files {
     };
 }
 
-static FILES: [File; 13] = files! {
+static FILES: [File; 14] = files! {
     "/": HTML, "page.html";
     "/page.css": CSS, "page.css";
     "/icon.svg": SVG, "icon.svg";
@@ -32,6 +32,7 @@ static FILES: [File; 13] = files! {
     "/processes.js": SCRIPT, "processes.js";
     "/plots.js": SCRIPT, "plots.js";
     "/data.js": SCRIPT, "data.js";
+    "/node.js": SCRIPT, "node.js";
     "/details.js": SCRIPT, "details.js";
     "/trace.js": SCRIPT, "trace.js";
 };

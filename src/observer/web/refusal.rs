@@ -18,6 +18,8 @@ pub(super) enum Refusal {
     NotFound,
     /// No process has this pid.
     NoProcess,
+    /// This node is not connected with one of this name.
+    NoNode,
     /// The path has another method.
     Method(&'static str),
     /// It was not there in time.
@@ -49,7 +51,7 @@ impl Refusal {
             Refusal::CrossSite | Refusal::ReadOnly | Refusal::NoMark | Refusal::Foreign => {
                 "403 Forbidden"
             }
-            Refusal::NotFound | Refusal::NoProcess => "404 Not Found",
+            Refusal::NotFound | Refusal::NoProcess | Refusal::NoNode => "404 Not Found",
             Refusal::Method(_) => "405 Method Not Allowed",
             Refusal::Slow => "408 Request Timeout",
             Refusal::NoBehaviour | Refusal::Unanswered(_) => "409 Conflict",
@@ -76,6 +78,7 @@ impl Refusal {
             Refusal::Foreign => "it is a thread of the program's own, which cannot be ended",
             Refusal::NotFound => "there is nothing here",
             Refusal::NoProcess => "no process has this pid: it has ended",
+            Refusal::NoNode => "no node of this name is connected",
             Refusal::Method(allowed) => allowed,
             Refusal::Slow => "the request took too long",
             Refusal::NoBehaviour => {

@@ -61,6 +61,7 @@ impl Response {
             | Refusal::Foreign
             | Refusal::NotFound
             | Refusal::NoProcess
+            | Refusal::NoNode
             | Refusal::Slow
             | Refusal::NoBehaviour
             | Refusal::Unanswered(_)

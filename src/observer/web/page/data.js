@@ -75,6 +75,7 @@ function nodes(all) {
     title: key.replaceAll("_", " "),
     cell: (it) => written(it[key]),
   }));
+  columns.push({ title: "", cell: (it) => el("a", { href: "#", "data-node": it.node }, "processes") });
   return listed("Nodes", all, columns);
 }
 

@@ -3,6 +3,7 @@
 import { drawData } from "./data.js";
 import { drawDetails, showDetails } from "./details.js";
 import { number } from "./elements.js";
+import { drawNode, showNode } from "./node.js";
 import { drawOverview } from "./overview.js";
 import { drawProcesses, prepare, setFilter } from "./processes.js";
 import { drawTrees } from "./trees.js";
@@ -48,12 +49,14 @@ function drawView() {
  * clicked. A key clicks without a press.
  */
 function onPress(event) {
-  const target = event.target.closest("[data-pid], [data-filter]");
+  const target = event.target.closest("[data-pid], [data-filter], [data-node]");
   if (target === null) return;
   if (event.type === "click") event.preventDefault();
   const isPressed = event.type === "mousedown" ? event.button === 0 : event.detail === 0;
   if (!isPressed) return;
-  if (target.dataset.filter !== undefined) {
+  if (target.dataset.node !== undefined) {
+    showNode(target.dataset.node);
+  } else if (target.dataset.filter !== undefined) {
     setFilter(target.dataset.filter);
     choose("processes", chosen().pid);
   } else {
@@ -82,6 +85,7 @@ addEventListener("resize", drawView);
 onUpdate(() => {
   drawView();
   drawDetails();
+  drawNode();
 });
 drawView();
 connect(says);

@@ -1,0 +1,61 @@
+// The processes of another node, which that shows if it offers to be looked at.
+
+import { duration, el, milliseconds, number, shortType, table } from "./elements.js";
+
+/** How many processes are listed: those with the longest queues. */
+const SHOWN = 500;
+
+const dialog = document.getElementById("node");
+const contents = dialog.querySelector(".contents");
+
+let isAsked = false;
+
+/** Shows a node, as it is now and at each update. */
+export function showNode(name) {
+  dialog.querySelector("h2").textContent = name;
+  contents.replaceChildren(el("p", { class: "quiet" }, "asking…"));
+  dialog.showModal();
+  drawNode();
+}
+
+/** Asks the node that is shown, if one is and has answered what it was asked before. */
+export async function drawNode() {
+  if (!dialog.open || isAsked) return;
+  const name = dialog.querySelector("h2").textContent;
+  isAsked = true;
+  try {
+    const answer = await fetch(`/snapshot.json?node=${encodeURI(name)}`);
+    const shown = answer.ok
+      ? tables(await answer.json())
+      : [el("p", { class: "problem" }, (await answer.text()).trim())];
+    if (dialog.querySelector("h2").textContent === name) contents.replaceChildren(...shown);
+  } finally {
+    isAsked = false;
+  }
+}
+
+const COLUMNS = [
+  { title: "Process", cell: (it) => it.name ?? it.label ?? shortType(it.initial_call ?? "") },
+  { title: "Pid", cell: (it) => it.pid },
+  { title: "Does", cell: does },
+  { title: "Queue", cell: (it) => number(it.message_queue_len), end: true },
+  { title: "Received", cell: (it) => number(it.messages_received), end: true },
+  { title: "Age", cell: (it) => duration(milliseconds(it.age)), end: true },
+];
+
+function tables({ processes }) {
+  const longest = processes.toSorted((one, other) => other.message_queue_len - one.message_queue_len);
+  const left = processes.length - SHOWN;
+  const note = left > 0 ? `, ${number(left)} more are not listed` : "";
+  return [
+    el("p", { class: "quiet" }, `${number(processes.length)} processes${note}`),
+    table(COLUMNS, longest.slice(0, SHOWN)),
+  ];
+}
+
+function does({ status, waits_for: waitsFor }) {
+  if (waitsFor === null) return status.toLowerCase();
+  if (typeof waitsFor === "string") return `waits: ${waitsFor.toLowerCase()}`;
+  const [what, pids] = Object.entries(waitsFor)[0];
+  return `waits: ${what.toLowerCase()} ${pids.join(" ")}`;
+}
