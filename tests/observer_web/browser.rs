@@ -118,13 +118,13 @@ fn kills_after_it_was_asked(browser: &Browser, top: SupervisorRef) {
     browser.run(&format!("location.hash = 'trees/{}'", bare(pid)));
     browser.wait_for(&format!("document.querySelector('aside code')?.textContent === '{pid}'"));
     browser.click("aside .actions .danger");
-    browser.wait_for("document.querySelector('dialog').open");
-    browser.click("dialog [value=no]");
-    browser.wait_for("!document.querySelector('dialog').open");
+    browser.wait_for("document.querySelector('#confirm').open");
+    browser.click("#confirm [value=no]");
+    browser.wait_for("!document.querySelector('#confirm').open");
     assert!(process::is_alive(pid));
     let monitor = process::monitor(pid);
     browser.click("aside .actions .danger");
-    browser.click("dialog [value=yes]");
+    browser.click("#confirm [value=yes]");
     assert_eq!(crate::support::wait::down_reason(monitor), ExitReason::Killed);
     browser.wait_for("document.querySelector('aside h2 .ended')");
 }
