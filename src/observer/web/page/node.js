@@ -35,7 +35,7 @@ export async function drawNode() {
 }
 
 const COLUMNS = [
-  { title: "Process", cell: (it) => it.name ?? it.label ?? shortType(it.initial_call ?? "") },
+  { title: "Process", cell: titleOf },
   { title: "Pid", cell: (it) => it.pid },
   { title: "Does", cell: does },
   { title: "Queue", cell: (it) => number(it.message_queue_len), end: true },
@@ -51,6 +51,11 @@ function tables({ processes }) {
     el("p", { class: "quiet" }, `${number(processes.length)} processes${note}`),
     table(COLUMNS, longest.slice(0, SHOWN)),
   ];
+}
+
+function titleOf({ name, label, initial_call: call, foreign }) {
+  if (name ?? label ?? call) return name ?? label ?? (shortType(call) || call);
+  return foreign ? "(thread of the program)" : "(process)";
 }
 
 function does({ status, waits_for: waitsFor }) {
