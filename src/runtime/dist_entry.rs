@@ -262,6 +262,8 @@ struct State {
     /// What both of these take.
     room: Room,
     writing: Writing,
+    /// Whose request was queued last, or an answer to whom.
+    last_client: Option<Pid>,
     /// Whether the writer has been told that something is to leave later, and has not looked since.
     is_writer_told: bool,
     /// How many connections there have been, with the one that is up.
@@ -383,20 +385,26 @@ impl DistEntry {
         }
     }
 
-    /// Sees that what was queued is written. What is more than there is room for takes a while: it
-    /// is left to the writer.
+    /// Sees that what was queued is written, by the sender if it is to leave at once. That is left
+    /// to the writer, too, if it is more than there is room for, which takes a while; and if the
+    /// request or answer before was another client's: with several of them under way the writer
+    /// takes more than one at a time.
     fn have_written(
         &'static self,
         state: &mut State,
         haste: Haste,
         controller: Arc<dyn Controller>,
     ) -> After {
+        let is_alone = match haste {
+            Haste::Now(client) => state.last_client.replace(client) == Some(client),
+            Haste::Soon | Haste::Later => false,
+        };
         if state.writing != Writing::Nobody {
             return After::Nothing;
         }
         match if state.room.is_busy() { Haste::Soon } else { haste } {
-            Haste::Now => After::Write(Direct::begin(self, state, controller)),
-            Haste::Soon => {
+            Haste::Now(_) if is_alone => After::Write(Direct::begin(self, state, controller)),
+            Haste::Now(_) | Haste::Soon => {
                 state.writing = Writing::Writer;
                 After::Wake(controller)
             }

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use crate::id::unique;
+use crate::id::{Pid, unique};
 
 use super::super::bound::{Decision, Sender, Waiter};
 use super::{DistEntry, Frame};
@@ -27,8 +27,8 @@ pub(crate) enum Turn {
 /// When a frame is to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Haste {
-    /// Whoever waits for what it brings about is the one who sends it, or it is such an answer.
-    Now,
+    /// At once: it is a request of this client's, who is about to wait, or the answer to one.
+    Now(Pid),
     /// As soon as the writer runs.
     Soon,
     /// With what leaves next, or in a moment: nobody waits for what it brings about.
@@ -49,9 +49,9 @@ impl From<Turn> for Manner {
 }
 
 impl Turn {
-    /// Its sender waits for what it brings about, or others do.
-    pub(crate) fn now(self) -> Manner {
-        Manner { turn: self, haste: Haste::Now }
+    /// It is a request of this client's, or the answer to one.
+    pub(crate) fn now(self, client: Pid) -> Manner {
+        Manner { turn: self, haste: Haste::Now(client) }
     }
 
     /// Nobody waits for what it brings about.

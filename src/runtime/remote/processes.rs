@@ -114,13 +114,18 @@ impl Remote {
     /// If it does not travel.
     #[cold]
     pub(crate) fn request(self, message: Message) -> Result<(), Unsent> {
-        self.tell_by(Turn::Regardless.now(), self.sending(message), |_| true)
+        self.request_by(Turn::Regardless, message)
     }
 
     /// As [`request`](Self::request), when there is room, or was a moment ago.
     #[cold]
     pub(crate) fn request_in_turn(self, message: Message) -> Result<(), Unsent> {
-        self.tell_by(Turn::Awaited.now(), self.sending(message), |_| true)
+        self.request_by(Turn::Awaited, message)
+    }
+
+    fn request_by(self, turn: Turn, message: Message) -> Result<(), Unsent> {
+        let manner = caller().map_or(turn.into(), |client| turn.now(client.pid));
+        self.tell_by(manner, self.sending(message), |_| true)
     }
 
     fn sending(&self, message: Message) -> Outgoing {
@@ -288,7 +293,7 @@ impl RemotePid {
             return Ok(());
         };
         let answer = Outgoing::Answer { to: self.pid, tag, message };
-        let reached = self.target().reach_by(Turn::Regardless.now(), answer, |ties| {
+        let reached = self.target().reach_by(Turn::Regardless.now(self.pid), answer, |ties| {
             ties.answered(id) || passed_on::remove(id)
         });
         match reached {

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use crossbeam_utils::sync::{Parker, Unparker};
 use parking_lot::Mutex;
 
+use crate::id::Pid;
 use crate::message::NodeType;
+use crate::process;
 
 use super::super::super::incoming::{Connection, Frames};
 use super::super::super::loopback::Peer;
@@ -70,7 +72,9 @@ impl Up {
         script.takes.store(takes, Ordering::Relaxed);
         let connection = Connection::up(peer.incarnation(1), Arc::clone(&script) as _).unwrap();
         assert_eq!(connection.frames().all(), Some(vec![]));
-        Up { entry: DistEntry::of(peer.node), script, connection, peer }
+        let entry = DistEntry::of(peer.node);
+        entry.state.lock().last_client = Some(process::self_pid());
+        Up { entry, script, connection, peer }
     }
 
     fn frames(&self) -> Frames {
@@ -99,8 +103,9 @@ fn queue(entry: &'static DistEntry, frame: &[u8], manner: impl Into<Manner>) {
     entry.reach(None, (frame.to_vec(), manner), |_| true).unwrap().run();
 }
 
+/// A request of the client that has made the one before.
 fn now() -> Manner {
-    Turn::Regardless.now()
+    Turn::Regardless.now(process::self_pid())
 }
 
 #[test]
@@ -211,6 +216,20 @@ fn what_is_more_than_there_is_room_for_is_left_to_the_writer_at_once() {
 }
 
 #[test]
+fn what_several_clients_ask_in_turn_is_left_to_the_writer() {
+    let up = Up::new("several_clients", usize::MAX);
+    let client = |id| Turn::Regardless.now(up.peer.process(id));
+    for (request, id) in [(1, 1), (2, 2), (3, 1)] {
+        up.queue(&[request], client(id));
+        assert_eq!((up.written().len(), up.woken()), (0, 1));
+        assert_eq!(up.frames().all(), Some(vec![vec![request]]));
+        assert_eq!(up.frames().all(), Some(vec![]));
+    }
+    up.queue(&[4], client(1));
+    assert_eq!((up.written(), up.woken()), (vec![vec![4]], 0));
+}
+
+#[test]
 fn the_writer_is_told_once_that_something_is_to_leave_later() {
     let up = Up::new("told_once", usize::MAX);
     let told = || up.script.woken_later.swap(0, Ordering::Relaxed);
@@ -279,6 +298,7 @@ fn what_senders_and_the_writer_write_is_in_the_order_of_each_sender() {
     stream.unparker.lock().replace(parker.unparker().clone());
     let connection = Connection::up(peer.incarnation(1), Arc::clone(&stream) as _).unwrap();
     let (entry, frames) = (DistEntry::of(peer.node), connection.frames());
+    let incarnation = peer.incarnation(1);
     let (writer, out, has_ended) = (parker.unparker().clone(), &*stream, &is_over);
     thread::scope(|scope| {
         scope.spawn(move || {
@@ -293,9 +313,11 @@ fn what_senders_and_the_writer_write_is_in_the_order_of_each_sender() {
         });
         let senders = (0..SENDERS).map(|sender| {
             scope.spawn(move || {
+                let client = Pid::remote(incarnation, 1, 0); // The same one for all.
                 for round in 0..ROUNDS {
                     let turn = Turn::Regardless;
-                    let manner = [turn.now(), turn.later(), turn.now(), turn.into()];
+                    let now = turn.now(client);
+                    let manner = [now, turn.later(), now, turn.into()];
                     let [high, low] = round.to_be_bytes();
                     let place = usize::from(round / 7 + u16::from(sender)) % manner.len();
                     queue(entry, &[sender, high, low], manner[place]);
