@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "looks at threads of the program's own")]
 #![allow(clippy::disallowed_macros, reason = "prints figures")]
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -139,8 +140,13 @@ fn waits_for(pid: Pid) -> Option<WaitsFor> {
 /// Waits until a snapshot says that the process waits for that, and returns the snapshot.
 #[track_caller]
 fn snapshot_when(pid: Pid, expected: &WaitsFor) -> Snapshot {
-    wait_until(|| process::info(pid).is_some_and(|it| it.waits_for.as_ref() == Some(expected)));
-    let snapshot = observer::snapshot();
-    assert_eq!(snapshot.process(pid).unwrap().info.waits_for.as_ref(), Some(expected));
-    snapshot
+    let found = RefCell::new(None);
+    wait_until(|| {
+        let snapshot = observer::snapshot();
+        let process = snapshot.process(pid);
+        let waits = process.is_some_and(|it| it.info.waits_for.as_ref() == Some(expected));
+        *found.borrow_mut() = waits.then_some(snapshot);
+        waits
+    });
+    found.into_inner().expect("it was found")
 }
