@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use procession::gen_server::RemoteServer;
 use procession::prelude::*;
@@ -51,13 +52,13 @@ fn send_in_vain_by<S: FnMut(i64)>(there: Pid, begin: impl FnOnce() -> S + Send +
         }
     })
     .unwrap();
-    let is_busy = || {
-        let refused = process::try_send(there, atom("nothing"));
+    // The system takes more for a moment; then nobody takes anything.
+    wait_until(|| {
+        let refused = process::send_timeout(there, atom("nothing"), Duration::from_millis(200));
         matches!(refused, Err(TrySendError::Busy { node, .. }) if node == there.node())
-    };
-    wait_until(is_busy);
-    // Nobody takes anything, so it stays so.
-    assert!(is_busy());
+    });
+    let refused = process::try_send(there, atom("nothing"));
+    assert!(matches!(refused, Err(TrySendError::Busy { .. })), "{refused:?}");
     process::exit(sender, ExitReason::Shutdown);
     assert_eq!(down_reason(monitor), ExitReason::Shutdown);
     let sent = sent.load(Ordering::SeqCst);
