@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::env;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::mem;
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::ops::Range;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Instant;
@@ -132,9 +134,23 @@ impl Drop for Cluster {
     }
 }
 
-/// A port that nobody listens at, as it seems.
+/// A port that nobody listens at, and that no other program of these tests is given while this one
+/// runs: it holds the port of the same number for UDP until it ends.
+///
+/// A port that the system chose would not do, as the system may choose it again, for a socket of
+/// another program. These are below those that Linux chooses.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    const PORTS: Range<u16> = 10_000..32_000;
+    let reserve = |port: u16| {
+        let reservation = UdpSocket::bind(("127.0.0.1", port)).ok()?;
+        TcpListener::bind(("127.0.0.1", port)).ok()?;
+        mem::forget(reservation);
+        Some(port)
+    };
+    // So programs that run beside each other seldom try the same.
+    let begin = std::process::id() as usize * 37 % PORTS.len();
+    let mut ports = PORTS.cycle().skip(begin).take(PORTS.len());
+    ports.find_map(reserve).expect("a port is free")
 }
 
 /// A node of Erlang. It is killed if the test gives it up.
