@@ -35,7 +35,7 @@ use crate::process;
 use crate::process::current::{Ended, current, ending};
 use crate::process::info::may_be_alive;
 use crate::process::monitor::forget_request;
-use crate::process::receive::{deadline_after, time_left};
+use crate::process::receive::{Senders, deadline_after, time_left};
 use crate::process::{Address, AliasMode, Builder, Mark, MonitorOptions, SpawnError};
 use crate::runtime::address::{deliver, try_deliver, try_deliver_to_alias};
 use crate::runtime::exit::Body;
@@ -591,7 +591,9 @@ impl<R: Send + 'static> Pending<R> {
 
     /// Waits for the outcome; returns `None` if it has not come within `timeout`.
     pub(crate) fn wait(&self, timeout: Duration) -> Option<Result<R, CallErrorKind>> {
-        match current().receive_since(self.since, timeout, |it| self.is_ended_by(it)) {
+        let senders = if self.node.is_some() { Senders::Remote } else { Senders::Unknown };
+        let is_end = |message: &Message| self.is_ended_by(message);
+        match current().receive_since_from(senders, self.since, timeout, is_end) {
             Ok(message) => message.map(|message| self.outcome(message)),
             Err(Ended) => Some(Err(CallErrorKind::CallerEnded)),
         }

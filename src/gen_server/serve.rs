@@ -110,7 +110,11 @@ impl<S: GenServer> Server<S> {
             }
             process::hibernate();
         }
-        let senders = if self.handled.client.is_none() { Senders::GoOn } else { Senders::Unknown };
+        let senders = match self.handled.client {
+            None => Senders::GoOn,
+            Some(client) if client.is_remote() => Senders::Remote,
+            Some(_) => Senders::Unknown,
+        };
         receive::next(senders, |message| self.handle(message));
     }
 

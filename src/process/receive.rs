@@ -35,6 +35,8 @@ pub(crate) enum Senders {
     Unknown,
     /// The sender waits for nothing, so it may send more at once.
     GoOn,
+    /// The sender is a process of another node.
+    Remote,
 }
 
 impl Process {
@@ -52,7 +54,7 @@ impl Process {
     pub(crate) fn select<R>(
         self,
         mut since: Mark,
-        deadline: Option<Instant>,
+        (senders, deadline): (Senders, Option<Instant>),
         place: &mut Option<Message>,
         mut select: impl FnMut(&mut Message) -> Option<R>,
     ) -> Result<Option<R>, Ended> {
@@ -82,7 +84,7 @@ impl Process {
             if is_past(deadline) {
                 return Ok(None);
             }
-            self.wait(Senders::Unknown, deadline);
+            self.wait(senders, deadline);
         }
     }
 
@@ -234,8 +236,19 @@ impl Process {
         timeout: Duration,
         matches: impl FnMut(&Message) -> bool,
     ) -> Result<Option<Message>, Ended> {
+        self.receive_since_from(Senders::Unknown, mark, timeout, matches)
+    }
+
+    /// As [`receive_since`](Self::receive_since), where the caller knows what sends.
+    pub(crate) fn receive_since_from(
+        self,
+        senders: Senders,
+        mark: Mark,
+        timeout: Duration,
+        matches: impl FnMut(&Message) -> bool,
+    ) -> Result<Option<Message>, Ended> {
         let mut place = None;
-        self.select(mark, deadline_after(timeout), &mut place, deciding(matches))?;
+        self.select(mark, (senders, deadline_after(timeout)), &mut place, deciding(matches))?;
         Ok(place)
     }
 
@@ -246,6 +259,7 @@ impl Process {
         let wait_for = match senders {
             Senders::Unknown => WaitFor::Message,
             Senders::GoOn => WaitFor::Stream { taken: mailbox.sorted().0 },
+            Senders::Remote => WaitFor::Remote,
         };
         let ready = || mailbox.has_arrivals() || !self.is_running();
         backoff::wait(
@@ -391,7 +405,7 @@ pub fn flush() -> Vec<Message> {
 pub fn receive_match(matches: impl FnMut(&Message) -> bool) -> Message {
     let process = current();
     let mut place = None;
-    match process.select(Mark::START, None, &mut place, deciding(matches)) {
+    match process.select(Mark::START, (Senders::Unknown, None), &mut place, deciding(matches)) {
         Ok(_) => take_out(&mut place.expect("there is no deadline")),
         Err(Ended) => process.panic_or_abort(),
     }

@@ -6,7 +6,7 @@ use crate::message::Message;
 use crate::runtime::mailbox::Mark;
 
 use super::current::{Ended, current};
-use super::receive::deadline_after;
+use super::receive::{Senders, deadline_after};
 
 /// Searches the mailbox for [`receive!`](crate::receive), and moves the message to `place`.
 #[doc(hidden)]
@@ -22,7 +22,8 @@ pub fn select_arm(
         message.handed_out();
         Some(arm)
     };
-    match process.select(since, timeout.and_then(deadline_after), place, select_out) {
+    let deadline = timeout.and_then(deadline_after);
+    match process.select(since, (Senders::Unknown, deadline), place, select_out) {
         Ok(found) => found,
         Err(Ended) if timeout.is_some() => {
             process.panic_if_gone();

@@ -28,7 +28,9 @@
 //! other cores, and yields its core, which lets threads on the same core send theirs. It does so
 //! for the time of two wake-ups, which the runtime measures. That is long enough to be still awake
 //! when a partner that had to be woken answers, so two processes that talk to each other stop
-//! parking within a few messages, whatever a wake-up costs.
+//! parking within a few messages, whatever a wake-up costs. Who waits for a process of another node
+//! does so for three times as long, as each message wakes threads that read from the connection,
+//! too.
 //!
 //! Backing off must pay: each thread counts how many messages come within that time, also while it
 //! was parked, and one whose messages come later parks at once. If other threads want the core,

@@ -20,6 +20,9 @@
 //!   wake it until it runs. Each thread measures its own.
 //! - Its **budget** is how long it spins and yields before it parks: two wake-ups, unless
 //!   [`set_spin_budget`](super::tuning::set_spin_budget) says otherwise.
+//!   A message of another node wakes three threads on its way and back where one of this node wakes
+//!   one: those that read from the connection on both sides, and the partner. So the budget of who
+//!   waits for such a message is three times as long.
 //! - A yield is **slow** if it takes more than twice the shortest ever seen: another thread has run
 //!   on this core. It is **long** if it takes over a millisecond: that thread has used up its time
 //!   slice, so it has work of its own.

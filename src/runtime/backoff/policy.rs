@@ -41,6 +41,11 @@ const FIRST_WAKE_UP: Nanos = 20_000;
 const MIN_WAKE_UP: Nanos = 1_000;
 const MAX_WAKE_UP: Nanos = 100_000;
 
+/// How many times as long a wait for another node lasts before it parks: between two processes of
+/// the node a message wakes one thread, and there also those that read from the connection, on the
+/// way there and on the way back.
+const REMOTE_WAKE_UPS: u32 = 3;
+
 /// The longest budget, however many wake-ups it is set to.
 const MAX_BUDGET: Nanos = 10_000_000;
 
@@ -134,6 +139,8 @@ pub(crate) enum WaitFor {
     /// The same, after a message whose sender does not wait for an answer, so that others may be
     /// right behind it. So many were taken so far.
     Stream { taken: u64 },
+    /// Anything in the mailbox, most likely of a process of another node.
+    Remote,
     /// The reply to a call.
     Reply,
     /// The next process to run, in a cached thread.
@@ -191,7 +198,7 @@ pub(super) struct Backoff {
     /// How often it found something without a yield since the last yield.
     finds: Cell<u32>,
     gathering: Gathering,
-    histories: [History; 3],
+    histories: [History; 4],
 }
 
 /// Whether a receiver that is faster than its senders lets messages gather.
@@ -278,7 +285,7 @@ impl Backoff {
                 taken: Cell::new(0),
                 trial: Seldom::new(),
             },
-            histories: [const { History::new() }; 3],
+            histories: [const { History::new() }; 4],
         }
     }
 
@@ -287,6 +294,7 @@ impl Backoff {
             WaitFor::Message | WaitFor::Stream { .. } => &self.histories[0],
             WaitFor::Reply => &self.histories[1],
             WaitFor::Job => &self.histories[2],
+            WaitFor::Remote => &self.histories[3],
         }
     }
 
@@ -295,7 +303,7 @@ impl Backoff {
     pub(super) fn gathers(&self, wait_for: WaitFor, machine: Machine) -> bool {
         match wait_for {
             WaitFor::Stream { taken } => self.gathers_stream(taken, machine),
-            WaitFor::Message | WaitFor::Reply | WaitFor::Job => false,
+            WaitFor::Message | WaitFor::Remote | WaitFor::Reply | WaitFor::Job => false,
         }
     }
 
@@ -354,6 +362,8 @@ impl Backoff {
         now: Nanos,
     ) -> Wait<'_> {
         let wake_up = self.wake_up.get().max(machine.least_wake_up());
+        let times = if wait_for == WaitFor::Remote { REMOTE_WAKE_UPS } else { 1 };
+        let wake_ups = wake_ups.saturating_mul(times);
         let budget = wake_up.saturating_mul(wake_ups.into()).min(MAX_BUDGET);
         let deadline = deadline.unwrap_or(Nanos::MAX);
         let (thread, history) = (self, self.history(wait_for));

@@ -282,6 +282,18 @@ fn no_budget_is_longer_than_ten_milliseconds() {
 }
 
 #[test]
+fn a_wait_for_another_node_lasts_for_three_times_as_many_wake_ups() {
+    let backoff = Backoff::new();
+    let came_after = |after| {
+        let wait = backoff.begin(WaitFor::Remote, LIMITS, MACHINE, 1);
+        wait.parked(Parked::Woken(1 + after), MACHINE, 1 + after + FIRST_WAKE_UP);
+        backoff.history(WaitFor::Remote).confidence.get()
+    };
+    assert_eq!([3 * BUDGET, 3 * BUDGET + 1].map(came_after), [3, 2]);
+    assert_eq!(confidence(&backoff), 1, "it says nothing of processes of this node");
+}
+
+#[test]
 fn a_long_yield_does_not_make_a_late_message_count_as_found() {
     let backoff = Backoff::new();
     yield_for(&mut begin(&backoff, 1), 3_000_000, false);
