@@ -5,7 +5,7 @@
 //! sent from Erlang is timed there. `beam` is a node of Erlang, `rust` one of this kind; each pair
 //! is two programs of the operating system on one machine. Calls and casts go to a server that has
 //! nothing else to do; a slice of casts, or of one large one, ends with a call, so that all are
-//! handled. Bare TCP is a client and a server that answers from the thread that reads, or with one
+//! handled. Requests are made a hundred at a time, and calls at once by eight clients. Bare TCP is a client and a server that answers from the thread that reads, or with one
 //! or two hops to other threads before that.
 //!
 //! ```text
@@ -110,6 +110,10 @@ fn calls(nodes: &Nodes, quick: bool) {
         sides.add(name, move || floor::ping_pong(nodes.twin.floor.answering[hops]));
     }
     add_pairs(&mut sides, nodes, (Erlang::calls, There::calls));
+    let there = || There::on(twin::NAME);
+    let (many, at_once) = (there(), there());
+    sides.add("requests", move || many.requests());
+    sides.add("calls_at_once", move || at_once.calls_at_once());
     sides.measure(if quick { 6 } else { 24 });
     sides.compare("hop_1", "tcp_1_hop", "tcp", None);
     sides.compare("hops_2", "tcp_2_hops", "tcp", None);
@@ -117,6 +121,8 @@ fn calls(nodes: &Nodes, quick: bool) {
     sides.compare("call_beam_rust", "beam_rust", "beam_beam", Some(1.3));
     sides.compare("call_rust_beam", "rust_beam", "beam_beam", Some(1.3));
     sides.compare("call_rust_rust", "rust_rust", "beam_beam", Some(1.0));
+    sides.compare("requests_rust_rust", "requests", "rust_rust", None);
+    sides.compare("calls_at_once_rust_rust", "calls_at_once", "rust_rust", None);
     sides.compare("call_rust_rust_tcp", "rust_rust", "tcp_2_hops", None);
 }
 

@@ -41,7 +41,7 @@ use crate::runtime::address::{deliver, try_deliver, try_deliver_to_alias};
 use crate::runtime::exit::Body;
 use crate::runtime::mailbox::{Orphans, Signal};
 use crate::runtime::monitors;
-use crate::runtime::remote::Remote;
+use crate::runtime::remote::{Next, Remote};
 use crate::runtime::reply_slot::{Deadlocked, ServerDown};
 use crate::runtime::table::{Process, ShortPid};
 use crate::runtime::wait_graph::Cycle;
@@ -484,7 +484,7 @@ impl<R: Send + 'static> Pending<R> {
         let alive = target.filter(|pid| may_be_alive(*pid));
         let pending = Pending::prepare(client, to.clone(), alive, AliasMode::Reply);
         let request = pending.request(make);
-        pending.post(client, (&to, target), request, Duration::MAX);
+        pending.post(client, (&to, target), request, (Duration::MAX, Next::GoOn));
         pending
     }
 
@@ -514,7 +514,7 @@ impl<R: Send + 'static> Pending<R> {
         let (client, to) = (current(), Destination::Pid(pid));
         let pending = Pending::prepare(client, to.clone(), Some(pid), mode);
         let request = pending.request(make);
-        pending.post(client, (&to, Some(pid)), request, Duration::MAX);
+        pending.post(client, (&to, Some(pid)), request, (Duration::MAX, Next::GoOn));
         pending
     }
 
@@ -551,11 +551,11 @@ impl<R: Send + 'static> Pending<R> {
         client: Process,
         (to, target): (&Destination, Option<Pid>),
         request: Message,
-        timeout: Duration,
+        (timeout, next): (Duration, Next),
     ) {
         match (target, Remote::of(target, to)) {
             (_, Some(remote)) => {
-                let sent = client.request_when_there_is_room(remote, request, timeout);
+                let sent = client.request_when_there_is_room(remote, request, timeout, next);
                 if let Err(unsent) = sent {
                     self.fail(CallErrorKind::NoExternalForm(unsent.into_text()));
                 }
@@ -797,7 +797,7 @@ fn call_by_mailbox<R: Send + 'static>(
         Ok(_waiting) => {
             // To wait for room takes of the time.
             let deadline = pending.node.and_then(|_| deadline_after(timeout));
-            pending.post(client, (&to, target), request.into_inner(), timeout);
+            pending.post(client, (&to, target), request.into_inner(), (timeout, Next::Wait));
             let timeout = if deadline.is_some() { time_left(deadline) } else { timeout };
             pending.wait(timeout).unwrap_or(Err(CallErrorKind::Timeout))
         }

@@ -16,7 +16,7 @@ use crate::process::{Address, MonitorOptions};
 use crate::runtime::address::deliver;
 use crate::runtime::mailbox::Signal;
 use crate::runtime::monitors;
-use crate::runtime::remote::Remote;
+use crate::runtime::remote::{Next, Remote};
 use crate::runtime::wait_graph::Cycle;
 use crate::sys::{Order, Request};
 
@@ -103,7 +103,7 @@ pub(crate) fn stop(
     match (remote.clone(), target) {
         // What cannot be told has ended, or so says the monitor.
         (Some(remote), _) => {
-            _ = caller.request_when_there_is_room(remote, order, timeout);
+            _ = caller.request_when_there_is_room(remote, order, timeout, Next::Wait);
         }
         (None, Some(target)) => deliver(target, Signal::Message(order)),
         (None, None) => unreachable!("it was looked at"),

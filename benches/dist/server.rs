@@ -1,7 +1,8 @@
 //! The server of a node of this kind, and what its clients measure.
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use procession::gen_server::{Requests, Wire};
 use procession::prelude::*;
@@ -12,6 +13,15 @@ use serde::{Deserialize, Serialize};
 use crate::erlang::CASTS;
 use crate::floor::{BULK, MEBIBYTES, SLICE};
 use crate::harness::{in_thread, mean_of, nanos};
+
+/// How many requests are under way at once.
+const REQUESTS: usize = 100;
+/// How many clients call at once, and how often each.
+const CLIENTS: u32 = 8;
+const CALLS: u32 = 500;
+
+/// Only where something is wrong an answer takes so long.
+const LONG: Duration = Duration::from_secs(20);
 
 /// What `dist_bench.erl` has, too.
 #[derive(Debug)]
@@ -92,6 +102,23 @@ impl There {
     /// Nanoseconds for a call.
     pub(crate) fn calls(&self) -> f64 {
         in_thread(|| SLICE.mean(|| _ = black_box(self.0.call(Echo(black_box(1))).unwrap())))
+    }
+
+    /// Nanoseconds for a request of a client that makes many before it takes their answers.
+    pub(crate) fn requests(&self) -> f64 {
+        let make_many = || {
+            let requests = [(); REQUESTS].map(|()| self.0.send_request(Echo(black_box(1))));
+            requests.into_iter().for_each(|it| _ = black_box(it.receive_response(LONG).unwrap()));
+        };
+        in_thread(|| SLICE.mean(make_many) / REQUESTS as f64)
+    }
+
+    /// Nanoseconds for a call, if several clients call at once.
+    pub(crate) fn calls_at_once(&self) -> f64 {
+        let call = || (0..CALLS).for_each(|_| _ = black_box(self.0.call(Echo(1)).unwrap()));
+        mean_of(CLIENTS * CALLS, || {
+            thread::scope(|scope| (0..CLIENTS).for_each(|_| _ = scope.spawn(call)));
+        })
     }
 
     /// Nanoseconds for a cast of 64 bytes.

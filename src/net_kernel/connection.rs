@@ -248,6 +248,10 @@ impl Controller for Ends {
         deliver(self.writer, Signal::Message(Message::new(QueuedForLater)));
     }
 
+    fn writes(&self) -> bool {
+        self.direct.is_some()
+    }
+
     fn write(&self, frames: &[Frame]) -> usize {
         let Some(stream) = &self.direct else { return 0 };
         let parts: SmallVec<[IoSlice<'_>; 4]> = frames.iter().map(|it| IoSlice::new(it)).collect();

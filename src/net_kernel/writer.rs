@@ -1,6 +1,7 @@
 //! The process that writes to a connection: what is queued, and ticks.
 
 use std::io::{self, ErrorKind, IoSlice, Write};
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,7 @@ pub(super) struct Writer {
     ticks: Ticks,
     /// When the quarter is over; never, if that is too far off for the clock.
     next: Option<Instant>,
+    is_tick_due: bool,
     /// What it writes; `None` until there is a connection.
     frames: Option<Frames>,
 }
@@ -58,6 +60,7 @@ impl Writer {
             quarter,
             ticks: Ticks::default(),
             next: deadline_after(quarter),
+            is_tick_due: false,
             frames: None,
         }
     }
@@ -74,7 +77,10 @@ impl Writer {
                 self.stream.close();
                 return Ok(());
             }
-            is_ending |= self.wait(queued.is_empty()) == Some(Finish);
+            if self.wait(queued.is_empty()) == Some(Finish) {
+                frames.finish();
+                is_ending = true;
+            }
             self.tick()?;
         }
     }
@@ -137,22 +143,26 @@ impl Writer {
 
     /// Sends a tick if it is time for one.
     fn tick(&mut self) -> Result<(), ExitReason> {
-        if self.count_quarters()? {
+        self.count_quarters()?;
+        if mem::take(&mut self.is_tick_due) {
             self.frames.into_iter().for_each(|it| it.queue(TICK.to_vec()));
         }
         Ok(())
     }
 
-    /// Counts the quarters that are over. Returns whether a tick is to be sent.
-    fn count_quarters(&mut self) -> Result<bool, ExitReason> {
+    /// Counts the quarters that are over.
+    fn count_quarters(&mut self) -> Result<(), ExitReason> {
         if !is_past(self.next) {
-            return Ok(false);
+            return Ok(());
         }
         // If this process was late, what is missing of the others may be on its way.
         self.next = deadline_after(self.quarter);
         match self.ticks.quarter(self.counters.heard(), self.counters.sent()) {
-            Due::Nothing => Ok(false),
-            Due::Tick => Ok(true),
+            Due::Nothing => Ok(()),
+            Due::Tick => {
+                self.is_tick_due = true;
+                Ok(())
+            }
             Due::GiveUp => {
                 self.frames
                     .into_iter()

@@ -15,7 +15,7 @@ use crate::runtime::bound::{Bound, Decision, Overflow};
 use crate::runtime::mailbox::{Orphans, Signal};
 use crate::runtime::overload::{give_up, note_refused};
 use crate::runtime::parked::ParkedFor;
-use crate::runtime::remote::{self, Remote};
+use crate::runtime::remote::{self, Next, Remote};
 use crate::runtime::table::Process;
 #[cfg(feature = "dist")]
 use crate::term::ExternalRef;
@@ -511,7 +511,7 @@ impl Destination {
         match Remote::of(self.resolve(), self) {
             None => self.notify(message),
             Some(remote) => {
-                if let Err(unsent) = remote.request(message) {
+                if let Err(unsent) = remote.request(message, Next::GoOn) {
                     unsent.log();
                 }
             }
@@ -676,13 +676,14 @@ impl Process {
         to: Remote,
         request: Message,
         timeout: Duration,
+        next: Next,
     ) -> Result<(), remote::Unsent> {
         let request = Guarded::new(request); // A signal may end the caller meanwhile.
         let is_busy = to.is_busy();
         let decision = if is_busy { self.await_room(&to, timeout) } else { Some(Decision::Served) };
         match decision {
-            Some(Decision::Served) => to.request_in_turn(request.into_inner()),
-            None => to.request(request.into_inner()),
+            Some(Decision::Served) => to.request_in_turn(request.into_inner(), next),
+            None => to.request(request.into_inner(), next),
             Some(Decision::SentAway | Decision::None | Decision::Over) => Ok(()),
         }
     }

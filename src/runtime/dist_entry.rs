@@ -93,11 +93,15 @@ pub(crate) trait Controller: Send + Sync {
         self.wake();
     }
 
+    /// Returns whether senders [write](Self::write) themselves; otherwise only the writer can.
+    fn writes(&self) -> bool {
+        false
+    }
+
     /// Writes what does not have to wait, in order, and returns how many bytes that are: none if it
-    /// fails, as the writer is to find out why, or if only the writer can.
+    /// fails, as the writer is to find out why.
     fn write(&self, frames: &[Frame]) -> usize {
-        _ = frames;
-        0
+        unreachable!("{} frames are the writer's to write", frames.len())
     }
 
     /// More waits to be written than is kept for a node: the connection is to be lost.
@@ -284,8 +288,9 @@ enum Status {
         incarnation: Incarnation,
         controller: Arc<dyn Controller>,
         since: Instant,
-        /// Nothing more is sent, as the controller has been told to give up.
-        is_given_up: bool,
+        /// Nothing more is queued: the controller has been told to give up, or what is queued is
+        /// the last that leaves.
+        is_closed: bool,
     },
     /// Those are being told that the connection is lost, or the dial has failed, whom that
     /// concerns.
@@ -362,12 +367,14 @@ impl DistEntry {
         if !change(&mut state.ties) {
             return After::Nothing;
         }
+        if matches!(state.status, Status::Up { is_closed: true, .. }) {
+            return After::Nothing;
+        }
         let Manner { turn, haste } = manner.into();
         let is_too_much = !state.room.take(&frame, turn);
         match &mut state.status {
-            Status::Up { is_given_up: true, .. } => After::Nothing,
-            Status::Up { controller, is_given_up, .. } if is_too_much => {
-                *is_given_up = true;
+            Status::Up { controller, is_closed, .. } if is_too_much => {
+                *is_closed = true;
                 After::GiveUp(Arc::clone(controller))
             }
             Status::Up { controller, .. } => {
@@ -403,7 +410,9 @@ impl DistEntry {
             return After::Nothing;
         }
         match if state.room.is_busy() { Haste::Soon } else { haste } {
-            Haste::Now(_) if is_alone => After::Write(Direct::begin(self, state, controller)),
+            Haste::Now(_) if is_alone && controller.writes() => {
+                After::Write(Direct::begin(self, state, controller))
+            }
             Haste::Now(_) | Haste::Soon => {
                 state.writing = Writing::Writer;
                 After::Wake(controller)
@@ -489,7 +498,7 @@ impl DistEntry {
             Status::Up { .. } | Status::Losing => return Err(AlreadyUp),
         }
         state.status =
-            Status::Up { incarnation, controller, since: Instant::now(), is_given_up: false };
+            Status::Up { incarnation, controller, since: Instant::now(), is_closed: false };
         state.connections += 1;
         // It writes first what tells the other node that it is connected.
         (state.writing, state.is_writer_told) = (Writing::Writer, false);
@@ -524,11 +533,27 @@ impl DistEntry {
         Some(Taken { frames, is_all: true })
     }
 
+    /// Has nothing more queued for a connection: what is queued is the last that leaves by it. So
+    /// senders that go on cannot keep its writer from its end.
+    pub(crate) fn finish(&self, connection: u64) {
+        let mut state = self.state.lock();
+        if state.connections == connection
+            && let Status::Up { is_closed, .. } = &mut state.status
+        {
+            *is_closed = true;
+        }
+    }
+
     /// Says why the connection that is up is about to be lost, unless that is known.
     pub(crate) fn explain_loss(&self, reason: NodeDownReason) {
+        self.state.lock().explain_loss(reason);
+    }
+
+    /// The same, of the connection with this number.
+    pub(crate) fn explain_loss_of(&self, connection: u64, reason: NodeDownReason) {
         let mut state = self.state.lock();
-        if matches!(state.status, Status::Up { .. }) {
-            state.reason.get_or_insert(reason);
+        if state.is_up(connection) {
+            state.explain_loss(reason);
         }
     }
 
@@ -566,6 +591,14 @@ impl State {
     /// Returns whether the connection that is up has this number.
     fn is_up(&self, connection: u64) -> bool {
         matches!(self.status, Status::Up { .. }) && self.connections == connection
+    }
+
+    /// Says why the connection that is up, if there is one, is about to be lost, unless that is
+    /// known.
+    fn explain_loss(&mut self, reason: NodeDownReason) {
+        if matches!(self.status, Status::Up { .. }) {
+            self.reason.get_or_insert(reason);
+        }
     }
 
     /// Returns whether the node is up as another incarnation.

@@ -48,7 +48,12 @@ pub(crate) struct Frames {
 impl Frames {
     /// Says why the connection is about to be lost, unless that is known.
     pub(crate) fn explain_loss(self, reason: NodeDownReason) {
-        self.entry.explain_loss(reason);
+        self.entry.explain_loss_of(self.connection, reason);
+    }
+
+    /// Has nothing more queued.
+    pub(crate) fn finish(self) {
+        self.entry.finish(self.connection);
     }
 
     /// Takes all frames that have been queued, the oldest first; `None` if the connection is lost.

@@ -13,3 +13,12 @@ mod processes;
 pub(crate) use alone::{Remote, RemotePid, Unsent};
 #[cfg(feature = "dist")]
 pub(crate) use processes::{Remote, RemotePid, Unsent};
+
+/// What the sender of a request does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// It waits for the answer, so it has nothing better to do than to write the request itself.
+    Wait,
+    /// It may send more at once, which is then written together.
+    GoOn,
+}

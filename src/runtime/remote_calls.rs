@@ -83,6 +83,12 @@ impl RemoteCalls {
         self.calls.get(&id).map(|call| Arc::clone(&call.tag))
     }
 
+    /// Returns whether the client of a request waits for no other one.
+    pub(crate) fn is_only(&self, CallId { client, number: _ }: CallId) -> bool {
+        let [first, last] = [0, u64::MAX].map(|number| CallId { client, number });
+        self.calls.range(first..=last).nth(1).is_none()
+    }
+
     /// Returns the monitor of the client of a request, if there is one.
     pub(crate) fn monitor(&self, id: CallId) -> Option<NonZeroU64> {
         match self.calls.get(&id)?.kept {
@@ -163,6 +169,20 @@ mod tests {
         calls.unwatch(monitor(7).unwrap());
         let left = [1, 2, 3, 4].map(|number| calls.tag(id(number)).is_some());
         assert_eq!(left, [false, false, true, true]);
+    }
+
+    #[test]
+    fn a_client_with_several_requests_is_told_from_one_that_waits() {
+        let mut calls = RemoteCalls::default();
+        let client = id(0).client;
+        let other = Pid::remote(client.incarnation().unwrap(), 2, 0);
+        assert!(calls.add(id(7), None, Arc::from([])));
+        assert!(calls.add(CallId { client: other, number: 8 }, monitor(1), Arc::from([])));
+        assert!(calls.is_only(id(7)));
+        assert!(calls.add(id(u64::MAX), monitor(2), Arc::from([])));
+        assert!(!calls.is_only(id(7)) && !calls.is_only(id(u64::MAX)));
+        assert!(calls.remove(id(7)));
+        assert!(calls.is_only(id(u64::MAX)));
     }
 
     #[test]

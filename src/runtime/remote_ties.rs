@@ -271,6 +271,11 @@ impl RemoteTies {
         self.calls.tag(id)
     }
 
+    /// Returns whether the client of a request waits for no other one.
+    pub(crate) fn is_only_call(&self, id: CallId) -> bool {
+        self.calls.is_only(id)
+    }
+
     /// A request is answered. Returns whether its client may have waited for that.
     pub(crate) fn answered(&mut self, id: CallId) -> bool {
         self.calls.remove(id)

@@ -10,6 +10,7 @@ use super::super::bound::{Decision, Sender};
 use super::super::links::{Closed, Linked};
 use super::super::mailbox::Signal;
 use super::super::table::Process;
+use super::Next;
 
 /// A process of another node, by its pid or its name, of which there is none.
 #[derive(Clone, Debug)]
@@ -30,11 +31,11 @@ impl Unsent {
 }
 
 impl Remote {
-    pub(crate) fn request(self, _: Message) -> Result<(), Unsent> {
+    pub(crate) fn request(self, _: Message, _: Next) -> Result<(), Unsent> {
         match self {}
     }
 
-    pub(crate) fn request_in_turn(self, _: Message) -> Result<(), Unsent> {
+    pub(crate) fn request_in_turn(self, _: Message, _: Next) -> Result<(), Unsent> {
         match self {}
     }
 

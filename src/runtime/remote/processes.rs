@@ -17,6 +17,7 @@ use super::super::passed_on;
 use super::super::remote_calls::CallId;
 use super::super::remote_ties::{RemoteRef, RemoteTies, Watch};
 use super::super::table::Process;
+use super::Next;
 
 pub(crate) use super::super::dist_entry::Unsent;
 
@@ -104,27 +105,30 @@ impl Remote {
         self.reach_or_log(self.sending(message), turn);
     }
 
-    /// Sends a request whose sender has set a monitor on the process already, and waits. So if
-    /// there is no connection it is dropped: the monitor tells.
+    /// Sends a request whose sender has set a monitor on the process already, or what is of use
+    /// only to a node that this one is connected with. So if there is no connection it is dropped.
     ///
-    /// OTP: the option `noconnect` in `gen:call/4`.
+    /// OTP: the option `noconnect` of `erlang:send/3`, as in `gen:call/4`.
     ///
     /// # Errors
     ///
     /// If it does not travel.
     #[cold]
-    pub(crate) fn request(self, message: Message) -> Result<(), Unsent> {
-        self.request_by(Turn::Regardless, message)
+    pub(crate) fn request(self, message: Message, next: Next) -> Result<(), Unsent> {
+        self.request_by(Turn::Regardless, message, next)
     }
 
     /// As [`request`](Self::request), when there is room, or was a moment ago.
     #[cold]
-    pub(crate) fn request_in_turn(self, message: Message) -> Result<(), Unsent> {
-        self.request_by(Turn::Awaited, message)
+    pub(crate) fn request_in_turn(self, message: Message, next: Next) -> Result<(), Unsent> {
+        self.request_by(Turn::Awaited, message, next)
     }
 
-    fn request_by(self, turn: Turn, message: Message) -> Result<(), Unsent> {
-        let manner = caller().map_or(turn.into(), |client| turn.now(client.pid));
+    fn request_by(self, turn: Turn, message: Message, next: Next) -> Result<(), Unsent> {
+        let manner = match (next, caller()) {
+            (Next::Wait, Some(client)) => turn.now(client.pid),
+            (Next::Wait | Next::GoOn, _) => turn.into(),
+        };
         self.tell_by(manner, self.sending(message), |_| true)
     }
 
@@ -287,15 +291,18 @@ impl RemotePid {
     #[cold]
     pub(crate) fn answer(self, number: u64, message: Message) -> Result<(), Unsent> {
         let id = CallId { client: self.pid, number };
-        let own = self.entry().with_ties(|ties| ties.tag(id));
+        let (own, is_only) = self.entry().with_ties(|ties| (ties.tag(id), ties.is_only_call(id)));
         let Some(tag) = own.or_else(|| passed_on::tag(id)) else {
             drop_caught(message);
             return Ok(());
         };
         let answer = Outgoing::Answer { to: self.pid, tag, message };
-        let reached = self.target().reach_by(Turn::Regardless.now(self.pid), answer, |ties| {
-            ties.answered(id) || passed_on::remove(id)
-        });
+        // A client with several requests may soon have several answers.
+        let turn = Turn::Regardless;
+        let manner = if is_only { turn.now(self.pid) } else { turn.into() };
+        let reached = self
+            .target()
+            .reach_by(manner, answer, |ties| ties.answered(id) || passed_on::remove(id));
         match reached {
             Ok(()) => Ok(()),
             Err(Unreached::Gone(_)) => {

@@ -9,7 +9,7 @@ use crossbeam_utils::sync::{Parker, Unparker};
 use parking_lot::Mutex;
 
 use crate::id::Pid;
-use crate::message::NodeType;
+use crate::message::{NodeDownReason, NodeType};
 use crate::process;
 
 use super::super::super::incoming::{Connection, Frames};
@@ -41,6 +41,10 @@ impl Controller for Script {
 
     fn wake_later(&self) {
         self.woken_later.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn writes(&self) -> bool {
+        true
     }
 
     fn write(&self, frames: &[Frame]) -> usize {
@@ -274,6 +278,10 @@ impl Controller for Stream {
         self.unparker.lock().as_ref().unwrap().unpark();
     }
 
+    fn writes(&self) -> bool {
+        true
+    }
+
     fn write(&self, frames: &[Frame]) -> usize {
         let count = self.by_senders.fetch_add(1, Ordering::Relaxed);
         let written =
@@ -346,4 +354,63 @@ fn what_senders_and_the_writer_write_is_in_the_order_of_each_sender() {
     }
     assert_eq!(next, [ROUNDS; SENDERS as usize]);
     assert_eq!(entry.state.lock().room.bytes(), 0);
+}
+
+#[test]
+fn senders_leave_it_to_the_writer_where_only_that_can_write() {
+    struct Encrypted(AtomicUsize);
+
+    impl Controller for Encrypted {
+        fn node_type(&self) -> NodeType {
+            NodeType::Hidden
+        }
+
+        fn wake(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn give_up(&self) {
+            unreachable!("no more waits than is kept");
+        }
+    }
+
+    let peer = Peer::new("only_the_writer");
+    let encrypted = Arc::new(Encrypted(AtomicUsize::new(0)));
+    let connection = Connection::up(peer.incarnation(1), Arc::clone(&encrypted) as _).unwrap();
+    assert_eq!(connection.frames().all(), Some(vec![]));
+    let entry = DistEntry::of(peer.node);
+    queue(entry, &[1], now());
+    queue(entry, &[2], now());
+    assert_eq!(encrypted.0.load(Ordering::Relaxed), 1);
+    assert_eq!(connection.frames().all(), Some(vec![vec![1], vec![2]]));
+}
+
+#[test]
+fn what_is_queued_when_a_connection_is_finished_is_the_last() {
+    let up = Up::new("finished", usize::MAX);
+    up.queue(&[1], Turn::Regardless);
+    up.frames().finish();
+    for manner in [now(), Turn::Regardless.into(), Turn::Regardless.later()] {
+        up.queue(&[2], manner);
+    }
+    assert_eq!(up.frames().all(), Some(vec![vec![1]]));
+    up.queue(&[3], now());
+    assert_eq!((up.written(), up.room()), (vec![], 0));
+    assert_eq!(up.frames().all(), Some(vec![]));
+}
+
+#[test]
+fn a_connection_that_is_lost_finishes_no_later_one_and_explains_its_loss_no_more() {
+    let Up { entry, connection, peer, .. } = Up::new("a_later_one", usize::MAX);
+    let old = connection.frames();
+    drop(connection);
+    let script = Arc::new(Script::default());
+    let next = Connection::up(peer.incarnation(1), Arc::clone(&script) as _).unwrap();
+    old.finish();
+    old.explain_loss(NodeDownReason::NetTickTimeout);
+    queue(entry, &[1], Turn::Regardless);
+    assert_eq!(next.frames().all(), Some(vec![vec![1]]));
+    assert_eq!(entry.lose().1, NodeDownReason::ConnectionClosed);
+    entry.told().run();
+    mem::forget(next);
 }
