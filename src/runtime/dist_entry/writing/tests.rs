@@ -378,11 +378,12 @@ fn senders_leave_it_to_the_writer_where_only_that_can_write() {
     let encrypted = Arc::new(Encrypted(AtomicUsize::new(0)));
     let connection = Connection::up(peer.incarnation(1), Arc::clone(&encrypted) as _).unwrap();
     assert_eq!(connection.frames().all(), Some(vec![]));
-    let entry = DistEntry::of(peer.node);
-    queue(entry, &[1], now());
-    queue(entry, &[2], now());
-    assert_eq!(encrypted.0.load(Ordering::Relaxed), 1);
-    assert_eq!(connection.frames().all(), Some(vec![vec![1], vec![2]]));
+    for n in [1, 2] {
+        queue(DistEntry::of(peer.node), &[n], now());
+        assert_eq!(encrypted.0.load(Ordering::Relaxed), n.into());
+        assert_eq!(connection.frames().all(), Some(vec![vec![n]]));
+        assert_eq!(connection.frames().all(), Some(vec![]));
+    }
 }
 
 #[test]
