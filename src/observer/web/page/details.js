@@ -3,7 +3,7 @@
 import { duration, el, milliseconds, number, percent, pidLink, shortType } from "./elements.js";
 import { plot } from "./plots.js";
 import { tracer } from "./trace.js";
-import { state, watch } from "./updates.js";
+import { request, state, watch } from "./updates.js";
 
 let current = null;
 
@@ -57,7 +57,7 @@ function make(pid, close) {
     el("h3", {}, "Trace"),
     el("div", { class: "trace" }, trace.element),
   );
-  return { pid, name: pid, element, title, known, status, plots, trace };
+  return { pid, name: pid, element, title, known, status, plots, trace, isAsked: false };
 }
 
 async function refresh(isFirst) {
@@ -70,9 +70,11 @@ async function refresh(isFirst) {
   }
   for (const it of shown.plots) it.draw();
   if (isFirst) ask(shown, process?.behaviour ?? true);
-  if (process === undefined && !isFirst) return;
-  const answer = await fetch(`/process.json?pid=${bare(shown.pid)}`);
-  const known = answer.ok ? await answer.json() : null;
+  if (shown.isAsked || (process === undefined && !isFirst)) return;
+  shown.isAsked = true;
+  const { ok, text } = await request(`/process.json?pid=${bare(shown.pid)}`);
+  shown.isAsked = false;
+  const known = ok ? JSON.parse(text) : null;
   if (known !== null && shown === current) {
     shown.known.replaceChildren(...describe(known, process));
   }
@@ -142,10 +144,8 @@ async function ask(shown, isBehaviour, insists = false) {
   }
   shown.status.replaceChildren(el("p", { class: "quiet" }, "asking…"));
   const anyway = insists ? "&anyway=1" : "";
-  const answer = await fetch(`/status.json?pid=${bare(shown.pid)}${anyway}`);
-  const contents = answer.ok
-    ? statusOf(await answer.json())
-    : [el("p", { class: "problem" }, (await answer.text()).trim())];
+  const { ok, text } = await request(`/status.json?pid=${bare(shown.pid)}${anyway}`);
+  const contents = ok ? statusOf(JSON.parse(text)) : [el("p", { class: "problem" }, text)];
   shown.status.replaceChildren(...contents, el("div", { class: "actions" }, again("Ask again", insists)));
 }
 
@@ -177,8 +177,8 @@ function actions(pid) {
       const name = state.processes.get(pid)?.title ?? pid;
       if (!(await confirmed(`${name}, ${pid}`, question, title))) return;
       const headers = { "X-Procession-Observer": "1" };
-      const answer = await fetch(`${path}?pid=${bare(pid)}`, { method: "POST", headers });
-      says.textContent = answer.ok ? "" : (await answer.text()).trim();
+      const { ok, text } = await request(`${path}?pid=${bare(pid)}`, { method: "POST", headers });
+      says.textContent = ok ? "" : text;
     } }, title);
   return el("div", {}, el("div", { class: "actions" }, ACTIONS.map(button)), says);
 }

@@ -1,6 +1,7 @@
 // The processes of another node, which that shows if it offers to be looked at.
 
 import { duration, el, milliseconds, number, shortType, table } from "./elements.js";
+import { request } from "./updates.js";
 
 /** How many processes are listed: those with the longest queues. */
 const SHOWN = 500;
@@ -23,15 +24,10 @@ export async function drawNode() {
   if (!dialog.open || isAsked) return;
   const name = dialog.querySelector("h2").textContent;
   isAsked = true;
-  try {
-    const answer = await fetch(`/snapshot.json?node=${encodeURI(name)}`);
-    const shown = answer.ok
-      ? tables(await answer.json())
-      : [el("p", { class: "problem" }, (await answer.text()).trim())];
-    if (dialog.querySelector("h2").textContent === name) contents.replaceChildren(...shown);
-  } finally {
-    isAsked = false;
-  }
+  const { ok, text } = await request(`/snapshot.json?node=${encodeURIComponent(name)}`);
+  isAsked = false;
+  const shown = ok ? tables(JSON.parse(text)) : [el("p", { class: "problem" }, text)];
+  if (dialog.querySelector("h2").textContent === name) contents.replaceChildren(...shown);
 }
 
 const COLUMNS = [

@@ -20,8 +20,11 @@ const aside = document.getElementById("details");
 
 /** What the address says: a view, and a process if one is looked at. */
 function chosen() {
-  const [view, pid] = decodeURIComponent(location.hash.slice(1)).split("/");
-  return { view: view in VIEWS ? view : "overview", pid: pid ? `<${pid}>` : null };
+  const [view, pid = ""] = location.hash.slice(1).split("/");
+  return {
+    view: Object.hasOwn(VIEWS, view) ? view : "overview",
+    pid: /^[\d.]+$/.test(pid) ? `<${pid}>` : null,
+  };
 }
 
 function choose(view, pid) {

@@ -27,6 +27,16 @@ export function onUpdate(listener) {
   listeners.push(listener);
 }
 
+/** Asks the observer for something. If it cannot be reached, that is what it says. */
+export async function request(path, init) {
+  try {
+    const answer = await fetch(path, init);
+    return { ok: answer.ok, text: (await answer.text()).trim() };
+  } catch {
+    return { ok: false, text: "the observer cannot be reached" };
+  }
+}
+
 /** Begins to receive, and says how the connection is. */
 export function connect(says) {
   const source = new EventSource("/updates");
