@@ -3,6 +3,9 @@
 import { bytes, card, duration, el, milliseconds, number, pidLink, shortType, table } from "./elements.js";
 import { state } from "./updates.js";
 
+/** How many rows of a table are listed. */
+const MOST = 200;
+
 const pid = (key, title = "Pid") => ({
   title,
   cell: (it) => (it[key] === null ? null : pidLink(it[key])),
@@ -29,7 +32,9 @@ export function drawData(section) {
 }
 
 function listed(title, rows, columns) {
-  return card(title, number(rows.length), table(columns, rows));
+  const left = rows.length - MOST;
+  const note = left > 0 ? `, ${number(left)} of which are not listed` : "";
+  return card(title, `${number(rows.length)}${note}`, table(columns, rows.slice(0, MOST)));
 }
 
 function supervisorColumns() {

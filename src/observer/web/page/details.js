@@ -1,6 +1,6 @@
 // A process by itself: what is known of it, and what it answers.
 
-import { duration, el, milliseconds, number, percent, pidLink, shortType } from "./elements.js";
+import { duration, el, links, milliseconds, number, percent, pidLink, shortType } from "./elements.js";
 import { plot } from "./plots.js";
 import { tracer } from "./trace.js";
 import { request, state, watch } from "./updates.js";
@@ -98,10 +98,10 @@ function describe(it, row) {
   add("Application", row?.application);
   add("Does", waits(it, row));
   add("Parent", it.ancestors.slice(0, 1).map(processLink), "pids");
-  add("Ancestors", it.ancestors.slice(1).map(processLink), "pids");
-  add("Links", it.links.map(processLink), "pids");
-  add("Monitors", it.monitors.map(processLink), "pids");
-  add("Monitored by", it.monitored_by.map(processLink), "pids");
+  add("Ancestors", links(it.ancestors.slice(1), processLink), "pids");
+  add("Links", links(it.links, processLink), "pids");
+  add("Monitors", links(it.monitors, processLink), "pids");
+  add("Monitored by", links(it.monitored_by, processLink), "pids");
   add("Queue", number(it.message_queue_len));
   add("Received", number(it.messages_received));
   if (it.mailbox_capacity !== null) {
@@ -121,7 +121,7 @@ function describe(it, row) {
 function waits({ waits_for: waitsFor }, row) {
   const does = row?.does ?? "–";
   if (waitsFor === null || typeof waitsFor === "string") return does;
-  return [`${does} `, ...Object.values(waitsFor)[0].map(pidLink)];
+  return [`${does} `, ...links(Object.values(waitsFor)[0], pidLink)];
 }
 
 /** A process with what it is called; a name or a pid that no process has is only written. */

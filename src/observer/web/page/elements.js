@@ -74,6 +74,17 @@ export function pidLink(pid) {
   return el("a", { class: "pid", href: "#", "data-pid": pid }, pid);
 }
 
+/** How many links a list of them has. */
+const MOST_LINKS = 100;
+
+/** Links, or the first of them and how many more there are. */
+export function links(all, link) {
+  const more = all.length - MOST_LINKS;
+  const shown = all.slice(0, MOST_LINKS).map(link);
+  if (more > 0) shown.push(el("span", { class: "quiet" }, `and ${number(more)} more`));
+  return shown;
+}
+
 /** A table of objects: each column has a title and a function that writes a cell. */
 export function table(columns, rows) {
   if (rows.length === 0) return el("p", { class: "empty" }, "none");

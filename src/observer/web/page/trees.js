@@ -10,6 +10,9 @@ const BETWEEN = 46;
 /** Of a supervisor with more children than this, the first are drawn. */
 const MOST = 24;
 
+/** How many trees are drawn. */
+const MOST_TREES = 100;
+
 /** What was drawn last, so that nothing is drawn again that has not changed. */
 const drawn = new Map();
 
@@ -21,16 +24,23 @@ export function drawTrees(element, selected) {
   const { update } = state;
   const elements = [];
   const seen = new Set();
-  update.trees.forEach((tree, index) => {
+  const keys = new Set();
+  update.trees.slice(0, MOST_TREES).forEach((tree, index) => {
     const key = tree.application ?? pidOf(tree.tree) ?? String(index);
+    keys.add(key);
     const isOpen = drawn.has(key);
-    const signature = JSON.stringify(tree);
     const nodes = layout(tree.tree, seen);
+    const signature = JSON.stringify([tree, nodes.map((node) => node.title)]);
     if (!isOpen || drawn.get(key).signature !== signature) {
       drawn.set(key, { signature, element: drawTree(tree, nodes, isOpen) });
     }
     elements.push(drawn.get(key).element);
   });
+  for (const key of drawn.keys()) {
+    if (!keys.has(key)) drawn.delete(key);
+  }
+  const more = update.trees.length - MOST_TREES;
+  if (more > 0) elements.push(el("p", { class: "empty" }, `and ${more} more trees, which are not drawn`));
   for (const application of update.applications.filter((it) => it.top === null)) {
     const text = `application ${application.name}, which has no tree, master `;
     elements.push(el("div", { class: "card" }, text, pidLink(application.master)));
