@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use procession::observer::web::Web;
 use procession::prelude::*;
+use serde_json::Value;
 
 use crate::Observer;
 use crate::details::{SECRET, Vault, bare};
@@ -129,6 +130,40 @@ fn kills_after_it_was_asked(browser: &Browser, top: SupervisorRef) {
     browser.wait_for("document.querySelector('aside h2 .ended')");
 }
 
+/// Whatever stands behind the address of the page, it shows something.
+fn shows_the_overview_at_a_bad_address(browser: &Browser) {
+    for hash in ["%", "%E4/0.1%2E2", "__proto__", "constructor/x", "nothing/&anyway=1", "/"] {
+        browser.run("location.hash = 'data'");
+        browser.wait_for("document.querySelector('#overview').hidden");
+        browser.run(&format!("location.hash = '{hash}'"));
+        browser.wait_for("!document.querySelector('#overview').hidden");
+        browser.wait_for("document.querySelector('aside').hidden");
+    }
+    browser.run("location.hash = 'processes/0.1.2&anyway=1'");
+    browser.wait_for("!document.querySelector('#processes').hidden");
+    browser.wait_for("document.querySelector('aside').hidden");
+}
+
+/// Ends the observer while its page is open.
+fn says_that_it_reaches_nobody(browser: &Browser, observer: &Observer, top: SupervisorRef) {
+    browser.run(&format!("location.hash = 'overview/{}'", bare(vault_of(top))));
+    browser.wait_for("document.querySelector('aside pre.state')");
+    observer.tests.terminate_child("observer").unwrap();
+    browser.wait_for("document.querySelector('#connection.lost')");
+    let said = |place: &str| {
+        let text = format!("document.querySelector('aside {place} .problem')?.textContent");
+        browser.wait_for(&format!("{text} === 'the observer cannot be reached'"));
+    };
+    browser.click("aside .status .actions button");
+    said(".status");
+    browser.click("aside .actions .danger");
+    browser.click("#confirm [value=yes]");
+    said("div.top ~ div");
+    let of_network = |it: &Value| it["message"].as_str().unwrap().contains("net::ERR_");
+    let logged = browser.logged();
+    assert!(logged.iter().all(of_network), "{logged:?}");
+}
+
 #[test]
 fn a_program_is_looked_at_in_a_browser() {
     let Some(browser) = Browser::start() else { return };
@@ -153,8 +188,10 @@ fn a_program_is_looked_at_in_a_browser() {
     let path = browser.keep_picture("observer-dark.png");
     println!("pictures: {}", path.parent().unwrap().display());
 
+    shows_the_overview_at_a_bad_address(&browser);
     let logged = browser.logged();
     assert!(logged.is_empty(), "{logged:?}");
+    says_that_it_reaches_nobody(&browser, &observer, top);
     top.stop().unwrap();
     for pid in crowd {
         process::exit(pid, ExitReason::Kill);
