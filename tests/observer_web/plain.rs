@@ -124,6 +124,7 @@ fn each_path_has_one_method() {
         let answer = observer.request(line, "");
         answer.assert_status(405);
         assert_eq!(answer.header("Allow"), Some(allowed), "{line}");
+        assert_eq!(answer.body, format!("it is asked for with {allowed}\n"), "{line}");
     }
     observer.request("POST /nothing", "").assert_status(404);
 }

@@ -103,7 +103,7 @@ pub(super) fn unanswered(error: &SysError, asked: &Info, shared: &Shared) -> Ref
 
 fn busy(pid: Pid, shared: &Shared) -> String {
     let time = shared.settings.status_timeout;
-    let Some(info) = process::info(pid) else { return Refusal::NoProcess.text().to_owned() };
+    let Some(info) = process::info(pid) else { return Refusal::NoProcess.text().into_owned() };
     let does = match info.waits_for {
         Some(waits_for) => format!("it waits for {waits_for}"),
         None => "it runs".to_owned(),

@@ -1,5 +1,7 @@
 //! Why a request is refused: each reason with its status and what the client is told.
 
+use std::borrow::Cow;
+
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
@@ -34,7 +36,7 @@ pub(super) enum Refusal {
     WrongHost,
     /// Its head is too long.
     LargeHead,
-    /// There are as many streams as there may be.
+    /// There are as many streams, snapshots or connections as there may be.
     Full,
     /// What it asks for is just being started again.
     Restarting,
@@ -64,8 +66,8 @@ impl Refusal {
     }
 
     /// Returns what the client is told.
-    pub(super) fn text(&self) -> &str {
-        match self {
+    pub(super) fn text(&self) -> Cow<'_, str> {
+        let text = match self {
             Refusal::Malformed(what) => what,
             Refusal::NoToken => {
                 "a token is needed: `Authorization: Bearer TOKEN`, or `/?token=TOKEN`"
@@ -79,7 +81,7 @@ impl Refusal {
             Refusal::NotFound => "there is nothing here",
             Refusal::NoProcess => "no process has this pid: it has ended",
             Refusal::NoNode => "no node of this name is connected",
-            Refusal::Method(allowed) => allowed,
+            Refusal::Method(allowed) => return format!("it is asked for with {allowed}").into(),
             Refusal::Slow => "the request took too long",
             Refusal::NoBehaviour => {
                 "it is no behaviour, and would never take the question out of its mailbox, unless \
@@ -89,8 +91,12 @@ impl Refusal {
             Refusal::Body => "a request has no body here",
             Refusal::WrongHost => "the observer does not answer to this host",
             Refusal::LargeHead => "the head of the request is too long",
-            Refusal::Full => "there are as many streams as there may be: close another one",
+            Refusal::Full => {
+                "there are as many streams, snapshots or connections as there may be: close another \
+                 one, or ask again later"
+            }
             Refusal::Restarting => "the observer is being started again",
-        }
+        };
+        text.into()
     }
 }
