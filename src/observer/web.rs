@@ -265,7 +265,8 @@ impl Web {
         self
     }
 
-    /// Sets how long a client may take to send its request. Default: 5 s.
+    /// Sets how long a client may take to send its request. Default: 5 s. With [`Duration::MAX`] it
+    /// may take for ever.
     pub fn request_timeout(mut self, timeout: Duration) -> Web {
         self.settings.request_timeout = timeout;
         self

@@ -165,3 +165,12 @@ fn half_a_request_times_out() {
     }
     observer.get("/").assert_status(200);
 }
+
+#[test]
+fn a_client_may_take_for_ever_if_there_is_no_limit() {
+    let web = Web::new().request_timeout(Duration::MAX).interval(Duration::MAX);
+    let observer = Observer::start(web.status_timeout(Duration::MAX));
+    observer.get("/").assert_status(200);
+    observer.get("/snapshot.json").assert_status(200);
+    observer.events("/updates").update();
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::io::TcpStream;
+use crate::process::receive::deadline_after;
 
 use super::super::{Metrics, Options, Snapshot, snapshot_with};
 use super::access::Entry;
@@ -60,11 +61,11 @@ fn answer(stream: &TcpStream, shared: &Arc<Shared>) -> io::Result<()> {
         Ok(None) => return Ok(()),
         Err(refusal) => Response::refused(&refusal),
     };
-    wire::write_all(stream, &response.into_bytes(), Instant::now() + PATIENCE)
+    wire::write_all(stream, &response.into_bytes(), Some(Instant::now() + PATIENCE))
 }
 
 fn read(stream: &TcpStream, shared: &Shared) -> Result<Request, Unread> {
-    let deadline = Instant::now() + shared.settings.request_timeout;
+    let deadline = deadline_after(shared.settings.request_timeout);
     let head = wire::read_head(stream, deadline)?;
     Request::parse(&head).map_err(Unread::Refused)
 }

@@ -55,7 +55,7 @@ impl<'a> Stream<'a> {
 
     /// Writes an event, or several.
     pub(super) fn write(&self, events: &[u8]) -> io::Result<()> {
-        write_all(self.stream, events, Instant::now() + PATIENCE)
+        write_all(self.stream, events, Some(Instant::now() + PATIENCE))
     }
 
     /// Writes what shows whether the client is there.

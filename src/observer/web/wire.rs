@@ -1,10 +1,12 @@
-//! How requests and responses go over a connection: each as a whole within a time.
+//! How requests and responses go over a connection: each as a whole within a time, if that has a
+//! limit.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use crate::io::TcpStream;
+use crate::process::receive::deadline_after;
 
 use super::refusal::Refusal;
 use super::request::{MAX_HEAD, is_complete};
@@ -21,7 +23,10 @@ pub(super) enum Unread {
 }
 
 /// Reads the head of a request, all of it until the deadline.
-pub(super) fn read_head(mut stream: &TcpStream, deadline: Instant) -> Result<Vec<u8>, Unread> {
+pub(super) fn read_head(
+    mut stream: &TcpStream,
+    deadline: Option<Instant>,
+) -> Result<Vec<u8>, Unread> {
     let mut head = Vec::new();
     let mut block = [0; 2 << 10];
     loop {
@@ -45,10 +50,14 @@ pub(super) fn read_head(mut stream: &TcpStream, deadline: Instant) -> Result<Vec
 }
 
 /// Writes all, until the deadline.
-pub(super) fn write_all(mut stream: &TcpStream, bytes: &[u8], deadline: Instant) -> io::Result<()> {
+pub(super) fn write_all(
+    mut stream: &TcpStream,
+    bytes: &[u8],
+    deadline: Option<Instant>,
+) -> io::Result<()> {
     let mut rest = bytes;
     while !rest.is_empty() {
-        stream.set_write_timeout(Some(time_left(deadline)?))?;
+        stream.set_write_timeout(time_left(deadline)?)?;
         match stream.write(rest)? {
             0 => return Err(io::ErrorKind::WriteZero.into()),
             length => rest = &rest[length..],
@@ -62,7 +71,7 @@ pub(super) fn write_all(mut stream: &TcpStream, bytes: &[u8], deadline: Instant)
 /// for so long.
 pub(super) fn close(mut stream: &TcpStream, patience: Duration) -> io::Result<()> {
     stream.shutdown(Shutdown::Write)?;
-    let deadline = Instant::now() + patience;
+    let deadline = deadline_after(patience);
     let (mut rest, mut block) = (0, [0; 2 << 10]);
     while rest < MAX_REST {
         match read_until(&mut stream, &mut block, deadline)? {
@@ -73,12 +82,19 @@ pub(super) fn close(mut stream: &TcpStream, patience: Duration) -> io::Result<()
     Ok(())
 }
 
-fn read_until(stream: &mut &TcpStream, block: &mut [u8], deadline: Instant) -> io::Result<usize> {
-    stream.set_read_timeout(Some(time_left(deadline)?))?;
+fn read_until(
+    stream: &mut &TcpStream,
+    block: &mut [u8],
+    deadline: Option<Instant>,
+) -> io::Result<usize> {
+    stream.set_read_timeout(time_left(deadline)?)?;
     stream.read(block)
 }
 
-fn time_left(deadline: Instant) -> io::Result<Duration> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+/// Returns the time that is left for reading or writing; without a deadline it has no limit.
+fn time_left(deadline: Option<Instant>) -> io::Result<Option<Duration>> {
+    match deadline.map(|it| it.saturating_duration_since(Instant::now())) {
+        Some(Duration::ZERO) => Err(io::ErrorKind::TimedOut.into()),
+        left => Ok(left),
+    }
 }
