@@ -39,7 +39,7 @@
 //!
 //! A pid is written without its angle brackets. What is refused is told in words, with the status
 //! of HTTP that fits: `404` if there is no such process to ask, `504` if it has not answered in
-//! [time](Web::status_timeout), `503` if there are too many streams.
+//! [time](Web::status_timeout), `503` if there are too many streams, snapshots or connections.
 //!
 //! # What it costs
 //!
@@ -251,8 +251,11 @@ impl Web {
         self
     }
 
-    /// Sets how many streams there may be at the same time, of updates. One more is refused with
-    /// `503`. Default: 16.
+    /// Sets how many streams there may be at the same time: of updates, one for each open page, and
+    /// of traces. One more is refused with `503`. Default: 16.
+    ///
+    /// So many snapshots may be taken at the same time beside them, for `/snapshot.json` and
+    /// `/metrics`: these are answered also while there are as many streams as there may be.
     pub fn max_streams(mut self, max_streams: usize) -> Web {
         self.settings.max_streams = max_streams;
         self

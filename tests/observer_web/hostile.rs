@@ -117,7 +117,7 @@ fn a_thousand_hostile_requests_leave_nothing_behind() {
 }
 
 /// Opens a stream; `None` if there is no place for it.
-fn open(observer: &Observer) -> Option<Events> {
+pub(crate) fn open(observer: &Observer) -> Option<Events> {
     let mut stream = observer.connect();
     stream.write_all(observer.head("GET /updates", "").as_bytes()).ok()?;
     let mut stream = BufReader::new(stream);

@@ -1,5 +1,6 @@
 //! Updates, as they come.
 
+use std::cell::RefCell;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use serde_json::Value;
 
 use crate::Observer;
 use crate::details::{Hold, SECRET, Vault, bare};
+use crate::hostile::open;
 use crate::support::processes::{idle, reason};
 use crate::support::wait::{exit_and_wait, wait_until};
 
@@ -102,11 +104,18 @@ fn there_are_as_many_streams_as_there_may_be_and_a_place_is_free_when_one_is_clo
     let answer = observer.get("/updates");
     answer.assert_status(503);
     assert_eq!(answer.header("Retry-After"), Some("1"));
-    // The page itself is served all the same.
-    observer.get("/").assert_status(200);
+    // The page itself is served all the same, and who asks for the figures gets them.
+    for target in ["/", "/metrics", "/snapshot.json"] {
+        observer.get(target).assert_status(200);
+    }
+    assert!(open(&observer).is_none());
     streams.pop();
-    wait_until(|| observer.get("/snapshot.json").status == 200);
-    observer.events("/updates").update();
+    let again = RefCell::new(None);
+    wait_until(|| {
+        *again.borrow_mut() = open(&observer);
+        again.borrow().is_some()
+    });
+    again.into_inner().unwrap().update();
     streams.iter_mut().for_each(|it| _ = it.update());
 }
 

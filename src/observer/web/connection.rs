@@ -123,14 +123,15 @@ fn snapshot(request: &Request, shared: &Shared) -> Result<Vec<u8>, Refusal> {
     match request.parameter("node") {
         None => written(&take_snapshot(shared)?),
         Some(name) => {
-            let _place = shared.take_place()?;
+            let _place = shared.snapshots.take_place()?;
             neighbour::snapshot(name, shared.settings.status_timeout)
         }
     }
 }
 
-/// Takes a snapshot for one client. No more of them are taken at a time than there may be streams.
+/// Takes a snapshot for one client. No more of them are taken at a time than there may be streams,
+/// whose places they do not take.
 fn take_snapshot(shared: &Shared) -> Result<Snapshot, Refusal> {
-    let _place = shared.take_place()?;
+    let _place = shared.snapshots.take_place()?;
     Ok(snapshot_with(Options::new().cpu_times(true)))
 }

@@ -19,7 +19,10 @@ pub(super) struct Shared {
     pub(super) settings: Settings,
     /// The process that takes the snapshots.
     feed: Mutex<Option<Pid>>,
-    streams: AtomicUsize,
+    pub(super) streams: Places,
+    /// Those that are taken for one client each. They have places of their own, so that they are
+    /// there however many streams are open.
+    pub(super) snapshots: Places,
 }
 
 /// What the processes of an observer go by.
@@ -33,20 +36,43 @@ pub(super) struct Settings {
     pub(super) status_timeout: Duration,
 }
 
-/// The place of a stream among those that there may be.
+/// How many there may be at the same time of something, and are.
 #[derive(Debug)]
-pub(super) struct Place<'a>(&'a Shared);
+pub(super) struct Places {
+    max: usize,
+    taken: AtomicUsize,
+}
+
+/// A place among those that there may be.
+#[derive(Debug)]
+pub(super) struct Place<'a>(&'a Places);
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.0.streams.fetch_sub(1, Ordering::Relaxed);
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Places {
+    fn new(max: usize) -> Places {
+        Places { max, taken: AtomicUsize::default() }
+    }
+
+    /// Takes a place.
+    pub(super) fn take_place(&self) -> Result<Place<'_>, Refusal> {
+        let take = |taken| (taken < self.max).then_some(taken + 1);
+        match self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
+            Ok(_) => Ok(Place(self)),
+            Err(_) => Err(Refusal::Full),
+        }
     }
 }
 
 impl Shared {
     pub(super) fn new(access: Access, settings: Settings) -> Arc<Shared> {
-        let (feed, streams) = (Mutex::default(), AtomicUsize::default());
-        Arc::new(Shared { access, settings, feed, streams })
+        let places = || Places::new(settings.max_streams);
+        let (streams, snapshots) = (places(), places());
+        Arc::new(Shared { access, settings, feed: Mutex::default(), streams, snapshots })
     }
 
     pub(super) fn set_feed(&self, feed: Pid) {
@@ -58,14 +84,19 @@ impl Shared {
         let feed = *self.feed.lock();
         feed.filter(|feed| process::is_alive(*feed)).ok_or(Refusal::Restarting)
     }
+}
 
-    /// Takes a place among the streams.
-    pub(super) fn take_place(&self) -> Result<Place<'_>, Refusal> {
-        let max = self.settings.max_streams;
-        let take = |streams| (streams < max).then_some(streams + 1);
-        match self.streams.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
-            Ok(_) => Ok(Place(self)),
-            Err(_) => Err(Refusal::Full),
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_no_more_places_than_there_may_be_and_each_is_given_back() {
+        let places = Places::new(2);
+        let (one, _other) = (places.take_place().unwrap(), places.take_place().unwrap());
+        assert_eq!(places.take_place().unwrap_err(), Refusal::Full);
+        drop(one);
+        let _again = places.take_place().unwrap();
+        assert_eq!(places.take_place().unwrap_err(), Refusal::Full);
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn event(name: &str, data: &[u8]) -> Vec<u8> {
 ///
 /// A refusal if the stream has not begun.
 pub(super) fn serve_updates(stream: &TcpStream, shared: &Shared) -> Result<(), Refusal> {
-    let place = shared.take_place()?;
+    let place = shared.streams.take_place()?;
     let feed = shared.feed()?;
     let bell = Bell::new();
     let monitor = process::monitor(feed);

@@ -61,7 +61,7 @@ pub(super) fn serve_trace(
 ) -> Result<(), Refusal> {
     let info = process_of(request)?;
     check_asking(request, &info)?;
-    let place = shared.take_place()?;
+    let place = shared.streams.take_place()?;
     let monitor = process::monitor(info.pid);
     let (events, bell) = (Arc::<Mutex<Events>>::default(), Bell::new());
     let sys = sys::of(info.pid).timeout(shared.settings.status_timeout);
