@@ -174,3 +174,14 @@ fn a_client_may_take_for_ever_if_there_is_no_limit() {
     observer.get("/snapshot.json").assert_status(200);
     observer.events("/updates").update();
 }
+
+#[test]
+fn the_name_of_a_node_is_escaped_as_any_parameter_is() {
+    let observer = Observer::start(Web::new());
+    observer.get("/snapshot.json?node=nobody%40localhost").assert_status(404);
+    for node in ["%", "nobody%4", "%zz", "%ff"] {
+        let answer = observer.get(&format!("/snapshot.json?node={node}"));
+        answer.assert_status(400);
+        assert_eq!(answer.body, "a parameter is escaped wrongly\n", "{node}");
+    }
+}

@@ -120,11 +120,11 @@ fn find(request: &Request) -> Result<Route, Refusal> {
 
 /// Returns a snapshot in JSON, of this program or of the node that is asked for.
 fn snapshot(request: &Request, shared: &Shared) -> Result<Vec<u8>, Refusal> {
-    match request.parameter("node") {
+    match request.decoded("node")? {
         None => written(&take_snapshot(shared)?),
         Some(name) => {
             let _place = shared.snapshots.take_place()?;
-            neighbour::snapshot(name, shared.settings.status_timeout)
+            neighbour::snapshot(&name, shared.settings.status_timeout)
         }
     }
 }

@@ -86,11 +86,31 @@ impl Request {
         pairs.find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
     }
 
-    /// Returns the parameter of this name, as it is spelt: nothing that is asked for here needs to
-    /// be escaped.
+    /// Returns the parameter of this name, as it is spelt: a pid or a token needs not be escaped.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
     }
+
+    /// Returns the parameter of this name, with what is escaped in it.
+    pub(super) fn decoded(&self, name: &str) -> Result<Option<String>, Refusal> {
+        let wrong = Refusal::Malformed("a parameter is escaped wrongly");
+        self.parameter(name).map(|value| decode(value).ok_or(wrong)).transpose()
+    }
+}
+
+/// Returns a text in which `%` stands before the two digits of a byte.
+fn decode(text: &str) -> Option<String> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        // A sign is no digit.
+        let digit = |it: u8| char::from(it).to_digit(16);
+        let [high, low] = digits.as_bytes() else { return None };
+        bytes.push(u8::try_from(digit(*high)? << 4 | digit(*low)?).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
@@ -113,6 +133,28 @@ mod tests {
         assert_eq!(request.only_header("host"), Ok(Some("a:1")));
         assert_eq!((request.cookie("x"), request.cookie("y")), (Some("1"), Some("2=3")));
         assert_eq!(request.cookie("z"), None);
+    }
+
+    #[test]
+    fn what_is_escaped_in_a_parameter_is_decoded() {
+        let decoded = |node: &str| {
+            let head = format!("GET /snapshot.json?node={node}&pid=%41 HTTP/1.1\r\n\r\n");
+            Request::parse(head.as_bytes()).unwrap().decoded("node")
+        };
+        for (node, expected) in [
+            ("a@b", "a@b"),
+            ("a%40b", "a@b"),
+            ("%26%23%3d%25", "&#=%"),
+            ("%C3%A4+", "ä+"),
+            ("", ""),
+        ] {
+            assert_eq!(decoded(node), Ok(Some(expected.to_owned())), "{node}");
+        }
+        for node in ["%", "a%4", "%zz", "%+1", "%ff", "%%41", "%4ä"] {
+            assert!(matches!(decoded(node), Err(Refusal::Malformed(_))), "{node}");
+        }
+        let request = Request::parse(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        assert_eq!(request.decoded("node"), Ok(None));
     }
 
     #[test]
