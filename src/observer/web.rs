@@ -111,7 +111,7 @@ mod web_ref;
 
 use std::any::type_name;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -223,7 +223,7 @@ impl Web {
     /// Adds a name by which the observer is reached, as the header `Host` has it: the name of this
     /// machine, or that of a proxy, with a port if that is neither the observer's own nor the
     /// default one. By default it answers to the address on which it listens; on a loopback
-    /// address, to `localhost`, `127.0.0.1` and `[::1]`.
+    /// address, to `localhost`, `127.0.0.1` and `[::1]`, too.
     pub fn allow_host(mut self, host: impl Into<String>) -> Web {
         self.hosts.push(host.into());
         self
@@ -343,7 +343,8 @@ impl Web {
             return Err(WebError::NoInterval);
         }
         let mut hosts = self.hosts.iter().map(|host| check_host(host)).collect::<Result<_, _>>()?;
-        if !is_local {
+        // These two are known by more names, each with the port.
+        if ![IpAddr::V4(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()].contains(address) {
             answer_to(*address, &mut hosts)?;
         }
         Ok(Access { is_local, hosts, token: token.clone() })

@@ -30,6 +30,18 @@ fn a_host_that_is_not_this_one_is_refused() {
 }
 
 #[test]
+fn an_observer_answers_to_the_loopback_address_on_which_it_listens() {
+    let observer = Observer::start(Web::new().address([127, 0, 0, 2]));
+    let port = observer.port();
+    let with =
+        |host: &str| observer.send(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes());
+    for host in ["127.0.0.2", "127.0.0.1", "localhost"].map(|host| format!("{host}:{port}")) {
+        with(&host).assert_status(200);
+    }
+    with(&format!("127.0.0.3:{port}")).assert_status(421);
+}
+
+#[test]
 fn without_the_token_nothing_is_told() {
     let observer = Observer::start(Web::new().token(TOKEN));
     for target in ["/", "/page.css", "/snapshot.json", "/metrics", "/updates", "/nothing"] {
