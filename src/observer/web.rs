@@ -49,9 +49,13 @@
 //! gets the newest, and nothing queues up for it.
 //!
 //! An observer has a few processes, and one for each connection; a stream has two. There are at
-//! most so many [connections](Web::max_connections) and [streams](Web::max_streams). A request has
-//! a head of at most 16 KiB and 64 headers, and no body; all of it comes within the [time for
-//! requests](Web::request_timeout), or it is refused. Each response ends its connection.
+//! most so many [connections](Web::max_connections) and [streams](Web::max_streams). A browser opens
+//! no more than six connections to a host, for all its tabs together. An open page holds one of
+//! them, and two while it shows a trace: so six pages leave none for a seventh, nor for a status,
+//! until one of them is closed.
+//!
+//! A request has a head of at most 16 KiB and 64 headers, and no body; all of it comes within the
+//! [time for requests](Web::request_timeout), or it is refused. Each response ends its connection.
 //!
 //! A process is asked for its status only when somebody wants to see that, and by the process of
 //! the connection, which serves nobody else. A trace is a function that is
@@ -70,8 +74,9 @@
 //! By default the observer listens on `127.0.0.1`. That keeps out other machines, not other users
 //! of this one: a [token](Web::token) does that. It answers only requests for `localhost`,
 //! `127.0.0.1` or `[::1]` with its port, so that no page of the internet reaches it by a name that
-//! leads to this machine; and it answers nothing, but the page itself, that the browser asks for in
-//! the name of another origin.
+//! leads to this machine; and of what a page of another origin asks for it answers only the page
+//! itself. It knows such a request by the headers `Origin` and `Sec-Fetch-Site`: a browser that
+//! sends neither is answered. It still lets no page of another origin read the answer.
 //!
 //! On [another address](Web::address) it is open to a network, and does not start without a token.
 //! **The connection is not encrypted**: whoever can listen to it sees everything, the token too,
@@ -79,7 +84,10 @@
 //! -L 8080:127.0.0.1:8080 host`), or through a proxy that speaks TLS, whose name is one of its
 //! [hosts](Web::allow_host). A token goes into the header `Authorization: Bearer TOKEN`; or, for
 //! browsers, into the address, `/?token=TOKEN`, once: it becomes a cookie that no script sees and
-//! that no other site can use. A token in an address stands in the history of the browser.
+//! that the browser does not send with requests that another site makes. But cookies belong to a
+//! host, whatever the port: when the user's browser visits another server on the same host, that
+//! server gets the token. So the header is better wherever it can be sent, and necessary on a host
+//! where others run servers. A token in an address also stands in the history of the browser.
 //!
 //! # Differences from OTP
 //!
