@@ -49,10 +49,10 @@
 //! gets the newest, and nothing queues up for it.
 //!
 //! An observer has a few processes, and one for each connection; a stream has two. There are at
-//! most so many [connections](Web::max_connections) and [streams](Web::max_streams). A browser opens
-//! no more than six connections to a host, for all its tabs together. An open page holds one of
-//! them, and two while it shows a trace: so six pages leave none for a seventh, nor for a status,
-//! until one of them is closed.
+//! most so many [connections](Web::max_connections) and [streams](Web::max_streams). A browser
+//! opens no more than six connections to a host, for all its tabs together. An open page holds one
+//! of them, and two while it shows a trace: so six pages leave none for a seventh, nor for a
+//! status, until one of them is closed.
 //!
 //! A request has a head of at most 16 KiB and 64 headers, and no body; all of it comes within the
 //! [time for requests](Web::request_timeout), or it is refused. Each response ends its connection.

@@ -92,8 +92,8 @@ impl Refusal {
             Refusal::WrongHost => "the observer does not answer to this host",
             Refusal::LargeHead => "the head of the request is too long",
             Refusal::Full => {
-                "there are as many streams, snapshots or connections as there may be: close another \
-                 one, or ask again later"
+                "there are as many streams, snapshots or connections as there may be: close \
+                 another one, or ask again later"
             }
             Refusal::Restarting => "the observer is being started again",
         };
