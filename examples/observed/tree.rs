@@ -1,5 +1,7 @@
 //! The application: who supervises whom.
 
+use std::time::Duration;
+
 use procession::application::{self, Application, RunError};
 use procession::observer::web::{Web, WebRef};
 use procession::prelude::*;
@@ -15,6 +17,8 @@ pub(crate) fn run(options: Options) -> Result<(), RunError> {
     let web = Web::new().port(options.port).control(options.control);
     let start = move || {
         let top = Supervisor::one_for_one()
+            // Whoever is allowed to kills children as they like.
+            .intensity(100, Duration::from_secs(1))
             .child(Stock::named_child_spec("stock", ()))
             .child(tills(3).child_spec("tills"))
             .child(vans().child_spec("vans"))
