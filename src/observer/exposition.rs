@@ -81,12 +81,14 @@ impl Display for Family {
     }
 }
 
-/// Writes the value of a label, in which three characters are spelt in another way.
+/// Writes the value of a label, in which three characters are spelt in another way. Prometheus
+/// takes no NUL, and drops all that was exposed for it.
 fn write_escaped(f: &mut fmt::Formatter<'_>, value: &str) -> fmt::Result {
     value.chars().try_for_each(|c| match c {
         '\\' => f.write_str(r"\\"),
         '"' => f.write_str("\\\""),
         '\n' => f.write_str(r"\n"),
+        '\0' => f.write_char(char::REPLACEMENT_CHARACTER),
         c => f.write_char(c),
     })
 }
@@ -119,6 +121,7 @@ mod tests {
             ("a\\nb\nc", r"a\\nb\nc"),
             ("\"} 7\nup 1", r#"\"} 7\nup 1"#),
             ("größe 名 {}=,", "größe 名 {}=,"),
+            ("a\0\u{1}b", "a\u{fffd}\u{1}b"),
         ] {
             let labels = vec![("name", text.to_owned()), ("of", "x".to_owned())];
             let expected = format!("up{{name=\"{escaped}\",of=\"x\"}} 1\n");

@@ -12,7 +12,7 @@ use crate::table::TableInfo;
 use crate::user_code::displayed;
 
 use super::exposition::{Family, Labels};
-use super::{ProcessInfo, RegistryInfo, ScopeInfo, Snapshot, SupervisorInfo};
+use super::{NodeInfo, ProcessInfo, RegistryInfo, ScopeInfo, Snapshot, SupervisorInfo};
 
 /// How many series a family has, unless the program says otherwise.
 const SERIES: usize = 200;
@@ -82,6 +82,15 @@ const LONGEST_QUEUES: usize = 10;
 /// | `procession_supervisor_restarts_total` | restarts that it has made |
 /// | `procession_supervisor_recent_restarts` | those in the last period |
 /// | `procession_supervisor_max_restarts` | after how many of these it gives up |
+///
+/// | of each connected node, its `node` | |
+/// |---|---|
+/// | `procession_node_bytes_received_total` | [bytes](NodeInfo) that have come |
+/// | `procession_node_messages_received_total` | messages that have come |
+/// | `procession_node_bytes_sent_total` | bytes that have been written |
+/// | `procession_node_messages_sent_total` | messages that have been written |
+/// | `procession_node_queued_bytes` | bytes that wait to be written |
+/// | `procession_node_waiting_senders` | processes that wait until these are fewer |
 ///
 /// | of others by their names | |
 /// |---|---|
@@ -164,6 +173,7 @@ impl Display for Metrics<'_> {
         families.extend(snapshot.system_families());
         families.extend(snapshot.named_families());
         families.extend(snapshot.supervision_families());
+        families.extend(snapshot.node_families());
         families.extend(snapshot.data_families());
         let left_out: usize = families.iter_mut().map(|family| family.limit(series)).sum();
         families.push(
@@ -345,6 +355,34 @@ impl Snapshot {
         places
     }
 
+    fn node_families(&self) -> Vec<Family> {
+        let family = |name, help, value: fn(&NodeInfo) -> f64| {
+            let series = self.nodes.iter();
+            Family::new(name, help)
+                .with(series.map(|it| (label("node", &it.node.to_string()), value(it))))
+        };
+        vec![
+            family("procession_node_bytes_received_total", "Bytes that have come.", |it| {
+                count(it.bytes_received)
+            }),
+            family("procession_node_messages_received_total", "Messages that have come.", |it| {
+                count(it.messages_received)
+            }),
+            family("procession_node_bytes_sent_total", "Bytes written.", |it| count(it.bytes_sent)),
+            family("procession_node_messages_sent_total", "Messages written.", |it| {
+                count(it.messages_sent)
+            }),
+            family("procession_node_queued_bytes", "Bytes that wait to be written.", |it| {
+                float(it.queued_bytes)
+            }),
+            family(
+                "procession_node_waiting_senders",
+                "Processes that wait until fewer bytes do.",
+                |it| float(it.waiting_senders),
+            ),
+        ]
+    }
+
     fn data_families(&self) -> Vec<Family> {
         let tables = |name, help, value: fn(&TableInfo) -> usize| {
             Family::new(name, help).with(self.tables.iter().map(|it| {
@@ -440,5 +478,45 @@ fn waits_for(waits_for: &WaitsFor) -> &'static str {
         WaitsFor::Room { .. } => room,
         WaitsFor::Thread => thread,
         WaitsFor::Outside => outside,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::id::Node;
+    use crate::observer::Options;
+
+    #[test]
+    fn each_connected_node_has_figures_by_its_name() {
+        let mut snapshot = Snapshot::take(Options::new());
+        snapshot.nodes.clear();
+        assert!(!snapshot.metrics().to_string().contains("procession_node_"));
+        snapshot.nodes.push(NodeInfo {
+            node: Node::local(),
+            hidden: false,
+            connected_for: Duration::ZERO,
+            bytes_received: 1,
+            messages_received: 2,
+            bytes_sent: 3,
+            messages_sent: 4,
+            queued_bytes: 5,
+            waiting_senders: 6,
+        });
+        let text = snapshot.metrics().to_string();
+        for (name, kind, value) in [
+            ("procession_node_bytes_received_total", "counter", 1),
+            ("procession_node_messages_received_total", "counter", 2),
+            ("procession_node_bytes_sent_total", "counter", 3),
+            ("procession_node_messages_sent_total", "counter", 4),
+            ("procession_node_queued_bytes", "gauge", 5),
+            ("procession_node_waiting_senders", "gauge", 6),
+        ] {
+            let node = Node::local();
+            let lines = format!("# TYPE {name} {kind}\n{name}{{node=\"{node}\"}} {value}\n");
+            assert!(text.contains(&lines), "{lines}{text}");
+        }
     }
 }

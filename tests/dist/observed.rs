@@ -49,6 +49,9 @@ fn a_connected_node_is_shown_with_what_has_gone_by_the_connection() {
     assert!(after.connected_for > before.connected_for);
     let printed = observer::snapshot().to_string();
     assert!(printed.contains(&format!("connected nodes\n    {}", there.node())), "{printed}");
+    let metrics = observer::snapshot().metrics().to_string();
+    let sent = format!("\nprocession_node_messages_sent_total{{node=\"{}\"}} ", there.node());
+    assert!(metrics.contains(&sent), "{metrics}");
 
     drop(beam);
     wait_until(|| observer::snapshot().nodes.is_empty());
