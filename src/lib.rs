@@ -96,6 +96,7 @@ mod error_text;
 #[cfg(feature = "dist")]
 pub mod term;
 mod graph_text;
+mod line_text;
 mod user_code;
 mod exit;
 mod message;

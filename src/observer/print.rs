@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::fmt::Display;
 
+use crate::line_text::clean;
+
 use super::{NodeInfo, ProcessInfo, Snapshot};
 
 /// How many processes are printed, unless all are.
@@ -38,12 +40,12 @@ impl Snapshot {
 
     fn print_trees(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for application in self.applications.iter().filter(|it| it.top.is_none()) {
-            let (name, master) = (&application.name, application.master);
+            let (name, master) = (clean(&application.name), application.master);
             write!(f, "\n\napplication {name}, without a tree, master {master}")?;
         }
         for tree in &self.trees {
             match (&tree.application, tree.parent) {
-                (Some(application), _) => write!(f, "\n\ntree of application {application}")?,
+                (Some(name), _) => write!(f, "\n\ntree of application {}", clean(name))?,
                 (None, Some(parent)) => write!(f, "\n\ntree, started by {parent}")?,
                 (None, None) => f.write_str("\n\ntree")?,
             }
@@ -67,13 +69,15 @@ impl Snapshot {
 
     fn print_data(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         print_each(f, "registries", &self.registries, |it| {
-            format!("{} {}: {} keys of {} processes", it.name, it.pid, it.keys, it.processes)
+            let name = clean(&it.name);
+            format!("{name} {}: {} keys of {} processes", it.pid, it.keys, it.processes)
         })?;
         print_each(f, "scopes of groups", &self.scopes, |it| {
-            format!("{} {}: {} members of {} groups", it.name, it.pid, it.members, it.groups)
+            let name = clean(&it.name);
+            format!("{name} {}: {} members of {} groups", it.pid, it.members, it.groups)
         })?;
         print_each(f, "tables", &self.tables, |it| {
-            let name = it.name.as_deref().unwrap_or("(no name)");
+            let name = clean(it.name.as_deref().unwrap_or("(no name)"));
             format!("{name}, owner {}: {} rows, {} bytes", it.owner, it.size, it.memory)
         })?;
         print_each(f, "connected nodes", &self.nodes, |it| {

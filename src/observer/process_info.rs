@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::line_text::clean;
 use crate::process::Info;
 use crate::user_code::displayed;
 
@@ -25,7 +26,7 @@ pub struct ProcessInfo {
 }
 
 impl ProcessInfo {
-    /// What it is called by: its name, its label and what it was started as.
+    /// What it is called by, in one line: its name, its label and what it was started as.
     pub(super) fn title(&self) -> String {
         let info = &self.info;
         let name = info.any_name().map(|name| displayed(&name));
@@ -33,7 +34,7 @@ impl ProcessInfo {
         let words: Vec<&str> = words.into_iter().flatten().collect();
         match words.as_slice() {
             [] if info.foreign => String::from("(thread of the program)"),
-            words => words.join(", "),
+            words => clean(&words.join(", ")),
         }
     }
 }

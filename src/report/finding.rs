@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::Pid;
+use crate::line_text::clean;
 use crate::message::Name;
 use crate::user_code::displayed;
 
 /// Something about a process that is likely to be wrong, as
 /// [`observer::Detector`](crate::observer::Detector) finds it.
 ///
-/// Its `Display` is two sentences: what is wrong, and what to look at next.
+/// Its `Display` is two sentences in one line: what is wrong, and what to look at next. What of the
+/// name and the label would drive a terminal is replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
@@ -73,11 +75,11 @@ pub enum FindingKind {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
-            Some(name) => write!(f, "{} ({}", displayed(name), self.pid)?,
+            Some(name) => write!(f, "{} ({}", clean(&displayed(name)), self.pid)?,
             None => write!(f, "({}", self.pid)?,
         }
         match &self.label {
-            Some(label) => write!(f, ", {label}) ")?,
+            Some(label) => write!(f, ", {}) ", clean(label))?,
             None => f.write_str(") ")?,
         }
         fmt::Display::fmt(&self.kind, f)
@@ -136,4 +138,29 @@ fn fmt_stack(f: &mut fmt::Formatter<'_>, thread_id: Option<u32>) -> fmt::Result 
     f.write_str(" at the stack of its thread")?;
     thread_id.map_or(Ok(()), |id| write!(f, ", {id},"))?;
     f.write_str(" with a debugger")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+
+    use super::*;
+
+    #[test]
+    fn a_finding_is_one_line_whatever_the_process_is_called() {
+        let kind = FindingKind::RestartLimit {
+            recent_restarts: 1,
+            max_restarts: 1,
+            period: Duration::from_secs(5),
+        };
+        let finding = Finding {
+            pid: Pid::local(1, NonZeroU64::MIN),
+            name: Some(Name::Local("na\nme".into())),
+            label: Some("x\x1b[2J\n".into()),
+            kind,
+        };
+        let start = "na\u{fffd}me (<0.1.1>, x\u{fffd}[2J\u{fffd}) has restarted";
+        assert!(finding.to_string().starts_with(start), "{finding:?}");
+        assert!(!finding.to_string().contains(|c: char| c.is_control()));
+    }
 }

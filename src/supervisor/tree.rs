@@ -6,6 +6,7 @@ use std::fmt;
 use crate::call_error::{CallError, CallErrorKind};
 use crate::graph_text::dot_string;
 use crate::id::{Pid, Whereabouts};
+use crate::line_text::clean;
 use crate::message::{Destination, Name};
 use crate::process;
 use crate::process::Address;
@@ -164,7 +165,8 @@ impl Tree {
         if depth > 0 {
             f.write_str("\n")?;
         }
-        write!(f, "{:indent$}{} {}", "", self.title(), self.notes().join(" "), indent = 4 * depth)?;
+        let (title, notes) = (clean(&self.title()), self.notes().join(" "));
+        write!(f, "{:indent$}{title} {notes}", "", indent = 4 * depth)?;
         self.children.iter().try_for_each(|child| child.print(f, depth + 1))
     }
 }

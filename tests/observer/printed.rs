@@ -3,6 +3,7 @@
 use procession::observer;
 use procession::prelude::*;
 use procession::process::{Builder, WaitsFor};
+use procession::registry::Registry;
 use procession::table::{Table, TableOptions};
 
 use crate::support::processes::{begun, idle_body};
@@ -41,6 +42,35 @@ fn a_snapshot_prints_an_overview_and_on_demand_every_process() {
     table.delete_table().unwrap();
     idle.into_iter().chain([labelled]).for_each(|pid| _ = exit_and_wait(pid, ExitReason::Kill));
     assert!(!observer::snapshot().to_string().contains("printed"));
+}
+
+#[test]
+fn names_from_anywhere_neither_drive_a_terminal_nor_make_lines() {
+    let _turn = turn();
+    let hostile = "x\x1b[2J\n    <0.1.1> forged";
+    let (labelled, _) = begun(Builder::new(), move || {
+        process::set_label(hostile);
+        process::receive_match(|_| false);
+    });
+    process::register(hostile, labelled).unwrap();
+    let rows = TableOptions::new().name(hostile);
+    let table = Table::<u8, ()>::new_with(rows).unwrap();
+    let users = format!("{hostile} users");
+    Registry::<u32>::unique(&*users).start_link().unwrap();
+    let child = Slow::child_spec((Step::Nowhere, Gate::default())).id(hostile);
+    let top = Supervisor::one_for_one().child(child).start_link().unwrap();
+
+    let text = format!("{:#}", snapshot_when(labelled, &WaitsFor::Message));
+    assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
+    assert!(!text.contains("\n    <0.1.1> forged"), "{text}");
+    // The table, the registry and its process, the child; and the process by its name and label.
+    assert!(text.matches("x\u{fffd}[2J\u{fffd}    <0.1.1> forged").count() >= 6, "{text}");
+    top.stop().unwrap();
+    table.delete_table().unwrap();
+    let registry = observer::snapshot().registries[0].pid;
+    process::unlink(registry);
+    exit_and_wait(registry, ExitReason::Shutdown);
+    exit_and_wait(labelled, ExitReason::Kill);
 }
 
 #[cfg(all(feature = "serde", feature = "dist"))]

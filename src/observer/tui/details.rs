@@ -4,7 +4,8 @@ use std::fmt::Display;
 
 use super::super::ProcessInfo;
 use super::ask::Answer;
-use super::text::{clean, lines};
+use super::text::lines;
+use crate::line_text::clean;
 use crate::process::Info;
 use crate::sys::Status;
 use crate::user_code::displayed;

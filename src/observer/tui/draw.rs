@@ -6,9 +6,11 @@ use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use ratatui_core::style::{Modifier, Style};
 
+use super::super::ProcessInfo;
 use super::rows::HEAD;
-use super::text::{clean, count, cut};
+use super::text::{count, cut};
 use super::view::{Page, Prompt, View};
+use crate::line_text::clean;
 
 /// The keys of a page, in eighty columns.
 const KEYS: &str =
@@ -111,7 +113,7 @@ impl View {
             Page::Processes => String::from(HEAD),
             Page::Trees => String::from("SUPERVISION TREES"),
             Page::Details { process, .. } => {
-                format!("PROCESS {} {}", process.info.pid, clean(&process.title()))
+                format!("PROCESS {} {}", process.info.pid, process.title())
             }
         }
     }
@@ -120,7 +122,7 @@ impl View {
         match &self.prompt {
             Prompt::Confirm(order, pid) => {
                 let process = self.snapshot.as_ref().and_then(|it| it.process(*pid));
-                let title = process.map_or(String::new(), |it| clean(&it.title()));
+                let title = process.map_or(String::new(), ProcessInfo::title);
                 // The question is seen, whatever the process is called.
                 let question = format!("{} {pid}? y/n", order.name());
                 format!("{question}  {title}")

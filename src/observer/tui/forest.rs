@@ -1,8 +1,8 @@
 //! The supervision trees, line by line.
 
 use super::super::{Snapshot, SupervisionTree};
-use super::text::clean;
 use crate::id::Pid;
+use crate::line_text::clean;
 use crate::supervisor::{ChildState, ChildType, Tree};
 use crate::user_code::displayed;
 

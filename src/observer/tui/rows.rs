@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use super::super::{ProcessInfo, Snapshot};
-use super::text::{bytes, clean, count, cut};
+use super::text::{bytes, count, cut};
 use crate::id::Pid;
 
 /// The head of the table.
@@ -96,7 +96,7 @@ pub(super) fn rows(snapshot: &Snapshot, before: Option<&Counts>) -> Vec<Row> {
             messages,
             stack: *stack,
             waits_for: waits_for.unwrap_or_else(|| String::from("(runs)")),
-            title: clean(&it.title()),
+            title: it.title(),
         }
     };
     snapshot.processes.iter().map(row).collect()

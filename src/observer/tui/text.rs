@@ -7,14 +7,6 @@ pub(super) fn width(text: &str) -> usize {
     Span::raw(text).width()
 }
 
-/// Returns the text as it can be shown: what would move the cursor or turn the line around is
-/// replaced.
-pub(super) fn clean(text: &str) -> String {
-    let marks = ['\u{200e}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
-    let turns = |c| marks.iter().any(|marks| marks.contains(&c));
-    text.chars().map(|c| if c.is_control() || turns(c) { '\u{fffd}' } else { c }).collect()
-}
-
 /// Returns the text as it is, or its beginning and a mark, so that it takes at most `columns`.
 pub(super) fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
@@ -102,11 +94,6 @@ mod tests {
         assert_eq!(Vec::from_iter(lines("", 5)), [""]);
         assert_eq!(Vec::from_iter(lines("名x", 1)), ["", "x"]);
         assert_eq!(Vec::from_iter(lines("ab", 0)).concat(), "");
-    }
-
-    #[test]
-    fn what_would_move_the_cursor_is_replaced() {
-        assert_eq!(clean("a\x1b[2Jb\n\u{9b}\u{202e}ö"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}\u{fffd}ö");
     }
 
     #[test]

@@ -6,8 +6,8 @@ use super::details::{Told, details};
 use super::forest;
 use super::key::Key;
 use super::rows::{Counts, Order, Row, rows, sort};
-use super::text::clean;
 use crate::id::Pid;
+use crate::line_text::clean;
 
 /// What a key asks the program for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
