@@ -2,6 +2,10 @@
 
 use ratatui_core::text::Span;
 
+/// How many characters are looked at for a column. Some take none, and of these there may be any
+/// number.
+const CHARACTERS: usize = 8;
+
 /// How many columns a text takes.
 pub(super) fn width(text: &str) -> usize {
     Span::raw(text).width()
@@ -9,7 +13,8 @@ pub(super) fn width(text: &str) -> usize {
 
 /// Returns the text as it is, or its beginning and a mark, so that it takes at most `columns`.
 pub(super) fn cut(text: &str, columns: usize) -> String {
-    if width(text) <= columns {
+    let is_short = text.chars().nth(columns * CHARACTERS).is_none();
+    if is_short && width(text) <= columns {
         return text.to_owned();
     }
     let mut shown = lines(text, columns.saturating_sub(1)).next().unwrap_or_default();
@@ -29,7 +34,7 @@ pub(super) fn lines(text: &str, columns: usize) -> impl Iterator<Item = String> 
         }
         is_first = false;
         let mut end = 0;
-        for (place, c) in rest.char_indices() {
+        for (place, c) in rest.char_indices().take(columns * CHARACTERS) {
             let next = place + c.len_utf8();
             if width(&rest[..next]) > columns {
                 break;
@@ -94,6 +99,15 @@ mod tests {
         assert_eq!(Vec::from_iter(lines("", 5)), [""]);
         assert_eq!(Vec::from_iter(lines("名x", 1)), ["", "x"]);
         assert_eq!(Vec::from_iter(lines("ab", 0)).concat(), "");
+    }
+
+    #[test]
+    fn a_text_that_takes_no_columns_is_cut_all_the_same() {
+        let marks = format!("e{}", "\u{301}".repeat(20_000));
+        assert!(cut(&marks, 80).chars().count() <= 80 * CHARACTERS + 1);
+        let pieces = Vec::from_iter(lines(&marks, 80));
+        assert!(pieces.iter().all(|piece| piece.chars().count() <= 80 * CHARACTERS));
+        assert_eq!(pieces.concat(), marks);
     }
 
     #[test]
