@@ -50,7 +50,6 @@ pub(super) struct Answered {
 pub(super) fn carry_out(order: Order, pid: Pid) {
     let view = process::self_pid();
     let ask = move || {
-        process::set_label("asks for the view");
         let sys = sys::of(pid).timeout(PATIENCE);
         let answer = match order {
             Order::Status => Answer::Status(sys.get_status().map(Box::new)),
@@ -67,10 +66,30 @@ pub(super) fn carry_out(order: Order, pid: Pid) {
         // Nobody answers, and there may be no thread any more for a process.
         Order::Kill => ask(),
         Order::Status | Order::Suspend | Order::Resume => {
-            if let Err(error) = process::spawn(ask) {
+            let labelled = move || {
+                process::set_label("asks for the view");
+                ask();
+            };
+            if let Err(error) = process::spawn(labelled) {
                 let answer = Answer::Failed(order, error.to_string());
                 process::send(view, Answered { pid, answer });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kill_leaves_the_view_its_label() {
+        process::set_label("shows");
+        let pid = process::spawn(process::hibernate).unwrap();
+        let monitor = process::monitor(pid);
+        carry_out(Order::Kill, pid);
+        assert_eq!(process::wait(monitor, Duration::MAX), Some(ExitReason::Killed));
+        let me = process::info(process::self_pid()).unwrap();
+        assert_eq!(me.label.as_deref(), Some("shows"));
     }
 }
