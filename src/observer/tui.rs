@@ -110,7 +110,8 @@ impl Options {
         Options::default()
     }
 
-    /// Sets how often the view looks. Default: 2 s; at least 100 ms.
+    /// Sets how often the view looks. Default: 2 s; at least 100 ms. With [`Duration::MAX`] it
+    /// looks once, and then when it is told to.
     pub fn interval(self, interval: Duration) -> Options {
         Options { interval: interval.max(SHORTEST_INTERVAL) }
     }

@@ -1,7 +1,7 @@
 //! The process that shows the view.
 
 use std::io::{self, Read};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ratatui_core::terminal::Terminal;
 
@@ -80,16 +80,16 @@ struct Serving {
 
 impl Serving {
     fn run<W: io::Write>(mut self, terminal: &mut Terminal<Screen<W>>) -> io::Result<()> {
-        let mut next_look = Instant::now();
+        let mut next_look = Some(Instant::now());
         loop {
             let now = Instant::now();
-            if next_look <= now {
+            if next_look.is_some_and(|at| at <= now) {
                 let options = super::super::Options::new().cpu_times(true).stacks(true);
                 self.view.show(snapshot_with(options));
-                next_look = now + self.options.interval;
+                next_look = look_after(now, self.options.interval);
             }
             terminal.draw(|frame| self.view.draw(frame.buffer_mut()))?;
-            let time_left = next_look.saturating_duration_since(Instant::now());
+            let time_left = time_left(next_look);
             let keys = receive! {
                 Input(read) => match read? {
                     bytes if bytes.is_empty() => return Ok(()),
@@ -108,7 +108,7 @@ impl Serving {
             for key in keys {
                 match self.press(key) {
                     Some(Act::Quit) => return Ok(()),
-                    Some(Act::Look) => next_look = Instant::now(),
+                    Some(Act::Look) => next_look = Some(Instant::now()),
                     Some(Act::Redraw) => terminal.clear()?,
                     Some(Act::Ask(order, pid)) => carry_out(order, pid),
                     None => {}
@@ -122,5 +122,28 @@ impl Serving {
         let entries = self.view.entries();
         self.view.settle(&entries);
         self.view.press(key)
+    }
+}
+
+/// When the next look is due; never, if that is later than can be said.
+fn look_after(now: Instant, interval: Duration) -> Option<Instant> {
+    now.checked_add(interval)
+}
+
+/// How long there is until the next look; without limit if there is none.
+fn time_left(next_look: Option<Instant>) -> Duration {
+    next_look.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_may_be_without_limit() {
+        let now = Instant::now();
+        assert_eq!(time_left(look_after(now, Duration::MAX)), Duration::MAX);
+        assert_eq!(time_left(look_after(now, Duration::ZERO)), Duration::ZERO);
+        assert!(time_left(look_after(now, Duration::from_secs(1000))) > Duration::from_secs(500));
     }
 }
