@@ -54,7 +54,8 @@
 //! by the process itself, by a system message: it is asked for by a process of its own, which waits
 //! for two seconds at most, so the view goes on if no answer comes. A process that is [no
 //! behaviour](crate::process::Info::behaviour) is asked only by `a`: if it does not handle system
-//! messages, the request stays in its mailbox.
+//! messages, the request stays in its mailbox. So it is not suspended or resumed. Nor are threads
+//! of the program's own killed, one of which may be that of `main`.
 //!
 //! The terminal is restored when the view ends: by a key, by a signal, by a panic, or as the
 //! process that has called [`run`] is killed. Who ends the whole program meanwhile, by

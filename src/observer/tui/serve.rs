@@ -121,7 +121,7 @@ impl Serving {
     fn press(&mut self, key: Key) -> Option<Act> {
         let entries = self.view.entries();
         self.view.settle(&entries);
-        self.view.press(key)
+        self.view.press(key, &entries)
     }
 }
 

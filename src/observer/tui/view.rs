@@ -128,7 +128,8 @@ impl View {
             self.news = format!("{}: {pid}: {}", order.name(), clean(&outcome));
         }
         let Page::Details { process, told, .. } = &mut self.page else { return };
-        if process.info.pid == pid && !matches!(answer, Answer::Done(..)) {
+        let is_status = matches!(answer, Answer::Status(_) | Answer::Failed(ask::Order::Status, _));
+        if process.info.pid == pid && is_status {
             *told = Told::Is(answer);
         }
     }
@@ -168,8 +169,9 @@ impl View {
         self.first = self.first.min(entries.len().saturating_sub(self.height)).max(lowest);
     }
 
-    /// Takes a key, and returns what it asks for.
-    pub(super) fn press(&mut self, key: Key) -> Option<Act> {
+    /// Takes a key, and returns what it asks for. The lines are those of [`View::entries`], which
+    /// must be settled.
+    pub(super) fn press(&mut self, key: Key, entries: &[Entry]) -> Option<Act> {
         if key == Key::Interrupt {
             return Some(Act::Quit);
         }
@@ -193,21 +195,23 @@ impl View {
             Key::Char('k') => self.ask_for(ask::Order::Kill),
             Key::Char('s') => self.ask_for(ask::Order::Suspend),
             Key::Char('r') => self.ask_for(ask::Order::Resume),
-            _ if matches!(self.page, Page::Details { .. }) => return self.press_in_details(key),
+            _ if matches!(self.page, Page::Details { .. }) => {
+                return self.press_in_details(key, entries.len());
+            }
             Key::Char('/') => self.prompt = Prompt::Filter(self.filter.clone()),
             Key::Char('t') => self.turn_page(),
             Key::Enter => return self.open(),
             Key::Escape => self.leave(),
             Key::Char(c) => self.sort_by(c),
             Key::Up | Key::Down | Key::PageUp | Key::PageDown | Key::Home | Key::End => {
-                self.step(key);
+                self.step(key, entries);
             }
             Key::Backspace | Key::Interrupt | Key::Redraw => {}
         }
         None
     }
 
-    fn press_in_details(&mut self, key: Key) -> Option<Act> {
+    fn press_in_details(&mut self, key: Key, lines: usize) -> Option<Act> {
         match (key, &mut self.page) {
             (Key::Char('a'), Page::Details { process, told, .. }) => {
                 if matches!(told, Told::Asked) {
@@ -224,7 +228,9 @@ impl View {
                 self.page = Page::Trees;
                 self.first = 0;
             }
-            _ => self.scroll(key),
+            _ => {
+                self.first = moved(key, self.first, self.height, lines.saturating_sub(self.height))
+            }
         }
         None
     }
@@ -274,11 +280,33 @@ impl View {
             Page::Details { process, .. } => Some(process.info.pid),
             Page::Processes | Page::Trees => self.chosen,
         };
-        match pid {
-            Some(pid) if pid == self.me => self.news = format!("{pid} is the view itself"),
-            Some(pid) => self.prompt = Prompt::Confirm(order, pid),
-            None => self.news = String::from("no process is chosen"),
+        let Some(pid) = pid else {
+            self.news = String::from("no process is chosen");
+            return;
+        };
+        match self.refusal(order, pid) {
+            Some(what) => self.news = format!("{pid} is {what}"),
+            None => self.prompt = Prompt::Confirm(order, pid),
         }
+    }
+
+    /// Returns what a process is, if this is not to be done to it.
+    fn refusal(&self, order: ask::Order, pid: Pid) -> Option<&'static str> {
+        if pid == self.me {
+            return Some("the view itself");
+        }
+        let process = match &self.page {
+            Page::Details { process, .. } => process,
+            Page::Processes | Page::Trees => self.snapshot.as_ref()?.process(pid)?,
+        };
+        let info = &process.info;
+        if order == ask::Order::Kill && info.foreign {
+            return Some("a thread of the program's own, which cannot be ended");
+        }
+        // The request would stay in its mailbox.
+        let is_asked = matches!(order, ask::Order::Suspend | ask::Order::Resume);
+        (is_asked && !info.behaviour)
+            .then_some("no behaviour, which may not handle system messages")
     }
 
     fn confirm(&mut self, key: Key, order: ask::Order, pid: Pid) -> Option<Act> {
@@ -313,17 +341,12 @@ impl View {
     }
 
     /// Chooses another line.
-    fn step(&mut self, key: Key) {
-        let last = self.entries().len().saturating_sub(1);
+    fn step(&mut self, key: Key, entries: &[Entry]) {
+        let last = entries.len().saturating_sub(1);
         let place = moved(key, self.place, self.height, last);
-        self.chosen = self.entries().get(place).and_then(|it| it.pid);
+        self.chosen = entries.get(place).and_then(|it| it.pid);
         self.place = place;
         self.is_users = true;
-    }
-
-    fn scroll(&mut self, key: Key) {
-        let last = self.entries().len().saturating_sub(self.height);
-        self.first = moved(key, self.first, self.height, last);
     }
 }
 

@@ -92,7 +92,7 @@ impl Shown {
     fn press_key(&mut self, key: Key) -> Option<Act> {
         let entries = self.view.entries();
         self.view.settle(&entries);
-        self.view.press(key)
+        self.view.press(key, &entries)
     }
 
     /// The names in the table, in their order.
@@ -270,6 +270,53 @@ fn a_process_is_killed_suspended_or_resumed_after_a_confirmation_only() {
     assert_eq!(shown.press("k\x03"), [Act::Quit]);
     assert_eq!(shown.press("q"), [Act::Quit]);
     assert_eq!(shown.press(" \x0c"), [Act::Look, Act::Redraw]);
+}
+
+#[test]
+fn what_a_process_could_not_stand_is_not_done_to_it() {
+    let mut shown = Shown::new(&[("anna", 3)]);
+    shown.view.show({
+        let mut snapshot = snapshot(&[("anna", 3)], 2);
+        (snapshot.processes[0].info.foreign, snapshot.processes[0].info.behaviour) = (true, false);
+        snapshot
+    });
+    let refusals = [
+        ("k", "<0.1.1> is a thread of the program's own, which cannot be ended"),
+        ("s", "<0.1.1> is no behaviour, which may not handle system messages"),
+        ("r", "<0.1.1> is no behaviour, which may not handle system messages"),
+    ];
+    // In the table, and in the details.
+    for open in ["", "\r"] {
+        assert_eq!(shown.press(open), []);
+        for (key, refusal) in refusals {
+            assert_eq!(shown.press(key), []);
+            assert_eq!(shown.last_line(), refusal);
+            assert_eq!(shown.press("y"), []);
+        }
+    }
+    // A thread of the program's own may be a server, and a process of the runtime may be none.
+    shown.press("\x1b");
+    for (foreign, key, order) in [(true, "s", ask::Order::Suspend), (false, "k", ask::Order::Kill)]
+    {
+        let mut snapshot = snapshot(&[("anna", 3)], 3);
+        let info = &mut snapshot.processes[0].info;
+        (info.foreign, info.behaviour) = (foreign, foreign);
+        shown.view.show(snapshot);
+        assert_eq!(shown.press(key), []);
+        assert_eq!(shown.press("y"), [Act::Ask(order, pid(1))]);
+    }
+}
+
+#[test]
+fn only_what_was_asked_for_as_a_status_is_shown_as_one() {
+    let mut shown = Shown::new(&[("anna", 3)]);
+    shown.press("\r");
+    let failed = |order| Answered { pid: pid(1), answer: Answer::Failed(order, "no room".into()) };
+    shown.view.hear(failed(ask::Order::Suspend));
+    assert_eq!(shown.last_line(), "suspend: <0.1.1>: no room");
+    shown.assert_shows("it is asked ...");
+    shown.view.hear(failed(ask::Order::Status));
+    shown.assert_shows("sys status       no room");
 }
 
 fn status(pid: Pid, state: String) -> Answer {
