@@ -1,14 +1,15 @@
 //! The frame of the view.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use ratatui_core::style::{Modifier, Style};
 
-use super::super::ProcessInfo;
+use super::super::{NodeInfo, ProcessInfo};
 use super::rows::HEAD;
-use super::text::{count, cut};
+use super::text::{bytes, count, cut};
 use super::view::{Page, Prompt, View};
 use crate::line_text::clean;
 
@@ -36,23 +37,25 @@ const HELP: [&str; 15] = [
     "Any key goes back.",
 ];
 
-/// The lines above the list.
-const ABOVE: u16 = 3;
+/// How many connected nodes are named.
+const NODES: usize = 2;
 
 impl View {
     /// Draws the view into a buffer of any size.
     pub(super) fn draw(&mut self, buffer: &mut Buffer) {
         let area = buffer.area;
-        let room = area.height.saturating_sub(ABOVE + 1);
+        let numbers = self.numbers();
+        let above = numbers.len() as u16 + 1;
+        let room = area.height.saturating_sub(above + 1);
         (self.height, self.width) = (usize::from(room).max(1), usize::from(area.width));
         let entries = self.entries();
         self.settle(&entries);
         let plain = Style::new();
-        let [numbers, more] = self.numbers();
-        put(buffer, 0, &numbers, plain.add_modifier(Modifier::BOLD));
-        put(buffer, 1, &more, plain);
-        put_over(buffer, 2, &self.head(), plain.add_modifier(Modifier::REVERSED));
-        let body = Rect { y: ABOVE.min(area.height), height: room, ..area };
+        for (y, line) in (0..).zip(&numbers) {
+            put(buffer, y, line, if y == 0 { plain.add_modifier(Modifier::BOLD) } else { plain });
+        }
+        put_over(buffer, above - 1, &self.head(), plain.add_modifier(Modifier::REVERSED));
+        let body = Rect { y: above.min(area.height), height: room, ..area };
         if self.prompt == Prompt::Help {
             for (y, line) in (body.top()..body.bottom()).zip(HELP) {
                 put(buffer, y, line, plain);
@@ -70,7 +73,7 @@ impl View {
                 }
             }
         }
-        if area.height > ABOVE {
+        if area.height > above {
             let style = match self.prompt {
                 Prompt::Confirm(..) | Prompt::Filter(_) => plain.add_modifier(Modifier::BOLD),
                 Prompt::None | Prompt::Help => plain,
@@ -80,8 +83,8 @@ impl View {
     }
 
     /// The lines about the whole program.
-    fn numbers(&self) -> [String; 2] {
-        let Some(snapshot) = &self.snapshot else { return Default::default() };
+    fn numbers(&self) -> Vec<String> {
+        let Some(snapshot) = &self.snapshot else { return vec![String::new(); 2] };
         let system = &snapshot.system;
         let messages: usize = snapshot.processes.iter().map(|it| it.info.message_queue_len).sum();
         let numbers = format!(
@@ -105,7 +108,7 @@ impl View {
             system.cached_threads,
             snapshot.took.max(Duration::from_micros(1)),
         );
-        [numbers, more]
+        [numbers, more].into_iter().chain(nodes(&snapshot.nodes)).collect()
     }
 
     fn head(&self) -> String {
@@ -144,6 +147,25 @@ impl View {
             Page::Processes | Page::Trees => String::from(KEYS),
         }
     }
+}
+
+/// The line about the connected nodes, if there are any: those first for which most waits.
+fn nodes(nodes: &[NodeInfo]) -> Option<String> {
+    let mut nodes: Vec<&NodeInfo> = nodes.iter().collect();
+    nodes.sort_by_key(|it| Reverse(it.queued_bytes)); // It is stable.
+    let name = |it: &&NodeInfo| {
+        let name = clean(&it.node.to_string());
+        match (it.queued_bytes, it.waiting_senders) {
+            (0, 0) => name,
+            (queued, 0) => format!("{name} ({} queued)", bytes(queued)),
+            (queued, senders) => format!("{name} ({} queued, {senders} wait)", bytes(queued)),
+        }
+    };
+    let mut named: Vec<String> = nodes.iter().take(NODES).map(name).collect();
+    if nodes.len() > NODES {
+        named.push(format!("and {} more", nodes.len() - NODES));
+    }
+    (!named.is_empty()).then(|| format!("{} nodes: {}", nodes.len(), named.join(", ")))
 }
 
 /// Writes a line as far as it fits.

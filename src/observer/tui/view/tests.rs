@@ -7,11 +7,11 @@ use std::time::Duration;
 use ratatui_core::backend::TestBackend;
 use ratatui_core::terminal::Terminal;
 
-use super::super::super::{Options, SupervisionTree};
+use super::super::super::{NodeInfo, Options, SupervisionTree};
 use super::super::key::Keys;
 use super::super::text::width as columns;
 use super::*;
-use crate::id::Pid;
+use crate::id::{Node, Pid};
 use crate::process;
 use crate::process::WaitsFor;
 use crate::supervisor::{ChildState, ChildType, Tree};
@@ -44,7 +44,7 @@ fn snapshot(names: &[(&str, usize)], times: u32) -> Snapshot {
     snapshot.processes = numbered.map(|(n, (name, queue))| process(n, name, *queue)).collect();
     snapshot.taken_at = std::time::UNIX_EPOCH + Duration::from_secs(10) * times;
     snapshot.trees = Vec::new();
-    snapshot.tables = Vec::new();
+    (snapshot.tables, snapshot.nodes) = (Vec::new(), Vec::new());
     snapshot.system.processes = names.len();
     snapshot
 }
@@ -317,6 +317,36 @@ fn only_what_was_asked_for_as_a_status_is_shown_as_one() {
     shown.assert_shows("it is asked ...");
     shown.view.hear(failed(ask::Order::Status));
     shown.assert_shows("sys status       no room");
+}
+
+#[test]
+fn connected_nodes_are_above_the_list_with_what_waits_for_them() {
+    let mut shown = Shown::new(&[("anna", 3)]);
+    let with_nodes = |queued: &[(usize, usize)]| {
+        let mut snapshot = snapshot(&[("anna", 3)], 2);
+        let info = |&(queued_bytes, waiting_senders)| NodeInfo {
+            node: Node::local(),
+            hidden: false,
+            connected_for: Duration::ZERO,
+            bytes_received: 0,
+            messages_received: 0,
+            bytes_sent: 0,
+            messages_sent: 0,
+            queued_bytes,
+            waiting_senders,
+        };
+        snapshot.nodes = queued.iter().map(info).collect();
+        snapshot
+    };
+    let name = Node::local().to_string();
+    assert!(shown.lines()[2].starts_with("PID"));
+    shown.view.show(with_nodes(&[(0, 0), (20 << 10, 0)]));
+    let lines = shown.lines();
+    assert_eq!(lines[2], format!("2 nodes: {name} (20K queued), {name}"));
+    assert!(lines[3].starts_with("PID") && lines[4].starts_with("<0.1.1>"), "{lines:#?}");
+    shown.view.show(with_nodes(&[(0, 0), (0, 0), (0, 0), (0, 0), (50 << 20, 2)]));
+    let expected = format!("5 nodes: {name} (50M queued, 2 wait), {name}, and 3 more");
+    assert_eq!(shown.lines()[2], expected);
 }
 
 fn status(pid: Pid, state: String) -> Answer {
