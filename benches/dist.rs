@@ -5,8 +5,9 @@
 //! sent from Erlang is timed there. `beam` is a node of Erlang, `rust` one of this kind; each pair
 //! is two programs of the operating system on one machine. Calls and casts go to a server that has
 //! nothing else to do; a slice of casts, or of one large one, ends with a call, so that all are
-//! handled. Requests are made a hundred at a time, and calls at once by eight clients. Bare TCP is a client and a server that answers from the thread that reads, or with one
-//! or two hops to other threads before that.
+//! handled. Requests are made a hundred at a time, and calls at once by eight clients. Bare TCP is
+//! a client and a server that answers from the thread that reads, or with one or two hops to other
+//! threads before that.
 //!
 //! ```text
 //! bar <name> ratio <median> spread <min>..<max> target <t> ok|short

@@ -5,9 +5,9 @@
 //! write its request, with all that is queued before it, if nobody writes: that saves the time that
 //! the writer takes to run. It writes once, without a lock, and does not wait: what the connection
 //! does not take of that, or what is queued meanwhile, it leaves to the writer. So others wait for
-//! no more than one system call of a sender, whose thread may be out of its turn. An answer is written so, too, as it is waited
-//! for. Where several clients call in turn, all is left to the writer, which writes for all of them
-//! at once.
+//! no more than one system call of a sender, whose thread may be out of its turn. An answer is
+//! written so, too, as it is waited for. Where several clients call in turn, or a client makes
+//! several requests at once, all is left to the writer, which writes for all of them at once.
 //!
 //! ```text
 //!            something is queued                    there was nothing left
