@@ -292,12 +292,12 @@ fn a_message_that_a_handler_does_not_handle_is_logged_and_the_handler_stays() {
 #[test]
 fn a_message_that_a_handler_does_not_handle_is_logged_with_the_name_of_its_manager() {
     keep_what_is_logged();
-    let options = StartOptions::new().name("gen_event_reports::named");
+    let options = StartOptions::new().name("gen_event_reports::other");
     let manager = EventManager::<Event>::start_with(options).unwrap();
     manager.add_handler(handler::<Fragile>(), ()).unwrap();
     manager.send("of a name");
     manager.stop().unwrap();
-    let start = "WARN procession::gen_event gen_event_reports::named (gen_event_reports::Fragile) ";
+    let start = "WARN procession::gen_event gen_event_reports::other (gen_event_reports::Fragile) ";
     assert_eq!(logged(start).len(), 1, "{:?}", logged("of a name"));
 }
 

@@ -99,7 +99,7 @@ fn kills_a_start_that_hangs_when_the_time_is_over() {
         failing()
     });
     let runner = Runner::new([app("first"), hanging]);
-    let run = begin(runner.shutdown_timeout(Duration::from_millis(20)));
+    let run = begin(runner.shutdown_timeout(Duration::from_millis(500)));
     assert_eq!(expect::<&str>(), "hanging");
     application::terminate().unwrap();
     let killed = Killed::Start("hanging".to_owned());
