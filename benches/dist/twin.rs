@@ -10,7 +10,7 @@ use procession::prelude::*;
 
 use crate::floor::Floor;
 use crate::server::Bench;
-use crate::support::beam::COOKIE;
+use crate::support::beam::{COOKIE, cookie};
 
 /// The argument by which this program knows that it is the other one.
 pub(crate) const TWIN: &str = "--twin";
@@ -20,7 +20,7 @@ pub(crate) const NAME: &str = "twin@127.0.0.1";
 
 /// Makes the program that calls this a node, and the EPMD if there is none.
 pub(crate) fn start_node(name: &str, epmd_port: u16) -> Result<SupervisorRef, StartError> {
-    let node = NetKernel::named(name).cookie(COOKIE).epmd_port(epmd_port).embedded_epmd();
+    let node = NetKernel::named(name).cookie(cookie()).epmd_port(epmd_port).embedded_epmd();
     node.serve::<Bench>().start_link()
 }
 
@@ -35,6 +35,7 @@ impl Twin {
     pub(crate) fn start(epmd_port: u16) -> Result<Twin, Box<dyn Error>> {
         let mut child = Command::new(env::current_exe()?)
             .args([TWIN, &epmd_port.to_string()])
+            .env(COOKIE, cookie())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

@@ -8,7 +8,7 @@ use procession::net_kernel::{EpmdServer, NetKernel};
 use procession::node;
 use procession::prelude::*;
 
-use super::support::beam::{COOKIE, Cluster};
+use super::support::beam::{Cluster, cookie};
 use super::support::erlang;
 use super::support::rust::{NAME, Rust, node, ping, there};
 use super::support::wait::{expect_exit, wait_until};
@@ -129,7 +129,7 @@ mod none {
         let address: SocketAddr = rust.cluster.address_of("beam");
         rust.stop();
         rust.cluster.stop_epmd();
-        let node = NetKernel::named(NAME).cookie(COOKIE).without_epmd();
+        let node = NetKernel::named(NAME).cookie(cookie()).without_epmd();
         let net = node.peer(beam.name(), address).start_link().unwrap();
         rust.net = Some(net);
         assert_eq!(node::connect(there(&beam)), Ok(()));
@@ -143,7 +143,7 @@ mod none {
     fn leaves_the_ports_that_a_node_may_listen_at() {
         let Some(mut rust) = Rust::start() else { return };
         let taken = rust.cluster.address_of("rust").port();
-        let node = || NetKernel::named("other@127.0.0.1").cookie(COOKIE).without_epmd();
+        let node = || NetKernel::named("other@127.0.0.1").cookie(cookie()).without_epmd();
         rust.stop();
         let listener = TcpListener::bind(("127.0.0.1", taken)).unwrap();
         let error = node().ports(taken..=taken).start_link().unwrap_err().to_string();

@@ -10,7 +10,7 @@ use procession::rpc::{self, RpcError};
 use procession::term::{Term, atom};
 use procession::{CallErrorKind, Node};
 
-use super::support::beam::{Beam, COOKIE};
+use super::support::beam::{Beam, cookie};
 use super::support::rust::{Rust, ping, there};
 use super::support::wait::{assert_no_message, test_timeout, wait_until};
 
@@ -215,7 +215,7 @@ fn erl_call_calls_what_is_offered() {
         number += 1;
         let output = Command::new("erl_call")
             .args(["-h", &format!("call{number}")])
-            .args(["-c", COOKIE, "-name", "rust@127.0.0.1", "-a", what])
+            .args(["-c", cookie(), "-name", "rust@127.0.0.1", "-a", what])
             .env("ERL_EPMD_PORT", rust.cluster.epmd_port().to_string())
             .output()
             .ok()?;

@@ -8,7 +8,7 @@ use procession::node::{self, MonitorNodesOptions, NodeDown, NodeDownInfo, NodeUp
 use procession::prelude::*;
 use procession::term::{self, ExternalPid, Term};
 
-use super::support::beam::COOKIE;
+use super::support::beam::cookie;
 use super::support::counter::{self, Counter, Query};
 use super::support::relay::{Relay, Way};
 use super::support::rounds::{delay_by, rounds};
@@ -73,7 +73,7 @@ fn who_takes_the_name_of_another_leaves_it_alone() {
     rust.stop();
     wait_until(|| rust.cluster.find("twin").is_some());
     let address = rust.cluster.address_of("twin");
-    let second = NetKernel::named(TWIN).cookie(COOKIE).epmd_port(rust.cluster.epmd_port());
+    let second = NetKernel::named(TWIN).cookie(cookie()).epmd_port(rust.cluster.epmd_port());
     let StartError::Failed(reason) = second.start_link().unwrap_err() else { panic!() };
     let taken = NetKernelError::NameTaken("twin".to_owned());
     assert_eq!(reason.downcast_ref::<NetKernelError>(), Some(&taken));

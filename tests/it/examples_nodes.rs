@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::beam::{COOKIE, Cluster};
+use crate::support::beam::{Cluster, cookie};
 use crate::support::example::path_of;
 use crate::support::program::{Program, fits};
 
@@ -27,7 +27,7 @@ mod node {
     #[test]
     fn counts_for_a_shell_until_it_is_told_to_end() {
         let Some(cluster) = Cluster::start() else { return };
-        let node = start(&cluster, "node", &["--cookie", COOKIE]);
+        let node = start(&cluster, "node", &["--cookie", cookie()]);
         let expressions = read_expressions(&node);
         let shell = cluster.beam("shell");
         let values: Vec<String> = expressions.iter().map(|it| shell.eval(it)).collect();

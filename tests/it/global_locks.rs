@@ -207,7 +207,7 @@ fn a_requester_gets_the_lock_when_the_one_before_it_gives_up_waiting() {
             let (id, me) = (other.clone(), process::self_pid());
             let between = process::spawn(move || {
                 process::send(me, "begun");
-                let timeout = if gives_up { Duration::from_millis(20) } else { FOREVER };
+                let timeout = if gives_up { Duration::from_millis(500) } else { FOREVER };
                 let refused = global::set_lock_timeout(&id, timeout);
                 assert_eq!(refused, Err(GlobalError::Locked(id)));
                 idle_body();

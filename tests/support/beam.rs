@@ -11,13 +11,23 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Instant;
 
+use once_cell::sync::Lazy;
 use procession::prelude::*;
 
 use super::erlang;
 use super::wait::{test_timeout, wait_until};
 
-/// The cookie of the nodes.
-pub(crate) const COOKIE: &str = "the cookie of the tests";
+/// In the environment of a program that another one of the tests has started: the cookie of both.
+pub(crate) const COOKIE: &str = "PROCESSION_TEST_COOKIE";
+
+/// Returns the cookie of the nodes of this program. Other programs of the tests have other ones:
+/// nodes have the same names there, and ports that were here may be there a moment later.
+pub(crate) fn cookie() -> &'static str {
+    static OWN: Lazy<String> = Lazy::new(|| {
+        env::var(COOKIE).unwrap_or_else(|_| format!("the cookie of {}", std::process::id()))
+    });
+    &OWN
+}
 
 /// What stands before a line that is an answer.
 const MARKER: &str = "#beam ";
@@ -108,7 +118,7 @@ impl Cluster {
     /// Starts the node `name@127.0.0.1` with more arguments.
     pub(crate) fn beam_with(&self, name: &str, arguments: &[&str]) -> Beam {
         let name = format!("{name}@127.0.0.1");
-        let arguments = [&["-name", &name, "-setcookie", COOKIE], arguments].concat();
+        let arguments = [&["-name", &name, "-setcookie", cookie()], arguments].concat();
         Beam::start(name.clone(), self.port, &arguments)
     }
 
@@ -215,7 +225,7 @@ impl Beam {
              {{error, _}} -> Start() end end)()",
             self.name,
         );
-        self.eval(&format!("{start}, erlang:set_cookie('{COOKIE}')"));
+        self.eval(&format!("{start}, erlang:set_cookie('{}')", cookie()));
     }
 
     /// Its end as a node; its processes live on.

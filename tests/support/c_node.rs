@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::beam::{COOKIE, Cluster};
+use super::beam::{Cluster, cookie};
 use super::rust::NAME;
 
 /// The program, which is removed with this.
@@ -59,7 +59,7 @@ impl Program {
 
     fn start(&self, name: &str, cluster: &Cluster, way: &str) -> Command {
         let mut command = Command::new(&self.0);
-        command.args([&format!("{name}@127.0.0.1"), COOKIE, NAME, way]);
+        command.args([&format!("{name}@127.0.0.1"), cookie(), NAME, way]);
         command.env("ERL_EPMD_PORT", cluster.epmd_port().to_string());
         command
     }

@@ -15,7 +15,7 @@ use procession::net_kernel::NetKernel;
 use procession::prelude::*;
 use procession::term::{self, Term};
 
-use super::beam::{Beam, COOKIE, Cluster, free_port};
+use super::beam::{Beam, Cluster, cookie, free_port};
 use super::relay::{Relay, Way};
 use super::twin::{self, Parent, Twin};
 use super::wait::{expect, expect_exit, wait_until};
@@ -206,7 +206,7 @@ impl Relays {
     }
 
     fn node(&self, port: u16, other: &str) -> NetKernel {
-        let node = NetKernel::named(NAME).cookie(COOKIE).without_epmd().ports(port..=port);
+        let node = NetKernel::named(NAME).cookie(cookie()).without_epmd().ports(port..=port);
         let node = node.hidden(true);
         node.peer(other, self.there.address())
     }
@@ -236,7 +236,7 @@ impl Relays {
 
 /// This program as the node of a cluster, a hidden one: so others have nothing to say to it.
 pub(crate) fn node(cluster: &Cluster) -> NetKernel {
-    NetKernel::named(NAME).cookie(COOKIE).epmd_port(cluster.epmd_port()).hidden(true)
+    NetKernel::named(NAME).cookie(cookie()).epmd_port(cluster.epmd_port()).hidden(true)
 }
 
 pub(crate) fn there(beam: &Beam) -> Node {

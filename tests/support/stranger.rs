@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
-use super::beam::COOKIE;
+use super::beam::cookie;
 use super::wait::test_timeout;
 
 /// What a node can do that is hidden, and lacks nothing.
@@ -44,7 +44,7 @@ impl Stranger {
             b"salive" => stranger.send(b"strue")?,
             other => return Err(io::Error::other(String::from_utf8_lossy(other).into_owned())),
         }
-        stranger.prove(COOKIE)?;
+        stranger.prove(cookie())?;
         stranger.receive()?;
         Ok(stranger)
     }

@@ -16,7 +16,7 @@ use procession::net_kernel::NetKernel;
 use procession::prelude::*;
 use procession::term;
 
-use super::beam::{COOKIE, Cluster};
+use super::beam::{COOKIE, Cluster, cookie};
 use super::wait::test_timeout;
 
 /// The variables of the environment by which the second program knows what it is.
@@ -51,6 +51,7 @@ impl Twin {
             .args(["--exact", test, "--nocapture"])
             .env(NAME, &name)
             .env(EPMD_PORT, cluster.epmd_port().to_string())
+            .env(COOKIE, cookie())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -127,7 +128,7 @@ pub(crate) fn epmd_port() -> u16 {
 
 /// The node that the second program is.
 pub(crate) fn node(name: &str) -> NetKernel {
-    NetKernel::named(name).cookie(COOKIE).epmd_port(epmd_port()).embedded_epmd().hidden(true)
+    NetKernel::named(name).cookie(cookie()).epmd_port(epmd_port()).embedded_epmd().hidden(true)
 }
 
 /// Runs `body` in a process of a node, and waits for the end of the first program, with which this
