@@ -300,9 +300,10 @@ fn begin_session(address: SocketAddr) -> (Stranger, Term) {
     let deadline = Instant::now() + test_timeout();
     loop {
         let flags = FLAGS | PUBLISHED;
-        let mut stranger = Stranger::node_with(flags, address, "stranger@127.0.0.1", 7).unwrap();
-        match session_tag(&mut stranger) {
-            Ok(tag) => return (stranger, tag),
+        let begun = Stranger::node_with(flags, address, "stranger@127.0.0.1", 7)
+            .and_then(|mut stranger| session_tag(&mut stranger).map(|tag| (stranger, tag)));
+        match begun {
+            Ok(begun) => return begun,
             // What the last one has said was taken late, and has ended the connection of this one.
             Err(error) => assert!(Instant::now() < deadline, "no session is begun: {error}"),
         }

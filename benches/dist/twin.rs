@@ -10,7 +10,7 @@ use procession::prelude::*;
 
 use crate::floor::Floor;
 use crate::server::Bench;
-use crate::support::beam::{COOKIE, cookie};
+use crate::support::beam::{COOKIE_VARIABLE, cookie};
 
 /// The argument by which this program knows that it is the other one.
 pub(crate) const TWIN: &str = "--twin";
@@ -35,7 +35,7 @@ impl Twin {
     pub(crate) fn start(epmd_port: u16) -> Result<Twin, Box<dyn Error>> {
         let mut child = Command::new(env::current_exe()?)
             .args([TWIN, &epmd_port.to_string()])
-            .env(COOKIE, cookie())
+            .env(COOKIE_VARIABLE, cookie())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

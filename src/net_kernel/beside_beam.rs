@@ -12,7 +12,7 @@ use super::epmd::{Epmd, Registrant, Registration};
 use super::frame::{self, Decoder, Frame, Signal};
 use super::handshake::{self, Admission, Flags, HandshakeError, Identity, Lengths, Peer};
 use super::name::NodeName;
-use super::support::beam::{Beam, COOKIE, Cluster};
+use super::support::beam::{Beam, Cluster, cookie};
 use super::support::wait::wait_until;
 use super::timed::{Deadline, Timed};
 
@@ -37,7 +37,7 @@ impl Here {
         let registrant = Registrant { name: &name, port, is_hidden };
         let registration = epmd.register(registrant, deadline()).unwrap();
         let creation = registration.creation();
-        let (flags, cookie) = (Flags::ours(is_hidden), Cookie::new(COOKIE).unwrap());
+        let (flags, cookie) = (Flags::ours(is_hidden), Cookie::new(cookie()).unwrap());
         let us = Identity { name, creation, flags, cookie };
         Here { epmd, us, listener, _registration: registration }
     }

@@ -304,8 +304,8 @@ fn carry(local: &Arc<Local>, stream: SetUp, peer: &Peer, first: Vec<u8>) -> Resu
     let is_visible = peer.flags.has(Flags::PUBLISHED);
     let node_type = if is_visible { NodeType::Visible } else { NodeType::Hidden };
     let ends = Ends { node_type, reader: me, writer, direct, counters: Arc::clone(&counters) };
-    // The end of this node is not that of what is queued. Others may know of the connection, and end
-    // this node, as soon as it is up.
+    // The end of this node is not that of what is queued. Others may know of the connection, and
+    // end this node, as soon as it is up.
     process::set_trap_exit(true);
     let connection = Connection::up(incarnation, Arc::new(ends)).map_err(|_| {
         ExitReason::shutdown_with("there is a connection with the node already".to_owned())

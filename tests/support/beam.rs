@@ -18,13 +18,14 @@ use super::erlang;
 use super::wait::{test_timeout, wait_until};
 
 /// In the environment of a program that another one of the tests has started: the cookie of both.
-pub(crate) const COOKIE: &str = "PROCESSION_TEST_COOKIE";
+pub(crate) const COOKIE_VARIABLE: &str = "PROCESSION_TEST_COOKIE";
 
 /// Returns the cookie of the nodes of this program. Other programs of the tests have other ones:
 /// nodes have the same names there, and ports that were here may be there a moment later.
 pub(crate) fn cookie() -> &'static str {
     static OWN: Lazy<String> = Lazy::new(|| {
-        env::var(COOKIE).unwrap_or_else(|_| format!("the cookie of {}", std::process::id()))
+        env::var(COOKIE_VARIABLE)
+            .unwrap_or_else(|_| format!("the cookie of {}", std::process::id()))
     });
     &OWN
 }

@@ -16,7 +16,7 @@ use procession::net_kernel::NetKernel;
 use procession::prelude::*;
 use procession::term;
 
-use super::beam::{COOKIE, Cluster, cookie};
+use super::beam::{COOKIE_VARIABLE, Cluster, cookie};
 use super::wait::test_timeout;
 
 /// The variables of the environment by which the second program knows what it is.
@@ -51,7 +51,7 @@ impl Twin {
             .args(["--exact", test, "--nocapture"])
             .env(NAME, &name)
             .env(EPMD_PORT, cluster.epmd_port().to_string())
-            .env(COOKIE, cookie())
+            .env(COOKIE_VARIABLE, cookie())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
