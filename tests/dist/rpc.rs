@@ -120,11 +120,13 @@ fn a_process_that_is_ended_is_a_signal_to_the_caller() {
 #[test]
 fn a_cast_runs_the_function() {
     let Some(rust) = Rust::start_with(offering) else { return };
-    assert_eq!(caught(&rust, "erpc:cast(Node, math, stay, [])"), "ok");
+    // It lives on: what is cast by a node that is killed may never have left.
+    let beam = rust.beam();
+    assert_eq!(beam.eval("erpc:cast('rust@127.0.0.1', math, stay, [])"), "ok");
     wait_until(|| process::whereis("rpc_stays").is_some());
     process::exit(process::whereis("rpc_stays").unwrap(), ExitReason::Shutdown);
     wait_until(|| process::whereis("rpc_stays").is_none());
-    assert_eq!(caught(&rust, "rpc:cast(Node, math, stay, [])"), "true");
+    assert_eq!(beam.eval("rpc:cast('rust@127.0.0.1', math, stay, [])"), "true");
     wait_until(|| process::whereis("rpc_stays").is_some());
     process::exit(process::whereis("rpc_stays").unwrap(), ExitReason::Shutdown);
 }

@@ -222,7 +222,7 @@ mod the_end_of_a_parent {
     #[test]
     fn waits_for_a_child_that_was_killed_itself_as_long_as_its_grace_lasts() {
         let (let_go, busy) = held();
-        let builder = Builder::new().kill_grace(Duration::from_millis(1));
+        let builder = Builder::new().kill_grace(Duration::from_millis(200));
         let (parent, monitor, children) = parent_of(vec![(builder, Box::new(busy))]);
         process::exit(children[0], ExitReason::Kill);
         process::exit(parent, reason());
