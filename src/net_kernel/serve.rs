@@ -62,6 +62,7 @@ struct Contact {
     /// The process that dials, or has the handshake, or the connection.
     process: Pid,
     state: State,
+    since: Instant,
     /// Who waits for the connection.
     waiting: Vec<ReplyTo<Connected>>,
     /// Who waits until it is gone.
@@ -193,8 +194,7 @@ impl Kernel {
             dial.into_iter().for_each(Dial::failed);
             return;
         }
-        let of_node = |(_, name): &(&Pid, &NodeName)| name.as_str() == node.name();
-        if let Some((&guest, _)) = self.guests.iter().find(of_node) {
+        if let Some(guest) = guest_of(node, &self.guests) {
             self.enter(node, guest, State::Accepting).dial = dial;
             return;
         }
@@ -241,6 +241,7 @@ impl Kernel {
         let contact = self.contacts.entry(node).or_insert_with(|| Contact {
             process,
             state,
+            since: Instant::now(),
             waiting: Vec::new(),
             disconnecting: Vec::new(),
             error: None,
@@ -273,6 +274,19 @@ impl Kernel {
             waiting.into_iter().for_each(|reply_to| reply_to.reply(()));
             return;
         }
+        // If a handshake has come to nothing, another one may be under way: the end of one that the
+        // node had given up may be seen only now.
+        let is_wanted = contact.dial.is_some() || !contact.waiting.is_empty();
+        let is_young = contact.since.elapsed() < self.local.settings.set_up_time;
+        if contact.state == State::Accepting
+            && is_wanted
+            && is_young
+            && let Some(guest) = guest_of(node, &self.guests)
+        {
+            contact.process = guest;
+            self.watch(node, guest);
+            return;
+        }
         let Contact { state, waiting, error, dial, .. } = entry.remove();
         match state {
             State::Dialling => {
@@ -281,7 +295,8 @@ impl Kernel {
                 self.fail(node, dial, error);
             }
             // Who has not come through the handshake may have been anybody, and have more of the
-            // kind: they do not keep this node from dialling again.
+            // kind: they do not keep this node from dialling again for longer than a handshake may
+            // take.
             State::Accepting => self.begin_again(node, dial, waiting, Kernel::dial_whoever_comes),
             State::Up => self.begin_again(node, dial, waiting, Kernel::dial),
         }
@@ -315,6 +330,11 @@ impl Kernel {
             .unwrap_or_else(|| ConnectError::Failed("the node could not be dialled".to_owned()));
         clients.into_iter().for_each(|reply_to| reply_to.reply(Err(error.clone())));
     }
+}
+
+/// Returns the process of a handshake that the node has begun, while nobody waited for it.
+fn guest_of(node: Node, guests: &HashMap<Pid, NodeName>) -> Option<Pid> {
+    guests.iter().find(|(_, name)| name.as_str() == node.name()).map(|(guest, _)| *guest)
 }
 
 impl HandleCall<Connect> for Kernel {
@@ -486,6 +506,28 @@ mod tests {
         kernel.process_ended(dialler, &ExitReason::Shutdown);
         assert!(kernel.contacts.is_empty());
         assert!(kernel.failed.is_empty(), "it was dialled again");
+    }
+
+    /// Both would be up for a moment, and each side could end the one that the other goes on with.
+    #[test]
+    fn a_node_that_has_another_handshake_with_this_one_is_not_dialled_for_a_while() {
+        let peer = Peer::new("another_handshake");
+        peer.hold_dials();
+        let (mut kernel, [first, second, third]) = (kernel(), [(); 3].map(|()| idle()));
+        process::send(peer.process(1), 1);
+        kernel.enter(peer.node, first, State::Accepting).dial = Some(peer.last_dial());
+        let name = NodeName::new(peer.node.name()).unwrap();
+        kernel.guests.insert(second, name.clone());
+        kernel.process_ended(first, &ExitReason::Shutdown);
+        assert_eq!(kernel.contacts[&peer.node].process, second);
+        assert!(kernel.guests.is_empty() && kernel.failed.is_empty());
+
+        kernel.guests.insert(third, name);
+        let set_up_time = kernel.local.settings.set_up_time;
+        let contact = kernel.contacts.get_mut(&peer.node).unwrap();
+        contact.since = contact.since.checked_sub(set_up_time).unwrap();
+        kernel.process_ended(second, &ExitReason::Shutdown);
+        assert!(kernel.failed.contains_key(&peer.node), "it was not dialled");
     }
 
     #[test]
