@@ -60,10 +60,11 @@ fn kill_minus_nine_loses_nothing_that_was_acknowledged() {
     for round in 0..5 {
         let dir = Dir::new("killed");
         let service = dir.start(&["--appendfsync", "always"]);
-        let (port, test) = (service.port, process::self_pid());
+        let test = process::self_pid();
         for client in 0..WRITERS {
+            let connection = service.connect();
             process::spawn(move || {
-                let count = write_until_the_end(port, client, test);
+                let count = write_until_the_end(connection, client, test);
                 process::send(test, Answered { client, count });
             })
             .unwrap();
@@ -102,8 +103,7 @@ fn value(number: usize) -> String {
 struct Progress;
 
 /// Sets a key after the other, and returns how many were acknowledged.
-fn write_until_the_end(port: u16, client: usize, test: Pid) -> usize {
-    let mut connection = Client::connect(port);
+fn write_until_the_end(mut connection: Client, client: usize, test: Pid) -> usize {
     for number in 0.. {
         let request = request(&["SET", &key(client, number), &value(number)]);
         if connection.stream.write_all(&request).is_err() {
