@@ -62,6 +62,7 @@ struct Contact {
     /// The process that dials, or has the handshake, or the connection.
     process: Pid,
     state: State,
+    /// Since when the connection is wanted, or is there.
     since: Instant,
     /// Who waits for the connection.
     waiting: Vec<ReplyTo<Connected>>,

@@ -1,7 +1,7 @@
 //! The process that shows the view.
 
 use std::io::{self, Read};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ratatui_core::terminal::Terminal;
 
@@ -17,6 +17,7 @@ use crate::id::{MonitorRef, Pid};
 use crate::message::Down;
 use crate::process;
 use crate::process::Builder;
+use crate::process::receive::{deadline_after, is_past, time_left};
 use crate::receive;
 
 /// How much of the input is read at once.
@@ -82,11 +83,10 @@ impl Serving {
     fn run<W: io::Write>(mut self, terminal: &mut Terminal<Screen<W>>) -> io::Result<()> {
         let mut next_look = Some(Instant::now());
         loop {
-            let now = Instant::now();
-            if next_look.is_some_and(|at| at <= now) {
+            if is_past(next_look) {
+                next_look = deadline_after(self.options.interval);
                 let options = super::super::Options::new().cpu_times(true).stacks(true);
                 self.view.show(snapshot_with(options));
-                next_look = look_after(now, self.options.interval);
             }
             terminal.draw(|frame| self.view.draw(frame.buffer_mut()))?;
             let time_left = time_left(next_look);
@@ -125,25 +125,16 @@ impl Serving {
     }
 }
 
-/// When the next look is due; never, if that is later than can be said.
-fn look_after(now: Instant, interval: Duration) -> Option<Instant> {
-    now.checked_add(interval)
-}
-
-/// How long there is until the next look; without limit if there is none.
-fn time_left(next_look: Option<Instant>) -> Duration {
-    next_look.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn an_interval_may_be_without_limit() {
-        let now = Instant::now();
-        assert_eq!(time_left(look_after(now, Duration::MAX)), Duration::MAX);
-        assert_eq!(time_left(look_after(now, Duration::ZERO)), Duration::ZERO);
-        assert!(time_left(look_after(now, Duration::from_secs(1000))) > Duration::from_secs(500));
+        assert_eq!(time_left(deadline_after(Duration::MAX)), Duration::MAX);
+        assert_eq!(time_left(deadline_after(Duration::ZERO)), Duration::ZERO);
+        assert!(time_left(deadline_after(Duration::from_secs(1000))) > Duration::from_secs(500));
     }
 }
