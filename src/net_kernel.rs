@@ -97,8 +97,8 @@
 //! - **An EPMD is not started** unless the node is told to be one, in this program: it ends with
 //!   it, where Erlang's stays, and the next such program takes its place.
 //! - **A node of OTP 24 or earlier is refused**, as newer ones refuse it.
-//! - **Handshakes** that others begin are at most 64 at once; more connections are closed as they
-//!   come.
+//! - **Handshakes** that others begin are at most 64 at once; more connections wait until they are
+//!   accepted.
 //! - **A large message is sent in one piece**, not in fragments: other messages wait for it. A node
 //!   of Erlang hears of it when all of it has come, and takes this one for dead if that takes
 //!   longer than its tick time.
@@ -126,6 +126,7 @@ mod local;
 mod traffic;
 mod ticks;
 mod lost;
+mod permit;
 mod arrival;
 mod serve;
 mod ping;

@@ -15,6 +15,7 @@ use crate::user_code::log_caught;
 use super::connection;
 use super::local::Local;
 use super::lost::LOG;
+use super::permit::Permits;
 use super::serve::CONNECTIONS;
 
 /// How long it waits where the program has nothing left of what a connection takes.
@@ -22,12 +23,15 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts connections, and has a process started for each, until it is ended.
 pub(super) fn accept_all(local: &Arc<Local>, listener: &TcpListener) -> Result<(), ExitReason> {
+    let mut permits = Permits::default();
     loop {
+        let permit = permits.acquire();
         match listener.accept() {
             Ok((stream, _)) => {
                 let local = Arc::clone(local);
                 let spec = ChildSpec::once("a guest", move || {
-                    Ok(process::spawn_link(move || connection::accept(&local, stream))?)
+                    let body = move || connection::accept(&local, stream, permit);
+                    Ok(process::spawn_link(body)?)
                 });
                 match DynamicSupervisorRef::named(CONNECTIONS).start_child(spec) {
                     Ok(_) => {}

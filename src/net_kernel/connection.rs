@@ -7,7 +7,6 @@ use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use log::Level;
@@ -33,6 +32,7 @@ use super::handshake::{self, Admission, Flags, HandshakeError, Peer};
 use super::local::Local;
 use super::lost::{LOG, Lost};
 use super::name::NodeName;
+use super::permit::Permit;
 use super::reader::Reader;
 use super::serve::{Admit, DialFailed, IsUp, Kernel, NAME, Replace};
 use super::timed::{Deadline, Timed};
@@ -40,9 +40,6 @@ use super::timed::{Deadline, Timed};
 use super::tls;
 use super::traffic::Counters;
 use super::writer::{Queued, QueuedForLater, Writer};
-
-/// How many nodes may be in the middle of a handshake that they have begun.
-const MAX_GUESTS: usize = 64;
 
 fn deadline(local: &Local) -> Deadline {
     Deadline::after(local.settings.set_up_time)
@@ -172,29 +169,12 @@ fn accepted(_: &Local, stream: Timed) -> io::Result<SetUp> {
     Ok(SetUp::Tcp(stream))
 }
 
-/// A node that is in the middle of a handshake.
-struct Guest<'a>(&'a Local);
-
-impl Guest<'_> {
-    fn of(local: &Local) -> Option<Guest<'_>> {
-        let guest = Guest(local);
-        let before = local.guests.fetch_add(1, Ordering::Relaxed);
-        (before < MAX_GUESTS).then_some(guest)
-    }
-}
-
-impl Drop for Guest<'_> {
-    fn drop(&mut self) {
-        self.0.guests.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// The body of the process of a connection that another node has made.
-pub(super) fn accept(local: &Arc<Local>, stream: TcpStream) -> Result<(), ExitReason> {
-    let guest = Guest::of(local);
-    if guest.is_none() {
-        return Ok(());
-    }
+pub(super) fn accept(
+    local: &Arc<Local>,
+    stream: TcpStream,
+    permit: Permit,
+) -> Result<(), ExitReason> {
     stream.set_nodelay(true)?;
     let stream = Timed::new(stream, deadline(local));
     let me = process::self_pid();
@@ -221,7 +201,7 @@ pub(super) fn accept(local: &Arc<Local>, stream: TcpStream) -> Result<(), ExitRe
             return Err(ExitReason::shutdown_with(error.to_string()));
         }
     };
-    drop(guest);
+    drop(permit);
     carry(local, stream, &peer, last)
 }
 

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use crate::id::{Alias, MonitorRef, Pid};
@@ -45,8 +44,6 @@ pub(super) struct Local {
     pub(super) offers: Arc<Offers>,
     #[cfg(feature = "dist-tls")]
     pub(super) tls: Option<tls::Configs>,
-    /// How many nodes have connected, and are not through with the handshake.
-    pub(super) guests: AtomicUsize,
 }
 
 impl Local {
@@ -72,7 +69,6 @@ impl Local {
             offers: Arc::default(),
             #[cfg(feature = "dist-tls")]
             tls: None,
-            guests: AtomicUsize::new(0),
         })
     }
 

@@ -6,7 +6,6 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -291,7 +290,6 @@ impl NetKernel {
         };
         let flags = Flags::ours(settings.is_hidden);
         let identity = Identity { name, creation, flags, cookie };
-        let guests = AtomicUsize::new(0);
         let offers = Arc::new(self.offers);
         let local = Arc::new(Local {
             identity,
@@ -303,7 +301,6 @@ impl NetKernel {
             #[cfg(feature = "dist-tls")]
             tls,
             offers,
-            guests,
         });
         process::dictionary::put(ALIVE, Alive::new(&local));
 

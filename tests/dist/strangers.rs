@@ -51,6 +51,20 @@ fn who_says_nothing_is_left_after_the_set_up_time() {
 }
 
 #[test]
+fn who_connects_while_many_others_do_is_accepted_later() {
+    let time = Duration::from_secs(1);
+    let Some(rust) = Rust::start_with(|node| node.set_up_time(time)) else { return };
+    let connect = || Stranger::connect(rust.cluster.address_of("rust")).unwrap();
+    let silent: Vec<Stranger> = (0..64).map(|_| connect()).collect();
+    let mut last: Vec<Stranger> = (0..16).map(|_| connect()).collect();
+    for (number, stranger) in last.iter_mut().enumerate() {
+        stranger.introduce(FLAGS, &format!("stranger{number}@127.0.0.1"), 7).unwrap();
+    }
+    silent.into_iter().for_each(|mut it| it.expect_closed());
+    last.into_iter().for_each(|mut it| assert_eq!(it.receive().unwrap(), b"sok"));
+}
+
+#[test]
 fn of_two_connections_of_one_name_the_newer_stays() {
     let Some(rust) = Rust::start() else { return };
     let address = rust.cluster.address_of("rust");
