@@ -56,12 +56,19 @@ pub(crate) fn linked_body(peers: Vec<Pid>) -> impl FnOnce() + Send + 'static {
     }
 }
 
-/// The pid of a process that has ended.
+/// The pid of a process that has ended, and that has told everybody so: whoever monitors it now has
+/// its DOWN at once.
 #[track_caller]
 pub(crate) fn dead_pid() -> Pid {
-    let pid = process::spawn(|| {}).unwrap();
-    wait_for_exit(pid);
-    pid
+    let (tell, told) = mpsc::channel();
+    // The parent takes its child with it, and ends when that has told its end.
+    let parent = process::spawn(move || {
+        let child = Builder::new().link().spawn(idle_body).unwrap();
+        tell.send(child).unwrap();
+        process::exit_self(reason());
+    });
+    wait_for_exit(parent.unwrap());
+    told.recv().unwrap()
 }
 
 /// What a process sends when its body has begun.
