@@ -16,8 +16,8 @@ use serde::ser::Error as _;
 
 use crate::id::{Alias, MonitorRef, Pid};
 use crate::term::{
-    self, Atom, DecodeError, EncodeError, ExternalPid, ExternalRef, Term, WirePid, WireTerm,
-    WireWriter,
+    self, Atom, DecodeError, EncodeError, ExternalPid, ExternalRef, Output, Term, WirePid,
+    WireTerm, WireWriter,
 };
 use crate::user_code::{Caught, catch};
 
@@ -77,11 +77,11 @@ pub(crate) fn write(value: &dyn Any, out: &mut WireWriter<'_>) -> Result<(), Opt
 
 /// Returns a value as a term, if it is one and its type was declared.
 pub(crate) fn to_term(value: &dyn Any) -> Option<Term> {
-    let mut bytes = Vec::new();
-    let mut out = WireWriter::new(&mut bytes);
+    let mut written = Output::default();
+    let mut out = WireWriter::new(&mut written);
     out.version();
     write(value, &mut out).ok()?;
-    term::from_slice(&bytes).ok()
+    term::from_slice(&written.into_bytes()).ok()
 }
 
 /// Reads a value of a type that was declared.

@@ -175,6 +175,7 @@ mod map;
 mod convert;
 mod order;
 mod tag;
+mod output;
 mod reader;
 mod print;
 pub(crate) mod stack;
@@ -205,6 +206,8 @@ pub use external::{ExternalFun, ExternalPid, ExternalPort, ExternalRef, Fun};
 pub use integer::BigInteger;
 pub use map::{Map, Pairs};
 #[cfg(target_os = "linux")]
+pub(crate) use output::Output;
+#[cfg(target_os = "linux")]
 #[allow(unused_imports, reason = "for servers that declare their requests")]
 pub(crate) use probe::{Unspellable, check_tagged, variants};
 #[cfg(target_os = "linux")]
@@ -217,6 +220,8 @@ pub(crate) use wire::{WirePid, WirePlace, WireRef, WireTerm, WireTuple, WireWrit
 use encode::Depth;
 use error::located;
 use integer::Integer;
+#[cfg(not(target_os = "linux"))]
+use output::Output;
 
 /// Any term.
 ///
@@ -402,9 +407,9 @@ const BODY: usize = 1;
 /// If the value is no term: a float that is not finite, an atom of more than 255 characters, a map
 /// with one key twice; and if it exceeds the [limits](self#limits).
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
-    let mut out = vec![tag::VERSION];
+    let mut out = Output::from(vec![tag::VERSION]);
     ser::append(&mut out, 0, |serializer| value.serialize(serializer))?;
-    Ok(out)
+    Ok(out.into_bytes())
 }
 
 /// Reads a term into a type of Rust.
@@ -458,9 +463,9 @@ pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Decod
 ///
 /// As [`to_vec`]; and if the tag is longer than an atom can be.
 pub fn to_vec_tagged<T: Serialize + ?Sized>(tag: &str, value: &T) -> Result<Vec<u8>, EncodeError> {
-    let mut out = vec![tag::VERSION];
+    let mut out = Output::from(vec![tag::VERSION]);
     tagged::append_tagged(&mut out, 0, tag, value)?;
-    Ok(out)
+    Ok(out.into_bytes())
 }
 
 /// Reads a term that [`to_vec_tagged`] could have written.
@@ -508,7 +513,7 @@ pub fn to_term<T: Serialize + ?Sized>(value: &T) -> Result<Term, EncodeError> {
 ///
 /// If the term is not of this type, or is not one that could be [written](to_vec).
 pub fn from_term<T: DeserializeOwned>(term: &Term) -> Result<T, DecodeError> {
-    let mut bytes = vec![tag::VERSION];
-    encode::term(&mut bytes, term, Depth::ROOT).map_err(EncodeError::on_reading)?;
-    from_slice(&bytes)
+    let mut out = Output::from(vec![tag::VERSION]);
+    encode::term(&mut out, term, Depth::ROOT).map_err(EncodeError::on_reading)?;
+    from_slice(out.bytes())
 }

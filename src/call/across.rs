@@ -15,7 +15,7 @@ use crate::process::current::ending;
 use crate::runtime::address::try_deliver_to_alias;
 use crate::runtime::remote::RemotePid;
 use crate::runtime::table::ShortPid;
-use crate::term::{EncodeError, Term, WireTerm, WireWriter, atom};
+use crate::term::{EncodeError, Output, Term, WireTerm, WireWriter, atom};
 use crate::user_code::drop_caught;
 
 use super::{Client, ELSEWHERE, ReplyMessage, ReplyTo};
@@ -106,13 +106,13 @@ pub(super) struct Refused {
 
 /// Returns `{[alias|Ref], Reply}`.
 fn written_answer(alias: Alias, answer: &Message) -> Result<External, EncodeError> {
-    let mut bytes = Vec::new();
-    let mut out = WireWriter::new(&mut bytes);
+    let mut written = Output::default();
+    let mut out = WireWriter::new(&mut written);
     out.version();
     out.tuple(2)?;
     write_tag(alias, &mut out)?;
     write_answer(answer, &mut out.inside())?;
-    Ok(External::written(bytes))
+    Ok(External::written(written.into_bytes()))
 }
 
 /// Writes the reply that an answer holds.

@@ -14,7 +14,7 @@ use crate::id::{Node, Pid};
 use crate::message::{Destination, External, Message};
 use crate::process::receive::{deadline_after, time_left};
 use crate::stop::{StopError, stop};
-use crate::term::{self, EncodeError, WireWriter};
+use crate::term::{self, EncodeError, Output, WireWriter};
 
 use super::RequestId;
 use super::spelling::{write_call, write_cast};
@@ -300,9 +300,9 @@ impl Written {
 }
 
 fn spelt(write: impl FnOnce(&mut WireWriter<'_>) -> Result<(), EncodeError>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut out = WireWriter::new(&mut bytes);
+    let mut written = Output::default();
+    let mut out = WireWriter::new(&mut written);
     out.version();
     write(&mut out).expect("all of it is written already, or has names of nodes");
-    bytes
+    written.into_bytes()
 }

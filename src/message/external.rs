@@ -25,7 +25,7 @@ pub(crate) struct External {
 impl External {
     /// Returns the term that stands at this place of the frame, and is within the limits.
     pub(crate) fn new(frame: Vec<u8>, place: WirePlace) -> External {
-        External { frame: Binary::of_message(frame), place, term: OnceCell::new() }
+        External { frame: frame.into(), place, term: OnceCell::new() }
     }
 
     /// Returns the term that these bytes are, which have been written here.

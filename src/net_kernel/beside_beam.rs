@@ -256,7 +256,7 @@ fn an_erlang_node_pings() {
     };
     let reply = (&caller[1], crate::term::atom("yes"));
     let answer = Control::SendToAlias { from: net_kernel, alias: reference, message: reply };
-    stream.write_all(&frame::write(&answer).unwrap()).unwrap();
+    stream.write_all(&frame::write(&answer).unwrap().into_vec()).unwrap();
     assert_eq!(beam.value(ping), "pong");
 
     // The caller takes its monitor away.

@@ -234,7 +234,8 @@ impl Controller for Ends {
 
     fn write(&self, frames: &[Frame]) -> usize {
         let Some(stream) = &self.direct else { return 0 };
-        let parts: SmallVec<[IoSlice<'_>; 4]> = frames.iter().map(|it| IoSlice::new(it)).collect();
+        let parts: SmallVec<[IoSlice<'_>; 4]> =
+            frames.iter().flat_map(Frame::parts).map(IoSlice::new).collect();
         let written = stream.write_now(&parts).unwrap_or(0);
         self.counters.sent_bytes(written);
         self.counters.sent_signals(count_whole(frames, written));
@@ -277,7 +278,7 @@ fn carry(local: &Arc<Local>, stream: SetUp, peer: &Peer, first: Vec<u8>) -> Resu
     let writer = process::spawn_link(move || {
         // It may be told before that something is queued.
         let frames = process::receive_match(|message| message.is::<Frames>());
-        frames.downcast().map_or(Ok(()), |frames| writer.run(first, frames))
+        frames.downcast().map_or(Ok(()), |frames| writer.run(first.into(), frames))
     })?;
     // To tell all ties of its loss takes as long as it takes, and then only this process is gone.
     process::set_kill_grace(Duration::MAX);

@@ -176,7 +176,7 @@ errors!(ControlError);
 #[cfg(test)]
 mod tests {
     use crate::net_kernel::support::fuzz::{TERM_TOKENS, fuzz};
-    use crate::term::{self, DecodeErrorKind, ExternalPid, ExternalRef, Term, atom};
+    use crate::term::{self, DecodeErrorKind, ExternalPid, ExternalRef, Output, Term, atom};
 
     use super::op::{Shape, untraced};
     use super::*;
@@ -333,9 +333,9 @@ mod tests {
     #[test]
     fn messages_are_written_as_otp_has_them() {
         for (control, elements, has_payload) in written(carried_term()) {
-            let mut out = Vec::new();
+            let mut out = Output::default();
             control.write(&mut out).unwrap();
-            assert_eq!(out, bytes(elements, has_payload), "{control:?}");
+            assert_eq!(out.into_bytes(), bytes(elements, has_payload), "{control:?}");
         }
     }
 
@@ -509,10 +509,10 @@ mod tests {
                 return error.to_string().chars().filter(|it| !it.is_ascii_digit()).collect();
             }
         };
-        let mut again = Vec::new();
+        let mut again = Output::default();
         control.write(&mut again).unwrap();
         let op = control.op();
-        assert_eq!(Control::read(&again), Ok(control));
+        assert_eq!(Control::read(&again.into_bytes()), Ok(control));
         format!("read {op}")
     }
 

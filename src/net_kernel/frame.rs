@@ -11,7 +11,8 @@ use std::fmt;
 
 use crate::error_text::errors;
 use crate::io::PacketTooLong;
-use crate::term::EncodeError;
+use crate::runtime::dist_entry;
+use crate::term::{EncodeError, Output};
 
 use super::control::{Carried, Control, ControlError};
 
@@ -70,15 +71,18 @@ impl Frame {
 /// # Errors
 ///
 /// If what it carries is no term, or is too long for a frame.
-pub(super) fn write<T: Carried>(control: &Control<'_, T>) -> Result<Vec<u8>, EncodeError> {
-    let mut out = vec![0, 0, 0, 0, PASS_THROUGH];
+pub(super) fn write<T: Carried>(
+    control: &Control<'_, T>,
+) -> Result<dist_entry::Frame, EncodeError> {
+    let mut out = Output::from(vec![0, 0, 0, 0, PASS_THROUGH]);
     control.write(&mut out)?;
-    let length = out.len() - TICK.len();
+    let (mut head, tail) = out.into_parts();
+    let length = head.len() - TICK.len() + tail.len();
     let length = u32::try_from(length).map_err(|_| {
         serde::ser::Error::custom(format!("{length} bytes are more than a frame can have"))
     });
-    out[..TICK.len()].copy_from_slice(&length?.to_be_bytes());
-    Ok(out)
+    head[..TICK.len()].copy_from_slice(&length?.to_be_bytes());
+    Ok(dist_entry::Frame::new(head, tail))
 }
 
 /// Why frames cannot be told apart any more.
@@ -118,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_signal_is_written_with_its_length_and_read_again() {
-        let frame = write(&link()).unwrap();
+        let frame = write(&link()).unwrap().into_vec();
         let length = u32::try_from(frame.len() - 4).unwrap();
         assert_eq!(frame[..7], [&length.to_be_bytes()[..], b"p\x83h"].concat());
 
@@ -157,6 +161,29 @@ mod tests {
         let mut decoder = Decoder::new(1000);
         decoder.read_from(&mut &[0, 0, 0, 2, 131, 68][..]).unwrap();
         assert_eq!(next(&mut decoder).unwrap_err().to_string(), "a frame that begins with 131");
+    }
+
+    #[test]
+    fn a_frame_with_a_large_binary_at_its_end_has_two_parts_and_the_length_of_both() {
+        let binary = Term::Binary(vec![7; 1 << 17].into());
+        let message = Term::Tuple(vec![1.into(), binary]);
+        let to = WirePid { node: "n@h".into(), id: 1, serial: 0, creation: 1 };
+        let frame = write(&Control::Send { to, message: message.clone() }).unwrap();
+        assert_eq!(frame.parts().count(), 2);
+
+        let mut decoder = Decoder::new(1 << 20);
+        let bytes = frame.into_vec();
+        let mut left = &bytes[..];
+        let signal = loop {
+            match next(&mut decoder).unwrap() {
+                Some(Frame::Signal(signal)) => break signal,
+                Some(Frame::Tick) => panic!("a tick"),
+                None => assert!(decoder.read_from(&mut left).unwrap() > 0),
+            }
+        };
+        let Control::Send { message: read, .. } = signal.control().unwrap() else { panic!() };
+        assert_eq!(read.read::<Term>().unwrap(), message);
+        assert!(left.is_empty() && next(&mut decoder).unwrap().is_none());
     }
 
     #[test]
@@ -202,7 +229,7 @@ mod tests {
 
     #[test]
     fn whatever_comes_does_no_harm() {
-        let frame = write(&link()).unwrap();
+        let frame = write(&link()).unwrap().into_vec();
         let one_of_each = [&frame[..], &TICK, &frame, &1001_u32.to_be_bytes()].concat();
         let corpus = vec![frame.clone(), [&frame[..], &frame].concat(), one_of_each];
         let seen = fuzz("frame", corpus, TERM_TOKENS, 20_000, told_apart);

@@ -41,7 +41,7 @@ fn unspelt(type_name: &str) -> EncodeError {
 
 #[cfg(test)]
 mod tests {
-    use crate::term::Term;
+    use crate::term::{Output, Term};
 
     use super::*;
 
@@ -51,9 +51,9 @@ mod tests {
         let nested = |depth| (0..depth).fold(Term::from(1), |inner, _| Term::Tuple(vec![inner]));
         let write = |depth| {
             let (tag, answer) = (crate::term::to_vec(&1).unwrap(), Message::new(nested(depth)));
-            let mut bytes = vec![131];
+            let mut out = Output::from(vec![131]);
             let answered = Answered(WireTerm::open(&tag).unwrap(), &answer);
-            answered.write(&mut WireWriter::new(&mut bytes)).map(|()| bytes)
+            answered.write(&mut WireWriter::new(&mut out)).map(|()| out.into_bytes())
         };
         let deepest = write(511).unwrap();
         assert!(WireTerm::open(&deepest).unwrap().check().is_ok());
@@ -66,8 +66,8 @@ mod tests {
         struct Private;
 
         let write = |message| {
-            let mut bytes = vec![131];
-            Sent(&message).write(&mut WireWriter::new(&mut bytes)).map(|()| bytes)
+            let mut out = Output::from(vec![131]);
+            Sent(&message).write(&mut WireWriter::new(&mut out)).map(|()| out.into_bytes())
         };
         let error = write(Message::new(Private)).unwrap_err().to_string();
         assert!(error.ends_with("Private are not spelt in Erlang"), "{error}");

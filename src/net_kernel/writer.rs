@@ -88,7 +88,7 @@ impl Writer {
     /// Writes what was queued.
     fn write_signals(&mut self, signals: &[Frame]) -> Result<(), ExitReason> {
         self.write(signals)?;
-        let count = signals.iter().filter(|signal| signal[..] != TICK).count();
+        let count = signals.iter().filter(|signal| !signal.parts().eq([TICK])).count();
         self.counters.sent_signals(count);
         Ok(())
     }
@@ -107,7 +107,7 @@ impl Writer {
     /// Writes all of the frames; meanwhile the other node may turn out to be gone.
     fn write(&mut self, frames: &[Frame]) -> Result<(), ExitReason> {
         let mut parts: Vec<IoSlice<'_>> =
-            frames.iter().filter(|frame| !frame.is_empty()).map(|it| IoSlice::new(it)).collect();
+            frames.iter().flat_map(Frame::parts).map(IoSlice::new).collect();
         let mut left = &mut parts[..];
         while !left.is_empty() {
             let count = left.len().min(MAX_PARTS);
@@ -145,7 +145,7 @@ impl Writer {
     fn tick(&mut self) -> Result<(), ExitReason> {
         self.count_quarters()?;
         if mem::take(&mut self.is_tick_due) {
-            self.frames.into_iter().for_each(|it| it.queue(TICK.to_vec()));
+            self.frames.into_iter().for_each(|it| it.queue(TICK.to_vec().into()));
         }
         Ok(())
     }

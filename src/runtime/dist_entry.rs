@@ -43,6 +43,7 @@
 //! runtime's own processes. There is more room for what they send; when that is used up, too, the
 //! connection is given up. What those send who have waited does not count for that.
 
+mod frame;
 mod room;
 mod writing;
 mod dial;
@@ -68,15 +69,13 @@ use super::bound::Decision;
 use super::remote_ties::{Cut, RemoteRef, RemoteTies};
 
 pub(crate) use dial::{After, Dial, fail_dials};
+pub(crate) use frame::Frame;
 
 use room::{Haste, Room, let_go};
 pub(crate) use room::{Manner, Turn};
 pub(crate) use shown::{Look, Traffic, look_at_connected};
 use writing::{Direct, Writing};
 pub(crate) use writing::{Taken, count_whole};
-
-/// The bytes that are written for one signal.
-pub(crate) type Frame = Vec<u8>;
 
 /// What carries the frames of one connection. It is told what to do where no lock is held, and does
 /// not wait.

@@ -63,11 +63,11 @@ impl Frames {
 
     /// As [`take`](Self::take), when no sender writes any more: that takes only a moment.
     #[cfg(test)]
-    pub(crate) fn all(self) -> Option<Vec<Frame>> {
+    pub(crate) fn all(self) -> Option<Vec<Vec<u8>>> {
         loop {
             let Taken { frames, is_all } = self.take()?;
             if is_all {
-                return Some(frames);
+                return Some(frames.into_iter().map(Frame::into_vec).collect());
             }
             std::thread::yield_now();
         }

@@ -66,7 +66,7 @@ impl Carrier for Loopback {
             frame.resize(*length, 0);
         }
         KEPT.lock().insert(key, outgoing);
-        Ok(frame)
+        Ok(frame.into())
     }
 
     fn dial(&self, dial: Dial) {
@@ -120,8 +120,8 @@ fn assert_unlocked(process: Option<Pid>, node: Node) {
 const LOCK_TIME: Duration = Duration::from_secs(20);
 
 /// Reads frames.
-pub(crate) fn read(frames: Vec<Frame>) -> Vec<Outgoing> {
-    let key = |frame: Frame| u64::from_le_bytes(frame[..8].try_into().unwrap());
+pub(crate) fn read(frames: Vec<Vec<u8>>) -> Vec<Outgoing> {
+    let key = |frame: Vec<u8>| u64::from_le_bytes(frame[..8].try_into().unwrap());
     frames.into_iter().map(|frame| KEPT.lock().remove(&key(frame)).unwrap()).collect()
 }
 

@@ -11,9 +11,10 @@ const LARGE: usize = 64 * 1024;
 
 /// The bytes of a [binary](super::Term::Binary).
 ///
-/// They are a `Vec<u8>`, or a part of a message that has come from another node: a large binary is
-/// not copied out of that. So the copies of such a binary share their bytes, and the memory of the
-/// message, of which it is at least half, is kept as long as one of them is there.
+/// From 64 KiB on the copies of a binary share their bytes. They may be a part of a message that
+/// has come from another node, as a large binary is not copied out of that; the memory of the
+/// message, of which it is at least half, is kept as long as one of them is there. What is the last
+/// of what is sent to another node leaves without being copied.
 ///
 /// ```
 /// use procession::term::{Binary, Term};
@@ -41,22 +42,35 @@ enum Bytes {
 }
 
 impl Binary {
-    /// Returns the bytes; those that are shared are copied.
+    /// Returns the bytes. They are copied if they are a part of more, or if a copy of the binary
+    /// shares them.
     pub fn into_vec(self) -> Vec<u8> {
         match self.0 {
             Bytes::Own(bytes) => bytes,
+            Bytes::Shared { whole, start: 0, length } if length as usize == whole.len() => {
+                Arc::unwrap_or_clone(whole)
+            }
             Bytes::Shared { .. } => self.to_vec(),
         }
     }
 
-    /// Returns the bytes of a message, whose large binaries are to [share](within) them.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn of_message(bytes: Vec<u8>) -> Binary {
-        match u32::try_from(bytes.len()) {
-            Ok(length) if bytes.len() >= LARGE => {
-                Binary(Bytes::Shared { whole: Arc::new(bytes), start: 0, length })
+    /// Returns the length, if copies share the bytes.
+    pub(super) fn shared_length(&self) -> Option<u32> {
+        match self.0 {
+            Bytes::Own(_) => None,
+            Bytes::Shared { length, .. } => Some(length),
+        }
+    }
+
+    /// Takes the first bytes away, so many; those that are shared stay where they are.
+    pub(crate) fn advance(&mut self, count: usize) {
+        match &mut self.0 {
+            Bytes::Own(bytes) => drop(bytes.drain(..count)),
+            Bytes::Shared { start, length, .. } => {
+                let left = (*length as usize).checked_sub(count).expect("there are so many");
+                let left = u32::try_from(left).expect("it is less");
+                (*start, *length) = (*start + (*length - left), left);
             }
-            Ok(_) | Err(_) => Binary(Bytes::Own(bytes)),
         }
     }
 
@@ -155,7 +169,12 @@ impl fmt::Debug for Binary {
 
 impl From<Vec<u8>> for Binary {
     fn from(bytes: Vec<u8>) -> Binary {
-        Binary(Bytes::Own(bytes))
+        match u32::try_from(bytes.len()) {
+            Ok(length) if bytes.len() >= LARGE => {
+                Binary(Bytes::Shared { whole: Arc::new(bytes), start: 0, length })
+            }
+            Ok(_) | Err(_) => Binary(Bytes::Own(bytes)),
+        }
     }
 }
 
@@ -175,20 +194,20 @@ impl FromIterator<u8> for Binary {
 mod tests {
     use super::*;
 
-    fn is_shared(binary: &Binary) -> bool {
-        matches!(binary.0, Bytes::Shared { .. })
+    /// Whether `part` is where it is in `whole`.
+    fn is_in(part: &Binary, whole: &[u8]) -> bool {
+        whole.as_ptr_range().contains(&part.as_ptr())
     }
 
     /// The bytes of a message, of which these many are behind ten others.
     fn message(length: usize) -> Binary {
-        Binary::of_message(vec![7; 10 + length])
+        vec![7; 10 + length].into()
     }
 
     #[test]
     fn a_large_part_of_a_message_is_shared() {
         let message = message(LARGE);
         let part = within(Some(&message), || read(&message[10..]));
-        assert!(is_shared(&part));
         assert_eq!(part.as_ptr(), message[10..].as_ptr());
         assert_eq!(part, Binary::from(vec![7; LARGE]));
         drop(message);
@@ -198,23 +217,54 @@ mod tests {
     #[test]
     fn what_is_small_or_keeps_too_much_is_copied() {
         let small = message(LARGE);
-        assert!(!is_shared(&within(Some(&small), || read(&small[11..]))));
+        assert!(!is_in(&within(Some(&small), || read(&small[11..])), &small));
         let large = message(3 * LARGE);
-        assert!(!is_shared(&within(Some(&large), || read(&large[..LARGE]))));
-        assert!(!is_shared(&message(LARGE - 11)));
+        assert!(!is_in(&within(Some(&large), || read(&large[..LARGE])), &large));
+        let own = message(LARGE - 11);
+        assert!(!is_in(&own.clone(), &own));
     }
 
     #[test]
     fn what_is_of_another_message_or_of_none_is_copied() {
         let (message, other) = (message(LARGE), vec![7; LARGE]);
-        assert!(!is_shared(&read(&message)));
+        assert!(!is_in(&read(&message), &message));
         within(Some(&message), || {
-            assert!(!is_shared(&read(&other)));
-            within(Some(&Binary::of_message(other.clone())), || {
-                assert!(!is_shared(&read(&message)));
+            assert!(!is_in(&read(&other), &other));
+            within(Some(&other.clone().into()), || {
+                assert!(!is_in(&read(&message), &message));
             });
-            assert!(is_shared(&read(&message)));
+            assert!(is_in(&read(&message), &message));
         });
-        assert!(!is_shared(&read(&message)));
+        assert!(!is_in(&read(&message), &message));
+    }
+
+    #[test]
+    fn who_has_all_of_a_large_binary_alone_gets_its_bytes_as_they_are() {
+        let bytes = vec![7; LARGE];
+        let place = bytes.as_ptr();
+        let binary = Binary::from(bytes);
+        let copy = binary.clone();
+        assert_eq!((binary.as_ptr(), copy.as_ptr()), (place, place));
+        let copied = copy.into_vec();
+        assert!(copied.as_ptr() != place && copied == *binary);
+        let bytes = binary.into_vec();
+        assert_eq!(bytes.as_ptr(), place);
+    }
+
+    #[test]
+    fn what_is_behind_the_first_bytes_stays_where_it_is() {
+        let bytes: Vec<u8> = (0..LARGE + 9).map(|n| n as u8).collect();
+        let (small, place) = (bytes[..20].to_vec(), bytes.as_ptr());
+        for mut binary in [Binary::from(bytes.clone()), Binary::from(small)] {
+            binary.advance(3);
+            binary.advance(4);
+            assert_eq!(*binary, bytes[7..][..binary.len()]);
+        }
+        let mut binary = Binary::from(bytes);
+        binary.advance(7);
+        assert_eq!(binary.as_ptr().addr(), place.addr() + 7);
+        assert_eq!(binary.clone().into_vec(), *binary);
+        binary.advance(LARGE + 2);
+        assert_eq!(*binary, []);
     }
 }

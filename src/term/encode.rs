@@ -6,6 +6,7 @@ use super::external::{ExternalFun, ExternalPid, ExternalPort, ExternalRef, Fun};
 use super::integer::{BigInteger, trim};
 use super::keys;
 use super::map::Map;
+use super::output::Output;
 use super::scan::{MAX_DEPTH, too_deep};
 use super::tag;
 use super::{BitString, ImproperList, Term};
@@ -193,55 +194,58 @@ impl Depth {
 }
 
 /// Writes `term`. It calls itself, as deep as the term is, up to the limit.
-pub(super) fn term(out: &mut Vec<u8>, term: &Term, depth: Depth) -> Result<(), EncodeError> {
+pub(super) fn term(out: &mut Output, term: &Term, depth: Depth) -> Result<(), EncodeError> {
     match term {
-        Term::Integer(number) => signed(out, *number),
-        Term::BigInteger(number) => big(out, number)?,
-        Term::Float(number) => float(out, *number)?,
-        Term::Atom(name) => atom(out, name.as_str())?,
-        Term::Binary(bytes) => binary(out, bytes)?,
-        Term::BitString(bits) => bit_string(out, bits)?,
-        Term::Pid(it) => pid(out, it)?,
-        Term::Reference(it) => reference(out, it)?,
-        Term::Port(it) => port(out, it)?,
-        Term::Fun(it) => fun(out, it)?,
-        Term::ExternalFun(it) => external_fun(out, it)?,
+        Term::Integer(number) => signed(out.bytes(), *number),
+        Term::BigInteger(number) => big(out.bytes(), number)?,
+        Term::Float(number) => float(out.bytes(), *number)?,
+        Term::Atom(name) => atom(out.bytes(), name.as_str())?,
+        Term::Binary(content) => match content.shared_length() {
+            Some(length) => out.shared_binary(content, length),
+            None => binary(out.bytes(), content)?,
+        },
+        Term::BitString(bits) => bit_string(out.bytes(), bits)?,
+        Term::Pid(it) => pid(out.bytes(), it)?,
+        Term::Reference(it) => reference(out.bytes(), it)?,
+        Term::Port(it) => port(out.bytes(), it)?,
+        Term::Fun(it) => fun(out.bytes(), it)?,
+        Term::ExternalFun(it) => external_fun(out.bytes(), it)?,
         Term::List(items) => list(out, items, depth)?,
         Term::ImproperList(list) => improper_list(out, list, depth)?,
         Term::Tuple(items) => {
-            tuple(out, items.len())?;
+            tuple(out.bytes(), items.len())?;
             terms(out, items, depth.inside(usize::from(!items.is_empty()))?)?;
         }
         Term::Map(map) => {
-            out.push(tag::MAP);
-            length(out, map.len(), "keys of a map")?;
+            out.bytes().push(tag::MAP);
+            length(out.bytes(), map.len(), "keys of a map")?;
             pairs(out, map, depth.inside(usize::from(!map.is_empty()))?)?;
         }
     }
     Ok(())
 }
 
-fn pairs(out: &mut Vec<u8>, map: &Map, depth: Depth) -> Result<(), EncodeError> {
+fn pairs(out: &mut Output, map: &Map, depth: Depth) -> Result<(), EncodeError> {
     let mut has_minus_zero = false;
     for (key, value) in map.iter() {
-        let start = out.len();
+        let start = out.bytes().len();
         term(out, key, depth)?;
-        has_minus_zero |= keys::has_minus_zero(&out[start..]);
+        has_minus_zero |= keys::has_minus_zero(&out.bytes()[start..]);
         term(out, value, depth)?;
     }
     if has_minus_zero {
-        let (mut bytes, mut places) = (Vec::new(), Vec::new());
+        let (mut keys, mut places) = (Output::default(), Vec::new());
         for (key, _) in map.iter() {
-            let start = bytes.len();
-            term(&mut bytes, key, depth)?;
-            places.push((start, bytes.len()));
+            let start = keys.bytes().len();
+            term(&mut keys, key, depth)?;
+            places.push((start, keys.bytes().len()));
         }
-        keys::check(&bytes, &mut places)?;
+        keys::check(keys.bytes(), &mut places)?;
     }
     Ok(())
 }
 
-fn terms(out: &mut Vec<u8>, terms: &[Term], depth: Depth) -> Result<(), EncodeError> {
+fn terms(out: &mut Output, terms: &[Term], depth: Depth) -> Result<(), EncodeError> {
     terms.iter().try_for_each(|it| term(out, it, depth))
 }
 
@@ -251,8 +255,9 @@ pub(super) fn list_head(out: &mut Vec<u8>, count: usize) -> Result<(), EncodeErr
     length(out, count, "elements of a list")
 }
 
-fn list(out: &mut Vec<u8>, items: &[Term], depth: Depth) -> Result<(), EncodeError> {
+fn list(out: &mut Output, items: &[Term], depth: Depth) -> Result<(), EncodeError> {
     if let Some(bytes) = bytes_of(items) {
+        let out = out.bytes();
         out.push(tag::STRING);
         let [.., high, low] = items.len().to_be_bytes();
         out.extend_from_slice(&[high, low]);
@@ -260,10 +265,10 @@ fn list(out: &mut Vec<u8>, items: &[Term], depth: Depth) -> Result<(), EncodeErr
         return Ok(());
     }
     if !items.is_empty() {
-        list_head(out, items.len())?;
+        list_head(out.bytes(), items.len())?;
         terms(out, items, depth.inside(1)?)?;
     }
-    out.push(tag::NIL);
+    out.bytes().push(tag::NIL);
     Ok(())
 }
 
@@ -278,8 +283,8 @@ fn bytes_of(items: &[Term]) -> Option<impl Iterator<Item = u8>> {
     are_bytes.then(|| items.iter().filter_map(byte))
 }
 
-fn improper_list(out: &mut Vec<u8>, list: &ImproperList, depth: Depth) -> Result<(), EncodeError> {
-    list_head(out, list.items().len())?;
+fn improper_list(out: &mut Output, list: &ImproperList, depth: Depth) -> Result<(), EncodeError> {
+    list_head(out.bytes(), list.items().len())?;
     let depth = depth.inside(1)?;
     terms(out, list.items(), depth)?;
     term(out, list.tail(), depth)

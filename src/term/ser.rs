@@ -8,6 +8,7 @@ use serde::ser::{self, Serialize};
 use super::encode::{self, Depth};
 use super::error::EncodeError;
 use super::keys;
+use super::output::Output;
 use super::reader::Reader;
 use super::scan::{MAX_DEPTH, MAX_TERMS, scan, too_deep};
 use super::tag;
@@ -27,12 +28,12 @@ pub(super) const IS_HUMAN_READABLE: bool = true;
 
 thread_local! {
     /// What the term is appended to that is serialized next.
-    static LENT: Cell<Option<Vec<u8>>> = const { Cell::new(None) };
+    static LENT: Cell<Option<Output>> = const { Cell::new(None) };
 }
 
 /// Appends a term to what is being written, by `write`; `None` if it is not this codec that is
 /// writing. Other formats know nothing of [`TERM`].
-pub(super) fn append_term<R>(write: impl FnOnce(&mut Vec<u8>) -> R) -> Option<R> {
+pub(super) fn append_term<R>(write: impl FnOnce(&mut Output) -> R) -> Option<R> {
     let mut out = LENT.take()?;
     let result = write(&mut out);
     LENT.set(Some(out));
@@ -51,16 +52,16 @@ pub(super) fn spelt_newtype(name: &str, variant: &'static str) -> &'static str {
 /// Appends what `write` writes to `out`, which is to stand inside of so many containers; if it
 /// fails, nothing.
 pub(super) fn append(
-    out: &mut Vec<u8>,
+    out: &mut Output,
     outside: usize,
     write: impl FnOnce(&mut Serializer<'_>) -> Result<(), EncodeError>,
 ) -> Result<(), EncodeError> {
-    let start = out.len();
+    let start = out.bytes().len();
     let mut serializer = Serializer::new(out);
     serializer.depth = Depth::of(outside);
     let result = write(&mut serializer);
     let is_deep = serializer.is_deep;
-    let result = result.and_then(|()| check_limits(&out[start..], outside, is_deep));
+    let result = result.and_then(|()| check_limits(&out.head()[start..], outside, is_deep));
     if result.is_err() {
         out.truncate(start);
     }
@@ -85,7 +86,7 @@ fn check_limits(bytes: &[u8], outside: usize, is_deep: bool) -> Result<(), Encod
 /// Writes values as terms behind what is in `out`.
 #[derive(Debug)]
 pub(super) struct Serializer<'a> {
-    out: &'a mut Vec<u8>,
+    out: &'a mut Output,
     depth: Depth,
     /// What the text or the bytes are that come next.
     next: Content,
@@ -108,7 +109,7 @@ enum Content {
 }
 
 impl<'a> Serializer<'a> {
-    fn new(out: &'a mut Vec<u8>) -> Serializer<'a> {
+    fn new(out: &'a mut Output) -> Serializer<'a> {
         Serializer {
             out,
             depth: Depth::ROOT,
@@ -120,7 +121,7 @@ impl<'a> Serializer<'a> {
     }
 
     pub(super) fn atom(&mut self, name: &str) -> Result<(), EncodeError> {
-        encode::atom(self.out, name)
+        encode::atom(self.out.bytes(), name)
     }
 
     /// Serializes the name of an atom.
@@ -133,7 +134,7 @@ impl<'a> Serializer<'a> {
 
     /// Has a term append itself, and looks at it.
     fn term<T: Serialize + ?Sized>(&mut self, term: &T) -> Result<(), EncodeError> {
-        let start = self.out.len();
+        let start = self.out.bytes().len();
         self.next = Content::Term;
         let outer = LENT.replace(Some(mem::take(self.out)));
         let result = term.serialize(&mut *self);
@@ -142,7 +143,8 @@ impl<'a> Serializer<'a> {
         // What was written here meanwhile, by a type that is none of ours, is gone.
         *self.out = whole;
         result?;
-        let scan = scan(&mut Reader::new(&self.out[start..], 0)).map_err(ser::Error::custom)?;
+        let written = &self.out.head()[start..];
+        let scan = scan(&mut Reader::new(written, 0)).map_err(ser::Error::custom)?;
         self.is_deep |= self.depth.inside(scan.depth()).is_err();
         Ok(())
     }
@@ -151,11 +153,12 @@ impl<'a> Serializer<'a> {
     fn open(&mut self, kind: Kind) -> Result<Container<'_, 'a>, EncodeError> {
         let outside = self.depth;
         self.depth = self.deeper()?;
-        let start = self.out.len();
+        let out = self.out.bytes();
+        let start = out.len();
         match kind {
-            Kind::List => self.out.extend_from_slice(&[tag::LIST, 0, 0, 0, 0]),
-            Kind::Tuple | Kind::Record => self.out.extend_from_slice(&[tag::SMALL_TUPLE, 0]),
-            Kind::Map => self.out.extend_from_slice(&[tag::MAP, 0, 0, 0, 0]),
+            Kind::List => out.extend_from_slice(&[tag::LIST, 0, 0, 0, 0]),
+            Kind::Tuple | Kind::Record => out.extend_from_slice(&[tag::SMALL_TUPLE, 0]),
+            Kind::Map => out.extend_from_slice(&[tag::MAP, 0, 0, 0, 0]),
         }
         let first_key = self.keys.len();
         Ok(Container { serializer: self, outside, kind, start, count: 0, first_key })
@@ -180,7 +183,7 @@ impl<'a> Serializer<'a> {
     /// which the other is an atom.
     pub(super) fn begin_pair(&mut self, name: &str) -> Result<(), EncodeError> {
         self.depth = self.deeper()?;
-        encode::tuple(self.out, 2)?;
+        encode::tuple(self.out.bytes(), 2)?;
         self.atom(name)
     }
 
@@ -193,9 +196,9 @@ impl<'a> Serializer<'a> {
 
     /// As [`pair`](Self::pair), but if the value is `()` only the atom.
     fn result<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), EncodeError> {
-        let start = self.out.len();
+        let start = self.out.bytes().len();
         let mut pair = self.record(name)?;
-        let inside = pair.serializer.out.len();
+        let inside = pair.serializer.out.bytes().len();
         pair.element(value)?;
         pair.close()?;
         if self.unit.take() == Some(inside) {
@@ -235,10 +238,10 @@ impl Container<'_, '_> {
         &mut self,
         write: impl FnOnce(&mut Serializer<'_>) -> Result<(), EncodeError>,
     ) -> Result<(), EncodeError> {
-        let start = self.serializer.out.len();
+        let start = self.serializer.out.bytes().len();
         self.count += 1;
         write(self.serializer)?;
-        self.serializer.keys.push((start, self.serializer.out.len()));
+        self.serializer.keys.push((start, self.serializer.out.bytes().len()));
         Ok(())
     }
 
@@ -253,24 +256,24 @@ impl Container<'_, '_> {
         let Serializer { out, keys, .. } = serializer;
         match kind {
             // Without fields it is the atom alone.
-            Kind::Record if count == 1 => _ = out.drain(start..start + 2),
+            Kind::Record if count == 1 => _ = out.head().drain(start..start + 2),
             Kind::Tuple | Kind::Record => match u8::try_from(count) {
-                Ok(arity) => out[start + 1] = arity,
+                Ok(arity) => out.head()[start + 1] = arity,
                 Err(_) => {
                     let mut head = Vec::new();
                     encode::tuple(&mut head, count)?;
-                    out.splice(start..start + 2, head);
+                    out.head().splice(start..start + 2, head);
                 }
             },
             Kind::List if count == 0 => {
                 out.truncate(start);
-                out.push(tag::NIL);
+                out.bytes().push(tag::NIL);
             }
-            Kind::List => close_list(out, start, count)?,
+            Kind::List => close_list(out.bytes(), start, count)?,
             Kind::Map => {
-                keys::check(out, &mut keys[first_key..])?;
+                keys::check(out.head(), &mut keys[first_key..])?;
                 keys.truncate(first_key);
-                set_length(out, start, count, "keys of a map")?;
+                set_length(out.head(), start, count, "keys of a map")?;
             }
         }
         Ok(())
@@ -312,7 +315,7 @@ macro_rules! small_integers {
     ($($method:ident: $type:ty),+) => {
         $(
             fn $method(self, value: $type) -> Result<(), EncodeError> {
-                encode::signed(self.out, value.into());
+                encode::signed(self.out.bytes(), value.into());
                 Ok(())
             }
         )+
@@ -341,10 +344,10 @@ impl<'s, 'a> ser::Serializer for &'s mut Serializer<'a> {
 
     fn serialize_i128(self, value: i128) -> Result<(), EncodeError> {
         match i64::try_from(value) {
-            Ok(value) => encode::signed(self.out, value),
+            Ok(value) => encode::signed(self.out.bytes(), value),
             Err(_) => {
                 let magnitude = value.unsigned_abs().to_le_bytes();
-                encode::small_big(self.out, value < 0, &magnitude);
+                encode::small_big(self.out.bytes(), value < 0, &magnitude);
             }
         }
         Ok(())
@@ -352,8 +355,8 @@ impl<'s, 'a> ser::Serializer for &'s mut Serializer<'a> {
 
     fn serialize_u128(self, value: u128) -> Result<(), EncodeError> {
         match i64::try_from(value) {
-            Ok(value) => encode::signed(self.out, value),
-            Err(_) => encode::small_big(self.out, false, &value.to_le_bytes()),
+            Ok(value) => encode::signed(self.out.bytes(), value),
+            Err(_) => encode::small_big(self.out.bytes(), false, &value.to_le_bytes()),
         }
         Ok(())
     }
@@ -363,11 +366,11 @@ impl<'s, 'a> ser::Serializer for &'s mut Serializer<'a> {
     }
 
     fn serialize_f32(self, value: f32) -> Result<(), EncodeError> {
-        encode::float(self.out, value.into())
+        encode::float(self.out.bytes(), value.into())
     }
 
     fn serialize_f64(self, value: f64) -> Result<(), EncodeError> {
-        encode::float(self.out, value)
+        encode::float(self.out.bytes(), value)
     }
 
     fn serialize_char(self, value: char) -> Result<(), EncodeError> {
@@ -377,14 +380,14 @@ impl<'s, 'a> ser::Serializer for &'s mut Serializer<'a> {
     fn serialize_str(self, value: &str) -> Result<(), EncodeError> {
         match self.next {
             Content::AtomName => self.atom(value),
-            Content::Plain | Content::Term => encode::binary(self.out, value.as_bytes()),
+            Content::Plain | Content::Term => encode::binary(self.out.bytes(), value.as_bytes()),
         }
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Result<(), EncodeError> {
         match self.next {
             Content::Term => Ok(()), // It is where it belongs.
-            Content::Plain | Content::AtomName => encode::binary(self.out, value),
+            Content::Plain | Content::AtomName => encode::binary(self.out.bytes(), value),
         }
     }
 
@@ -401,7 +404,7 @@ impl<'s, 'a> ser::Serializer for &'s mut Serializer<'a> {
     }
 
     fn serialize_unit(self) -> Result<(), EncodeError> {
-        self.unit = Some(self.out.len());
+        self.unit = Some(self.out.bytes().len());
         self.atom("ok")
     }
 

@@ -13,6 +13,7 @@ use super::decode;
 use super::encode::{self, Depth};
 use super::error::{DecodeError, EncodeError};
 use super::external::{ExternalFun, ExternalPid, ExternalPort, ExternalRef, Fun};
+use super::output::Output;
 use super::reader::Reader;
 use super::ser::{ATOM, LEAF, TERM, append_term};
 use super::tag;
@@ -52,7 +53,7 @@ impl<'de> Deserialize<'de> for Atom {
 /// What appends a term, which only this codec lets it do.
 struct Appended<W>(W);
 
-impl<W: Fn(&mut Vec<u8>) -> Result<(), EncodeError>> Serialize for Appended<W> {
+impl<W: Fn(&mut Output) -> Result<(), EncodeError>> Serialize for Appended<W> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let foreign = "a term of Erlang can only be written in Erlang's format";
         let appended = append_term(&self.0).ok_or_else(|| S::Error::custom(foreign))?;
@@ -64,7 +65,7 @@ impl<W: Fn(&mut Vec<u8>) -> Result<(), EncodeError>> Serialize for Appended<W> {
 /// Serializes a term that `encode` appends.
 pub(super) fn serialize_encoded<S: Serializer>(
     serializer: S,
-    encode: impl Fn(&mut Vec<u8>) -> Result<(), EncodeError>,
+    encode: impl Fn(&mut Output) -> Result<(), EncodeError>,
 ) -> Result<S::Ok, S::Error> {
     serializer.serialize_newtype_struct(TERM, &Appended(encode))
 }
@@ -100,7 +101,9 @@ impl<'de> Deserialize<'de> for Term {
 /// Only for the functions of [this module](super).
 impl Serialize for Pid {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize_encoded(serializer, |out| encode::pid_of(out, self.node().name(), self.numbers()))
+        serialize_encoded(serializer, |out| {
+            encode::pid_of(out.bytes(), self.node().name(), self.numbers())
+        })
     }
 }
 
@@ -144,7 +147,7 @@ impl Serialize for Alias {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let [_, _, creation] = self.owner.numbers();
         serialize_encoded(serializer, |out| {
-            encode::reference_of(out, self.owner.node().name(), creation, &self.words())
+            encode::reference_of(out.bytes(), self.owner.node().name(), creation, &self.words())
         })
     }
 }
@@ -183,7 +186,7 @@ macro_rules! kinds {
             /// Only for the functions of [this module](super).
             impl Serialize for $type {
                 fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                    serialize_encoded(serializer, |out| $encode(out, self))
+                    serialize_encoded(serializer, |out| $encode(out.bytes(), self))
                 }
             }
 

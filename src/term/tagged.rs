@@ -4,13 +4,14 @@ use serde::de::{self, Deserialize, Visitor};
 use serde::ser::{self, Serialize};
 
 use super::error::{DecodeError, EncodeError, located};
+use super::output::Output;
 use super::reader::Reader;
 use super::ser::{Container, IS_HUMAN_READABLE, Serializer, append};
 use super::variant::VariantText;
 
 /// Appends `value` as the variant of that tag, inside of so many containers; if it fails, nothing.
 pub(super) fn append_tagged<T: Serialize + ?Sized>(
-    out: &mut Vec<u8>,
+    out: &mut Output,
     outside: usize,
     tag: &str,
     value: &T,

@@ -13,6 +13,7 @@ use super::encode;
 use super::error::{DecodeError, EncodeError, located};
 use super::excerpt::excerpt;
 use super::external::{ExternalRef, Words};
+use super::output::Output;
 use super::reader::Reader;
 use super::scan::{Scan, scan, skip};
 use super::ser::append;
@@ -196,7 +197,7 @@ impl WirePlace {
 impl Serialize for WireTerm<'_> {
     fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serialize_encoded(serializer, |out| {
-            out.extend_from_slice(self.bytes);
+            out.bytes().extend_from_slice(self.bytes);
             Ok(())
         })
     }
@@ -338,13 +339,13 @@ fn any_reference<'a>(reader: &mut Reader<'a>) -> Result<Option<WireRef<'a>>, Dec
 /// Writes terms one after the other.
 #[derive(Debug)]
 pub(crate) struct WireWriter<'a> {
-    out: &'a mut Vec<u8>,
+    out: &'a mut Output,
     /// How many containers stand around what is written.
     outside: usize,
 }
 
 impl<'a> WireWriter<'a> {
-    pub(crate) fn new(out: &'a mut Vec<u8>) -> WireWriter<'a> {
+    pub(crate) fn new(out: &'a mut Output) -> WireWriter<'a> {
         WireWriter { out, outside: 0 }
     }
 }
@@ -358,33 +359,38 @@ impl WireWriter<'_> {
 
     /// Writes what stands before a term that is by itself.
     pub(crate) fn version(&mut self) {
-        self.out.push(tag::VERSION);
+        self.out.bytes().push(tag::VERSION);
     }
 
     /// Writes what stands before so many elements of a tuple.
     pub(crate) fn tuple(&mut self, arity: usize) -> Result<(), EncodeError> {
-        encode::tuple(self.out, arity)
+        encode::tuple(self.out.bytes(), arity)
     }
 
     pub(crate) fn integer(&mut self, number: u64) -> Result<(), EncodeError> {
         match i64::try_from(number) {
-            Ok(number) => encode::signed(self.out, number),
-            Err(_) => encode::small_big(self.out, false, &number.to_le_bytes()),
+            Ok(number) => encode::signed(self.out.bytes(), number),
+            Err(_) => encode::small_big(self.out.bytes(), false, &number.to_le_bytes()),
         }
         Ok(())
     }
 
     pub(crate) fn atom(&mut self, name: &str) -> Result<(), EncodeError> {
-        encode::atom(self.out, name)
+        encode::atom(self.out.bytes(), name)
     }
 
     pub(crate) fn pid(&mut self, pid: &WirePid<'_>) -> Result<(), EncodeError> {
         let WirePid { ref node, id, serial, creation } = *pid;
-        encode::pid_of(self.out, node, [id, serial, creation])
+        encode::pid_of(self.out.bytes(), node, [id, serial, creation])
     }
 
     pub(crate) fn reference(&mut self, reference: &WireRef<'_>) -> Result<(), EncodeError> {
-        encode::reference_of(self.out, &reference.node, reference.creation, reference.words())
+        encode::reference_of(
+            self.out.bytes(),
+            &reference.node,
+            reference.creation,
+            reference.words(),
+        )
     }
 
     /// Writes a value; if that fails, nothing.
@@ -396,12 +402,12 @@ impl WireWriter<'_> {
 impl WireWriter<'_> {
     /// Writes what stands before so many elements of a list, and its end.
     pub(crate) fn list(&mut self, length: usize) -> Result<(), EncodeError> {
-        encode::list_head(self.out, length)
+        encode::list_head(self.out.bytes(), length)
     }
 
     /// Writes a term that [`to_vec`](super::to_vec) has written.
     pub(crate) fn written(&mut self, term: &[u8]) {
-        self.out.extend_from_slice(&term[super::BODY..]);
+        self.out.bytes().extend_from_slice(&term[super::BODY..]);
     }
 
     /// Writes a value as [`to_vec_tagged`](super::to_vec_tagged) does; if that fails, nothing.
@@ -485,7 +491,7 @@ mod tests {
 
     #[test]
     fn values_are_appended_or_leave_nothing() {
-        let mut out = vec![1];
+        let mut out = Output::from(vec![1]);
         let mut writer = WireWriter::new(&mut out);
         writer.tuple(2).unwrap();
         writer.list(1).unwrap();
@@ -494,6 +500,7 @@ mod tests {
         assert!(writer.tagged("nan", &(1, f64::NAN)).is_err());
         assert!(writer.value(&(1, f64::NAN)).is_err());
         writer.tagged("add", &3).unwrap();
+        let out = out.into_bytes();
         let term = [&[131][..], &out[1..]].concat();
         let term: Term = WireTerm::open(&term).unwrap().read().unwrap();
         assert_eq!(term.to_string(), r#"{[<<"head">>|tail],{add,3}}"#);

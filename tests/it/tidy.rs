@@ -221,7 +221,7 @@ fn imports_point_up() {
 
 /// The modules above the runtime that use its mechanisms, not only what a user has. Why each of
 /// them needs that is said in `ARCHITECTURE.md`.
-const PRIVILEGED: [&str; 28] = [
+const PRIVILEGED: [&str; 29] = [
     "call",
     "call::across",
     "gen_server::group",
@@ -232,6 +232,7 @@ const PRIVILEGED: [&str; 28] = [
     "net_kernel::arrival",
     "net_kernel::carrier",
     "net_kernel::connection",
+    "net_kernel::frame",
     "net_kernel::local",
     "net_kernel::reader",
     "net_kernel::serve",

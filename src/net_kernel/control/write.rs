@@ -1,13 +1,13 @@
 //! Writing control messages.
 
-use crate::term::{EncodeError, WirePid, WireWriter};
+use crate::term::{EncodeError, Output, WirePid, WireWriter};
 
 use super::op::{self, Shape};
 use super::{Carried, Control, Object, SpawnRequest, Spawned};
 
 impl<T: Carried> Control<'_, T> {
     /// Writes the message with what it carries.
-    pub(in crate::net_kernel) fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    pub(in crate::net_kernel) fn write(&self, out: &mut Output) -> Result<(), EncodeError> {
         let mut writer = WireWriter::new(out);
         writer.version();
         let payload = self.write_tuple(&mut writer)?;

@@ -143,7 +143,7 @@ fn a_dial_for_which_the_carrier_goes_in_between_fails() {
     let begin = |unheard: bool| {
         let alone = unheard.then(alone);
         let monitor = MonitorRef::new(process::self_pid());
-        let after = entry.reach(to, (Vec::new(), Turn::Regardless), |ties| {
+        let after = entry.reach(to, (Frame::default(), Turn::Regardless), |ties| {
             ties.monitor(monitor, to, Destination::Pid(monitor.owner));
             true
         });
@@ -291,12 +291,14 @@ fn what_is_not_used_is_dropped_without_a_lock() {
             mem::forget(unlocked);
             false
         };
-        entry.reach(Some(peer.incarnation(to)), (Vec::new(), Turn::Regardless), change).is_ok()
+        entry
+            .reach(Some(peer.incarnation(to)), (Frame::default(), Turn::Regardless), change)
+            .is_ok()
     };
     assert!(reach(2));
     assert!(!reach(1));
     let unlocked = Unlocked(entry);
-    entry.tell(Some(peer.incarnation(1)), (Vec::new(), Turn::Regardless), move |_| {
+    entry.tell(Some(peer.incarnation(1)), (Frame::default(), Turn::Regardless), move |_| {
         mem::forget(unlocked);
         false
     });
@@ -307,8 +309,8 @@ fn what_is_not_used_is_dropped_without_a_lock() {
 fn the_frame_of_a_change_that_is_none_does_not_leave() {
     let peer = Peer::new("no_change");
     let (entry, connection) = (DistEntry::of(peer.node), peer.connect());
-    entry.reach(None, (vec![1], Turn::Regardless), |_| false).unwrap().run();
-    entry.tell(None, (vec![2], Turn::Regardless), |_| false);
+    entry.reach(None, (vec![1].into(), Turn::Regardless), |_| false).unwrap().run();
+    entry.tell(None, (vec![2].into(), Turn::Regardless), |_| false);
     assert_eq!(connection.frames().all(), Some(vec![]));
 }
 

@@ -113,7 +113,7 @@ fn take_out(frames: &mut Vec<Frame>, written: usize) -> usize {
     let whole = count_whole(frames, written);
     let whole_bytes: usize = frames.drain(..whole).map(|frame| frame.len()).sum();
     if let Some(first) = frames.first_mut() {
-        first.drain(..written - whole_bytes);
+        first.advance(written - whole_bytes);
     }
     before - room(frames)
 }

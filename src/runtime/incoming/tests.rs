@@ -463,12 +463,12 @@ fn what_is_no_signal_leaves_with_the_signals() {
     let peer = Peer::new("no_signal");
     let connection = peer.connect();
     let frames = connection.frames();
-    frames.queue(vec![1, 2]);
+    frames.queue(vec![1, 2].into());
     assert_eq!(frames.all(), Some(vec![vec![1, 2]]));
     assert_eq!(frames.all(), Some(vec![]));
     drop(connection);
     let next = peer.connect();
-    frames.queue(vec![3]);
+    frames.queue(vec![3].into());
     assert_eq!(next.frames().all(), Some(vec![]), "it was for the connection before");
 }
 

@@ -23,7 +23,7 @@ type Hook = Box<dyn FnOnce() + Send>;
 #[derive(Default)]
 struct Script {
     takes: AtomicUsize,
-    written: Mutex<Vec<Frame>>,
+    written: Mutex<Vec<Vec<u8>>>,
     /// What happens while a sender writes.
     meanwhile: Mutex<Option<Hook>>,
     woken: AtomicUsize,
@@ -52,7 +52,7 @@ impl Controller for Script {
         if let Some(meanwhile) = meanwhile {
             meanwhile();
         }
-        self.written.lock().extend_from_slice(frames);
+        self.written.lock().extend(frames.iter().cloned().map(Frame::into_vec));
         self.takes.load(Ordering::Relaxed)
     }
 
@@ -90,7 +90,7 @@ impl Up {
     }
 
     /// Returns what senders have written since this was last asked.
-    fn written(&self) -> Vec<Frame> {
+    fn written(&self) -> Vec<Vec<u8>> {
         mem::take(&mut *self.script.written.lock())
     }
 
@@ -104,7 +104,7 @@ impl Up {
 }
 
 fn queue(entry: &'static DistEntry, frame: &[u8], manner: impl Into<Manner>) {
-    entry.reach(None, (frame.to_vec(), manner), |_| true).unwrap().run();
+    entry.reach(None, (frame.to_vec().into(), manner), |_| true).unwrap().run();
 }
 
 /// A request of the client that has made the one before.
@@ -136,7 +136,8 @@ fn what_the_connection_does_not_take_is_left_to_the_writer() {
         let up = Up::new("does_not_take", takes);
         up.queue(&[1, 2], Turn::Regardless.later());
         up.queue(&[3, 4, 5], now());
-        assert_eq!(up.room(), left.iter().map(size).sum::<usize>());
+        let room = |frame: &Vec<u8>| size(&frame.clone().into());
+        assert_eq!(up.room(), left.iter().map(room).sum::<usize>());
         up.queue(&[6], now());
         assert_eq!(up.written().len(), 2);
         assert_eq!(up.woken(), 1);
@@ -145,6 +146,47 @@ fn what_the_connection_does_not_take_is_left_to_the_writer() {
         assert_eq!((up.frames().all(), up.room()), (Some(vec![]), 0));
         up.queue(&[7], now());
         assert_eq!(up.written(), [vec![7]]);
+    }
+}
+
+/// A frame of these bytes, of which those from a place on are not copied into it.
+fn in_two_parts(bytes: &[u8], place: usize) -> Frame {
+    Frame::new(bytes[..place].to_vec(), bytes[place..].to_vec().into())
+}
+
+#[test]
+fn a_frame_of_two_parts_leaves_in_pieces_of_any_size() {
+    let large: Vec<u8> = (0..70_000_u32).map(|n| n as u8).collect();
+    let lengths = [(2, vec![1]), (9, (1..20).collect()), (70_000, vec![7, 999, 69_999, 70_000])];
+    for (length, sizes) in lengths {
+        for size in sizes {
+            let frame = in_two_parts(&large[..length], 2);
+            let mut frames = vec![vec![1].into(), frame.clone(), frame, vec![2, 3].into()];
+            let room = frames.iter().map(super::size).sum::<usize>();
+            let mut seen = Vec::new();
+            let mut given_back = 0;
+            while !frames.is_empty() {
+                let parts = frames.iter().flat_map(Frame::parts);
+                let piece: Vec<u8> = parts.flatten().copied().take(size).collect();
+                given_back += take_out(&mut frames, piece.len());
+                seen.extend(piece);
+            }
+            assert!(seen == [&[1], &large[..length], &large[..length], &[2, 3]].concat());
+            assert_eq!(given_back, room);
+        }
+    }
+}
+
+#[test]
+fn of_a_frame_of_two_parts_what_the_connection_does_not_take_is_left_to_the_writer() {
+    let bytes = [1, 2, 3, 4, 5];
+    for takes in 0..bytes.len() {
+        let up = Up::new("two_parts", takes);
+        up.entry.reach(None, (in_two_parts(&bytes, 2), now()), |_| true).unwrap().run();
+        assert_eq!((up.written(), up.woken()), (vec![bytes.to_vec()], 1));
+        assert_eq!(up.room(), size(&bytes[takes..].to_vec().into()));
+        assert_eq!(up.frames().all(), Some(vec![bytes[takes..].to_vec()]));
+        assert_eq!((up.frames().all(), up.room()), (Some(vec![]), 0));
     }
 }
 
@@ -261,7 +303,7 @@ struct Stream {
 
 impl Stream {
     fn append(&self, frames: &[Frame], most: usize) -> usize {
-        let bytes = frames.concat();
+        let bytes = frames.iter().flat_map(Frame::parts).collect::<Vec<_>>().concat();
         let written = bytes.len().min(most);
         self.bytes.try_lock().expect("two write").extend_from_slice(&bytes[..written]);
         self.length.fetch_add(written, Ordering::SeqCst);
