@@ -24,9 +24,9 @@ fn ticks(node: NetKernel) -> NetKernel {
     node.tick_time(Duration::from_secs(4)).serve::<Counter>()
 }
 
-/// With which it is in less than a second.
+/// With which it is in less than two seconds.
 fn quick_ticks(node: NetKernel) -> NetKernel {
-    node.tick_time(Duration::from_millis(600)).serve::<Counter>()
+    node.tick_time(Duration::from_millis(1_500)).serve::<Counter>()
 }
 
 fn bytes(size: usize) -> Vec<u8> {
@@ -165,23 +165,23 @@ fn that_take_longer_than_the_tick_time_pass_between_programs() {
     let [large, small]: [Pid; 2] = twin.told();
     node::connect(twin.node()).unwrap();
     relays.slow_down(PACE);
-    there_and_back(large, small, PACE, rounds(1));
+    there_and_back(large, small, 2 * PACE, rounds(1));
 }
 
 /// The other way it would take this node for dead, as it hears of a message when all of it has
 /// come.
 #[test]
 fn that_take_longer_than_the_tick_time_come_from_a_node_of_erlang() {
-    let ticks = |node: NetKernel| node.tick_time(Duration::from_secs(1));
+    let ticks = |node: NetKernel| node.tick_time(Duration::from_secs(2));
     let Some((_rust, beam, relays)) = Rust::start_between_relays(ticks) else { return };
-    beam.eval("net_kernel:set_net_ticktime(1, 0)");
+    beam.eval("net_kernel:set_net_ticktime(2, 0)");
     let small = echo_there(&beam);
     let sender = process_there(&beam, "{test, 'rust@127.0.0.1'} ! binary:copy(<<7>>, Message)");
     relays.slow_down(PACE);
     let small = SmallCalls::of(small);
     for _ in 0..rounds(1) {
-        process::send(sender, 2 * PACE);
-        assert!(expect::<Term>() == Term::Binary(vec![7; 2 * PACE].into()));
+        process::send(sender, 3 * PACE);
+        assert!(expect::<Term>() == Term::Binary(vec![7; 3 * PACE].into()));
     }
     small.end();
 }

@@ -221,7 +221,7 @@ fn imports_point_up() {
 
 /// The modules above the runtime that use its mechanisms, not only what a user has. Why each of
 /// them needs that is said in `ARCHITECTURE.md`.
-const PRIVILEGED: [&str; 29] = [
+const PRIVILEGED: [&str; 30] = [
     "call",
     "call::across",
     "gen_server::group",
@@ -234,6 +234,7 @@ const PRIVILEGED: [&str; 29] = [
     "net_kernel::connection",
     "net_kernel::frame",
     "net_kernel::local",
+    "net_kernel::permit",
     "net_kernel::reader",
     "net_kernel::serve",
     "net_kernel::start",
