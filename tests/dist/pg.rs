@@ -136,7 +136,7 @@ fn a_process_that_ends_leaves_all_groups_as_often_as_it_has_joined() {
 // OTP: pg_SUITE:nodeup, disconnected_start
 #[test]
 fn members_of_a_node_that_is_down_are_gone_until_it_is_up() {
-    let Some((_rust, beam, relay)) = Rust::start_behind_a_relay(visible) else { return };
+    let Some((_rust, beam, relays)) = Rust::start_between_relays(visible) else { return };
     let rooms = Here::start("rooms");
     let mine = idle();
     rooms.0.join(atom("a"), mine).unwrap();
@@ -147,9 +147,9 @@ fn members_of_a_node_that_is_down_are_gone_until_it_is_up() {
                 && rooms.members("a") == 3
                 && seen(&beam, "rooms", "a") == "3"
         });
-        relay.cut();
+        relays.part();
         wait_until(|| rooms.members("a") == 1 && seen(&beam, "rooms", "a") == "2");
-        relay.release();
+        relays.release();
     }
 }
 

@@ -216,6 +216,15 @@ impl Relays {
         [&self.there, &self.back].into_iter().for_each(Relay::cut);
     }
 
+    /// Cuts what is connected now, and lets nobody connect until it is
+    /// [released](Self::release).
+    pub(crate) fn part(&self) {
+        for relay in [&self.there, &self.back] {
+            [Way::There, Way::Back].into_iter().for_each(|way| relay.hold(way));
+        }
+        self.cut();
+    }
+
     /// Cuts the connection, once, when so many more bytes have passed this way.
     pub(crate) fn cut_after(&self, way: Way, bytes: usize) {
         let other = if way == Way::There { Way::Back } else { Way::There };
