@@ -8,8 +8,8 @@ use crate::process;
 use crate::runtime::address::deliver;
 use crate::runtime::mailbox::Signal;
 
-/// Two nodes that dial each other again and again leave many connections that have come to nothing,
-/// which are refused only when they are accepted.
+/// How many there may be. More connections wait and are not closed, as many of these may have come
+/// to nothing already: two nodes that dial each other again and again leave such ones.
 const MAX: usize = 64;
 
 /// The right to a handshake. It comes back to the process that has given it when it is dropped.

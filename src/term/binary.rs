@@ -13,8 +13,8 @@ const LARGE: usize = 64 * 1024;
 ///
 /// From 64 KiB on the copies of a binary share their bytes. They may be a part of a message that
 /// has come from another node, as a large binary is not copied out of that; the memory of the
-/// message, of which it is at least half, is kept as long as one of them is there. What is the last
-/// of what is sent to another node leaves without being copied.
+/// message, of which it is at least half, is kept as long as one of them is there. Such a binary is
+/// not copied either if it is at the end of what is sent to another node.
 ///
 /// ```
 /// use procession::term::{Binary, Term};
